@@ -1,0 +1,1 @@
+"""Continuous convolutional neural networks for sequences, images, voxels and point clouds."""

@@ -1,0 +1,1 @@
+"""Data sets, one file each; installed as ``ccnn_geo.datasets``."""

@@ -1,0 +1,1 @@
+"""Configurations and reproductions, installed as ``ccnn_geo.experiments``."""
