@@ -1,11 +1,12 @@
 """Grids, points and voxels: three ways to write down the same samples, with their coordinates.
 
-A lattice of ``size`` cells and spacing ``h`` has its cell ``i`` at ``(i - (size - 1) / 2) * h`` along each axis,
-so it is centred at the origin. Cells are listed with the last axis fastest, as ``x_grid.flatten(2)`` does.
+A lattice of ``size`` cells and spacing ``h`` has its cell ``i`` at ``(i - (size - 1) / 2) * h`` along each
+axis, so it is centred at the origin. Cells are listed with the last axis fastest, as ``x_grid.flatten(2)`` does.
 """
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -17,8 +18,8 @@ Spacing = float | Sequence[float] | None
 def grid_spacing(size: Sequence[int], spacing: Spacing = None) -> tuple[float, ...]:
     """Distance between neighbouring cells along each axis.
 
-    Without ``spacing`` the longest axis spans ``[-1, 1]`` and all axes share its spacing ``2 / (max(size) - 1)``,
-    the normalised positions of the paper (Sec. 3). A grid of a single cell has spacing 1.
+    Without ``spacing`` the longest axis spans ``[-1, 1]`` and all axes share its ``2 / (max(size) - 1)``, the
+    normalised positions of the paper (Sec. 3). A grid of a single cell has spacing 1.
 
     Args:
         size: cells along each of the D axes.
@@ -35,7 +36,7 @@ def grid_spacing(size: Sequence[int], spacing: Spacing = None) -> tuple[float, .
         longest = max(size)
         return (2.0 / (longest - 1) if longest > 1 else 1.0,) * len(size)
     steps = (
-        tuple(float(h) for h in spacing) if isinstance(spacing, Sequence) else (float(spacing),) * len(size)
+        tuple(float(h) for h in spacing) if not isinstance(spacing, Real) else (float(spacing),) * len(size)
     )
     if len(steps) != len(size):
         raise ValueError(f"spacing has {len(steps)} entries {steps}, but size {size} has {len(size)} axes")
@@ -181,8 +182,8 @@ def voxelize(
         bounds: lower and upper face of the box, the same for all axes.
 
     Shapes:
-        ``pos [N, D]``, ``x [N, C]``, ``batch [N]`` -> ``(pos [M, D], x [M, C] or None, batch [M])``, ordered by
-        cloud, then by cell with the last axis fastest.
+        ``pos [N, D]``, ``x [N, C]``, ``batch [N]`` -> ``(pos [M, D], x [M, C] or None, batch [M])``,
+        ordered by cloud, then by cell with the last axis fastest.
 
     Raises:
         ValueError: if a point is outside ``bounds``, or arguments disagree.
