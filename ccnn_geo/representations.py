@@ -1,7 +1,7 @@
 """Grids, points and voxels: three ways to write down the same samples, with their coordinates.
 
 A lattice of ``size`` cells and spacing ``h`` has its cell ``i`` at ``(i - (size - 1) / 2) * h`` along each
-axis, so it is centred at the origin. Cells are listed with the last axis fastest, as ``x_grid.flatten(2)`` does.
+axis, so it is centred at the origin. Cells are listed with the last axis fastest, like ``x_grid.flatten(2)``.
 """
 
 import math
@@ -35,9 +35,7 @@ def grid_spacing(size: Sequence[int], spacing: Spacing = None) -> tuple[float, .
     if spacing is None:
         longest = max(size)
         return (2.0 / (longest - 1) if longest > 1 else 1.0,) * len(size)
-    steps = (
-        tuple(float(h) for h in spacing) if not isinstance(spacing, Real) else (float(spacing),) * len(size)
-    )
+    steps = tuple(float(h) for h in ([spacing] * len(size) if isinstance(spacing, Real) else spacing))
     if len(steps) != len(size):
         raise ValueError(f"spacing has {len(steps)} entries {steps}, but size {size} has {len(size)} axes")
     if not all(math.isfinite(h) and h > 0 for h in steps):
