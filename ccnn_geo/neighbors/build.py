@@ -1,0 +1,120 @@
+"""k-nearest-neighbour and radius graphs over batched, ragged point clouds."""
+
+import torch
+from torch import Tensor
+
+from ccnn_geo.neighbors.exact import search_exact
+from ccnn_geo.neighbors.query import Query, make_query
+from ccnn_geo.neighbors.value import Neighbors
+
+
+def build_neighbors(
+    pos: Tensor,
+    batch: Tensor | None = None,
+    num_neighbors: int | None = 256,
+    radius: float | None = None,
+    pos_dst: Tensor | None = None,
+    batch_dst: Tensor | None = None,
+    loop: bool = True,
+    backend: str = "auto",
+) -> Neighbors:
+    r"""Find the nearest sources of every target, in the same cloud.
+
+    .. math::
+        N(i) = \{\, j : |p_i - p_j| \le r \,\}, \text{ the first } k \text{ by } (|p_i - p_j|^2, j)
+
+    The squared distance is the sum over axes of squared coordinate differences in float64, whatever the type of
+    ``pos``; equal distances are ordered by index. All backends return the same edges in the same order. A cloud
+    of fewer than ``k`` points gives all it has. On devices without float64 (MPS) the search runs on the host.
+
+    Args:
+        pos: coordinates of the sources, and of the targets unless ``pos_dst`` is given.
+        batch: cloud of each source, sorted; one cloud by default.
+        num_neighbors: k, or ``None`` for no bound; without a radius as well every target sees its whole cloud.
+        radius: r, in the unit of ``pos`` (a source at exactly this distance is inside), or ``None`` for no bound.
+        pos_dst: coordinates of the targets, when they are other points.
+        batch_dst: cloud of each target, sorted.
+        loop: whether a point is a neighbour of itself; ``False`` excludes its index, not its duplicates.
+        backend: ``"auto"``, ``"torch"``, ``"scipy"`` or ``"cluster"`` (torch-cluster).
+
+    Shapes:
+        - ``pos``: ``[N, D]``, any floating type; ``batch``: ``[N]``
+        - ``pos_dst``: ``[M, D]``; ``batch_dst``: ``[M]``
+
+    Raises:
+        TypeError: when positions are not floating point (integer lattice indices have no unit).
+        ValueError: when positions are not finite, shapes do not fit, or ``batch`` is not sorted.
+    """
+    query = make_query(pos, batch, pos_dst, batch_dst, num_neighbors, radius, loop)
+    source, count = _search(query, backend)
+    ptr = torch.zeros(count.numel() + 1, dtype=torch.int64, device=count.device)
+    torch.cumsum(count, 0, out=ptr[1:])
+    target = torch.arange(count.numel(), device=count.device).repeat_interleave(
+        count, output_size=source.numel()
+    )
+    found = Neighbors(torch.stack((source, target)), ptr, query.src.size(0), query.dst.size(0))
+    return found.to(pos.device)
+
+
+def knn(
+    pos: Tensor,
+    pos_dst: Tensor,
+    k: int,
+    batch: Tensor | None = None,
+    batch_dst: Tensor | None = None,
+    backend: str = "auto",
+) -> Tensor:
+    """Edges from the ``k`` nearest sources to each target; see :func:`build_neighbors`.
+
+    Shapes:
+        - ``pos``: ``[N, D]``; ``pos_dst``: ``[M, D]``; result: ``[2, E]``, source then target
+    """
+    return build_neighbors(pos, batch, k, None, pos_dst, batch_dst, backend=backend).edge_index
+
+
+def radius(
+    pos: Tensor,
+    pos_dst: Tensor,
+    r: float,
+    batch: Tensor | None = None,
+    batch_dst: Tensor | None = None,
+    max_num_neighbors: int | None = None,
+    backend: str = "auto",
+) -> Tensor:
+    """Edges from all sources within ``r`` (the nearest ``max_num_neighbors``) to each target.
+
+    Shapes:
+        - ``pos``: ``[N, D]``; ``pos_dst``: ``[M, D]``; result: ``[2, E]``, source then target
+    """
+    return build_neighbors(pos, batch, max_num_neighbors, r, pos_dst, batch_dst, backend=backend).edge_index
+
+
+def knn_graph(
+    pos: Tensor, k: int, batch: Tensor | None = None, loop: bool = True, backend: str = "auto"
+) -> Tensor:
+    """Edges from the ``k`` nearest points, itself included, to each point; see :func:`build_neighbors`.
+
+    Shapes:
+        - ``pos``: ``[N, D]``; ``batch``: ``[N]``; result: ``[2, E]``, source then target
+    """
+    return build_neighbors(pos, batch, k, loop=loop, backend=backend).edge_index
+
+
+def radius_graph(
+    pos: Tensor,
+    r: float,
+    batch: Tensor | None = None,
+    loop: bool = True,
+    max_num_neighbors: int | None = None,
+    backend: str = "auto",
+) -> Tensor:
+    """Edges from all points within ``r`` (the nearest ``max_num_neighbors``) to each point.
+
+    Shapes:
+        - ``pos``: ``[N, D]``; ``batch``: ``[N]``; result: ``[2, E]``, source then target
+    """
+    return build_neighbors(pos, batch, max_num_neighbors, r, loop=loop, backend=backend).edge_index
+
+
+def _search(query: Query, backend: str) -> tuple[Tensor, Tensor]:
+    return search_exact(query)

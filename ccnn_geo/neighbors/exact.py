@@ -1,0 +1,97 @@
+"""Neighbours from all pairwise distances, a chunk at a time: the definition, and the fastest way for small clouds."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ccnn_geo.neighbors.query import Query
+
+# Pairs of points whose distances are in memory at once: arrays that stay in a core's cache on the host, few
+# kernel launches elsewhere. A chunk needs about 40 bytes per pair.
+_CHUNK_PAIRS = {"cpu": 1 << 18}
+_CHUNK_PAIRS_ACCELERATOR = 1 << 22
+
+_LAST = torch.iinfo(torch.int64).max
+
+
+def squared_distances(dst: Tensor, src: Tensor) -> Tensor:
+    """Sum over axes of squared differences, axis by axis, so that every backend rounds alike.
+
+    Shapes: ``[..., D]`` and ``[..., D]``, broadcast against each other, to ``[...]``.
+    """
+    total = (dst[..., 0] - src[..., 0]).square_()
+    for axis in range(1, dst.size(-1)):
+        total.add_((dst[..., axis] - src[..., axis]).square_())
+    return total
+
+
+def search_exact(query: Query, chunk_pairs: int | None = None) -> tuple[Tensor, Tensor]:
+    """Sources of every target, target by target, and their number per target."""
+    device = query.src.device
+    budget = chunk_pairs or _CHUNK_PAIRS.get(device.type, _CHUNK_PAIRS_ACCELERATOR)
+    sources = [torch.empty(0, dtype=torch.int64, device=device)]
+    counts = [torch.empty(0, dtype=torch.int64, device=device)]
+    for group in _groups(query, budget):
+        first_src, last_src, first_dst, last_dst = group[0]
+        num_src, num_dst = last_src - first_src, last_dst - first_dst
+        if num_dst == 0:
+            continue
+        shape = (len(group), -1, query.src.size(1))
+        src = query.src[first_src : group[-1][1]].view(shape) if num_src else None
+        dst = query.dst[first_dst : group[-1][3]].view(shape)
+        rows = num_dst if len(group) > 1 else max(1, budget // max(num_src, 1))
+        for start in range(0, num_dst, rows):
+            stop = min(start + rows, num_dst)
+            if src is None:
+                counts.append(torch.zeros(len(group) * (stop - start), dtype=torch.int64, device=device))
+                continue
+            columns, count = _search_chunk(query, src, dst[:, start:stop], start)
+            columns += torch.arange(len(group), device=device).view(-1, 1, 1) * num_src + first_src
+            sources.append(_take_first(columns.flatten(0, 1), count.flatten()))
+            counts.append(count.flatten())
+    return torch.cat(sources), torch.cat(counts)
+
+
+def _groups(query: Query, budget: int) -> Iterator[list[tuple[int, int, int, int]]]:
+    """Runs of consecutive clouds of equal size that fit into one chunk together."""
+    group: list[tuple[int, int, int, int]] = []
+    for cloud in query.clouds:
+        size = (cloud[1] - cloud[0], cloud[3] - cloud[2])
+        if group:
+            same = size == (group[0][1] - group[0][0], group[0][3] - group[0][2])
+            if not same or (len(group) + 1) * size[0] * size[1] > budget:
+                yield group
+                group = []
+        group.append(cloud)
+    if group:
+        yield group
+
+
+def _search_chunk(query: Query, src: Tensor, dst: Tensor, start: int) -> tuple[Tensor, Tensor]:
+    """Columns of ``src`` near each row of ``dst`` (ordered, ``[B, T, k]``) and how many of them count."""
+    num_src = src.size(1)
+    d2 = squared_distances(dst[:, :, None], src[:, None])
+    available = num_src
+    if not query.loop:
+        # NaN sorts behind everything: the point itself is the last neighbour, and is not counted.
+        d2.diagonal(offset=start, dim1=1, dim2=2).fill_(torch.nan)
+        available -= 1
+    k = available if query.k is None else min(query.k, available)
+    if query.radius is None:
+        return smallest(d2, k), torch.full(d2.shape[:2], k, dtype=torch.int64, device=d2.device)
+    count = (d2 <= query.radius * query.radius).sum(dim=2).clamp_(max=k)
+    return smallest(d2, int(count.max()) if count.numel() else 0), count
+
+
+def smallest(d2: Tensor, k: int) -> Tensor:
+    """Columns of the ``k`` smallest entries of each row, ordered by value, ties by column."""
+    return torch.sort(d2, dim=-1, stable=True).indices[..., :k]
+
+
+def _take_first(columns: Tensor, count: Tensor) -> Tensor:
+    """The first ``count`` entries of each row, row after row."""
+    width = columns.size(1)
+    if bool((count == width).all()):
+        return columns.reshape(-1)
+    return columns[torch.arange(width, device=columns.device) < count[:, None]]
