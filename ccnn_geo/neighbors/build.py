@@ -23,15 +23,16 @@ def build_neighbors(
     .. math::
         N(i) = \{\, j : |p_i - p_j| \le r \,\}, \text{ the first } k \text{ by } (|p_i - p_j|^2, j)
 
-    The squared distance is the sum over axes of squared coordinate differences in float64, whatever the type of
-    ``pos``; equal distances are ordered by index. All backends return the same edges in the same order. A cloud
-    of fewer than ``k`` points gives all it has. On devices without float64 (MPS) the search runs on the host.
+    The squared distance is the sum over axes of squared coordinate differences in float64, whatever the type
+    of ``pos``; equal distances are ordered by index. All backends return the same edges in the same order. A
+    cloud of fewer than ``k`` points gives all it has. On devices without float64 (MPS) the search runs on the
+    host.
 
     Args:
         pos: coordinates of the sources, and of the targets unless ``pos_dst`` is given.
         batch: cloud of each source, sorted; one cloud by default.
-        num_neighbors: k, or ``None`` for no bound; without a radius as well every target sees its whole cloud.
-        radius: r, in the unit of ``pos`` (a source at exactly this distance is inside), or ``None`` for no bound.
+        num_neighbors: k, or ``None`` for no bound; without a radius as well each target sees its whole cloud.
+        radius: r, in the unit of ``pos`` (a source at exactly this distance is inside), or ``None``.
         pos_dst: coordinates of the targets, when they are other points.
         batch_dst: cloud of each target, sorted.
         loop: whether a point is a neighbour of itself; ``False`` excludes its index, not its duplicates.

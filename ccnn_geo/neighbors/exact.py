@@ -1,4 +1,4 @@
-"""Neighbours from all pairwise distances, a chunk at a time: the definition, and the fastest way for small clouds."""
+"""Neighbours from all pairwise distances, a chunk at a time: the definition, and fastest for small clouds."""
 
 from collections.abc import Iterator
 

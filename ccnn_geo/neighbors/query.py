@@ -12,8 +12,8 @@ from torch import Tensor
 class Query:
     """Sources and targets in float64, cloud by cloud, and what counts as a neighbour.
 
-    ``k`` and ``radius`` are upper bounds that hold together; ``None`` is no bound. ``loop=False`` leaves out the
-    source with the target's own index.
+    ``k`` and ``radius`` are upper bounds that hold together; ``None`` is no bound. ``loop=False`` leaves out
+    the source with the target's own index.
     """
 
     src: Tensor

@@ -10,8 +10,8 @@ from torch import Tensor
 class Neighbors:
     """Edges from source to target points, listed target by target.
 
-    The edges of target ``i`` are ``edge_index[:, ptr[i]:ptr[i + 1]]``. Those that :func:`build_neighbors` finds
-    are ordered by distance, then by source index; those of :meth:`from_edge_index` keep the order they came in.
+    The edges of target ``i`` are ``edge_index[:, ptr[i]:ptr[i + 1]]``. :func:`build_neighbors` orders them by
+    distance, then by source index; :meth:`from_edge_index` keeps the order they came in.
 
     Args:
         edge_index: source (row 0) and target (row 1) of each edge, as in PyG.
