@@ -8,10 +8,13 @@ are imported when such a file is read.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch_geometric.data import Data
 
 
 class ShapeError(ValueError):
@@ -25,29 +28,38 @@ class Shape:
     Args:
         vertices: ``[V, 3]`` float64, in the units of the file.
         faces: ``[F, 3]`` int64, indices into ``vertices``; counter-clockwise seen from outside.
-        normals: ``[V, 3]`` float64, as stored in the file (any length). Clouds only: surfaces have the normals
-            of their faces.
+        normals: ``[V, 3]`` float64, as stored in the file (any length). Clouds only: surfaces have the
+            normals of their faces.
     """
 
     vertices: np.ndarray
     faces: np.ndarray | None = None
     normals: np.ndarray | None = None
 
+    def to_data(self) -> Data:
+        """The shape as ``Data(pos [V, 3], face [3, F], normal [V, 3])``, float64, fields absent where None."""
+        data = Data(pos=torch.from_numpy(self.vertices))
+        if self.faces is not None:
+            data.face = torch.from_numpy(self.faces.T)
+        if self.normals is not None:
+            data.normal = torch.from_numpy(self.normals)
+        return data
+
 
 def read_shape(path: str | PathLike[str]) -> Shape:
     """Read a mesh (.off .obj .ply .stl .glb) or a point cloud (those, .npy .npz .xyz .pcd).
 
-    Polygons become triangle fans, and all parts of a scene become one mesh, each part in its place. OFF headers
-    with the counts glued to the keyword (``OFF490 518 0``, as in ModelNet40) are understood. Arrays are
-    ``[N, 3]``, or ``[N, 6]`` with normals; archives hold one such array or ``pos`` and ``normal``; pickles are
-    never loaded. In a table of six or more columns the fourth to sixth are the normal.
+    Polygons become triangle fans, and all parts of a scene become one mesh, each part in its place. OFF
+    headers with the counts glued to the keyword (``OFF490 518 0``, as in ModelNet40) are understood. Arrays
+    are ``[N, 3]``, or ``[N, 6]`` with normals; archives hold one such array or ``pos`` and ``normal``;
+    pickles are never loaded. In a table of six or more columns the fourth to sixth are the normal.
 
     Args:
         path: the file; its extension says what it is.
 
     Raises:
-        ShapeError: if there is no such file, or it is empty, truncated, of an unknown kind, without vertices, or
-            holds NaN, infinities, rows of a wrong length or faces out of range.
+        ShapeError: if there is no such file, or it is empty, truncated, of an unknown kind, without vertices,
+            or holds NaN, infinities, rows of a wrong length or faces out of range.
         ImportError: if a .pcd is read without open3d.
     """
     path = Path(path)
@@ -94,7 +106,7 @@ def _checked(path: Path, shape: Shape) -> Shape:
 
 def _read_off(path: Path) -> Shape:
     lines = _lines(path)
-    header = re.match(r"(?:ST)?(C?N?)OFF", lines[0]) if lines else None
+    header = re.match(r"(?:ST)?C?N?OFF", lines[0], re.I) if lines else None
     if header is None:
         raise ShapeError(f"{path}: starts with {lines[0][:20] if lines else ''!r}, expected OFF")
     rest = lines[0][header.end() :].strip()
@@ -116,7 +128,7 @@ def _read_off(path: Path) -> Shape:
 
 
 def _polygons(path: Path, rows: Iterator[list[str]]) -> np.ndarray:
-    """Rows ``n i_1 ... i_n [colour]`` as triangle fans; points and edges (n < 3) have no area and are left out."""
+    """Rows ``n i_1 ... i_n [colour]`` as triangle fans; points and edges (n < 3) have no area: left out."""
     triangles = []
     for number, row in enumerate(rows):
         try:
@@ -127,7 +139,7 @@ def _polygons(path: Path, rows: Iterator[list[str]]) -> np.ndarray:
             raise ShapeError(
                 f"{path}: face {number} is {' '.join(row)[:40]!r}, expected a count and as many indices"
             )
-        triangles += [(corners[0], b, c) for b, c in zip(corners[1:], corners[2:], strict=False)]
+        triangles += [(corners[0], b, c) for b, c in pairwise(corners[1:])]
     return np.array(triangles, dtype=np.int64).reshape(-1, 3)
 
 

@@ -1,0 +1,67 @@
+"""From what a file holds to what the network is given."""
+
+import torch
+from torch import Generator, Tensor
+from torch_geometric.data import Data
+from torch_geometric.transforms import BaseTransform
+
+from ccnn_geo.transforms.estimate_normals import EstimateNormals
+from ccnn_geo.transforms.normalize_sphere import NormalizeSphere
+from ccnn_geo.transforms.random_subset import RandomSubset
+from ccnn_geo.transforms.sample_surface import SampleSurface
+
+
+class SampleShape(BaseTransform):
+    """Turns a mesh or a cloud into points with normals on the unit sphere, the same way for every source.
+
+    A mesh is sampled by :class:`SampleSurface`; of a cloud a :class:`RandomSubset` is kept (all points, in
+    random order, if it has no more than ``num``) and missing or useless normals come from
+    :class:`EstimateNormals` on the whole cloud. Then :class:`NormalizeSphere`.
+
+    A stored normal is useless if it is zero or not finite. Some files of the benchmarks hold rows such as
+    (1, 1, 1) in place of the normals of vanished triangles; these get unit length like all others.
+
+    Args:
+        num: points of the result, for clouds at most.
+        k: neighbours for the estimated normals.
+        generator: source of randomness (default: torch's global one).
+
+    Shapes:
+        ``pos [V, 3]``, ``face [3, F]`` or ``normal [V, 3]`` or neither -> ``pos [num, 3]`` float32 with radius
+        at most 1, ``normal [num, 3]`` float32 of unit length.
+
+    Raises:
+        ValueError: as the transforms named above.
+    """
+
+    def __init__(self, num: int = 2048, k: int = 16, generator: Generator | None = None) -> None:
+        self.surface = SampleSurface(num, generator)
+        self.subset = RandomSubset(num, generator=generator)
+        self.estimate = EstimateNormals(k)
+        self.normalize = NormalizeSphere()
+        self.num = num
+
+    def forward(self, data: Data) -> Data:
+        if data.get("face") is not None and data.face.numel() > 0:
+            data = self.surface(data)
+        else:
+            data.face = None
+            data.normal = self._normals(data)
+            data = self.subset(data)
+        data = self.normalize(data)
+        data.normal = data.normal.float()
+        return data
+
+    def _normals(self, data: Data) -> Tensor:
+        normal = data.get("normal")
+        if normal is None:
+            return self.estimate(data).normal
+        length = normal.double().norm(dim=1, keepdim=True)
+        usable = torch.isfinite(length) & (length > 1e-8)
+        unit = normal.double() / torch.where(usable, length, 1.0)
+        if not usable.all():
+            unit = torch.where(usable, unit, self.estimate(data).normal.double())
+        return unit.to(data.pos.dtype)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.num}, k={self.estimate.k})"

@@ -1,0 +1,58 @@
+"""Points on the surface of a mesh."""
+
+import torch
+from torch import Generator
+from torch_geometric.data import Data
+from torch_geometric.transforms import BaseTransform
+
+
+class SampleSurface(BaseTransform):
+    r"""Draws points uniformly from the surface of a mesh, with the normals of their faces.
+
+    A face is chosen with a probability proportional to its area, a point within it as
+    :math:`a + u (b - a) + v (c - a)`, :math:`(u, v)` uniform on the unit triangle.
+
+    Args:
+        num: points to draw.
+        generator: source of randomness (default: torch's global one).
+
+    Shapes:
+        ``pos [V, 3]``, ``face [3, F]`` -> ``pos [num, 3]``, ``normal [num, 3]`` of unit length; no more
+        ``face``. Independent draws: the first n of them are a uniform sample too.
+
+    Raises:
+        ValueError: without ``face``, or if no face has an area.
+    """
+
+    def __init__(self, num: int, generator: Generator | None = None) -> None:
+        if num < 1:
+            raise ValueError(f"num must be at least 1, got {num}")
+        self.num = num
+        self.generator = generator
+
+    def forward(self, data: Data) -> Data:
+        pos, face = data.pos, data.face
+        if face is None or face.numel() == 0:
+            raise ValueError(f"SampleSurface needs a mesh, data.pos and data.face [3, F], got {data}")
+        # float64: map coordinates are millions of metres, their triangles centimetres
+        corner = pos.double()[face]
+        edge_u, edge_v = corner[1] - corner[0], corner[2] - corner[0]
+        cross = torch.linalg.cross(edge_u, edge_v)
+        area = cross.norm(dim=1)
+        total = area.cumsum(0)
+        if not total[-1] > 0:
+            raise ValueError(f"the mesh has no surface: all {face.size(1)} faces have zero area")
+        # not torch.multinomial, which stops at 2^24 faces
+        draw = torch.rand(self.num, 3, generator=self.generator, dtype=torch.float64, device=pos.device)
+        chosen = torch.searchsorted(total, draw[:, 0] * total[-1], right=True)
+        chosen = chosen.clamp(max=int(area.nonzero()[-1]))
+        uv = draw[:, 1:]
+        uv = torch.where(uv.sum(1, keepdim=True) > 1, 1 - uv, uv)
+        points = corner[0, chosen] + uv[:, :1] * edge_u[chosen] + uv[:, 1:] * edge_v[chosen]
+        data.pos = points.to(pos.dtype)
+        data.normal = (cross[chosen] / area[chosen].unsqueeze(1)).to(pos.dtype)
+        data.face = None
+        return data
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.num})"
