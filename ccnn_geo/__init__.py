@@ -1,1 +1,9 @@
 """Continuous convolutional neural networks for sequences, images, voxels and point clouds."""
+
+from ccnn_geo.blocks import CCNNBlock, FlexBlock, S4Block
+from ccnn_geo.conv import FlexConv, SepFlexConv
+from ccnn_geo.model import CCNN
+
+__version__ = "0.1.0"
+
+__all__ = ["CCNN", "CCNNBlock", "FlexBlock", "FlexConv", "S4Block", "SepFlexConv", "__version__"]

@@ -1,0 +1,313 @@
+"""The sum over neighbours on every carrier: checks, initialisation, and the choice of the path."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.nn import MessagePassing
+
+from ccnn_geo.continuous_kernel import ContinuousKernel
+from ccnn_geo.functional.edge_conv import edge_conv
+from ccnn_geo.functional.grid_conv import grid_conv
+from ccnn_geo.measure import density_measure, lattice_measure
+from ccnn_geo.neighbors import Neighbors, build_neighbors
+from ccnn_geo.regularization import record_edges, record_grid
+from ccnn_geo.representations import grid_positions, grid_spacing
+
+METHODS = ("auto", "edge", "plain", "fft", "direct")
+MEASURES = ("uniform", "density")
+
+
+class ContinuousConv(MessagePassing):
+    r"""Base of :class:`SepFlexConv` and :class:`FlexConv`: the sum over neighbours, on every carrier.
+
+    .. math::
+        y(p_i) = \sum_{j \in \mathcal N(i)} w_j \, k(p_i - p_j) \, x(p_j)
+
+    On points :math:`\mathcal N(i)` comes from ``edge_index``; on a grid it is the whole lattice and the sum is
+    an (FFT) convolution. Both evaluate the same :class:`~ccnn_geo.continuous_kernel.ContinuousKernel`, so
+    that the same samples give the same numbers.
+
+    The kernel is scaled once so that the output has unit variance (Sec. 4.1): by
+    :math:`1/\sqrt{|\Omega|}` if ``num_taps`` declares :math:`|\Omega|`, otherwise by what the first batch shows.
+    """
+
+    effective_taps: Tensor
+    reference_spacing: Tensor
+    dense: bool
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        dim: int,
+        kernel_hidden: int = 32,
+        kernel_layers: int = 3,
+        omega_0: float = 50.0,
+        kernel: str = "magnet",
+        window: str | None = "gaussian",
+        window_init: float = 0.075,
+        window_threshold: float = 0.1,
+        window_isotropic: bool | None = None,
+        num_neighbors: int | None = 256,
+        method: str = "auto",
+        causal: bool = False,
+        measure: str = "uniform",
+        kernel_radius: float = 1.0,
+        kernel_domain: float | None = None,
+        num_taps: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("aggr", "add")
+        super().__init__(**kwargs)
+        name = type(self).__name__
+        if in_channels < 1 or out_channels < 1:
+            raise ValueError(f"{name}: expected channels >= 1, got in={in_channels}, out={out_channels}")
+        if dim not in (1, 2, 3):
+            raise ValueError(f"{name}: expected dim 1, 2 or 3, got {dim}")
+        if method not in METHODS:
+            raise ValueError(f"{name}: expected method to be one of {METHODS}, got {method!r}")
+        if measure not in MEASURES:
+            raise ValueError(f"{name}: expected measure to be one of {MEASURES}, got {measure!r}")
+        if num_taps is not None and not num_taps > 0:
+            raise ValueError(f"{name}: expected num_taps > 0 or None, got {num_taps}")
+        self.in_channels, self.out_channels, self.dim = in_channels, out_channels, dim
+        self.num_neighbors, self.method, self.measure = num_neighbors, method, measure
+        self.num_taps = num_taps
+        self.kernel = ContinuousKernel(
+            dim,
+            in_channels * out_channels if self.dense else in_channels,
+            hidden=kernel_hidden,
+            num_layers=kernel_layers,
+            omega_0=omega_0,
+            kernel=kernel,
+            window=window,
+            window_init=window_init,
+            window_threshold=window_threshold,
+            window_isotropic=window_isotropic,
+            radius=kernel_radius,
+            domain=kernel_domain,
+            causal=causal,
+        )
+        self.register_buffer("effective_taps", torch.zeros(()))
+        self.register_buffer("reference_spacing", torch.zeros(dim))
+
+    # Initialisation ---------------------------------------------------------------------------
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew and forgets what the first batch has set."""
+        self.kernel.reset_parameters()
+        self.effective_taps.zero_()
+        self.reference_spacing.zero_()
+        self._scaled = False
+        if self.num_taps is not None:
+            self._scale_kernel(torch.as_tensor(float(self.num_taps)))
+
+    @torch.no_grad()
+    def _scale_kernel(self, taps: Tensor) -> None:
+        output = self.kernel.network.output
+        taps = taps.to(self.effective_taps)
+        output.weight.div_(taps.sqrt())
+        output.bias.div_(taps.sqrt())
+        self.effective_taps.copy_(taps)
+        self._scaled = True
+
+    @torch.no_grad()
+    def _scale_to_unit_variance(self, y: Tensor) -> None:
+        """Sets the effective |Omega| to the second moment of the unscaled first output."""
+        moments = torch.stack([y.double().square().sum(), y.new_tensor(y.numel(), dtype=torch.double)])
+        if self.training and torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(moments)  # every process must scale its copy alike
+        taps = moments[0] / moments[1]
+        if torch.isfinite(taps) and taps > 0:  # an empty or all-zero batch says nothing: wait for the next
+            self._scale_kernel(taps)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        self._scaled = bool(self.effective_taps > 0)
+
+    # Paths --------------------------------------------------------------------------------------
+
+    def aggregate_neighbors(
+        self,
+        x: Tensor | tuple[Tensor, Tensor | None],
+        pos: Tensor | tuple[Tensor, Tensor] | None = None,
+        edge_index: Tensor | Neighbors | None = None,
+        batch: Tensor | tuple[Tensor, Tensor] | None = None,
+        weight: Tensor | None = None,
+        spacing: float | Sequence[float] | None = None,
+    ) -> Tensor:
+        """The sum over neighbours by whichever path fits the arguments, see :meth:`SepFlexConv.forward`."""
+        x = (x, None) if isinstance(x, Tensor) else x
+        x_src = x[0].to(torch.promote_types(self.kernel.network.output.weight.dtype, torch.float32))
+        with torch.autocast(x_src.device.type, enabled=False):  # omega . r and FFTs need full precision
+            if pos is None:
+                return self._on_grid(x_src, spacing)
+            pos = (pos, pos) if isinstance(pos, Tensor) else tuple(pos)
+            return self._on_points(x_src, pos, edge_index, batch, weight)
+
+    def _on_grid(self, x: Tensor, spacing: float | Sequence[float] | None) -> Tensor:
+        if x.dim() != self.dim + 2 or x.size(1) != self.in_channels:
+            raise ValueError(
+                f"{type(self).__name__}: expected a grid [batch, {self.in_channels}, "
+                f"{', '.join(f'S{d}' for d in range(self.dim))}], got {list(x.shape)}; "
+                "for points give pos as well"
+            )
+        size = x.shape[2:]
+        step = grid_spacing(size, spacing)
+        if self.training:
+            self.kernel.observe(torch.tensor([(s - 1) * h for s, h in zip(size, step, strict=True)]))
+        if not self._scaled:
+            self.reference_spacing.copy_(torch.tensor(step))
+            with torch.no_grad():
+                self._scale_to_unit_variance(self._convolve_grid(x, step))
+        return self._convolve_grid(x, step)
+
+    def _convolve_grid(self, x: Tensor, step: tuple[float, ...]) -> Tensor:
+        rel, center = self.kernel_taps(x.shape[2:], step)
+        taps = self.kernel(rel.to(x))
+        record_grid(taps)
+        reference = self.reference_spacing.tolist()
+        if all(h > 0 for h in reference):
+            taps = taps * lattice_measure(step, reference)
+        taps = taps.movedim(-1, 0)
+        if self.dense:
+            taps = taps.unflatten(0, (self.out_channels, self.in_channels))
+        method = self.method if self.method in ("fft", "direct") else "auto"
+        return grid_conv(x, taps, center, method)
+
+    @torch.no_grad()
+    def kernel_taps(
+        self, size: Sequence[int], spacing: float | Sequence[float] | None = None
+    ) -> tuple[Tensor, tuple[int, ...]]:
+        """Offsets of a grid's kernel taps inside the support, ``[*K, D]``, and the index of offset zero."""
+        step = grid_spacing(size, spacing)
+        reach = [
+            int(min(s - 1, math.floor(r / h * (1 + 1e-6))))
+            for s, r, h in zip(size, self.kernel.support().tolist(), step, strict=True)
+        ]
+        start = [0 if self.kernel.causal else -n for n in reach]
+        axes = [
+            torch.arange(a, n + 1, dtype=torch.double) * h for a, n, h in zip(start, reach, step, strict=True)
+        ]
+        rel = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
+        return rel.to(self.kernel.network.output.weight), tuple(-a for a in start)
+
+    def _on_points(
+        self,
+        x: Tensor,
+        pos: tuple[Tensor, Tensor],
+        edge_index: Tensor | Neighbors | None,
+        batch: Tensor | tuple[Tensor, Tensor] | None,
+        weight: Tensor | None,
+    ) -> Tensor:
+        self._check_points(x, pos)
+        edge_index = self._neighbors(pos, edge_index, batch)
+        pos = (pos[0].to(x.dtype), pos[1].to(x.dtype))
+        if weight is None and self.measure == "density":
+            neighbors = edge_index if isinstance(edge_index, Neighbors) else None
+            weight = density_measure(pos[0], neighbors, batch=batch[0] if isinstance(batch, tuple) else batch)
+        elif weight is not None:
+            weight = weight.to(x.dtype)
+        if self.training:
+            self._observe_edges(pos, edge_index)
+        if not self._scaled:
+            with torch.no_grad():
+                self._scale_to_unit_variance(self._convolve_points(x, pos, edge_index, weight))
+        return self._convolve_points(x, pos, edge_index, weight)
+
+    def _convolve_points(
+        self, x: Tensor, pos: tuple[Tensor, Tensor], edge_index: Tensor | Neighbors, weight: Tensor | None
+    ) -> Tensor:
+        if isinstance(edge_index, Neighbors) and not self.needs_messages:
+            record_edges(self.kernel, pos, edge_index)
+            return edge_conv(x, *pos, edge_index, self.kernel, weight, dense=self.dense)
+        if isinstance(edge_index, Neighbors):
+            edge_index = (
+                edge_index.edge_index if self.flow == "source_to_target" else edge_index.edge_index.flip(0)
+            )
+        size = (pos[0].size(0), pos[1].size(0))
+        weights = None if weight is None else (weight, None)
+        return self.propagate(edge_index, x=(x, None), pos=pos, weight=weights, size=size)
+
+    def message(self, x_j: Tensor, pos_i: Tensor, pos_j: Tensor, weight_j: Tensor | None) -> Tensor:
+        """The readable definition, one kernel per edge; the oracle of the fast paths."""
+        kernel = self.kernel(pos_i - pos_j)
+        if weight_j is not None:
+            x_j = x_j * weight_j.unsqueeze(-1)
+        if self.dense:
+            return torch.einsum(
+                "eoc,ec->eo", kernel.unflatten(-1, (self.out_channels, self.in_channels)), x_j
+            )
+        return kernel * x_j
+
+    @property
+    def needs_messages(self) -> bool:
+        """Whether messages must be formed one by one: on request, for explanations, hooks, other aggregations."""
+        hooks = (
+            self._propagate_forward_pre_hooks,
+            self._propagate_forward_hooks,
+            self._message_forward_pre_hooks,
+            self._message_forward_hooks,
+            self._aggregate_forward_pre_hooks,
+            self._aggregate_forward_hooks,
+        )
+        return self.method == "plain" or bool(self.explain) or self.aggr not in ("add", "sum") or any(hooks)
+
+    # Points: checks and neighbours --------------------------------------------------------------
+
+    def _check_points(self, x: Tensor, pos: tuple[Tensor, Tensor]) -> None:
+        name = type(self).__name__
+        if x.dim() != 2 or x.size(1) != self.in_channels:
+            raise ValueError(f"{name}: expected x [N, {self.in_channels}] beside pos, got {list(x.shape)}")
+        for p in pos:
+            if p.dim() != 2 or p.size(1) != self.dim or not p.is_floating_point():
+                raise ValueError(
+                    f"{name}: expected floating-point pos [N, {self.dim}], got {p.dtype} {list(p.shape)}"
+                )
+        if pos[0].size(0) != x.size(0):
+            raise ValueError(f"{name}: x has {x.size(0)} points, pos has {pos[0].size(0)}")
+
+    def _neighbors(
+        self,
+        pos: tuple[Tensor, Tensor],
+        edge_index: Tensor | Neighbors | None,
+        batch: Tensor | tuple[Tensor, Tensor] | None,
+    ) -> Tensor | Neighbors:
+        if isinstance(edge_index, Neighbors):
+            return edge_index
+        if edge_index is not None:
+            if self.needs_messages:  # an explanation's edge mask follows the caller's order
+                return edge_index
+            if self.flow == "target_to_source":
+                edge_index = edge_index.flip(0)
+            return Neighbors.from_edge_index(edge_index, pos[0].size(0), pos[1].size(0))
+        batch_src, batch_dst = batch if isinstance(batch, tuple) else (batch, batch)
+        return build_neighbors(
+            pos[0],
+            batch_src,
+            num_neighbors=self.num_neighbors if self.method == "edge" else None,
+            pos_dst=None if pos[1] is pos[0] else pos[1],
+            batch_dst=None if pos[1] is pos[0] else batch_dst,
+        )
+
+    @torch.no_grad()
+    def _observe_edges(self, pos: tuple[Tensor, Tensor], edge_index: Tensor | Neighbors) -> None:
+        edges = edge_index.edge_index if isinstance(edge_index, Neighbors) else edge_index
+        source, target = (
+            edges if self.flow == "source_to_target" or edges is not edge_index else edges.flip(0)
+        )
+        for s, t in zip(source.split(1 << 22), target.split(1 << 22), strict=True):
+            if s.numel() > 0:
+                self.kernel.observe((pos[1][t] - pos[0][s]).abs().amax(dim=0))
+
+    def __repr__(self) -> str:
+        causal = ", causal=True" if self.kernel.causal else ""
+        return (
+            f"{type(self).__name__}({self.in_channels}, {self.out_channels}, dim={self.dim}, "
+            f"kernel={type(self.kernel.network).__name__}, num_neighbors={self.num_neighbors}{causal})"
+        )

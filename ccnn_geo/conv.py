@@ -1,0 +1,140 @@
+"""Continuous convolution layers on points and grids: they own the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ccnn_geo.channels import add_bias, channel_linear
+from ccnn_geo.continuous_conv import ContinuousConv
+from ccnn_geo.neighbors import Neighbors
+
+
+class SepFlexConv(ContinuousConv):
+    r"""Separable continuous convolution: a depthwise continuous kernel, then a pointwise linear layer.
+
+    From `"Modelling Long Range Dependencies in ND: From Task-Specific to a General Purpose CNN"
+    <https://arxiv.org/abs/2301.10540>`_, Sec. 4.1.
+
+    .. math::
+        y(p_i) = W \Big( \sum_{j \in \mathcal N(i)} w_j \, k(p_i - p_j) \odot x(p_j) + b \Big) + c
+
+    where :math:`k: \mathbb R^D \to \mathbb R^{C_{in}}` is a kernel network times a Gaussian window of
+    learnable width. One set of parameters acts on points, at any position, and on grids of any size.
+
+    Args:
+        in_channels: Input channels :math:`C_{in}`.
+        out_channels: Output channels :math:`C_{out}`.
+        dim: Dimension :math:`D` of the positions: 1, 2 or 3.
+        kernel_hidden: Hidden width of the kernel network.
+        kernel_layers: Depth of the kernel network.
+        omega_0: Frequency prior of the kernel network.
+        kernel: Its family, a key of :data:`ccnn_geo.kernels.KERNELS`.
+        window: ``"gaussian"`` or ``None``.
+        window_init: Initial width of the window, in units of ``kernel_radius``.
+        window_threshold: Value at which the window (and the kernel) ends.
+        window_isotropic: One width for all axes; by default for ``dim == 3`` only.
+        num_neighbors: Neighbours per point when none are given and ``method="edge"``.
+        method: ``"auto"``; or one path for the carrier it applies to: ``"edge"`` (chunked, exact) or
+            ``"plain"`` (one kernel per edge) on points, ``"fft"`` or ``"direct"`` on grids.
+        causal: Whether the kernel sees the past only (``dim == 1``).
+        measure: Weights :math:`w_j` of points when none are given: ``"uniform"`` (1) or ``"density"``.
+        kernel_radius: Length that relative positions are divided by.
+        kernel_domain: Largest :math:`|r_d|` the kernel covers; by default what was seen in training.
+        num_taps: :math:`|\Omega|` of the initialisation; by default measured on the first batch.
+        **kwargs: Further arguments of :class:`torch_geometric.nn.MessagePassing`.
+
+    Shapes:
+        - **points:** ``x`` :math:`(N, C_{in})`, ``pos`` :math:`(N, D)`, ``edge_index`` :math:`(2, E)`
+          to :math:`(N, C_{out})`; bipartite ``x`` :math:`((N, C_{in}), None)`,
+          ``pos`` :math:`((N, D), (M, D))` to :math:`(M, C_{out})`
+        - **grid:** ``x`` :math:`(B, C_{in}, *S)` with :math:`D` axes to :math:`(B, C_{out}, *S)`
+
+    Raises:
+        ValueError: If an argument is out of range, or shapes do not fit.
+
+    Example:
+        >>> conv = SepFlexConv(16, 32, dim=2)
+        >>> conv(torch.randn(4, 16, 28, 28)).shape
+        torch.Size([4, 32, 28, 28])
+        >>> conv(torch.randn(50, 16), torch.rand(50, 2)).shape
+        torch.Size([50, 32])
+    """
+
+    dense = False
+
+    def __init__(self, in_channels: int, out_channels: int, dim: int, *args: Any, **kwargs: Any) -> None:
+        super().__init__(in_channels, out_channels, dim, *args, **kwargs)
+        self.bias = nn.Parameter(torch.empty(in_channels))
+        self.pointwise = nn.Linear(in_channels, out_channels)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew; the next forward scales the kernel again."""
+        super().reset_parameters()
+        nn.init.zeros_(self.bias)
+        nn.init.normal_(self.pointwise.weight, std=self.in_channels**-0.5)
+        nn.init.zeros_(self.pointwise.bias)
+
+    def forward(
+        self,
+        x: Tensor | tuple[Tensor, Tensor | None],
+        pos: Tensor | tuple[Tensor, Tensor] | None = None,
+        edge_index: Tensor | Neighbors | None = None,
+        batch: Tensor | tuple[Tensor, Tensor] | None = None,
+        weight: Tensor | None = None,
+        spacing: float | Sequence[float] | None = None,
+    ) -> Tensor:
+        """Convolves a grid (``x`` alone) or points (``x`` and ``pos``).
+
+        Args:
+            x: Features; for the bipartite form a pair whose second entry is unused.
+            pos: Positions, or those of sources and targets.
+            edge_index: Edges from source to target, or a :class:`~ccnn_geo.neighbors.Neighbors`. Without it, all
+                points of the same cloud (``method="edge"``: the ``num_neighbors`` nearest).
+            batch: Cloud of each point, or of each source and target, if there are no edges.
+            weight: Quadrature weights of the sources.
+            spacing: Distance of a grid's samples; by default its longest axis covers [-1, 1].
+        """
+        y = self.aggregate_neighbors(x, pos, edge_index, batch, weight, spacing)
+        return channel_linear(add_bias(y, self.bias), self.pointwise)
+
+
+class FlexConv(ContinuousConv):
+    r"""Dense (non-separable) continuous convolution, as in FlexConv and CKConv.
+
+    .. math::
+        y(p_i) = \sum_{j \in \mathcal N(i)} w_j \, K(p_i - p_j) \, x(p_j) + b,
+        \qquad K: \mathbb R^D \to \mathbb R^{C_{out} \times C_{in}}
+
+    Arguments, shapes and errors as in :class:`SepFlexConv`.
+
+    Source: Romero et al., 2022 (FlexConv); the comparison of Sec. 4.1.
+    """
+
+    dense = True
+
+    def __init__(self, in_channels: int, out_channels: int, dim: int, *args: Any, **kwargs: Any) -> None:
+        super().__init__(in_channels, out_channels, dim, *args, **kwargs)
+        self.bias = nn.Parameter(torch.empty(out_channels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew; the next forward scales the kernel again."""
+        super().reset_parameters()
+        nn.init.zeros_(self.bias)
+
+    def forward(
+        self,
+        x: Tensor | tuple[Tensor, Tensor | None],
+        pos: Tensor | tuple[Tensor, Tensor] | None = None,
+        edge_index: Tensor | Neighbors | None = None,
+        batch: Tensor | tuple[Tensor, Tensor] | None = None,
+        weight: Tensor | None = None,
+        spacing: float | Sequence[float] | None = None,
+    ) -> Tensor:
+        """Convolves a grid (``x`` alone) or points (``x`` and ``pos``); see :meth:`SepFlexConv.forward`."""
+        return add_bias(self.aggregate_neighbors(x, pos, edge_index, batch, weight, spacing), self.bias)

@@ -1,0 +1,120 @@
+"""What a kernel network is: a function of relative positions with a linear output layer."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+GAUSSIAN_STDDEVS = 2.0
+"""Standard deviations of a Gaussian envelope's spectrum that count as its width (95 % of it)."""
+
+
+class KernelNetwork(nn.Module):
+    r"""A continuous kernel :math:`k: \mathbb{R}^D \to \mathbb{R}^C` with a linear last layer.
+
+    .. math::
+        k(r) = W_{\mathrm{out}} \, \varphi(r) + b_{\mathrm{out}}
+
+    A family implements :meth:`basis` (the map :math:`\varphi`), :meth:`reset_basis` and
+    :meth:`max_frequency`. The output layer is reachable as ``output``: since it is linear, a sum over
+    neighbours may be taken before it is applied.
+
+    Args:
+        dim: Dimension :math:`D` of the relative positions.
+        out_channels: Number of kernel values :math:`C` per position.
+        hidden_channels: Width :math:`H` of the basis.
+        num_layers: Depth; each family says what it counts.
+        omega_0: Frequency prior; each family says how it enters.
+
+    Shapes:
+        - **input:** relative positions :math:`(*, D)`
+        - **output:** kernel values :math:`(*, C)`
+
+    Raises:
+        ValueError: If a size is not positive.
+    """
+
+    basis_channels: int
+
+    def __init__(
+        self,
+        dim: int,
+        out_channels: int,
+        hidden_channels: int = 32,
+        num_layers: int = 3,
+        omega_0: float = 50.0,
+        basis_channels: int | None = None,
+    ) -> None:
+        super().__init__()
+        sizes = {
+            "dim": dim,
+            "out_channels": out_channels,
+            "hidden_channels": hidden_channels,
+            "num_layers": num_layers,
+            "omega_0": omega_0,
+        }
+        for name, value in sizes.items():
+            if not value > 0:
+                raise ValueError(f"{type(self).__name__}: expected {name} > 0, got {value}")
+        self.dim = dim
+        self.out_channels = out_channels
+        self.hidden_channels = hidden_channels
+        self.num_layers = num_layers
+        self.omega_0 = omega_0
+        self.basis_channels = hidden_channels if basis_channels is None else basis_channels
+        self.output = nn.Linear(self.basis_channels, out_channels)
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew: those of the basis, then a unit-variance output layer."""
+        self.reset_basis()
+        uniform_fan_in_(self.output.weight, gain=math.sqrt(3.0))
+        nn.init.zeros_(self.output.bias)
+
+    def reset_basis(self) -> None:
+        """Draws the parameters before the output layer anew."""
+        raise NotImplementedError
+
+    def basis(self, rel: Tensor) -> Tensor:
+        """Values before the output layer: relative positions ``[*, D]`` to ``[*, H]``, full precision."""
+        raise NotImplementedError
+
+    def max_frequency(self) -> Tensor:
+        """Highest angular frequency the kernel can express along each axis, ``[D]`` in rad per unit."""
+        raise NotImplementedError
+
+    def forward(self, rel: Tensor) -> Tensor:
+        """Kernel values: relative positions ``[*, D]`` to ``[*, C]``."""
+        if rel.size(-1) != self.dim:
+            raise ValueError(
+                f"{type(self).__name__}: expected relative positions [..., {self.dim}], got {list(rel.shape)}"
+            )
+        return self.output(self.basis(rel))
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, hidden={self.hidden_channels}, layers={self.num_layers}, omega_0={self.omega_0:g}"
+
+
+def uniform_fan_in_(weight: Tensor, gain: float) -> None:
+    r"""Fills ``[out, in]`` with :math:`U(-g/\sqrt{n_{in}}, g/\sqrt{n_{in}})`; gain sqrt(3) keeps variance."""
+    bound = gain / math.sqrt(weight.size(1))
+    nn.init.uniform_(weight, -bound, bound)
+
+
+def project(rel: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    r"""Phases :math:`\omega \cdot r + \phi` in full precision, whatever the matmul settings are.
+
+    With :math:`\omega_0 = 50` a TF32 product has a relative kernel error of 1e-2. A coordinate has at most
+    three components, so multiply-adds cost no more than the matrix product they replace.
+
+    Shapes:
+        - **rel:** :math:`(*, D)`; **weight:** :math:`(H, D)`; **bias:** :math:`(H)`
+        - **output:** :math:`(*, H)`
+    """
+    if rel.device.type == "cpu":  # no reduced-precision product there
+        return nn.functional.linear(rel, weight, bias)
+    out = rel[..., :1] * weight[:, 0] if bias is None else torch.addcmul(bias, rel[..., :1], weight[:, 0])
+    for d in range(1, rel.size(-1)):
+        out = torch.addcmul(out, rel[..., d : d + 1], weight[:, d])
+    return out

@@ -1,0 +1,125 @@
+"""MAGNet: a multiplicative network of anisotropic Gabor filters, the paper's kernel."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ccnn_geo.kernels.base import GAUSSIAN_STDDEVS, KernelNetwork, project, uniform_fan_in_
+
+
+class GaborFilter(nn.Module):
+    r"""One layer of Gabor filters.
+
+    .. math::
+        g_j(r) = \exp\Big(-\tfrac12 \sum_d \gamma_{jd}^2 (r_d - \mu_{jd})^2\Big) \,
+                 \sin(\omega_j \cdot r + \phi_j)
+
+    Args:
+        dim: Dimension :math:`D` of the relative positions.
+        channels: Number of filters :math:`H`.
+        isotropic: One :math:`\gamma` per filter instead of one per filter and axis.
+
+    Shapes:
+        - **input:** relative positions :math:`(*, D)`
+        - **output:** :math:`(*, H)`
+    """
+
+    def __init__(self, dim: int, channels: int, isotropic: bool = False) -> None:
+        super().__init__()
+        self.mu = nn.Parameter(torch.empty(channels, dim))
+        self.gamma = nn.Parameter(torch.empty(channels, 1 if isotropic else dim))
+        self.omega = nn.Parameter(torch.empty(channels, dim))
+        self.phi = nn.Parameter(torch.empty(channels))
+
+    def forward(self, rel: Tensor) -> Tensor:
+        # One axis at a time: no [*, H, D] tensor, and (r - mu) is not expanded, which would cancel.
+        exponent = None
+        for d in range(rel.size(-1)):
+            gamma = self.gamma[:, min(d, self.gamma.size(1) - 1)]
+            scaled = torch.addcmul(-gamma * self.mu[:, d], rel[..., d : d + 1], gamma)
+            exponent = scaled.square() if exponent is None else torch.addcmul(exponent, scaled, scaled)
+        return torch.exp(-0.5 * exponent) * torch.sin(project(rel, self.omega, self.phi))
+
+    def max_frequency(self) -> Tensor:
+        """Largest carrier frequency plus the width of the envelope's spectrum, per axis ``[D]``."""
+        width = GAUSSIAN_STDDEVS * self.gamma.abs().expand_as(self.omega)
+        return (self.omega.abs() + width).amax(dim=0)
+
+
+class MAGNet(KernelNetwork):
+    r"""Multiplicative anisotropic Gabor network (the paper's kernel, Sec. 5; Romero et al., 2022).
+
+    .. math::
+        h_0 = g_0(r), \quad h_l = g_l(r) \odot (W_l h_{l-1} + b_l), \quad k(r) = W_{\mathrm{out}} h_L + b_{\mathrm{out}}
+
+    Initialisation: :math:`\gamma_l \sim \Gamma(6/(l+1), 1)`,
+    :math:`\omega_l = 2\pi\omega_0\,\gamma_l\,U(-1/\sqrt D, 1/\sqrt D)`, :math:`\phi = 0`,
+    :math:`\mu \sim m\,U(-1, 1)` (causal: :math:`m\,U(0, 1)`, the side of the past), hidden biases 1.
+
+    Args:
+        dim: Dimension :math:`D` of the relative positions.
+        out_channels: Number of kernel values :math:`C` per position.
+        hidden_channels: Filters per layer :math:`H`.
+        num_layers: Hidden linear layers :math:`L`; there are :math:`L + 1` Gabor layers.
+        omega_0: Scale of the initial frequencies.
+        mean_scale: Range :math:`m` of the initial Gabor centres; the paper has 1.667 times the window's width.
+        causal: Whether all initial centres lie at positive lags.
+
+    Shapes:
+        - **input:** relative positions :math:`(*, D)`
+        - **output:** kernel values :math:`(*, C)`
+    """
+
+    isotropic = False
+
+    def __init__(
+        self,
+        dim: int,
+        out_channels: int,
+        hidden_channels: int = 32,
+        num_layers: int = 3,
+        omega_0: float = 50.0,
+        mean_scale: float = 0.125,
+        causal: bool = False,
+    ) -> None:
+        super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0)
+        self.mean_scale = mean_scale
+        self.causal = causal
+        self.filters = nn.ModuleList(
+            GaborFilter(dim, hidden_channels, self.isotropic) for _ in range(num_layers + 1)
+        )
+        self.hidden = nn.ModuleList(nn.Linear(hidden_channels, hidden_channels) for _ in range(num_layers))
+        self.reset_parameters()
+
+    def gamma_shape(self, layer: int) -> float:
+        """Shape parameter of the Gamma distribution of the envelope's widths in a layer."""
+        return 6.0 / (layer + 1)
+
+    def reset_basis(self) -> None:
+        for l, gabor in enumerate(self.filters):
+            with torch.no_grad():
+                shape = gabor.gamma.new_tensor(self.gamma_shape(l))
+                gabor.gamma.copy_(torch.distributions.Gamma(shape, 1.0).sample(gabor.gamma.shape))
+                uniform_fan_in_(gabor.omega, gain=1.0)
+                gabor.omega.mul_(2 * math.pi * self.omega_0 * gabor.gamma)
+                gabor.mu.uniform_(0.0 if self.causal else -1.0, 1.0).mul_(self.mean_scale)
+                gabor.phi.zero_()
+        for linear in self.hidden:
+            uniform_fan_in_(linear.weight, gain=math.sqrt(3.0))
+            nn.init.ones_(linear.bias)
+
+    def basis(self, rel: Tensor) -> Tensor:
+        h = self.filters[0](rel)
+        for gabor, linear in zip(self.filters[1:], self.hidden, strict=True):
+            h = gabor(rel) * linear(h)
+        return h
+
+    def max_frequency(self) -> Tensor:
+        r"""Sum of the layers' highest frequencies ``[D]``, since products add them.
+
+        The envelope counts with two standard deviations of its spectrum (the FlexConv convention).
+        """
+        return torch.stack([gabor.max_frequency() for gabor in self.filters]).sum(dim=0)

@@ -1,0 +1,64 @@
+"""A plain multilayer perceptron on relative positions."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ccnn_geo.kernels.base import KernelNetwork, project, uniform_fan_in_
+
+
+class MLPKernel(KernelNetwork):
+    r"""Perceptron with GELUs, the kernel of earlier continuous convolutions (e.g. SchNet, PointConv).
+
+    .. math::
+        h_1 = \mathrm{gelu}(W_1 r + b_1), \quad h_l = \mathrm{gelu}(W_l h_{l-1} + b_l), \quad
+        k(r) = W_{\mathrm{out}} h_L + b_{\mathrm{out}}
+
+    It learns low frequencies first (spectral bias); ``omega_0`` multiplies the coordinates.
+
+    Args:
+        dim: Dimension :math:`D` of the relative positions.
+        out_channels: Number of kernel values :math:`C` per position.
+        hidden_channels: Width :math:`H`.
+        num_layers: Hidden layers :math:`L`.
+        omega_0: Scale of the coordinates.
+
+    Shapes:
+        - **input:** relative positions :math:`(*, D)`
+        - **output:** kernel values :math:`(*, C)`
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        out_channels: int,
+        hidden_channels: int = 32,
+        num_layers: int = 3,
+        omega_0: float = 1.0,
+    ) -> None:
+        super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0)
+        widths = [dim] + [hidden_channels] * num_layers
+        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.reset_parameters()
+
+    def reset_basis(self) -> None:
+        first, *rest = self.hidden
+        uniform_fan_in_(first.weight, gain=math.sqrt(3.0) * self.omega_0)
+        nn.init.uniform_(first.bias, -1.0, 1.0)
+        for linear in rest:
+            uniform_fan_in_(linear.weight, gain=math.sqrt(6.0))
+            nn.init.zeros_(linear.bias)
+
+    def basis(self, rel: Tensor) -> Tensor:
+        first, *rest = self.hidden
+        h = nn.functional.gelu(project(rel, first.weight, first.bias))
+        for linear in rest:
+            h = nn.functional.gelu(linear(h))
+        return h
+
+    def max_frequency(self) -> Tensor:
+        """Infinite ``[D]``: a perceptron has no highest frequency."""
+        return torch.full_like(self.hidden[0].weight[0], math.inf)

@@ -1,0 +1,78 @@
+"""Random Fourier features followed by a small perceptron."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ccnn_geo.kernels.base import KernelNetwork, project, uniform_fan_in_
+
+
+class RandomFourierNet(KernelNetwork):
+    r"""Random Fourier features (Rahimi & Recht, 2007; Tancik et al., 2020) and a GELU perceptron.
+
+    .. math::
+        \varphi(r) = [\cos(2\pi B r), \sin(2\pi B r)], \quad B_{jd} \sim \mathcal N(0, \omega_0^2)
+
+    :math:`B` is not learned. With ``num_layers=1`` the features feed the output layer directly, and the
+    kernel is exactly band-limited.
+
+    Args:
+        dim: Dimension :math:`D` of the relative positions.
+        out_channels: Number of kernel values :math:`C` per position.
+        hidden_channels: Number of features :math:`H` (even) and width of the hidden layers.
+        num_layers: 1 for features only, plus one for each hidden GELU layer.
+        omega_0: Standard deviation of the frequencies, in cycles per unit.
+
+    Shapes:
+        - **input:** relative positions :math:`(*, D)`
+        - **output:** kernel values :math:`(*, C)`
+
+    Raises:
+        ValueError: If ``hidden_channels`` is odd.
+    """
+
+    frequencies: Tensor
+
+    def __init__(
+        self,
+        dim: int,
+        out_channels: int,
+        hidden_channels: int = 32,
+        num_layers: int = 3,
+        omega_0: float = 1.0,
+    ) -> None:
+        if hidden_channels % 2:
+            raise ValueError(f"RandomFourierNet: expected an even hidden_channels, got {hidden_channels}")
+        super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0)
+        self.register_buffer("frequencies", torch.empty(hidden_channels // 2, dim))
+        self.hidden = nn.ModuleList(
+            nn.Linear(hidden_channels, hidden_channels) for _ in range(num_layers - 1)
+        )
+        self.reset_parameters()
+
+    def reset_basis(self) -> None:
+        nn.init.normal_(self.frequencies, std=2 * math.pi * self.omega_0)
+        for linear in self.hidden:
+            uniform_fan_in_(linear.weight, gain=math.sqrt(6.0))
+            nn.init.zeros_(linear.bias)
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()
+        with torch.no_grad():  # cos^2 + sin^2 = 1 shared by two features
+            self.output.weight.mul_(math.sqrt(2.0))
+
+    def basis(self, rel: Tensor) -> Tensor:
+        phase = project(rel, self.frequencies)
+        h = torch.cat([phase.cos(), phase.sin()], dim=-1)
+        for linear in self.hidden:
+            h = nn.functional.gelu(linear(h))
+        return h
+
+    def max_frequency(self) -> Tensor:
+        """Highest feature frequency per axis ``[D]``; infinite with hidden layers, whose GELU has no limit."""
+        if len(self.hidden) > 0:
+            return torch.full_like(self.frequencies[0], math.inf)
+        return self.frequencies.abs().amax(dim=0)

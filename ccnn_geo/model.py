@@ -1,0 +1,195 @@
+"""The continuous convolutional network: one model for sequences, images, volumes and point clouds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch_geometric.data import Data
+from torch_geometric.utils import scatter
+
+from ccnn_geo.blocks import BLOCKS, FlexBlock
+from ccnn_geo.channels import channel_linear, channel_norm
+from ccnn_geo.conv import SepFlexConv
+from ccnn_geo.neighbors import Neighbors, build_neighbors
+
+PRESETS: dict[str, dict[str, int]] = {
+    "ccnn_4_16": {"num_blocks": 4, "hidden_channels": 16, "kernel_hidden": 8},
+    "ccnn_4_32": {"num_blocks": 4, "hidden_channels": 32, "kernel_hidden": 8},
+    "ccnn_4_48": {"num_blocks": 4, "hidden_channels": 48, "kernel_hidden": 8},
+    "ccnn_4_140": {"num_blocks": 4, "hidden_channels": 140, "kernel_hidden": 32},
+    "ccnn_6_380": {"num_blocks": 6, "hidden_channels": 380, "kernel_hidden": 64},
+}
+"""Sizes of the paper's models (Sec. 5, appendix C.2)."""
+
+
+class CCNN(nn.Module):
+    r"""Continuous convolutional neural network (Fig. 5).
+
+    .. math::
+        h_0 = \mathrm{gelu}(\mathrm{norm}(\mathrm{SepFlexConv}(x))), \quad
+        h_l = \mathcal R_l(h_{l-1}), \quad
+        y = W \, \mathrm{mean}(\mathrm{norm}(h_L)) + b
+
+    Neighbours are found once per forward and shared by all layers.
+
+    Args:
+        in_channels: Input channels.
+        out_channels: Number of classes or regression targets.
+        dim: Dimension :math:`D` of the positions: 1, 2 or 3.
+        hidden_channels: Width of the network.
+        num_blocks: Number of residual blocks.
+        kernel_hidden: Hidden width of the kernel networks.
+        omega_0: Frequency prior of the kernel networks.
+        num_neighbors: Neighbours per point; ``None`` for all points of a cloud.
+        readout: ``"global"`` (one output per sample) or ``"node"`` (one per point or cell).
+        block: ``"ccnn"``, ``"s4"`` or ``"flex"``.
+        dropout: Dropout in the blocks.
+        **conv_kwargs: Further arguments of :class:`~ccnn_geo.conv.SepFlexConv`, e.g. ``causal``, ``window_init``.
+
+    Shapes:
+        - **points:** ``x`` :math:`(N, C_{in})`, ``pos`` :math:`(N, D)`, ``batch`` :math:`(N)`
+          to :math:`(B, C_{out})`, or :math:`(N, C_{out})` with ``readout="node"``
+        - **grid:** ``x`` :math:`(B, C_{in}, *S)` to :math:`(B, C_{out})`, or :math:`(B, C_{out}, *S)`
+        - **data:** a :class:`torch_geometric.data.Data` or ``Batch`` with ``x``, ``pos``, ``batch``, and
+          ``edge_index`` if the neighbours are given
+
+    Raises:
+        ValueError: If an argument is out of range or shapes do not fit.
+
+    Example:
+        >>> model = CCNN.from_preset("ccnn_4_16", dim=3, in_channels=6, out_channels=40)
+        >>> sum(p.numel() for p in model.parameters())
+        6545
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        dim: int,
+        hidden_channels: int = 140,
+        num_blocks: int = 4,
+        kernel_hidden: int = 32,
+        omega_0: float = 50.0,
+        num_neighbors: int | None = 256,
+        readout: str = "global",
+        block: str = "ccnn",
+        dropout: float = 0.0,
+        **conv_kwargs: Any,
+    ) -> None:
+        super().__init__()
+        if readout not in ("global", "node"):
+            raise ValueError(f"CCNN: expected readout 'global' or 'node', got {readout!r}")
+        if block not in BLOCKS:
+            raise ValueError(f"CCNN: expected block to be one of {sorted(BLOCKS)}, got {block!r}")
+        if num_blocks < 0 or out_channels < 1:
+            raise ValueError(
+                f"CCNN: expected num_blocks >= 0 and out_channels >= 1, got {num_blocks}, {out_channels}"
+            )
+        self.in_channels, self.out_channels, self.dim = in_channels, out_channels, dim
+        self.num_neighbors, self.readout = num_neighbors, readout
+        conv_kwargs |= {"kernel_hidden": kernel_hidden, "omega_0": omega_0, "num_neighbors": num_neighbors}
+
+        self.stem = SepFlexConv(in_channels, hidden_channels, dim, **conv_kwargs)
+        self.stem_norm = nn.BatchNorm1d(hidden_channels)
+        self.blocks = nn.ModuleList(
+            BLOCKS[block](hidden_channels, dim, dropout=dropout, **conv_kwargs) for _ in range(num_blocks)
+        )
+        # Pre-norm blocks leave the last sum unnormalised; FlexBlock does not.
+        self.norm = nn.Identity() if BLOCKS[block] is FlexBlock else nn.BatchNorm1d(hidden_channels)
+        self.head = nn.Linear(hidden_channels, out_channels)
+        self.reset_parameters()
+
+    @classmethod
+    def from_preset(cls, name: str, dim: int, in_channels: int, out_channels: int, **kwargs: Any) -> CCNN:
+        """Builds one of the paper's models, a key of :data:`PRESETS`; ``kwargs`` override its sizes."""
+        if name not in PRESETS:
+            raise ValueError(f"CCNN.from_preset: expected one of {sorted(PRESETS)}, got {name!r}")
+        return cls(in_channels, out_channels, dim, **{**PRESETS[name], **kwargs})
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew."""
+        self.stem.reset_parameters()
+        self.stem_norm.reset_parameters()
+        for block in self.blocks:
+            block.reset_parameters()
+        if isinstance(self.norm, nn.BatchNorm1d):
+            self.norm.reset_parameters()
+        # Each residual branch adds a non-negative mean of about 0.28 (a GELU's) to every channel, which the
+        # mean over positions keeps: the logits have unit variance with this gain.
+        gain = 1.0 / (0.28 * (len(self.blocks) + 1))
+        nn.init.normal_(self.head.weight, std=gain * self.head.in_features**-0.5)
+        nn.init.zeros_(self.head.bias)
+
+    @property
+    def convs(self) -> list[SepFlexConv]:
+        """All convolutions, from the stem to the last block."""
+        return [m for m in self.modules() if isinstance(m, SepFlexConv)]
+
+    def forward(
+        self,
+        x: Tensor | Data,
+        pos: Tensor | None = None,
+        batch: Tensor | None = None,
+        edge_index: Tensor | Neighbors | None = None,
+        weight: Tensor | None = None,
+        spacing: float | Sequence[float] | None = None,
+        batch_size: int | None = None,
+    ) -> Tensor:
+        """Applies the network to a grid (``x`` alone), to points, or to a ``Data``.
+
+        Args:
+            x: Features, or a ``Data`` that carries all of them.
+            pos: Positions of points.
+            batch: Cloud of each point, sorted; one cloud by default.
+            edge_index: Edges from source to target; by default the ``num_neighbors`` nearest.
+            weight: Quadrature weights of the points.
+            spacing: Distance of a grid's samples; by default its longest axis covers [-1, 1].
+            batch_size: Number of clouds, if the last ones may be empty.
+        """
+        if isinstance(x, Data):
+            return self._forward_data(x)
+        if pos is None:
+            h = self._features(x, spacing=spacing)
+            if self.readout == "global":
+                h = h.flatten(2).mean(dim=2)
+            return channel_linear(h, self.head)
+
+        if batch is not None and (batch.dim() != 1 or batch.size(0) != pos.size(0)):
+            raise ValueError(f"CCNN: expected batch [{pos.size(0)}] beside pos, got {list(batch.shape)}")
+        if edge_index is None:
+            edge_index = build_neighbors(pos, batch, num_neighbors=self.num_neighbors)
+        elif isinstance(edge_index, Tensor) and not any(c.needs_messages for c in self.convs):
+            edge_index = Neighbors.from_edge_index(edge_index, pos.size(0), pos.size(0))
+        h = self._features(x, pos=pos, edge_index=edge_index, weight=weight)
+        if self.readout == "global":
+            if batch is None:
+                batch = torch.zeros(h.size(0), dtype=torch.long, device=h.device)
+                batch_size = 1 if batch_size is None else batch_size
+            h = scatter(h, batch, dim=0, dim_size=batch_size, reduce="mean")
+        return self.head(h)
+
+    def _features(self, x: Tensor, **carrier: Any) -> Tensor:
+        h = F.gelu(channel_norm(self.stem(x, **carrier), self.stem_norm))
+        for block in self.blocks:
+            h = block(h, **carrier)
+        return channel_norm(h, self.norm)
+
+    def _forward_data(self, data: Data) -> Tensor:
+        missing = [name for name in ("x", "pos") if getattr(data, name, None) is None]
+        if missing:
+            raise ValueError(
+                f"CCNN: expected a Data with x and pos, got {data} without {' and '.join(missing)}"
+            )
+        return self(
+            data.x,
+            data.pos,
+            data.batch,
+            edge_index=data.edge_index,
+            weight=getattr(data, "weight", None),
+            batch_size=getattr(data, "num_graphs", None) if data.batch is not None else None,
+        )
