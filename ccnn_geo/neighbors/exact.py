@@ -6,13 +6,12 @@ import torch
 from torch import Tensor
 
 from ccnn_geo.neighbors.query import Query
+from ccnn_geo.neighbors.select import smallest
 
 # Pairs of points whose distances are in memory at once: arrays that stay in a core's cache on the host, few
 # kernel launches elsewhere. A chunk needs about 40 bytes per pair.
 _CHUNK_PAIRS = {"cpu": 1 << 18}
 _CHUNK_PAIRS_ACCELERATOR = 1 << 22
-
-_LAST = torch.iinfo(torch.int64).max
 
 
 def squared_distances(dst: Tensor, src: Tensor) -> Tensor:
@@ -48,7 +47,7 @@ def search_exact(query: Query, chunk_pairs: int | None = None) -> tuple[Tensor, 
                 continue
             columns, count = _search_chunk(query, src, dst[:, start:stop], start)
             columns += torch.arange(len(group), device=device).view(-1, 1, 1) * num_src + first_src
-            sources.append(_take_first(columns.flatten(0, 1), count.flatten()))
+            sources.append(take_first(columns.flatten(0, 1), count.flatten()))
             counts.append(count.flatten())
     return torch.cat(sources), torch.cat(counts)
 
@@ -84,12 +83,7 @@ def _search_chunk(query: Query, src: Tensor, dst: Tensor, start: int) -> tuple[T
     return smallest(d2, int(count.max()) if count.numel() else 0), count
 
 
-def smallest(d2: Tensor, k: int) -> Tensor:
-    """Columns of the ``k`` smallest entries of each row, ordered by value, ties by column."""
-    return torch.sort(d2, dim=-1, stable=True).indices[..., :k]
-
-
-def _take_first(columns: Tensor, count: Tensor) -> Tensor:
+def take_first(columns: Tensor, count: Tensor) -> Tensor:
     """The first ``count`` entries of each row, row after row."""
     width = columns.size(1)
     if bool((count == width).all()):
