@@ -37,7 +37,7 @@ class Shape:
     normals: np.ndarray | None = None
 
     def to_data(self) -> Data:
-        """The shape as ``Data(pos [V, 3], face [3, F], normal [V, 3])``, float64, fields absent where None."""
+        """``Data(pos [V, 3], face [3, F], normal [V, 3])`` in float64; what is None is left out."""
         data = Data(pos=torch.from_numpy(self.vertices))
         if self.faces is not None:
             data.face = torch.from_numpy(self.faces.T)

@@ -9,7 +9,8 @@ class NormalizeSphere(BaseTransform):
     r"""Moves the mean of the points to the origin and scales the farthest point to radius 1.
 
     :math:`p_i \leftarrow (p_i - \bar p) / \max_j \lVert p_j - \bar p \rVert`. PyG's ``NormalizeScale``
-    centres in the same way but scales the largest *coordinate* to 1. A cloud whose points coincide is only centred.
+    centres in the same way but scales the largest *coordinate* to 1. A cloud whose points coincide is
+    only centred.
 
     The difference is taken in float64, so coordinates of any size that the input can tell apart (UTM metres)
     keep their detail.

@@ -27,8 +27,8 @@ class SampleShape(BaseTransform):
         generator: source of randomness (default: torch's global one).
 
     Shapes:
-        ``pos [V, 3]``, ``face [3, F]`` or ``normal [V, 3]`` or neither -> ``pos [num, 3]`` float32 with radius
-        at most 1, ``normal [num, 3]`` float32 of unit length.
+        ``pos [V, 3]``, ``face [3, F]`` or ``normal [V, 3]`` or neither -> ``pos [num, 3]`` float32 with
+        radius at most 1, ``normal [num, 3]`` float32 of unit length.
 
     Raises:
         ValueError: as the transforms named above.

@@ -1,0 +1,104 @@
+"""Unpack archives of strangers."""
+
+import os
+import shutil
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+
+class UnsafeArchiveError(ValueError):
+    """An archive holds something that has no place in a data set; nothing of it was unpacked."""
+
+
+def extract(archive: Path, folder: Path, max_bytes: int = 64 * 2**30) -> None:
+    """Unpack a .zip or .tar(.gz, .bz2, .xz) into a folder, plain files and folders only.
+
+    All names are checked before anything is written.
+
+    Args:
+        archive: the file; its content, not its name, says what it is.
+        folder: where the members go; created if needed.
+        max_bytes: the most that all members together may take.
+
+    Raises:
+        UnsafeArchiveError: for absolute names, names with ``..``, links, devices, or too many bytes.
+        ValueError: if it is neither a zip nor a tar file.
+    """
+    with _members(archive) as members:
+        total = 0
+        for name, size, is_plain, _ in members:
+            parts = PurePosixPath(name.replace("\\", "/")).parts
+            if not parts or parts[0] == "/" or ".." in parts or ":" in parts[0]:
+                raise UnsafeArchiveError(f"{archive}: member {name!r} points outside of the target folder")
+            if not is_plain:
+                raise UnsafeArchiveError(
+                    f"{archive}: member {name!r} is a link or a device, expected plain files"
+                )
+            total += size
+            if total > max_bytes:
+                raise UnsafeArchiveError(f"{archive}: holds more than {max_bytes} bytes (up to {name!r})")
+        for name, _, _, open_member in members:
+            target = folder / name.replace("\\", "/")
+            if open_member is None:
+                target.mkdir(parents=True, exist_ok=True)
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with open_member() as source, target.open("wb") as copy:
+                shutil.copyfileobj(source, copy, 2**20)
+
+
+def extract_atomic(archive: Path, inner: str, target: Path) -> None:
+    """Unpack an archive and keep its folder ``inner`` as ``target``, which is complete or absent.
+
+    Raises:
+        UnsafeArchiveError: as :func:`extract`.
+        ValueError: if the archive has no such folder.
+    """
+    unpacked = target.with_name(f".{target.name}.unpacking")
+    shutil.rmtree(unpacked, ignore_errors=True)  # of a process that was killed
+    try:
+        extract(archive, unpacked)
+        if not (unpacked / inner).is_dir():
+            found = sorted(entry.name for entry in unpacked.iterdir())
+            raise ValueError(f"{archive}: holds {found}, expected a folder {inner!r}")
+        os.replace(unpacked / inner, target)
+    finally:
+        shutil.rmtree(unpacked, ignore_errors=True)
+
+
+@contextmanager
+def _members(archive: Path) -> Iterator[list]:
+    """Rows (name, bytes, plain file or folder, function that opens it or None for a folder)."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as handle:
+            yield [
+                (m.filename, m.file_size, _is_plain(m), None if m.is_dir() else _opener(handle.open, m))
+                for m in handle.infolist()
+            ]
+    elif tarfile.is_tarfile(archive):
+        with tarfile.open(archive) as handle:
+            yield [
+                (
+                    m.name,
+                    m.size,
+                    m.isfile() or m.isdir(),
+                    _opener(handle.extractfile, m) if m.isfile() else None,
+                )
+                for m in handle.getmembers()
+            ]
+    else:
+        raise ValueError(f"{archive}: neither a zip nor a tar file")
+
+
+def _opener(open_member: Callable, member: object) -> Callable[[], IO[bytes]]:
+    return lambda: open_member(member)
+
+
+def _is_plain(member: zipfile.ZipInfo) -> bool:
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    return kind in (0, stat.S_IFREG, stat.S_IFDIR)

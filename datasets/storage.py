@@ -1,0 +1,43 @@
+"""Files that are complete or absent, whatever happens to the process that writes them."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # not on Windows: there, two processes would do the same work twice
+    fcntl = None
+
+
+@contextmanager
+def exclusive(folder: Path, name: str) -> Iterator[None]:
+    """Lets one process at a time prepare ``name`` in ``folder``; the others wait.
+
+    The lock goes with the process: one that is killed leaves no lock behind.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f".{name}.lock").open("a") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def write_atomic(target: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Writes a file under another name and renames it when it is on the disk.
+
+    To be called within :func:`exclusive`: what a killed process left is removed first.
+    """
+    for stale in target.parent.glob(f".{target.name}.*.tmp"):
+        stale.unlink(missing_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)

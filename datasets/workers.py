@@ -1,0 +1,96 @@
+"""Work spread over processes that know nothing of the program that started them.
+
+``multiprocessing`` either forks, which can hang a process that has used torch's threads, or imports the caller's
+script again, which then must have an ``if __name__ == "__main__":``. These workers are plain interpreters at the
+end of a pipe. They end when the pipe does, so a killed program leaves none behind.
+"""
+
+import os
+import pickle
+import queue
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+
+_COMMAND = "from ccnn_geo.datasets.workers import serve; serve()"
+
+
+class Workers:
+    """A pool of processes; use it in a ``with`` statement.
+
+    Args:
+        num: how many.
+    """
+
+    def __init__(self, num: int) -> None:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        environment["OMP_NUM_THREADS"] = "1"  # one core each
+        self._processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", _COMMAND],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=environment,
+            )
+            for _ in range(num)
+        ]
+        self._idle: queue.SimpleQueue[subprocess.Popen] = queue.SimpleQueue()
+        for process in self._processes:
+            self._idle.put(process)
+        self._threads = ThreadPoolExecutor(num)
+
+    def map(self, function: Callable, *columns: Sequence) -> Iterator:
+        """``map(function, *columns)`` in order; the function must be importable by name.
+
+        Raises:
+            RuntimeError: if a worker ends before its time, for instance for want of memory.
+        """
+        return self._threads.map(lambda *row: self._call(function, row), *columns)
+
+    def _call(self, function: Callable, row: tuple) -> object:
+        process = self._idle.get()
+        try:
+            pickle.dump((function, row), process.stdin)
+            process.stdin.flush()
+            return pickle.load(process.stdout)
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
+            raise RuntimeError(
+                f"a worker process ended at {row!r} with code {process.poll()}; if for want of memory, use fewer "
+                f"workers"
+            ) from error
+        finally:
+            self._idle.put(process)
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:  # do not wait for what nobody will read
+            for process in self._processes:
+                process.kill()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for process in self._processes:
+            process.stdout.close()
+            try:
+                process.stdin.close()
+            except BrokenPipeError:  # it has ended already
+                pass
+            process.wait()
+
+
+def serve() -> None:
+    """What a worker does: read a call, make it, write the result, until the pipe ends."""
+    tasks = sys.stdin.buffer
+    results = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not get among the results
+    while True:
+        try:
+            function, row = pickle.load(tasks)
+        except (EOFError, KeyboardInterrupt):
+            return
+        pickle.dump(function(*row), results)
+        results.flush()
