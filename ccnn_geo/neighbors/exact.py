@@ -10,7 +10,7 @@ from ccnn_geo.neighbors.select import smallest
 
 # Pairs of points whose distances are in memory at once: arrays that stay in a core's cache on the host, few
 # kernel launches elsewhere. A chunk needs about 40 bytes per pair.
-_CHUNK_PAIRS = {"cpu": 1 << 18}
+_CHUNK_PAIRS_CPU = 1 << 18
 _CHUNK_PAIRS_ACCELERATOR = 1 << 22
 
 
@@ -28,7 +28,7 @@ def squared_distances(dst: Tensor, src: Tensor) -> Tensor:
 def search_exact(query: Query, chunk_pairs: int | None = None) -> tuple[Tensor, Tensor]:
     """Sources of every target, target by target, and their number per target."""
     device = query.src.device
-    budget = chunk_pairs or _CHUNK_PAIRS.get(device.type, _CHUNK_PAIRS_ACCELERATOR)
+    budget = chunk_pairs or _budget(query.src)
     sources = [torch.empty(0, dtype=torch.int64, device=device)]
     counts = [torch.empty(0, dtype=torch.int64, device=device)]
     for group in _groups(query, budget):
@@ -52,6 +52,10 @@ def search_exact(query: Query, chunk_pairs: int | None = None) -> tuple[Tensor, 
     return torch.cat(sources), torch.cat(counts)
 
 
+def _budget(pos: Tensor) -> int:
+    return _CHUNK_PAIRS_CPU if pos.device.type == "cpu" else _CHUNK_PAIRS_ACCELERATOR
+
+
 def _groups(query: Query, budget: int) -> Iterator[list[tuple[int, int, int, int]]]:
     """Runs of consecutive clouds of equal size that fit into one chunk together."""
     group: list[tuple[int, int, int, int]] = []
@@ -69,18 +73,37 @@ def _groups(query: Query, budget: int) -> Iterator[list[tuple[int, int, int, int
 
 def _search_chunk(query: Query, src: Tensor, dst: Tensor, start: int) -> tuple[Tensor, Tensor]:
     """Columns of ``src`` near each row of ``dst`` (ordered, ``[B, T, k]``) and how many of them count."""
-    num_src = src.size(1)
     d2 = squared_distances(dst[:, :, None], src[:, None])
-    available = num_src
     if not query.loop:
-        # NaN sorts behind everything: the point itself is the last neighbour, and is not counted.
         d2.diagonal(offset=start, dim1=1, dim2=2).fill_(torch.nan)
-        available -= 1
+    return _order(query, d2)
+
+
+def _order(query: Query, d2: Tensor) -> tuple[Tensor, Tensor]:
+    """Columns of the neighbours by distance; without loops the point itself is NaN, hence behind everything."""
+    available = d2.size(-1) - (not query.loop)
     k = available if query.k is None else min(query.k, available)
     if query.radius is None:
-        return smallest(d2, k), torch.full(d2.shape[:2], k, dtype=torch.int64, device=d2.device)
-    count = (d2 <= query.radius * query.radius).sum(dim=2).clamp_(max=k)
+        return smallest(d2, k), torch.full(d2.shape[:-1], k, dtype=torch.int64, device=d2.device)
+    count = (d2 <= query.radius * query.radius).sum(dim=-1).clamp_(max=k)
     return smallest(d2, int(count.max()) if count.numel() else 0), count
+
+
+def search_rows(
+    query: Query, src: Tensor, dst: Tensor, rows: Tensor, width: int, chunk_pairs: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """The same for any targets ``rows`` of one cloud: columns of ``src``, ``[R, width]``, and how many count."""
+    step = max(1, (chunk_pairs or _budget(src)) // src.size(0))
+    columns = torch.zeros(rows.numel(), width, dtype=torch.int64, device=src.device)
+    count = torch.zeros(rows.numel(), dtype=torch.int64, device=src.device)
+    for start in range(0, rows.numel(), step):
+        some = slice(start, start + step)
+        d2 = squared_distances(dst[rows[some]][:, None], src)
+        if not query.loop:
+            d2.scatter_(1, rows[some, None], torch.nan)
+        found, count[some] = _order(query, d2)
+        columns[some, : found.size(1)] = found[:, :width]
+    return columns, count
 
 
 def take_first(columns: Tensor, count: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """A checked question, "which sources are near which targets", as all backends receive it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -33,6 +33,10 @@ class Query:
     def max_sources(self) -> int:
         """Points of the largest cloud."""
         return max((b - a for a, b in pairwise(self.src_ptr)), default=0)
+
+    def to(self, device: torch.device | str) -> "Query":
+        """The same question about points on another device."""
+        return replace(self, src=self.src.to(device), dst=self.dst.to(device))
 
 
 def make_query(

@@ -1,0 +1,168 @@
+"""Neighbours from a spatial index, made exact: the index proposes candidates, the definition decides.
+
+A k-d tree rounds in its own way and breaks ties at will. So it is asked for one candidate too many, the candidates
+are ordered by the definition, and a row counts as answered only when its last neighbour is clearly nearer than its
+farthest candidate: then no point that was not proposed can belong to it. Other rows, which end in a tie, ask for
+twice as many, and in the end for all distances.
+"""
+
+import importlib.util
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ccnn_geo.neighbors.exact import search_rows, squared_distances, take_first
+from ccnn_geo.neighbors.query import Query
+from ccnn_geo.neighbors.select import smallest
+
+# Far above what an index can lose to rounding (about 1e-15), far below the usual gap between neighbours.
+_CLEARLY = 1 + 1e-9
+# Outside this range squares overflow or vanish, and relative gaps mean nothing.
+_LARGEST, _SMALLEST = 1e150, 1e-140
+# Candidates in memory at once.
+_CHUNK_CANDIDATES = 1 << 20
+# torch-cluster's CUDA kernel keeps its candidates in a fixed array.
+CLUSTER_CUDA_LIMIT = 100
+
+Propose = Callable[[Tensor, int], Tensor]
+
+
+class ScipyIndex:
+    """``scipy.spatial.cKDTree`` over the sources of one cloud."""
+
+    def __init__(self, src: Tensor) -> None:
+        from scipy.spatial import cKDTree
+
+        self.tree = cKDTree(src.numpy())
+        self.workers = torch.get_num_threads()
+
+    def propose(self, dst: Tensor, num: int) -> Tensor:
+        """The ``num`` nearest sources of each target, in any order; ``n`` where there is none."""
+        index = self.tree.query(dst.numpy(), k=num, workers=self.workers)[1]
+        return torch.from_numpy(index.reshape(dst.size(0), num).astype(np.int64, copy=False))
+
+    def count_within(self, dst: Tensor, radius: float) -> int:
+        """Most sources within ``radius`` of any one target."""
+        found = self.tree.query_ball_point(dst.numpy(), radius, workers=self.workers, return_length=True)
+        return int(np.max(found, initial=0))
+
+
+class ClusterIndex:
+    """``torch_cluster.knn`` over the sources of one cloud."""
+
+    def __init__(self, src: Tensor) -> None:
+        self.src = src
+
+    def propose(self, dst: Tensor, num: int) -> Tensor:
+        """The ``num`` nearest sources of each target, in any order; ``n`` where there is none."""
+        from torch_cluster import knn
+
+        row, column = knn(self.src, dst, num)
+        # Targets may get fewer than asked (its CUDA kernel ignores what is farther than 1e5).
+        rank = torch.arange(row.numel(), device=row.device) - torch.searchsorted(row, row)
+        table = torch.full((dst.size(0), num), self.src.size(0), dtype=torch.int64, device=row.device)
+        table[row, rank] = column
+        return table
+
+
+def search_candidates(
+    query: Query, index_type: type[ScipyIndex] | type[ClusterIndex]
+) -> tuple[Tensor, Tensor]:
+    """Sources of every target, target by target, and their number per target."""
+    device = query.src.device
+    sources = [torch.empty(0, dtype=torch.int64, device=device)]
+    counts = [torch.empty(0, dtype=torch.int64, device=device)]
+    for first_src, last_src, first_dst, last_dst in query.clouds:
+        src, dst = query.src[first_src:last_src], query.dst[first_dst:last_dst]
+        num_src = src.size(0)
+        if dst.size(0) == 0:
+            continue
+        if num_src == 0:
+            counts.append(torch.zeros(dst.size(0), dtype=torch.int64, device=device))
+            continue
+        index = index_type(src)
+        width = num_src if query.k is None else min(query.k, num_src)
+        rows = max(1, _CHUNK_CANDIDATES // (width if query.k is not None else 64))
+        for start in range(0, dst.size(0), rows):
+            some = torch.arange(start, min(start + rows, dst.size(0)), device=device)
+            if query.k is None:
+                width = min(num_src, index.count_within(dst[some], query.radius * _CLEARLY))
+            columns, count = _search_rows(query, src, dst, some, index.propose, width)
+            sources.append(take_first(columns, count) + first_src)
+            counts.append(count)
+    return torch.cat(sources), torch.cat(counts)
+
+
+def _search_rows(
+    query: Query, src: Tensor, dst: Tensor, rows: Tensor, propose: Propose, width: int
+) -> tuple[Tensor, Tensor]:
+    """Columns of ``src`` near the targets ``rows``, ``[R, width]``, and how many of each row count."""
+    num_src = src.size(0)
+    columns = torch.zeros(rows.numel(), width, dtype=torch.int64, device=src.device)
+    count = torch.zeros(rows.numel(), dtype=torch.int64, device=src.device)
+    left = torch.arange(rows.numel(), device=src.device)
+    ask = min(num_src, width + 1 + (not query.loop))
+    limit = CLUSTER_CUDA_LIMIT if src.device.type == "cuda" else num_src
+    if query.k is None and ask > num_src // 16:
+        # A radius that reaches much of the cloud: all distances cost less.
+        limit = 0
+    while left.numel() and ask <= limit:
+        answer, number, safe = _decide(query, src, dst, rows[left], propose(dst[rows[left]], ask), width)
+        done = left[safe]
+        columns[done, : answer.size(1)], count[done] = answer[safe], number[safe]
+        left = left[~safe]
+        # Likewise when ties keep a row open.
+        limit = min(limit, num_src // 4)
+        ask *= 2
+    if left.numel():
+        columns[left], count[left] = search_rows(query, src, dst, rows[left], width)
+    return columns, count
+
+
+def _decide(
+    query: Query, src: Tensor, dst: Tensor, rows: Tensor, candidates: Tensor, width: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Order candidates by the definition; say which rows no other point can change."""
+    num_src = src.size(0)
+    # In index order, so that ties by column are ties by index.
+    candidates = candidates.sort(dim=1).values
+    safe = candidates[:, -1] < num_src
+    candidates = candidates.clamp(max=num_src - 1)
+    d2 = squared_distances(dst[rows][:, None], src[candidates])
+    horizon = d2.amax(dim=1)
+    available = candidates.size(1)
+    if not query.loop:
+        # Behind everything, and never counted.
+        d2.masked_fill_(candidates == rows[:, None], torch.nan)
+        available -= 1
+    d2.masked_fill_(~safe[:, None], 0.0)
+    k = min(width, available)
+    order = smallest(d2, k)
+    count = torch.full_like(rows, k)
+    reach = d2.gather(1, order[:, -1:]).squeeze(1) if k else torch.zeros_like(horizon)
+    if query.radius is not None:
+        r2 = query.radius * query.radius
+        count = (d2 <= r2).sum(dim=1).clamp_(max=k)
+        reach = reach.clamp(max=r2)
+    if candidates.size(1) < num_src:
+        safe &= horizon > reach * _CLEARLY + _SMALLEST**2
+    return candidates.gather(1, order), count, safe
+
+
+def in_range(query: Query) -> bool:
+    """Whether squared distances neither overflow nor vanish, so that an index can be trusted."""
+    if query.radius is not None and not _SMALLEST < query.radius < _LARGEST:
+        return False
+    return all(p.numel() == 0 or float(p.abs().amax()) < _LARGEST for p in (query.src, query.dst))
+
+
+def has_scipy() -> bool:
+    """Whether scipy can be imported."""
+    return importlib.util.find_spec("scipy") is not None
+
+
+def has_cluster() -> bool:
+    """Whether torch-cluster can be imported."""
+    return importlib.util.find_spec("torch_cluster") is not None
