@@ -24,3 +24,17 @@ def channel_norm(x: Tensor, norm: nn.Module) -> Tensor:
     if x.dim() <= 3:
         return norm(x)
     return norm(x.flatten(2)).unflatten(2, x.shape[2:])
+
+
+@torch.no_grad()
+def pooled_variance(y: Tensor, across_processes: bool, centered: bool = True) -> Tensor:
+    """Variance (or mean square) of all entries of ``y``; over all processes of a distributed run if asked.
+
+    What sets an initial scale must be the same in every process, or their parameters drift apart.
+    """
+    y = y.double()
+    moments = torch.stack([y.new_tensor(float(y.numel())), y.sum(), y.square().sum()])
+    if across_processes and torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.all_reduce(moments)
+    count, total, squares = moments
+    return (squares - total.square() / count) / (count - 1) if centered else squares / count

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
+from ccnn_geo.channels import pooled_variance
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional.edge_conv import edge_conv
 from ccnn_geo.functional.grid_conv import grid_conv
 from ccnn_geo.measure import density_measure, lattice_measure
 from ccnn_geo.neighbors import Neighbors, build_neighbors
 from ccnn_geo.regularization import record_edges, record_grid
-from ccnn_geo.representations import grid_positions, grid_spacing
+from ccnn_geo.representations import grid_spacing
 
 METHODS = ("auto", "edge", "plain", "fft", "direct")
 MEASURES = ("uniform", "density")
@@ -28,12 +29,13 @@ class ContinuousConv(MessagePassing):
     .. math::
         y(p_i) = \sum_{j \in \mathcal N(i)} w_j \, k(p_i - p_j) \, x(p_j)
 
-    On points :math:`\mathcal N(i)` comes from ``edge_index``; on a grid it is the whole lattice and the sum is
-    an (FFT) convolution. Both evaluate the same :class:`~ccnn_geo.continuous_kernel.ContinuousKernel`, so
-    that the same samples give the same numbers.
+    On points :math:`\mathcal N(i)` comes from ``edge_index``; on a grid it is the whole lattice and the sum
+    is an (FFT) convolution. Both evaluate the same
+    :class:`~ccnn_geo.continuous_kernel.ContinuousKernel`, so that the same samples give the same numbers.
 
-    The kernel is scaled once so that the output has unit variance (Sec. 4.1): by
-    :math:`1/\sqrt{|\Omega|}` if ``num_taps`` declares :math:`|\Omega|`, otherwise by what the first batch shows.
+    The kernel is scaled once, by :math:`1/\sqrt{|\Omega|}`, so that the output has unit variance (Sec. 4.1).
+    :math:`|\Omega|` is ``num_taps`` if that is given. Otherwise it is the mean square of the first batch's
+    unscaled output: the number of taps for white signals, and what is needed for correlated ones.
     """
 
     effective_taps: Tensor
@@ -118,11 +120,8 @@ class ContinuousConv(MessagePassing):
 
     @torch.no_grad()
     def _scale_to_unit_variance(self, y: Tensor) -> None:
-        """Sets the effective |Omega| to the second moment of the unscaled first output."""
-        moments = torch.stack([y.double().square().sum(), y.new_tensor(y.numel(), dtype=torch.double)])
-        if self.training and torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.all_reduce(moments)  # every process must scale its copy alike
-        taps = moments[0] / moments[1]
+        """Sets the effective |Omega| to the mean square of the unscaled first output."""
+        taps = pooled_variance(y, across_processes=self.training, centered=False)
         if torch.isfinite(taps) and taps > 0:  # an empty or all-zero batch says nothing: wait for the next
             self._scale_kernel(taps)
 
@@ -160,9 +159,11 @@ class ContinuousConv(MessagePassing):
         size = x.shape[2:]
         step = grid_spacing(size, spacing)
         if self.training:
-            self.kernel.observe(torch.tensor([(s - 1) * h for s, h in zip(size, step, strict=True)]))
+            self.kernel.observe(
+                self.kernel.domain.new_tensor([(s - 1) * h for s, h in zip(size, step, strict=True)])
+            )
         if not self._scaled:
-            self.reference_spacing.copy_(torch.tensor(step))
+            self.reference_spacing.copy_(self.reference_spacing.new_tensor(step))
             with torch.no_grad():
                 self._scale_to_unit_variance(self._convolve_grid(x, step))
         return self._convolve_grid(x, step)
@@ -231,14 +232,14 @@ class ContinuousConv(MessagePassing):
                 edge_index.edge_index if self.flow == "source_to_target" else edge_index.edge_index.flip(0)
             )
         size = (pos[0].size(0), pos[1].size(0))
-        weights = None if weight is None else (weight, None)
+        weights = None if weight is None else (weight.unsqueeze(-1), None)
         return self.propagate(edge_index, x=(x, None), pos=pos, weight=weights, size=size)
 
     def message(self, x_j: Tensor, pos_i: Tensor, pos_j: Tensor, weight_j: Tensor | None) -> Tensor:
         """The readable definition, one kernel per edge; the oracle of the fast paths."""
         kernel = self.kernel(pos_i - pos_j)
         if weight_j is not None:
-            x_j = x_j * weight_j.unsqueeze(-1)
+            x_j = x_j * weight_j
         if self.dense:
             return torch.einsum(
                 "eoc,ec->eo", kernel.unflatten(-1, (self.out_channels, self.in_channels)), x_j
@@ -247,7 +248,7 @@ class ContinuousConv(MessagePassing):
 
     @property
     def needs_messages(self) -> bool:
-        """Whether messages must be formed one by one: on request, for explanations, hooks, other aggregations."""
+        """Whether messages must be formed: on request, for explanations, hooks and other aggregations."""
         hooks = (
             self._propagate_forward_pre_hooks,
             self._propagate_forward_hooks,

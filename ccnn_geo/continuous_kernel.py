@@ -115,7 +115,7 @@ class ContinuousKernel(nn.Module):
 
     @torch.no_grad()
     def support(self) -> Tensor:
-        """Half the side per axis of the box outside which the kernel is zero, ``[D]`` in units of positions."""
+        """Half the side of the box outside which the kernel is zero, ``[D]`` in units of positions."""
         bound = torch.where(self.domain > 0, self.domain * (1 + DOMAIN_TOLERANCE), torch.inf)
         if self.window is not None:
             bound = torch.minimum(bound, self.window.half_width() * self.radius)
@@ -128,7 +128,7 @@ class ContinuousKernel(nn.Module):
         return inside & (rel[..., 0] >= 0) if self.causal else inside
 
     def basis(self, rel: Tensor) -> Tensor:
-        r""":math:`[w \varphi, w]` at relative positions ``[*, D]``: ``[*, H + 1]``, zero outside the support."""
+        r""":math:`[w \varphi, w]` at offsets ``[*, D]``: ``[*, H + 1]``, zero outside the support."""
         scaled = rel if self.radius == 1 else rel / self.radius
         value = self.inside(rel).to(rel.dtype)
         if self.window is not None:

@@ -12,7 +12,7 @@ from torch_geometric.data import Data
 from torch_geometric.utils import scatter
 
 from ccnn_geo.blocks import BLOCKS, FlexBlock
-from ccnn_geo.channels import channel_linear, channel_norm
+from ccnn_geo.channels import channel_linear, channel_norm, pooled_variance
 from ccnn_geo.conv import SepFlexConv
 from ccnn_geo.neighbors import Neighbors, build_neighbors
 
@@ -34,7 +34,8 @@ class CCNN(nn.Module):
         h_l = \mathcal R_l(h_{l-1}), \quad
         y = W \, \mathrm{mean}(\mathrm{norm}(h_L)) + b
 
-    Neighbours are found once per forward and shared by all layers.
+    Neighbours are found once per forward and shared by all layers. The first batch scales the kernels and
+    the head once, so that all layers and the outputs of a fresh model have unit variance (Sec. 4.1).
 
     Args:
         in_channels: Input channels.
@@ -65,6 +66,8 @@ class CCNN(nn.Module):
         >>> sum(p.numel() for p in model.parameters())
         6545
     """
+
+    first_variance: Tensor
 
     def __init__(
         self,
@@ -102,6 +105,7 @@ class CCNN(nn.Module):
         # Pre-norm blocks leave the last sum unnormalised; FlexBlock does not.
         self.norm = nn.Identity() if BLOCKS[block] is FlexBlock else nn.BatchNorm1d(hidden_channels)
         self.head = nn.Linear(hidden_channels, out_channels)
+        self.register_buffer("first_variance", torch.zeros(()))
         self.reset_parameters()
 
     @classmethod
@@ -119,11 +123,23 @@ class CCNN(nn.Module):
             block.reset_parameters()
         if isinstance(self.norm, nn.BatchNorm1d):
             self.norm.reset_parameters()
-        # Each residual branch adds a non-negative mean of about 0.28 (a GELU's) to every channel, which the
-        # mean over positions keeps: the logits have unit variance with this gain.
-        gain = 1.0 / (0.28 * (len(self.blocks) + 1))
-        nn.init.normal_(self.head.weight, std=gain * self.head.in_features**-0.5)
+        nn.init.normal_(self.head.weight, std=self.head.in_features**-0.5)
         nn.init.zeros_(self.head.bias)
+        self.first_variance.zero_()
+        self._scaled = False
+
+    @torch.no_grad()
+    def _scale_head(self, h: Tensor) -> None:
+        """Gives the first batch's outputs unit variance (Fig. 6), as each convolution does with its own."""
+        variance = pooled_variance(self.head(h), across_processes=self.training)
+        if torch.isfinite(variance) and variance > 0:  # one output of one sample has none: wait for the next
+            self.head.weight.div_(variance.sqrt())
+            self.first_variance.copy_(variance)
+            self._scaled = True
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        self._scaled = bool(self.first_variance > 0)
 
     @property
     def convs(self) -> list[SepFlexConv]:
@@ -155,9 +171,7 @@ class CCNN(nn.Module):
             return self._forward_data(x)
         if pos is None:
             h = self._features(x, spacing=spacing)
-            if self.readout == "global":
-                h = h.flatten(2).mean(dim=2)
-            return channel_linear(h, self.head)
+            return self._outputs(h.flatten(2).mean(dim=2) if self.readout == "global" else h)
 
         if batch is not None and (batch.dim() != 1 or batch.size(0) != pos.size(0)):
             raise ValueError(f"CCNN: expected batch [{pos.size(0)}] beside pos, got {list(batch.shape)}")
@@ -171,13 +185,18 @@ class CCNN(nn.Module):
                 batch = torch.zeros(h.size(0), dtype=torch.long, device=h.device)
                 batch_size = 1 if batch_size is None else batch_size
             h = scatter(h, batch, dim=0, dim_size=batch_size, reduce="mean")
-        return self.head(h)
+        return self._outputs(h)
 
     def _features(self, x: Tensor, **carrier: Any) -> Tensor:
         h = F.gelu(channel_norm(self.stem(x, **carrier), self.stem_norm))
         for block in self.blocks:
             h = block(h, **carrier)
         return channel_norm(h, self.norm)
+
+    def _outputs(self, h: Tensor) -> Tensor:
+        if not self._scaled:
+            self._scale_head(h.movedim(1, -1).flatten(0, -2))
+        return channel_linear(h, self.head)
 
     def _forward_data(self, data: Data) -> Tensor:
         missing = [name for name in ("x", "pos") if getattr(data, name, None) is None]

@@ -71,7 +71,7 @@ def record_grid(taps: Tensor) -> None:
 
 
 def record_edges(kernel: ContinuousKernel, pos: tuple[Tensor, Tensor], neighbors: Neighbors) -> None:
-    r"""Adds the mean over targets of :math:`\sum_j \lVert k(p_i - p_j) \rVert^2`, if norms are being collected.
+    r"""Adds :math:`\sum_j \lVert k(p_i - p_j) \rVert^2`, averaged over targets, if norms are being collected.
 
     With the Gram matrix :math:`G = \sum \varphi \varphi^\top` the sum over all edges is
     :math:`\mathrm{tr}(W G W^\top)`: no kernel is rendered per edge.

@@ -91,11 +91,8 @@ def _fft_conv(x: Tensor, kernel: Tensor, center: tuple[int, ...], depthwise: boo
     ]
     spectrum = torch.fft.rfftn(x, s=lengths, dim=axes)
     kernel_spectrum = torch.fft.rfftn(kernel, s=lengths, dim=axes)
-    if depthwise:
-        product = spectrum * kernel_spectrum
-    else:
-        product = torch.einsum("bc...,oc...->bo...", spectrum, kernel_spectrum)
-    out = torch.fft.irfftn(product, s=lengths, dim=axes)
+    equation = "bc...,c...->bc..." if depthwise else "bc...,oc...->bo..."
+    out = torch.fft.irfftn(torch.einsum(equation, spectrum, kernel_spectrum), s=lengths, dim=axes)
     for axis, m in zip(axes, center, strict=True):
         out = out.narrow(axis, m, x.size(axis))
     return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +43,7 @@ class SIREN(KernelNetwork):
     ) -> None:
         super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0)
         widths = [dim] + [hidden_channels] * num_layers
-        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         self.reset_parameters()
 
     def reset_basis(self) -> None:
