@@ -143,7 +143,7 @@ def parametric_mesh(name: str, rng: Rng) -> Mesh:
         raise ValueError(f"no family {name!r}, expected one of {', '.join(_FAMILIES)}")
     vertices, faces = _FAMILIES[name](rng)
     vertices = vertices - (vertices.max(0) + vertices.min(0)) / 2
-    vertices = vertices / np.ptp(vertices, axis=0)  # proportions of the box are the same for all families
+    vertices = vertices / np.ptp(vertices, axis=0) ** 0.6  # flat families become less so, and tall ones
     vertices = vertices * np.exp(rng.uniform(-0.45, 0.45, 3))
     bend = rng.uniform(-0.25, 0.25, 2)
     vertices[:, :2] += bend * vertices[:, 2:] ** 2

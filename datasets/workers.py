@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 
 _COMMAND = "from ccnn_geo.datasets.workers import serve; serve()"
@@ -75,10 +76,8 @@ class Workers:
         self._threads.shutdown(wait=True, cancel_futures=True)
         for process in self._processes:
             process.stdout.close()
-            try:
+            with suppress(BrokenPipeError):  # it has ended already
                 process.stdin.close()
-            except BrokenPipeError:  # it has ended already
-                pass
             process.wait()
 
 
