@@ -58,30 +58,31 @@ def make_query(
         radius = float(radius)
         if not (math.isfinite(radius) and radius >= 0):
             raise ValueError(f"radius must be finite and not negative, got {radius}")
-    _check_positions(pos, "pos")
+    check_positions(pos, "pos")
     if pos_dst is None:
         if batch_dst is not None:
             raise ValueError("batch_dst was given without pos_dst")
-        num_clouds = _num_clouds(batch)
-        ptr = _offsets(pos, batch, num_clouds, "batch")
+        num_clouds = count_clouds(batch)
+        ptr = cloud_offsets(pos, batch, num_clouds, "batch")
         points = _as_float64(pos)
         return Query(points, points, ptr, ptr, k, radius, loop)
     if not loop:
         raise ValueError("loop=False needs sources and targets to be the same points, but pos_dst was given")
-    _check_positions(pos_dst, "pos_dst")
+    check_positions(pos_dst, "pos_dst")
     if pos_dst.size(1) != pos.size(1):
         raise ValueError(
             f"pos and pos_dst must have the same dimension, got {list(pos.shape)} and {list(pos_dst.shape)}"
         )
     if pos_dst.device != pos.device:
         raise ValueError(f"pos is on {pos.device}, but pos_dst is on {pos_dst.device}")
-    num_clouds = max(_num_clouds(batch), _num_clouds(batch_dst))
-    src_ptr = _offsets(pos, batch, num_clouds, "batch")
-    dst_ptr = _offsets(pos_dst, batch_dst, num_clouds, "batch_dst")
+    num_clouds = max(count_clouds(batch), count_clouds(batch_dst))
+    src_ptr = cloud_offsets(pos, batch, num_clouds, "batch")
+    dst_ptr = cloud_offsets(pos_dst, batch_dst, num_clouds, "batch_dst")
     return Query(_as_float64(pos), _as_float64(pos_dst), src_ptr, dst_ptr, k, radius, loop)
 
 
-def _check_positions(pos: Tensor, name: str) -> None:
+def check_positions(pos: Tensor, name: str) -> None:
+    """Refuse what has no distances: other shapes, integers, NaN and Inf."""
     if not isinstance(pos, Tensor):
         raise TypeError(f"{name} must be a tensor [N, D], got {type(pos).__name__}")
     if not pos.is_floating_point():
@@ -96,13 +97,14 @@ def _check_positions(pos: Tensor, name: str) -> None:
         raise ValueError(f"{name} must be finite, got NaN or Inf in {bad} of {pos.size(0)} points")
 
 
-def _num_clouds(batch: Tensor | None) -> int:
+def count_clouds(batch: Tensor | None) -> int:
+    """Clouds a sorted ``batch`` speaks of, empty ones included."""
     if not isinstance(batch, Tensor) or batch.dim() != 1 or batch.numel() == 0:
         return 1
     return int(batch[-1]) + 1
 
 
-def _offsets(pos: Tensor, batch: Tensor | None, num_clouds: int, name: str) -> list[int]:
+def cloud_offsets(pos: Tensor, batch: Tensor | None, num_clouds: int, name: str) -> list[int]:
     """First point of each cloud, and the number of points at the end."""
     if batch is None:
         return [0] + [pos.size(0)] * num_clouds
