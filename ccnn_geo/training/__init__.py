@@ -1,1 +1,5 @@
-""""""
+"""Training on Lightning: one concept per file.
+
+Nothing is imported here, so that :mod:`ccnn_geo.predict` can use the parts that need no Lightning:
+``settings``, ``pipeline``, ``seeds``.
+"""

@@ -1,0 +1,327 @@
+"""The command line: ``ccnn-geo train | test | predict | info``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+USAGE = """usage: ccnn-geo COMMAND ...
+
+Continuous convolutional neural networks for shapes.
+
+commands:
+  train --config NAME_OR_FILE [overrides]   train a classifier, e.g. --config demo
+  test CHECKPOINT [overrides]               accuracy on the test set, e.g. --data.carrier voxels
+  predict CHECKPOINT FILE... [--json]       classify meshes and point clouds
+  info [CHECKPOINT | PRESET | CONFIG]       versions and devices, or the parameters of a model
+
+ccnn-geo COMMAND --help lists the options of a command. --debug anywhere shows the traceback of an error.
+"""
+
+
+class Failure(Exception):
+    """The command has reported what failed; only the exit code is left to say."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns the exit code: 0, 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    arguments = [a for a in arguments if a != "--debug"]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(USAGE, end="", file=sys.stdout if arguments else sys.stderr)
+        return 0 if arguments else 2
+    command = _COMMANDS.get(arguments[0])
+    if command is None:
+        _complain(f"unknown command {arguments[0]!r}, expected one of {', '.join(_COMMANDS)}")
+        return 2
+    try:
+        command(arguments[1:])
+    except Failure:
+        return 1
+    except argparse.ArgumentError as error:
+        if debug:
+            raise
+        _complain(f"{arguments[0]}: {error}")
+        return 2
+    except KeyboardInterrupt as error:
+        _complain(str(error) or "interrupted")
+        return 130
+    except BrokenPipeError:  # the reader of our output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # one line for the user; --debug for the rest
+        if debug:
+            raise
+        expected = isinstance(error, (ValueError, OSError, ImportError))
+        kind = "" if expected else f"{type(error).__name__}: "
+        _complain(f"{kind}{error}" + ("" if expected else " (--debug shows where)"))
+        return 1
+    return 0
+
+
+def _complain(message: str) -> None:
+    print(f"ccnn-geo: {' '.join(message.split())}", file=sys.stderr)
+
+
+# train and test -----------------------------------------------------------------------------------
+
+
+def _train_parser() -> ArgumentParser:
+    from ccnn_geo.training.module import Classifier
+    from ccnn_geo.training.network import build_network
+
+    parser = _parser("train", "Trains a classifier; every option may also stand in the file of --config.")
+    parser.add_argument("--config", action="config", help="A YAML file, or the name of a packaged one.")
+    parser.add_argument("--name", type=str, default="run", help="Runs go to runs/NAME/NUMBER.")
+    parser.add_argument("--seed", type=int, default=0, help="Of weights, order, augmentation and dropout.")
+    parser.add_argument("--out", type=str | None, default=None, help="Folder of this run instead.")
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="newest",
+        default=None,
+        help="Continue a run exactly: the newest of this NAME, or a folder or checkpoint.",
+    )
+    parser.add_argument("--tensorboard", action="store_true", help="Also log for TensorBoard.")
+    parser.add_function_arguments(
+        build_network, "model", skip={"in_channels", "out_channels", "dim"}, as_group=True
+    )
+    parser.add_class_arguments(
+        Classifier,
+        "optim",
+        skip={"network", "classes", "in_channels", "seed", "data"},
+        instantiate=False,
+    )
+    _add_data_and_trainer(parser)
+    return parser
+
+
+def _test_parser(settings: dict[str, Any]) -> ArgumentParser:
+    parser = _parser(
+        "test", "Evaluates a checkpoint on the test set, with the data settings of its training."
+    )
+    parser.add_argument("checkpoint", type=str, help="A checkpoint of train.")
+    parser.add_argument("--out", type=str | None, default=None, help="Folder of the results.")
+    _add_data_and_trainer(parser)
+    parser.set_defaults({f"data.{key}": value for key, value in settings.items()})
+    return parser
+
+
+def _parser(command: str, description: str) -> ArgumentParser:
+    from jsonargparse import ArgumentParser
+
+    return ArgumentParser(
+        prog=f"ccnn-geo {command}", description=description, exit_on_error=False, allow_abbrev=False
+    )
+
+
+def _add_data_and_trainer(parser: ArgumentParser) -> None:
+    from pytorch_lightning import Trainer
+
+    from ccnn_geo.training.datamodule import ShapesDataModule
+    from ccnn_geo.training.run import RESERVED
+
+    parser.add_class_arguments(ShapesDataModule, "data", instantiate=False)
+    parser.add_class_arguments(Trainer, "trainer", skip=set(RESERVED), instantiate=False)
+
+
+def _train(arguments: list[str]) -> None:
+    from ccnn_geo.training.quiet import quiet
+
+    quiet()
+    from ccnn_geo.training.run import Interrupted, train
+    from ccnn_geo.training.runs import find_config, find_resume, new_run, run_of
+
+    parser = _train_parser()
+    arguments = _with_config_paths(arguments, find_config)
+    config = parser.parse_args(arguments)
+    resume = None
+    if config.resume is not None:
+        resume = find_resume(None if config.resume == "newest" else config.resume, config.out, config.name)
+        folder = run_of(resume)
+        saved = folder / "config.yaml"
+        if saved.is_file():  # what the run was started with, and what is said now
+            config = parser.parse_args(["--config", str(saved), *_without_config(arguments)])
+        elif config.out is not None:
+            folder = Path(config.out)
+    elif os.environ.get("LOCAL_RANK", "0") != "0" and "CCNN_GEO_RUN" in os.environ:
+        folder = Path(os.environ["CCNN_GEO_RUN"])  # a process that Lightning started from the first one
+    else:
+        folder = new_run(config.out, config.name)
+    os.environ["CCNN_GEO_RUN"] = str(folder)
+    settings = _plain(config, ("name", "seed", "model", "optim", "data", "trainer"))
+    if _is_first_process():
+        _save_config(settings, folder / "config.yaml")
+        print(f"run: {folder}", flush=True)
+    progress, report = _display(settings["trainer"])
+    try:
+        scores = train(settings, folder, resume, config.tensorboard, progress, report)
+    except Interrupted:
+        last = folder / "checkpoints" / "last.ckpt"
+        how = (
+            f"continue with: ccnn-geo train --resume {folder}" if last.is_file() else "no epoch was complete"
+        )
+        raise KeyboardInterrupt(f"interrupted; checkpoints in {folder / 'checkpoints'}; {how}") from None
+    if _is_first_process():
+        print(_scores("validation (best checkpoint)", scores))
+        for what in ("checkpoints/best.ckpt", "metrics.csv", "curves.png", "confusion.png", "results.json"):
+            print(f"  {folder / what}")
+
+
+def _test(arguments: list[str]) -> None:
+    from ccnn_geo.training.quiet import quiet
+
+    quiet()
+    from ccnn_geo.predict import read_checkpoint
+    from ccnn_geo.training.run import test
+
+    named = next((a for a in arguments if not a.startswith("-")), None)
+    settings: dict[str, Any] = {}
+    if named is not None and not {"-h", "--help"} & set(arguments):
+        settings = read_checkpoint(named)[0]["data"]
+    config = _test_parser(settings).parse_args(arguments)
+    plain = _plain(config, ("data", "trainer"))
+    progress, _ = _display(plain["trainer"])
+    out = None if config.out is None else Path(config.out)
+    scores, picture = test(Path(config.checkpoint), plain["data"], plain["trainer"], out, progress)
+    if _is_first_process():
+        print(f"{_scores('test (' + plain['data']['carrier'] + ')', scores)}  {picture}")
+
+
+def _scores(what: str, scores: Any) -> str:
+    return (
+        f"{what}: accuracy {100 * scores.accuracy:.1f} %, "
+        f"mean-class accuracy {100 * scores.mean_class_accuracy:.1f} %"
+    )
+
+
+def _display(trainer: dict[str, Any]) -> tuple[bool, Any]:
+    """A progress bar on a terminal; in a log one line per epoch."""
+    asked = trainer.pop("enable_progress_bar", None)
+    progress = sys.stdout.isatty() if asked is None else asked
+    return progress, None if progress else lambda line: print(line, flush=True)
+
+
+def _is_first_process() -> bool:
+    from pytorch_lightning.utilities import rank_zero_only
+
+    return rank_zero_only.rank == 0
+
+
+def _plain(config: Namespace, parts: Sequence[str]) -> dict[str, Any]:
+    """Dictionaries, lists and numbers only, as checkpoints and YAML need them."""
+    values = config.as_dict()
+    return json.loads(json.dumps({part: values[part] for part in parts}, default=_as_plain))
+
+
+def _as_plain(value: Any) -> Any:
+    from dataclasses import asdict, is_dataclass
+
+    if is_dataclass(value):
+        return asdict(value)
+    raise ValueError(f"expected plain values, got {value!r}")
+
+
+def _save_config(settings: dict[str, Any], path: Path) -> None:
+    import yaml
+
+    from ccnn_geo.training.files import write_text
+
+    kept = {**settings, "trainer": {k: v for k, v in settings["trainer"].items() if v is not None}}
+    write_text(path, yaml.safe_dump(kept, sort_keys=False))
+
+
+def _with_config_paths(arguments: list[str], find: Any) -> list[str]:
+    """Replaces the names of packaged configurations by their files."""
+    result, expect = [], False
+    for argument in arguments:
+        if expect:
+            result.append(str(find(argument)))
+        elif argument.startswith("--config="):
+            result.append(f"--config={find(argument.removeprefix('--config='))}")
+        else:
+            result.append(argument)
+        expect = argument == "--config"
+    return result
+
+
+def _without_config(arguments: list[str]) -> list[str]:
+    pairs = zip(["", *arguments], arguments, strict=False)
+    return [a for before, a in pairs if "--config" not in (before, a) and not a.startswith("--config=")]
+
+
+# predict and info ---------------------------------------------------------------------------------
+
+
+def _predict(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="ccnn-geo predict",
+        description="Classifies meshes (.off .obj .ply .stl .glb) and clouds (.npy .npz .xyz .pcd .ply).",
+    )
+    parser.add_argument("checkpoint", help="A checkpoint of train.")
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--json", action="store_true", help="One JSON array on standard output.")
+    parser.add_argument("--device", default="cpu", help="Such as cuda; cpu by default.")
+    options = parser.parse_args(arguments)
+
+    from ccnn_geo.predict import ShapeClassifier
+
+    classifier = ShapeClassifier.load(options.checkpoint, options.device)
+    results, bad = [], []
+    width = max(len("file"), *(len(f) for f in options.files))
+    names = max(len("class"), *(len(c) for c in classifier.classes))
+    if not options.json:
+        print(f"{'file':<{width}}  {'class':<{names}}  probability")
+    for file in options.files:
+        try:
+            found = classifier(file)
+        except (ValueError, OSError, ImportError) as error:
+            _complain(str(error))
+            bad.append(file)
+            continue
+        results.append(
+            {"file": file, "class": found.label, "probability": found.probability}
+            | {"probabilities": found.probabilities}
+        )
+        if not options.json:
+            print(f"{file:<{width}}  {found.label:<{names}}  {found.probability:.3f}", flush=True)
+    if options.json:
+        print(json.dumps(results, indent=2))
+    if bad:
+        _complain(f"{len(bad)} of {len(options.files)} files could not be classified: {', '.join(bad)}")
+        raise Failure
+
+
+def _info(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="ccnn-geo info", description="Versions and devices, or the parameters of a model."
+    )
+    parser.add_argument("what", nargs="?", help="A checkpoint, a preset or a configuration.")
+    parser.add_argument("--in-channels", type=int, default=6, help="For a preset or configuration.")
+    parser.add_argument("--out-channels", type=int, default=40, help="For a preset or configuration.")
+    options = parser.parse_args(arguments)
+
+    from ccnn_geo.training import inventory
+
+    if options.what is None:
+        rows = inventory.environment()
+    else:
+        rows = inventory.parameters(options.what, options.in_channels, options.out_channels)
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f"{name:<{width}}  {value}")
+
+
+_COMMANDS = {"train": _train, "test": _test, "predict": _predict, "info": _info}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""What happens around an epoch: seeds, the CSV file, one line of text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from ccnn_geo.training.files import write_text
+from ccnn_geo.training.seeds import mix_seed
+
+METRICS = ("train_loss", "train_acc", "val_loss", "val_acc", "val_mean_acc")
+
+
+class EpochSeed(Callback):
+    """Seeds torch from (seed, epoch, rank) when an epoch begins: dropout repeats after a resume.
+
+    Args:
+        seed: Of the run.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        torch.manual_seed(mix_seed(self.seed, trainer.current_epoch, trainer.global_rank, "epoch"))
+
+
+class WindowWidths(Callback):
+    """Logs the mean window width of each convolution as ``window_0`` (the stem), ``window_1``, ..."""
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        for i, conv in enumerate(pl_module.network.convs):
+            if conv.kernel.window is not None:
+                # every process holds the same parameters
+                pl_module.log(f"window_{i}", conv.kernel.window.width.detach().mean(), rank_zero_only=True)
+
+
+class MetricsFile(Callback):
+    """Keeps one row per epoch in a CSV file.
+
+    The file is written before the epoch's checkpoint. A resumed run keeps the rows of the epochs it does not
+    repeat.
+
+    Args:
+        path: The file.
+        report: Receives one line of text per epoch.
+    """
+
+    def __init__(self, path: Path, report: Callable[[str], None] | None = None) -> None:
+        self.path, self.report = path, report
+        self.rows: list[dict[str, str]] = []
+        self._started = time.monotonic()
+        self._validated = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.rows = [row for row in read_metrics(self.path) if int(row["epoch"]) <= trainer.current_epoch]
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._started, self._validated = time.monotonic(), False
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validated = True
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        logged = {key: float(value) for key, value in trainer.callback_metrics.items()}
+        keys = [k for k in METRICS if k in logged and (self._validated or not k.startswith("val_"))]
+        keys += [k for k in logged if k.startswith("window_")]
+        seconds = time.monotonic() - self._started
+        row = {
+            "epoch": str(trainer.current_epoch + 1),
+            "step": str(trainer.global_step),
+            "lr": repr(trainer.optimizers[0].param_groups[0]["lr"]),
+            **{key: repr(logged[key]) for key in keys},
+            "seconds": f"{seconds:.2f}",
+        }
+        self.rows.append(row)
+        if trainer.is_global_zero:
+            write_text(self.path, _to_csv(self.rows))
+            if self.report is not None:
+                self.report(self._line(trainer, logged, seconds))
+
+    def _line(self, trainer: Trainer, logged: dict[str, float], seconds: float) -> str:
+        last = "" if trainer.max_epochs in (None, -1) else f"/{trainer.max_epochs}"
+        text = f"epoch {trainer.current_epoch + 1}{last}  loss {logged['train_loss']:.3f}"
+        text += f"  accuracy {100 * logged['train_acc']:.1f} %"
+        if self._validated:
+            text += f"  validation {100 * logged['val_acc']:.1f} %"
+        return f"{text}  {seconds:.1f} s"
+
+
+def read_metrics(path: Path) -> list[dict[str, str]]:
+    """Rows of a metrics file; none if it does not exist."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _to_csv(rows: list[dict[str, str]]) -> str:
+    columns = dict.fromkeys(key for row in rows for key in row)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,51 @@
+"""Checkpoints that are complete or absent, and one when the user stops a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from ccnn_geo.training.files import write_atomic
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and renames it, on the same disk."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        if storage_options is not None:
+            raise TypeError(f"AtomicCheckpointIO: expected no storage_options, got {storage_options!r}")
+        write_atomic(Path(path), lambda file: torch.save(checkpoint, file))
+
+
+def epoch_checkpoints(folder: Path) -> ModelCheckpoint:
+    """Keeps ``best.ckpt`` (validation accuracy) and ``last.ckpt``, written when an epoch is complete."""
+    return ModelCheckpoint(
+        dirpath=folder,
+        filename="best",
+        monitor="val_acc",
+        mode="max",
+        save_last=True,
+        save_on_train_epoch_end=True,  # after validation, when the state is that of the next epoch's start
+        enable_version_counter=False,
+    )
+
+
+class InterruptCheckpoint(Callback):
+    """Saves ``interrupted.ckpt`` when the user stops the training within an epoch.
+
+    It holds the weights of that moment, for prediction; to continue exactly, ``last.ckpt`` is the one.
+    With several processes nothing is saved, because they do not stop at the same step.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "interrupted.ckpt"
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        started = trainer.training and trainer.global_step > 0
+        if isinstance(exception, KeyboardInterrupt) and started and trainer.world_size == 1:
+            trainer.save_checkpoint(self.path)

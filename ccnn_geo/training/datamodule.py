@@ -1,0 +1,146 @@
+"""Shapes for training, validation and testing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import Sampler
+from torch_geometric.loader import DataLoader
+
+from ccnn_geo.datasets import ShapeDataset, stratified_split
+from ccnn_geo.training.epochs import EpochDataset, EpochSampler
+from ccnn_geo.training.pipeline import Augmentation, ShapePipeline
+from ccnn_geo.training.sources import has_validation, open_split
+
+
+class ShapesDataModule(LightningDataModule):
+    """Labelled shapes by name of the data set.
+
+    Training draws ``num_points`` of the stored points anew in every epoch and augments them; validation and test
+    take the same ones every time. Validation is the folder's own split, otherwise a stratified part of the
+    training set. The test set is opened by ``test`` alone.
+
+    Args:
+        dataset: ``parametric``, ``modelnet10``, ``modelnet40`` or ``folder``.
+        root: Where the data is, or where it goes; for ``folder`` it holds ``<split>/<class>/<file>``.
+        dataset_args: Further arguments of the data set.
+        num_points: Points (or voxels) of a sample.
+        num_samples: Stored points per shape.
+        features: What the network sees of a point: ``normal``, ``pos``.
+        carrier: ``points`` or ``voxels``.
+        voxel_size: Voxels along each axis.
+        normal_neighbors: Neighbours for the normals of clouds that have none.
+        augment: Random changes of training samples.
+        batch_size: Samples per batch and process.
+        num_workers: Processes that load batches.
+        validation_fraction: Part of the training set that validates, if there is no validation split.
+        seed: Of the points and of the validation part; not of the training, whose seed is the run's.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        dataset: str = "parametric",
+        root: str = "data",
+        dataset_args: dict[str, Any] | None = None,
+        num_points: int = 512,
+        num_samples: int = 2048,
+        features: list[str] | None = None,
+        carrier: str = "points",
+        voxel_size: int = 40,
+        normal_neighbors: int = 16,
+        augment: Augmentation | None = None,
+        batch_size: int = 32,
+        num_workers: int = 0,
+        validation_fraction: float = 0.1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.pipeline = ShapePipeline(
+            num_points,
+            num_samples,
+            features or ("normal", "pos"),
+            carrier,
+            voxel_size,
+            normal_neighbors,
+            seed,
+        )
+        if batch_size < 1 or num_workers < 0 or not 0 < validation_fraction < 1:
+            raise ValueError(
+                "data: expected batch_size >= 1, num_workers >= 0 and 0 < validation_fraction < 1, "
+                f"got {batch_size}, {num_workers}, {validation_fraction}"
+            )
+        self.dataset, self.root, self.dataset_args = dataset, root, dataset_args or {}
+        self.augment = augment or Augmentation()
+        self.batch_size, self.num_workers = batch_size, num_workers
+        self.validation_fraction = validation_fraction
+        self.run_seed = 0
+        self.classes: list[str] = []
+
+    def prepare_data(self) -> None:
+        """Downloads and samples the training shapes, in one process of each machine."""
+        if self.trainer is None or not self.trainer.testing:
+            self._open("train")
+
+    def setup(self, stage: str) -> None:
+        if stage == "test":
+            self.test_set = self._open("test")
+            self.test_set.transform = self.pipeline.evaluation()
+            self.classes = self.test_set.classes
+            return
+        train = self._open("train")
+        self.classes = train.classes
+        if has_validation(self.dataset, self.root):
+            validation = self._open("validation")
+        else:
+            keep, held_out = stratified_split(train.y, self.validation_fraction, self.pipeline.seed)
+            train, validation = train[keep], train[held_out]
+        validation.transform = self.pipeline.evaluation()
+        self.train_set = EpochDataset(train, self.pipeline.training(self.augment), self.run_seed)
+        self.validation_set = validation
+
+    def _open(self, split: str) -> ShapeDataset:
+        return open_split(
+            self.dataset,
+            self.root,
+            split,
+            num_points=None,
+            num_samples=self.pipeline.num_samples,
+            seed=self.pipeline.seed,
+            k=self.pipeline.normal_neighbors,
+            **self.dataset_args,
+        )
+
+    def train_dataloader(self) -> DataLoader:
+        replicas, rank = self._processes()
+        sampler = EpochSampler(len(self.train_set), self.run_seed, replicas, rank)
+        # a last batch of one small cloud would upset the batch statistics
+        return self._loader(self.train_set, sampler, drop_last=len(sampler) > self.batch_size)
+
+    def val_dataloader(self) -> DataLoader:
+        return self._evaluation_loader(self.validation_set)
+
+    def test_dataloader(self) -> DataLoader:
+        return self._evaluation_loader(self.test_set)
+
+    def _evaluation_loader(self, samples: ShapeDataset) -> DataLoader:
+        replicas, rank = self._processes()
+        # not padded: no sample may count twice
+        return self._loader(samples, range(rank, len(samples), replicas))
+
+    def _loader(self, samples: Any, sampler: Sampler | range, drop_last: bool = False) -> DataLoader:
+        return DataLoader(
+            samples,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            drop_last=drop_last,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+        )
+
+    def _processes(self) -> tuple[int, int]:
+        """Number of processes, and which one this is."""
+        return (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)

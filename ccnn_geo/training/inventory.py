@@ -1,0 +1,94 @@
+"""What is installed, and what a model consists of."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+from ccnn_geo.model import CCNN, PRESETS
+from ccnn_geo.training.network import build_network
+from ccnn_geo.training.runs import find_config
+
+CORE = ("ccnn_geo", "torch", "torch-geometric", "pytorch-lightning", "torchmetrics", "jsonargparse", "numpy")
+EXTRAS = {
+    "accel": ("torch-cluster", "torch-scatter"),
+    "open3d": ("open3d",),
+    "viz": ("plotly", "tensorboard"),
+    "audio": ("soundfile",),
+}
+
+
+def environment() -> list[tuple[str, str]]:
+    """Versions, devices and extras, as rows of name and value."""
+    rows = [("python", platform.python_version())]
+    rows += [(name, _version(name) or "missing") for name in CORE]
+    rows.append(("cpu", f"{torch.get_num_threads()} threads"))
+    devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    rows.append(("cuda", ", ".join(devices) or "none"))
+    rows.append(("mps", "yes" if torch.backends.mps.is_available() else "none"))
+    for extra, names in EXTRAS.items():
+        for name in names:
+            version = _version(name)
+            rows.append((name, version or f"missing: pip install 'ccnn_geo[{extra}]'"))
+    return rows
+
+
+def parameters(what: str, in_channels: int = 6, out_channels: int = 40) -> list[tuple[str, str]]:
+    """Parameters by part of a model, as rows of name and value.
+
+    Args:
+        what: A checkpoint, a key of :data:`~ccnn_geo.model.PRESETS`, or a configuration.
+        in_channels: For presets and configurations.
+        out_channels: For presets and configurations.
+
+    Raises:
+        ValueError: If it is none of these.
+    """
+    network = _network(what, in_channels, out_channels)
+    rows = []
+    for name, part in network.named_children():
+        pieces = (
+            [(f"{name}.{i}", piece) for i, piece in part.named_children()]
+            if name == "blocks"
+            else [(name, part)]
+        )
+        rows += [(label, _count(piece)) for label, piece in pieces]
+    total = sum(count for _, count in rows)
+    head = (f"{network.in_channels} channels, {network.out_channels} classes", "parameters")
+    return [head, *((name, f"{count:,}") for name, count in rows), ("total", f"{total:,}")]
+
+
+def _network(what: str, in_channels: int, out_channels: int) -> CCNN:
+    if what in PRESETS:
+        return CCNN.from_preset(what, dim=3, in_channels=in_channels, out_channels=out_channels)
+    if Path(what).suffix == ".ckpt":
+        from ccnn_geo.predict import ShapeClassifier
+
+        return ShapeClassifier.load(what).network
+    try:
+        path = find_config(what)
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"info: expected a checkpoint (.ckpt), a preset ({', '.join(PRESETS)}) or a configuration, got {what!r}"
+        ) from error
+    import yaml
+
+    settings = yaml.safe_load(path.read_text())
+    model = settings.get("model") if isinstance(settings, dict) else None
+    if not isinstance(model, dict):
+        raise ValueError(f"{path}: expected a configuration with a section 'model'")
+    return build_network(in_channels, out_channels, **model)
+
+
+def _count(part: torch.nn.Module) -> int:
+    return sum(p.numel() for p in part.parameters())
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

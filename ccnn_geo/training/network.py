@@ -1,0 +1,83 @@
+"""A network from a preset's name or plain sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ccnn_geo.model import CCNN, PRESETS
+
+
+def build_network(
+    in_channels: int,
+    out_channels: int,
+    dim: int = 3,
+    preset: str | None = None,
+    hidden_channels: int | None = None,
+    num_blocks: int | None = None,
+    kernel_hidden: int | None = None,
+    omega_0: float = 50.0,
+    num_neighbors: int | None = 256,
+    block: str = "ccnn",
+    dropout: float = 0.0,
+    kernel: str = "magnet",
+    kernel_layers: int = 3,
+    window: str | None = "gaussian",
+    window_init: float = 0.075,
+    window_threshold: float = 0.1,
+    measure: str = "uniform",
+    conv: dict[str, Any] | None = None,
+) -> CCNN:
+    """Builds the :class:`~ccnn_geo.model.CCNN` that a configuration describes.
+
+    Args:
+        in_channels: Input channels.
+        out_channels: Number of classes.
+        dim: Dimension of the positions.
+        preset: A key of :data:`ccnn_geo.model.PRESETS`, which sets the three sizes below unless they are given.
+        hidden_channels: Width of the network.
+        num_blocks: Number of residual blocks.
+        kernel_hidden: Hidden width of the kernel networks.
+        omega_0: Frequency prior of the kernel networks.
+        num_neighbors: Neighbours per point; null for all points of a cloud.
+        block: ``ccnn``, ``s4`` or ``flex``.
+        dropout: Dropout in the blocks.
+        kernel: Family of the kernel networks.
+        kernel_layers: Depth of the kernel networks.
+        window: ``gaussian``, or null for none.
+        window_init: Initial window width, in units of the positions.
+        window_threshold: Value at which the window ends.
+        measure: Weight of a point: ``uniform`` or ``density``.
+        conv: Further arguments of :class:`~ccnn_geo.conv.SepFlexConv`.
+
+    Raises:
+        ValueError: For an unknown preset or name, an argument out of range, or a missing size.
+    """
+    if preset is not None and preset not in PRESETS:
+        raise ValueError(f"model.preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
+    given = {"hidden_channels": hidden_channels, "num_blocks": num_blocks, "kernel_hidden": kernel_hidden}
+    sizes = {**PRESETS.get(preset, {}), **{key: size for key, size in given.items() if size is not None}}
+    missing = [key for key in given if key not in sizes]
+    if missing:
+        raise ValueError(
+            f"model: expected a preset ({', '.join(PRESETS)}) or all sizes, missing {', '.join(missing)}"
+        )
+    try:
+        return CCNN(
+            in_channels,
+            out_channels,
+            dim,
+            **sizes,
+            omega_0=omega_0,
+            num_neighbors=num_neighbors,
+            block=block,
+            dropout=dropout,
+            kernel=kernel,
+            kernel_layers=kernel_layers,
+            window=window,
+            window_init=window_init,
+            window_threshold=window_threshold,
+            measure=measure,
+            **(conv or {}),
+        )
+    except TypeError as error:  # a misspelt key of conv
+        raise ValueError(f"model.conv: {error}, got {conv}") from error

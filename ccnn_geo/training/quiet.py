@@ -1,0 +1,24 @@
+"""Silences what third parties say and users of this package can do nothing about."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+_MESSAGES = (
+    # small data in memory needs no workers; --data.num_workers is there for the rest
+    r".*does not have many workers.*",
+    r".*The number of training batches .* is smaller than the logging interval.*",
+    # ours resume at epoch ends only
+    r".*Checkpoint directory .* exists and is not empty.*",
+    r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",
+    r".*torch\.jit\..* is deprecated.*",
+)
+
+
+def quiet() -> None:
+    """Filters those warnings, and Lightning's banners on devices and tips."""
+    for message in _MESSAGES:
+        warnings.filterwarnings("ignore", message=message)
+    for name in ("pytorch_lightning.utilities.rank_zero", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,191 @@
+"""Training and testing as the command line starts them, without its output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import TQDMProgressBar
+from pytorch_lightning.trainer.states import TrainerStatus
+
+from ccnn_geo.training.callbacks import EpochSeed, MetricsFile, WindowWidths, read_metrics
+from ccnn_geo.training.checkpoints import AtomicCheckpointIO, InterruptCheckpoint, epoch_checkpoints
+from ccnn_geo.training.datamodule import ShapesDataModule
+from ccnn_geo.training.module import Classifier
+from ccnn_geo.training.pipeline import Augmentation
+from ccnn_geo.training.plots import plot_confusion, plot_curves
+from ccnn_geo.training.runs import add_result, run_of
+
+RESERVED = (
+    "logger",
+    "callbacks",
+    "default_root_dir",
+    "num_sanity_val_steps",
+    "use_distributed_sampler",
+    "plugins",
+)
+"""Arguments of the Trainer that belong to this package."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Accuracies on one split, as fractions."""
+
+    accuracy: float
+    mean_class_accuracy: float
+    loss: float
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user stopped the training; checkpoints are in place."""
+
+
+def train(
+    config: Mapping[str, Any],
+    folder: Path,
+    resume: Path | None = None,
+    tensorboard: bool = False,
+    progress: bool = True,
+    report: Callable[[str], None] | None = None,
+) -> Scores:
+    """Trains a classifier, then validates its best checkpoint and draws the pictures.
+
+    Args:
+        config: ``seed``, ``model``, ``optim``, ``data`` and ``trainer``, plain values.
+        folder: Of the run.
+        resume: Checkpoint to continue from.
+        tensorboard: Also log for TensorBoard.
+        progress: Show a progress bar.
+        report: Receives one line per epoch.
+
+    Returns:
+        Scores of the best checkpoint on the validation set.
+
+    Raises:
+        Interrupted: When the user stops it.
+        ValueError: If an argument is out of range.
+    """
+    data = make_data(config["data"])
+    data.run_seed = config["seed"]
+    model = Classifier(config["model"], seed=config["seed"], data=config["data"], **config["optim"])
+    metrics = folder / "metrics.csv"
+    checkpoints = epoch_checkpoints(folder / "checkpoints")
+    callbacks = [
+        EpochSeed(config["seed"]),
+        WindowWidths(),
+        MetricsFile(metrics, report),
+        InterruptCheckpoint(folder / "checkpoints"),
+        checkpoints,
+    ]
+    trainer = _trainer(
+        config["trainer"], folder, callbacks, _tensorboard(folder) if tensorboard else False, progress
+    )
+    try:
+        trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
+    except SystemExit as error:  # how Lightning ends a run on Ctrl-C
+        if trainer.state.status != TrainerStatus.INTERRUPTED:
+            raise
+        raise Interrupted from error
+    best = checkpoints.best_model_path or checkpoints.last_model_path
+    trainer.validate(model, datamodule=data, ckpt_path=best or None, verbose=False, weights_only=True)
+    scores = _scores(trainer, "val")
+    if trainer.is_global_zero:
+        rows = read_metrics(metrics)
+        plot_curves(rows, folder / "curves.png")
+        plot_confusion(
+            model.last_confusion,
+            model.hparams.classes,
+            folder / "confusion.png",
+            f"validation, {100 * scores.accuracy:.1f} %",
+        )
+        last = {
+            key: float(rows[-1][key])
+            for key in ("epoch", "val_acc", "val_mean_acc")
+            if rows and rows[-1].get(key)
+        }
+        add_result(
+            folder, {"validation": {**vars(scores), "checkpoint": Path(best).name, "last_epoch": last}}
+        )
+    return scores
+
+
+def test(
+    checkpoint: Path,
+    settings: Mapping[str, Any],
+    trainer_settings: Mapping[str, Any],
+    out: Path | None = None,
+    progress: bool = True,
+) -> tuple[Scores, Path]:
+    """Evaluates a checkpoint on the test set and draws the confusion matrix.
+
+    Args:
+        checkpoint: The file.
+        settings: Of the data module.
+        trainer_settings: Of the Trainer.
+        out: Where results go; by default the folder of the run.
+        progress: Show a progress bar.
+
+    Returns:
+        The scores, and the picture.
+
+    Raises:
+        ValueError: If the test set has other classes than the checkpoint.
+    """
+    model = Classifier.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
+    data = make_data(settings)
+    folder = out or run_of(checkpoint)
+    trainer = _trainer(trainer_settings, folder, [], False, progress)
+    trainer.test(model, datamodule=data, verbose=False)
+    scores = _scores(trainer, "test")
+    carrier = data.pipeline.carrier
+    picture = folder / f"confusion_test_{carrier}.png"
+    if trainer.is_global_zero:
+        title = f"test, {carrier}, {100 * scores.accuracy:.1f} %"
+        plot_confusion(model.last_confusion, model.hparams.classes, picture, title)
+        add_result(folder, {f"test_{carrier}": {**vars(scores), "checkpoint": checkpoint.name}})
+    return scores, picture
+
+
+def make_data(settings: Mapping[str, Any]) -> ShapesDataModule:
+    """The data module of plain settings."""
+    augment = settings.get("augment")
+    if isinstance(augment, Mapping):
+        augment = Augmentation(**augment)
+    return ShapesDataModule(**{**settings, "augment": augment})
+
+
+def _trainer(
+    settings: Mapping[str, Any], folder: Path, callbacks: list, logger: Any, progress: bool
+) -> Trainer:
+    if progress:
+        callbacks = [*callbacks, TQDMProgressBar()]
+    return Trainer(
+        **{
+            "enable_model_summary": False,
+            "enable_progress_bar": progress,
+            **{key: value for key, value in settings.items() if value is not None},
+        },
+        logger=logger,
+        callbacks=callbacks,
+        default_root_dir=folder,
+        plugins=[AtomicCheckpointIO()],
+        num_sanity_val_steps=0,  # would show the new network validation data before its first training batch
+        use_distributed_sampler=False,  # ours deal out (epoch, sample) themselves
+    )
+
+
+def _tensorboard(folder: Path) -> Any:
+    try:
+        from pytorch_lightning.loggers import TensorBoardLogger
+
+        return TensorBoardLogger(folder, name="tensorboard", version="")
+    except ModuleNotFoundError as error:
+        raise ValueError("--tensorboard needs tensorboard: pip install 'ccnn_geo[viz]'") from error
+
+
+def _scores(trainer: Trainer, name: str) -> Scores:
+    values = trainer.callback_metrics
+    return Scores(*(float(values[f"{name}_{key}"]) for key in ("acc", "mean_acc", "loss")))
