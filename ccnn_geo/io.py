@@ -175,7 +175,7 @@ def _row(path: Path, text: str) -> list[float]:
 
 
 def _read_array(path: Path) -> Shape:
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         keys = list(archive)
         if "pos" in keys:
             arrays = [archive["pos"]] + ([archive["normal"]] if "normal" in keys else [])
@@ -191,7 +191,8 @@ def _read_array(path: Path) -> Shape:
 
 
 def _read_npy(path: Path) -> Shape:
-    return _cloud(path, np.load(path, allow_pickle=False))
+    with path.open("rb") as file:
+        return _cloud(path, np.load(file, allow_pickle=False))
 
 
 def _read_xyz(path: Path) -> Shape:

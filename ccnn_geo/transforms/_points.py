@@ -11,13 +11,19 @@ def take_points(data: Data, index: Tensor) -> Data:
     for key in ("edge_index", "face"):
         if data.get(key) is not None:
             raise ValueError(f"choosing points would leave {key} dangling; remove it first, got {data}")
-    for key in list(data.keys()):
-        value = data[key]
-        if key == "y" and num == 1:  # the label of the cloud, not of its only point
-            continue
-        if isinstance(value, Tensor) and data.is_node_attr(key) and value.dim() > 0 and len(value) == num:
-            data[key] = value[index]
-    return data
+    # all keys first: what counts as a row per point depends on the tensors that are about to change
+    chosen = {
+        key: data[key][index]
+        for key in data.keys()  # noqa: SIM118 (a Data is not a dict)
+        if isinstance(data[key], Tensor)
+        and data.is_node_attr(key)
+        and data[key].dim() > 0
+        and len(data[key]) == num
+        and not (key == "y" and num == 1)  # the label of the cloud, not of its only point
+    }
+    if "num_nodes" in data:
+        data.num_nodes = len(index)
+    return data.update(chosen)
 
 
 def at_least_one(num: int) -> int:
