@@ -74,12 +74,12 @@ def density_measure(
 
     .. math::
         w_i \propto 1 / \rho_i, \qquad
-        \rho_i = (h / h_i)^d \big(1 + \sum_{j \ne i} (1 - |p_i - p_j|^2 / h_i^2)_+ \big)
+        \rho_i = (h / h_i)^d \sum_j (1 - |p_i - p_j|^2 / h_i^2)_+
 
-    The support ``h`` of the estimate is one length per cloud, so that points on curves and surfaces need no other
-    formula than those that fill space. Only where the neighbours given end before ``h`` does it shrink to their
-    reach, ``h_i``, and the dimension ``d`` enters. Points at the rim of an open cloud see one side only and weigh
-    up to ``2^d`` times too much. The weights are data: no gradient flows to ``pos``.
+    The sum includes the point itself. Its support ``h`` is one length per cloud, so that points on curves and
+    surfaces need no other formula than those that fill space. Only where the neighbours given end before ``h``
+    does it shrink to their reach, ``h_i``, and the dimension ``d`` enters. Points at the rim of an open cloud see
+    one side only and weigh up to ``2^d`` times too much. The weights are data: no gradient flows to ``pos``.
 
     Args:
         pos: coordinates.
@@ -129,8 +129,10 @@ def density_measure(
     # Where neighbours end early they bound the support, unless there are no more points to find.
     truncated = (neighbors.degree < sizes[cloud] - 1) & (reach < support)
     local = torch.where(truncated, reach.clamp(min=1e-3 * support), support)
-    share = (1 - d2 / local[target].square()).clamp(min=0).masked_fill(source == target, 0)
-    density = (support / local) ** d * (1 + segment(share, neighbors.ptr, "sum"))
+    share = (1 - d2 / local[target].square()).clamp(min=0)
+    # A point counts itself, once: with loops, only among many duplicates do nearer indices push it from its list.
+    density = segment(share, neighbors.ptr, "sum") + (not bool((source == target).any()))
+    density = (support / local) ** d * density.clamp(min=1)
     weight = _unit_mean(density.reciprocal(), offsets, cloud)
     weight = _unit_mean(weight.clamp(1 / max_ratio, max_ratio), offsets, cloud)
     return weight.to(pos.dtype)

@@ -49,7 +49,7 @@ def smallest(values: Tensor, k: int) -> Tensor:
 
 def _smallest_keys(keys: Tensor, k: int) -> Tensor:
     """The ``k`` smallest of each row of distinct integers, ascending."""
-    if keys.device.type != "cpu":
+    if not _on_host(keys):
         return torch.topk(keys, k, dim=1, largest=False, sorted=True).values
     array = keys.numpy()
     if 4 * k < 3 * array.shape[1]:
@@ -59,7 +59,7 @@ def _smallest_keys(keys: Tensor, k: int) -> Tensor:
 
 def _smallest_by_threshold(rows: Tensor, k: int) -> Tensor:
     """All below the k-th value, then the first of those equal to it, then ordered: exact on full values."""
-    if rows.device.type == "cpu":
+    if _on_host(rows):
         kth = torch.from_numpy(np.partition(rows.numpy(), k - 1, axis=1)[:, k - 1 : k])
     else:
         kth = torch.topk(rows, k, dim=1, largest=False).values[:, -1:]
@@ -68,3 +68,7 @@ def _smallest_by_threshold(rows: Tensor, k: int) -> Tensor:
     columns = keep.nonzero()[:, 1].view(-1, k)
     order = torch.sort(rows.gather(1, columns), dim=1, stable=True).indices
     return columns.gather(1, order)
+
+
+def _on_host(tensor: Tensor) -> bool:
+    return tensor.device.type == "cpu"
