@@ -174,7 +174,7 @@ class ContinuousConv(MessagePassing):
         record_grid(taps)
         reference = self.reference_spacing.tolist()
         if all(h > 0 for h in reference):
-            taps = taps * lattice_measure(step, reference)
+            taps = taps * lattice_measure(step, reference, self.dim)
         taps = taps.movedim(-1, 0)
         if self.dense:
             taps = taps.unflatten(0, (self.out_channels, self.in_channels))
@@ -208,10 +208,12 @@ class ContinuousConv(MessagePassing):
     ) -> Tensor:
         self._check_points(x, pos)
         edge_index = self._neighbors(pos, edge_index, batch)
+        same = pos[0] is pos[1]
         pos = (pos[0].to(x.dtype), pos[1].to(x.dtype))
         if weight is None and self.measure == "density":
-            neighbors = edge_index if isinstance(edge_index, Neighbors) else None
-            weight = density_measure(pos[0], neighbors, batch=batch[0] if isinstance(batch, tuple) else batch)
+            square = same and isinstance(edge_index, Neighbors)
+            batch_src = batch[0] if isinstance(batch, tuple) else batch
+            weight = density_measure(pos[0], batch_src, edge_index if square else None).to(x.dtype)
         elif weight is not None:
             weight = weight.to(x.dtype)
         if self.training:

@@ -137,7 +137,7 @@ def assert_grid_matches_points(
     batch = torch.arange(x_grid.size(0), device=x_grid.device).repeat_interleave(size.numel())
     neighbors = build_neighbors(pos, batch, num_neighbors=None)
     conv(x_grid, spacing=spacing)
-    measure = lattice_measure(grid_spacing(size, spacing), conv.reference_spacing.tolist())
+    measure = lattice_measure(grid_spacing(size, spacing), conv.reference_spacing.tolist(), conv.dim)
     weight = torch.full((pos.size(0),), float(measure), dtype=x_grid.dtype, device=x_grid.device)
 
     def on_grid(x: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor, nn
 
 GAUSSIAN_STDDEVS = 2.0
@@ -100,21 +99,3 @@ def uniform_fan_in_(weight: Tensor, gain: float) -> None:
     r"""Fills ``[out, in]`` with :math:`U(-g/\sqrt{n_{in}}, g/\sqrt{n_{in}})`; gain sqrt(3) keeps variance."""
     bound = gain / math.sqrt(weight.size(1))
     nn.init.uniform_(weight, -bound, bound)
-
-
-def project(rel: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    r"""Phases :math:`\omega \cdot r + \phi` in full precision, whatever the matmul settings are.
-
-    With :math:`\omega_0 = 50` a TF32 product has a relative kernel error of 1e-2. A coordinate has at most
-    three components, so multiply-adds cost no more than the matrix product they replace.
-
-    Shapes:
-        - **rel:** :math:`(*, D)`; **weight:** :math:`(H, D)`; **bias:** :math:`(H)`
-        - **output:** :math:`(*, H)`
-    """
-    if rel.device.type == "cpu":  # no reduced-precision product there
-        return nn.functional.linear(rel, weight, bias)
-    out = rel[..., :1] * weight[:, 0] if bias is None else torch.addcmul(bias, rel[..., :1], weight[:, 0])
-    for d in range(1, rel.size(-1)):
-        out = torch.addcmul(out, rel[..., d : d + 1], weight[:, d])
-    return out

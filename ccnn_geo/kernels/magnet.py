@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.kernels.base import GAUSSIAN_STDDEVS, KernelNetwork, project, uniform_fan_in_
+from ccnn_geo.functional.gabor import gabor
+from ccnn_geo.kernels.base import GAUSSIAN_STDDEVS, KernelNetwork, uniform_fan_in_
 
 
 class GaborFilter(nn.Module):
@@ -35,13 +36,7 @@ class GaborFilter(nn.Module):
         self.phi = nn.Parameter(torch.empty(channels))
 
     def forward(self, rel: Tensor) -> Tensor:
-        # One axis at a time: no [*, H, D] tensor, and (r - mu) is not expanded, which would cancel.
-        exponent = None
-        for d in range(rel.size(-1)):
-            gamma = self.gamma[:, min(d, self.gamma.size(1) - 1)]
-            scaled = torch.addcmul(-gamma * self.mu[:, d], rel[..., d : d + 1], gamma)
-            exponent = scaled.square() if exponent is None else torch.addcmul(exponent, scaled, scaled)
-        return torch.exp(-0.5 * exponent) * torch.sin(project(rel, self.omega, self.phi))
+        return gabor(rel, self.mu, self.gamma, self.omega, self.phi)
 
     def max_frequency(self) -> Tensor:
         """Largest carrier frequency plus the width of the envelope's spectrum, per axis ``[D]``."""
@@ -99,22 +94,22 @@ class MAGNet(KernelNetwork):
         return 6.0 / (layer + 1)
 
     def reset_basis(self) -> None:
-        for l, gabor in enumerate(self.filters):
+        for l, layer in enumerate(self.filters):
             with torch.no_grad():
-                shape = gabor.gamma.new_tensor(self.gamma_shape(l))
-                gabor.gamma.copy_(torch.distributions.Gamma(shape, 1.0).sample(gabor.gamma.shape))
-                uniform_fan_in_(gabor.omega, gain=1.0)
-                gabor.omega.mul_(2 * math.pi * self.omega_0 * gabor.gamma)
-                gabor.mu.uniform_(0.0 if self.causal else -1.0, 1.0).mul_(self.mean_scale)
-                gabor.phi.zero_()
+                shape = layer.gamma.new_tensor(self.gamma_shape(l))
+                layer.gamma.copy_(torch.distributions.Gamma(shape, 1.0).sample(layer.gamma.shape))
+                uniform_fan_in_(layer.omega, gain=1.0)
+                layer.omega.mul_(2 * math.pi * self.omega_0 * layer.gamma)
+                layer.mu.uniform_(0.0 if self.causal else -1.0, 1.0).mul_(self.mean_scale)
+                layer.phi.zero_()
         for linear in self.hidden:
             uniform_fan_in_(linear.weight, gain=math.sqrt(3.0))
             nn.init.ones_(linear.bias)
 
     def basis(self, rel: Tensor) -> Tensor:
         h = self.filters[0](rel)
-        for gabor, linear in zip(self.filters[1:], self.hidden, strict=True):
-            h = gabor(rel) * linear(h)
+        for layer, linear in zip(self.filters[1:], self.hidden, strict=True):
+            h = layer(rel) * linear(h)
         return h
 
     def max_frequency(self) -> Tensor:
@@ -122,4 +117,4 @@ class MAGNet(KernelNetwork):
 
         The envelope counts with two standard deviations of its spectrum (the FlexConv convention).
         """
-        return torch.stack([gabor.max_frequency() for gabor in self.filters]).sum(dim=0)
+        return torch.stack([layer.max_frequency() for layer in self.filters]).sum(dim=0)

@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.kernels.base import KernelNetwork, project, uniform_fan_in_
+from ccnn_geo.functional.gabor import project
+from ccnn_geo.kernels.base import KernelNetwork, uniform_fan_in_
 
 
 class RandomFourierNet(KernelNetwork):
