@@ -196,6 +196,14 @@ def test_smallest_is_a_stable_sort(seed, n, kind, nan, host):
             assert torch.equal(smallest(values, k), expected[:, :k])
 
 
+def test_smallest_sees_past_the_bits_its_keys_give_up():
+    # Keys alone would take the first columns, and the ones found are equal: nothing looks wrong but the limit.
+    values = torch.full((1, 100), 1 + 2e-16, dtype=torch.float64)
+    values[0, 80] = 1.0
+    assert smallest(values, 1).tolist() == [[80]]
+    assert smallest(values, 3).tolist() == [[80, 0, 1]]
+
+
 def test_runs_repeat_and_gradients_do_not_matter():
     pos = torch.randn(200, 3, generator=torch.Generator().manual_seed(6), requires_grad=True)
     first, second = build_neighbors(pos), build_neighbors(pos)
