@@ -1,0 +1,37 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+# PYTHON chooses the interpreter; everything goes into .venv, nothing outside this folder is touched.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN ?= runs/demo
+
+.PHONY: demo test lint install install-dev clean
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+install: .venv/installed
+install-dev: .venv/installed-dev
+
+demo: install
+	$(BIN)/ccnn-geo train --config demo --out $(RUN)
+	$(BIN)/ccnn-geo test $(RUN)/checkpoints/best.ckpt
+	$(BIN)/ccnn-geo test $(RUN)/checkpoints/best.ckpt --data.carrier voxels
+	$(BIN)/ccnn-geo predict $(RUN)/checkpoints/best.ckpt $(RUN)/examples/*.off
+	@echo "Pictures: $(RUN)/curves.png $(RUN)/confusion.png"
+
+# One thread for each of the two workers: small tensors gain nothing from more.
+test: install-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf .venv runs build dist *.egg-info
