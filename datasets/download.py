@@ -86,7 +86,7 @@ class _Resuming:
             total = have + int(length) if length else None
             bar = tqdm(desc=self.part.stem, initial=have, total=total, unit="B", unit_scale=True, delay=1)
             with self.part.open("ab" if have else "wb") as file, bar:
-                for chunk in answer.iter_content(2**18):
+                for chunk in answer.iter_content(2**14):
                     file.write(chunk)
                     bar.update(len(chunk))
         if total is not None and self.part.stat().st_size < total:

@@ -1,0 +1,288 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from ccnn_geo.datasets import ShapeFolder, processing
+from ccnn_geo.datasets.workers import Workers
+from torch_geometric.loader import DataLoader
+
+from ccnn_geo.io import ShapeError
+from ccnn_geo.transforms import RandomSubset
+
+SMALL = {"num_samples": 64, "num_points": 32}
+
+
+def sphere(num: int = 200, seed: int = 0) -> np.ndarray:
+    points = np.random.default_rng(seed).normal(size=(num, 3))
+    return points / np.linalg.norm(points, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def root(tmp_path, write_box):
+    """Two classes in two splits, in every format that needs no extra library."""
+    for split, count in (("train", 3), ("test", 2)):
+        for i in range(count):
+            write_box(tmp_path / split / "box" / f"b{i}.off", (1, 2, 3 + i), glue="" if i == 1 else "\n")
+        folder = tmp_path / split / "ball"
+        folder.mkdir()
+        ball = trimesh.creation.icosphere(subdivisions=2)
+        for suffix in ("obj", "ply", "stl", "glb"):
+            ball.export(folder / f"ball.{suffix}")
+        np.save(folder / "a.npy", sphere())
+        np.save(folder / "small.npy", sphere(20))
+        np.savez(folder / "b.npz", pos=sphere(), normal=sphere() * 3)
+        np.savetxt(folder / "c.xyz", np.hstack([sphere(), sphere()]))
+        (folder / "README.md").write_text("not a shape")
+        (folder / ".hidden.npy").write_text("not a shape either")
+    return tmp_path
+
+
+def test_all_formats_give_clouds_with_normals_on_the_unit_sphere(root):
+    data = ShapeFolder(root, "train", **SMALL)
+    assert data.classes == ["ball", "box"] and data.num_classes == 2 and len(data) == 11
+    assert data.y.tolist() == [0] * 8 + [1] * 3 and data.y.dtype == torch.int64
+    assert data.names[0] == "train/ball/a.npy"
+    for sample in data:
+        assert sample.pos.dtype == sample.normal.dtype == torch.float32
+        assert sample.pos.shape == sample.normal.shape == (20 if "small" in sample.name else 32, 3)
+        assert sample.pos.norm(dim=1).max() <= 1 + 3e-5
+        assert sample.normal.norm(dim=1).sub(1).abs().max() < 1e-6
+        if "ball" in sample.name:  # normals of a sphere are its radii, whichever format they came from
+            radius = torch.nn.functional.normalize(sample.pos, dim=1)  # up to the centring on the mean
+            assert (sample.normal * radius).sum(1).min() > 0.6
+            assert (sample.normal * radius).sum(1).mean() > 0.9
+
+
+def test_stored_numbers_are_close_to_the_exact_ones(root):
+    every = ShapeFolder(root, "train", num_samples=100, num_points=None)
+    cloud = next(d for d in every if d.name.endswith("b.npz"))
+    exact = torch.from_numpy(sphere())
+    exact = exact - cloud.pos.new_zeros(3)
+    distance = torch.cdist(cloud.normal.double(), exact).min(1).values
+    assert distance.max() < 4e-5  # normals were copied
+    assert cloud.pos.norm(dim=1).max().item() == pytest.approx(1, abs=3e-5)
+    assert every.processed_file.stat().st_size < len(every) * (12 * 100 + 300) + 4096
+
+
+def test_samples_are_the_first_points_unless_a_transform_draws_them(root):
+    every = ShapeFolder(root, "train", num_samples=64, num_points=None)
+    fixed = ShapeFolder(root, "train", **SMALL)
+    random = ShapeFolder(root, "train", num_samples=64, num_points=None, transform=RandomSubset(32))
+    assert every[9].num_nodes == 64 and torch.equal(every[9].pos[:32], fixed[9].pos)
+    assert torch.equal(fixed[9].pos, fixed[9].pos)
+    assert random[9].num_nodes == 32 and not torch.equal(random[9].pos, random[9].pos)
+    assert len({d.processed_file for d in (every, fixed, random)}) == 1
+
+
+def test_subsets_and_ragged_batches(root):
+    data = ShapeFolder(root, "train", **SMALL)
+    part = data[torch.tensor([10, 2, 0])]
+    assert part.y.tolist() == [1, 0, 0] and part.names[0] == "train/box/b2.off"
+    batch = next(iter(DataLoader(data, batch_size=len(data))))
+    assert batch.y.tolist() == data.y.tolist() and batch.num_graphs == 11
+    assert batch.batch.bincount().tolist() == [d.num_nodes for d in data]
+
+
+def test_files_are_read_once(root, monkeypatch):
+    first = ShapeFolder(root, "train", **SMALL)
+    stamp = first.processed_file.stat().st_mtime_ns
+    with monkeypatch.context() as patch:
+        patch.setattr(processing, "read_shape", lambda path: pytest.fail("read again"))
+        again = ShapeFolder(root, "train", num_samples=64, num_points=7)
+    assert again.processed_file.stat().st_mtime_ns == stamp
+    assert torch.equal(again[0].pos, first[0].pos[:7])
+
+
+def test_settings_and_changed_files_do_not_collide(root, write_box):
+    variants = [{}, {"seed": 1}, {"num_samples": 65}, {"k": 5}, {"on_error": "skip"}]
+    sets = [ShapeFolder(root, "train", **{**SMALL, **v}) for v in variants]
+    assert len({d.processed_file for d in sets}) == len(variants)
+    assert not torch.equal(sets[0][9].pos, sets[1][9].pos)
+    write_box(root / "train/box/b9.off")
+    assert len(ShapeFolder(root, "train", **SMALL)) == 12
+    write_box(root / "train/box/b9.off", (1, 1, 9.5))
+    changed = ShapeFolder(root, "train", **SMALL)[11].pos
+    assert (changed.abs().max(0).values.min() / changed.abs().max()) < 0.2
+
+
+def test_workers_give_the_same_points_in_the_same_order(root):
+    here = ShapeFolder(root, "train", cache=root / "here", num_workers=0, **SMALL)
+    there = ShapeFolder(root, "train", cache=root / "there", num_workers=2, **SMALL)
+    assert here.processed_file.name == there.processed_file.name and here.names == there.names
+    for a, b in zip(here, there, strict=True):
+        assert torch.equal(a.pos, b.pos) and torch.equal(a.normal, b.normal)
+
+
+def test_points_depend_on_the_file_alone(root, write_box):
+    before = ShapeFolder(root, "test", **SMALL)
+    write_box(root / "test/box/a_new_first.off")
+    after = ShapeFolder(root, "test", **SMALL)
+    assert torch.equal(before[-1].pos, after[-1].pos) and before.names[-1] == after.names[-1]
+
+
+def test_unreadable_files_are_reported_together(root):
+    (root / "train/box/bad1.off").write_text("OFF\n4 4 0\n0 0 0\n")
+    (root / "train/box/bad2.off").write_text("OFF\n3 1 0\n0 0 0\n1 0 0\n2 0 0\n3 0 1 2\n")
+    (root / "train/ball/bad3.npy").touch()
+    with pytest.raises(ShapeError, match="3 of 14 files") as caught:
+        ShapeFolder(root, "train", **SMALL)
+    assert all(
+        name in str(caught.value) for name in ("bad1.off", "bad2.off", "zero area", "bad3.npy", "skip")
+    )
+    with pytest.warns(UserWarning, match=r"3 of 14 files.*(?s:.*)left out"):
+        skipped = ShapeFolder(root, "train", on_error="skip", **SMALL)
+    assert len(skipped) == 11 and len(skipped.skipped) == 3
+    assert len(ShapeFolder(root, "train", on_error="skip", **SMALL).skipped) == 3
+    with pytest.raises(ShapeError):  # the skipping run must not satisfy the strict one
+        ShapeFolder(root, "train", **SMALL)
+
+
+def test_nothing_readable_is_an_error_even_when_skipping(tmp_path):
+    (tmp_path / "train/a").mkdir(parents=True)
+    (tmp_path / "train/a/x.off").write_text("no")
+    with pytest.raises(ShapeError, match="1 of 1"):
+        ShapeFolder(tmp_path, "train", on_error="skip")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "split", "error", "words"),
+    [
+        (lambda r: None, "val", ValueError, "train, validation, test, got 'val'"),
+        (lambda r: None, "validation", FileNotFoundError, "no split 'validation', found train, test"),
+        (lambda r: (r / "train/cone").mkdir(), "train", ValueError, r"only in train: \['cone'\]"),
+        (
+            lambda r: [(r / s / "cone").mkdir() for s in ("train", "test")],
+            "train",
+            ValueError,
+            "cone: no shapes among 0 files",
+        ),
+        (lambda r: (r / "validation").mkdir(), "validation", ValueError, "no classes"),
+    ],
+)
+def test_wrong_folders(root, prepare, split, error, words):
+    prepare(root)
+    with pytest.raises(error, match=words):
+        ShapeFolder(root, split)
+
+
+def test_wrong_arguments(root):
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        ShapeFolder(root / "nowhere", "train")
+    for kwargs in (
+        {"num_points": 0},
+        {"num_points": 9, "num_samples": 8},
+        {"num_workers": -1},
+        {"on_error": "x"},
+    ):
+        with pytest.raises(ValueError, match="got"):
+            ShapeFolder(root, "train", **kwargs)
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+from ccnn_geo.datasets import ShapeFolder, processing
+
+def write_half(file, **arrays):
+    file.write(b"half a file")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+real, seen = processing.sample_file, []
+
+def sample_some(*args):
+    seen.append(args)
+    if len(seen) == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*args)
+
+if sys.argv[2] == "writing":
+    processing.np.savez = write_half
+else:
+    processing.sample_file = sample_some
+ShapeFolder(sys.argv[1], "train", num_samples=64, num_points=32)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL on Windows")
+def test_kill_in_the_middle_leaves_nothing_half_written(root):
+    for moment in ("writing", "sampling"):
+        done = subprocess.run([sys.executable, "-c", KILLED, str(root), moment], check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert list((root / "processed").glob("*.npz")) == []
+        if moment == "writing":
+            assert len(list((root / "processed").glob(".*.tmp"))) == 1
+    data = ShapeFolder(root, "train", **SMALL)  # neither stuck in a lock nor misled by what is left
+    assert len(data) == 11 and data[0].num_nodes == 32
+    assert sorted(p.suffix for p in (root / "processed").iterdir()) == [".lock", ".npz"]
+
+
+ORPHANS = """
+import os, signal
+from ccnn_geo.datasets.workers import Workers
+with Workers(2) as workers:
+    print(*[p.pid for p in workers._processes], flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks for processes in /proc")
+def test_workers_of_a_killed_program_end():
+    done = subprocess.run([sys.executable, "-c", ORPHANS], stdout=subprocess.PIPE, text=True, check=False)
+    pids = done.stdout.split()
+    assert done.returncode == -signal.SIGKILL and len(pids) == 2
+    for _ in range(300):
+        alive = [p for p in pids if os.path.isdir(f"/proc/{p}") and _command(p).startswith(sys.executable)]
+        if not alive:
+            break
+        time.sleep(0.1)
+    assert not alive
+
+
+def _command(pid: str) -> str:
+    try:
+        with open(f"/proc/{pid}/cmdline") as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def test_a_worker_that_dies_is_reported():
+    with pytest.raises(RuntimeError, match="worker process ended"), Workers(1) as workers:
+        list(workers.map(os._exit, [3]))
+
+
+def test_princeton_shapes(shared, tmp_path):
+    """Real shapes with stored normals, 2,048 points each; of the ten large classes every fourth is held out."""
+    large = [
+        "aircraft",
+        "animal",
+        "blade",
+        "body_part",
+        "building",
+        "furniture",
+        "liquid_container",
+        "plant",
+        "sea_vessel",
+        "vehicle",
+    ]
+    with np.load(shared("psb.npz")) as archive:
+        pos, normal, path = (archive[key] for key in ("pos", "normal", "path"))
+    top = np.array([p.split("/")[0] for p in path])
+    for name in large:
+        for rank, i in enumerate(np.flatnonzero(top == name)):
+            target = tmp_path / ("validation" if rank % 4 == 3 else "train") / name / f"m{i:04d}.npy"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            np.save(target, np.concatenate([pos[i], normal[i]], axis=1).astype(np.float32))
+    train, validation = (ShapeFolder(tmp_path, split) for split in ("train", "validation"))
+    assert (len(train), len(validation), train.num_classes) == (520, 167, 10)
+    assert train.classes == validation.classes == large
+    assert train.processed_file.stat().st_size < 520 * 25_000
+    radius = torch.stack([sample.pos.norm(dim=1).max() for sample in validation])
+    assert radius.min() > 0.5 and radius.max() <= 1 + 3e-5
