@@ -135,7 +135,8 @@ def test_offsets_beyond_training_are_zero(device):
 def test_chunks_match_messages(chunk_edges, cls, dtype, device, monkeypatch):
     from ccnn_geo.functional import edge_conv
 
-    monkeypatch.setattr(edge_conv, "CHUNK_EDGES", {"cpu": chunk_edges, "cuda": chunk_edges})
+    floats = chunk_edges * (3 + 8 * ARGS["kernel_hidden"])
+    monkeypatch.setattr(edge_conv, "CHUNK_FLOATS", {"cpu": floats, "cuda": floats})
     x, pos = cloud(40, 2, dtype, device)
     testing.assert_methods_agree(layer(2, dtype, device, cls), x, pos, knn_graph(pos, 9))
 

@@ -12,8 +12,8 @@ from torch.func import functional_call
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.neighbors import Neighbors
 
-CHUNK_EDGES = {"cpu": 1 << 13, "cuda": 1 << 19}
-"""Edges per chunk: what the cache (CPU) holds, or what fills the device (GPU)."""
+CHUNK_FLOATS = {"cpu": 3 << 20, "cuda": 1 << 28}
+"""Numbers in memory per chunk, forward: what the caches hold (CPU, measured), what fills a device (GPU, not)."""
 
 
 def edge_conv(
@@ -55,7 +55,8 @@ def edge_conv(
     second derivatives use the plain message-passing form (``method="plain"``).
     """
     if chunk_edges is None:
-        chunk_edges = CHUNK_EDGES.get(x.device.type, CHUNK_EDGES["cuda"])
+        floats = x.size(1) + 8 * kernel.network.basis_channels  # an edge's features and basis
+        chunk_edges = max(1, CHUNK_FLOATS.get(x.device.type, CHUNK_FLOATS["cuda"]) // floats)
     chunks = plan_chunks(pos_src, pos_dst, neighbors, kernel, chunk_edges)
     contraction = _Contraction(kernel, dense)
     names, params = zip(*contraction.named_parameters(), strict=True)
