@@ -1,6 +1,9 @@
 """Neighbours from all pairwise distances, a chunk at a time: the definition, and fastest for small clouds."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -8,9 +11,11 @@ from torch import Tensor
 from ccnn_geo.neighbors.query import Query
 from ccnn_geo.neighbors.select import smallest
 
-# Pairs of points whose distances are in memory at once: arrays that stay in a core's cache on the host, few
-# kernel launches elsewhere. A chunk needs about 40 bytes per pair.
-_CHUNK_PAIRS_CPU = 1 << 18
+# Pairs of points whose distances a chunk holds, at about 40 bytes each. On the host: arrays that stay in a core's
+# cache, and one thread per chunk. Threads that meet after every operation wait for each other on a busy machine:
+# 8 clouds of 512 points took 10 ms on two idle cores and over 1 s at twice their load, against less than 100 ms by chunks.
+# Elsewhere: few kernel launches.
+_CHUNK_PAIRS_CPU = 1 << 16
 _CHUNK_PAIRS_ACCELERATOR = 1 << 22
 
 
@@ -28,28 +33,38 @@ def squared_distances(dst: Tensor, src: Tensor) -> Tensor:
 def search_exact(query: Query, chunk_pairs: int | None = None) -> tuple[Tensor, Tensor]:
     """Sources of every target, target by target, and their number per target."""
     device = query.src.device
-    budget = chunk_pairs or _budget(query.src)
-    sources = [torch.empty(0, dtype=torch.int64, device=device)]
-    counts = [torch.empty(0, dtype=torch.int64, device=device)]
+    chunks = list(_chunks(query, chunk_pairs or _budget(query.src)))
+    threads = min(torch.get_num_threads(), len(chunks)) if device.type == "cpu" else 1
+    if threads > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            answers = list(pool.map(partial(_search_chunk, query), chunks))
+    else:
+        answers = [_search_chunk(query, chunk) for chunk in chunks]
+    none = torch.empty(0, dtype=torch.int64, device=device)
+    return torch.cat([none, *(a for a, _ in answers)]), torch.cat([none, *(c for _, c in answers)])
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Equal-sized clouds from the given first points on, and the targets of each to answer."""
+
+    num_clouds: int
+    first_src: int
+    num_src: int
+    first_dst: int
+    num_dst: int
+    start: int
+    stop: int
+
+
+def _chunks(query: Query, budget: int) -> Iterator[_Chunk]:
     for group in _groups(query, budget):
         first_src, last_src, first_dst, last_dst = group[0]
         num_src, num_dst = last_src - first_src, last_dst - first_dst
-        if num_dst == 0:
-            continue
-        shape = (len(group), -1, query.src.size(1))
-        src = query.src[first_src : group[-1][1]].view(shape) if num_src else None
-        dst = query.dst[first_dst : group[-1][3]].view(shape)
         rows = num_dst if len(group) > 1 else max(1, budget // max(num_src, 1))
-        for start in range(0, num_dst, rows):
+        for start in range(0, num_dst, max(rows, 1)):
             stop = min(start + rows, num_dst)
-            if src is None:
-                counts.append(torch.zeros(len(group) * (stop - start), dtype=torch.int64, device=device))
-                continue
-            columns, count = _search_chunk(query, src, dst[:, start:stop], start)
-            columns += torch.arange(len(group), device=device).view(-1, 1, 1) * num_src + first_src
-            sources.append(take_first(columns.flatten(0, 1), count.flatten()))
-            counts.append(count.flatten())
-    return torch.cat(sources), torch.cat(counts)
+            yield _Chunk(len(group), first_src, num_src, first_dst, num_dst, start, stop)
 
 
 def _budget(pos: Tensor) -> int:
@@ -71,12 +86,20 @@ def _groups(query: Query, budget: int) -> Iterator[list[tuple[int, int, int, int
         yield group
 
 
-def _search_chunk(query: Query, src: Tensor, dst: Tensor, start: int) -> tuple[Tensor, Tensor]:
-    """Columns of ``src`` near each row of ``dst`` (ordered, ``[B, T, k]``) and how many of them count."""
+def _search_chunk(query: Query, chunk: _Chunk) -> tuple[Tensor, Tensor]:
+    """Sources of the chunk's targets, target by target, and their number per target."""
+    c, shape = chunk, (chunk.num_clouds, -1, query.src.size(1))
+    if c.num_src == 0:
+        none = torch.zeros(c.num_clouds * (c.stop - c.start), dtype=torch.int64, device=query.src.device)
+        return none[:0], none
+    src = query.src[c.first_src : c.first_src + c.num_clouds * c.num_src].view(shape)
+    dst = query.dst[c.first_dst : c.first_dst + c.num_clouds * c.num_dst].view(shape)[:, c.start : c.stop]
     d2 = squared_distances(dst[:, :, None], src[:, None])
     if not query.loop:
-        d2.diagonal(offset=start, dim1=1, dim2=2).fill_(torch.nan)
-    return _order(query, d2)
+        d2.diagonal(offset=c.start, dim1=1, dim2=2).fill_(torch.nan)
+    columns, count = _order(query, d2)
+    columns += torch.arange(c.num_clouds, device=src.device).view(-1, 1, 1) * c.num_src + c.first_src
+    return take_first(columns.flatten(0, 1), count.flatten()), count.flatten()
 
 
 def _order(query: Query, d2: Tensor) -> tuple[Tensor, Tensor]:
