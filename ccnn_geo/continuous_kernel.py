@@ -124,17 +124,25 @@ class ContinuousKernel(nn.Module):
     @torch.no_grad()
     def inside(self, rel: Tensor) -> Tensor:
         """Whether relative positions ``[*, D]`` lie in the support, ``[*]`` bool."""
-        inside = (rel.abs() <= self.support()).all(dim=-1)
-        return inside & (rel[..., 0] >= 0) if self.causal else inside
+        support = self.support()
+        inside = rel[..., 0] >= 0 if self.causal else rel[..., 0] >= -support[0]
+        inside = inside & (rel[..., 0] <= support[0])
+        for d in range(1, self.dim):  # a reduction over two or three entries is slower than two comparisons
+            inside &= rel[..., d].abs() <= support[d]
+        return inside
 
     def basis(self, rel: Tensor) -> Tensor:
         r""":math:`[w \varphi, w]` at offsets ``[*, D]``: ``[*, H + 1]``, zero outside the support."""
+        return self.basis_inside(rel) * self.inside(rel).unsqueeze(-1)
+
+    def basis_inside(self, rel: Tensor) -> Tensor:
+        """:meth:`basis` for offsets that are known to lie in the support."""
         scaled = rel if self.radius == 1 else rel / self.radius
-        value = self.inside(rel).to(rel.dtype)
-        if self.window is not None:
-            value = value * self.window(scaled)
-        value = value.unsqueeze(-1)
-        return torch.cat([self.network.basis(scaled) * value, value], dim=-1)
+        values = self.network.basis(scaled)
+        if self.window is None:
+            return torch.cat([values, torch.ones_like(values[..., :1])], dim=-1)
+        weight = self.window.gaussian(scaled).unsqueeze(-1)
+        return torch.cat([values * weight, weight], dim=-1)
 
     def output_weight(self) -> Tensor:
         """Output layer with its bias as last column, ``[C, H + 1]``."""

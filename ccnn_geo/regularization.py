@@ -81,7 +81,7 @@ def record_edges(kernel: ContinuousKernel, pos: tuple[Tensor, Tensor], neighbors
         return
 
     def gram(rel: Tensor) -> Tensor:
-        basis = kernel.basis(rel)
+        basis = kernel.basis_inside(rel)
         return basis.mT @ basis
 
     source, target = neighbors.edge_index

@@ -67,13 +67,13 @@ class GaussianWindow(nn.Module):
         factor = math.inf if self.threshold == 0 else math.sqrt(-2 * math.log(self.threshold))
         return self.width * factor
 
+    def gaussian(self, rel: Tensor) -> Tensor:
+        """The window without its end: relative positions ``[*, D]`` to ``[*]``."""
+        return torch.exp(rel.square() @ (-0.5 / self.width.square()))
+
     def forward(self, rel: Tensor) -> Tensor:
-        scaled = rel / self.width
-        value = torch.exp(-0.5 * scaled.square().sum(dim=-1))
-        if self.threshold == 0:
-            return value
-        inside = (rel.abs() <= self.half_width()).all(dim=-1)
-        return value * inside
+        value = self.gaussian(rel)
+        return value if self.threshold == 0 else value * (rel.abs() <= self.half_width()).all(dim=-1)
 
     def extra_repr(self) -> str:
         return f"width_init={self.width_init:g}, threshold={self.threshold:g}, isotropic={self.isotropic}"

@@ -116,7 +116,7 @@ class _Contraction(nn.Module):
         return self.kernel.out_channels // in_channels if self.dense else in_channels
 
     def forward(self, x: Tensor, rel: Tensor, weight: Tensor | None, valid: Tensor | None) -> Tensor:
-        basis, output = self.kernel.basis(rel), self.kernel.output_weight()
+        basis, output = self.kernel.basis_inside(rel), self.kernel.output_weight()
         if weight is not None:
             basis = basis * weight.unsqueeze(-1)
         if valid is not None:

@@ -14,9 +14,9 @@ def gabor(rel: Tensor, mu: Tensor, gamma: Tensor, omega: Tensor, phi: Tensor) ->
     .. math::
         g_j(r) = \exp\Big(-\tfrac12 \sum_d \gamma_{jd}^2 (r_d - \mu_{jd})^2\Big) \sin(\omega_j \cdot r + \phi_j)
 
-    The exponent is summed axis by axis: expanding the square would be one matrix product, but it cancels
-    in float32 for narrow filters far from the origin. The gradients of :math:`\mu` and :math:`\gamma` are
-    moments of the incoming gradient, where the expansion is harmless.
+    Expanded, :math:`\gamma^2 (r - \mu)^2` is linear in :math:`[r^2, r, 1]`: exponents and phases are one matrix
+    product. The expansion cancels for narrow filters far from the origin; where its rounding error could
+    exceed 1e-5 (or where products may run in TF32) the square is summed axis by axis instead.
 
     Args:
         rel: Relative positions.
@@ -59,10 +59,30 @@ def _envelope(rel: Tensor, mu: Tensor, gamma: Tensor) -> Tensor:
     return torch.exp(-0.5 * exponent)
 
 
+def _expansion_error(rel: Tensor, mu: Tensor, gamma: Tensor) -> float:
+    """Bound of the rounding error of the expanded exponent."""
+    reach = rel.abs().amax(dim=tuple(range(rel.dim() - 1)))
+    size = (gamma * (reach + mu.abs())).square().sum(dim=-1).amax()
+    return 0.5 * torch.finfo(rel.dtype).eps * size.item()
+
+
+def _envelope_and_phase(
+    rel: Tensor, mu: Tensor, gamma: Tensor, omega: Tensor, phi: Tensor
+) -> tuple[Tensor, Tensor]:
+    # On a GPU reading the bound back would wait for the device, and a product may be in TF32.
+    if rel.device.type != "cpu" or rel.numel() == 0 or _expansion_error(rel, mu, gamma) > 1e-5:
+        return _envelope(rel, mu, gamma), project(rel, omega, phi)
+    square = gamma.square()
+    powers = torch.cat([rel.square(), rel], dim=-1)
+    weight = torch.cat([-0.5 * square, square * mu], dim=-1)
+    constant = -0.5 * (square * mu.square()).sum(dim=-1)
+    return torch.nn.functional.linear(powers, weight, constant).exp_(), project(rel, omega, phi)
+
+
 class _Gabor(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rel: Tensor, mu: Tensor, gamma: Tensor, omega: Tensor, phi: Tensor) -> Tensor:
-        envelope, phase = _envelope(rel, mu, gamma), project(rel, omega, phi)
+        envelope, phase = _envelope_and_phase(rel, mu, gamma, omega, phi)
         value = phase.sin() * envelope
         ctx.save_for_backward(rel, mu, gamma, omega, phi, value, envelope, phase)
         return value
