@@ -27,6 +27,10 @@ ccnn-geo COMMAND --help lists the options of a command. --debug anywhere shows t
 """
 
 
+PARTS = ("name", "seed", "model", "optim", "data", "trainer")
+"""What the configuration of a run consists of."""
+
+
 class Failure(Exception):
     """The command has reported what failed; only the exit code is left to say."""
 
@@ -66,6 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(f"{kind}{error}" + ("" if expected else " (--debug shows where)"))
         return 1
     return 0
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """Raises what argparse would print below its usage."""
+
+    def error(self, message: str) -> None:
+        raise argparse.ArgumentError(None, message)
 
 
 def _complain(message: str) -> None:
@@ -138,12 +149,13 @@ def _train(arguments: list[str]) -> None:
     from ccnn_geo.training.quiet import quiet
 
     quiet()
-    from ccnn_geo.training.run import Interrupted, train
+    from ccnn_geo.training.run import Interrupted, check, train
     from ccnn_geo.training.runs import find_config, find_resume, new_run, run_of
 
     parser = _train_parser()
     arguments = _with_config_paths(arguments, find_config)
     config = parser.parse_args(arguments)
+    check(_plain(config, PARTS))
     resume = None
     if config.resume is not None:
         resume = find_resume(None if config.resume == "newest" else config.resume, config.out, config.name)
@@ -158,7 +170,7 @@ def _train(arguments: list[str]) -> None:
     else:
         folder = new_run(config.out, config.name)
     os.environ["CCNN_GEO_RUN"] = str(folder)
-    settings = _plain(config, ("name", "seed", "model", "optim", "data", "trainer"))
+    settings = _plain(config, PARTS)
     if _is_first_process():
         _save_config(settings, folder / "config.yaml")
         print(f"run: {folder}", flush=True)
@@ -184,11 +196,8 @@ def _test(arguments: list[str]) -> None:
     from ccnn_geo.predict import read_checkpoint
     from ccnn_geo.training.run import test
 
-    named = next((a for a in arguments if not a.startswith("-")), None)
-    settings: dict[str, Any] = {}
-    if named is not None and not {"-h", "--help"} & set(arguments):
-        settings = read_checkpoint(named)[0]["data"]
-    config = _test_parser(settings).parse_args(arguments)
+    named = _test_parser({}).parse_args(arguments).checkpoint
+    config = _test_parser(read_checkpoint(named)[0]["data"]).parse_args(arguments)
     plain = _plain(config, ("data", "trainer"))
     progress, _ = _display(plain["trainer"])
     out = None if config.out is None else Path(config.out)
@@ -263,7 +272,7 @@ def _without_config(arguments: list[str]) -> list[str]:
 
 
 def _predict(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(
+    parser = _OneLineParser(
         prog="ccnn-geo predict",
         description="Classifies meshes (.off .obj .ply .stl .glb) and clouds (.npy .npz .xyz .pcd .ply).",
     )
@@ -302,7 +311,7 @@ def _predict(arguments: list[str]) -> None:
 
 
 def _info(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(
+    parser = _OneLineParser(
         prog="ccnn-geo info", description="Versions and devices, or the parameters of a model."
     )
     parser.add_argument("what", nargs="?", help="A checkpoint, a preset or a configuration.")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
@@ -76,7 +77,7 @@ class MetricsFile(Callback):
             "epoch": str(trainer.current_epoch + 1),
             "step": str(trainer.global_step),
             "lr": repr(trainer.optimizers[0].param_groups[0]["lr"]),
-            **{key: repr(logged[key]) for key in keys},
+            **{key: str(np.float32(logged[key])) for key in keys},
             "seconds": f"{seconds:.2f}",
         }
         self.rows.append(row)

@@ -10,8 +10,8 @@ from torch_geometric.loader import DataLoader
 
 from ccnn_geo.datasets import ShapeDataset, stratified_split
 from ccnn_geo.training.epochs import EpochDataset, EpochSampler
-from ccnn_geo.training.pipeline import Augmentation, ShapePipeline
-from ccnn_geo.training.sources import has_validation, open_split
+from ccnn_geo.training.pipeline import FEATURES, Augmentation, ShapePipeline
+from ccnn_geo.training.sources import DATASETS, has_validation, open_split
 
 
 class ShapesDataModule(LightningDataModule):
@@ -62,7 +62,7 @@ class ShapesDataModule(LightningDataModule):
         self.pipeline = ShapePipeline(
             num_points,
             num_samples,
-            features or ("normal", "pos"),
+            features or FEATURES,
             carrier,
             voxel_size,
             normal_neighbors,
@@ -73,6 +73,8 @@ class ShapesDataModule(LightningDataModule):
                 "data: expected batch_size >= 1, num_workers >= 0 and 0 < validation_fraction < 1, "
                 f"got {batch_size}, {num_workers}, {validation_fraction}"
             )
+        if dataset not in DATASETS:
+            raise ValueError(f"data.dataset: expected one of {', '.join(DATASETS)}, got {dataset!r}")
         self.dataset, self.root, self.dataset_args = dataset, root, dataset_args or {}
         self.augment = augment or Augmentation()
         self.batch_size, self.num_workers = batch_size, num_workers

@@ -100,8 +100,8 @@ class ShapePipeline:
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> ShapePipeline:
-        """The pipeline that a data module's settings describe; other keys are ignored."""
-        return cls(**{f.name: settings[f.name] for f in fields(cls) if f.name in settings})
+        """The pipeline that a data module's settings describe; other keys are ignored, null is the default."""
+        return cls(**{f.name: settings[f.name] for f in fields(cls) if settings.get(f.name) is not None})
 
     @property
     def in_channels(self) -> int:

@@ -14,7 +14,9 @@ from pytorch_lightning.trainer.states import TrainerStatus
 from ccnn_geo.training.callbacks import EpochSeed, MetricsFile, WindowWidths, read_metrics
 from ccnn_geo.training.checkpoints import AtomicCheckpointIO, InterruptCheckpoint, epoch_checkpoints
 from ccnn_geo.training.datamodule import ShapesDataModule
+from ccnn_geo.training.metrics import accuracies
 from ccnn_geo.training.module import Classifier
+from ccnn_geo.training.network import build_network
 from ccnn_geo.training.pipeline import Augmentation
 from ccnn_geo.training.plots import plot_confusion, plot_curves
 from ccnn_geo.training.runs import add_result, run_of
@@ -41,6 +43,17 @@ class Scores:
 
 class Interrupted(KeyboardInterrupt):
     """The user stopped the training; checkpoints are in place."""
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Finds what is wrong with a configuration before anything is written.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+    data = make_data(config["data"])
+    build_network(data.pipeline.in_channels, 2, **config["model"])
+    Classifier(config["model"], **config["optim"])
 
 
 def train(
@@ -187,5 +200,5 @@ def _tensorboard(folder: Path) -> Any:
 
 
 def _scores(trainer: Trainer, name: str) -> Scores:
-    values = trainer.callback_metrics
-    return Scores(*(float(values[f"{name}_{key}"]) for key in ("acc", "mean_acc", "loss")))
+    overall, mean_class = accuracies(trainer.lightning_module.last_confusion)
+    return Scores(overall, mean_class, float(trainer.callback_metrics[f"{name}_loss"]))

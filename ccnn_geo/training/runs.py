@@ -68,8 +68,9 @@ def find_resume(path: str | None, out: str | None, name: str, root: Path = Path(
 
 def run_of(checkpoint: Path) -> Path:
     """The folder of the run that a checkpoint belongs to, else the folder it is in."""
-    parent = checkpoint.resolve().parent
-    return parent.parent if parent.name == "checkpoints" else parent
+    parent = checkpoint.absolute().parent
+    folder = parent.parent if parent.name == "checkpoints" else parent
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 def find_config(name: str) -> Path:
@@ -83,7 +84,7 @@ def find_config(name: str) -> Path:
         return path
     folder = Path(str(files("ccnn_geo.experiments")))
     packaged = folder / f"{name.removesuffix('.yaml')}.yaml"
-    if folder in packaged.parents and packaged.is_file():
+    if packaged.is_file():
         return packaged
     known = sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml"))
     raise FileNotFoundError(f"--config {name}: no such file, and not one of {', '.join(known)}")

@@ -1,0 +1,135 @@
+import json
+
+import pytest
+import torch
+
+
+def test_train_then_test(project, run_cli):
+    code, output, errors = run_cli(
+        "train", "--config", "tiny.yaml", "--trainer.max_epochs", "2", "--seed", "5"
+    )
+    assert (code, errors) == (0, "")
+    lines = output.splitlines()
+    run = project / "runs" / "tiny" / "001"
+    assert lines[0] == "run: runs/tiny/001"
+    assert lines[1].startswith("epoch 1/2  loss ") and "validation" in lines[1]
+    assert lines[3].startswith("validation (best checkpoint): accuracy ")
+    for name in ("config.yaml", "metrics.csv", "curves.png", "confusion.png", "results.json"):
+        assert (run / name).stat().st_size > 0
+    assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+    for carrier in ("points", "voxels"):
+        checkpoint = "runs/tiny/001/checkpoints/best.ckpt"
+        code, output, errors = run_cli(
+            "test", checkpoint, "--data.carrier", carrier, "--data.voxel_size", "9"
+        )
+        assert (code, errors) == (0, "")
+        assert output.startswith(f"test ({carrier}): accuracy ") and len(output.splitlines()) == 1
+        assert (run / f"confusion_test_{carrier}.png").exists()
+    results = json.loads((run / "results.json").read_text())
+    assert set(results) == {"validation", "test_points", "test_voxels"}
+    assert 0 <= results["test_points"]["mean_class_accuracy"] <= 1
+
+
+def test_a_run_repeats_bit_by_bit(project, run_cli):
+    for out in ("a", "b"):
+        assert run_cli("train", "--config", "tiny.yaml", "--trainer.max_epochs", "2", "--out", out)[0] == 0
+        torch.rand(11)
+    a, b = (torch.load(f"{out}/checkpoints/last.ckpt", weights_only=True) for out in ("a", "b"))
+    for name, value in a["state_dict"].items():
+        assert torch.equal(value, b["state_dict"][name]), name
+
+
+def test_training_never_reads_the_test_set(project, run_cli):
+    for path in (project / "shapes" / "test").rglob("*.npy"):
+        path.write_bytes(b"unreadable")
+    arguments = ("train", "--config", "tiny.yaml", "--trainer.max_epochs", "1", "--out", "out")
+    assert run_cli(*arguments)[0] == 0
+    code, _, errors = run_cli("test", "out/checkpoints/best.ckpt")
+    assert code == 1 and "8 of 8 files could not be read" in errors and errors.count("\n") == 1
+
+
+def test_tensorboard(project, run_cli):
+    arguments = (
+        "train",
+        "--config",
+        "tiny.yaml",
+        "--trainer.max_epochs",
+        "1",
+        "--out",
+        "out",
+        "--tensorboard",
+    )
+    assert run_cli(*arguments)[0] == 0
+    assert list((project / "out" / "tensorboard").glob("events*"))
+
+
+TRAIN = ("train", "--config", "tiny.yaml")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("fly",), 2, "unknown command 'fly'"),
+        (("train", "--config", "nowhere"), 1, "--config nowhere: no such file, and not one of"),
+        ((*TRAIN, "--trainer.max_epochs", "many"), 2, "max_epochs"),
+        ((*TRAIN, "--trainer.max_epoch", "3"), 2, "max_epoch"),
+        ((*TRAIN, "--data.root", "nowhere"), 1, "nowhere: no such folder"),
+        ((*TRAIN, "--data.dataset", "imagenet"), 1, "expected one of parametric"),
+        ((*TRAIN, "--model.preset", "ccnn_9"), 1, "model.preset: expected one of"),
+        ((*TRAIN, "--model.kernel", "cubic"), 1, "cubic"),
+        ((*TRAIN, "--optim.lr", "-1"), 1, "optim: expected lr > 0"),
+        ((*TRAIN, "--out", "shapes"), 1, "--out shapes: not an empty folder"),
+        (("train",), 1, "expected a preset"),
+        (("test", "nowhere.ckpt"), 1, "nowhere.ckpt: no such checkpoint"),
+        (("test", "tiny.yaml"), 1, "tiny.yaml: not a checkpoint of ccnn-geo train"),
+        (("test",), 2, "checkpoint"),
+        (("predict", "nowhere.ckpt", "a.off"), 1, "nowhere.ckpt: no such checkpoint"),
+        (("predict", "nowhere.ckpt"), 2, "FILE"),
+        (("info", "nothing"), 1, "info: expected a checkpoint"),
+    ],
+)
+def test_errors_are_one_line(project, run_cli, arguments, code, message):
+    found, _, errors = run_cli(*arguments)
+    assert found == code
+    assert errors.startswith("ccnn-geo: ") and errors.count("\n") == 1
+    assert message in errors
+    assert not list(project.glob("runs/*/*")) or "--data.root" in arguments
+
+
+def test_debug_shows_the_traceback(project, run_cli):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        run_cli("--debug", "train", "--config", "nowhere")
+
+
+def test_help(run_cli):
+    code, output, _ = run_cli("--help")
+    assert code == 0
+    assert all(f"\n  {name} " in output for name in ("train", "test", "predict", "info"))
+    assert run_cli()[0] == 2
+
+
+def test_info(run_cli):
+    code, output, _ = run_cli("info")
+    assert code == 0 and "torch-geometric" in output and "torch-cluster" in output
+    code, output, _ = run_cli("info", "ccnn_4_16")
+    assert code == 0 and output.splitlines()[-1].split() == ["total", "6,545"]
+
+
+def test_packaged_configurations_can_be_built():
+    import yaml
+
+    from ccnn_geo.training.run import check
+    from ccnn_geo.training.runs import find_config
+
+    folder = find_config("demo").parent
+    names = [p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml")]
+    assert {"demo", "modelnet40/ccnn_4_140", "shapes/ccnn_4_32"} <= set(names)
+    for name in names:
+        check(yaml.safe_load(find_config(name).read_text()))
+
+
+def test_clean_output_in_a_process_of_its_own(project, cli):
+    result = cli("train", "--config", "tiny.yaml", "--trainer.max_epochs", "1", "--out", "out")
+    assert result.returncode == 0
+    assert result.stderr == ""

@@ -1,0 +1,140 @@
+import pytest
+import torch
+from pytorch_lightning import Trainer
+from torch.nn import functional as F
+from torch_geometric.data import Batch, Data
+
+from ccnn_geo.regularization import collect_kernel_norms, l2_penalty
+from ccnn_geo.training.datamodule import ShapesDataModule
+from ccnn_geo.training.module import Classifier
+from ccnn_geo.training.quiet import quiet
+from ccnn_geo.training.schedule import warmup_cosine
+
+NETWORK = {
+    "hidden_channels": 8,
+    "num_blocks": 1,
+    "kernel_hidden": 4,
+    "omega_0": 0.5,
+    "window_init": 0.3,
+    "num_neighbors": 8,
+}
+
+
+def data() -> ShapesDataModule:
+    return ShapesDataModule("folder", "shapes", num_points=48, num_samples=64, batch_size=8)
+
+
+def trainer(**kwargs) -> Trainer:
+    quiet()
+    defaults = {
+        "accelerator": "cpu",
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
+        "use_distributed_sampler": False,
+    }
+    return Trainer(**{**defaults, **kwargs})
+
+
+def batch() -> Batch:
+    clouds = [Data(x=torch.randn(20, 6), pos=torch.rand(20, 3), y=torch.tensor([i % 3])) for i in range(4)]
+    return Batch.from_data_list(clouds)
+
+
+def test_loss_drops(project):
+    model, source = Classifier(NETWORK, warmup_epochs=1, lr=0.05), data()
+    fit = trainer(max_epochs=12)
+    fit.fit(model, datamodule=source)
+    assert model.hparams.classes == ["ball", "disc"]
+    assert fit.callback_metrics["train_loss"] < 0.5
+    assert fit.callback_metrics["train_acc"] > 0.8
+    assert set(fit.callback_metrics) >= {"val_loss", "val_acc", "val_mean_acc"}
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_learning_rate_follows_the_schedule(project, accumulate):
+    model = Classifier(NETWORK, warmup_epochs=1.5, lr=0.1)
+    rates = []
+    model.on_train_batch_start = lambda *_: rates.append(model.optimizers().param_groups[0]["lr"])
+    fit = trainer(max_epochs=3, accumulate_grad_batches=accumulate)
+    fit.fit(model, datamodule=data())
+    batches, steps = len(rates) // 3, fit.global_step
+    per_epoch = -(-batches // accumulate)
+    assert steps == 3 * per_epoch
+    done = [e * per_epoch + b // accumulate for e in range(3) for b in range(batches)]
+    expected = [0.1 * warmup_cosine(s, round(1.5 * per_epoch), steps) for s in done]
+    assert rates == pytest.approx(expected)
+    assert model.optimizers().param_groups[0]["lr"] == 0
+
+
+def test_loss_is_smoothed_cross_entropy_with_penalty():
+    model = Classifier(NETWORK, ["a", "b", "c"], 6, label_smoothing=0.2, kernel_l2=0.3).eval()
+    model.log = lambda *_, **__: None
+    inputs = batch()
+    model.network.train()(inputs)
+    model.eval()
+    with collect_kernel_norms() as norms:
+        log_p = model(inputs).log_softmax(dim=1)
+    target = 0.8 * F.one_hot(inputs.y, 3) + 0.2 / 3
+    expected = -(target * log_p).sum(dim=1).mean() + 0.3 * l2_penalty(norms)
+    torch.testing.assert_close(model.training_step(inputs, 0), expected)
+
+
+def test_weight_decay_is_decoupled():
+    model = Classifier(NETWORK, ["a", "b"], 6, lr=0.1, weight_decay=0.5)
+    model._trainer = type("T", (), {"estimated_stepping_batches": 10, "num_training_batches": 2})()
+    model._trainer.accumulate_grad_batches = 1
+    optimizer = model.configure_optimizers()["optimizer"]
+    assert isinstance(optimizer, torch.optim.AdamW)
+    assert optimizer.param_groups[0]["weight_decay"] == 0.5
+    assert sum(len(g["params"]) for g in optimizer.param_groups) == len(list(model.network.parameters()))
+
+
+def test_seed_decides_the_weights():
+    draws = []
+    for seed in (0, 0, 1):
+        torch.rand(3)
+        draws.append(Classifier(NETWORK, ["a", "b"], 6, seed=seed).network.head.weight)
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+
+
+def test_checkpoint_is_plain(project):
+    fit, model = trainer(max_epochs=1), Classifier(NETWORK, data={"num_points": 48})
+    fit.fit(model, datamodule=data())
+    fit.save_checkpoint("a.ckpt")
+    stored = torch.load("a.ckpt", weights_only=True)
+    assert stored["hyper_parameters"]["classes"] == ["ball", "disc"]
+    again = Classifier.load_from_checkpoint("a.ckpt", weights_only=True)
+    for name, value in model.network.state_dict().items():
+        assert torch.equal(again.network.state_dict()[name], value), name
+
+
+def test_other_classes_are_refused(project):
+    model = Classifier(NETWORK, ["cube", "ball"], 6)
+    with pytest.raises(ValueError, match="knows the classes cube, ball, the test set has ball, disc"):
+        trainer().test(model, datamodule=data())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"lr": 0}, {"weight_decay": -1}, {"warmup_epochs": -1}, {"kernel_l2": -1}, {"label_smoothing": 1}],
+)
+def test_arguments_out_of_range(wrong):
+    with pytest.raises(ValueError, match=r"optim.*expected"):
+        Classifier(NETWORK, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"preset": "ccnn_9"}, "expected one of ccnn_4_16"),
+        ({"hidden_channels": None}, "missing hidden_channels"),
+        ({"conv": {"colour": 1}}, "colour"),
+    ],
+)
+def test_networks_that_cannot_be_built(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Classifier({**NETWORK, **wrong}, ["a", "b"], 6)

@@ -1,0 +1,152 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from shapes_on_disk import write_clouds
+from torch_geometric.data import Data
+
+from ccnn_geo.predict import Prediction, ShapeClassifier, predict
+from ccnn_geo.training.datamodule import ShapesDataModule
+from ccnn_geo.training.module import Classifier
+
+DATA = {"dataset": "folder", "root": "shapes", "num_points": 48, "num_samples": 64}
+NETWORK = {
+    "hidden_channels": 8,
+    "num_blocks": 1,
+    "kernel_hidden": 4,
+    "omega_0": 0.5,
+    "window_init": 0.3,
+    "num_neighbors": 8,
+}
+
+
+@pytest.fixture
+def checkpoint(project) -> Path:
+    """A network that has seen one batch, stored as training stores it."""
+    model = Classifier(NETWORK, ["ball", "disc"], 6, data=DATA)
+    data = ShapesDataModule(**DATA)
+    data.setup("fit")
+    model.network.train()(next(iter(data.train_dataloader())))
+    stored = {"state_dict": model.state_dict(), "hyper_parameters": dict(model.hparams)}
+    torch.save(stored, project / "a.ckpt")
+    return project / "a.ckpt"
+
+
+def test_path_array_and_data_agree(checkpoint, project):
+    classifier = ShapeClassifier.load(checkpoint)
+    path = project / "shapes" / "test" / "disc" / "0.npy"
+    array = np.load(path)
+    pos, normal = torch.from_numpy(array).split(3, dim=1)
+    expected = predict(checkpoint, path)
+    assert isinstance(expected, Prediction)
+    sources = [
+        str(path),
+        array,
+        torch.from_numpy(array),
+        Data(pos=pos, normal=normal, y=torch.zeros(1), z=pos),
+    ]
+    assert all(predict(classifier, s) == expected for s in sources)
+    assert expected.probability == expected.probabilities[expected.label]
+    assert sum(expected.probabilities.values()) == pytest.approx(1)
+    assert list(expected.probabilities) == ["ball", "disc"]
+
+
+def test_clouds_without_normals_and_meshes(checkpoint, project):
+    array = np.load(project / "shapes" / "test" / "ball" / "0.npy")
+    assert predict(checkpoint, array[:, :3]) == predict(checkpoint, Data(pos=torch.from_numpy(array[:, :3])))
+    (project / "t.off").write_text(
+        "OFF\n4 4 0\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n3 0 2 1\n3 0 1 3\n3 1 2 3\n3 0 3 2\n"
+    )
+    corners = torch.tensor([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    face = torch.tensor([[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]]).T
+    assert predict(checkpoint, "t.off") == predict(checkpoint, Data(pos=corners, face=face))
+
+
+def test_units_do_not_matter(checkpoint, project):
+    array = np.load(project / "shapes" / "test" / "disc" / "1.npy")
+    moved = array * ([1024.0] * 3 + [1.0] * 3) + np.array([2048.0] * 3 + [0.0] * 3)
+    assert predict(checkpoint, moved).probability == pytest.approx(
+        predict(checkpoint, array).probability, abs=1e-4
+    )
+
+
+def test_agrees_with_the_data_module(checkpoint, project):
+    """The points of a data set of clouds no larger than num_points are all of them, in another order."""
+    write_clouds(project / "whole", {"test": 2})
+    settings = {**DATA, "root": "whole", "num_points": 64}
+    model = Classifier(NETWORK, ["ball", "disc"], 6, data=settings)
+    weights = torch.load(checkpoint, weights_only=True)["state_dict"]
+    model.load_state_dict(weights)
+    stored = {"state_dict": model.state_dict(), "hyper_parameters": dict(model.hparams)}
+    torch.save(stored, "b.ckpt")
+    data = ShapesDataModule(**settings)
+    data.setup("test")
+    batch = next(iter(data.test_dataloader()))
+    with torch.no_grad():
+        expected = model.eval()(batch).softmax(dim=1)[:, 0].tolist()
+    found = [predict("b.ckpt", Path("whole") / name).probabilities["ball"] for name in batch.name]
+    assert found == pytest.approx(expected, abs=2e-3)  # stored points are rounded to 1.5e-5
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "message"),
+    [
+        (np.zeros((4, 5)), ValueError, r"\[4, 5\]"),
+        (np.zeros((0, 3)), ValueError, "N > 0"),
+        (np.full((4, 3), np.nan), ValueError, "NaN"),
+        (np.array([["a"]]), ValueError, "real numbers"),
+        (Data(x=torch.zeros(3)), ValueError, "expected pos"),
+        (3, TypeError, "int"),
+        ("nowhere.off", ValueError, "no such file"),
+    ],
+)
+def test_sources_that_are_no_shape(checkpoint, source, error, message):
+    with pytest.raises(error, match=message):
+        predict(checkpoint, source)
+
+
+def test_checkpoints_that_are_none(checkpoint, project):
+    (project / "empty.ckpt").touch()
+    torch.save({"state_dict": {}, "hyper_parameters": {"network": {}}}, "other.ckpt")
+    for path in ("empty.ckpt", "other.ckpt"):
+        with pytest.raises(ValueError, match="not a checkpoint of ccnn-geo train"):
+            predict(path, np.zeros((4, 3)))
+    stored = torch.load(checkpoint, weights_only=True)
+    stored["state_dict"].popitem()
+    torch.save({**stored, "state_dict": {"network.x": torch.zeros(1)}}, "unfit.ckpt")
+    with pytest.raises(ValueError, match="do not fit"):
+        predict("unfit.ckpt", np.zeros((4, 3)))
+
+
+def test_table_json_and_bad_files(checkpoint, project, run_cli):
+    good = ["shapes/test/ball/0.npy", "shapes/test/disc/0.npy"]
+    code, output, errors = run_cli("predict", "a.ckpt", *good)
+    assert (code, errors) == (0, "")
+    rows = [line.split() for line in output.splitlines()]
+    assert rows[0] == ["file", "class", "probability"]
+    assert [row[0] for row in rows[1:]] == good
+
+    (project / "bad.off").write_text("junk")
+    code, output, errors = run_cli("predict", "a.ckpt", good[0], "bad.off", good[1], "--json")
+    assert code == 1
+    found = json.loads(output)
+    assert [entry["file"] for entry in found] == good
+    assert [entry["class"] for entry in found] == [row[1] for row in rows[1:]]
+    assert set(found[0]["probabilities"]) == {"ball", "disc"}
+    lines = errors.splitlines()
+    assert lines[0].startswith("ccnn-geo: bad.off: ")
+    assert lines[1] == "ccnn-geo: 1 of 3 files could not be classified: bad.off"
+
+
+def test_lightning_is_not_needed(checkpoint):
+    program = (
+        "import sys, numpy as np; from ccnn_geo.predict import predict; "
+        "predict('a.ckpt', np.random.default_rng(0).normal(size=(50, 6))); "
+        "sys.exit(','.join({'pytorch_lightning', 'lightning', 'matplotlib', 'trimesh', 'open3d'} & set(sys.modules)) or 0)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,88 @@
+import csv
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from commands import command, environment
+
+EPOCHS = "12"
+
+
+def losses(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open() as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+
+
+def interrupt_after(epochs: int, run: Path, arguments: list[str]) -> tuple[int, str]:
+    """Trains in another process and presses Ctrl-C when that many epochs are complete."""
+    process = subprocess.Popen(
+        command(*arguments), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 90
+    while process.poll() is None and time.monotonic() < deadline:
+        if (run / "metrics.csv").exists() and len(losses(run)) >= epochs:
+            os.kill(process.pid, signal.SIGINT)
+            break
+        time.sleep(0.005)
+    _, errors = process.communicate(timeout=60)
+    return process.returncode, errors
+
+
+def test_interrupted_and_resumed_equals_unbroken(project, cli):
+    whole = ["train", "--config", "tiny.yaml", "--trainer.max_epochs", EPOCHS]
+    code, errors = interrupt_after(2, project / "part", [*whole, "--out", "part"])
+    assert code == 130, errors
+    assert errors.strip().splitlines()[-1].endswith("continue with: ccnn-geo train --resume part")
+    assert "Traceback" not in errors and "Warning" not in errors
+    done = torch.load(project / "part" / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] + 1
+    assert done < int(EPOCHS)
+
+    resumed = cli("train", "--resume", "part")
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"epoch {done}/" not in resumed.stdout  # continued, not repeated
+    assert f"epoch {done + 1}/" in resumed.stdout
+    unbroken = cli(*whole, "--out", "whole")
+    assert unbroken.returncode == 0, unbroken.stderr
+    assert losses(project / "part") == losses(project / "whole")
+    assert len(losses(project / "whole")) == int(EPOCHS)
+    expected = weights(project / "whole")
+    for name, value in weights(project / "part").items():
+        assert torch.equal(value, expected[name]), name
+
+
+def test_nothing_to_resume(project, run_cli):
+    code, _, errors = run_cli("train", "--config", "tiny.yaml", "--resume")
+    assert code == 1
+    assert errors == ("ccnn-geo: --resume: no runs/tiny/*/checkpoints/last.ckpt; name a run or checkpoint\n")
+
+
+def test_resume_finds_the_newest_run(project):
+    from ccnn_geo.training.runs import find_resume
+
+    for number in ("002", "010", "notes"):
+        folder = project / "runs" / "tiny" / number / "checkpoints"
+        folder.mkdir(parents=True)
+        (folder / "last.ckpt").touch()
+    assert find_resume(None, None, "tiny").parts[-3] == "010"
+    assert find_resume("runs/tiny/002", None, "tiny").parts[-3] == "002"
+    with pytest.raises(FileNotFoundError, match="no checkpoint"):
+        find_resume("runs/other", None, "tiny")
+
+
+def test_checkpoints_are_complete_or_absent(tmp_path):
+    from ccnn_geo.training.checkpoints import AtomicCheckpointIO
+
+    path = tmp_path / "a.ckpt"
+    AtomicCheckpointIO().save_checkpoint({"x": torch.ones(2)}, path)
+    with pytest.raises(AttributeError):  # fails half-way, as a full disk would
+        AtomicCheckpointIO().save_checkpoint({"x": torch.zeros(2), "y": lambda: 0}, path)
+    assert torch.equal(torch.load(path, weights_only=True)["x"], torch.ones(2))
+    assert list(tmp_path.iterdir()) == [path]
