@@ -155,22 +155,21 @@ def _train(arguments: list[str]) -> None:
     parser = _train_parser()
     arguments = _with_config_paths(arguments, find_config)
     config = parser.parse_args(arguments)
-    check(_plain(config, PARTS))
     resume = None
     if config.resume is not None:
         resume = find_resume(None if config.resume == "newest" else config.resume, config.out, config.name)
-        folder = run_of(resume)
-        saved = folder / "config.yaml"
+        saved = run_of(resume) / "config.yaml"
         if saved.is_file():  # what the run was started with, and what is said now
             config = parser.parse_args(["--config", str(saved), *_without_config(arguments)])
-        elif config.out is not None:
-            folder = Path(config.out)
+    settings = _plain(config, PARTS)
+    check(settings)  # before a folder is made
+    if resume is not None:
+        folder = Path(config.out) if config.out is not None else run_of(resume)
     elif os.environ.get("LOCAL_RANK", "0") != "0" and "CCNN_GEO_RUN" in os.environ:
         folder = Path(os.environ["CCNN_GEO_RUN"])  # a process that Lightning started from the first one
     else:
         folder = new_run(config.out, config.name)
     os.environ["CCNN_GEO_RUN"] = str(folder)
-    settings = _plain(config, PARTS)
     if _is_first_process():
         _save_config(settings, folder / "config.yaml")
         print(f"run: {folder}", flush=True)

@@ -146,7 +146,8 @@ def test_lightning_is_not_needed(checkpoint):
     program = (
         "import sys, numpy as np; from ccnn_geo.predict import predict; "
         "predict('a.ckpt', np.random.default_rng(0).normal(size=(50, 6))); "
-        "sys.exit(','.join({'pytorch_lightning', 'lightning', 'matplotlib', 'trimesh', 'open3d'} & set(sys.modules)) or 0)"
+        "heavy = {'pytorch_lightning', 'lightning', 'matplotlib', 'trimesh', 'open3d'}; "
+        "sys.exit(','.join(heavy & set(sys.modules)) or 0)"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
