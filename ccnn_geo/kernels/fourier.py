@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.functional.gabor import project
+from ccnn_geo.functional.magnet import project
 from ccnn_geo.kernels.base import KernelNetwork, uniform_fan_in_
 
 

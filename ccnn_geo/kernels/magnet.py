@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.functional.gabor import gabor
+from ccnn_geo.functional.magnet import Affine, Gabor, magnet_basis
 from ccnn_geo.kernels.base import GAUSSIAN_STDDEVS, KernelNetwork, uniform_fan_in_
 
 
@@ -36,7 +36,11 @@ class GaborFilter(nn.Module):
         self.phi = nn.Parameter(torch.empty(channels))
 
     def forward(self, rel: Tensor) -> Tensor:
-        return gabor(rel, self.mu, self.gamma, self.omega, self.phi)
+        return magnet_basis(rel, [self.parameters_of_axes()], [])
+
+    def parameters_of_axes(self) -> Gabor:
+        """The parameters with one width per axis."""
+        return Gabor(self.mu, self.gamma.expand_as(self.mu), self.omega, self.phi)
 
     def max_frequency(self) -> Tensor:
         """Largest carrier frequency plus the width of the envelope's spectrum, per axis ``[D]``."""
@@ -107,10 +111,8 @@ class MAGNet(KernelNetwork):
             nn.init.ones_(linear.bias)
 
     def basis(self, rel: Tensor) -> Tensor:
-        h = self.filters[0](rel)
-        for layer, linear in zip(self.filters[1:], self.hidden, strict=True):
-            h = layer(rel) * linear(h)
-        return h
+        filters = [layer.parameters_of_axes() for layer in self.filters]
+        return magnet_basis(rel, filters, [Affine(linear.weight, linear.bias) for linear in self.hidden])
 
     def max_frequency(self) -> Tensor:
         r"""Sum of the layers' highest frequencies ``[D]``, since products add them.
