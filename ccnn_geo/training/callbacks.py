@@ -7,6 +7,7 @@ import io
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,8 +19,10 @@ from ccnn_geo.training.seeds import mix_seed
 METRICS = ("train_loss", "train_acc", "val_loss", "val_acc", "val_mean_acc")
 
 
-class EpochSeed(Callback):
-    """Seeds torch from (seed, epoch, rank) when an epoch begins: dropout repeats after a resume.
+class StepSeed(Callback):
+    """Seeds torch from (seed, epoch, batch, process) before each step: dropout repeats after a resume.
+
+    Per step, because Lightning leaves out ``on_train_epoch_start`` in the first epoch after a resume.
 
     Args:
         seed: Of the run.
@@ -28,8 +31,10 @@ class EpochSeed(Callback):
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        torch.manual_seed(mix_seed(self.seed, trainer.current_epoch, trainer.global_rank, "epoch"))
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        torch.manual_seed(mix_seed(self.seed, trainer.current_epoch, batch_idx, trainer.global_rank, "step"))
 
 
 class WindowWidths(Callback):
@@ -60,10 +65,8 @@ class MetricsFile(Callback):
         self._validated = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._started = time.monotonic()
         self.rows = [row for row in read_metrics(self.path) if int(row["epoch"]) <= trainer.current_epoch]
-
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._started, self._validated = time.monotonic(), False
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._validated = True
@@ -85,6 +88,7 @@ class MetricsFile(Callback):
             write_text(self.path, _to_csv(self.rows))
             if self.report is not None:
                 self.report(self._line(trainer, logged, seconds))
+        self._started, self._validated = time.monotonic(), False
 
     def _line(self, trainer: Trainer, logged: dict[str, float], seconds: float) -> str:
         last = "" if trainer.max_epochs in (None, -1) else f"/{trainer.max_epochs}"

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 
 from ccnn_geo.training.files import write_atomic
 
@@ -22,17 +22,31 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         write_atomic(Path(path), lambda file: torch.save(checkpoint, file))
 
 
-def epoch_checkpoints(folder: Path) -> ModelCheckpoint:
-    """Keeps ``best.ckpt`` (validation accuracy) and ``last.ckpt``, written when an epoch is complete."""
+def best_checkpoint(folder: Path) -> ModelCheckpoint:
+    """Keeps ``best.ckpt``, that of the highest validation accuracy, the earliest of equals."""
     return ModelCheckpoint(
         dirpath=folder,
         filename="best",
         monitor="val_acc",
         mode="max",
-        save_last=True,
-        save_on_train_epoch_end=True,  # after validation, when the state is that of the next epoch's start
+        save_on_train_epoch_end=True,  # after validation, when nothing of the epoch is left to do
         enable_version_counter=False,
     )
+
+
+class LastCheckpoint(Checkpoint):
+    """Saves ``last.ckpt`` at the end of every epoch, to resume from.
+
+    Lightning's ``save_last`` skips epochs that are not among the best. To be placed after
+    :func:`best_checkpoint`, whose state it includes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "last.ckpt"
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.fast_dev_run:
+            trainer.save_checkpoint(self.path)
 
 
 class InterruptCheckpoint(Callback):

@@ -11,8 +11,13 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.trainer.states import TrainerStatus
 
-from ccnn_geo.training.callbacks import EpochSeed, MetricsFile, WindowWidths, read_metrics
-from ccnn_geo.training.checkpoints import AtomicCheckpointIO, InterruptCheckpoint, epoch_checkpoints
+from ccnn_geo.training.callbacks import MetricsFile, StepSeed, WindowWidths, read_metrics
+from ccnn_geo.training.checkpoints import (
+    AtomicCheckpointIO,
+    InterruptCheckpoint,
+    LastCheckpoint,
+    best_checkpoint,
+)
 from ccnn_geo.training.datamodule import ShapesDataModule
 from ccnn_geo.training.metrics import accuracies
 from ccnn_geo.training.module import Classifier
@@ -85,13 +90,14 @@ def train(
     data.run_seed = config["seed"]
     model = Classifier(config["model"], seed=config["seed"], data=config["data"], **config["optim"])
     metrics = folder / "metrics.csv"
-    checkpoints = epoch_checkpoints(folder / "checkpoints")
+    best = best_checkpoint(folder / "checkpoints")
     callbacks = [
-        EpochSeed(config["seed"]),
+        StepSeed(config["seed"]),
         WindowWidths(),
         MetricsFile(metrics, report),
         InterruptCheckpoint(folder / "checkpoints"),
-        checkpoints,
+        best,
+        LastCheckpoint(folder / "checkpoints"),
     ]
     trainer = _trainer(
         config["trainer"], folder, callbacks, _tensorboard(folder) if tensorboard else False, progress
@@ -102,8 +108,9 @@ def train(
         if trainer.state.status != TrainerStatus.INTERRUPTED:
             raise
         raise Interrupted from error
-    best = checkpoints.best_model_path or checkpoints.last_model_path
-    trainer.validate(model, datamodule=data, ckpt_path=best or None, verbose=False, weights_only=True)
+    trainer.validate(
+        model, datamodule=data, ckpt_path=best.best_model_path or None, verbose=False, weights_only=True
+    )
     scores = _scores(trainer, "val")
     if trainer.is_global_zero:
         rows = read_metrics(metrics)
@@ -120,7 +127,14 @@ def train(
             if rows and rows[-1].get(key)
         }
         add_result(
-            folder, {"validation": {**vars(scores), "checkpoint": Path(best).name, "last_epoch": last}}
+            folder,
+            {
+                "validation": {
+                    **vars(scores),
+                    "checkpoint": Path(best.best_model_path).name,
+                    "last_epoch": last,
+                }
+            },
         )
     return scores
 
