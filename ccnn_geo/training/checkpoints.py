@@ -46,7 +46,7 @@ class LastCheckpoint(Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.fast_dev_run:
-            trainer.save_checkpoint(self.path)
+            trainer.save_checkpoint(self.path, weights_only=False)  # the optimiser's state too
 
 
 class InterruptCheckpoint(Callback):
@@ -62,4 +62,4 @@ class InterruptCheckpoint(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         started = trainer.training and trainer.global_step > 0
         if isinstance(exception, KeyboardInterrupt) and started and trainer.world_size == 1:
-            trainer.save_checkpoint(self.path)
+            trainer.save_checkpoint(self.path, weights_only=False)  # the optimiser's state too

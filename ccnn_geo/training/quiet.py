@@ -11,6 +11,9 @@ _MESSAGES = (
     r".*The number of training batches .* is smaller than the logging interval.*",
     # ours resume at epoch ends only
     r".*Checkpoint directory .* exists and is not empty.*",
+    # what we log at the end of an epoch is the same in all processes already
+    r".*It is recommended to use `self\.log\('(val|test)_\w+', .* sync_dist=True\)`.*",
+    r".*It is recommended to use `self\.log\('window_\d+', .* sync_dist=True\)`.*",
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",
     r".*torch\.jit\..* is deprecated.*",
 )
