@@ -34,7 +34,9 @@ def test_data_sets_are_inside_the_package(wheel):
 
 def test_every_module_of_the_tree_is_packed(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    tracked = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, check=True, capture_output=True, text=True)
+    tracked = subprocess.run(
+        ["git", "ls-files", "*.py"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
     for path in tracked.stdout.split():
         top = path.split("/")[0]
         if top in ("datasets", "experiments"):
