@@ -36,7 +36,7 @@ def interrupt_after(epochs: int, run: Path, arguments: list[str]) -> tuple[int, 
     return process.returncode, errors
 
 
-def test_interrupted_and_resumed_equals_unbroken(project, cli):
+def test_interrupted_and_resumed_equals_unbroken(project, run_cli):
     whole = ["train", "--config", "tiny.yaml", "--trainer.max_epochs", EPOCHS]
     code, errors = interrupt_after(2, project / "part", [*whole, "--out", "part"])
     assert code == 130, errors
@@ -45,12 +45,12 @@ def test_interrupted_and_resumed_equals_unbroken(project, cli):
     done = torch.load(project / "part" / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] + 1
     assert done < int(EPOCHS)
 
-    resumed = cli("train", "--resume", "part")
-    assert resumed.returncode == 0, resumed.stderr
-    assert f"epoch {done}/" not in resumed.stdout  # continued, not repeated
-    assert f"epoch {done + 1}/" in resumed.stdout
-    unbroken = cli(*whole, "--out", "whole")
-    assert unbroken.returncode == 0, unbroken.stderr
+    code, output, errors = run_cli("train", "--resume", "part")
+    assert (code, errors) == (0, "")
+    assert f"epoch {done}/" not in output  # continued, not repeated
+    assert f"epoch {done + 1}/" in output
+    code, _, errors = run_cli(*whole, "--out", "whole")
+    assert (code, errors) == (0, "")
     assert losses(project / "part") == losses(project / "whole")
     assert len(losses(project / "whole")) == int(EPOCHS)
     expected = weights(project / "whole")
