@@ -23,7 +23,7 @@ demo: install
 	$(BIN)/ccnn-geo train --config demo --out $(RUN)
 	$(BIN)/ccnn-geo test $(RUN)/checkpoints/best.ckpt
 	$(BIN)/ccnn-geo test $(RUN)/checkpoints/best.ckpt --data.carrier voxels
-	$(BIN)/ccnn-geo predict $(RUN)/checkpoints/best.ckpt data/parametric_shapes-*/test/*/*_0000.off
+	$(BIN)/ccnn-geo predict $(RUN)/checkpoints/best.ckpt data/parametric_shapes-*/test/*/*_0001.off
 	@echo "Pictures: $(RUN)/curves.png, $(RUN)/confusion_test_points.png, $(RUN)/confusion_test_voxels.png"
 
 # One thread for each of the two workers: small tensors gain nothing from more.
