@@ -16,7 +16,7 @@ from ccnn_geo.functional.edge_conv import edge_conv
 from ccnn_geo.functional.grid_conv import grid_conv
 from ccnn_geo.measure import density_measure, lattice_measure
 from ccnn_geo.neighbors import Neighbors, build_neighbors
-from ccnn_geo.regularization import record_edges, record_grid
+from ccnn_geo.regularization import ignore_kernel_norms, record_edges, record_grid
 from ccnn_geo.representations import grid_spacing
 
 METHODS = ("auto", "edge", "plain", "fft", "direct")
@@ -164,7 +164,7 @@ class ContinuousConv(MessagePassing):
             )
         if not self._scaled:
             self.reference_spacing.copy_(self.reference_spacing.new_tensor(step))
-            with torch.no_grad():
+            with torch.no_grad(), ignore_kernel_norms():
                 self._scale_to_unit_variance(self._convolve_grid(x, step))
         return self._convolve_grid(x, step)
 
@@ -219,7 +219,7 @@ class ContinuousConv(MessagePassing):
         if self.training:
             self._observe_edges(pos, edge_index)
         if not self._scaled:
-            with torch.no_grad():
+            with torch.no_grad(), ignore_kernel_norms():
                 self._scale_to_unit_variance(self._convolve_points(x, pos, edge_index, weight))
         return self._convolve_points(x, pos, edge_index, weight)
 

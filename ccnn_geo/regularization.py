@@ -44,6 +44,16 @@ def collect_kernel_norms() -> Iterator[list[Tensor]]:
         _NORMS.reset(token)
 
 
+@contextmanager
+def ignore_kernel_norms() -> Iterator[None]:
+    """Collects nothing inside the ``with`` block, e.g. while a first batch sets the scale of a kernel."""
+    token = _NORMS.set(None)
+    try:
+        yield
+    finally:
+        _NORMS.reset(token)
+
+
 def l2_penalty(norms: list[Tensor]) -> Tensor:
     r"""The regulariser of Eq. 3 without its factor, :math:`\frac12 \sum_l \lVert k_l \rVert^2`.
 

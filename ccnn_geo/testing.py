@@ -150,6 +150,34 @@ def assert_grid_matches_points(
     assert_same_function(on_grid, on_points, (x_grid,), list(conv.parameters()), tol, "grid against points")
 
 
+def assert_fft_matches_direct(conv: ContinuousConv, x_grid: Tensor, tol: float | None = None) -> None:
+    """Asserts that both ways to convolve a grid give the same, values and gradients."""
+    conv(x_grid)
+    method = conv.method
+
+    def by(method: str) -> Callable[[Tensor], Tensor]:
+        def run(x: Tensor) -> Tensor:
+            conv.method = method
+            return conv(x)
+
+        return run
+
+    try:
+        assert_same_function(
+            by("fft"), by("direct"), (x_grid,), list(conv.parameters()), tol, "FFT against direct"
+        )
+    finally:
+        conv.method = method
+
+
+def assert_bipartite_matches_square(
+    conv: ContinuousConv, x: Tensor, pos: Tensor, edge_index: Tensor | Neighbors, tol: float | None = None
+) -> None:
+    """Asserts that a layer evaluated at its own points as another set gives the same."""
+    expected = conv(x, pos, edge_index)
+    assert_close(conv((x, None), (pos, pos.clone()), edge_index), expected, tol, "bipartite against square")
+
+
 def assert_permutation_equivariant(
     module: nn.Module, x: Tensor, pos: Tensor, global_output: bool = False, tol: float | None = None
 ) -> None:

@@ -176,6 +176,17 @@ def test_gradients_match_finite_differences():
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3])
+@pytest.mark.parametrize("cls", [SepFlexConv, FlexConv])
+def test_fft_matches_direct_and_bipartite_matches_square(dim, cls, dtype, device):
+    conv = layer(dim, dtype, device, cls)
+    x = torch.randn(2, 3, *SIZES[dim], dtype=torch.float64).to(device, dtype)
+    testing.assert_fft_matches_direct(conv, x)
+    assert conv.method == "auto"
+    x, pos = cloud(30, dim, dtype, device)
+    testing.assert_bipartite_matches_square(conv, x, pos, knn_graph(pos, 6))
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3])
 def test_permutation_and_translation(dim, dtype, device):
     x, pos = cloud(30, dim, dtype, device)
     conv = layer(dim, dtype, device)
