@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
-from ccnn_geo.channels import pooled_variance
 from ccnn_geo.continuous_kernel import ContinuousKernel
+from ccnn_geo.first_batch import FirstBatchScale
 from ccnn_geo.functional.edge_conv import edge_conv
 from ccnn_geo.functional.grid_conv import grid_conv
 from ccnn_geo.measure import density_measure, lattice_measure
@@ -23,7 +23,7 @@ METHODS = ("auto", "edge", "plain", "fft", "direct")
 MEASURES = ("uniform", "density")
 
 
-class ContinuousConv(MessagePassing):
+class ContinuousConv(FirstBatchScale, MessagePassing):
     r"""Base of :class:`SepFlexConv` and :class:`FlexConv`: the sum over neighbours, on every carrier.
 
     .. math::
@@ -38,6 +38,7 @@ class ContinuousConv(MessagePassing):
     unscaled output: the number of taps for white signals, and what is needed for correlated ones.
     """
 
+    scale_buffer, scaled_layer = "effective_taps", "kernel.network.output"
     effective_taps: Tensor
     reference_spacing: Tensor
     dense: bool
@@ -103,31 +104,10 @@ class ContinuousConv(MessagePassing):
     def reset_parameters(self) -> None:
         """Draws all parameters anew and forgets what the first batch has set."""
         self.kernel.reset_parameters()
-        self.effective_taps.zero_()
         self.reference_spacing.zero_()
-        self._scaled = False
+        self.forget_scale()
         if self.num_taps is not None:
-            self._scale_kernel(torch.as_tensor(float(self.num_taps)))
-
-    @torch.no_grad()
-    def _scale_kernel(self, taps: Tensor) -> None:
-        output = self.kernel.network.output
-        taps = taps.to(self.effective_taps)
-        output.weight.div_(taps.sqrt())
-        output.bias.div_(taps.sqrt())
-        self.effective_taps.copy_(taps)
-        self._scaled = True
-
-    @torch.no_grad()
-    def _scale_to_unit_variance(self, y: Tensor) -> None:
-        """Sets the effective |Omega| to the mean square of the unscaled first output."""
-        taps = pooled_variance(y, across_processes=self.training, centered=False)
-        if torch.isfinite(taps) and taps > 0:  # an empty or all-zero batch says nothing: wait for the next
-            self._scale_kernel(taps)
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        super()._load_from_state_dict(state_dict, prefix, *args)
-        self._scaled = bool(self.effective_taps > 0)
+            self.set_scale(self.num_taps * (self.in_channels if self.dense else 1))
 
     # Paths --------------------------------------------------------------------------------------
 
@@ -141,10 +121,21 @@ class ContinuousConv(MessagePassing):
         spacing: float | Sequence[float] | None = None,
     ) -> Tensor:
         """The sum over neighbours by whichever path fits the arguments, see :meth:`SepFlexConv.forward`."""
-        x = (x, None) if isinstance(x, Tensor) else x
-        x_src = x[0].to(torch.promote_types(self.kernel.network.output.weight.dtype, torch.float32))
+        dtype = self.kernel.network.output.weight.dtype
+        if dtype not in (torch.float32, torch.float64):
+            raise TypeError(
+                f"{type(self).__name__}: expected float32 or float64 parameters, got {dtype}; kernels of relative "
+                "positions need them, use torch.autocast for the rest"
+            )
+        x_src = (x if isinstance(x, Tensor) else x[0]).to(dtype)
         with torch.autocast(x_src.device.type, enabled=False):  # omega . r and FFTs need full precision
             if pos is None:
+                given = {"edge_index": edge_index, "batch": batch, "weight": weight}
+                extra = [name for name, value in given.items() if value is not None]
+                if extra:
+                    raise ValueError(
+                        f"{type(self).__name__}: a grid takes no {' or '.join(extra)}; give pos for points"
+                    )
                 return self._on_grid(x_src, spacing)
             pos = (pos, pos) if isinstance(pos, Tensor) else tuple(pos)
             return self._on_points(x_src, pos, edge_index, batch, weight)
@@ -162,10 +153,12 @@ class ContinuousConv(MessagePassing):
             self.kernel.observe(
                 self.kernel.domain.new_tensor([(s - 1) * h for s, h in zip(size, step, strict=True)])
             )
-        if not self._scaled:
+        scaled = self.is_scaled
+        if (self.training or not scaled) and not self.reference_spacing.any():
             self.reference_spacing.copy_(self.reference_spacing.new_tensor(step))
+        if not scaled:
             with torch.no_grad(), ignore_kernel_norms():
-                self._scale_to_unit_variance(self._convolve_grid(x, step))
+                self.measure_scale(self._convolve_grid(x, step), centered=False)
         return self._convolve_grid(x, step)
 
     def _convolve_grid(self, x: Tensor, step: tuple[float, ...]) -> Tensor:
@@ -188,7 +181,7 @@ class ContinuousConv(MessagePassing):
         """Offsets of a grid's kernel taps inside the support, ``[*K, D]``, and the index of offset zero."""
         step = grid_spacing(size, spacing)
         reach = [
-            int(min(s - 1, math.floor(r / h * (1 + 1e-6))))
+            s - 1 if r >= (s - 1) * h else math.floor(r / h * (1 + 1e-6))
             for s, r, h in zip(size, self.kernel.support().tolist(), step, strict=True)
         ]
         start = [0 if self.kernel.causal else -n for n in reach]
@@ -206,36 +199,48 @@ class ContinuousConv(MessagePassing):
         batch: Tensor | tuple[Tensor, Tensor] | None,
         weight: Tensor | None,
     ) -> Tensor:
-        self._check_points(x, pos)
-        edge_index = self._neighbors(pos, edge_index, batch)
-        same = pos[0] is pos[1]
-        pos = (pos[0].to(x.dtype), pos[1].to(x.dtype))
+        self._check_points(x, pos, edge_index, weight)
         if weight is None and self.measure == "density":
-            square = same and isinstance(edge_index, Neighbors)
-            batch_src = batch[0] if isinstance(batch, tuple) else batch
-            weight = density_measure(pos[0], batch_src, edge_index if square else None).to(x.dtype)
-        elif weight is not None:
-            weight = weight.to(x.dtype)
+            weight = density_measure(pos[0], batch[0] if isinstance(batch, tuple) else batch)
+        weight = None if weight is None else weight.to(x.dtype)
+        edge_index = self._neighbors(pos, edge_index, batch)
+        if (
+            pos[0].dtype.itemsize > x.dtype.itemsize
+        ):  # coordinates far from the origin: only differences count
+            origin = pos[0].detach().mean(dim=0)
+            pos = (pos[0] - origin, pos[1] - origin)
+        pos = (pos[0].to(x.dtype), pos[1].to(x.dtype))
         if self.training:
-            self._observe_edges(pos, edge_index)
-        if not self._scaled:
+            self._observe_edges(pos, *self._source_target(edge_index))
+        if not self.is_scaled:
             with torch.no_grad(), ignore_kernel_norms():
-                self._scale_to_unit_variance(self._convolve_points(x, pos, edge_index, weight))
+                self.measure_scale(self._convolve_points(x, pos, edge_index, weight), centered=False)
         return self._convolve_points(x, pos, edge_index, weight)
 
     def _convolve_points(
         self, x: Tensor, pos: tuple[Tensor, Tensor], edge_index: Tensor | Neighbors, weight: Tensor | None
     ) -> Tensor:
+        source, target = self._source_target(edge_index)
+        record_edges(self.kernel, pos, source, target)
         if isinstance(edge_index, Neighbors) and not self.needs_messages:
-            record_edges(self.kernel, pos, edge_index)
             return edge_conv(x, *pos, edge_index, self.kernel, weight, dense=self.dense)
-        if isinstance(edge_index, Neighbors):
-            edge_index = (
-                edge_index.edge_index if self.flow == "source_to_target" else edge_index.edge_index.flip(0)
-            )
-        size = (pos[0].size(0), pos[1].size(0))
         weights = None if weight is None else (weight.unsqueeze(-1), None)
-        return self.propagate(edge_index, x=(x, None), pos=pos, weight=weights, size=size)
+        size = (pos[0].size(0), pos[1].size(0))
+        # The edges are turned the usual way round already: PyG mixes up pairs of inputs in the other flow.
+        flow, self.flow = self.flow, "source_to_target"
+        try:
+            return self.propagate(
+                torch.stack([source, target]), x=(x, None), pos=pos, weight=weights, size=size
+            )
+        finally:
+            self.flow = flow
+
+    def _source_target(self, edge_index: Tensor | Neighbors) -> tuple[Tensor, Tensor]:
+        """Ends of all edges; a tensor has them in the order of ``flow``."""
+        if isinstance(edge_index, Neighbors):
+            return edge_index.edge_index[0], edge_index.edge_index[1]
+        source, target = (0, 1) if self.flow == "source_to_target" else (1, 0)
+        return edge_index[source], edge_index[target]
 
     def message(self, x_j: Tensor, pos_i: Tensor, pos_j: Tensor, weight_j: Tensor | None) -> Tensor:
         """The readable definition, one kernel per edge; the oracle of the fast paths."""
@@ -263,7 +268,13 @@ class ContinuousConv(MessagePassing):
 
     # Points: checks and neighbours --------------------------------------------------------------
 
-    def _check_points(self, x: Tensor, pos: tuple[Tensor, Tensor]) -> None:
+    def _check_points(
+        self,
+        x: Tensor,
+        pos: tuple[Tensor, Tensor],
+        edge_index: Tensor | Neighbors | None,
+        weight: Tensor | None,
+    ) -> None:
         name = type(self).__name__
         if x.dim() != 2 or x.size(1) != self.in_channels:
             raise ValueError(f"{name}: expected x [N, {self.in_channels}] beside pos, got {list(x.shape)}")
@@ -272,8 +283,29 @@ class ContinuousConv(MessagePassing):
                 raise ValueError(
                     f"{name}: expected floating-point pos [N, {self.dim}], got {p.dtype} {list(p.shape)}"
                 )
-        if pos[0].size(0) != x.size(0):
-            raise ValueError(f"{name}: x has {x.size(0)} points, pos has {pos[0].size(0)}")
+        num_src, num_dst = pos[0].size(0), pos[1].size(0)
+        if num_src != x.size(0):
+            raise ValueError(f"{name}: x has {x.size(0)} points, pos has {num_src}")
+        if weight is not None and weight.shape != (num_src,):
+            raise ValueError(f"{name}: expected weight [{num_src}], one per source, got {list(weight.shape)}")
+        if isinstance(edge_index, Neighbors) and (edge_index.num_src, edge_index.num_dst) != (
+            num_src,
+            num_dst,
+        ):
+            raise ValueError(
+                f"{name}: expected neighbours of {num_src} sources and {num_dst} targets, got {edge_index}"
+            )
+
+    def as_neighbors(self, edge_index: Tensor | Neighbors, num_src: int, num_dst: int) -> Tensor | Neighbors:
+        """Sorts edges by target, once for all layers that share them.
+
+        Stays a tensor where messages are needed: an explanation's edge mask follows the caller's order.
+        """
+        if isinstance(edge_index, Neighbors) or self.needs_messages:
+            return edge_index
+        if self.flow == "target_to_source":
+            edge_index = edge_index.flip(0)
+        return Neighbors.from_edge_index(edge_index, num_src, num_dst)
 
     def _neighbors(
         self,
@@ -281,14 +313,8 @@ class ContinuousConv(MessagePassing):
         edge_index: Tensor | Neighbors | None,
         batch: Tensor | tuple[Tensor, Tensor] | None,
     ) -> Tensor | Neighbors:
-        if isinstance(edge_index, Neighbors):
-            return edge_index
         if edge_index is not None:
-            if self.needs_messages:  # an explanation's edge mask follows the caller's order
-                return edge_index
-            if self.flow == "target_to_source":
-                edge_index = edge_index.flip(0)
-            return Neighbors.from_edge_index(edge_index, pos[0].size(0), pos[1].size(0))
+            return self.as_neighbors(edge_index, pos[0].size(0), pos[1].size(0))
         batch_src, batch_dst = batch if isinstance(batch, tuple) else (batch, batch)
         return build_neighbors(
             pos[0],
@@ -299,11 +325,7 @@ class ContinuousConv(MessagePassing):
         )
 
     @torch.no_grad()
-    def _observe_edges(self, pos: tuple[Tensor, Tensor], edge_index: Tensor | Neighbors) -> None:
-        edges = edge_index.edge_index if isinstance(edge_index, Neighbors) else edge_index
-        source, target = (
-            edges if self.flow == "source_to_target" or edges is not edge_index else edges.flip(0)
-        )
+    def _observe_edges(self, pos: tuple[Tensor, Tensor], source: Tensor, target: Tensor) -> None:
         for s, t in zip(source.split(1 << 22), target.split(1 << 22), strict=True):
             if s.numel() > 0:
                 self.kernel.observe((pos[1][t] - pos[0][s]).abs().amax(dim=0))

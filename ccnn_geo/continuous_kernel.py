@@ -97,8 +97,8 @@ class ContinuousKernel(nn.Module):
         self.reset_domain()
 
     def reset_domain(self) -> None:
-        """Forgets the offsets seen in training; 0 stands for 'none yet', which bounds nothing."""
-        self.domain.fill_(0.0 if self.fixed_domain is None else self.fixed_domain)
+        """Forgets the offsets seen in training; infinity stands for 'none yet', which bounds nothing."""
+        self.domain.fill_(torch.inf if self.fixed_domain is None else self.fixed_domain)
 
     def reset_parameters(self) -> None:
         """Draws the network anew, and resets window and domain."""
@@ -111,12 +111,13 @@ class ContinuousKernel(nn.Module):
     def observe(self, extent: Tensor) -> None:
         """Widens the domain to offsets ``[D]`` seen in training, unless it is fixed."""
         if self.fixed_domain is None:
-            torch.maximum(self.domain, extent.to(self.domain), out=self.domain)
+            seen = torch.where(self.domain.isinf(), 0.0, self.domain)
+            self.domain.copy_(torch.fmax(seen, extent.to(seen)))  # fmax: a NaN must not stay for good
 
     @torch.no_grad()
     def support(self) -> Tensor:
         """Half the side of the box outside which the kernel is zero, ``[D]`` in units of positions."""
-        bound = torch.where(self.domain > 0, self.domain * (1 + DOMAIN_TOLERANCE), torch.inf)
+        bound = self.domain * (1 + DOMAIN_TOLERANCE)
         if self.window is not None:
             bound = torch.minimum(bound, self.window.half_width() * self.radius)
         return bound

@@ -12,8 +12,10 @@ from torch_geometric.data import Data
 from torch_geometric.utils import scatter
 
 from ccnn_geo.blocks import BLOCKS, FlexBlock
-from ccnn_geo.channels import channel_linear, channel_norm, pooled_variance
+from ccnn_geo.channels import channel_linear, channel_norm
 from ccnn_geo.conv import SepFlexConv
+from ccnn_geo.first_batch import FirstBatchScale
+from ccnn_geo.measure import density_measure
 from ccnn_geo.neighbors import Neighbors, build_neighbors
 
 PRESETS: dict[str, dict[str, int]] = {
@@ -26,7 +28,7 @@ PRESETS: dict[str, dict[str, int]] = {
 """Sizes of the paper's models (Sec. 5, appendix C.2)."""
 
 
-class CCNN(nn.Module):
+class CCNN(FirstBatchScale):
     r"""Continuous convolutional neural network (Fig. 5).
 
     .. math::
@@ -67,6 +69,7 @@ class CCNN(nn.Module):
         6545
     """
 
+    scale_buffer, scaled_layer = "first_variance", "head"
     first_variance: Tensor
 
     def __init__(
@@ -125,21 +128,7 @@ class CCNN(nn.Module):
             self.norm.reset_parameters()
         nn.init.normal_(self.head.weight, std=self.head.in_features**-0.5)
         nn.init.zeros_(self.head.bias)
-        self.first_variance.zero_()
-        self._scaled = False
-
-    @torch.no_grad()
-    def _scale_head(self, h: Tensor) -> None:
-        """Gives the first batch's outputs unit variance (Fig. 6), as each convolution does with its own."""
-        variance = pooled_variance(self.head(h), across_processes=self.training)
-        if torch.isfinite(variance) and variance > 0:  # one output of one sample has none: wait for the next
-            self.head.weight.div_(variance.sqrt())
-            self.first_variance.copy_(variance)
-            self._scaled = True
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        super()._load_from_state_dict(state_dict, prefix, *args)
-        self._scaled = bool(self.first_variance > 0)
+        self.forget_scale()
 
     @property
     def convs(self) -> list[SepFlexConv]:
@@ -177,8 +166,10 @@ class CCNN(nn.Module):
             raise ValueError(f"CCNN: expected batch [{pos.size(0)}] beside pos, got {list(batch.shape)}")
         if edge_index is None:
             edge_index = build_neighbors(pos, batch, num_neighbors=self.num_neighbors)
-        elif isinstance(edge_index, Tensor) and not any(c.needs_messages for c in self.convs):
-            edge_index = Neighbors.from_edge_index(edge_index, pos.size(0), pos.size(0))
+        else:
+            edge_index = self.stem.as_neighbors(edge_index, pos.size(0), pos.size(0))
+        if weight is None and self.stem.measure == "density":
+            weight = density_measure(pos, batch)
         h = self._features(x, pos=pos, edge_index=edge_index, weight=weight)
         if self.readout == "global":
             if batch is None:
@@ -194,8 +185,9 @@ class CCNN(nn.Module):
         return channel_norm(h, self.norm)
 
     def _outputs(self, h: Tensor) -> Tensor:
-        if not self._scaled:
-            self._scale_head(h.movedim(1, -1).flatten(0, -2))
+        if not self.is_scaled:
+            with torch.no_grad():
+                self.measure_scale(channel_linear(h, self.head), centered=True)
         return channel_linear(h, self.head)
 
     def _forward_data(self, data: Data) -> Tensor:

@@ -13,7 +13,6 @@ from torch.utils.checkpoint import checkpoint
 
 if TYPE_CHECKING:
     from ccnn_geo.continuous_kernel import ContinuousKernel
-    from ccnn_geo.neighbors import Neighbors
 
 _NORMS: ContextVar[list[Tensor] | None] = ContextVar("kernel_norms", default=None)
 
@@ -80,7 +79,9 @@ def record_grid(taps: Tensor) -> None:
         norms.append(taps.square().sum())
 
 
-def record_edges(kernel: ContinuousKernel, pos: tuple[Tensor, Tensor], neighbors: Neighbors) -> None:
+def record_edges(
+    kernel: ContinuousKernel, pos: tuple[Tensor, Tensor], source: Tensor, target: Tensor
+) -> None:
     r"""Adds :math:`\sum_j \lVert k(p_i - p_j) \rVert^2`, averaged over targets, if norms are being collected.
 
     With the Gram matrix :math:`G = \sum \varphi \varphi^\top` the sum over all edges is
@@ -94,10 +95,9 @@ def record_edges(kernel: ContinuousKernel, pos: tuple[Tensor, Tensor], neighbors
         basis = kernel.basis_inside(rel)
         return basis.mT @ basis
 
-    source, target = neighbors.edge_index
     total: Tensor | float = 0.0
     for s, t in zip(source.split(CHUNK_EDGES), target.split(CHUNK_EDGES), strict=True):
         rel = pos[1][t] - pos[0][s]
         total = total + checkpoint(gram, rel[kernel.inside(rel)], use_reentrant=False)
     weight = kernel.output_weight()
-    norms.append(((weight @ total) * weight).sum() / max(1, neighbors.num_dst))
+    norms.append(((weight @ total) * weight).sum() / max(1, pos[1].size(0)))

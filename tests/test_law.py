@@ -130,6 +130,15 @@ def test_offsets_beyond_training_are_zero(device):
     assert conv.kernel(torch.tensor([[0.71]], dtype=torch.float64, device=device)).abs().max() == 0
 
 
+def test_density_weights_do_not_depend_on_the_path(dtype, device):
+    x, pos = cloud(40, 3, dtype, device)
+    conv = layer(3, dtype, device, measure="density")
+    testing.assert_methods_agree(conv, x, pos, knn_graph(pos, 9))
+    testing.assert_bipartite_matches_square(conv, x, pos, knn_graph(pos, 9))
+    testing.assert_permutation_equivariant(conv, x, pos)
+    testing.assert_translation_invariant(conv, x, pos)
+
+
 @pytest.mark.parametrize("chunk_edges", [1, 7, 64, 100_000])
 @pytest.mark.parametrize("cls", [SepFlexConv, FlexConv])
 def test_chunks_match_messages(chunk_edges, cls, dtype, device, monkeypatch):
@@ -197,15 +206,18 @@ def test_permutation_and_translation(dim, dtype, device):
     testing.assert_translation_invariant(model, x, pos)
 
 
+@pytest.mark.parametrize("measure", ["uniform", "density"])
 @pytest.mark.parametrize("readout", ["global", "node"])
-def test_ragged_batch_matches_single_clouds(readout, dtype, device):
+def test_ragged_batch_matches_single_clouds(readout, measure, dtype, device):
     x, pos = cloud(40, 3, dtype, device)
     batch = torch.tensor([0] * 5 + [1] * 1 + [2] * 20 + [3] * 14, device=device)
     model = (
-        CCNN(3, 5, 3, hidden_channels=8, num_neighbors=8, readout=readout, **ARGS).to(device, dtype).eval()
+        CCNN(3, 5, 3, hidden_channels=8, num_neighbors=8, readout=readout, measure=measure, **ARGS)
+        .to(device, dtype)
+        .eval()
     )
     testing.assert_ragged_matches_single(model, x, pos, batch)
-    testing.assert_ragged_matches_single(layer(3, dtype, device), x, pos, batch)
+    testing.assert_ragged_matches_single(layer(3, dtype, device, measure=measure), x, pos, batch)
 
 
 def test_causal_layer_and_model_do_not_see_the_future(device):

@@ -158,7 +158,9 @@ def test_kernel_penalty_on_grids_and_points():
     x, pos = torch.randn(12, 2).double(), torch.rand(12, 2).double()
     grid = torch.randn(2, 2, 9, 8).double()
     model(grid)
-    for inputs in ((grid,), (x, pos)):
+    for inputs, method in (((grid,), "auto"), ((x, pos), "auto"), ((x, pos), "plain")):
+        for conv in model.convs:
+            conv.method = method
         with collect_kernel_norms() as norms:
             model(*inputs)
         assert len(norms) == 3

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.neighbors import Neighbors
 
-CHUNK_FLOATS = {"cpu": 3 << 20, "cuda": 1 << 28}
+CHUNK_FLOATS = {"cpu": 3 << 20, "cuda": 1 << 25}
 """Numbers in memory per chunk, forward: what the caches hold (CPU, measured), what fills a device (GPU, not)."""
 
 
@@ -143,8 +142,16 @@ class _EdgeConv(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad_out):
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "edge_conv has first derivatives only: for create_graph=True use method='plain'"
+            )
+        with torch.autocast(grad_out.device.type, enabled=False):
+            return _EdgeConv._backward(ctx, grad_out)
+
+    @staticmethod
+    def _backward(ctx, grad_out):
         x, pos_src, pos_dst, weight, *params = ctx.saved_tensors
         need_x, need_src, need_dst, need_weight, *need_params = ctx.needs_input_grad[3:]
         need_rel = need_src or need_dst

@@ -155,14 +155,20 @@ class _MAGNetBasis(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        with torch.autocast(grad.device.type, enabled=False):
+            return _MAGNetBasis._backward(ctx, grad)
+
+    @staticmethod
+    def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         rel, *rest = ctx.saved_tensors
         parameters, saved = rest[: ctx.num_parameters], rest[ctx.num_parameters :]
         filters, hidden = _unpack(ctx.num_filters, parameters)
         needs = ctx.needs_input_grad[1:]
         if torch.is_grad_enabled():  # second derivatives: let autograd differentiate the definition
-            inputs = (rel, *parameters)
+            # views: a tensor that serves twice must not get the sum of its gradients in both places
+            inputs = [t.view_as(t) for t in (rel, *parameters)]
             wanted = [t for t, need in zip(inputs, needs, strict=True) if need]
-            out = _plain_basis(rel, filters, hidden)
+            out = _plain_basis(inputs[0], *_unpack(ctx.num_filters, inputs[1:]))
             found = iter(torch.autograd.grad(out, wanted, grad, create_graph=True))
             return None, *(next(found) if need else None for need in needs)
 
