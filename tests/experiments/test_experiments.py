@@ -1,0 +1,31 @@
+"""Benchmarks and conversions run at toy size; their figures are not tested here."""
+
+import numpy as np
+import pytest
+from ccnn_geo.experiments import bench_edge_conv, psb_folder, timing
+
+
+def test_psb_folder_holds_every_fourth_shape_of_a_class_for_validation(tmp_path):
+    paths = ["animal/cat"] * 5 + ["vehicle/car"] * 3 + ["misc/hat"]
+    pos = np.random.default_rng(0).normal(size=(9, 4, 3)).astype(np.float32)
+    np.savez(tmp_path / "psb.npz", path=np.array(paths), pos=pos, normal=pos)
+    psb_folder.main([str(tmp_path / "psb.npz"), str(tmp_path / "out")])
+    found = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.npy"))
+    assert "validation/animal/m0003.npy" in found
+    assert len(found) == 8
+    assert sum(f.startswith("validation") for f in found) == 1
+    assert np.array_equal(np.load(tmp_path / "out/train/vehicle/m0005.npy")[:, :3], pos[5])
+
+
+@pytest.mark.parametrize("method", ["plain", "auto"])
+def test_edge_benchmark_measures(method):
+    sizes = ["--batch=1", "--points=20", "--neighbors=4", "--channels=3", "--hidden=4", "--repeats=1"]
+    row = bench_edge_conv.run(bench_edge_conv.parse([*sizes, f"--method={method}"]))
+    assert row["forward"] > 0 and row["both"] > 0 and row["peak"] >= 0
+
+
+def test_interleaved_cases_run_in_turn():
+    order = []
+    seconds = timing.interleaved({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, repeats=2)
+    assert order == ["a", "b"] * 3
+    assert set(seconds) == {"a", "b"}
