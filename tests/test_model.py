@@ -86,9 +86,9 @@ CARRIERS = {
     "sequence_1024": ({"dim": 1, "causal": True, "omega_0": 2000.0}, (1024,)),
     "sequence_16000": ({"dim": 1, "causal": True, "omega_0": 1295.61, "hidden_channels": 32}, (16000,)),
     "image_32x32": ({"dim": 2, "omega_0": 1435.77}, (32, 32)),
-    "volume_32x32x32": ({"dim": 3, "hidden_channels": 32}, (32, 32, 32)),
+    "volume_32x32x32": ({"dim": 3, "hidden_channels": 16}, (32, 32, 32)),
     "cloud_512": ({"dim": 3}, 512),
-    "cloud_2048": ({"dim": 3, "hidden_channels": 32}, 2048),
+    "cloud_2048": ({"dim": 3, "hidden_channels": 16, "kernel_hidden": 8}, 2048),
 }
 
 
