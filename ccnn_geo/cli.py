@@ -19,8 +19,8 @@ Continuous convolutional neural networks for shapes.
 
 commands:
   train --config NAME_OR_FILE [overrides]   train a classifier, e.g. --config demo
-  test CHECKPOINT [overrides]               accuracy on the test set, e.g. --data.carrier voxels
-  predict CHECKPOINT FILE... [--json]       classify meshes and point clouds
+  test CHECKPOINT_OR_RUN [overrides]        accuracy on the test set, e.g. --data.carrier voxels
+  predict CHECKPOINT_OR_RUN FILE... [--json] classify meshes and point clouds
   info [CHECKPOINT | PRESET | CONFIG]       versions and devices, or the parameters of a model
 
 ccnn-geo COMMAND --help lists the options of a command. --debug anywhere shows the traceback of an error.
@@ -29,6 +29,10 @@ ccnn-geo COMMAND --help lists the options of a command. --debug anywhere shows t
 
 PARTS = ("name", "seed", "model", "optim", "data", "trainer")
 """What the configuration of a run consists of."""
+
+
+EXPECTED = (ValueError, OSError, ImportError)
+"""Errors whose message says enough."""
 
 
 class Failure(Exception):
@@ -65,11 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # one line for the user; --debug for the rest
         if debug:
             raise
-        expected = isinstance(error, (ValueError, OSError, ImportError))
-        kind = "" if expected else f"{type(error).__name__}: "
-        _complain(f"{kind}{error}" + ("" if expected else " (--debug shows where)"))
+        _complain(_reason(error) + ("" if isinstance(error, EXPECTED) else " (--debug shows where)"))
         return 1
     return 0
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, EXPECTED) else f"{type(error).__name__}: {error}"
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -120,7 +126,7 @@ def _test_parser(settings: dict[str, Any]) -> ArgumentParser:
     parser = _parser(
         "test", "Evaluates a checkpoint on the test set, with the data settings of its training."
     )
-    parser.add_argument("checkpoint", type=str, help="A checkpoint of train.")
+    parser.add_argument("checkpoint", type=str, help="A checkpoint of train, or the run, for its best one.")
     parser.add_argument("--out", type=str | None, default=None, help="Folder of the results.")
     _add_data_and_trainer(parser)
     parser.set_defaults({f"data.{key}": value for key, value in settings.items()})
@@ -192,7 +198,7 @@ def _test(arguments: list[str]) -> None:
     from ccnn_geo.training.quiet import quiet
 
     quiet()
-    from ccnn_geo.predict import read_checkpoint
+    from ccnn_geo.predict import checkpoint_file, read_checkpoint
     from ccnn_geo.training.run import test
 
     named = _test_parser({}).parse_args(arguments).checkpoint
@@ -200,7 +206,7 @@ def _test(arguments: list[str]) -> None:
     plain = _plain(config, ("data", "trainer"))
     progress, _ = _display(plain["trainer"])
     out = None if config.out is None else Path(config.out)
-    scores, picture = test(Path(config.checkpoint), plain["data"], plain["trainer"], out, progress)
+    scores, picture = test(checkpoint_file(config.checkpoint), plain["data"], plain["trainer"], out, progress)
     if _is_first_process():
         print(f"{_scores('test (' + plain['data']['carrier'] + ')', scores)}  {picture}")
 
@@ -275,7 +281,7 @@ def _predict(arguments: list[str]) -> None:
         prog="ccnn-geo predict",
         description="Classifies meshes (.off .obj .ply .stl .glb) and clouds (.npy .npz .xyz .pcd .ply).",
     )
-    parser.add_argument("checkpoint", help="A checkpoint of train.")
+    parser.add_argument("checkpoint", help="A checkpoint of train, or the run, for its best one.")
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--json", action="store_true", help="One JSON array on standard output.")
     parser.add_argument("--device", default="cpu", help="Such as cuda; cpu by default.")
@@ -292,8 +298,9 @@ def _predict(arguments: list[str]) -> None:
     for file in options.files:
         try:
             found = classifier(file)
-        except (ValueError, OSError, ImportError) as error:
-            _complain(str(error))
+        except Exception as error:  # a bad file must not stop the others
+            reason = _reason(error)
+            _complain(reason if reason.startswith(str(Path(file))) else f"{file}: {reason}")
             bad.append(file)
             continue
         results.append(
@@ -303,7 +310,7 @@ def _predict(arguments: list[str]) -> None:
         if not options.json:
             print(f"{file:<{width}}  {found.label:<{names}}  {found.probability:.3f}", flush=True)
     if options.json:
-        print(json.dumps(results, indent=2))
+        print(json.dumps(results, indent=2, allow_nan=False))
     if bad:
         _complain(f"{len(bad)} of {len(options.files)} files could not be classified: {', '.join(bad)}")
         raise Failure

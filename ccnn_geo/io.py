@@ -1,8 +1,9 @@
 """Read a mesh or a point cloud from a file.
 
 OFF, OBJ and the plain tables are parsed here: the files of shape benchmarks bend these formats, and a
-truncated one must not pass as a smaller shape. PLY, STL and GLB go through trimesh, PCD through open3d; both
-are imported when such a file is read.
+truncated one must not pass as a smaller shape. OBJ and XYZ do not say how much they hold, so that one cut at
+the end of a line cannot be told from a complete one. PLY, STL and GLB go through trimesh, PCD through open3d;
+both are imported when such a file is read.
 """
 
 import re
@@ -15,6 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch_geometric.data import Data
+
+LARGEST = 1e100
+"""Largest coordinate: its square, and sums of those, still fit into float64."""
 
 
 class ShapeError(ValueError):
@@ -59,7 +63,7 @@ def read_shape(path: str | PathLike[str]) -> Shape:
 
     Raises:
         ShapeError: if there is no such file, or it is empty, truncated, of an unknown kind, without vertices,
-            or holds NaN, infinities, rows of a wrong length or faces out of range.
+            or holds NaN, infinities, coordinates beyond 1e100, rows of a wrong length or faces out of range.
         ImportError: if a .pcd is read without open3d.
     """
     path = Path(path)
@@ -95,6 +99,10 @@ def _checked(path: Path, shape: Shape) -> Shape:
             raise ShapeError(
                 f"{path}: NaN or Inf in {len(bad)} {what} (first: number {bad[0]}), expected numbers"
             )
+    if np.abs(vertices).max() > LARGEST:
+        raise ShapeError(
+            f"{path}: coordinates up to {np.abs(vertices).max():.3g}, expected at most {LARGEST:g}"
+        )
     if faces is not None and len(faces) and (faces.min() < 0 or faces.max() >= len(vertices)):
         raise ShapeError(
             f"{path}: faces use vertices {faces.min()} to {faces.max()}, expected 0 to {len(vertices) - 1}"
@@ -112,7 +120,18 @@ def _read_off(path: Path) -> Shape:
     rest = lines[0][header.end() :].strip()
     if rest.upper().startswith("BINARY"):
         raise ShapeError(f"{path}: binary OFF, expected text")
-    counts, lines = (rest, lines[1:]) if rest else ("".join(lines[1:2]), lines[2:])
+    counts, data = (rest, lines[1:]) if rest else ("".join(lines[1:2]), lines[2:])
+    try:
+        return _off_by_lines(path, counts, data)
+    except ShapeError:  # the plain kind may have its line ends anywhere
+        words = " ".join([rest, *lines[1:]]).split()
+        shape = _off_by_words(words) if header[0].upper() == "OFF" else None
+        if shape is None:
+            raise
+        return shape
+
+
+def _off_by_lines(path: Path, counts: str, lines: list[str]) -> Shape:
     try:
         num_vertices, num_faces = (int(n) for n in counts.split()[:2])
     except ValueError:
@@ -125,6 +144,21 @@ def _read_off(path: Path) -> Shape:
     vertices = _table(path, lines[:num_vertices], "vertices")
     faces = lines[num_vertices : num_vertices + num_faces]
     return Shape(vertices[:, :3], _polygons(path, (line.split() for line in faces)))
+
+
+def _off_by_words(words: list[str]) -> Shape | None:
+    """Three counts, three coordinates a vertex, polygons without colours; None unless that is all there is."""
+    try:
+        num_vertices, num_faces = int(words[0]), int(words[1])
+        start = 3 + 3 * num_vertices
+        vertices = np.array(words[3:start], dtype=np.float64).reshape(num_vertices, 3)
+        rows = []
+        for _ in range(num_faces):
+            rows.append(words[start : start + 1 + max(0, int(words[start]))])
+            start += len(rows[-1])
+        return Shape(vertices, _polygons(Path(), iter(rows))) if start == len(words) else None
+    except (ValueError, IndexError):
+        return None
 
 
 def _polygons(path: Path, rows: Iterator[list[str]]) -> np.ndarray:
@@ -148,7 +182,7 @@ def _read_obj(path: Path) -> Shape:
     rows: dict[str, list[str]] = {"v": [], "vn": []}
     faces = []
     for line in "\n".join(_lines(path)).replace("\\\n", " ").splitlines():
-        key, _, rest = line.strip().partition(" ")
+        key, rest = (*line.split(None, 1), "")[:2]
         if key in rows:
             rows[key].append(rest)
         elif key == "f":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
-from ccnn_geo.io import Shape, read_shape
+from ccnn_geo.io import LARGEST, Shape, ShapeError, read_shape
 from ccnn_geo.model import CCNN
 from ccnn_geo.training.network import build_network
 from ccnn_geo.training.pipeline import ShapePipeline
 
+INDEX = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 Source = str | PathLike[str] | np.ndarray | Tensor | Data
 
 
@@ -55,8 +57,9 @@ class ShapeClassifier:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it is not such a checkpoint.
+            ValueError: If it is not such a checkpoint, or there is no such device.
         """
+        _check_device(device)
         settings, weights = read_checkpoint(checkpoint)
         network = build_network(settings["in_channels"], len(settings["classes"]), **settings["network"])
         try:
@@ -69,9 +72,17 @@ class ShapeClassifier:
     @torch.no_grad()
     def __call__(self, source: Source) -> Prediction:
         """Classifies a shape, see :func:`predict`."""
-        data = self.pipeline(_read(source))
+        try:
+            data = self.pipeline(_read(source))
+        except ValueError as error:
+            if isinstance(error, ShapeError) or not isinstance(source, (str, PathLike)):
+                raise
+            raise ValueError(f"{source}: {error}") from error
         batch = Batch.from_data_list([Data(x=data.x, pos=data.pos)]).to(self.network.head.weight.device)
         values = self.network(batch)[0].double().softmax(dim=0).tolist()
+        if not all(map(isfinite, values)):
+            where = f"{source}: " if isinstance(source, (str, PathLike)) else ""
+            raise ValueError(f"{where}the network gives the probabilities {values}, expected finite numbers")
         best = max(range(len(values)), key=values.__getitem__)
         return Prediction(self.classes[best], values[best], dict(zip(self.classes, values, strict=True)))
 
@@ -86,7 +97,8 @@ def predict(
     The same source gives the same answer: the points are chosen with a fixed seed.
 
     Args:
-        model: A checkpoint of ``ccnn-geo train``, or a :class:`ShapeClassifier` to load it only once.
+        model: A checkpoint of ``ccnn-geo train``, the folder of a run (its best one), or a
+            :class:`ShapeClassifier` to load it only once.
         source: A file (see :func:`ccnn_geo.io.read_shape`), an array, or a ``Data`` with ``pos`` and perhaps
             ``face`` or ``normal``.
         device: Where a checkpoint is loaded to.
@@ -112,7 +124,7 @@ def read_checkpoint(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str
         FileNotFoundError: If there is no such file.
         ValueError: If it is not a checkpoint of ``ccnn-geo train``.
     """
-    path = Path(path).expanduser()
+    path = checkpoint_file(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such checkpoint")
     try:
@@ -129,13 +141,32 @@ def read_checkpoint(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str
     return settings, {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
 
+def checkpoint_file(path: str | PathLike[str]) -> Path:
+    """The file itself, or the best checkpoint in the folder of a run."""
+    path = Path(path).expanduser()
+    return path / "checkpoints" / "best.ckpt" if path.is_dir() else path
+
+
+def _check_device(device: torch.device | str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"device {str(device)!r}: expected one that this machine has ({reason})") from error
+
+
 def _read(source: Source) -> Data:
     if isinstance(source, (str, PathLike)):
         return read_shape(source).to_data()
     if isinstance(source, Data):
         return _checked(source)
     if isinstance(source, (np.ndarray, Tensor)):
-        array = source.detach().cpu().numpy() if isinstance(source, Tensor) else source
+        if isinstance(source, Tensor):
+            source = source.detach().cpu()
+            # numpy has no bfloat16
+            array = (source.float() if source.dtype == torch.bfloat16 else source).numpy()
+        else:
+            array = source
         if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[1] not in (3, 6):
             raise ValueError(
                 "predict: expected an array [N, 3] (positions) or [N, 6] (and normals) of real numbers, "
@@ -151,11 +182,33 @@ def _checked(data: Data) -> Data:
     pos = data.pos
     if not isinstance(pos, Tensor) or pos.dim() != 2 or pos.size(1) != 3 or pos.size(0) == 0:
         raise ValueError(f"predict: expected pos [N, 3] with N > 0, got {data}")
-    if not bool(torch.isfinite(pos).all()):
-        raise ValueError(f"predict: expected finite positions, got NaN or Inf in {data}")
+    if pos.is_complex() or not bool(torch.isfinite(pos).all()):
+        raise ValueError(f"predict: expected finite positions, got NaN, Inf or complex numbers in {data}")
     clean = Data(pos=pos.detach().cpu().double())
-    for key in ("face", "normal"):
-        if data.get(key) is not None:
-            value = data[key].detach().cpu()
-            clean[key] = value.double() if key == "normal" else value
+    if clean.pos.abs().max() > LARGEST:
+        raise ValueError(
+            f"predict: expected coordinates of at most {LARGEST:g}, got {clean.pos.abs().max():g}"
+        )
+    face, normal = data.get("face"), data.get("normal")
+    if face is not None:
+        if (
+            not isinstance(face, Tensor)
+            or face.dtype not in INDEX
+            or face.shape[:1] != (3,)
+            or face.dim() != 2
+        ):
+            raise ValueError(f"predict: expected face [3, F] of integers, got {_described(face)}")
+        if face.numel() and not 0 <= int(face.min()) <= int(face.max()) < len(pos):
+            raise ValueError(
+                f"predict: expected face of 0 to {len(pos) - 1}, got {int(face.min())} to {int(face.max())}"
+            )
+        clean.face = face.detach().cpu().long()
+    if normal is not None:
+        if not isinstance(normal, Tensor) or normal.is_complex() or normal.shape != pos.shape:
+            raise ValueError(f"predict: expected normal {list(pos.shape)} as pos, got {_described(normal)}")
+        clean.normal = normal.detach().cpu().double()
     return clean
+
+
+def _described(value: object) -> str:
+    return f"{list(value.shape)} of {value.dtype}" if isinstance(value, Tensor) else type(value).__name__

@@ -103,8 +103,14 @@ def sample_file(path: Path, name: str, settings: Settings) -> tuple[np.ndarray, 
     sample = SampleShape(settings.num_samples, settings.k, torch.Generator().manual_seed(seed))
     try:
         data = sample(read_shape(path).to_data())
-    except ValueError as error:
-        return str(error) if isinstance(error, ShapeError) else f"{path}: {error}"
+    except ShapeError as error:
+        return str(error)
+    except Exception as error:  # whatever it is: it must not take the other files with it
+        return (
+            f"{path}: {error}"
+            if isinstance(error, ValueError)
+            else f"{path}: {type(error).__name__}: {error}"
+        )
     return _to_steps(data.pos), _to_steps(data.normal)
 
 

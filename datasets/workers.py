@@ -45,6 +45,8 @@ class Workers:
     def map(self, function: Callable, *columns: Sequence) -> Iterator:
         """``map(function, *columns)`` in order; the function must be importable by name.
 
+        What a call raises is raised here.
+
         Raises:
             RuntimeError: if a worker ends before its time, for instance for want of memory.
         """
@@ -55,7 +57,7 @@ class Workers:
         try:
             pickle.dump((function, row), process.stdin)
             process.stdin.flush()
-            return pickle.load(process.stdout)
+            error, result = pickle.load(process.stdout)
         except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
             raise RuntimeError(
                 f"a worker process ended at {row!r} with code {process.poll()}; if for want of memory, use fewer "
@@ -63,6 +65,9 @@ class Workers:
             ) from error
         finally:
             self._idle.put(process)
+        if error is not None:
+            raise error
+        return result
 
     def __enter__(self) -> "Workers":
         return self
@@ -91,5 +96,17 @@ def serve() -> None:
             function, row = pickle.load(tasks)
         except (EOFError, KeyboardInterrupt):
             return
-        pickle.dump(function(*row), results)
+        try:
+            answer = pickle.dumps((None, function(*row)))
+        except Exception as error:  # of the call, or of a result that cannot be sent
+            answer = _packed(error)
+        results.write(answer)
         results.flush()
+
+
+def _packed(error: Exception) -> bytes:
+    try:
+        pickle.loads(answer := pickle.dumps((error, None)))  # some can be written but not read back
+        return answer
+    except Exception:
+        return pickle.dumps((RuntimeError(f"{type(error).__name__}: {error}"), None))

@@ -87,6 +87,19 @@ def test_off_colours_polygons_and_windows_line_ends(tmp_path):
     assert area(Shape(shape.vertices, shape.faces[:3])) == pytest.approx(5.0)
 
 
+@pytest.mark.parametrize("separator", [" ", "\n"])
+def test_off_with_line_ends_anywhere(tmp_path, separator):
+    shape = read_shape(write(tmp_path / "w.off", off_text().replace("\n", " ").replace(" ", separator)))
+    assert np.array_equal(shape.vertices, TETRAHEDRON) and np.array_equal(shape.faces, FACES)
+    shape = read_shape(write(tmp_path / "v.off", "OFF 3 1 0\n0 0 0 1 0 0 0 1 0\n3 0 1 2"))
+    assert shape.faces.tolist() == [[0, 1, 2]] and shape.vertices[1].tolist() == [1, 0, 0]
+
+
+def test_obj_with_tabs(tmp_path):
+    shape = read_shape(write(tmp_path / "t.obj", "v\t0 0 0\nv \t1\t0\t0\nv\t0 1 0\nf\t1\t2 3\n"))
+    assert shape.faces.tolist() == [[0, 1, 2]] and shape.vertices[1].tolist() == [1, 0, 0]
+
+
 def test_off_without_faces_is_a_cloud(tmp_path):
     shape = read_shape(write(tmp_path / "c.off", "OFF\n2 0 0\n1 2 3\n4 5 6\n"))
     assert shape.faces is None
@@ -246,6 +259,9 @@ def damaged(folder: Path) -> dict[str, str]:
         "text.stl": "solid nothing\n",
         "text.glb": "hello",
         "four.xyz": "1 2 3 4\n5 6 7 8\n",
+        "huge.xyz": "1 2 3\n4 5 1e200\n",
+        "words_cut.off": " ".join(off_text().split()[:-1]),
+        "words_more.off": " ".join(off_text().split()) + " 1",
         "ragged.xyz": "1 2 3\n4 5\n",
         "words.xyz": "x y z\n",
         "comment.xyz": "# nothing\n",

@@ -64,7 +64,7 @@ def parameters(what: str, in_channels: int = 6, out_channels: int = 40) -> list[
 def _network(what: str, in_channels: int, out_channels: int) -> CCNN:
     if what in PRESETS:
         return CCNN.from_preset(what, dim=3, in_channels=in_channels, out_channels=out_channels)
-    if Path(what).suffix == ".ckpt":
+    if Path(what).suffix == ".ckpt" or Path(what).is_dir():
         from ccnn_geo.predict import ShapeClassifier
 
         return ShapeClassifier.load(what).network

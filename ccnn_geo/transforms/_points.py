@@ -27,6 +27,7 @@ def take_points(data: Data, index: Tensor) -> Data:
 
 
 def at_least_one(num: int) -> int:
+    """The number itself; ValueError below 1."""
     if num < 1:
         raise ValueError(f"num must be at least 1, got {num}")
     return num

@@ -5,6 +5,8 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from ccnn_geo.io import LARGEST
+
 
 class EstimateNormals(BaseTransform):
     """Estimates normals as the direction of least variance among the k nearest points.
@@ -20,7 +22,7 @@ class EstimateNormals(BaseTransform):
         than 3 points, the normal is the direction from the centroid.
 
     Raises:
-        ValueError: if k < 3, or the cloud is empty or not three-dimensional.
+        ValueError: if k < 3, or the cloud is empty, not three-dimensional, or not finite when squared.
     """
 
     def __init__(self, k: int = 16) -> None:
@@ -32,6 +34,10 @@ class EstimateNormals(BaseTransform):
         if data.pos.dim() != 2 or data.pos.size(1) != 3 or len(data.pos) == 0:
             raise ValueError(f"EstimateNormals needs pos [N, 3] with N > 0, got {list(data.pos.shape)}")
         pos = data.pos.detach().cpu().double().numpy()
+        if not np.abs(pos).max() <= LARGEST:  # NaN too; beyond, all distances are infinite
+            raise ValueError(
+                f"EstimateNormals needs coordinates of at most {LARGEST:g}, got {np.abs(pos).max():g}"
+            )
         normal = torch.from_numpy(_estimate(pos, self.k))
         data.normal = normal.to(dtype=data.pos.dtype, device=data.pos.device)
         return data

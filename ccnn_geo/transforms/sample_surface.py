@@ -21,7 +21,7 @@ class SampleSurface(BaseTransform):
         ``face``. Independent draws: the first n of them are a uniform sample too.
 
     Raises:
-        ValueError: without ``face``, or if no face has an area.
+        ValueError: without ``face``, or if no face has an area, or the area is not finite.
     """
 
     def __init__(self, num: int, generator: Generator | None = None) -> None:
@@ -40,8 +40,13 @@ class SampleSurface(BaseTransform):
         cross = torch.linalg.cross(edge_u, edge_v)
         area = cross.norm(dim=1)
         total = area.cumsum(0)
-        if not total[-1] > 0:
+        if total[-1] == 0:
             raise ValueError(f"the mesh has no surface: all {face.size(1)} faces have zero area")
+        if not torch.isfinite(total[-1]):
+            raise ValueError(
+                f"the mesh is too large: its area is {total[-1]:g} with coordinates up to {pos.abs().max():g}, "
+                f"expected a finite one"
+            )
         # not torch.multinomial, which stops at 2^24 faces
         draw = torch.rand(self.num, 3, generator=self.generator, dtype=torch.float64, device=pos.device)
         chosen = torch.searchsorted(total, draw[:, 0] * total[-1], right=True)

@@ -143,6 +143,19 @@ def test_unreadable_files_are_reported_together(root):
         ShapeFolder(root, "train", **SMALL)
 
 
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_any_error_belongs_to_its_file(root, monkeypatch, num_workers):
+    (root / "train/box/a.pcd").write_text("# .PCD")  # without open3d an ImportError, with it a ShapeError
+    np.save(root / "train/ball/huge.npy", sphere() * 1e300)
+    with pytest.warns(UserWarning, match=r"2 of 13 files(?s:.*)huge.npy(?s:.*)a\.pcd"):
+        data = ShapeFolder(root, "train", on_error="skip", num_workers=num_workers, **SMALL)
+    assert len(data) == 11
+    if num_workers == 0:
+        monkeypatch.setattr(processing, "read_shape", lambda path: {}[str(path)])
+        with pytest.raises(ShapeError, match=r"b0\.off: KeyError"):
+            ShapeFolder(root, "test", **SMALL)
+
+
 def test_nothing_readable_is_an_error_even_when_skipping(tmp_path):
     (tmp_path / "train/a").mkdir(parents=True)
     (tmp_path / "train/a/x.off").write_text("no")
@@ -256,6 +269,13 @@ def _command(pid: str) -> str:
 def test_a_worker_that_dies_is_reported():
     with pytest.raises(RuntimeError, match="worker process ended"), Workers(1) as workers:
         list(workers.map(os._exit, [3]))
+
+
+def test_a_worker_sends_errors_back():
+    with Workers(1) as workers:
+        with pytest.raises(ZeroDivisionError):
+            list(workers.map(divmod, [1], [0]))
+        assert list(workers.map(divmod, [7], [2])) == [(3, 1)]
 
 
 def test_princeton_shapes(shared, tmp_path):

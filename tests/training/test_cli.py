@@ -19,7 +19,7 @@ def test_train_then_test(project, run_cli):
     assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
 
     for carrier in ("points", "voxels"):
-        checkpoint = "runs/tiny/001/checkpoints/best.ckpt"
+        checkpoint = "runs/tiny/001" + ("/checkpoints/best.ckpt" if carrier == "points" else "")
         code, output, errors = run_cli(
             "test", checkpoint, "--data.carrier", carrier, "--data.voxel_size", "9"
         )

@@ -100,6 +100,20 @@ def test_agrees_with_the_data_module(checkpoint, project):
         (np.full((4, 3), np.nan), ValueError, "NaN"),
         (np.array([["a"]]), ValueError, "real numbers"),
         (Data(x=torch.zeros(3)), ValueError, "expected pos"),
+        (np.full((4, 3), 1e200), ValueError, r"at most 1e\+100"),
+        (Data(pos=torch.eye(3), face=torch.zeros(3, 1)), ValueError, r"face \[3, F\] of integers"),
+        (Data(pos=torch.eye(3), face=torch.zeros(4, 1).long()), ValueError, r"face \[3, F\].*\[4, 1\]"),
+        (
+            Data(pos=torch.eye(3), face=torch.tensor([[0], [1], [3]])),
+            ValueError,
+            "face of 0 to 2, got 0 to 3",
+        ),
+        (Data(pos=torch.eye(3), face=torch.tensor([[0], [1], [-1]])), ValueError, "got -1 to 1"),
+        (
+            Data(pos=torch.eye(3), normal=torch.zeros(2, 3)),
+            ValueError,
+            r"normal \[3, 3\] as pos, got \[2, 3\]",
+        ),
         (3, TypeError, "int"),
         ("nowhere.off", ValueError, "no such file"),
     ],
@@ -140,6 +154,49 @@ def test_table_json_and_bad_files(checkpoint, project, run_cli):
     lines = errors.splitlines()
     assert lines[0].startswith("ccnn-geo: bad.off: ")
     assert lines[1] == "ccnn-geo: 1 of 3 files could not be classified: bad.off"
+
+
+def test_one_bad_file_does_not_stop_the_others(checkpoint, project, run_cli, monkeypatch):
+    good = "shapes/test/ball/0.npy"
+    np.save(project / "huge.npy", np.load(good)[:, :3] * 1e300)
+    (project / "flat.off").write_text("OFF\n3 1 0\n0 0 0\n1 0 0\n2 0 0\n3 0 1 2\n")
+    (project / "large.off").write_text("OFF\n3 1 0\n0 0 0\n1e90 0 0\n0 1e90 0\n3 0 1 2\n")
+    bad = ["huge.npy", "./flat.off", "large.off"]
+    code, output, errors = run_cli("predict", "a.ckpt", good, *bad, good)
+    assert code == 1 and len(output.splitlines()) == 3
+    assert [line.split(": ")[1] for line in errors.splitlines()[:3]] == [
+        "huge.npy",
+        "./flat.off",
+        "large.off",
+    ]
+
+    call = ShapeClassifier.__call__
+    fails = lambda self, file: call(self, file) if file == good else [][1]  # noqa: E731 (any error at all)
+    monkeypatch.setattr(ShapeClassifier, "__call__", fails)
+    code, output, errors = run_cli("predict", "a.ckpt", "x.off", good)
+    assert code == 1 and len(output.splitlines()) == 2 and "x.off: IndexError: " in errors
+
+
+def test_probabilities_are_finite(checkpoint, project):
+    classifier = ShapeClassifier.load(checkpoint)
+    torch.nn.init.constant_(classifier.network.head.weight, float("nan"))
+    with pytest.raises(ValueError, match=r"0\.npy: the network gives .*nan"):
+        classifier("shapes/test/ball/0.npy")
+
+
+def test_half_precision_and_devices(checkpoint):
+    cloud = torch.randn(50, 3).bfloat16()
+    assert predict(checkpoint, cloud) == predict(checkpoint, cloud.double())
+    with pytest.raises(ValueError, match="'cuda:99'"):
+        predict(checkpoint, cloud, device="cuda:99")
+
+
+def test_the_folder_of_a_run_stands_for_its_best_checkpoint(checkpoint, project, run_cli):
+    (project / "run" / "checkpoints").mkdir(parents=True)
+    assert "best.ckpt: no such checkpoint" in run_cli("predict", "run", "shapes/test/ball/0.npy")[2]
+    checkpoint.rename(project / "run" / "checkpoints" / "best.ckpt")
+    assert run_cli("predict", "run", "shapes/test/ball/0.npy")[0] == 0
+    assert run_cli("info", "run")[0] == 0
 
 
 def test_lightning_is_not_needed(checkpoint):

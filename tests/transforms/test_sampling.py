@@ -191,3 +191,11 @@ def test_reprs():
     with pytest.raises(ValueError, match="at least 1"):
         SampleSurface(0)
     assert np.isfinite(SampleSurface(3)(as_data(trimesh.creation.box())).pos.numpy()).all()
+
+
+def test_coordinates_whose_squares_do_not_fit_are_refused():
+    face = torch.tensor([[0], [1], [2]])
+    with pytest.raises(ValueError, match="area is inf"):
+        SampleSurface(8)(Data(pos=torch.eye(3).double() * 1e90, face=face))
+    with pytest.raises(ValueError, match=r"at most 1e\+100, got 1e\+200"):
+        EstimateNormals(3)(Data(pos=torch.randn(9, 3).double().sign() * 1e200))
