@@ -4,6 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/demo
 
+# One thread each: small tensors gain little from more, and on a busy machine threads that meet after every
+# operation make a step many times slower (docs/performance.md).
+export OMP_NUM_THREADS ?= 1
+
 .PHONY: demo test lint install install-dev clean
 
 .venv/installed: pyproject.toml constraints.txt
@@ -26,9 +30,8 @@ demo: install
 	$(BIN)/ccnn-geo predict $(RUN)/checkpoints/best.ckpt data/parametric_shapes-*/test/*/*_0001.off
 	@echo "Pictures: $(RUN)/curves.png, $(RUN)/confusion_test_points.png, $(RUN)/confusion_test_voxels.png"
 
-# One thread for each of the two workers: small tensors gain nothing from more.
 test: install-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: install-dev
 	$(BIN)/ruff check .
