@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
+from ccnn_geo.checks import check_points
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.first_batch import FirstBatchScale
 from ccnn_geo.functional.edge_conv import edge_conv
@@ -111,6 +112,32 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
 
     # Paths --------------------------------------------------------------------------------------
 
+    def forward(
+        self,
+        x: Tensor | tuple[Tensor, Tensor | None],
+        pos: Tensor | tuple[Tensor, Tensor] | None = None,
+        edge_index: Tensor | Neighbors | None = None,
+        batch: Tensor | tuple[Tensor, Tensor] | None = None,
+        weight: Tensor | None = None,
+        spacing: float | Sequence[float] | None = None,
+    ) -> Tensor:
+        """Convolves a grid (``x`` alone) or points (``x`` and ``pos``).
+
+        Args:
+            x: Features; for the bipartite form a pair whose second entry is unused.
+            pos: Positions, or those of sources and targets.
+            edge_index: Edges from source to target, or a :class:`~ccnn_geo.neighbors.Neighbors`. Without it, all
+                points of the same cloud (``method="edge"``: the ``num_neighbors`` nearest).
+            batch: Cloud of each point, or of each source and target, if there are no edges.
+            weight: Quadrature weights of the sources.
+            spacing: Distance of a grid's samples; by default its longest axis covers [-1, 1].
+        """
+        return self.mix(self.aggregate_neighbors(x, pos, edge_index, batch, weight, spacing))
+
+    def mix(self, y: Tensor) -> Tensor:
+        """What a layer does with the sums over neighbours, points or grid alike."""
+        raise NotImplementedError
+
     def aggregate_neighbors(
         self,
         x: Tensor | tuple[Tensor, Tensor | None],
@@ -120,7 +147,7 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
         weight: Tensor | None = None,
         spacing: float | Sequence[float] | None = None,
     ) -> Tensor:
-        """The sum over neighbours by whichever path fits the arguments, see :meth:`SepFlexConv.forward`."""
+        """The sum over neighbours alone, by whichever path fits the arguments of :meth:`forward`."""
         dtype = self.kernel.network.output.weight.dtype
         if dtype not in (torch.float32, torch.float64):
             raise TypeError(
@@ -199,7 +226,7 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
         batch: Tensor | tuple[Tensor, Tensor] | None,
         weight: Tensor | None,
     ) -> Tensor:
-        self._check_points(x, pos, edge_index, weight)
+        check_points(self, x, pos, edge_index, weight)
         if weight is None and self.measure == "density":
             weight = density_measure(pos[0], batch[0] if isinstance(batch, tuple) else batch)
         weight = None if weight is None else weight.to(x.dtype)
@@ -267,34 +294,6 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
         return self.method == "plain" or bool(self.explain) or self.aggr not in ("add", "sum") or any(hooks)
 
     # Points: checks and neighbours --------------------------------------------------------------
-
-    def _check_points(
-        self,
-        x: Tensor,
-        pos: tuple[Tensor, Tensor],
-        edge_index: Tensor | Neighbors | None,
-        weight: Tensor | None,
-    ) -> None:
-        name = type(self).__name__
-        if x.dim() != 2 or x.size(1) != self.in_channels:
-            raise ValueError(f"{name}: expected x [N, {self.in_channels}] beside pos, got {list(x.shape)}")
-        for p in pos:
-            if p.dim() != 2 or p.size(1) != self.dim or not p.is_floating_point():
-                raise ValueError(
-                    f"{name}: expected floating-point pos [N, {self.dim}], got {p.dtype} {list(p.shape)}"
-                )
-        num_src, num_dst = pos[0].size(0), pos[1].size(0)
-        if num_src != x.size(0):
-            raise ValueError(f"{name}: x has {x.size(0)} points, pos has {num_src}")
-        if weight is not None and weight.shape != (num_src,):
-            raise ValueError(f"{name}: expected weight [{num_src}], one per source, got {list(weight.shape)}")
-        if isinstance(edge_index, Neighbors) and (edge_index.num_src, edge_index.num_dst) != (
-            num_src,
-            num_dst,
-        ):
-            raise ValueError(
-                f"{name}: expected neighbours of {num_src} sources and {num_dst} targets, got {edge_index}"
-            )
 
     def as_neighbors(self, edge_index: Tensor | Neighbors, num_src: int, num_dst: int) -> Tensor | Neighbors:
         """Sorts edges by target, once for all layers that share them.

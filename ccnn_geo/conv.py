@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,7 +9,6 @@ from torch import Tensor, nn
 
 from ccnn_geo.channels import add_bias, channel_linear
 from ccnn_geo.continuous_conv import ContinuousConv
-from ccnn_geo.neighbors import Neighbors
 
 
 class SepFlexConv(ContinuousConv):
@@ -79,27 +77,8 @@ class SepFlexConv(ContinuousConv):
         nn.init.normal_(self.pointwise.weight, std=self.in_channels**-0.5)
         nn.init.zeros_(self.pointwise.bias)
 
-    def forward(
-        self,
-        x: Tensor | tuple[Tensor, Tensor | None],
-        pos: Tensor | tuple[Tensor, Tensor] | None = None,
-        edge_index: Tensor | Neighbors | None = None,
-        batch: Tensor | tuple[Tensor, Tensor] | None = None,
-        weight: Tensor | None = None,
-        spacing: float | Sequence[float] | None = None,
-    ) -> Tensor:
-        """Convolves a grid (``x`` alone) or points (``x`` and ``pos``).
-
-        Args:
-            x: Features; for the bipartite form a pair whose second entry is unused.
-            pos: Positions, or those of sources and targets.
-            edge_index: Edges from source to target, or a :class:`~ccnn_geo.neighbors.Neighbors`. Without it, all
-                points of the same cloud (``method="edge"``: the ``num_neighbors`` nearest).
-            batch: Cloud of each point, or of each source and target, if there are no edges.
-            weight: Quadrature weights of the sources.
-            spacing: Distance of a grid's samples; by default its longest axis covers [-1, 1].
-        """
-        y = self.aggregate_neighbors(x, pos, edge_index, batch, weight, spacing)
+    def mix(self, y: Tensor) -> Tensor:
+        """Bias and pointwise layer on the sums over neighbours."""
         return channel_linear(add_bias(y, self.bias), self.pointwise)
 
 
@@ -127,14 +106,6 @@ class FlexConv(ContinuousConv):
         super().reset_parameters()
         nn.init.zeros_(self.bias)
 
-    def forward(
-        self,
-        x: Tensor | tuple[Tensor, Tensor | None],
-        pos: Tensor | tuple[Tensor, Tensor] | None = None,
-        edge_index: Tensor | Neighbors | None = None,
-        batch: Tensor | tuple[Tensor, Tensor] | None = None,
-        weight: Tensor | None = None,
-        spacing: float | Sequence[float] | None = None,
-    ) -> Tensor:
-        """Convolves a grid (``x`` alone) or points (``x`` and ``pos``); see :meth:`SepFlexConv.forward`."""
-        return add_bias(self.aggregate_neighbors(x, pos, edge_index, batch, weight, spacing), self.bias)
+    def mix(self, y: Tensor) -> Tensor:
+        """Bias on the sums over neighbours."""
+        return add_bias(y, self.bias)
