@@ -155,29 +155,26 @@ def _train(arguments: list[str]) -> None:
     from ccnn_geo.training.quiet import quiet
 
     quiet()
-    from ccnn_geo.training.run import Interrupted, check, train
-    from ccnn_geo.training.runs import find_config, find_resume, new_run, run_of
+    from ccnn_geo.training.run import Interrupted, check, check_resume, train
+    from ccnn_geo.training.runs import claim_run, find_resume, run_of, with_config_paths, without_config
 
     parser = _train_parser()
-    arguments = _with_config_paths(arguments, find_config)
+    arguments = with_config_paths(arguments)
     config = parser.parse_args(arguments)
     resume = None
     if config.resume is not None:
         resume = find_resume(None if config.resume == "newest" else config.resume, config.out, config.name)
         saved = run_of(resume) / "config.yaml"
         if saved.is_file():  # what the run was started with, and what is said now
-            config = parser.parse_args(["--config", str(saved), *_without_config(arguments)])
+            config = parser.parse_args(["--config", str(saved), *without_config(arguments)])
     settings = _plain(config, PARTS)
     check(settings)  # before a folder is made
     if resume is not None:
-        folder = Path(config.out) if config.out is not None else run_of(resume)
-    elif os.environ.get("LOCAL_RANK", "0") != "0" and "CCNN_GEO_RUN" in os.environ:
-        folder = Path(os.environ["CCNN_GEO_RUN"])  # a process that Lightning started from the first one
+        check_resume(settings, resume)
+        folder = run_of(resume)
     else:
-        folder = new_run(config.out, config.name)
-    os.environ["CCNN_GEO_RUN"] = str(folder)
+        folder = claim_run(config.out, config.name, _is_first_process())
     if _is_first_process():
-        _save_config(settings, folder / "config.yaml")
         print(f"run: {folder}", flush=True)
     progress, report = _display(settings["trainer"])
     try:
@@ -191,7 +188,8 @@ def _train(arguments: list[str]) -> None:
     if _is_first_process():
         print(_scores("validation (best checkpoint)", scores))
         for what in ("checkpoints/best.ckpt", "metrics.csv", "curves.png", "confusion.png", "results.json"):
-            print(f"  {folder / what}")
+            if (folder / what).exists():  # a run of no epoch has no curves
+                print(f"  {folder / what}")
 
 
 def _test(arguments: list[str]) -> None:
@@ -220,7 +218,7 @@ def _scores(what: str, scores: Any) -> str:
 
 def _display(trainer: dict[str, Any]) -> tuple[bool, Any]:
     """A progress bar on a terminal; in a log one line per epoch."""
-    asked = trainer.pop("enable_progress_bar", None)
+    asked = trainer.get("enable_progress_bar")
     progress = sys.stdout.isatty() if asked is None else asked
     return progress, None if progress else lambda line: print(line, flush=True)
 
@@ -243,34 +241,6 @@ def _as_plain(value: Any) -> Any:
     if is_dataclass(value):
         return asdict(value)
     raise ValueError(f"expected plain values, got {value!r}")
-
-
-def _save_config(settings: dict[str, Any], path: Path) -> None:
-    import yaml
-
-    from ccnn_geo.training.files import write_text
-
-    kept = {**settings, "trainer": {k: v for k, v in settings["trainer"].items() if v is not None}}
-    write_text(path, yaml.safe_dump(kept, sort_keys=False))
-
-
-def _with_config_paths(arguments: list[str], find: Any) -> list[str]:
-    """Replaces the names of packaged configurations by their files."""
-    result, expect = [], False
-    for argument in arguments:
-        if expect:
-            result.append(str(find(argument)))
-        elif argument.startswith("--config="):
-            result.append(f"--config={find(argument.removeprefix('--config='))}")
-        else:
-            result.append(argument)
-        expect = argument == "--config"
-    return result
-
-
-def _without_config(arguments: list[str]) -> list[str]:
-    pairs = zip(["", *arguments], arguments, strict=False)
-    return [a for before, a in pairs if "--config" not in (before, a) and not a.startswith("--config=")]
 
 
 # predict and info ---------------------------------------------------------------------------------

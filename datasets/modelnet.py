@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from ccnn_geo.datasets.archive import extract_atomic
 from ccnn_geo.datasets.download import fetch
-from ccnn_geo.datasets.processing import ShapeFile
+from ccnn_geo.datasets.processing import ShapeFile, digest
 from ccnn_geo.datasets.shapes import ShapeDataset
 from ccnn_geo.datasets.storage import exclusive
 
@@ -38,7 +38,10 @@ class _ModelNet(ShapeDataset):
             self._ensure_raw(root, download, checksum)
             return self._list(root / self.name, split, check_counts)
 
-        key = split if check_counts else f"{split}-unchecked"
+        key = split
+        if not check_counts:  # files may come and go: the stored points are of these
+            files = files()
+            key = f"{split}-unchecked-{digest([f.name for f in files])}"
         super().__init__(files, self.all_classes, root / "processed" / self.name, key, **kwargs)
 
     def _ensure_raw(self, root: Path, download: bool, checksum: str | None) -> None:
@@ -79,7 +82,7 @@ class ModelNet10(_ModelNet):
             :func:`~ccnn_geo.datasets.stratified_split`.
         download: fetch the archive if needed.
         checksum: sha256 that the archive must have ("published": as above); None accepts any.
-        check_counts: insist on the official number of shapes.
+        check_counts: insist on the official number of shapes; otherwise the meshes are looked at every time.
         **kwargs: see :class:`~ccnn_geo.datasets.shapes.ShapeDataset`.
 
     Raises:

@@ -59,6 +59,8 @@ def prepare(
     with exclusive(target.parent, target.name):
         if target.exists():
             return
+        for stale in target.parent.glob(f".{target.name}.*.tmp"):  # of a process that was killed
+            stale.unlink(missing_ok=True)
         clouds, errors = _sample_all(files, settings, num_workers, title)
         if errors and (on_error == "raise" or len(errors) == len(files)):
             raise ShapeError(_report(errors, len(files)) + "; on_error='skip' leaves them out")

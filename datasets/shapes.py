@@ -39,7 +39,7 @@ class ShapeDataset(Dataset):
 
     Raises:
         ShapeError: names all files that could not be read.
-        ValueError: for arguments out of range.
+        ValueError: for arguments out of range, or a stored file that is damaged.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class ShapeDataset(Dataset):
             prepare(
                 files, settings, target, num_workers, on_error, f"{type(self).__name__} {key.split('-')[0]}"
             )
-        with np.load(target, allow_pickle=False) as stored:
-            self._pos = torch.from_numpy(stored["pos"])
-            self._normal = torch.from_numpy(stored["normal"])
-            self._offset = stored["offset"].tolist()
-            self._y = torch.from_numpy(stored["y"]).long()
-            self._names = stored["name"].tolist()
-            self.skipped: list[str] = stored["skipped"].tolist()
+        stored = _load(target)
+        self._pos = torch.from_numpy(stored["pos"])
+        self._normal = torch.from_numpy(stored["normal"])
+        self._offset = stored["offset"].tolist()
+        self._y = torch.from_numpy(stored["y"]).long()
+        self._names = stored["name"].tolist()
+        self.skipped: list[str] = stored["skipped"].tolist()
         self.processed_file = target
         self.classes = list(classes)
         self.num_points = num_points
@@ -79,6 +79,7 @@ class ShapeDataset(Dataset):
 
     @property
     def num_classes(self) -> int:
+        """Number of classes, also of those without a sample here."""
         return len(self.classes)
 
     @property
@@ -106,7 +107,19 @@ class ShapeDataset(Dataset):
         )
 
 
+def _load(target: Path) -> dict[str, np.ndarray]:
+    try:
+        with target.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return {key: stored[key] for key in ("pos", "normal", "offset", "y", "name", "skipped")}
+    except Exception as error:  # damaged archives raise anything: BadZipFile, zlib.error, EOFError, KeyError
+        raise ValueError(
+            f"{target}: the stored points are damaged ({type(error).__name__}: {error}); remove this file to have "
+            f"it made again"
+        ) from error
+
+
 def check_options(num_points: int | None, num_samples: int, num_workers: int | None, on_error: str) -> None:
+    """Raises ValueError for options of :class:`ShapeDataset` that are out of range."""
     if num_samples < 1 or (num_points is not None and not 1 <= num_points <= num_samples):
         raise ValueError(
             f"expected 1 <= num_points <= num_samples, got num_points={num_points}, num_samples={num_samples}"

@@ -28,10 +28,9 @@ def exclusive(folder: Path, name: str) -> Iterator[None]:
 def write_atomic(target: Path, write: Callable[[BinaryIO], None]) -> None:
     """Writes a file under another name and renames it when it is on the disk.
 
-    To be called within :func:`exclusive`: what a killed process left is removed first.
+    In the same folder: a reader sees the old file or the new one.
     """
-    for stale in target.parent.glob(f".{target.name}.*.tmp"):
-        stale.unlink(missing_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:

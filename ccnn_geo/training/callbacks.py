@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import yaml
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from ccnn_geo.training.files import write_text
@@ -97,6 +98,23 @@ class MetricsFile(Callback):
         if self._validated:
             text += f"  validation {100 * logged['val_acc']:.1f} %"
         return f"{text}  {seconds:.1f} s"
+
+
+class ConfigFile(Callback):
+    """Writes the configuration once the training starts: a start that fails changes nothing.
+
+    Args:
+        path: The YAML file.
+        settings: Plain values.
+    """
+
+    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+        self.path, self.settings = path, settings
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.is_global_zero:
+            asked = {key: value for key, value in self.settings["trainer"].items() if value is not None}
+            write_text(self.path, yaml.safe_dump({**self.settings, "trainer": asked}, sort_keys=False))
 
 
 def read_metrics(path: Path) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 
-from ccnn_geo.training.files import write_atomic
+from ccnn_geo.datasets.storage import write_atomic
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

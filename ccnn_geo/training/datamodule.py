@@ -11,7 +11,7 @@ from torch_geometric.loader import DataLoader
 from ccnn_geo.datasets import ShapeDataset, stratified_split
 from ccnn_geo.training.epochs import EpochDataset, EpochSampler
 from ccnn_geo.training.pipeline import FEATURES, Augmentation, ShapePipeline
-from ccnn_geo.training.sources import DATASETS, has_validation, open_split
+from ccnn_geo.training.sources import DATASETS, check_arguments, has_validation, open_split
 
 
 class ShapesDataModule(LightningDataModule):
@@ -75,6 +75,7 @@ class ShapesDataModule(LightningDataModule):
             )
         if dataset not in DATASETS:
             raise ValueError(f"data.dataset: expected one of {', '.join(DATASETS)}, got {dataset!r}")
+        check_arguments(dataset, dataset_args or {})
         self.dataset, self.root, self.dataset_args = dataset, root, dataset_args or {}
         self.augment = augment or Augmentation()
         self.batch_size, self.num_workers = batch_size, num_workers

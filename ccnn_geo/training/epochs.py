@@ -30,6 +30,7 @@ class EpochSampler(Sampler):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
+        """Chooses the order of that epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:

@@ -94,6 +94,15 @@ class Classifier(LightningModule):
             self.hparams.update(classes=list(source.classes), in_channels=source.pipeline.in_channels)
             self._build()
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuses weights for other classes, as many as they may be."""
+        stored = checkpoint["hyper_parameters"]["classes"]
+        if list(stored) != list(self.hparams.classes):
+            raise ValueError(
+                f"data: the checkpoint knows the classes {', '.join(stored)}, "
+                f"the training set has {', '.join(self.hparams.classes)}"
+            )
+
     def _build(self) -> None:
         num_classes = len(self.hparams.classes)
         with local_seed(mix_seed(self.hparams.seed, "weights")):

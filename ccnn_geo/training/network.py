@@ -61,6 +61,13 @@ def build_network(
         raise ValueError(
             f"model: expected a preset ({', '.join(PRESETS)}) or all sizes, missing {', '.join(missing)}"
         )
+    if num_neighbors is not None and num_neighbors < 1:
+        raise ValueError(f"model.num_neighbors: expected 1 or more, or null for all, got {num_neighbors}")
+    if min(sizes["hidden_channels"], sizes["kernel_hidden"], kernel_layers) < 1:
+        raise ValueError(
+            "model: expected hidden_channels, kernel_hidden and kernel_layers >= 1, "
+            f"got {sizes['hidden_channels']}, {sizes['kernel_hidden']}, {kernel_layers}"
+        )
     try:
         return CCNN(
             in_channels,

@@ -97,6 +97,8 @@ class ShapePipeline:
             )
         if self.voxel_size < 1:
             raise ValueError(f"data.voxel_size: expected 1 or more, got {self.voxel_size}")
+        if self.normal_neighbors < 3:
+            raise ValueError(f"data.normal_neighbors: expected 3 or more, got {self.normal_neighbors}")
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> ShapePipeline:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ccnn_geo.training.files import write_atomic
+from ccnn_geo.datasets.storage import write_atomic
 
 
 def plot_curves(rows: Sequence[Mapping[str, str]], path: Path) -> None:

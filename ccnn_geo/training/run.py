@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.trainer.states import TrainerStatus
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from ccnn_geo.training.callbacks import MetricsFile, StepSeed, WindowWidths, read_metrics
+from ccnn_geo.predict import read_checkpoint
+from ccnn_geo.training.callbacks import ConfigFile, MetricsFile, StepSeed, WindowWidths, read_metrics
 from ccnn_geo.training.checkpoints import (
     AtomicCheckpointIO,
     InterruptCheckpoint,
@@ -22,7 +26,7 @@ from ccnn_geo.training.datamodule import ShapesDataModule
 from ccnn_geo.training.metrics import accuracies
 from ccnn_geo.training.module import Classifier
 from ccnn_geo.training.network import build_network
-from ccnn_geo.training.pipeline import Augmentation
+from ccnn_geo.training.pipeline import Augmentation, ShapePipeline
 from ccnn_geo.training.plots import plot_confusion, plot_curves
 from ccnn_geo.training.runs import add_result, run_of
 
@@ -47,7 +51,7 @@ class Scores:
 
 
 class Interrupted(KeyboardInterrupt):
-    """The user stopped the training; checkpoints are in place."""
+    """The user stopped a training, with its checkpoints in place, or an evaluation."""
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -57,8 +61,28 @@ def check(config: Mapping[str, Any]) -> None:
         ValueError: If an argument is out of range.
     """
     data = make_data(config["data"])
+    data.augment.transforms()
     build_network(data.pipeline.in_channels, 2, **config["model"])
     Classifier(config["model"], **config["optim"])
+    _expect_batches(_trainer(config["trainer"], Path(), [], False, False), "limit_val_batches")
+
+
+def check_resume(config: Mapping[str, Any], checkpoint: Path) -> None:
+    """Compares a configuration with the checkpoint that it is to continue.
+
+    Raises:
+        ValueError: If the network or its input is another one.
+    """
+    stored, _ = read_checkpoint(checkpoint)
+    defaults = {key: argument.default for key, argument in signature(build_network).parameters.items()}
+    before, now = ({**defaults, **model} for model in (stored["network"], config["model"]))
+    rows = [(f"model.{key}", before[key], now[key]) for key in now if before.get(key) != now[key]]
+    features = [list(ShapePipeline.from_settings(data).features) for data in (stored["data"], config["data"])]
+    if features[0] != features[1]:
+        rows.append(("data.features", *features))
+    if rows:
+        changes = "; ".join(f"{key} was {old!r}, got {new!r}" for key, old, new in rows)
+        raise ValueError(f"--resume {checkpoint}: {changes}; expected the same, or a new run")
 
 
 def train(
@@ -92,6 +116,7 @@ def train(
     metrics = folder / "metrics.csv"
     best = best_checkpoint(folder / "checkpoints")
     callbacks = [
+        ConfigFile(folder / "config.yaml", config),
         StepSeed(config["seed"]),
         WindowWidths(),
         MetricsFile(metrics, report),
@@ -102,15 +127,11 @@ def train(
     trainer = _trainer(
         config["trainer"], folder, callbacks, _tensorboard(folder) if tensorboard else False, progress
     )
-    try:
+    with _interruptible(trainer):
         trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
-    except SystemExit as error:  # how Lightning ends a run on Ctrl-C
-        if trainer.state.status != TrainerStatus.INTERRUPTED:
-            raise
-        raise Interrupted from error
-    trainer.validate(
-        model, datamodule=data, ckpt_path=best.best_model_path or None, verbose=False, weights_only=True
-    )
+        trainer.validate(
+            model, datamodule=data, ckpt_path=best.best_model_path or None, verbose=False, weights_only=True
+        )
     scores = _scores(trainer, "val")
     if trainer.is_global_zero:
         rows = read_metrics(metrics)
@@ -159,13 +180,16 @@ def test(
         The scores, and the picture.
 
     Raises:
+        Interrupted: When the user stops it.
         ValueError: If the test set has other classes than the checkpoint.
     """
     model = Classifier.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
     data = make_data(settings)
     folder = out or run_of(checkpoint)
     trainer = _trainer(trainer_settings, folder, [], False, progress)
-    trainer.test(model, datamodule=data, verbose=False)
+    _expect_batches(trainer, "limit_test_batches")
+    with _interruptible(trainer):
+        trainer.test(model, datamodule=data, verbose=False)
     scores = _scores(trainer, "test")
     carrier = data.pipeline.carrier
     picture = folder / f"confusion_test_{carrier}.png"
@@ -189,19 +213,37 @@ def _trainer(
 ) -> Trainer:
     if progress:
         callbacks = [*callbacks, TQDMProgressBar()]
-    return Trainer(
-        **{
-            "enable_model_summary": False,
-            "enable_progress_bar": progress,
-            **{key: value for key, value in settings.items() if value is not None},
-        },
-        logger=logger,
-        callbacks=callbacks,
-        default_root_dir=folder,
-        plugins=[AtomicCheckpointIO()],
-        num_sanity_val_steps=0,  # would show the new network validation data before its first training batch
-        use_distributed_sampler=False,  # ours deal out (epoch, sample) themselves
-    )
+    try:
+        return Trainer(
+            **{
+                "enable_model_summary": False,
+                **{key: value for key, value in settings.items() if value is not None},
+                "enable_progress_bar": progress,
+            },
+            logger=logger,
+            callbacks=callbacks,
+            default_root_dir=folder,
+            plugins=[AtomicCheckpointIO()],
+            num_sanity_val_steps=0,  # would show the new network validation data before its first training batch
+            use_distributed_sampler=False,  # ours deal out (epoch, sample) themselves
+        )
+    except MisconfigurationException as error:
+        raise ValueError(f"trainer: {error}") from error
+
+
+def _expect_batches(trainer: Trainer, limit: str) -> None:
+    if getattr(trainer, limit) == 0:
+        raise ValueError(f"trainer.{limit}: expected more than 0, without which there is no accuracy, got 0")
+
+
+@contextmanager
+def _interruptible(trainer: Trainer) -> Iterator[None]:
+    try:
+        yield
+    except SystemExit as error:  # how Lightning ends on Ctrl-C
+        if trainer.state.status != TrainerStatus.INTERRUPTED:
+            raise
+        raise Interrupted("interrupted") from error
 
 
 def _tensorboard(folder: Path) -> Any:

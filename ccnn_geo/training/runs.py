@@ -3,22 +3,51 @@
 from __future__ import annotations
 
 import json
+import os
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from ccnn_geo.training.files import write_text
 
+RUN = "CCNN_GEO_RUN"
+"""Tells the processes that Lightning starts from the first one where the run is."""
+
+
+def claim_run(out: str | None, name: str, is_first: bool) -> Path:
+    """The folder of a new run, created by the first of its processes.
+
+    Args:
+        out: The folder, if it was named.
+        name: Of the run.
+        is_first: Whether this is the process of the global rank 0.
+
+    Raises:
+        ValueError: If ``out`` holds another run, or if it is missing where torchrun or SLURM start the processes.
+    """
+    if not is_first and RUN in os.environ:
+        return Path(os.environ[RUN])
+    if out is None and (not is_first or _started_together()):
+        raise ValueError("--out: expected the folder of the run, which processes started together must share")
+    folder = new_run(out, name) if is_first else Path(out).expanduser()
+    os.environ[RUN] = str(folder)
+    return folder
+
+
+def _started_together() -> bool:
+    sizes = {"RANK": "WORLD_SIZE", "SLURM_PROCID": "SLURM_NTASKS"}
+    return any(rank in os.environ and int(os.environ.get(size, 1)) > 1 for rank, size in sizes.items())
+
 
 def new_run(out: str | None, name: str, root: Path = Path("runs")) -> Path:
     """Creates the folder of a new run: ``out``, or the next free number in ``runs/<name>``.
 
     Raises:
-        ValueError: If ``out`` exists and is not empty.
+        ValueError: If ``out`` exists and holds more than a start that failed leaves.
     """
     if out is not None:
         folder = Path(out).expanduser()
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and not (folder.is_dir() and all(map(_is_leftover, folder.iterdir()))):
             raise ValueError(
                 f"--out {out}: not an empty folder; continue that run with --resume, or name another"
             )
@@ -37,6 +66,12 @@ def new_run(out: str | None, name: str, root: Path = Path("runs")) -> Path:
         return folder
 
 
+def _is_leftover(entry: Path) -> bool:
+    """Whether a start that failed may have left this."""
+    empty = entry.name == "checkpoints" and entry.is_dir() and not any(entry.iterdir())
+    return empty or (entry.name == "config.yaml" and entry.is_file())
+
+
 def find_resume(path: str | None, out: str | None, name: str, root: Path = Path("runs")) -> Path:
     """The checkpoint to continue from.
 
@@ -48,7 +83,12 @@ def find_resume(path: str | None, out: str | None, name: str, root: Path = Path(
 
     Raises:
         FileNotFoundError: If there is none.
+        ValueError: If ``out`` is not the folder of that run.
     """
+    if path is not None and out is not None:
+        run = run_of(find_resume(path, None, name, root))
+        if run.resolve() != Path(out).expanduser().resolve():
+            raise ValueError(f"--out {out}: expected {run}, where --resume continues, or nothing")
     given = path if path is not None else out
     if given is not None:
         place = Path(given).expanduser()
@@ -88,6 +128,26 @@ def find_config(name: str) -> Path:
         return packaged
     known = sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml"))
     raise FileNotFoundError(f"--config {name}: no such file, and not one of {', '.join(known)}")
+
+
+def with_config_paths(arguments: list[str]) -> list[str]:
+    """Replaces the names of packaged configurations by their files."""
+    result, expect = [], False
+    for argument in arguments:
+        if expect:
+            result.append(str(find_config(argument)))
+        elif argument.startswith("--config="):
+            result.append(f"--config={find_config(argument.removeprefix('--config='))}")
+        else:
+            result.append(argument)
+        expect = argument == "--config"
+    return result
+
+
+def without_config(arguments: list[str]) -> list[str]:
+    """Leaves ``--config`` and its value out."""
+    pairs = zip(["", *arguments], arguments, strict=False)
+    return [a for before, a in pairs if "--config" not in (before, a) and not a.startswith("--config=")]
 
 
 def add_result(folder: Path, values: dict[str, Any]) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from ccnn_geo.datasets import ModelNet10, ModelNet40, ParametricShapes, ShapeDataset, ShapeFolder
 
-DATASETS: dict[str, Callable[..., ShapeDataset]] = {
+OWN = frozenset({"num_points", "num_samples", "seed", "k", "transform"})
+"""Arguments of data sets that the data module sets."""
+
+DATASETS: dict[str, type[ShapeDataset]] = {
     "parametric": ParametricShapes,
     "modelnet10": ModelNet10,
     "modelnet40": ModelNet40,
@@ -27,16 +31,34 @@ def open_split(dataset: str, root: str, split: str, **kwargs: Any) -> ShapeDatas
         **kwargs: Further arguments of the data set.
 
     Raises:
-        ValueError: For an unknown data set or argument.
+        ValueError: For an unknown data set.
         FileNotFoundError: If a folder or split does not exist.
         ShapeError: If files cannot be read.
     """
     if dataset not in DATASETS:
         raise ValueError(f"data.dataset: expected one of {', '.join(DATASETS)}, got {dataset!r}")
-    try:
-        return DATASETS[dataset](root, split, **kwargs)
-    except TypeError as error:
-        raise ValueError(f"data.dataset_args: {error}") from error
+    return DATASETS[dataset](root, split, **kwargs)
+
+
+def check_arguments(dataset: str, arguments: Mapping[str, Any]) -> None:
+    """Finds arguments that a data set does not have, or that are settings of their own.
+
+    Raises:
+        ValueError: For such an argument.
+    """
+    classes = [c for c in DATASETS[dataset].__mro__ if issubclass(c, ShapeDataset)]
+    known = {
+        name
+        for c in classes
+        for name, argument in signature(c.__init__).parameters.items()
+        if argument.kind is argument.KEYWORD_ONLY
+    }
+    known -= OWN
+    unknown = set(arguments) - known
+    if unknown:
+        raise ValueError(
+            f"data.dataset_args: expected some of {', '.join(sorted(known))}, got {', '.join(sorted(unknown))}"
+        )
 
 
 def has_validation(dataset: str, root: str) -> bool:

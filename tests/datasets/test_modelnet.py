@@ -91,6 +91,8 @@ def test_incomplete_folders(tmp_path, write_box):
         ModelNet40(tmp_path, "train")
     part = ModelNet40(tmp_path, "train", check_counts=False)
     assert len(part) == 1 and part.classes[int(part.y)] == "car" and part.num_classes == 40
+    write_box(tmp_path / "ModelNet40/bed/train/bed_0001.off")
+    assert len(ModelNet40(tmp_path, "train", check_counts=False)) == 2
     with pytest.raises(ValueError, match="0 files"):
         ModelNet40(tmp_path, "test", check_counts=False)
 

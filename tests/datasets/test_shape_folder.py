@@ -99,6 +99,18 @@ def test_files_are_read_once(root, monkeypatch):
     assert torch.equal(again[0].pos, first[0].pos[:7])
 
 
+def test_damaged_stored_points_are_named(root):
+    target = ShapeFolder(root, "train", **SMALL).processed_file
+    for content in (target.read_bytes()[:-40], b"", b"junk"):
+        target.write_bytes(content)
+        with pytest.raises(
+            ValueError, match=rf"{target.name}: the stored points are damaged .*remove this file"
+        ):
+            ShapeFolder(root, "train", **SMALL)
+    target.unlink()
+    assert len(ShapeFolder(root, "train", **SMALL)) == 11
+
+
 def test_settings_and_changed_files_do_not_collide(root, write_box):
     variants = [{}, {"seed": 1}, {"num_samples": 65}, {"k": 5}, {"on_error": "skip"}]
     sets = [ShapeFolder(root, "train", **{**SMALL, **v}) for v in variants]

@@ -1,4 +1,5 @@
 import json
+import signal
 
 import pytest
 import torch
@@ -79,6 +80,15 @@ TRAIN = ("train", "--config", "tiny.yaml")
         ((*TRAIN, "--model.preset", "ccnn_9"), 1, "model.preset: expected one of"),
         ((*TRAIN, "--model.kernel", "cubic"), 1, "cubic"),
         ((*TRAIN, "--optim.lr", "-1"), 1, "optim: expected lr > 0"),
+        ((*TRAIN, "--trainer.limit_val_batches", "0"), 1, "limit_val_batches: expected more than 0"),
+        ((*TRAIN, "--trainer.devices", "0", "--trainer.accelerator", "cpu"), 1, "trainer: "),
+        ((*TRAIN, "--model.num_neighbors", "0"), 1, "model.num_neighbors: expected 1 or more"),
+        ((*TRAIN, "--model.kernel_hidden", "0"), 1, "kernel_hidden"),
+        ((*TRAIN, "--data.normal_neighbors", "2"), 1, "data.normal_neighbors: expected 3 or more"),
+        ((*TRAIN, "--data.augment.jitter", "-1"), 1, "got -1"),
+        ((*TRAIN, "--data.augment.rotate_axis", "w"), 1, "'w'"),
+        ((*TRAIN, "--data.dataset_args", '{"size": 3}'), 1, "data.dataset_args: expected some of cache"),
+        ((*TRAIN, "--data.dataset_args", '{"seed": 3}'), 1, "data.dataset_args: expected some of cache"),
         ((*TRAIN, "--out", "shapes"), 1, "--out shapes: not an empty folder"),
         (("train",), 1, "expected a preset"),
         (("test", "nowhere.ckpt"), 1, "nowhere.ckpt: no such checkpoint"),
@@ -95,6 +105,55 @@ def test_errors_are_one_line(project, run_cli, arguments, code, message):
     assert errors.startswith("ccnn-geo: ") and errors.count("\n") == 1
     assert message in errors
     assert not list(project.glob("runs/*/*")) or "--data.root" in arguments
+
+
+def test_a_failed_start_does_not_block_the_next(project, run_cli):
+    arguments = (*TRAIN, "--trainer.max_epochs", "1", "--out", "out")
+    assert run_cli(*arguments, "--data.root", "nowhere")[0] == 1
+    (project / "out" / "config.yaml").touch()
+    (project / "out" / "checkpoints").mkdir(exist_ok=True)
+    assert run_cli(*arguments)[0] == 0
+    assert (project / "out" / "config.yaml").stat().st_size > 0
+    code, _, errors = run_cli(*arguments)
+    assert code == 1 and "--out out: not an empty folder" in errors
+
+
+@pytest.mark.parametrize("few", [("--trainer.fast_dev_run", "true"), ("--trainer.max_epochs", "0")])
+def test_only_files_that_exist_are_listed(project, run_cli, few):
+    code, output, errors = run_cli(*TRAIN, "--out", "out", *few)
+    assert (code, errors) == (0, "")
+    listed = [line.strip() for line in output.splitlines() if line.startswith("  ")]
+    assert "out/results.json" in listed and "out/checkpoints/best.ckpt" not in listed
+    assert all((project / path).exists() for path in listed)
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Ctrl-C at the next call of a method of the classifier."""
+    from ccnn_geo.training.module import Classifier
+
+    handler = signal.getsignal(signal.SIGINT)
+
+    def stop(self, *_):
+        raise KeyboardInterrupt
+
+    yield lambda method: monkeypatch.setattr(Classifier, method, stop)
+    signal.signal(signal.SIGINT, handler)  # Lightning ignores it from then on
+
+
+def test_interrupted_evaluations(project, run_cli, interrupt):
+    assert run_cli(*TRAIN, "--trainer.max_epochs", "1", "--out", "out")[0] == 0
+    interrupt("test_step")
+    assert run_cli("test", "out") == (130, "", "ccnn-geo: interrupted\n")
+    interrupt("validation_step")
+    code, _, errors = run_cli("train", "--resume", "out")  # nothing is left but to validate the best one
+    assert code == 130 and errors.endswith("continue with: ccnn-geo train --resume out\n")
+
+
+def test_test_needs_batches(project, run_cli):
+    assert run_cli(*TRAIN, "--trainer.max_epochs", "1", "--out", "out")[0] == 0
+    code, _, errors = run_cli("test", "out", "--trainer.limit_test_batches", "0")
+    assert code == 1 and "trainer.limit_test_batches: expected more than 0" in errors
 
 
 def test_debug_shows_the_traceback(project, run_cli):

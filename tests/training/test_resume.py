@@ -58,6 +58,47 @@ def test_interrupted_and_resumed_equals_unbroken(project, run_cli):
         assert torch.equal(value, expected[name]), name
 
 
+def test_another_network_is_refused_before_anything_is_written(project, run_cli):
+    assert run_cli("train", "--config", "tiny.yaml", "--trainer.max_epochs", "1", "--out", "a")[0] == 0
+    before = (project / "a" / "config.yaml").read_bytes()
+    for change, message in (
+        (("--model.preset", "ccnn_4_16"), "model.preset was None, got 'ccnn_4_16'"),
+        (("--data.features", "[pos]"), "data.features was ['normal', 'pos'], got ['pos']"),
+        (("--data.root", "nowhere"), "nowhere: no such folder"),
+        (("--out", "b"), "--out b: expected a, where --resume continues"),
+    ):
+        code, _, errors = run_cli("train", "--resume", "a", *change)
+        assert code == 1 and message in errors and errors.count("\n") == 1
+        assert (project / "a" / "config.yaml").read_bytes() == before
+    assert not (project / "b").exists()
+
+    (project / "shapes" / "train" / "disc").rename(project / "shapes" / "train" / "cone")
+    (project / "shapes" / "test" / "disc").rename(project / "shapes" / "test" / "cone")
+    code, _, errors = run_cli("train", "--resume", "a", "--trainer.max_epochs", "2")
+    assert (
+        code == 1 and "the checkpoint knows the classes ball, disc, the training set has ball, cone" in errors
+    )
+    assert (project / "a" / "config.yaml").read_bytes() == before
+
+
+def test_processes_started_together_share_a_folder(tmp_path, monkeypatch):
+    from ccnn_geo.training.runs import RUN, claim_run
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(RUN, raising=False)
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for is_first in (True, False):
+        with pytest.raises(ValueError, match="--out: expected the folder"):
+            claim_run(None, "x", is_first)
+    assert claim_run("out", "x", True) == Path("out")
+    (tmp_path / "out" / "metrics.csv").touch()  # of the first process, which was faster
+    monkeypatch.delenv(RUN)
+    assert claim_run("out", "x", False) == Path("out")
+    with pytest.raises(ValueError, match="not an empty folder"):
+        claim_run("out", "x", True)
+
+
 def test_nothing_to_resume(project, run_cli):
     code, _, errors = run_cli("train", "--config", "tiny.yaml", "--resume")
     assert code == 1
