@@ -13,9 +13,9 @@ import json
 import time
 
 import torch
-from ccnn_geo.experiments.timing import machine, peak_above_start, peak_memory, synchronize
 
 from ccnn_geo import SepFlexConv
+from ccnn_geo.experiments.timing import machine, peak_above_start, peak_memory, synchronize
 from ccnn_geo.neighbors import build_neighbors
 
 

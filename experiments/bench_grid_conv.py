@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 
 import torch
-from ccnn_geo.experiments.timing import interleaved, machine
 
+from ccnn_geo.experiments.timing import interleaved, machine
 from ccnn_geo.functional.grid_conv import fast_length, fft_is_cheaper, grid_conv
 
 CASES = [

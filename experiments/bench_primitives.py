@@ -6,6 +6,7 @@ python -m ccnn_geo.experiments.bench_primitives
 from __future__ import annotations
 
 import torch
+
 from ccnn_geo.experiments.timing import interleaved, machine
 
 

@@ -9,9 +9,9 @@ a second batch (the first one sets the scales). ``unscaled`` is what the logits 
 from __future__ import annotations
 
 import torch
-from ccnn_geo.experiments.timing import machine
 
 from ccnn_geo import CCNN
+from ccnn_geo.experiments.timing import machine
 
 CARRIERS = {
     "sequence 1,024": ({"dim": 1, "causal": True, "omega_0": 2386.49}, (1024,)),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from ccnn_geo.experiments import bench_edge_conv, psb_folder, timing
 
 
