@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
+
 from ccnn_geo.datasets.meshes import Mesh, box, join, prism, regular_polygon, revolve, tube, write_off
 from ccnn_geo.datasets.shape_folder import ShapeFolder
 from ccnn_geo.datasets.storage import exclusive

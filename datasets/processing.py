@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from ccnn_geo.datasets.storage import exclusive, write_atomic
-from ccnn_geo.datasets.workers import Workers
 from tqdm import tqdm
 
+from ccnn_geo.datasets.storage import exclusive, write_atomic
+from ccnn_geo.datasets.workers import Workers
 from ccnn_geo.io import ShapeError, read_shape
 from ccnn_geo.transforms import SampleShape
 

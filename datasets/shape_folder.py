@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ccnn_geo.datasets.processing import ShapeFile, digest
 from ccnn_geo.datasets.shapes import ShapeDataset
-
 from ccnn_geo.io import EXTENSIONS
 
 SPLITS = ("train", "validation", "test")

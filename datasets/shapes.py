@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from ccnn_geo.datasets.processing import STEPS, Settings, ShapeFile, digest, prepare
 from torch import Tensor
 from torch.nn.functional import normalize
 from torch_geometric.data import Data, Dataset
+
+from ccnn_geo.datasets.processing import STEPS, Settings, ShapeFile, digest, prepare
 
 
 class ShapeDataset(Dataset):

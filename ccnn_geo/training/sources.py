@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from inspect import signature
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -46,19 +46,24 @@ def check_arguments(dataset: str, arguments: Mapping[str, Any]) -> None:
     Raises:
         ValueError: For such an argument.
     """
-    classes = [c for c in DATASETS[dataset].__mro__ if issubclass(c, ShapeDataset)]
-    known = {
-        name
-        for c in classes
-        for name, argument in signature(c.__init__).parameters.items()
-        if argument.kind is argument.KEYWORD_ONLY
-    }
-    known -= OWN
+    known = _keywords(DATASETS[dataset]) - OWN
     unknown = set(arguments) - known
     if unknown:
         raise ValueError(
             f"data.dataset_args: expected some of {', '.join(sorted(known))}, got {', '.join(sorted(unknown))}"
         )
+
+
+def _keywords(dataset: type) -> set[str]:
+    """Arguments after root and split; those that ``**kwargs`` passes on are the keywords of the base."""
+    arguments = list(signature(dataset).parameters.values())[2:]
+    for base in dataset.__mro__[1:]:
+        if not arguments or arguments[-1].kind is not Parameter.VAR_KEYWORD:
+            break
+        passed = (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD)
+        more = [a for a in signature(base.__init__).parameters.values() if a.kind in passed]
+        arguments = [*arguments[:-1], *more]
+    return {a.name for a in arguments if a.kind is not Parameter.VAR_KEYWORD}
 
 
 def has_validation(dataset: str, root: str) -> bool:

@@ -4,6 +4,7 @@ import tarfile
 import zipfile
 
 import pytest
+
 from ccnn_geo.datasets.archive import UnsafeArchiveError, extract, extract_atomic
 
 

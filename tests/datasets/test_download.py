@@ -3,6 +3,7 @@ import socket
 
 import numpy as np
 import pytest
+
 from ccnn_geo.datasets.download import fetch
 
 CONTENT = np.random.default_rng(0).bytes(600_000)

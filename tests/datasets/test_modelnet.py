@@ -4,6 +4,7 @@ import zipfile
 
 import pytest
 import torch
+
 from ccnn_geo.datasets import ModelNet10, ModelNet40
 
 COUNTS = {"train": 9, "test": 4}

@@ -3,8 +3,8 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from ccnn_geo.datasets import PARAMETRIC_CLASSES, ParametricShapes, parametric_mesh
 
+from ccnn_geo.datasets import PARAMETRIC_CLASSES, ParametricShapes, parametric_mesh
 from ccnn_geo.io import read_shape
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from ccnn_geo.datasets import ShapeFolder, processing
-from ccnn_geo.datasets.workers import Workers
 from torch_geometric.loader import DataLoader
 
+from ccnn_geo.datasets import ShapeFolder, processing
+from ccnn_geo.datasets.workers import Workers
 from ccnn_geo.io import ShapeError
 from ccnn_geo.transforms import RandomSubset
 

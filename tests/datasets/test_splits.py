@@ -1,8 +1,9 @@
 import pytest
 import torch
-from ccnn_geo.datasets import stratified_split
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from ccnn_geo.datasets import stratified_split
 
 
 @given(

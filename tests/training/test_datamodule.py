@@ -1,10 +1,11 @@
 import pytest
 import torch
-from ccnn_geo.datasets import stratified_split
 from shapes_on_disk import write_clouds
 
+from ccnn_geo.datasets import stratified_split
 from ccnn_geo.training.datamodule import ShapesDataModule
 from ccnn_geo.training.pipeline import Augmentation, ShapePipeline
+from ccnn_geo.training.sources import DATASETS, check_arguments
 
 
 def module(**kwargs) -> ShapesDataModule:
@@ -103,3 +104,20 @@ def test_wrong_argument_of_the_data_set(project):
 def test_pipeline_ignores_other_settings():
     settings = {"num_points": 7, "features": None, "batch_size": 3, "carrier": "voxels"}
     assert ShapePipeline.from_settings(settings) == ShapePipeline(num_points=7, carrier="voxels")
+
+
+def test_arguments_of_data_sets_are_known_by_their_signatures():
+    both = {"num_workers": 0, "on_error": "skip"}
+    check_arguments("folder", {"cache": "x", **both})
+    check_arguments("parametric", {"train_per_class": 2, "cache": "x", **both})
+    check_arguments("modelnet40", {"check_counts": False, "download": False, **both})
+    for name in DATASETS:
+        for wrong in ("files", "kwargs", "num_points", "split", "k"):
+            with pytest.raises(ValueError, match=rf"data\.dataset_args: expected some of .*, got {wrong}$"):
+                check_arguments(name, {wrong: 1})
+
+
+def test_a_type_error_of_the_work_is_not_one_of_the_arguments(project, monkeypatch):
+    monkeypatch.setattr("ccnn_geo.datasets.shapes.prepare", lambda *_: len(3))
+    with pytest.raises(TypeError, match="no len"):
+        module().setup("fit")
