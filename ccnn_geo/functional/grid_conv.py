@@ -14,7 +14,7 @@ DIRECT_CONVS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 FFT_COST = 1.5
 """Cost of ``log2(n)`` operations per point of an FFT, relative to one tap of a direct convolution.
 
-Forward and backward on two CPU cores break even between 0.8 and 2.0 for 1-D to 3-D
+Forward and backward on two CPU cores break even between 0.6 and 2.5 for 1-D to 3-D
 (``python -m ccnn_geo.experiments.bench_grid_conv``)."""
 
 

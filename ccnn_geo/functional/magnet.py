@@ -2,7 +2,7 @@
 
 A kernel network is small (8 to 64 wide) and runs on a million offsets: what counts is the number of passes
 over its values. Values lie as ``[H, E]``, where the skinny matrix products are several times faster than as
-``[E, H]`` (8x for H = 8), and ``exp2`` replaces ``exp``, which is 5 to 15 times slower on x86 CPUs
+``[E, H]`` (4x for H = 8), and ``exp2`` replaces ``exp``, which takes 4 times as long, more for denormals
 (``python -m ccnn_geo.experiments.bench_primitives``).
 """
 
