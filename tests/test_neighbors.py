@@ -1,4 +1,5 @@
 import importlib.util
+import sys
 
 import numpy as np
 import pytest
@@ -287,38 +288,6 @@ def test_auto_takes_the_tree_for_large_clouds_and_few_neighbors():
     assert chosen(20_000, 16) == chosen(2048, 16) == "scipy"
 
 
-def test_from_edge_index_sorts_by_target_and_keeps_order_within():
-    edge_index = torch.tensor([[5, 1, 4, 0, 3], [2, 0, 2, 0, 3]], dtype=torch.int32)
-    found = Neighbors.from_edge_index(edge_index, num_src=6, num_dst=5)
-    assert found.edge_index.tolist() == [[1, 0, 5, 4, 3], [0, 0, 2, 2, 3]]
-    assert found.edge_index.dtype == torch.int64
-    assert found.ptr.tolist() == [0, 2, 2, 4, 5, 5]
-    assert found.degree.tolist() == [2, 0, 2, 1, 0]
-    assert repr(found) == "Neighbors(num_src=6, num_dst=5, num_edges=5)"
-    assert found.to("cpu") is found
-    assert Neighbors.from_edge_index(torch.zeros(2, 0, dtype=torch.int64), 0, 2).ptr.tolist() == [0, 0, 0]
-
-
-def test_from_edge_index_keeps_sorted_edges_as_they_are():
-    edges = knn_graph(torch.randn(40, 2), 5)
-    assert Neighbors.from_edge_index(edges, 40, 40).edge_index.data_ptr() == edges.data_ptr()
-
-
-@pytest.mark.parametrize(
-    ("edge_index", "error", "message"),
-    [
-        (torch.zeros(3, 4, dtype=torch.int64), ValueError, r"shape \[2, E\], got \[3, 4\]"),
-        (torch.zeros(2, 4), TypeError, "int64 or int32, got torch.float32"),
-        ([[0], [0]], TypeError, r"tensor \[2, E\], got list"),
-        (torch.tensor([[0, 7], [0, 1]]), ValueError, r"row 0 .* \[0, 5\), got indices from 0 to 7"),
-        (torch.tensor([[0, 1], [-1, 1]]), ValueError, r"row 1 .* \[0, 4\), got indices from -1 to 1"),
-    ],
-)
-def test_from_edge_index_says_what_is_wrong(edge_index, error, message):
-    with pytest.raises(error, match=message):
-        Neighbors.from_edge_index(edge_index, 5, 4)
-
-
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -347,10 +316,7 @@ def test_errors_say_what_was_given(arguments, error, message):
         build_neighbors(**{"pos": torch.zeros(4, 3), **arguments})
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("torch_cluster") is not None,
-    reason="torch-cluster is installed: nothing is missing",
-)
-def test_a_missing_backend_is_named():
+def test_a_missing_backend_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch_cluster", None)
     with pytest.raises(ImportError, match="needs torch-cluster"):
         knn_graph(torch.zeros(4, 3), 2, backend="cluster")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ccnn_geo.experiments import bench_edge_conv, psb_folder, timing
+from ccnn_geo.experiments import bench_edge_conv, bench_step, psb_folder, timing
 
 
 def test_psb_folder_holds_every_fourth_shape_of_a_class_for_validation(tmp_path):
@@ -30,3 +30,8 @@ def test_interleaved_cases_run_in_turn():
     seconds = timing.interleaved({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, repeats=2)
     assert order == ["a", "b"] * 3
     assert set(seconds) == {"a", "b"}
+
+
+def test_step_benchmark_says_what_it_measured(capsys):
+    bench_step.main(["ccnn_4_16", "--batch=2", "--points=20", "--neighbors=4", "--steps=1"])
+    assert capsys.readouterr().out.splitlines()[-1].startswith("step ")

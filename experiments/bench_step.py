@@ -1,0 +1,54 @@
+"""Time and peak memory of a training step of a whole network on point clouds.
+
+python -m ccnn_geo.experiments.bench_step ccnn_4_32 [--points 512] [--neighbors 32] [--window 0.5] ...
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import torch
+
+from ccnn_geo import CCNN
+from ccnn_geo.experiments.timing import machine, peak_memory, synchronize
+from ccnn_geo.model import PRESETS
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Prints the median seconds of a step and the peak memory above start."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("preset", choices=PRESETS)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--points", type=int, default=512)
+    parser.add_argument("--neighbors", type=int, default=32)
+    parser.add_argument("--omega", type=float, default=0.5)
+    parser.add_argument("--window", type=float, default=0.5)
+    parser.add_argument("--steps", type=int, default=4)
+    args = parser.parse_args(argv)
+    torch.manual_seed(0)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = CCNN.from_preset(
+        args.preset, 3, 6, 10, num_neighbors=args.neighbors, omega_0=args.omega, window_init=args.window
+    ).to(device)
+    optimizer = torch.optim.AdamW(model.parameters())
+    size = args.batch * args.points
+    pos = torch.nn.functional.normalize(torch.randn(size, 3, device=device), dim=-1)
+    x = torch.randn(size, 6, device=device)
+    batch = torch.arange(args.batch, device=device).repeat_interleave(args.points)
+    start, seconds = peak_memory(), []
+    for _ in range(args.steps + 1):
+        synchronize()
+        begin = time.perf_counter()
+        model(x, pos, batch).square().mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        synchronize()
+        seconds.append(time.perf_counter() - begin)
+    print(f"{machine()}\n{vars(args)}")
+    print(f"step {statistics.median(seconds[1:]):.2f} s, peak {peak_memory() - start:.0f} MB above start")
+
+
+if __name__ == "__main__":
+    main()
