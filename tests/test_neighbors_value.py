@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ccnn_geo.neighbors import Neighbors
+from ccnn_geo.neighbors import Neighbors, knn_graph
 
 
 def test_from_edge_index_sorts_by_target_and_keeps_order_within():
