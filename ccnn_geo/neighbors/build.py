@@ -149,19 +149,14 @@ def _search(query: Query, backend: str) -> tuple[Tensor, Tensor]:
 
 
 def _fastest(query: Query) -> str:
-    """The backend for ``"auto"``, by measurement on two CPU cores.
+    """The backend for ``"auto"``, by measurement (``python -m ccnn_geo.experiments.bench_neighbors``).
 
-    All distances of 8,192 targets take ``0.02 N`` ms, whatever k; the k-d tree takes ``0.85 k`` ms (D = 2 and 3).
-    They cross near N = 40 k, and trees of fewer than 2,048 points cost more to set up than they save:
-
-        N = 2,048    k = 16: 45 against 19 ms     k = 64: 45 against 69 ms
-        N = 8,192    k = 64: 157 against 51 ms    k = 256: 185 against 228 ms
-
-    torch-cluster was never clearly faster than scipy on the host. On a GPU all distances are the safe choice:
-    torch-cluster compares all pairs there too, and only for small k.
+    On two CPU cores all distances of 8,192 targets take about ``0.06 N`` ms, the k-d tree ``0.9 k`` ms (D = 3): they
+    cross near N = 16 k. Trees of fewer than 2,048 points cost more to set up than they save. On a GPU all distances
+    are the safe choice: torch-cluster compares all pairs there too, and only for small k.
     """
     if query.src.device.type != "cpu" or query.src.size(1) > 3 or not has_scipy():
         return "torch"
     # A radius alone: the tree says how many neighbours there are before any are listed.
     num_neighbors = 100 if query.k is None else query.k
-    return "scipy" if query.max_sources >= max(2048, 40 * num_neighbors) else "torch"
+    return "scipy" if query.max_sources >= max(2048, 16 * num_neighbors) else "torch"

@@ -12,8 +12,7 @@ from ccnn_geo.neighbors.query import Query
 from ccnn_geo.neighbors.select import smallest
 
 # Pairs of points whose distances a chunk holds, at about 40 bytes each. On the host: arrays that stay in a core's
-# cache, and one thread per chunk. Threads that meet after every operation wait for each other on a busy machine:
-# 8 clouds of 512 points took 10 ms on two idle cores but over 1 s at twice their load; by chunks, under 100 ms.
+# cache, and one thread per chunk: threads that meet after every operation wait for each other on a busy machine.
 # Elsewhere: few kernel launches.
 _CHUNK_PAIRS_CPU = 1 << 16
 _CHUNK_PAIRS_ACCELERATOR = 1 << 22

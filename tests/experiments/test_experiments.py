@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ccnn_geo.experiments import bench_edge_conv, bench_step, psb_folder, timing
+from ccnn_geo.experiments import bench_edge_conv, bench_neighbors, bench_step, psb_folder, timing
 
 
 def test_psb_folder_holds_every_fourth_shape_of_a_class_for_validation(tmp_path):
@@ -35,3 +35,9 @@ def test_interleaved_cases_run_in_turn():
 def test_step_benchmark_says_what_it_measured(capsys):
     bench_step.main(["ccnn_4_16", "--batch=2", "--points=20", "--neighbors=4", "--steps=1"])
     assert capsys.readouterr().out.splitlines()[-1].startswith("step ")
+
+
+def test_neighbor_benchmark_prints_a_row_per_size(capsys, monkeypatch):
+    monkeypatch.setattr(bench_neighbors, "TARGETS", 64)
+    bench_neighbors.main(sizes=(32, 64), counts=(4,))
+    assert [line[:7] for line in capsys.readouterr().out.splitlines()[2:4]] == ["N=   32", "N=   64"]
