@@ -231,9 +231,7 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
             weight = density_measure(pos[0], batch[0] if isinstance(batch, tuple) else batch)
         weight = None if weight is None else weight.to(x.dtype)
         edge_index = self._neighbors(pos, edge_index, batch)
-        if (
-            pos[0].dtype.itemsize > x.dtype.itemsize
-        ):  # coordinates far from the origin: only differences count
+        if pos[0].dtype.itemsize > x.dtype.itemsize:  # far from the origin only differences survive the cast
             origin = pos[0].detach().mean(dim=0)
             pos = (pos[0] - origin, pos[1] - origin)
         pos = (pos[0].to(x.dtype), pos[1].to(x.dtype))

@@ -1,6 +1,6 @@
 """The k smallest of each row, in order, ties by column: what a neighbour search spends its time on.
 
-``torch.sort(stable=True)`` says the same in 4 times the time (host, ``experiments/bench_neighbors``). Value and column go
+``torch.sort(stable=True)`` says the same in 4 times the time (``experiments.bench_neighbors``). Value and column go
 into one integer: the bits of a float64 >= 0 order as an integer, and its lowest bits make room for the column.
 Such keys are distinct and sort without a permutation, by numpy's vectorised partition and sort on the host. The
 bits given up can hide that two values differ; rows where that matters are ordered again from the full values.
