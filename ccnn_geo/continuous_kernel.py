@@ -139,11 +139,11 @@ class ContinuousKernel(nn.Module):
     def basis_inside(self, rel: Tensor) -> Tensor:
         """:meth:`basis` for offsets that are known to lie in the support."""
         scaled = rel if self.radius == 1 else rel / self.radius
-        values = self.network.basis(scaled).movedim(-1, 0)  # channels first, as they lie in memory
+        values = self.network.basis(scaled)
         if self.window is None:
-            return torch.cat([values, torch.ones_like(values[:1])]).movedim(0, -1)
-        weight = self.window.gaussian(scaled).unsqueeze(0)
-        return torch.cat([values * weight, weight]).movedim(0, -1)
+            return torch.cat([values, torch.ones_like(values[..., :1])], dim=-1)
+        weight = self.window.gaussian(scaled).unsqueeze(-1)
+        return torch.cat([values * weight, weight], dim=-1)
 
     def output_weight(self) -> Tensor:
         """Output layer with its bias as last column, ``[C, H + 1]``."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
+from torch import Tensor
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
+from ccnn_geo.functional.contraction import Dense, Depthwise
+from ccnn_geo.functional.edge_basis import edge_basis
+from ccnn_geo.functional.edge_chunks import edge_offsets, plan_chunks
 from ccnn_geo.neighbors import Neighbors
 
 CHUNK_FLOATS = {"cpu": 3 << 20, "cuda": 1 << 25}
@@ -24,6 +24,7 @@ def edge_conv(
     weight: Tensor | None = None,
     dense: bool = False,
     chunk_edges: int | None = None,
+    rel: Tensor | None = None,
 ) -> Tensor:
     r"""Depthwise (or dense) continuous convolution over given neighbours.
 
@@ -45,6 +46,7 @@ def edge_conv(
         weight: Quadrature weights :math:`w_j` of the sources; 1 by default.
         dense: Whether the kernel's values are a matrix :math:`[C_{out}, C]` instead of one per channel.
         chunk_edges: Edges (targets times neighbours) in memory at once; chosen by device by default.
+        rel: :func:`~ccnn_geo.functional.edge_chunks.edge_offsets`, if they are known already.
 
     Shapes:
         - **x:** :math:`(N, C)`; **pos_src:** :math:`(N, D)`; **pos_dst:** :math:`(M, D)`; **weight:** :math:`(N)`
@@ -56,89 +58,33 @@ def edge_conv(
     if chunk_edges is None:
         floats = x.size(1) + 8 * kernel.network.basis_channels  # an edge's features and basis
         chunk_edges = max(1, CHUNK_FLOATS.get(x.device.type, CHUNK_FLOATS["cuda"]) // floats)
-    chunks = plan_chunks(pos_src, pos_dst, neighbors, kernel, chunk_edges)
-    contraction = _Contraction(kernel, dense)
-    names, params = zip(*contraction.named_parameters(), strict=True)
-    return _EdgeConv.apply(contraction, chunks, names, x, pos_src, pos_dst, weight, *params)
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Targets ``rows [T]`` with their sources ``src [T, K]``; ``valid [T, K]`` marks padding, if there is any."""
-
-    rows: Tensor
-    src: Tensor
-    valid: Tensor | None
-
-
-@torch.no_grad()
-def plan_chunks(
-    pos_src: Tensor, pos_dst: Tensor, neighbors: Neighbors, kernel: ContinuousKernel, chunk_edges: int
-) -> list[Chunk]:
-    """Drops edges outside the support and packs targets of similar degree into padded chunks."""
-    src, dst = neighbors.edge_index
-    kept = [
-        kernel.inside(pos_dst[d] - pos_src[s])
-        for s, d in zip(src.split(1 << 22), dst.split(1 << 22), strict=True)
-    ]
-    keep = torch.cat(kept) if kept else src.new_empty(0, dtype=torch.bool)
-    ptr = torch.cat([keep.new_zeros(1, dtype=torch.long), keep.cumsum(0)])[neighbors.ptr]
-    src = src[keep]
-    degree, order = ptr.diff().sort(descending=True, stable=True)
-
-    degrees = degree.tolist()  # the one synchronisation with the device
-    chunks, start = [], 0
-    while start < len(degrees) and degrees[start] > 0:
-        widest = degrees[start]
-        stop = min(start + max(1, chunk_edges // widest), len(degrees))
-        rows = order[start:stop]
-        slots = torch.arange(widest, device=src.device)
-        index = ptr[rows].unsqueeze(1) + slots
-        valid = None
-        if degrees[stop - 1] < widest:
-            valid = slots < degree[start:stop].unsqueeze(1)
-            index = torch.where(valid, index, 0)
-        chunks.append(Chunk(rows, src[index], valid))
-        start = stop
-    return chunks
-
-
-class _Contraction(nn.Module):
-    """One chunk, differentiable: features of the sources and offsets to sums over the neighbours."""
-
-    def __init__(self, kernel: ContinuousKernel, dense: bool) -> None:
-        super().__init__()
-        self.kernel = kernel
-        self.dense = dense
-
-    def out_channels(self, in_channels: int) -> int:
-        return self.kernel.out_channels // in_channels if self.dense else in_channels
-
-    def forward(self, x: Tensor, rel: Tensor, weight: Tensor | None, valid: Tensor | None) -> Tensor:
-        basis, output = self.kernel.basis_inside(rel), self.kernel.output_weight()
-        if weight is not None:
-            basis = basis * weight.unsqueeze(-1)
-        if valid is not None:
-            basis = basis * valid.unsqueeze(-1)
-        if self.dense:
-            moments = torch.bmm(x.mT, basis).flatten(1)
-            return moments @ output.reshape(-1, moments.size(1)).mT
-        if rel.size(1) <= basis.size(-1):
-            return ((basis @ output.mT) * x).sum(dim=1)
-        return (torch.bmm(x.mT, basis) * output).sum(dim=-1)
+    if rel is None:
+        rel = edge_offsets(pos_src, pos_dst, neighbors)
+    chunks, padded = plan_chunks(rel, neighbors, kernel, chunk_edges)
+    if weight is not None:
+        x = x * weight.unsqueeze(-1)
+    if padded:  # what fills up short rows: a source of zeros
+        x = torch.cat([x, x.new_zeros(1, x.size(1))])
+    basis = edge_basis(kernel)
+    contraction = Dense if dense else Depthwise
+    return _EdgeConv.apply(
+        basis, contraction, chunks, x, pos_src, pos_dst, kernel.output_weight(), *basis.tensors
+    )
 
 
 class _EdgeConv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, contraction, chunks, names, x, pos_src, pos_dst, weight, *params):
-        ctx.contraction, ctx.chunks, ctx.names = contraction, chunks, names
-        ctx.save_for_backward(x, pos_src, pos_dst, weight, *params)
-        values = dict(zip(names, params, strict=True))
-        out = x.new_zeros(pos_dst.size(0), contraction.out_channels(x.size(1)))
+    def forward(ctx, basis, contraction, chunks, x, pos_src, pos_dst, output, *tensors):
+        ctx.basis, ctx.contraction, ctx.chunks = basis, contraction, chunks
+        ctx.save_for_backward(x, pos_src, pos_dst, output, *tensors)
+        state = basis.prepare(tensors, pos_src, pos_dst, chunks)
+        channels = output.size(0) // x.size(1) if contraction is Dense else x.size(1)
+        out = x.new_zeros(pos_dst.size(0), channels)
         for c in chunks:
-            rel = pos_dst[c.rows].unsqueeze(1) - pos_src[c.src]
-            w = None if weight is None else weight[c.src]
-            out[c.rows] = functional_call(contraction, values, (x[c.src], rel, w, c.valid))
+            values, _ = basis.forward(state, c)
+            x_j = x.index_select(0, c.src)
+            shape = (c.rows.size(0), c.width)
+            out[c.rows] = contraction.forward(x_j.unflatten(0, shape), values.unflatten(0, shape), output)
         return out
 
     @staticmethod
@@ -152,38 +98,35 @@ class _EdgeConv(torch.autograd.Function):
 
     @staticmethod
     def _backward(ctx, grad_out):
-        x, pos_src, pos_dst, weight, *params = ctx.saved_tensors
-        need_x, need_src, need_dst, need_weight, *need_params = ctx.needs_input_grad[3:]
-        need_rel = need_src or need_dst
-        leaves = [p.detach().requires_grad_(need) for p, need in zip(params, need_params, strict=True)]
-        values = dict(zip(ctx.names, leaves, strict=True))
-        grads = [torch.zeros_like(t) if need else None for t, need in zip(params, need_params, strict=True)]
+        basis, contraction = ctx.basis, ctx.contraction
+        x, pos_src, pos_dst, output, *tensors = ctx.saved_tensors
+        need_x, need_src, need_dst, need_output, *need_tensors = ctx.needs_input_grad[3:]
+        need = [need_src or need_dst, *need_tensors]
+        state = basis.prepare(tensors, pos_src, pos_dst, ctx.chunks)
         grad_x = torch.zeros_like(x) if need_x else None
         grad_src = torch.zeros_like(pos_src) if need_src else None
         grad_dst = torch.zeros_like(pos_dst) if need_dst else None
-        grad_weight = torch.zeros_like(weight) if need_weight else None
+        grad_output = torch.zeros_like(output)
+        grads = [torch.zeros_like(t) if n else None for t, n in zip(tensors, need_tensors, strict=True)]
 
         for c in ctx.chunks:
-            x_j = x[c.src].requires_grad_(need_x)
-            rel = (pos_dst[c.rows].unsqueeze(1) - pos_src[c.src]).requires_grad_(need_rel)
-            w = None if weight is None else weight[c.src].requires_grad_(need_weight)
-            with torch.enable_grad():
-                out = functional_call(ctx.contraction, values, (x_j, rel, w, c.valid))
-            wanted = [t for t in (x_j, rel, w, *leaves) if t is not None and t.requires_grad]
-            found = iter(torch.autograd.grad(out, wanted, grad_out[c.rows], allow_unused=True))
-            flat = c.src.flatten()
+            shape = (c.rows.size(0), c.width)
+            x_j = x.index_select(0, c.src).unflatten(0, shape)
+            values, saved = basis.forward(state, c, need)
+            part_x, grad_values, part_output = contraction.backward(
+                grad_out.index_select(0, c.rows), x_j, values.unflatten(0, shape), output, need_x
+            )
+            grad_output += part_output
             if need_x:
-                grad_x.index_add_(0, flat, next(found).flatten(0, 1))
-            if need_rel:
-                grad_rel = next(found)
-                if need_src:
-                    grad_src.index_add_(0, flat, grad_rel.flatten(0, 1), alpha=-1)
-                if need_dst:
-                    grad_dst[c.rows] = grad_rel.sum(dim=1)
-            if need_weight:
-                grad_weight.index_add_(0, flat, next(found).flatten())
-            for total, need in zip(grads, need_params, strict=True):
-                part = next(found) if need else None
-                if part is not None:
-                    total.add_(part)
-        return None, None, None, grad_x, grad_src, grad_dst, grad_weight, *grads
+                grad_x.index_add_(0, c.src, part_x.flatten(0, 1))
+            if not any(need):
+                continue
+            grad_rel, *parts = basis.backward(state, c, saved, grad_values.view(values.shape), need)
+            for total, part in zip(grads, parts, strict=True):
+                if total is not None and part is not None:
+                    total += part
+            if need_src:  # what fills up short rows has no features, hence no gradient
+                grad_src.index_add_(0, c.src.clamp(max=pos_src.size(0) - 1), grad_rel.mT, alpha=-1)
+            if need_dst:
+                grad_dst[c.rows] = grad_rel.unflatten(1, shape).sum(dim=2).mT
+        return None, None, None, grad_x, grad_src, grad_dst, grad_output if need_output else None, *grads

@@ -1,9 +1,9 @@
-"""The basis of a multiplicative Gabor network, edge-last and with a backward pass written by hand.
+"""The basis of a multiplicative Gabor network, with a backward pass written by hand.
 
-A kernel network is small (8 to 64 wide) and runs on a million offsets: what counts is the number of passes
-over its values. Values lie as ``[H, E]``, where the skinny matrix products are several times faster than as
-``[E, H]`` (4x for H = 8), and ``exp2`` replaces ``exp``, which takes 4 times as long, more for denormals
-(``python -m ccnn_geo.experiments.bench_primitives``).
+A kernel network is small (8 to 64 wide) and runs on a million offsets: what counts is the number of passes over
+its values. All layers' filters lie side by side, ``[E, F]`` with ``F = (L + 1) H``, so that all exponents are one
+matrix product with ``[r^2, r, 1]``, followed by one ``exp2`` (``exp`` takes 4 times as long).
+``python -m ccnn_geo.experiments.bench_primitives`` has the figures.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-LOG2_E = math.log2(math.e)
+LN2 = math.log(2.0)
 EXPANSION_ERROR = 1e-5
-"""Largest rounding error of an exponent for which its square may be expanded."""
+"""Largest rounding error of a filter for which the square in its exponent is expanded in float32."""
 
 
 class Gabor(NamedTuple):
@@ -36,6 +36,18 @@ class Affine(NamedTuple):
     bias: Tensor
 
 
+class Packed(NamedTuple):
+    """All filters side by side.
+
+    ``quadratic [2D + 1, F]`` are the base-2 exponents' coefficients of ``[r^2, r, 1]``, in double precision unless
+    float32 is safe; ``linear [D + 1, F]`` the phases' coefficients of ``[r, 1]``.
+    """
+
+    quadratic: Tensor
+    linear: Tensor
+    hidden: Sequence[Affine]
+
+
 def magnet_basis(rel: Tensor, filters: Sequence[Gabor], hidden: Sequence[Affine]) -> Tensor:
     r"""Values of a multiplicative Gabor network before its output layer.
 
@@ -43,9 +55,7 @@ def magnet_basis(rel: Tensor, filters: Sequence[Gabor], hidden: Sequence[Affine]
         g_l(r) = \exp\Big(-\tfrac12 \sum_d \gamma_{ld}^2 (r_d - \mu_{ld})^2\Big) \sin(\omega_l \cdot r + \phi_l),
         \qquad h_0 = g_0, \quad h_l = g_l \odot (W_l h_{l-1} + b_l)
 
-    Expanded, the square is linear in :math:`[r^2, r, 1]` and all exponents are one matrix product. That
-    cancels for narrow filters far from the origin; where the rounding error could exceed 1e-5, it is summed
-    axis by axis instead. First derivatives are written out; second ones are left to autograd.
+    First derivatives are written out; second ones are left to autograd.
 
     Args:
         rel: Relative positions.
@@ -54,14 +64,65 @@ def magnet_basis(rel: Tensor, filters: Sequence[Gabor], hidden: Sequence[Affine]
 
     Shapes:
         - **rel:** :math:`(*, D)`
-        - **output:** :math:`(*, H)`, with the channels' stride the largest
+        - **output:** :math:`(*, H)`
 
     Source: Romero et al., 2022 (FlexConv), Sec. 3.2.
     """
+    packed = pack(filters, hidden)
     flat = rel.reshape(-1, rel.size(-1)).mT.contiguous()
-    parameters = [p for layer in (*filters, *hidden) for p in layer]
-    out = _MAGNetBasis.apply(len(filters), flat, *parameters)
-    return out.mT.unflatten(0, rel.shape[:-1])
+    affine = [p for layer in packed.hidden for p in layer]
+    return _MAGNetBasis.apply(flat, packed.quadratic, packed.linear, *affine).unflatten(0, rel.shape[:-1])
+
+
+def pack(filters: Sequence[Gabor], hidden: Sequence[Affine]) -> Packed:
+    r"""Writes :math:`-\tfrac12 \gamma^2 (r - \mu)^2 / \ln 2` and :math:`\omega \cdot r + \phi` as linear maps.
+
+    The expanded square cancels for narrow filters far from the origin. A filter's value at a distance of
+    :math:`z` widths from its centre is then wrong by up to
+    :math:`\tfrac\epsilon2 e^{-z^2/2} \sum_d (z_d + 2 \gamma_d |\mu_d|)^2`; where that could exceed 1e-5, and on
+    devices that round the factors of a product (TF32), exponents are summed in double precision.
+    """
+    mu, gamma, omega = (
+        torch.cat([getattr(f, name) for f in filters]).mT for name in ("mu", "gamma", "omega")
+    )
+    phi = torch.cat([f.phi for f in filters])
+    square = -0.5 / LN2 * gamma.to(wide(mu)).square()
+    center = mu.to(wide(mu))
+    quadratic = torch.cat([square, -2 * square * center, (square * center.square()).sum(dim=0, keepdim=True)])
+    if mu.device.type == "cpu" and _expansion_error(mu, gamma) < EXPANSION_ERROR:
+        quadratic = quadratic.to(mu.dtype)
+    return Packed(quadratic, torch.cat([omega, phi.unsqueeze(0)]), hidden)
+
+
+def wide(like: Tensor) -> torch.dtype:
+    """Type in which to compute what float32 would round too coarsely."""
+    return torch.float32 if like.device.type == "mps" else torch.float64  # Metal has nothing wider
+
+
+@torch.no_grad()
+def _expansion_error(mu: Tensor, gamma: Tensor) -> float:
+    reach = (1 + 2 * (gamma * mu).abs()).square().sum(dim=0)
+    return 0.5 * torch.finfo(mu.dtype).eps * reach.amax().item() if reach.numel() > 0 else 0.0
+
+
+def offset_powers(rel: Tensor) -> Tensor:
+    """``[r^2, r, 1]`` of offsets ``[D, E]``: ``[2D + 1, E]``."""
+    return torch.cat([rel.square(), rel, torch.ones_like(rel[:1])])
+
+
+def exponents(rel: Tensor, powers: Tensor, quadratic: Tensor) -> Tensor:
+    """Base-2 exponents ``[E, F]`` at offsets ``[D, E]`` with powers ``[2D + 1, E]``."""
+    if quadratic.dtype != rel.dtype:
+        powers = offset_powers(rel.to(quadratic.dtype))
+    return (powers.mT @ quadratic).to(rel.dtype)
+
+
+def phases(powers: Tensor, linear: Tensor) -> Tensor:
+    """Phases ``[E, F]`` in full precision."""
+    dim = linear.size(0) - 1
+    if powers.device.type == "cpu":
+        return powers[dim:].mT @ linear
+    return project(powers[dim : 2 * dim].mT, linear[:dim].mT, linear[dim])
 
 
 def project(rel: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -82,76 +143,72 @@ def project(rel: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return out
 
 
-def _phase(rel: Tensor, layer: Gabor) -> Tensor:
-    if rel.device.type == "cpu":
-        return torch.addmm(layer.phi.unsqueeze(1), layer.omega, rel)
-    out = layer.phi.unsqueeze(1)
-    for d in range(rel.size(0)):
-        out = torch.addcmul(out, layer.omega[:, d : d + 1], rel[d])
-    return out
+def multiply_layers(
+    gabor: Tensor, hidden: Sequence[Affine], out: Tensor | None = None
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Hidden values ``h_0 .. h_L`` and linear maps ``W_l h_{l-1} + b_l`` of filters ``[E, F]``, each ``[E, H]``.
+
+    With ``out``, the last hidden values lie there.
+    """
+    g = gabor.chunk(len(hidden) + 1, dim=1)
+    h, linear = [g[0]], []
+    for l, layer in enumerate(hidden, start=1):
+        linear.append(torch.addmm(layer.bias, h[-1], layer.weight.mT))
+        h.append(torch.mul(linear[-1], g[l], out=out if l == len(hidden) else None))
+    return h, linear
 
 
-def _envelope(rel: Tensor, powers: Tensor | None, reach: float, layer: Gabor) -> Tensor:
-    mu, gamma = layer.mu, layer.gamma
-    if powers is not None:
-        size = (gamma * (reach + mu.abs())).square().sum(dim=-1).amax().item()
-        if 0.5 * torch.finfo(rel.dtype).eps * size < EXPANSION_ERROR:
-            square = LOG2_E * gamma.square()
-            weight = torch.cat([-0.5 * square, square * mu], dim=1)
-            constant = -0.5 * (square * mu.square()).sum(dim=1, keepdim=True)
-            return torch.addmm(constant, weight, powers).exp2_()
-    return _plain_envelope(rel, layer)
+def multiply_layers_backward(
+    grad: Tensor, gabor: Tensor, h: Sequence[Tensor], linear: Sequence[Tensor], hidden: Sequence[Affine]
+) -> tuple[Tensor, list[Tensor]]:
+    """Gradients of the filters ``[E, F]`` and of each hidden weight and bias, from ``dL/dh_L [E, H]``."""
+    g = gabor.chunk(len(hidden) + 1, dim=1)
+    grad_gabor = torch.empty_like(gabor)
+    parts = grad_gabor.chunk(len(hidden) + 1, dim=1)
+    grad_hidden: list[Tensor] = []
+    for l in range(len(hidden), 0, -1):
+        torch.mul(grad, linear[l - 1], out=parts[l])
+        grad = grad * g[l]
+        grad_hidden = [grad.mT @ h[l - 1], grad.sum(dim=0), *grad_hidden]
+        grad = grad @ hidden[l - 1].weight
+    parts[0].copy_(grad)
+    return grad_gabor, grad_hidden
 
 
-def _plain_envelope(rel: Tensor, layer: Gabor) -> Tensor:
-    exponent = None
-    for d in range(rel.size(0)):
-        gamma = layer.gamma[:, d : d + 1]
-        scaled = torch.addcmul(-gamma * layer.mu[:, d : d + 1], gamma, rel[d])
-        exponent = scaled.square() if exponent is None else torch.addcmul(exponent, scaled, scaled)
-    return torch.exp2(-0.5 * LOG2_E * exponent)
+def gabor_backward(
+    grad_gabor: Tensor, gabor: Tensor, cosine: Tensor, powers: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of ``quadratic`` and ``linear``, and those of the exponents and phases ``[E, F]``.
+
+    ``cosine`` is envelope times cosine; both tensors ``[E, F]`` that come in as gradients are overwritten.
+    """
+    dim = (powers.size(0) - 1) // 2
+    by_phase = cosine.mul_(grad_gabor)
+    by_exponent = grad_gabor.mul_(gabor)
+    return LN2 * (powers @ by_exponent), powers[dim:] @ by_phase, by_exponent, by_phase
 
 
-def _plain_basis(rel: Tensor, filters: Sequence[Gabor], hidden: Sequence[Affine]) -> Tensor:
-    """The definition, for autograd."""
-    values = [_plain_envelope(rel, layer) * torch.sin(_phase(rel, layer)) for layer in filters]
-    h = values[0]
-    for g, layer in zip(values[1:], hidden, strict=True):
-        h = g * torch.addmm(layer.bias.unsqueeze(1), layer.weight, h)
-    return h
-
-
-def _unpack(num_filters: int, parameters: Sequence[Tensor]) -> tuple[list[Gabor], list[Affine]]:
-    split = 4 * num_filters
-    filters = [Gabor(*parameters[i : i + 4]) for i in range(0, split, 4)]
-    return filters, [Affine(*parameters[i : i + 2]) for i in range(split, len(parameters), 2)]
+def offset_gradient(
+    rel: Tensor, exponents: Sequence[tuple[Tensor, Tensor]], linear: Tensor, by_phase: Tensor
+) -> Tensor:
+    """Gradient of the offsets ``[D, E]``; ``exponents`` are coefficients and the gradient of what they give."""
+    dim = rel.size(0)
+    by_power = LN2 * sum(q[: 2 * dim].to(rel.dtype) @ by.mT for q, by in exponents)
+    return torch.addmm(2 * rel * by_power[:dim] + by_power[dim:], linear[:dim], by_phase.mT)
 
 
 class _MAGNetBasis(torch.autograd.Function):
-    """``rel [D, E]`` to the last hidden values ``[H, E]``."""
+    """``rel [D, E]`` to the last hidden values ``[E, H]``."""
 
     @staticmethod
-    def forward(ctx: Any, num_filters: int, rel: Tensor, *parameters: Tensor) -> Tensor:
-        filters, hidden = _unpack(num_filters, parameters)
-        powers, reach = None, 0.0
-        if (
-            rel.device.type == "cpu" and rel.numel() > 0
-        ):  # elsewhere reading the bound would wait for the device
-            powers, reach = torch.cat([rel.square(), rel]), rel.abs().max().item()
-        saved, h = [], None
-        for l, layer in enumerate(filters):
-            envelope, phase = _envelope(rel, powers, reach, layer), _phase(rel, layer)
-            g = phase.sin().mul_(envelope)
-            saved += [envelope, phase, g]
-            if h is None:
-                h = g
-            else:
-                linear = torch.addmm(hidden[l - 1].bias.unsqueeze(1), hidden[l - 1].weight, h)
-                saved += [linear, h]
-                h = linear * g
-        ctx.num_filters, ctx.num_parameters = num_filters, len(parameters)
-        ctx.save_for_backward(rel, *parameters, *saved)
-        return h
+    def forward(ctx: Any, rel: Tensor, quadratic: Tensor, linear: Tensor, *affine: Tensor) -> Tensor:
+        powers = offset_powers(rel)
+        envelope, phase = exponents(rel, powers, quadratic).exp2_(), phases(powers, linear)
+        gabor = phase.sin().mul_(envelope)
+        h, maps = multiply_layers(gabor, as_layers(affine))
+        ctx.num_affine = len(affine)
+        ctx.save_for_backward(rel, quadratic, linear, *affine, envelope, phase, gabor, *h[1:], *maps)
+        return h[-1] if affine else h[-1].clone()
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -160,59 +217,32 @@ class _MAGNetBasis(torch.autograd.Function):
 
     @staticmethod
     def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        rel, *rest = ctx.saved_tensors
-        parameters, saved = rest[: ctx.num_parameters], rest[ctx.num_parameters :]
-        filters, hidden = _unpack(ctx.num_filters, parameters)
-        needs = ctx.needs_input_grad[1:]
+        rel, quadratic, linear, *rest = ctx.saved_tensors
+        affine, (envelope, phase, gabor, *values) = rest[: ctx.num_affine], rest[ctx.num_affine :]
         if torch.is_grad_enabled():  # second derivatives: let autograd differentiate the definition
             # views: a tensor that serves twice must not get the sum of its gradients in both places
-            inputs = [t.view_as(t) for t in (rel, *parameters)]
-            wanted = [t for t, need in zip(inputs, needs, strict=True) if need]
-            out = _plain_basis(inputs[0], *_unpack(ctx.num_filters, inputs[1:]))
-            found = iter(torch.autograd.grad(out, wanted, grad, create_graph=True))
-            return None, *(next(found) if need else None for need in needs)
+            inputs = [t.view_as(t) for t in (rel, quadratic, linear, *affine)]
+            wanted = [t for t, need in zip(inputs, ctx.needs_input_grad, strict=True) if need]
+            found = iter(torch.autograd.grad(_definition(*inputs), wanted, grad, create_graph=True))
+            return tuple(next(found) if need else None for need in ctx.needs_input_grad)
 
-        powers = torch.cat([rel.square(), rel])
-        grad_rel = torch.zeros_like(rel) if needs[0] else None
-        grad_filters: list[Tensor] = []
-        grad_hidden: list[Tensor] = []
-        for l in range(len(filters) - 1, 0, -1):
-            *_, linear, h = saved[5 * l - 2 : 5 * l + 3]
-            layer_grads = _gabor_backward(
-                grad * linear, rel, powers, filters[l], saved[5 * l - 2 :], grad_rel
-            )
-            grad = grad * saved[5 * l]
-            grad_hidden = [grad @ h.mT, grad.sum(dim=1), *grad_hidden]
-            grad_filters = [*layer_grads, *grad_filters]
-            grad = hidden[l - 1].weight.mT @ grad
-        layer_grads = _gabor_backward(grad, rel, powers, filters[0], saved, grad_rel)
-        return None, grad_rel, *layer_grads, *grad_filters, *grad_hidden
+        hidden = as_layers(affine)
+        powers, cosine = offset_powers(rel), phase.cos().mul_(envelope)
+        h = [gabor[:, : grad.size(1)], *values[: len(hidden)]]
+        grad_gabor, grad_hidden = multiply_layers_backward(grad, gabor, h, values[len(hidden) :], hidden)
+        grad_quadratic, grad_linear, by_exponent, by_phase = gabor_backward(grad_gabor, gabor, cosine, powers)
+        grad_rel = None
+        if ctx.needs_input_grad[0]:
+            grad_rel = offset_gradient(rel, [(quadratic, by_exponent)], linear, by_phase)
+        return grad_rel, grad_quadratic.to(quadratic.dtype), grad_linear, *grad_hidden
 
 
-def _gabor_backward(
-    grad: Tensor,
-    rel: Tensor,
-    powers: Tensor,
-    layer: Gabor,
-    saved: Sequence[Tensor],
-    grad_rel: Tensor | None,
-) -> list[Tensor]:
-    """Gradients of one layer's parameters from ``dL/dg [H, E]``; adds its part to ``grad_rel [D, E]``.
+def as_layers(affine: Sequence[Tensor]) -> list[Affine]:
+    """Hidden layers of alternating weights and biases."""
+    return [Affine(*affine[i : i + 2]) for i in range(0, len(affine), 2)]
 
-    Those of the envelope are moments of the gradient, where the expanded square is harmless.
-    """
-    mu, gamma, omega, _ = layer
-    envelope, phase, g = saved[:3]
-    dim = rel.size(0)
-    by_log = grad * g  # dL / d log(envelope)
-    by_phase = phase.cos().mul_(envelope).mul_(grad)
-    square = gamma.square()
-    if grad_rel is not None:
-        grad_rel.addmm_(omega.mT, by_phase).addmm_((square * mu).mT, by_log)
-        grad_rel.sub_(rel * (square.mT @ by_log))
-    moments = by_log @ powers.mT
-    second, first = moments[:, :dim], moments[:, dim:]
-    zeroth = by_log.sum(dim=1, keepdim=True)
-    grad_mu = square * (first - mu * zeroth)
-    grad_gamma = -gamma * (second - 2 * mu * first + mu.square() * zeroth)
-    return [grad_mu, grad_gamma, by_phase @ rel.mT, by_phase.sum(dim=1)]
+
+def _definition(rel: Tensor, quadratic: Tensor, linear: Tensor, *affine: Tensor) -> Tensor:
+    powers = offset_powers(rel)
+    gabor = torch.exp2(exponents(rel, powers, quadratic)) * torch.sin(phases(powers, linear))
+    return multiply_layers(gabor, as_layers(affine))[0][-1]

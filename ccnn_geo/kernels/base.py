@@ -6,6 +6,8 @@ import math
 
 from torch import Tensor, nn
 
+from ccnn_geo.functional.magnet import Affine, Gabor
+
 GAUSSIAN_STDDEVS = 2.0
 """Standard deviations of a Gaussian envelope's spectrum that count as its width (95 % of it)."""
 
@@ -78,6 +80,10 @@ class KernelNetwork(nn.Module):
     def basis(self, rel: Tensor) -> Tensor:
         """Values before the output layer: relative positions ``[*, D]`` to ``[*, H]``, full precision."""
         raise NotImplementedError
+
+    def gabor_layers(self) -> tuple[list[Gabor], list[Affine]] | None:
+        """Filters and hidden layers, if the basis is a multiplicative Gabor network: those have fast paths."""
+        return None
 
     def max_frequency(self) -> Tensor:
         """Highest angular frequency the kernel can express along each axis, ``[D]`` in rad per unit."""

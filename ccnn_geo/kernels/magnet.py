@@ -110,9 +110,12 @@ class MAGNet(KernelNetwork):
             uniform_fan_in_(linear.weight, gain=math.sqrt(3.0))
             nn.init.ones_(linear.bias)
 
-    def basis(self, rel: Tensor) -> Tensor:
+    def gabor_layers(self) -> tuple[list[Gabor], list[Affine]]:
         filters = [layer.parameters_of_axes() for layer in self.filters]
-        return magnet_basis(rel, filters, [Affine(linear.weight, linear.bias) for linear in self.hidden])
+        return filters, [Affine(linear.weight, linear.bias) for linear in self.hidden]
+
+    def basis(self, rel: Tensor) -> Tensor:
+        return magnet_basis(rel, *self.gabor_layers())
 
     def max_frequency(self) -> Tensor:
         r"""Sum of the layers' highest frequencies ``[D]``, since products add them.

@@ -5,7 +5,7 @@ import torch
 
 from ccnn_geo import testing
 from ccnn_geo.functional import magnet
-from ccnn_geo.functional.magnet import Affine, Gabor, magnet_basis, project
+from ccnn_geo.functional.magnet import Affine, Gabor, magnet_basis, pack, project
 
 
 def parameters(dim, hidden, layers, width, far, dtype=torch.float64):
@@ -55,7 +55,7 @@ def test_values_and_gradients_match_the_formula(dim, layers, exact, monkeypatch)
 
 @pytest.mark.parametrize(("width", "far"), [(1.0, 0.3), (30.0, 1.0), (300.0, 1.0)])
 def test_narrow_far_filters_keep_float32_precision(width, far):
-    """Where the expanded square would cancel, the sum by axes takes over."""
+    """Where the expanded square would cancel in float32, double precision takes over."""
     filters, hidden = parameters(2, 16, 0, width, far, torch.float32)
     rel = (filters[0].mu.repeat(20, 1) + torch.randn(320, 2) / width).float()
     exact = formula(rel.double(), [Gabor(*(t.double() for t in f)) for f in filters], hidden)
@@ -63,14 +63,11 @@ def test_narrow_far_filters_keep_float32_precision(width, far):
     assert error < 1e-4
 
 
-def test_expansion_is_used_where_it_is_safe(monkeypatch):
-    def fail(*args):
-        raise AssertionError("summed by axes")
-
-    monkeypatch.setattr(magnet, "_plain_envelope", fail)
-    magnet_basis(torch.randn(50, 3) * 0.3, *parameters(3, 8, 2, width=1.0, far=0.1, dtype=torch.float32))
-    with pytest.raises(AssertionError, match="by axes"):
-        magnet_basis(torch.randn(50, 3), *parameters(3, 8, 2, width=100.0, far=1.0, dtype=torch.float32))
+def test_float32_is_used_where_it_is_safe():
+    """The published filters at their initialisation are, however far the offsets reach."""
+    safe = pack(*parameters(3, 8, 2, width=5.0, far=0.1, dtype=torch.float32))
+    assert safe.quadratic.dtype == torch.float32
+    assert pack(*parameters(3, 8, 2, width=100.0, far=1.0, dtype=torch.float32)).quadratic.dtype == torch.float64
 
 
 def test_empty_input():

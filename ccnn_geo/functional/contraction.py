@@ -1,0 +1,57 @@
+"""The sum over neighbours of one chunk, given the basis on its edges, and its derivatives written out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class Depthwise:
+    r""":math:`y_{tc} = \sum_h W_{ch} \sum_k B_{tkh} x_{tkc}`, one kernel value per channel.
+
+    Where targets have more neighbours than the basis has functions, the inner sum comes first.
+
+    Shapes:
+        - **x:** :math:`(T, K, C)`; **basis:** :math:`(T, K, H)`; **output:** :math:`(C, H)`
+        - **result:** :math:`(T, C)`
+    """
+
+    @staticmethod
+    def forward(x: Tensor, basis: Tensor, output: Tensor) -> Tensor:
+        if basis.size(1) <= basis.size(2):
+            return (basis.flatten(0, 1) @ output.mT).view_as(x).mul_(x).sum(dim=1)
+        return (torch.bmm(basis.mT, x) * output.mT).sum(dim=1)
+
+    @staticmethod
+    def backward(
+        grad: Tensor, x: Tensor, basis: Tensor, output: Tensor, need_x: bool
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
+        """Gradients of ``x``, ``basis`` and ``output``: products of all edges with one small matrix."""
+        grad, flat = grad.unsqueeze(1), basis.flatten(0, 1)
+        weighted = (x * grad).flatten(0, 1)
+        grad_x = (flat @ output.mT).view_as(x).mul_(grad) if need_x else None
+        return grad_x, weighted @ output, (flat.mT @ weighted).mT
+
+
+class Dense:
+    r""":math:`y_{to} = \sum_{ch} W_{och} \sum_k B_{tkh} x_{tkc}`, a matrix of kernel values.
+
+    Shapes:
+        - **output:** :math:`(C_{out} C, H)`, **result:** :math:`(T, C_{out})`; others as in :class:`Depthwise`
+    """
+
+    @staticmethod
+    def forward(x: Tensor, basis: Tensor, output: Tensor) -> Tensor:
+        moments = torch.bmm(x.mT, basis).flatten(1)
+        return moments @ output.reshape(-1, moments.size(1)).mT
+
+    @staticmethod
+    def backward(
+        grad: Tensor, x: Tensor, basis: Tensor, output: Tensor, need_x: bool
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
+        """Gradients of ``x``, ``basis`` and ``output``."""
+        moments = torch.bmm(x.mT, basis)
+        matrix = output.reshape(-1, moments[0].numel())
+        grad_moments = (grad @ matrix).view_as(moments)
+        grad_x = torch.bmm(basis, grad_moments.mT) if need_x else None
+        return grad_x, torch.bmm(x, grad_moments), (grad.mT @ moments.flatten(1)).view_as(output)

@@ -1,0 +1,192 @@
+"""The basis of a kernel on the edges of a chunk and its derivatives: for any family, and written out for MAGNet.
+
+A basis names the ``tensors`` it depends on. The convolution hands their values to :meth:`prepare` and asks for
+:meth:`forward` and :meth:`backward` chunk by chunk.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ccnn_geo.continuous_kernel import ContinuousKernel
+from ccnn_geo.functional import magnet
+from ccnn_geo.functional.edge_chunks import Chunk
+from ccnn_geo.window import GaussianWindow
+
+TABLE_EDGES = 6
+"""Edges per point from which on it pays to tabulate the sines of the points."""
+
+
+def edge_basis(kernel: ContinuousKernel) -> AutogradBasis | MAGNetBasis:
+    """The fastest basis for a kernel."""
+    gabor = kernel.network.gabor_layers()
+    if gabor is None or not (kernel.window is None or type(kernel.window) is GaussianWindow):
+        return AutogradBasis(kernel)
+    return MAGNetBasis(kernel, *gabor)
+
+
+class AutogradBasis:
+    r"""The basis :math:`[w \varphi, w]` of any kernel family, differentiated by autograd chunk by chunk."""
+
+    def __init__(self, kernel: ContinuousKernel) -> None:
+        self.module = _BasisInside(kernel)
+        output = {id(p) for p in kernel.network.output.parameters()}
+        own = {n: p for n, p in self.module.named_parameters() if id(p) not in output}
+        self.names, self.tensors = list(own), list(own.values())
+
+    def prepare(
+        self, tensors: Sequence[Tensor], pos_src: Tensor, pos_dst: Tensor, chunks: Sequence[Chunk]
+    ) -> Sequence[Tensor]:
+        """What all chunks share."""
+        return tensors
+
+    def forward(self, state: Sequence[Tensor], chunk: Chunk, need: Sequence[bool] = ()) -> tuple[Tensor, Any]:
+        """Basis ``[T * K, H + 1]``, and what :meth:`backward` needs if ``need`` says what is wanted of it."""
+        if not any(need):
+            return functional_call(
+                self.module, dict(zip(self.names, state, strict=True)), (chunk.rel.mT,)
+            ), None
+        leaves = [t.detach().requires_grad_(n) for t, n in zip((chunk.rel, *state), need, strict=True)]
+        with torch.enable_grad():
+            values = dict(zip(self.names, leaves[1:], strict=True))
+            basis = functional_call(self.module, values, (leaves[0].mT,))
+        return basis.detach(), (basis, leaves)
+
+    def backward(
+        self, state: Sequence[Tensor], chunk: Chunk, saved: Any, grad: Tensor, need: Sequence[bool]
+    ) -> list[Tensor | None]:
+        """Gradients of the offsets ``[D, T * K]`` and of the tensors, as far as ``need`` asks for them."""
+        basis, leaves = saved
+        wanted = [t for t in leaves if t.requires_grad]
+        found = iter(torch.autograd.grad(basis, wanted, grad, allow_unused=True))
+        return [next(found) if n else None for n in need]
+
+
+class _BasisInside(nn.Module):
+    def __init__(self, kernel: ContinuousKernel) -> None:
+        super().__init__()
+        self.kernel = kernel
+
+    def forward(self, rel: Tensor) -> Tensor:
+        return self.kernel.basis_inside(rel)
+
+
+class MAGNetBasis:
+    r"""MAGNet's basis with the sines of edges made of those of points, and its window part of the exponents.
+
+    .. math::
+        \sin(\omega \cdot (p_i - p_j) + \phi)
+        = \sin(\omega \cdot p_i + \phi) \cos(\omega \cdot p_j) - \cos(\omega \cdot p_i + \phi) \sin(\omega \cdot p_j)
+
+    The points' phases are computed in double precision, so that edges lose nothing however far the points lie
+    from the origin; there are as many fewer sines as a point has neighbours. The window is one more Gaussian: it
+    adds to the exponents of the last layer.
+    """
+
+    def __init__(
+        self, kernel: ContinuousKernel, filters: Sequence[magnet.Gabor], hidden: Sequence[magnet.Affine]
+    ) -> None:
+        if kernel.radius != 1:
+            R = kernel.radius
+            filters = [magnet.Gabor(f.mu * R, f.gamma / R, f.omega / R, f.phi) for f in filters]
+        packed = magnet.pack(filters, hidden)
+        quadratic, width = packed.quadratic, filters[-1].mu.size(0)
+        self.has_window = kernel.window is not None
+        if self.has_window:
+            window = -0.5 / magnet.LN2 / (kernel.window.width * kernel.radius).to(quadratic.dtype).square()
+            window = torch.cat([window, window.new_zeros(kernel.dim + 1)]).unsqueeze(1)
+            own, last = quadratic.split([quadratic.size(1) - width, width], dim=1)
+            quadratic = torch.cat([own, last + window], dim=1)
+        else:
+            window = quadratic.new_zeros(quadratic.size(0), 1)
+        self.tensors = [quadratic, window, packed.linear, *(p for layer in packed.hidden for p in layer)]
+
+    def prepare(
+        self, tensors: Sequence[Tensor], pos_src: Tensor, pos_dst: Tensor, chunks: Sequence[Chunk]
+    ) -> _MAGNetState:
+        """Sines and cosines of all points, if there are edges enough to pay for them."""
+        quadratic, window, linear, *affine = tensors
+        layers = magnet.as_layers(affine)
+        edges = sum(c.src.numel() for c in chunks)
+        if edges < TABLE_EDGES * (pos_src.size(0) + pos_dst.size(0)):
+            return _MAGNetState(quadratic, window, linear, layers)
+        dim = pos_src.size(1)
+        omega, phi = linear[:dim], linear[dim]
+        source = _sines(pos_src, omega)
+        target = source if pos_dst is pos_src else _sines(pos_dst, omega)
+        sin, cos = phi.sin(), phi.cos()
+        turned = target[0] * cos + target[1] * sin, target[1] * cos - target[0] * sin
+        # one more source: what fills up short rows
+        source = [torch.cat([t, t.new_zeros(1, t.size(1))]) for t in source]
+        return _MAGNetState(quadratic, window, linear, layers, tuple(source), turned)
+
+    def forward(self, state: _MAGNetState, chunk: Chunk, need: Sequence[bool] = ()) -> tuple[Tensor, Any]:
+        """Basis ``[T * K, H + 1]``, and what :meth:`backward` needs if ``need`` says what is wanted of it."""
+        keep = any(need)
+        powers = magnet.offset_powers(chunk.rel)
+        envelope = magnet.exponents(chunk.rel, powers, state.quadratic).exp2_()
+        sine, cosine = self._waves(state, chunk, powers, keep)
+        gabor = sine.mul_(envelope)
+        basis = powers.new_empty(gabor.size(0), gabor.size(1) // (len(state.hidden) + 1) + 1)
+        h, maps = magnet.multiply_layers(gabor, state.hidden, out=basis[:, :-1])
+        basis[:, -1:] = magnet.exponents(chunk.rel, powers, state.window).exp2_() if self.has_window else 1
+        if not keep:
+            return basis, None
+        return basis, (powers, basis, gabor, cosine.mul_(envelope), h, maps)
+
+    def backward(
+        self, state: _MAGNetState, chunk: Chunk, saved: Any, grad: Tensor, need: Sequence[bool]
+    ) -> list[Tensor | None]:
+        """Gradients of the offsets ``[D, T * K]`` and of the tensors, as far as ``need`` asks for them."""
+        powers, basis, gabor, cosine, h, maps = saved
+        grad_gabor, grad_hidden = magnet.multiply_layers_backward(grad[:, :-1], gabor, h, maps, state.hidden)
+        grad_quadratic, grad_linear, by_exponent, by_phase = magnet.gabor_backward(
+            grad_gabor, gabor, cosine, powers
+        )
+        by_window = grad[:, -1:] * basis[:, -1:]
+        grad_window = magnet.LN2 * (powers @ by_window) if self.has_window else None
+        grad_rel = None
+        if need[0]:
+            exponents = [(state.quadratic, by_exponent), (state.window, by_window)]
+            grad_rel = magnet.offset_gradient(chunk.rel, exponents, state.linear, by_phase)
+        return [grad_rel, grad_quadratic, grad_window, grad_linear, *grad_hidden]
+
+    @staticmethod
+    def _waves(
+        state: _MAGNetState, chunk: Chunk, powers: Tensor, need_cosine: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Sines, and cosines where they are needed, of the edges' phases ``[T * K, F]``."""
+        if state.source is None:
+            phase = magnet.phases(powers, state.linear)
+            sine = phase.sin()
+            return sine, phase.cos_() if need_cosine else None
+        sin_src, cos_src = (
+            t.index_select(0, chunk.src).unflatten(0, (-1, chunk.width)) for t in state.source
+        )
+        sin_dst, cos_dst = (t.index_select(0, chunk.rows).unsqueeze(1) for t in state.target)
+        sine = (cos_src * sin_dst).addcmul_(sin_src, cos_dst, value=-1).flatten(0, 1)
+        if not need_cosine:
+            return sine, None
+        return sine, cos_src.mul_(cos_dst).addcmul_(sin_src, sin_dst).flatten(0, 1)
+
+
+class _MAGNetState(NamedTuple):
+    quadratic: Tensor
+    window: Tensor
+    linear: Tensor
+    hidden: Sequence[magnet.Affine]
+    source: Sequence[Tensor] | None = None
+    target: Sequence[Tensor] | None = None
+
+
+def _sines(pos: Tensor, omega: Tensor) -> tuple[Tensor, Tensor]:
+    """Sine and cosine of the phases of points, ``[N, F]``: reduced to one turn in double precision."""
+    turns = pos.to(magnet.wide(pos)) @ (omega.to(magnet.wide(pos)) / math.tau)
+    phase = (turns - turns.round()).mul_(math.tau).to(pos.dtype)
+    return phase.sin(), phase.cos()
