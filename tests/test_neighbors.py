@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from ccnn_geo.neighbors import Neighbors, build_neighbors, knn, knn_graph, radius, radius_graph
 from ccnn_geo.neighbors import candidates as candidates_module
 from ccnn_geo.neighbors import exact as exact_module
-from ccnn_geo.neighbors import select as select_module
+from ccnn_geo.neighbors import host as host_module
 from ccnn_geo.neighbors.build import _fastest
+from ccnn_geo.neighbors.exact import search_accelerator, search_exact
 from ccnn_geo.neighbors.query import make_query
 from ccnn_geo.neighbors.select import smallest
 
@@ -143,7 +144,7 @@ def test_chunked_equals_unchunked(monkeypatch, chunk, k, r):
     pos = torch.randn(100, 2, generator=torch.Generator().manual_seed(4))
     batch = torch.arange(4).repeat_interleave(torch.tensor([30, 30, 0, 40]))
     expected = build_neighbors(pos, batch, k, r, backend="torch").edge_index
-    monkeypatch.setattr(exact_module, "_CHUNK_PAIRS_CPU", chunk)
+    monkeypatch.setattr(host_module, "_CHUNK_PAIRS", chunk)
     monkeypatch.setattr(candidates_module, "_CHUNK_CANDIDATES", chunk)
     assert torch.equal(build_neighbors(pos, batch, k, r, backend="torch").edge_index, expected)
     assert torch.equal(build_neighbors(pos, batch, k, r, backend="scipy").edge_index, expected)
@@ -151,20 +152,43 @@ def test_chunked_equals_unchunked(monkeypatch, chunk, k, r):
 
 def test_a_chunk_bounds_the_distances_in_memory(monkeypatch):
     pos = torch.randn(8 * 128, 3, generator=torch.Generator().manual_seed(5))
-    largest = 0
-    original = exact_module.squared_distances
+    sizes = []
+    original = host_module.smallest_on_host
 
-    def spy(dst, src):
-        nonlocal largest
-        d2 = original(dst, src)
-        largest = max(largest, d2.numel())
-        return d2
+    def spy(d2, k):
+        sizes.append(d2.size)
+        return original(d2, k)
 
-    monkeypatch.setattr(exact_module, "squared_distances", spy)
-    monkeypatch.setattr(exact_module, "_CHUNK_PAIRS_CPU", 20_000)
+    monkeypatch.setattr(host_module, "smallest_on_host", spy)
+    monkeypatch.setattr(host_module, "_CHUNK_PAIRS", 20_000)
     knn_graph(pos, 16, torch.arange(8).repeat_interleave(128), backend="torch")
     knn_graph(pos, 16, backend="torch")
-    assert 0 < largest <= 20_000
+    assert 0 < max(sizes) <= 20_000
+
+
+@settings(max_examples=25, deadline=None)
+@given(problem=problems(), loop=st.booleans(), chunk=st.sampled_from([1, 300, 1 << 22]))
+def test_what_runs_on_a_gpu_is_the_same(problem, loop, chunk):
+    pos, batch, k, r = problem
+    query = make_query(pos, batch, None, None, k, r, loop)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exact_module, "_CHUNK_PAIRS_ACCELERATOR", chunk)
+        for found, expected in zip(search_accelerator(query), search_exact(query), strict=True):
+            assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_do_not_matter(threads):
+    pos = torch.randn(700, 3, generator=torch.Generator().manual_seed(10))
+    batch = torch.arange(2).repeat_interleave(torch.tensor([300, 400]))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = [knn_graph(pos, 9, batch, backend="torch"), radius_graph(pos, 0.4, batch, backend="torch")]
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(found[0], oracle(pos, pos, batch, batch, 9))
+    assert torch.equal(found[1], oracle(pos, pos, batch, batch, None, 0.4))
 
 
 @settings(max_examples=60, deadline=None)
@@ -173,10 +197,9 @@ def test_a_chunk_bounds_the_distances_in_memory(monkeypatch):
     n=st.sampled_from([1, 2, 3, 4, 5, 33, 64, 200]),
     kind=st.sampled_from(["random", "ties", "near ties", "both", "infinite"]),
     nan=st.booleans(),
-    host=st.booleans(),
 )
-@example(seed=0, n=200, kind="near ties", nan=True, host=False)
-def test_smallest_is_a_stable_sort(seed, n, kind, nan, host):
+@example(seed=0, n=200, kind="near ties", nan=True)
+def test_smallest_is_a_stable_sort(seed, n, kind, nan):
     generator = torch.Generator().manual_seed(seed)
     values = torch.rand(6, n, generator=generator, dtype=torch.float64)
     if kind in ("ties", "both"):
@@ -190,11 +213,8 @@ def test_smallest_is_a_stable_sort(seed, n, kind, nan, host):
     if nan:
         values[:, n // 2] = torch.nan
     expected = torch.sort(values, dim=1, stable=True).indices
-    with pytest.MonkeyPatch.context() as patch:
-        if not host:  # what runs on a GPU
-            patch.setattr(select_module, "_on_host", lambda _: False)
-        for k in {0, 1, n // 2, n - 1, n - nan}:
-            assert torch.equal(smallest(values, k), expected[:, :k])
+    for k in {0, 1, n // 2, n - 1, n - nan}:
+        assert torch.equal(smallest(values, k), expected[:, :k])
 
 
 def test_smallest_sees_past_the_bits_its_keys_give_up():

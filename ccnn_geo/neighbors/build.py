@@ -55,14 +55,10 @@ def build_neighbors(
         ValueError: when positions are not finite, shapes do not fit, or ``batch`` is not sorted.
     """
     query = make_query(pos, batch, pos_dst, batch_dst, num_neighbors, radius, loop)
-    source, count = _search(query, backend)
+    edges, count = _search(query, backend)
     ptr = torch.zeros(count.numel() + 1, dtype=torch.int64, device=count.device)
     torch.cumsum(count, 0, out=ptr[1:])
-    target = torch.arange(count.numel(), device=count.device).repeat_interleave(
-        count, output_size=source.numel()
-    )
-    found = Neighbors(torch.stack((source, target)), ptr, query.src.size(0), query.dst.size(0))
-    return found.to(pos.device)
+    return Neighbors(edges, ptr, query.src.size(0), query.dst.size(0)).to(pos.device)
 
 
 def knn(
@@ -126,7 +122,7 @@ def radius_graph(
 
 
 def _search(query: Query, backend: str) -> tuple[Tensor, Tensor]:
-    """Sources of every target, target by target, and their number per target."""
+    """Edges of every target, target by target, and their number per target."""
     if backend not in ("auto", "torch", "scipy", "cluster"):
         raise ValueError(f"backend must be 'auto', 'torch', 'scipy' or 'cluster', got {backend!r}")
     if backend == "auto":
@@ -144,8 +140,8 @@ def _search(query: Query, backend: str) -> tuple[Tensor, Tensor]:
     if backend == "cluster":
         return search_candidates(query, ClusterIndex)
     device = query.src.device
-    source, count = search_candidates(query.to("cpu"), ScipyIndex)
-    return source.to(device), count.to(device)
+    edges, count = search_candidates(query.to("cpu"), ScipyIndex)
+    return edges.to(device), count.to(device)
 
 
 def _fastest(query: Query) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ccnn_geo.neighbors.edges import join
 from ccnn_geo.neighbors.exact import search_rows, squared_distances, take_first
 from ccnn_geo.neighbors.query import Query
 from ccnn_geo.neighbors.select import smallest
@@ -70,10 +71,9 @@ class ClusterIndex:
 def search_candidates(
     query: Query, index_type: type[ScipyIndex] | type[ClusterIndex]
 ) -> tuple[Tensor, Tensor]:
-    """Sources of every target, target by target, and their number per target."""
+    """Edges of every target, target by target, and their number per target."""
     device = query.src.device
-    sources = [torch.empty(0, dtype=torch.int64, device=device)]
-    counts = [torch.empty(0, dtype=torch.int64, device=device)]
+    sources, counts = [], []
     for first_src, last_src, first_dst, last_dst in query.clouds:
         src, dst = query.src[first_src:last_src], query.dst[first_dst:last_dst]
         num_src = src.size(0)
@@ -92,7 +92,7 @@ def search_candidates(
             columns, count = _search_rows(query, src, dst, some, index.propose, width)
             sources.append(take_first(columns, count) + first_src)
             counts.append(count)
-    return torch.cat(sources), torch.cat(counts)
+    return join(sources, counts, device)
 
 
 def _search_rows(

@@ -68,7 +68,7 @@ class Neighbors:
         target = edge_index[1]
         if bool((target[1:] < target[:-1]).any()):
             target, order = torch.sort(target, stable=True)
-            edge_index = torch.stack((edge_index[0][order], target))
+            edge_index = torch.stack((edge_index[0].index_select(0, order), target))
         points = torch.arange(num_dst + 1, device=target.device)
         return cls(edge_index, torch.searchsorted(target.contiguous(), points), num_src, num_dst)
 

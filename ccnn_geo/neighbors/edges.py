@@ -1,0 +1,27 @@
+"""The edge list a search fills."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def empty_edges(num: int, device: torch.device) -> Tensor:
+    """Room for ``num`` edges, ``[2, num]`` int64, not initialised."""
+    if device.type == "cpu":
+        # numpy asks for huge pages: the first touch of small ones takes as long as half the search.
+        return torch.from_numpy(np.empty((2, num), dtype=np.int64))
+    return torch.empty(2, num, dtype=torch.int64, device=device)
+
+
+def join(sources: list[Tensor], counts: list[Tensor], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Edges and their number per target, from lists of sources in the order of the targets.
+
+    Shapes: ``[E_i]`` and ``[T_i]`` each, int64, to ``[2, E]`` and ``[T]``.
+    """
+    none = torch.empty(0, dtype=torch.int64, device=device)
+    edges = empty_edges(sum(s.numel() for s in sources), device)
+    torch.cat([none, *sources], out=edges[0])
+    count = torch.cat([none, *counts])
+    target = torch.arange(count.numel(), device=device)
+    edges[1] = target.repeat_interleave(count, output_size=edges.size(1))
+    return edges, count
