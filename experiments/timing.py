@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
+import os
 import platform
 import resource
 import statistics
@@ -10,8 +13,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 
 def machine() -> str:
@@ -45,15 +51,80 @@ def interleaved(cases: Mapping[str, Callable[[], object]], repeats: int = 5) -> 
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def peak_above_start(module: str, *arguments: str) -> dict[str, float]:
-    """Runs ``python -m module arguments`` in a fresh process and returns the JSON of its last line."""
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+def peak_above_start(
+    module: str, *arguments: str, environment: Mapping[str, str] | None = None, timeout: float | None = None
+) -> dict[str, Any]:
+    """Runs ``python -m module arguments`` in a fresh process and returns the JSON of its last line.
+
+    Raises:
+        subprocess.CalledProcessError: If it fails; ``stderr`` says why.
+        subprocess.TimeoutExpired: If it takes longer than ``timeout`` seconds; it is ended then.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **(environment or {})},
+        timeout=timeout,
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def peak_memory() -> float:
-    """Peak memory of this process so far, in MB (on a GPU: of its tensors)."""
+    """Peak memory of this process since its start or :func:`forget_peak`, in MB (on a GPU: of its tensors)."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def forget_peak() -> float:
+    """Starts :func:`peak_memory` anew, where the system can, and returns the memory in use, in MB."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    elif sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "malloc_trim"):
+            libc.malloc_trim(0)  # what was freed but kept for later would hide as much of the next peak
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")
+    return peak_memory()
+
+
+def limit_memory(megabytes: float) -> None:
+    """Lets allocations beyond ``megabytes`` above what is mapped now fail, instead of the machine (Linux, CPU)."""
+    if sys.platform == "linux" and not torch.cuda.is_available():
+        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        limit = mapped + int(megabytes * 2**20)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+def forward_and_backward(
+    call: Callable[[Tensor], Tensor], x: Tensor, repeats: int, seconds: float
+) -> dict[str, float]:
+    """Median seconds of a forward pass without gradients and of a forward + backward pass.
+
+    The first passes warm up. Repeats end early when the next one would not end within ``seconds`` from now;
+    without any, the first passes are the result (``repeats`` is 0 then).
+    """
+    deadline = time.perf_counter() + seconds
+    forward, both = [], []
+    for _ in range(repeats + 1):
+        synchronize()
+        start = time.perf_counter()
+        with torch.no_grad():
+            call(x)
+        synchronize()
+        middle = time.perf_counter()
+        call(x).sum().backward()
+        synchronize()
+        end = time.perf_counter()
+        forward.append(middle - start)
+        both.append(end - middle)
+        if end + (end - start) > deadline:
+            break
+    return {
+        "forward": statistics.median(forward[1:] or forward),
+        "both": statistics.median(both[1:] or both),
+        "repeats": len(both) - 1,
+    }
