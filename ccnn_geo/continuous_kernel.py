@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ccnn_geo.kernels import KERNELS
-from ccnn_geo.window import GaussianWindow
+from ccnn_geo.window import WINDOWS
 
 DOMAIN_TOLERANCE = 1e-5
 """Relative slack of the domain's edge, so that rounding of positions cannot drop its last samples."""
@@ -32,7 +32,7 @@ class ContinuousKernel(nn.Module):
         num_layers: Its depth.
         omega_0: Its frequency prior.
         kernel: Name of the family, a key of :data:`ccnn_geo.kernels.KERNELS`.
-        window: ``"gaussian"`` or ``None``.
+        window: Name of the window, a key of :data:`ccnn_geo.window.WINDOWS`, or ``None``.
         window_init: Initial window width, in units of :math:`R`.
         window_threshold: Value at which the window ends.
         window_isotropic: One window width for all axes; by default for ``dim >= 3``.
@@ -71,8 +71,10 @@ class ContinuousKernel(nn.Module):
             raise ValueError(
                 f"ContinuousKernel: expected kernel to be one of {sorted(KERNELS)}, got {kernel!r}"
             )
-        if window not in ("gaussian", None):
-            raise ValueError(f"ContinuousKernel: expected window 'gaussian' or None, got {window!r}")
+        if window is not None and window not in WINDOWS:
+            raise ValueError(
+                f"ContinuousKernel: expected window to be one of {sorted(WINDOWS)} or None, got {window!r}"
+            )
         if not radius > 0:
             raise ValueError(f"ContinuousKernel: expected kernel_radius > 0, got {radius}")
         if domain is not None and not domain > 0:
@@ -86,7 +88,7 @@ class ContinuousKernel(nn.Module):
         self.window = (
             None
             if window is None
-            else GaussianWindow(dim, window_init, window_threshold, isotropic=window_isotropic)
+            else WINDOWS[window](dim, window_init, window_threshold, isotropic=window_isotropic)
         )
         self.dim = dim
         self.out_channels = out_channels
@@ -142,7 +144,7 @@ class ContinuousKernel(nn.Module):
         values = self.network.basis(scaled)
         if self.window is None:
             return torch.cat([values, torch.ones_like(values[..., :1])], dim=-1)
-        weight = self.window.gaussian(scaled).unsqueeze(-1)
+        weight = self.window.profile(scaled).unsqueeze(-1)
         return torch.cat([values * weight, weight], dim=-1)
 
     def output_weight(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""Gaussian window with a learnable width (FlexConv): its value and its support."""
+"""Windows with a learnable width (FlexConv): their value and their support."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class GaussianWindow(nn.Module):
     ) -> None:
         super().__init__()
         if not width_init > MIN_WIDTH:
-            raise ValueError(f"GaussianWindow: expected width_init > {MIN_WIDTH:g}, got {width_init}")
+            raise ValueError(f"{type(self).__name__}: expected width_init > {MIN_WIDTH:g}, got {width_init}")
         if not 0 <= threshold < 1:
-            raise ValueError(f"GaussianWindow: expected threshold in [0, 1), got {threshold}")
+            raise ValueError(f"{type(self).__name__}: expected threshold in [0, 1), got {threshold}")
         self.dim = dim
         self.width_init = width_init
         self.threshold = threshold
@@ -67,14 +67,54 @@ class GaussianWindow(nn.Module):
         factor = math.inf if self.threshold == 0 else math.sqrt(-2 * math.log(self.threshold))
         return self.width * factor
 
-    def gaussian(self, rel: Tensor) -> Tensor:
-        """The window without its end: relative positions ``[*, D]`` to ``[*]``."""
+    def profile(self, rel: Tensor) -> Tensor:
+        """Values at relative positions ``[*, D]`` that lie in the support: ``[*]``."""
         # exp2 takes a quarter of the time of exp (experiments/bench_primitives.py)
         return torch.exp2(rel.square() @ (-0.5 * math.log2(math.e) / self.width.square()))
 
     def forward(self, rel: Tensor) -> Tensor:
-        value = self.gaussian(rel)
+        value = self.profile(rel)
         return value if self.threshold == 0 else value * (rel.abs() <= self.half_width()).all(dim=-1)
 
     def extra_repr(self) -> str:
         return f"width_init={self.width_init:g}, threshold={self.threshold:g}, isotropic={self.isotropic}"
+
+
+class TaperedWindow(GaussianWindow):
+    r"""Gaussian window that falls smoothly to zero at its support.
+
+    .. math::
+        w(r) = \exp\Big(-\tfrac12 \sum_d (r_d / \sigma_d)^2\Big) \prod_d \big(1 - (r_d / s_d)^2\big)_+^2,
+               \qquad s_d = \sigma_d \sqrt{-2 \log t}
+
+    The support is that of :class:`GaussianWindow`, but value and slope are continuous there. A jump has a
+    spectrum without end, which a lattice between the samples (mesh path) or a change of resolution cannot carry.
+
+    Args:
+        dim: Dimension :math:`D` of the relative positions.
+        width_init: Initial :math:`\sigma`, in units of the relative positions.
+        threshold: Value :math:`t` in (0, 1) that the Gaussian has where the window ends.
+        isotropic: One width for all axes; by default for ``dim >= 3`` only.
+
+    Shapes:
+        - **input:** relative positions :math:`(*, D)`
+        - **output:** window values :math:`(*)`
+
+    Raises:
+        ValueError: If the width or the threshold is out of range.
+    """
+
+    def __init__(
+        self, dim: int, width_init: float = 0.075, threshold: float = 0.1, isotropic: bool | None = None
+    ) -> None:
+        if threshold == 0:
+            raise ValueError("TaperedWindow: expected threshold in (0, 1), got 0: it needs an end to fall to")
+        super().__init__(dim, width_init, threshold, isotropic)
+
+    def profile(self, rel: Tensor) -> Tensor:
+        taper = (1 - (rel / self.half_width()).square()).clamp(min=0)
+        return super().profile(rel) * taper.prod(dim=-1).square()
+
+
+WINDOWS = {"gaussian": GaussianWindow, "tapered": TaperedWindow}
+"""Windows by the name that layers know them by."""

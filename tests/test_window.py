@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from ccnn_geo.window import GaussianWindow
+from ccnn_geo.continuous_kernel import ContinuousKernel
+from ccnn_geo.window import GaussianWindow, TaperedWindow
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3])
@@ -69,3 +70,50 @@ def test_threshold_zero_has_no_end():
 def test_wrong_arguments_are_named(kwargs, message):
     with pytest.raises(ValueError, match=message):
         GaussianWindow(2, **kwargs)
+
+
+@pytest.mark.parametrize("threshold", [1e-4, 0.1])
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_taper_has_the_support_of_the_hard_window_and_no_jump(dim, threshold):
+    hard = GaussianWindow(dim, 0.3, threshold).double()
+    window = TaperedWindow(dim, 0.3, threshold).double()
+    torch.testing.assert_close(window.half_width(), hard.half_width(), rtol=0, atol=0)
+    rel = torch.randn(500, dim, dtype=torch.float64) * 0.4
+    inside = (rel.abs() <= hard.half_width()).all(dim=1)
+    taper = (1 - (rel / hard.half_width()) ** 2).prod(dim=1) ** 2
+    torch.testing.assert_close(window(rel), hard(rel) * taper)
+    assert 0 < inside.sum() < 500
+    assert torch.equal(window(rel) > 0, inside)
+    assert torch.equal(window.profile(rel), window(rel))  # zero outside of itself
+    edge = torch.zeros(1, dim, dtype=torch.float64)
+    edge[0, 0] = window.half_width()[0].item() * (1 - 1e-6)
+    edge.requires_grad_()
+    (slope,) = torch.autograd.grad(window(edge).sum(), edge)
+    assert window(edge).item() < 1e-11
+    assert slope.abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("cls", [GaussianWindow, TaperedWindow])
+def test_gradients_of_width_and_position_match_finite_differences(cls):
+    window = cls(2, 0.3, 0.1).double()
+    rel = ((torch.rand(9, 2, dtype=torch.float64) - 0.5) * 0.9).requires_grad_()
+    assert torch.autograd.gradcheck(lambda rel, *_: window.profile(rel), (rel, window.rho))
+
+
+def test_taper_needs_an_end():
+    with pytest.raises(ValueError, match=r"TaperedWindow: expected threshold in \(0, 1\), got 0"):
+        TaperedWindow(2, threshold=0.0)
+    with pytest.raises(ValueError, match="TaperedWindow: .* got 1.5"):
+        TaperedWindow(2, threshold=1.5)
+
+
+def test_a_kernel_takes_its_window_by_name():
+    kernel = ContinuousKernel(2, 3, hidden=4, window="tapered", window_init=0.3)
+    plain = ContinuousKernel(2, 3, hidden=4, window_init=0.3)
+    plain.load_state_dict(kernel.state_dict())
+    rel = torch.rand(50, 2) - 0.5
+    expected = plain(rel) * (1 - (rel / plain.support()) ** 2).prod(1, keepdim=True) ** 2
+    torch.testing.assert_close(kernel(rel), expected)
+    torch.testing.assert_close(kernel.support(), plain.support())
+    with pytest.raises(ValueError, match=r"\['gaussian', 'tapered'\] or None, got 'hann'"):
+        ContinuousKernel(2, 3, window="hann")
