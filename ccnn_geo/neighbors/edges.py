@@ -13,6 +13,17 @@ def empty_edges(num: int, device: torch.device) -> Tensor:
     return torch.empty(2, num, dtype=torch.int64, device=device)
 
 
+def repeat_into(values: Tensor, count: Tensor, out: Tensor) -> None:
+    """Writes ``values[i]`` ``count[i]`` times, in order.
+
+    Shapes: ``[T]`` and ``[T]`` to ``[sum(count)]``.
+    """
+    if count.numel() and bool((count == count[0]).all()):
+        out.view(count.numel(), int(count[0])).copy_(values[:, None])
+    else:
+        out.copy_(values.repeat_interleave(count, output_size=out.numel()))
+
+
 def join(sources: list[Tensor], counts: list[Tensor], device: torch.device) -> tuple[Tensor, Tensor]:
     """Edges and their number per target, from lists of sources in the order of the targets.
 
@@ -22,6 +33,5 @@ def join(sources: list[Tensor], counts: list[Tensor], device: torch.device) -> t
     edges = empty_edges(sum(s.numel() for s in sources), device)
     torch.cat([none, *sources], out=edges[0])
     count = torch.cat([none, *counts])
-    target = torch.arange(count.numel(), device=device)
-    edges[1] = target.repeat_interleave(count, output_size=edges.size(1))
+    repeat_into(torch.arange(count.numel(), device=device), count, edges[1])
     return edges, count

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from pytorch_lightning import LightningDataModule
-from torch.utils.data import Sampler
+from torch.utils.data import Dataset, Sampler
+from torch_geometric.data import Batch
 from torch_geometric.loader import DataLoader
 
 from ccnn_geo.datasets import ShapeDataset, stratified_split
 from ccnn_geo.training.epochs import EpochDataset, EpochSampler
+from ccnn_geo.training.neighbor_cache import NeighborCache, restore_edges
 from ccnn_geo.training.pipeline import FEATURES, Augmentation, ShapePipeline
 from ccnn_geo.training.sources import DATASETS, check_arguments, has_validation, open_split
 
@@ -35,6 +37,8 @@ class ShapesDataModule(LightningDataModule):
         batch_size: Samples per batch and process.
         num_workers: Processes that load batches.
         validation_fraction: Part of the training set that validates, if there is no validation split.
+        neighbor_cache: MB per process for neighbours of validation samples, which are found once instead of in
+            every epoch; 2 bytes a neighbour. Training draws other points in every epoch and has none to keep.
         seed: Of the points and of the validation part; not of the training, whose seed is the run's.
 
     Raises:
@@ -56,6 +60,7 @@ class ShapesDataModule(LightningDataModule):
         batch_size: int = 32,
         num_workers: int = 0,
         validation_fraction: float = 0.1,
+        neighbor_cache: int = 0,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -73,13 +78,15 @@ class ShapesDataModule(LightningDataModule):
                 "data: expected batch_size >= 1, num_workers >= 0 and 0 < validation_fraction < 1, "
                 f"got {batch_size}, {num_workers}, {validation_fraction}"
             )
+        if neighbor_cache < 0:
+            raise ValueError(f"data.neighbor_cache: expected 0 MB or more, got {neighbor_cache}")
         if dataset not in DATASETS:
             raise ValueError(f"data.dataset: expected one of {', '.join(DATASETS)}, got {dataset!r}")
         check_arguments(dataset, dataset_args or {})
         self.dataset, self.root, self.dataset_args = dataset, root, dataset_args or {}
         self.augment = augment or Augmentation()
         self.batch_size, self.num_workers = batch_size, num_workers
-        self.validation_fraction = validation_fraction
+        self.validation_fraction, self.neighbor_cache = validation_fraction, neighbor_cache
         self.run_seed = 0
         self.classes: list[str] = []
 
@@ -105,6 +112,9 @@ class ShapesDataModule(LightningDataModule):
         self.train_set = EpochDataset(train, self.pipeline.training(self.augment), self.run_seed)
         self.validation_set = validation
 
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        return restore_edges(batch)
+
     def _open(self, split: str) -> ShapeDataset:
         return open_split(
             self.dataset,
@@ -124,12 +134,19 @@ class ShapesDataModule(LightningDataModule):
         return self._loader(self.train_set, sampler, drop_last=len(sampler) > self.batch_size)
 
     def val_dataloader(self) -> DataLoader:
-        return self._evaluation_loader(self.validation_set)
+        return self._evaluation_loader(self._with_neighbors(self.validation_set))
 
     def test_dataloader(self) -> DataLoader:
         return self._evaluation_loader(self.test_set)
 
-    def _evaluation_loader(self, samples: ShapeDataset) -> DataLoader:
+    def _with_neighbors(self, samples: ShapeDataset) -> Dataset:
+        """The samples, with their neighbours if there is memory for them and a network to say how many."""
+        if self.neighbor_cache == 0 or self.trainer is None:
+            return samples
+        num_neighbors = self.trainer.lightning_module.network.num_neighbors
+        return NeighborCache(samples, num_neighbors, self.neighbor_cache * 2**20)
+
+    def _evaluation_loader(self, samples: Dataset) -> DataLoader:
         replicas, rank = self._processes()
         # not padded: no sample may count twice
         return self._loader(samples, range(rank, len(samples), replicas))

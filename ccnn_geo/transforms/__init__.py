@@ -1,5 +1,6 @@
 """Transforms of meshes and clouds, for use with ``torch_geometric.transforms.Compose``."""
 
+from ccnn_geo.transforms.build_neighbors import BuildNeighbors
 from ccnn_geo.transforms.estimate_normals import EstimateNormals
 from ccnn_geo.transforms.fixed_subset import FixedSubset
 from ccnn_geo.transforms.normalize_sphere import NormalizeSphere
@@ -13,6 +14,7 @@ from ccnn_geo.transforms.sample_surface import SampleSurface
 from ccnn_geo.transforms.voxelize import Voxelize
 
 __all__ = [
+    "BuildNeighbors",
     "EstimateNormals",
     "FixedSubset",
     "NormalizeSphere",

@@ -89,6 +89,7 @@ def test_voxels(project, augment):
         {"batch_size": 0},
         {"validation_fraction": 1.0},
         {"num_workers": -1},
+        {"neighbor_cache": -1},
     ],
 )
 def test_arguments_out_of_range(wrong):

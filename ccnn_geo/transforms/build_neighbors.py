@@ -1,0 +1,44 @@
+"""Neighbours as part of the data."""
+
+from torch_geometric.data import Data
+from torch_geometric.transforms import BaseTransform
+
+from ccnn_geo.neighbors import build_neighbors
+
+
+class BuildNeighbors(BaseTransform):
+    r"""Sets ``data.edge_index`` to the edges from the nearest points to each point.
+
+    :math:`j \to i` for the first :math:`k` points by :math:`(|p_i - p_j|^2, j)`, of those within the radius.
+    :class:`~ccnn_geo.CCNN` uses the edges of a ``Data`` as they are and searches for none; they come target by
+    target, so that nothing is sorted either.
+
+    As ``pre_transform`` of a data set it runs once and its edges are stored. As ``transform`` it comes after
+    all that chooses or moves points; rotations, shifts and one scale for all axes may follow.
+
+    Args:
+        num_neighbors: k, that of the network; None for no bound.
+        radius: in units of ``pos``; None for no bound.
+        loop: whether a point is a neighbour of itself.
+
+    Shapes:
+        ``pos [N, D]`` -> ``edge_index [2, E]``, int64, 16 bytes an edge.
+
+    Raises:
+        TypeError, ValueError: as :func:`~ccnn_geo.neighbors.build_neighbors`.
+    """
+
+    def __init__(
+        self, num_neighbors: int | None = 256, radius: float | None = None, loop: bool = True
+    ) -> None:
+        self.num_neighbors, self.radius, self.loop = num_neighbors, radius, loop
+
+    def forward(self, data: Data) -> Data:
+        batch = data.get("batch")
+        found = build_neighbors(data.pos, batch, self.num_neighbors, self.radius, loop=self.loop)
+        data.edge_index = found.edge_index
+        return data
+
+    def __repr__(self) -> str:
+        more = f", radius={self.radius:g}" if self.radius is not None else ""
+        return f"{type(self).__name__}({self.num_neighbors}{more}{'' if self.loop else ', loop=False'})"
