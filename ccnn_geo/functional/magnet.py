@@ -40,7 +40,7 @@ class Packed(NamedTuple):
     """All filters side by side.
 
     ``quadratic [2D + 1, F]`` are the base-2 exponents' coefficients of ``[r^2, r, 1]``, in double precision unless
-    float32 is safe; ``linear [D + 1, F]`` the phases' coefficients of ``[r, 1]``.
+    the offsets' own is safe; ``linear [D + 1, F]`` the phases' coefficients of ``[r, 1]``.
     """
 
     quadratic: Tensor
@@ -80,7 +80,8 @@ def pack(filters: Sequence[Gabor], hidden: Sequence[Affine]) -> Packed:
     The expanded square cancels for narrow filters far from the origin. A filter's value at a distance of
     :math:`z` widths from its centre is then wrong by up to
     :math:`\tfrac\epsilon2 e^{-z^2/2} \sum_d (z_d + 2 \gamma_d |\mu_d|)^2`; where that could exceed 1e-5, and on
-    devices that round the factors of a product (TF32), exponents are summed in double precision.
+    devices that may round the factors of a product (TF32), the coefficients stay in double precision, which tells
+    :func:`exponents` to sum by axes.
     """
     mu, gamma, omega = (
         torch.cat([getattr(f, name) for f in filters]).mT for name in ("mu", "gamma", "omega")
@@ -112,9 +113,17 @@ def offset_powers(rel: Tensor) -> Tensor:
 
 def exponents(rel: Tensor, powers: Tensor, quadratic: Tensor) -> Tensor:
     """Base-2 exponents ``[E, F]`` at offsets ``[D, E]`` with powers ``[2D + 1, E]``."""
-    if quadratic.dtype != rel.dtype:
-        powers = offset_powers(rel.to(quadratic.dtype))
-    return (powers.mT @ quadratic).to(rel.dtype)
+    if quadratic.dtype == rel.dtype:
+        return powers.mT @ quadratic
+    # Complete the squares in double precision and sum them by axes: one rounding of r - mu, no cancellation.
+    dim = rel.size(0)
+    scale = quadratic[:dim].neg().sqrt()
+    shift = torch.where(scale > 0, quadratic[dim : 2 * dim] / (2 * scale), 0)
+    total = (quadratic[-1] + shift.square().sum(dim=0)).to(rel.dtype).expand(rel.size(1), -1)
+    for r, a, b in zip(rel.unsqueeze(2), scale.to(rel.dtype), shift.to(rel.dtype), strict=True):
+        scaled = torch.addcmul(-b, r, a)
+        total = torch.addcmul(total, scaled, scaled, value=-1)
+    return total
 
 
 def phases(powers: Tensor, linear: Tensor) -> Tensor:

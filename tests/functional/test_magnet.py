@@ -55,7 +55,7 @@ def test_values_and_gradients_match_the_formula(dim, layers, exact, monkeypatch)
 
 @pytest.mark.parametrize(("width", "far"), [(1.0, 0.3), (30.0, 1.0), (300.0, 1.0)])
 def test_narrow_far_filters_keep_float32_precision(width, far):
-    """Where the expanded square would cancel in float32, double precision takes over."""
+    """Where the expanded square would cancel in float32, a sum by axes takes over."""
     filters, hidden = parameters(2, 16, 0, width, far, torch.float32)
     rel = (filters[0].mu.repeat(20, 1) + torch.randn(320, 2) / width).float()
     exact = formula(rel.double(), [Gabor(*(t.double() for t in f)) for f in filters], hidden)
