@@ -1,4 +1,4 @@
-"""Neighbour search: all distances against a tree, the rule of ``backend="auto"``.
+"""Neighbour search: all distances against a tree, the rule of ``backend="auto"``; neighbours found once.
 
 python -m ccnn_geo.experiments.bench_neighbors
 """
@@ -8,28 +8,30 @@ from __future__ import annotations
 from functools import partial
 
 import torch
+from torch import Tensor
+from torch_geometric.data import Batch, Data
 
 from ccnn_geo.experiments.timing import interleaved, machine
-from ccnn_geo.neighbors import build_neighbors
+from ccnn_geo.neighbors import Neighbors, build_neighbors
 from ccnn_geo.neighbors.select import smallest
+from ccnn_geo.training.neighbor_cache import NeighborCache, restore_edges
+from ccnn_geo.transforms import BuildNeighbors
 
 TARGETS = 8192
 
 
-def main(sizes: tuple[int, ...] = (512, 2048, 8192), counts: tuple[int, ...] = (16, 64, 256)) -> None:
-    """Prints milliseconds for 8,192 points on spheres, in clouds of N points, and for ordering alone."""
+def main(
+    sizes: tuple[int, ...] = (512, 1024, 2048, 4096, 8192), counts: tuple[int, ...] = (16, 64, 256)
+) -> None:
+    """Prints milliseconds for 8,192 points on spheres, in clouds of N points, for ordering alone, and for a batch."""
     print(f"{machine()}\n{TARGETS:,} targets in all; torch / scipy, ms")
     for size in sizes:
-        pos = torch.nn.functional.normalize(torch.randn(TARGETS, 3), dim=-1)
-        batch = torch.arange(TARGETS) // size
+        pos, batch = _sphere(TARGETS), torch.arange(TARGETS) // size
         cells = []
         for k in counts:
+            search = partial(build_neighbors, pos, batch, num_neighbors=k)
             seconds = interleaved(
-                {
-                    name: partial(build_neighbors, pos, batch, num_neighbors=k, backend=name)
-                    for name in ("torch", "scipy")
-                },
-                repeats=3,
+                {name: partial(search, backend=name) for name in ("torch", "scipy")}, repeats=5
             )
             cells.append(f"k={k}: {1e3 * seconds['torch']:5.0f} / {1e3 * seconds['scipy']:5.0f}")
         print(f"N={size:5d}  " + "   ".join(cells))
@@ -37,6 +39,44 @@ def main(sizes: tuple[int, ...] = (512, 2048, 8192), counts: tuple[int, ...] = (
     cases = {"ours": lambda: smallest(d2, 256), "stable sort": lambda: d2.sort(stable=True)}
     ours, sort = interleaved(cases, repeats=5).values()
     print(f"256 smallest of 4,096 x 512: {1e3 * ours:.0f} ms, stable sort {1e3 * sort:.0f} ms")
+    for size, k in ((512, 32), (1024, 256)):
+        _batches(size, k)
+
+
+def _batches(size: int, k: int, clouds: int = 16) -> None:
+    """Prints what a batch and its neighbours cost: searched, collated from each ``Data``, restored from the cache."""
+    plain = [Data(pos=_sphere(size)) for _ in range(clouds)]
+    stored = [BuildNeighbors(k)(data.clone()) for data in plain]
+    cache = NeighborCache(_Copies(plain), k, 1 << 30)
+
+    def given(batch: Batch) -> Neighbors:
+        return Neighbors.from_edge_index(batch.edge_index, batch.num_nodes, batch.num_nodes)
+
+    def search() -> Neighbors:
+        batch = Batch.from_data_list(plain)
+        return build_neighbors(batch.pos, batch.batch, k)
+
+    seconds = interleaved(
+        {
+            "search": search,
+            "edge_index of each Data": lambda: given(Batch.from_data_list(stored)),
+            "cache": lambda: given(restore_edges(Batch.from_data_list([cache[i] for i in range(clouds)]))),
+        },
+        repeats=11,
+    )
+    cells = ", ".join(f"{name} {1e3 * value:.0f} ms" for name, value in seconds.items())
+    print(f"batch of {clouds} x {size:,} points, k={k}: {cells}")
+
+
+class _Copies(list):
+    """A data set makes a new ``Data`` at every access."""
+
+    def __getitem__(self, index: int) -> Data:
+        return super().__getitem__(index).clone()
+
+
+def _sphere(num: int) -> Tensor:
+    return torch.nn.functional.normalize(torch.randn(num, 3), dim=-1)
 
 
 if __name__ == "__main__":
