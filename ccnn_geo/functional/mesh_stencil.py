@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from ccnn_geo.functional.bspline import bspline_slopes, bspline_weights
 
-BLOCK_ENTRIES = 1 << 20
+BLOCK_ENTRIES = 1 << 18
 """Pairs of point and cell that are listed at once."""
 
-KEPT_ENTRIES = 1 << 26
+KEPT_ENTRIES = 1 << 25
 """Pairs up to which the lists of :meth:`Stencil.spread` are kept for the next layer, at 8 bytes each."""
 
 
@@ -100,7 +100,8 @@ class Stencil:
             cells, count = keys.unique_consecutive(return_counts=True)
             source = order.div(index.size(1), rounding_mode="floor").add_(block.start).to(torch.int32)
             start = (count.cumsum(0) - count).to(torch.int32)
-            yield cells, source, start, _products(weights).flatten().index_select(0, order)
+            # unique_consecutive returns the head of a full-length storage
+            yield cells.clone(), source, start, _products(weights).flatten().index_select(0, order)
 
 
 def _products(weights: Sequence[Tensor]) -> Tensor:
