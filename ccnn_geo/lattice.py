@@ -1,0 +1,238 @@
+"""Points on a lattice: finding its spacing, and the distinct offsets of all edges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ccnn_geo.neighbors import Neighbors
+
+MAX_STEPS = 4096
+"""Steps across the points beyond which a spacing says little: with enough of them any cloud is a lattice."""
+KEY_BITS = 21
+"""Bits per axis of a key, of which three fit into an int64."""
+
+
+@torch.no_grad()
+def detect_spacing(
+    pos: Tensor, tolerance: float = 8.0, max_steps: int = MAX_STEPS
+) -> tuple[float, ...] | None:
+    r"""Spacing of the axis-aligned lattice that all points lie on, or ``None``.
+
+    Per axis it is the smallest gap between coordinates; the others must be multiples of it up to rounding,
+
+    .. math::
+        |p_d - \min p_d - n_d h_d| \le \text{tolerance} \cdot \varepsilon \max |p_d|, \qquad n_d \in \mathbb N
+
+    and it is then fitted to the whole extent and given to as many digits as that determines, so that two
+    clouds of one lattice agree. Clouds of a batch must share one lattice. An axis on which all points coincide
+    has spacing 1. Most clouds that lie on none are told by their first points.
+
+    Args:
+        pos: Positions, any unit of length.
+        tolerance: Allowed rounding error, in machine epsilons of the largest coordinate.
+        max_steps: Largest number of steps across the points.
+
+    Shapes:
+        - **pos:** :math:`(N, D)`
+        - **output:** :math:`D` numbers in the unit of ``pos``
+    """
+    if pos.size(0) == 0:
+        return None
+    steps = []
+    for axis in pos.detach().unbind(1):
+        h = None
+        for part in (axis[:256], axis):
+            h = _axis_spacing(part.double().sort().values, tolerance * torch.finfo(pos.dtype).eps, max_steps)
+            if h is None:
+                return None
+        steps.append(h)
+    return tuple(steps)
+
+
+def _axis_spacing(ordered: Tensor, relative: float, max_steps: int) -> float | None:
+    slack = relative * ordered.abs().amax().item()
+    if not math.isfinite(slack):
+        return None
+    gaps = ordered.diff()
+    gaps = gaps[gaps > slack]
+    if gaps.numel() == 0:
+        return 1.0
+    extent = (ordered[-1] - ordered[0]).item()
+    smallest = gaps.amin().item()
+    if extent > (max_steps + 0.5) * smallest:
+        return None
+    steps = (gaps / smallest).round().sum().item()
+    h = extent / steps
+    for digits in range(1, 17):
+        rounded = float(f"{h:.{digits}g}")
+        if abs(rounded - h) * steps <= slack / 4:
+            h = rounded
+            break
+    exact = (ordered - ordered[0]) / h
+    return h if ((exact - exact.round()).abs().amax() * h).item() <= slack else None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LatticeOffsets:
+    """The distinct relative positions of all edges, and the edges grouped by them.
+
+    Edge ``e`` leads from ``src[e]`` to ``dst[e]`` and has offset ``index[e]``; those of offset ``u`` are
+    ``ptr[u]:ptr[u + 1]``, ordered by target.
+
+    Args:
+        codes: Distinct offsets in lattice steps, target minus source, in lexicographic order.
+        rel: The same as positions, in their precision.
+        ptr: Where the edges of each offset begin.
+        index: Offset of each edge.
+        src: Source of each edge.
+        dst: Target of each edge.
+        num_src: Number of source points.
+        num_dst: Number of target points.
+
+    Shapes:
+        - **codes:** :math:`(U, D)` int64; **rel:** :math:`(U, D)`; **ptr:** :math:`(U + 1)` int64
+        - **index**, **src**, **dst:** :math:`(E)` int32
+    """
+
+    codes: Tensor
+    rel: Tensor
+    ptr: Tensor
+    index: Tensor
+    src: Tensor
+    dst: Tensor
+    num_src: int
+    num_dst: int
+
+    @classmethod
+    @torch.no_grad()
+    def build(
+        cls,
+        pos_src: Tensor,
+        pos_dst: Tensor,
+        neighbors: Neighbors,
+        spacing: Sequence[float],
+        tolerance: float = 1e-3,
+    ) -> LatticeOffsets:
+        """Groups edges by their relative position, once for all layers that share them.
+
+        Args:
+            pos_src: Positions of the sources, any unit of length.
+            pos_dst: Positions of the targets, same unit and lattice.
+            neighbors: Which sources each target sees.
+            spacing: Step of the lattice along each axis, same unit; :func:`detect_spacing` finds it.
+            tolerance: Allowed distance from the lattice, as a fraction of the spacing.
+
+        Shapes:
+            - **pos_src:** :math:`(N, D)`; **pos_dst:** :math:`(M, D)`
+
+        Raises:
+            ValueError: If the spacing does not fit the positions, or a point is off the lattice.
+        """
+        origin = pos_src[:1] if pos_src.size(0) > 0 else pos_dst[:1]
+        cells_src = _cells(pos_src, origin, spacing, tolerance)
+        cells_dst = cells_src if pos_dst is pos_src else _cells(pos_dst, origin, spacing, tolerance)
+        if neighbors.num_edges == 0:
+            return cls._without_edges(pos_src, neighbors)
+
+        low = cells_dst.amin(dim=0) - cells_src.amax(dim=0)
+        size = (cells_dst.amax(dim=0) - cells_src.amin(dim=0) - low + 1).tolist()
+        # the fewer bits, the faster the sort
+        dtype = torch.int32 if math.prod(size) < 1 << 31 else torch.int64
+        line_src, line_dst = (_ravel(c, size).to(dtype) for c in (cells_src, cells_dst - low))
+        src, dst = neighbors.edge_index
+        line, order = (line_dst.index_select(0, dst) - line_src.index_select(0, src)).sort(stable=True)
+        line, index, count = line.unique_consecutive(return_inverse=True, return_counts=True)
+        codes = torch.stack(torch.unravel_index(line.long(), size), dim=-1) + low
+        return cls(
+            codes,
+            (codes * codes.new_tensor(spacing, dtype=torch.double)).to(pos_src.dtype),
+            torch.cat([count.new_zeros(1), count.cumsum(0)]),
+            index.int(),
+            src.int().index_select(0, order),
+            dst.int().index_select(0, order),
+            neighbors.num_src,
+            neighbors.num_dst,
+        )
+
+    @classmethod
+    def _without_edges(cls, pos: Tensor, neighbors: Neighbors) -> LatticeOffsets:
+        codes = torch.empty(0, pos.size(1), dtype=torch.long, device=pos.device)
+        none = torch.empty(0, dtype=torch.int32, device=pos.device)
+        ptr = torch.zeros(1, dtype=torch.long, device=pos.device)
+        return cls(codes, codes.to(pos.dtype), ptr, none, none, none, neighbors.num_src, neighbors.num_dst)
+
+    @torch.no_grad()
+    def only(self, kept: Tensor) -> LatticeOffsets:
+        """The offsets marked in ``kept [U]`` with their edges, for instance those inside a kernel's support."""
+        if bool(kept.all()):
+            return self
+        count = self.ptr.diff()[kept]
+        ptr = torch.cat([count.new_zeros(1), count.cumsum(0)])
+        index = torch.repeat_interleave(count)
+        edges = (self.ptr[:-1][kept] - ptr[:-1]).index_select(0, index)
+        edges += torch.arange(edges.numel(), device=edges.device)
+        return LatticeOffsets(
+            self.codes[kept],
+            self.rel[kept],
+            ptr,
+            index.int(),
+            self.src.index_select(0, edges),
+            self.dst.index_select(0, edges),
+            self.num_src,
+            self.num_dst,
+        )
+
+    @property
+    def num_offsets(self) -> int:
+        """Number of distinct offsets U."""
+        return self.codes.size(0)
+
+    @property
+    def num_edges(self) -> int:
+        """Number of edges E."""
+        return self.index.numel()
+
+    @property
+    def keys(self) -> Tensor:
+        """One int64 per offset, ascending ``[U]``, that names the same steps in every batch."""
+        half = 1 << (KEY_BITS - 1)
+        return _ravel(self.codes + half, [2 * half] * self.codes.size(1))
+
+    def __repr__(self) -> str:
+        return f"LatticeOffsets(num_offsets={self.num_offsets}, num_edges={self.num_edges})"
+
+
+def _cells(pos: Tensor, origin: Tensor, spacing: Sequence[float], tolerance: float) -> Tensor:
+    """Positions in whole steps from the origin, ``[N, D]`` int64."""
+    if len(spacing) != pos.size(1) or not all(math.isfinite(h) and h > 0 for h in spacing):
+        raise ValueError(
+            f"spacing must be {pos.size(1)} positive numbers, one per axis of pos, got {tuple(spacing)}"
+        )
+    exact = (pos.detach().double() - origin.double()) / pos.new_tensor(spacing, dtype=torch.double)
+    cells = exact.round()
+    if pos.numel() > 0:
+        off = (exact - cells).abs().amax().item()
+        if not off <= tolerance:  # also catches NaN
+            raise ValueError(
+                f"points must lie on one lattice of spacing {tuple(spacing)}; the worst is {off:.3g} spacings "
+                f"away from it, allowed are {tolerance:g}"
+            )
+        steps = cells.abs().amax().item()
+        if not steps < 1 << (KEY_BITS - 2):
+            raise ValueError(
+                f"a lattice may have {1 << (KEY_BITS - 2)} steps from point to point, got {steps:.3g}"
+            )
+    return cells.long()
+
+
+def _ravel(cells: Tensor, size: Sequence[int]) -> Tensor:
+    """Cells ``[N, D]`` in lexicographic order as one number each."""
+    line = cells[:, 0]
+    for axis, n in enumerate(size[1:], start=1):
+        line = line * n + cells[:, axis]
+    return line
