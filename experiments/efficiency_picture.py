@@ -29,16 +29,20 @@ def plot_cost(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter
 
     lines = defaultdict(list)
     for row in rows:
         if row["table"] == "cost" and not row.get("failed"):
             lines[row["method"], row["neighbors"]].append(row)
-    figure = Figure(figsize=(13, 5.6), layout="constrained")
+    given = {neighbors for _, neighbors in lines if neighbors is not None}
+    figure = Figure(figsize=(13, 5.8), layout="constrained")
     FigureCanvasAgg(figure)
+    nearest = f"{next(iter(given))} nearest neighbours, or all points where said; " if len(given) == 1 else ""
+    figure.suptitle(f"{nearest}a line ends where the next size exceeds the limits of the run", fontsize=10)
     panels = figure.subplots(1, 2)
     for axes, title, unit, value in (
-        (panels[0], "Forward + backward", "seconds", lambda row: row["both"]),
+        (panels[0], "Forward + backward, neighbours found before", "seconds", lambda row: row["both"]),
         (
             panels[1],
             "Peak memory, with the list of neighbours",
@@ -51,24 +55,25 @@ def plot_cost(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
             points = sorted((row["points"], max(value(row), 1e-3)) for row in of_method)
             style = _style(method, neighbors, lines)
             axes.plot(*zip(*points, strict=True), linewidth=1.8, markersize=5, **style)
-            ends.append((*points[-1], _name(method, neighbors), style["color"]))
+            ends.append((*points[-1], _name(method, neighbors, len(given) > 1), style["color"]))
         axes.set(xscale="log", yscale="log", xlabel="points of the cloud", ylabel=unit)
-        axes.set_title(title, loc="left")
+        axes.set_title(title, loc="left", fontsize=11)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.10g}"))
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
         sizes = sorted({row["points"] for of_method in lines.values() for row in of_method})
         axes.set_xticks(sizes, [f"{n // 1024}k" if n % 1024 == 0 else str(n) for n in sizes])
         axes.set_xticks([], minor=True)
         if sizes:  # room for the longest label
-            axes.set_xlim(sizes[0] / 1.15, sizes[-1] * (sizes[-1] / sizes[0]) ** 0.35 * 1.15)
+            axes.set_xlim(sizes[0] / 1.15, sizes[-1] * (sizes[-1] / sizes[0]) ** 0.3 * 1.15)
         _label(axes, ends)
     write_atomic(path, partial(figure.savefig, format="png", dpi=130))
 
 
-def _name(method: str, neighbors: int | None) -> str:
-    if method == "mesh":
-        return "mesh, all points"
-    return f"{method}, " + ("all pairs" if neighbors is None else f"k={neighbors}")
+def _name(method: str, neighbors: int | None, with_count: bool) -> str:
+    if neighbors is None:
+        return f"{method} (all)"
+    return f"{method}, k={neighbors}" if with_count else method
 
 
 def _style(method: str, neighbors: int | None, lines: Mapping[tuple[str, int | None], Any]) -> dict[str, str]:
@@ -81,6 +86,8 @@ def _style(method: str, neighbors: int | None, lines: Mapping[tuple[str, int | N
 
 def _label(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
     """Names at the ends of lines, moved apart where those of one size would overlap."""
+    from matplotlib.patheffects import withStroke
+
     scale = 72 / axes.figure.dpi
     axes.figure.draw_without_rendering()  # sets the limits, which positions on the page depend on
     by_size = defaultdict(list)
@@ -98,7 +105,7 @@ def _label(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
                 va="center",
                 fontsize=9,
                 color=color,
-                bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+                path_effects=[withStroke(linewidth=3, foreground="white")],
             )
 
 

@@ -31,6 +31,7 @@ class Case:
     neighbors: int | None = 256  # None: all points of a cloud
     channels: int = 140
     hidden: int = 32
+    kernel: str = "magnet"
     omega: float = 50.0
     window: float = 3.0  # in units of the unit sphere's radius: drops no edge
     threshold: float = 0.1
@@ -88,6 +89,7 @@ def sep_flex_conv(case: Case) -> tuple[nn.Module, Run]:
         case.channels,
         3,
         kernel_hidden=case.hidden,
+        kernel=case.kernel,
         omega_0=case.omega,
         window_init=case.window,
         window_threshold=case.threshold,
@@ -140,6 +142,7 @@ def network(case: Case) -> tuple[nn.Module, Run]:
         3,
         hidden_channels=16,
         kernel_hidden=case.hidden,
+        kernel=case.kernel,
         omega_0=case.omega,
         num_neighbors=case.neighbors,
         readout="node",
@@ -147,6 +150,7 @@ def network(case: Case) -> tuple[nn.Module, Run]:
         window_init=case.window,
         window_threshold=case.threshold,
         kernel_radius=case.radius,
+        num_taps=case.neighbors or case.points,  # declared, as above
     )
     return model, lambda x, pos, batch, neighbors: model(x, pos, batch, neighbors)
 
