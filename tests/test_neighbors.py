@@ -11,6 +11,8 @@ from ccnn_geo.neighbors import Neighbors, build_neighbors, knn, knn_graph, radiu
 from ccnn_geo.neighbors import candidates as candidates_module
 from ccnn_geo.neighbors import exact as exact_module
 from ccnn_geo.neighbors import host as host_module
+from ccnn_geo.neighbors import products as products_module
+from ccnn_geo.neighbors import select as select_module
 from ccnn_geo.neighbors.build import _fastest
 from ccnn_geo.neighbors.exact import search_accelerator, search_exact
 from ccnn_geo.neighbors.query import make_query
@@ -153,13 +155,14 @@ def test_chunked_equals_unchunked(monkeypatch, chunk, k, r):
 def test_a_chunk_bounds_the_distances_in_memory(monkeypatch):
     pos = torch.randn(8 * 128, 3, generator=torch.Generator().manual_seed(5))
     sizes = []
-    original = host_module.smallest_on_host
+    original = select_module.smallest_keys
 
     def spy(d2, k):
         sizes.append(d2.size)
         return original(d2, k)
 
-    monkeypatch.setattr(host_module, "smallest_on_host", spy)
+    monkeypatch.setattr(select_module, "smallest_keys", spy)
+    monkeypatch.setattr(products_module, "smallest_keys", spy)
     monkeypatch.setattr(host_module, "_CHUNK_PAIRS", 20_000)
     knn_graph(pos, 16, torch.arange(8).repeat_interleave(128), backend="torch")
     knn_graph(pos, 16, backend="torch")

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ccnn_geo.neighbors.chunks import Chunk, make_chunks
 from ccnn_geo.neighbors.edges import empty_edges, join
+from ccnn_geo.neighbors.products import Products
 from ccnn_geo.neighbors.query import Query
 from ccnn_geo.neighbors.select import smallest_on_host
 
@@ -22,6 +23,8 @@ Item, Answer = TypeVar("Item"), TypeVar("Answer")
 
 # Pairs whose distances, 8 bytes each, and as many keys stay in a core's cache.
 _CHUNK_PAIRS = 1 << 16
+# Smaller clouds share chunks, and their factors would cost as much as their distances.
+_PRODUCTS_FROM = 128
 
 
 def search_host(query: Query) -> tuple[Tensor, Tensor]:
@@ -33,6 +36,7 @@ def search_host(query: Query) -> tuple[Tensor, Tensor]:
         return join([s for s, _ in found], [c for _, c in found], query.src.device)
 
     widths = [points.width(chunk) for chunk in chunks]
+    points.prepare(chunks)
     ends = list(accumulate(w * c.num_targets for w, c in zip(widths, chunks, strict=True)))
     edges = empty_edges(ends[-1] if ends else 0, query.src.device)
     count = torch.zeros(query.dst.size(0), dtype=torch.int64)
@@ -59,6 +63,17 @@ class _Points:
     def __post_init__(self) -> None:
         self.src = np.ascontiguousarray(self.query.src.numpy().T)
         self.dst = np.ascontiguousarray(self.query.dst.numpy().T)
+        self.products: dict[int, Products] = {}
+
+    def prepare(self, chunks: Sequence[Chunk]) -> None:
+        """Factors of the clouds whose first target has no two neighbours alike; lattices have many."""
+        for chunk in chunks:
+            if chunk.num_clouds > 1 or chunk.start > 0 or chunk.num_src < _PRODUCTS_FROM:
+                continue
+            targets = self.dst[:, chunk.first_dst : chunk.first_dst + chunk.num_dst]
+            products = Products.of(self.src[:, chunk.sources], targets, self.query.loop)
+            if products is not None and products.nearest(slice(0, 1), self.width(chunk))[1]:
+                self.products[chunk.first_dst] = products
 
     def width(self, chunk: Chunk) -> int:
         """Neighbours that any target of the chunk may have."""
@@ -67,6 +82,11 @@ class _Points:
 
     def nearest(self, chunk: Chunk, width: int) -> np.ndarray:
         """The nearest sources of each target, ``[T, width]``."""
+        products = self.products.get(chunk.first_dst)
+        if products is not None:
+            columns, certain = products.nearest(slice(chunk.start, chunk.stop), width)
+            if certain:
+                return self._sources(chunk, columns[None])
         return self._sources(chunk, smallest_on_host(self.distances(chunk), width))
 
     def within(self, chunk: Chunk) -> tuple[Tensor, Tensor]:

@@ -32,18 +32,7 @@ def smallest_on_host(values: np.ndarray, k: int) -> np.ndarray:
     if k == 0 or values.size == 0:
         return np.empty((*values.shape[:-1], k), dtype=np.int64)
     rows = np.ascontiguousarray(values).reshape(-1, n)
-    mask = (1 << (n - 1).bit_length()) - 1
-    keys = rows.view(np.int64) & ~mask
-    keys |= np.arange(n)
-    # One more than asked: a neighbour that was left out tells whether the last place is contested.
-    taken = min(k + 1, n)
-    if 4 * k < 3 * n:
-        keys.partition(taken - 1, axis=1)
-        top = keys[:, :taken].copy()
-        top.sort(axis=1)
-    else:
-        keys.sort(axis=1)
-        top = keys[:, :taken]
+    keys, top, mask = smallest_keys(rows, k)
     columns = top[:, :k] & mask
     alike = ((top[:, 1:] ^ top[:, :-1]) <= mask).any(axis=1)
     if alike.any():
@@ -51,6 +40,25 @@ def smallest_on_host(values: np.ndarray, k: int) -> np.ndarray:
         wrong = alike[_misled(rows[alike], keys[alike], top[alike], k, mask)]
         columns[wrong] = _smallest_by_threshold(rows[wrong], k)
     return columns.reshape(*values.shape[:-1], k)
+
+
+def smallest_keys(rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Keys of each row, ``[R, n]`` in any order; the smallest in order, ``[R, min(k + 1, n)]``; the column's bits.
+
+    One more than asked: a neighbour that was left out tells whether the last place is contested.
+    """
+    n = rows.shape[1]
+    mask = (1 << (n - 1).bit_length()) - 1
+    keys = rows.view(np.int64) & ~mask
+    keys |= np.arange(n)
+    taken = min(k + 1, n)
+    if 4 * k >= 3 * n:
+        keys.sort(axis=1)
+        return keys, keys[:, :taken], mask
+    keys.partition(taken - 1, axis=1)
+    top = keys[:, :taken].copy()
+    top.sort(axis=1)
+    return keys, top, mask
 
 
 def _misled(rows: np.ndarray, keys: np.ndarray, top: np.ndarray, k: int, mask: int) -> np.ndarray:
