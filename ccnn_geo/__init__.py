@@ -3,8 +3,19 @@
 from ccnn_geo.blocks import CCNNBlock, FlexBlock, S4Block
 from ccnn_geo.conv import FlexConv, SepFlexConv
 from ccnn_geo.model import CCNN
+from ccnn_geo.point_plan import PointPlan
 from ccnn_geo.predict import predict
 
 __version__ = "0.1.0"
 
-__all__ = ["CCNN", "CCNNBlock", "FlexBlock", "FlexConv", "S4Block", "SepFlexConv", "__version__", "predict"]
+__all__ = [
+    "CCNN",
+    "CCNNBlock",
+    "FlexBlock",
+    "FlexConv",
+    "PointPlan",
+    "S4Block",
+    "SepFlexConv",
+    "__version__",
+    "predict",
+]

@@ -10,13 +10,13 @@ from ccnn_geo.neighbors import Neighbors
 
 if TYPE_CHECKING:
     from ccnn_geo.continuous_conv import ContinuousConv
+    from ccnn_geo.point_plan import PointPlan
 
 
 def check_points(
     layer: ContinuousConv,
     x: Tensor,
-    pos: tuple[Tensor, Tensor],
-    edge_index: Tensor | Neighbors | None,
+    plan: PointPlan,
     weight: Tensor | None,
 ) -> None:
     """Says what does not fit, before any path runs.
@@ -27,6 +27,7 @@ def check_points(
     name = type(layer).__name__
     if x.dim() != 2 or x.size(1) != layer.in_channels:
         raise ValueError(f"{name}: expected x [N, {layer.in_channels}] beside pos, got {list(x.shape)}")
+    pos, edge_index = plan.given_pos, plan.edge_index
     for p in pos:
         if p.dim() != 2 or p.size(1) != layer.dim or not p.is_floating_point():
             raise ValueError(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,15 +13,19 @@ from torch_geometric.nn import MessagePassing
 from ccnn_geo.checks import check_points
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.first_batch import FirstBatchScale
-from ccnn_geo.functional.edge_conv import edge_conv
-from ccnn_geo.functional.grid_conv import grid_conv
+from ccnn_geo.functional.grid_conv import GridKernel, apply_kernel, prepare_kernel
+from ccnn_geo.kernel_cache import KernelCache
 from ccnn_geo.measure import density_measure, lattice_measure
-from ccnn_geo.neighbors import Neighbors, build_neighbors
-from ccnn_geo.regularization import ignore_kernel_norms, record_edges, record_grid
+from ccnn_geo.neighbors import Neighbors
+from ccnn_geo.point_paths import SUMS, Explanation, choose
+from ccnn_geo.point_plan import PointPlan
+from ccnn_geo.regularization import ignore_kernel_norms, is_collecting, record_grid
 from ccnn_geo.representations import grid_spacing
 
-METHODS = ("auto", "edge", "plain", "fft", "direct")
+METHODS = ("auto", "edge", "lattice", "mesh", "plain", "fft", "direct")
 MEASURES = ("uniform", "density")
+
+T = TypeVar("T")
 
 
 class ContinuousConv(FirstBatchScale, MessagePassing):
@@ -97,6 +101,7 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
             domain=kernel_domain,
             causal=causal,
         )
+        self.kernel_cache = KernelCache()
         self.register_buffer("effective_taps", torch.zeros(()))
         self.register_buffer("reference_spacing", torch.zeros(dim))
 
@@ -116,7 +121,7 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
         self,
         x: Tensor | tuple[Tensor, Tensor | None],
         pos: Tensor | tuple[Tensor, Tensor] | None = None,
-        edge_index: Tensor | Neighbors | None = None,
+        edge_index: Tensor | Neighbors | PointPlan | None = None,
         batch: Tensor | tuple[Tensor, Tensor] | None = None,
         weight: Tensor | None = None,
         spacing: float | Sequence[float] | None = None,
@@ -126,11 +131,13 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
         Args:
             x: Features; for the bipartite form a pair whose second entry is unused.
             pos: Positions, or those of sources and targets.
-            edge_index: Edges from source to target, or a :class:`~ccnn_geo.neighbors.Neighbors`. Without it, all
-                points of the same cloud (``method="edge"``: the ``num_neighbors`` nearest).
+            edge_index: Edges from source to target, a :class:`~ccnn_geo.neighbors.Neighbors`, or a
+                :class:`~ccnn_geo.point_plan.PointPlan`. Without it, all points of the same cloud
+                (``method="edge"``: the ``num_neighbors`` nearest).
             batch: Cloud of each point, or of each source and target, if there are no edges.
             weight: Quadrature weights of the sources.
-            spacing: Distance of a grid's samples; by default its longest axis covers [-1, 1].
+            spacing: Distance of a grid's samples; by default its longest axis covers [-1, 1]. For points the
+                step of the lattice they lie on, or of the mesh (``method="mesh"``).
         """
         return self.mix(self.aggregate_neighbors(x, pos, edge_index, batch, weight, spacing))
 
@@ -142,7 +149,7 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
         self,
         x: Tensor | tuple[Tensor, Tensor | None],
         pos: Tensor | tuple[Tensor, Tensor] | None = None,
-        edge_index: Tensor | Neighbors | None = None,
+        edge_index: Tensor | Neighbors | PointPlan | None = None,
         batch: Tensor | tuple[Tensor, Tensor] | None = None,
         weight: Tensor | None = None,
         spacing: float | Sequence[float] | None = None,
@@ -164,8 +171,7 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
                         f"{type(self).__name__}: a grid takes no {' or '.join(extra)}; give pos for points"
                     )
                 return self._on_grid(x_src, spacing)
-            pos = (pos, pos) if isinstance(pos, Tensor) else tuple(pos)
-            return self._on_points(x_src, pos, edge_index, batch, weight)
+            return self._on_points(x_src, self.plan(pos, edge_index, batch, spacing), weight)
 
     def _on_grid(self, x: Tensor, spacing: float | Sequence[float] | None) -> Tensor:
         if x.dim() != self.dim + 2 or x.size(1) != self.in_channels:
@@ -189,8 +195,15 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
         return self._convolve_grid(x, step)
 
     def _convolve_grid(self, x: Tensor, step: tuple[float, ...]) -> Tensor:
-        rel, center = self.kernel_taps(x.shape[2:], step)
-        taps = self.kernel(rel.to(x))
+        size = tuple(x.shape[2:])
+        if is_collecting():  # the norm is that of the taps
+            return apply_kernel(x, self._render_grid(size, step))
+        key = ("grid", size, step, self.method)
+        return apply_kernel(x, self.remember(key, lambda: self._render_grid(size, step)))
+
+    def _render_grid(self, size: tuple[int, ...], step: tuple[float, ...]) -> GridKernel:
+        rel, center = self.kernel_taps(size, step)
+        taps = self.kernel(rel)
         record_grid(taps)
         reference = self.reference_spacing.tolist()
         if all(h > 0 for h in reference):
@@ -199,7 +212,7 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
         if self.dense:
             taps = taps.unflatten(0, (self.out_channels, self.in_channels))
         method = self.method if self.method in ("fft", "direct") else "auto"
-        return grid_conv(x, taps, center, method)
+        return prepare_kernel(taps, size, center, method)
 
     @torch.no_grad()
     def kernel_taps(
@@ -218,54 +231,31 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
         rel = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
         return rel.to(self.kernel.network.output.weight), tuple(-a for a in start)
 
-    def _on_points(
-        self,
-        x: Tensor,
-        pos: tuple[Tensor, Tensor],
-        edge_index: Tensor | Neighbors | None,
-        batch: Tensor | tuple[Tensor, Tensor] | None,
-        weight: Tensor | None,
-    ) -> Tensor:
-        check_points(self, x, pos, edge_index, weight)
+    def _on_points(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
+        check_points(self, x, plan, weight)
         if weight is None and self.measure == "density":
-            weight = density_measure(pos[0], batch[0] if isinstance(batch, tuple) else batch)
+            weight = density_measure(plan.given_pos[0], plan.batch[0])
         weight = None if weight is None else weight.to(x.dtype)
-        edge_index = self._neighbors(pos, edge_index, batch)
-        if pos[0].dtype.itemsize > x.dtype.itemsize:  # far from the origin only differences survive the cast
-            origin = pos[0].detach().mean(dim=0)
-            pos = (pos[0] - origin, pos[1] - origin)
-        pos = (pos[0].to(x.dtype), pos[1].to(x.dtype))
         if self.training:
-            self._observe_edges(pos, *self._source_target(edge_index))
+            self.kernel.observe(plan.extent)
+        path = SUMS[choose(self, plan).method]
         if not self.is_scaled:
             with torch.no_grad(), ignore_kernel_norms():
-                self.measure_scale(self._convolve_points(x, pos, edge_index, weight), centered=False)
-        return self._convolve_points(x, pos, edge_index, weight)
+                self.measure_scale(path(self, x, plan, weight), centered=False)
+        return path(self, x, plan, weight)
 
-    def _convolve_points(
-        self, x: Tensor, pos: tuple[Tensor, Tensor], edge_index: Tensor | Neighbors, weight: Tensor | None
-    ) -> Tensor:
-        source, target = self._source_target(edge_index)
-        record_edges(self.kernel, pos, source, target)
-        if isinstance(edge_index, Neighbors) and not self.needs_messages:
-            return edge_conv(x, *pos, edge_index, self.kernel, weight, dense=self.dense)
+    def sum_messages(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
+        """The sum over neighbours by PyG's ``propagate``."""
         weights = None if weight is None else (weight.unsqueeze(-1), None)
-        size = (pos[0].size(0), pos[1].size(0))
+        size = (plan.pos[0].size(0), plan.pos[1].size(0))
         # The edges are turned the usual way round already: PyG mixes up pairs of inputs in the other flow.
         flow, self.flow = self.flow, "source_to_target"
         try:
             return self.propagate(
-                torch.stack([source, target]), x=(x, None), pos=pos, weight=weights, size=size
+                torch.stack(plan.ends()), x=(x, None), pos=plan.pos, weight=weights, size=size
             )
         finally:
             self.flow = flow
-
-    def _source_target(self, edge_index: Tensor | Neighbors) -> tuple[Tensor, Tensor]:
-        """Ends of all edges; a tensor has them in the order of ``flow``."""
-        if isinstance(edge_index, Neighbors):
-            return edge_index.edge_index[0], edge_index.edge_index[1]
-        source, target = (0, 1) if self.flow == "source_to_target" else (1, 0)
-        return edge_index[source], edge_index[target]
 
     def message(self, x_j: Tensor, pos_i: Tensor, pos_j: Tensor, weight_j: Tensor | None) -> Tensor:
         """The readable definition, one kernel per edge; the oracle of the fast paths."""
@@ -291,41 +281,64 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
         )
         return self.method == "plain" or bool(self.explain) or self.aggr not in ("add", "sum") or any(hooks)
 
-    # Points: checks and neighbours --------------------------------------------------------------
+    # Plans ----------------------------------------------------------------------------------------
 
-    def as_neighbors(self, edge_index: Tensor | Neighbors, num_src: int, num_dst: int) -> Tensor | Neighbors:
-        """Sorts edges by target, once for all layers that share them.
-
-        Stays a tensor where messages are needed: an explanation's edge mask follows the caller's order.
-        """
-        if isinstance(edge_index, Neighbors) or self.needs_messages:
-            return edge_index
-        if self.flow == "target_to_source":
-            edge_index = edge_index.flip(0)
-        return Neighbors.from_edge_index(edge_index, num_src, num_dst)
-
-    def _neighbors(
+    def plan(
         self,
-        pos: tuple[Tensor, Tensor],
-        edge_index: Tensor | Neighbors | None,
-        batch: Tensor | tuple[Tensor, Tensor] | None,
-    ) -> Tensor | Neighbors:
-        if edge_index is not None:
-            return self.as_neighbors(edge_index, pos[0].size(0), pos[1].size(0))
-        batch_src, batch_dst = batch if isinstance(batch, tuple) else (batch, batch)
-        return build_neighbors(
-            pos[0],
-            batch_src,
+        pos: Tensor | tuple[Tensor, Tensor],
+        edge_index: Tensor | Neighbors | PointPlan | None = None,
+        batch: Tensor | tuple[Tensor, Tensor] | None = None,
+        spacing: float | Sequence[float] | None = None,
+    ) -> PointPlan:
+        """What this layer needs to know of the points; see :meth:`forward`."""
+        if isinstance(edge_index, PointPlan):
+            return edge_index
+        return PointPlan(
+            pos,
+            batch,
+            edge_index,
             num_neighbors=self.num_neighbors if self.method == "edge" else None,
-            pos_dst=None if pos[1] is pos[0] else pos[1],
-            batch_dst=None if pos[1] is pos[0] else batch_dst,
+            spacing=spacing,
+            flow=self.flow,
+            dtype=self.kernel.network.output.weight.dtype,
         )
 
-    @torch.no_grad()
-    def _observe_edges(self, pos: tuple[Tensor, Tensor], source: Tensor, target: Tensor) -> None:
-        for s, t in zip(source.split(1 << 22), target.split(1 << 22), strict=True):
-            if s.numel() > 0:
-                self.kernel.observe((pos[1][t] - pos[0][s]).abs().amax(dim=0))
+    def explain_plan(
+        self,
+        pos: Tensor | tuple[Tensor, Tensor],
+        edge_index: Tensor | Neighbors | PointPlan | None = None,
+        batch: Tensor | tuple[Tensor, Tensor] | None = None,
+        spacing: float | Sequence[float] | None = None,
+    ) -> Explanation:
+        """Which path :meth:`forward` takes on these points, what the others would cost, or why they are impossible.
+
+        Example:
+            >>> conv = SepFlexConv(16, 16, dim=3, window_threshold=1e-4)
+            >>> conv.explain_plan(torch.rand(100, 3)).method
+            'edge'
+        """
+        return choose(self, self.plan(pos, edge_index, batch, spacing))
+
+    # Inference ------------------------------------------------------------------------------------
+
+    @property
+    def remembers_kernel(self) -> bool:
+        """Whether what a kernel gives may be kept: in inference, where no gradient flows to it."""
+        learns = torch.is_grad_enabled() and any(p.requires_grad for p in self.kernel.parameters())
+        return not (self.training or learns or torch.compiler.is_compiling())
+
+    def remember(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The value of ``make`` under ``key``, from the cache as long as the kernel is what it was."""
+        if not self.remembers_kernel:
+            return make()
+        tensors = (*self.kernel.parameters(), *self.kernel.buffers(), self.reference_spacing)
+        return self.kernel_cache.recall(tensors, key, make)
+
+    def train(self, mode: bool = True) -> ContinuousConv:
+        """Sets the mode; what inference has remembered of the kernel is forgotten when training begins."""
+        if mode:
+            self.kernel_cache.clear()
+        return super().train(mode)
 
     def __repr__(self) -> str:
         causal = ", causal=True" if self.kernel.causal else ""

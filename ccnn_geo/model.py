@@ -16,7 +16,9 @@ from ccnn_geo.channels import channel_linear, channel_norm
 from ccnn_geo.conv import SepFlexConv
 from ccnn_geo.first_batch import FirstBatchScale
 from ccnn_geo.measure import density_measure
-from ccnn_geo.neighbors import Neighbors, build_neighbors
+from ccnn_geo.neighbors import Neighbors
+from ccnn_geo.point_paths import Explanation
+from ccnn_geo.point_plan import PointPlan
 
 PRESETS: dict[str, dict[str, int]] = {
     "ccnn_4_16": {"num_blocks": 4, "hidden_channels": 16, "kernel_hidden": 8},
@@ -140,7 +142,7 @@ class CCNN(FirstBatchScale):
         x: Tensor | Data,
         pos: Tensor | None = None,
         batch: Tensor | None = None,
-        edge_index: Tensor | Neighbors | None = None,
+        edge_index: Tensor | Neighbors | PointPlan | None = None,
         weight: Tensor | None = None,
         spacing: float | Sequence[float] | None = None,
         batch_size: int | None = None,
@@ -151,9 +153,11 @@ class CCNN(FirstBatchScale):
             x: Features, or a ``Data`` that carries all of them.
             pos: Positions of points.
             batch: Cloud of each point, sorted; one cloud by default.
-            edge_index: Edges from source to target; by default the ``num_neighbors`` nearest.
+            edge_index: Edges from source to target, or a :class:`~ccnn_geo.point_plan.PointPlan`; by default the
+                ``num_neighbors`` nearest, with ``method="mesh"`` all points.
             weight: Quadrature weights of the points.
-            spacing: Distance of a grid's samples; by default its longest axis covers [-1, 1].
+            spacing: Distance of a grid's samples; by default its longest axis covers [-1, 1]. For points the
+                step of the lattice they lie on.
             batch_size: Number of clouds, if the last ones may be empty.
         """
         if isinstance(x, Data):
@@ -164,19 +168,43 @@ class CCNN(FirstBatchScale):
 
         if batch is not None and (batch.dim() != 1 or batch.size(0) != pos.size(0)):
             raise ValueError(f"CCNN: expected batch [{pos.size(0)}] beside pos, got {list(batch.shape)}")
-        if edge_index is None:
-            edge_index = build_neighbors(pos, batch, num_neighbors=self.num_neighbors)
-        else:
-            edge_index = self.stem.as_neighbors(edge_index, pos.size(0), pos.size(0))
+        plan = self.plan(pos, batch, edge_index, spacing, batch_size)
         if weight is None and self.stem.measure == "density":
             weight = density_measure(pos, batch)
-        h = self._features(x, pos=pos, edge_index=edge_index, weight=weight)
+        h = self._features(x, pos=pos, edge_index=plan, weight=weight)
         if self.readout == "global":
             if batch is None:
                 batch = torch.zeros(h.size(0), dtype=torch.long, device=h.device)
                 batch_size = 1 if batch_size is None else batch_size
             h = scatter(h, batch, dim=0, dim_size=batch_size, reduce="mean")
         return self._outputs(h)
+
+    def plan(
+        self,
+        pos: Tensor,
+        batch: Tensor | None = None,
+        edge_index: Tensor | Neighbors | PointPlan | None = None,
+        spacing: float | Sequence[float] | None = None,
+        batch_size: int | None = None,
+    ) -> PointPlan:
+        """What all layers need to know of the points: made once per forward pass, see :meth:`forward`."""
+        if isinstance(edge_index, PointPlan):
+            return edge_index
+        return PointPlan(
+            pos,
+            batch,
+            edge_index,
+            num_neighbors=None if self.stem.method == "mesh" else self.num_neighbors,
+            spacing=spacing,
+            batch_size=batch_size,
+            flow=self.stem.flow,
+            dtype=self.head.weight.dtype,
+        )
+
+    def explain_plan(self, pos: Tensor, *args: Any, **kwargs: Any) -> dict[str, Explanation]:
+        """Which path each convolution takes on given points, by name; arguments as in :meth:`plan`."""
+        plan = self.plan(pos, *args, **kwargs)
+        return {n: m.explain_plan(pos, plan) for n, m in self.named_modules() if isinstance(m, SepFlexConv)}
 
     def _features(self, x: Tensor, **carrier: Any) -> Tensor:
         h = F.gelu(channel_norm(self.stem(x, **carrier), self.stem_norm))

@@ -11,12 +11,18 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from ccnn_geo.neighbors import build_neighbors
+
 if TYPE_CHECKING:
     from ccnn_geo.continuous_kernel import ContinuousKernel
+    from ccnn_geo.point_plan import PointPlan
 
 _NORMS: ContextVar[list[Tensor] | None] = ContextVar("kernel_norms", default=None)
 
 CHUNK_EDGES = 1 << 16
+
+SAMPLE_TARGETS = 256
+"""Targets over which the norm of a kernel that sees all points is averaged."""
 
 
 @contextmanager
@@ -51,6 +57,11 @@ def ignore_kernel_norms() -> Iterator[None]:
         yield
     finally:
         _NORMS.reset(token)
+
+
+def is_collecting() -> bool:
+    """Whether norms are being collected."""
+    return _NORMS.get() is not None
 
 
 def l2_penalty(norms: list[Tensor]) -> Tensor:
@@ -101,3 +112,14 @@ def record_edges(
         total = total + checkpoint(gram, rel[kernel.inside(rel)], use_reentrant=False)
     weight = kernel.output_weight()
     norms.append(((weight @ total) * weight).sum() / max(1, pos[1].size(0)))
+
+
+def record_sample(kernel: ContinuousKernel, plan: PointPlan) -> None:
+    """As :func:`record_edges` for targets that see all sources of their cloud: the mean over a random sample."""
+    if not is_collecting():
+        return
+    (source, target), (batch_src, batch_dst) = plan.pos, plan.batch
+    chosen = torch.randperm(target.size(0), device=target.device)[:SAMPLE_TARGETS].sort().values
+    target, batch_dst = target[chosen], None if batch_dst is None else batch_dst[chosen]
+    pairs = build_neighbors(source, batch_src, None, pos_dst=target, batch_dst=batch_dst)
+    record_edges(kernel, (source, target), *pairs.edge_index)

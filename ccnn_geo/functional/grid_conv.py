@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -53,11 +54,41 @@ def grid_conv(x: Tensor, kernel: Tensor, center: Sequence[int], method: str = "a
         )
     if method not in ("auto", "fft", "direct"):
         raise ValueError(f"grid_conv: expected method 'auto', 'fft' or 'direct', got {method!r}")
-    size, taps = x.shape[2:], kernel.shape[-dim:]
+    return apply_kernel(x, prepare_kernel(kernel, x.shape[2:], center, method))
+
+
+@dataclass(frozen=True)
+class GridKernel:
+    """A rendered kernel in the form in which a grid of one size is convolved with it.
+
+    ``values`` are taps ``[C, *K]`` or ``[C_out, C, *K]``; with FFT ``lengths`` their spectrum.
+    """
+
+    values: Tensor
+    taps: tuple[int, ...]
+    center: tuple[int, ...]
+    lengths: tuple[int, ...] | None
+
+
+def prepare_kernel(
+    kernel: Tensor, size: Sequence[int], center: Sequence[int], method: str = "auto"
+) -> GridKernel:
+    """All of :func:`grid_conv` that does not depend on the input: the choice of the way, and the kernel's spectrum."""
+    taps = tuple(kernel.shape[-len(size) :])
     if method == "auto":
         method = "fft" if fft_is_cheaper(size, taps) else "direct"
-    convolve = _fft_conv if method == "fft" else _direct_conv
-    return convolve(x, kernel, tuple(center), depthwise)
+    if method == "direct":
+        return GridKernel(kernel, taps, tuple(center), None)
+    # What wraps around may only reach outputs that are cut off: size + the longer side of the kernel.
+    lengths = tuple(fast_length(s + max(m, k - 1 - m)) for s, k, m in zip(size, taps, center, strict=True))
+    spectrum = torch.fft.rfftn(kernel, s=lengths, dim=tuple(range(-len(size), 0)))
+    return GridKernel(spectrum, taps, tuple(center), lengths)
+
+
+def apply_kernel(x: Tensor, kernel: GridKernel) -> Tensor:
+    """Convolves a grid ``[B, C, *S]`` of the size that the kernel is prepared for."""
+    depthwise = kernel.values.dim() == x.dim() - 1
+    return (_direct_conv if kernel.lengths is None else _fft_conv)(x, kernel, depthwise)
 
 
 def fft_is_cheaper(size: Sequence[int], taps: Sequence[int]) -> bool:
@@ -81,31 +112,25 @@ def fast_length(n: int) -> int:
         n += 2
 
 
-def _fft_conv(x: Tensor, kernel: Tensor, center: tuple[int, ...], depthwise: bool) -> Tensor:
-    dim = x.dim() - 2
-    axes = tuple(range(-dim, 0))
-    # What wraps around may only reach outputs that are cut off: size + the longer side of the kernel.
-    lengths = [
-        fast_length(s + max(m, k - 1 - m))
-        for s, k, m in zip(x.shape[2:], kernel.shape[-dim:], center, strict=True)
-    ]
-    spectrum = torch.fft.rfftn(x, s=lengths, dim=axes)
-    kernel_spectrum = torch.fft.rfftn(kernel, s=lengths, dim=axes)
+def _fft_conv(x: Tensor, kernel: GridKernel, depthwise: bool) -> Tensor:
+    axes = tuple(range(2 - x.dim(), 0))
+    spectrum = torch.fft.rfftn(x, s=kernel.lengths, dim=axes)
     equation = "bc...,c...->bc..." if depthwise else "bc...,oc...->bo..."
-    out = torch.fft.irfftn(torch.einsum(equation, spectrum, kernel_spectrum), s=lengths, dim=axes)
-    for axis, m in zip(axes, center, strict=True):
+    product = torch.einsum(equation, spectrum, kernel.values)
+    out = torch.fft.irfftn(product, s=kernel.lengths, dim=axes)
+    for axis, m in zip(axes, kernel.center, strict=True):
         out = out.narrow(axis, m, x.size(axis))
     return out
 
 
-def _direct_conv(x: Tensor, kernel: Tensor, center: tuple[int, ...], depthwise: bool) -> Tensor:
+def _direct_conv(x: Tensor, kernel: GridKernel, depthwise: bool) -> Tensor:
     dim = x.dim() - 2
-    axes = tuple(range(-dim, 0))
-    weight = kernel.flip(axes)  # the library's convolution is a correlation
+    axes, center = tuple(range(-dim, 0)), kernel.center
+    weight = kernel.values.flip(axes)  # the library's convolution is a correlation
     if depthwise:
         weight = weight.unsqueeze(1)
     groups = x.size(1) if depthwise else 1
-    before = [k - 1 - m for k, m in zip(kernel.shape[-dim:], center, strict=True)]
+    before = [k - 1 - m for k, m in zip(kernel.taps, center, strict=True)]
     if before == list(center):
         return DIRECT_CONVS[dim](x, weight, padding=before, groups=groups)
     # Output n reads x[n - (K - 1 - m)] ... x[n + m]; the causal case has m = 0.

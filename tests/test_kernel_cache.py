@@ -1,0 +1,175 @@
+"""In inference nothing about a kernel is computed twice, and nothing stale is ever used."""
+
+import copy
+import gc
+import io
+import weakref
+
+import pytest
+import torch
+
+from ccnn_geo import CCNN, FlexConv, PointPlan, SepFlexConv, testing
+from ccnn_geo.continuous_kernel import ContinuousKernel
+from ccnn_geo.kernel_cache import ENTRIES
+
+ARGS = {"kernel_hidden": 6, "omega_0": 1.0, "window_init": 0.4}
+
+
+def voxels(n, device="cpu", step=0.1):
+    pos = ((torch.rand(n, 3) * 9).floor() - 4) * step
+    return torch.randn(n, 3).to(device), pos.to(device)
+
+
+@pytest.fixture
+def rendered(monkeypatch):
+    """Number of offsets at which a kernel has been evaluated."""
+    count = [0]
+    basis_inside = ContinuousKernel.basis_inside
+
+    def counted(self, rel):
+        count[0] += rel.shape[:-1].numel()
+        return basis_inside(self, rel)
+
+    monkeypatch.setattr(ContinuousKernel, "basis_inside", counted)
+    return count
+
+
+def grid_layer(cls=SepFlexConv, **kwargs):
+    conv = cls(3, 4, 2, **{**ARGS, **kwargs})
+    conv(torch.randn(2, 3, 8, 9))
+    return conv.eval()
+
+
+def lattice_layer():
+    conv = SepFlexConv(3, 4, 3, method="lattice", **ARGS)
+    x, pos = voxels(60)
+    plan = PointPlan(pos, num_neighbors=9)
+    conv(x, pos, plan)
+    return conv.eval(), x, pos, plan
+
+
+@pytest.mark.parametrize("cls", [SepFlexConv, FlexConv])
+@pytest.mark.parametrize("method", ["fft", "direct", "auto"])
+def test_grid_kernel_is_rendered_once(cls, method, rendered):
+    conv, x = grid_layer(cls, method=method), torch.randn(2, 3, 8, 9)
+    with torch.no_grad():
+        first = conv(x)
+        before = rendered[0]
+        again = conv(x)
+    assert rendered[0] == before and before > 0
+    assert torch.equal(first, again)
+    testing.assert_close(again, conv(x).detach(), 1e-6)  # with gradients: rendered anew
+    assert rendered[0] > before
+
+
+def test_lattice_renders_only_offsets_it_has_not_seen(rendered):
+    conv, x, pos, plan = lattice_layer()
+    with torch.no_grad():
+        first = conv(x, pos, plan)
+        before = rendered[0]
+        testing.assert_close(conv(x, pos, plan), first, 1e-6)
+        assert rendered[0] == before
+        other_x, other = voxels(60)
+        plan = PointPlan(other, num_neighbors=20)
+        value = conv(other_x, other, plan)
+        assert before < rendered[0] < before + plan.lattice.num_offsets
+        conv.method = "edge"
+        testing.assert_close(value, conv(other_x, other, plan), 1e-5)
+
+
+def test_training_and_gradients_keep_nothing():
+    conv, x = grid_layer(), torch.randn(2, 3, 8, 9)
+    conv(x).sum().backward()
+    assert len(conv.kernel_cache) == 0
+    with torch.no_grad():
+        conv.train()(x)
+        assert len(conv.kernel_cache) == 0
+        conv.eval()(x)
+        assert len(conv.kernel_cache) == 1
+    conv.train()
+    assert len(conv.kernel_cache) == 0
+
+
+def test_frozen_kernels_are_remembered_while_inputs_get_gradients():
+    conv, x = grid_layer().requires_grad_(False), torch.randn(2, 3, 8, 9)
+    with torch.inference_mode():
+        conv(x)
+    a, b = (
+        torch.autograd.grad(conv(t).sum(), t)[0]
+        for t in (x.clone().requires_grad_(), x.clone().requires_grad_())
+    )
+    assert len(conv.kernel_cache) == 2 and torch.equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: c.kernel.network.output.weight.data.mul_(2.0),
+        lambda c: torch.nn.init.uniform_(c.kernel.network.filters[0].mu),
+        lambda c: c.kernel.window.rho.data.add_(0.3),
+        lambda c: c.load_state_dict({k: v * 1.1 for k, v in c.state_dict().items()}),
+        lambda c: setattr(c.kernel.network.output, "weight", torch.nn.Parameter(torch.randn(3, 6))),
+        lambda c: c.kernel.network.output.weight.detach().numpy().fill(0.5),
+        lambda c: c.kernel.domain.fill_(0.2),
+        lambda c: c.reference_spacing.mul_(2.0),
+        lambda c: c.double(),
+    ],
+    ids=["data", "init", "window", "load", "replace", "numpy", "domain", "resolution", "dtype"],
+)
+def test_every_change_of_the_kernel_is_followed(change):
+    conv, x = grid_layer(), torch.randn(2, 3, 8, 9)
+    with torch.no_grad():
+        old = conv(x)
+        change(conv)
+        new = conv(x)
+        conv.kernel_cache.clear()
+        assert torch.equal(new, conv(x))
+    if new.dtype == old.dtype:
+        assert (new - old).abs().max() > 1e-4
+
+
+def test_functional_call_sees_its_own_parameters():
+    conv, x = grid_layer(), torch.randn(2, 3, 8, 9)
+    state = {k: v.detach() for k, v in conv.state_dict().items()}
+    doubled = {k: v * (2.0 if "output" in k else 1.0) for k, v in state.items()}
+    with torch.no_grad():
+        bias = conv(torch.zeros_like(x))
+        own, other = conv(x), torch.func.functional_call(conv, doubled, (x,))
+        testing.assert_close(other - bias, 2 * (own - bias), 1e-5)
+        assert torch.equal(conv(x), own)
+
+
+def test_cache_is_no_part_of_a_layer_that_is_saved_or_copied():
+    conv, x = grid_layer(), torch.randn(2, 3, 8, 9)
+    with torch.no_grad():
+        conv(x)
+    assert len(conv.kernel_cache) == 1
+    assert not any("cache" in key for key in conv.state_dict())
+    assert len(copy.deepcopy(conv).kernel_cache) == 0
+    file = io.BytesIO()
+    torch.save(conv, file)
+    file.seek(0)
+    assert len(torch.load(file, weights_only=False).kernel_cache) == 0
+
+
+def test_cache_is_bounded_and_goes_with_its_layer():
+    conv = grid_layer()
+    with torch.no_grad():
+        for n in range(4, 4 + 2 * ENTRIES):
+            conv(torch.randn(1, 3, n, n))
+    assert len(conv.kernel_cache) == ENTRIES
+    gone = weakref.ref(conv.kernel_cache)
+    del conv
+    gc.collect()
+    assert gone() is None
+
+
+def test_model_in_inference_equals_model_with_gradients(device):
+    model = CCNN(3, 5, 3, hidden_channels=8, num_neighbors=12, **ARGS).to(device)
+    x, pos = voxels(80, device)
+    model(x, pos, spacing=0.1)
+    model.eval()
+    expected = model(x, pos, spacing=0.1)
+    with torch.inference_mode():
+        for _ in range(2):
+            testing.assert_close(model(x, pos, spacing=0.1), expected, 1e-5)
