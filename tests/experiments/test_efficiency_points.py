@@ -11,7 +11,7 @@ import torch
 from ccnn_geo.experiments import efficiency_points
 from ccnn_geo.experiments.efficiency_picture import LABEL_GAP, _apart
 from ccnn_geo.experiments.efficiency_points import Forecast, main, measure, measure_apart, parse
-from ccnn_geo.experiments.efficiency_tables import PEERS, TABLES, toy
+from ccnn_geo.experiments.efficiency_tables import SMOOTH, TABLES, toy
 from ccnn_geo.experiments.point_layers import LAYERS, Case, make_cloud
 from ccnn_geo.experiments.timing import forward_and_backward
 from ccnn_geo.neighbors import build_neighbors
@@ -32,35 +32,37 @@ def read(folder):
 
 
 def test_command_writes_csv_and_picture(tmp_path, capsys, in_this_process):
-    main(["--quick", "--tables", "cost", "--methods", "plain", "edge", *PEERS, "--out", str(tmp_path)])
+    main(["--quick", "--tables", "cost", "--out", str(tmp_path)])
     rows = read(tmp_path)
-    assert len(rows) == 2 * 7
+    assert len(rows) == 2 * 8
     assert {row["points"] for row in rows} == {"32", "64"}
     assert all(float(row["both"]) > 0 and not row["failed"] for row in rows)
-    ours = [row for row in rows if row["method"] in ("plain", "edge")]
-    assert all(float(row["error"]) < 1e-4 for row in ours)
+    ours = [row for row in rows if row["method"] in ("plain", "edge", "mesh")]
+    assert len(ours) == 8 and all(float(row["error"]) < 1e-3 for row in ours)
     assert (tmp_path / "cost.png").read_bytes().startswith(b"\x89PNG")
     assert "edge, all pairs" in capsys.readouterr().out
 
 
 def test_network_takes_a_frame_and_its_absence_is_said(tmp_path, capsys, in_this_process):
-    arguments = ["--quick", "--tables", "lidar", "--methods", "ccnn_edge", "--out", str(tmp_path)]
+    arguments = ["--quick", "--tables", "lidar", "--out", str(tmp_path)]
     main([*arguments, "--root", str(tmp_path)])
     assert f"skipped: no kitti.npz in {tmp_path} (--root)" in capsys.readouterr().out
     xyzi = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
     np.savez(tmp_path / "kitti.npz", xyzi=xyzi, offset=np.array([0, 40, 50]))
     main([*arguments, "--root", str(tmp_path)])
-    (row,) = read(tmp_path)
-    assert row["points"] == "40" and float(row["both"]) > 0
+    rows = read(tmp_path)
+    assert [row["method"] for row in rows] == ["ccnn_edge", "ccnn_mesh"]
+    assert all(row["points"] == "40" and float(row["both"]) > 0 for row in rows)
 
 
-@pytest.mark.parametrize("method", ["plain", "edge", *PEERS])
+@pytest.mark.parametrize("method", [m for m in LAYERS if not m.startswith("ccnn")])
 def test_layers_keep_the_shape_and_see_the_features(method):
-    case = toy(Case(method))
+    case = toy(Case(method, cloud="voxels" if method == "lattice" else "sphere", **SMOOTH))
     x, pos, batch = make_cloud(case)
     layer, run = LAYERS[method](case)
     x.requires_grad_()
-    out = run(x, pos, batch, build_neighbors(pos, batch, num_neighbors=case.neighbors))
+    graph = None if method == "mesh" else build_neighbors(pos, batch, num_neighbors=case.neighbors)
+    out = run(x, pos, batch, graph)
     assert out.shape == x.shape
     out.sum().backward()
     assert x.grad.abs().sum() > 0
@@ -75,8 +77,8 @@ def test_voxels_lie_on_one_lattice():
 
 
 def test_error_against_all_points_sees_what_neighbours_leave_out():
-    own = measure(Case("edge", 1, 64, 8, 4, 4, 1.0), "", 1, 60.0)
-    whole = measure(Case("edge", 1, 64, 8, 4, 4, 1.0, against="all"), "", 1, 60.0)
+    own = measure(Case("edge", 1, 64, 8, 4, 4, omega=1.0), "", 1, 60.0)
+    whole = measure(Case("edge", 1, 64, 8, 4, 4, omega=1.0, against="all"), "", 1, 60.0)
     assert own["error"] < 1e-4 < 1e-2 < whole["error"]
 
 
