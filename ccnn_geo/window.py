@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo.kernels.base import GAUSSIAN_STDDEVS
+
 MIN_WIDTH = 1e-4
 """Smallest width: below it (r / sigma)^2 overflows float32 for positions of order one."""
 
@@ -67,6 +69,10 @@ class GaussianWindow(nn.Module):
         factor = math.inf if self.threshold == 0 else math.sqrt(-2 * math.log(self.threshold))
         return self.width * factor
 
+    def spectral_width(self) -> Tensor:
+        """Two standard deviations of the spectrum per axis, ``[D]`` in rad per unit of the relative positions."""
+        return GAUSSIAN_STDDEVS / self.width
+
     def profile(self, rel: Tensor) -> Tensor:
         """Values at relative positions ``[*, D]`` that lie in the support: ``[*]``."""
         # exp2 takes a quarter of the time of exp (experiments/bench_primitives.py)
@@ -110,6 +116,10 @@ class TaperedWindow(GaussianWindow):
         if threshold == 0:
             raise ValueError("TaperedWindow: expected threshold in (0, 1), got 0: it needs an end to fall to")
         super().__init__(dim, width_init, threshold, isotropic)
+
+    def spectral_width(self) -> Tensor:
+        # about the centre the taper is a Gaussian as well, exp(-2 (r / s)^2), and variances of spectra add
+        return GAUSSIAN_STDDEVS * (1 / self.width.square() + 4 / self.half_width().square()).sqrt()
 
     def profile(self, rel: Tensor) -> Tensor:
         taper = (1 - (rel / self.half_width()).square()).clamp(min=0)

@@ -19,7 +19,7 @@ FFT_FLOATS = 1 << 20
 """Numbers per FFT call: what the caches hold."""
 
 FADE_PER_ORDER = 2
-"""Cells per spline order over which a kernel longer than the cloud fades beyond the offsets that occur."""
+"""The dual of a spline decays over a number of cells that grows with its order."""
 
 
 class MeshSum(torch.autograd.Function):
@@ -52,7 +52,14 @@ class MeshSum(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         if torch.is_grad_enabled():
-            raise RuntimeError("mesh_conv has first derivatives only")
+            raise RuntimeError(
+                "mesh_conv has first derivatives only: for create_graph=True use method='plain'"
+            )
+        with torch.autocast(grad.device.type, enabled=False):
+            return MeshSum._backward(ctx, grad)
+
+    @staticmethod
+    def _backward(ctx, grad):
         x, taps = ctx.saved_tensors
         geometry = ctx.geometry
         need_x, need_taps, need_src, need_dst = ctx.needs_input_grad[2:]
@@ -90,6 +97,11 @@ class MeshSum(torch.autograd.Function):
         return None, None, grad_x, grad_taps, grad_src, grad_dst
 
 
+def fade_margin(order: int) -> int:
+    """Cells beyond the offsets that occur over which a longer kernel fades to zero: an abrupt end would ring."""
+    return FADE_PER_ORDER * order
+
+
 def padded_size(size: Sequence[int], reach: Sequence[int], margin: int) -> list[int]:
     """Lengths of the transforms: what wraps around only reaches cells that are cut off."""
     reach = [min(r, n - 1 + margin) for r, n in zip(reach, size, strict=True)]
@@ -103,7 +115,7 @@ class _Lattice:
         self.size, self.num_clouds, self.num_channels = group.size, group.num_clouds, taps.size(0)
         self.axes = tuple(range(-len(self.size), 0))
         given = [k // 2 for k in taps.shape[1:]]
-        margin = FADE_PER_ORDER * order
+        margin = fade_margin(order)
         self.reach = [min(r, n - 1 + margin) for r, n in zip(given, self.size, strict=True)]
         self.lengths = padded_size(self.size, given, margin)
         self.window = tuple(slice(g - r, g + r + 1) for g, r in zip(given, self.reach, strict=True))
