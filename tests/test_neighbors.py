@@ -308,7 +308,7 @@ def test_auto_takes_the_tree_for_large_clouds_and_few_neighbors():
         return _fastest(make_query(torch.zeros(num, dim), None, None, None, k, None, True))
 
     assert chosen(512, 8) == chosen(8192, 256) == chosen(20_000, 16, dim=8) == "torch"
-    assert chosen(20_000, 256) == chosen(1024, 16) == "scipy"
+    assert chosen(40_000, 256) == chosen(2048, 16) == "scipy"
 
 
 @pytest.mark.parametrize(

@@ -147,12 +147,12 @@ def _search(query: Query, backend: str) -> tuple[Tensor, Tensor]:
 def _fastest(query: Query) -> str:
     """The backend for ``"auto"``, by measurement (``python -m ccnn_geo.experiments.bench_neighbors``).
 
-    On one CPU core all distances of 8,192 targets take about ``0.02 N`` ms, the k-d tree ``1.3 k`` ms (D = 3): they
-    cross near N = 64 k. Trees of fewer than 1,024 points cost more to set up than they save. On a GPU all distances
+    On one CPU core all distances of 8,192 targets take about ``0.017 N`` ms, the k-d tree ``1.3 k`` ms (D = 3): they
+    cross near N = 80 k. Trees of fewer than 1,024 points cost more to set up than they save. On a GPU all distances
     are the safe choice: torch-cluster compares all pairs there too, and only for small k.
     """
     if query.src.device.type != "cpu" or query.src.size(1) > 3 or not has_scipy():
         return "torch"
     # A radius alone: the tree says how many neighbours there are before any are listed.
     num_neighbors = 100 if query.k is None else query.k
-    return "scipy" if query.max_sources >= max(1024, 64 * num_neighbors) else "torch"
+    return "scipy" if query.max_sources >= max(1024, 80 * num_neighbors) else "torch"
