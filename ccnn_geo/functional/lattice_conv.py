@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils.checkpoint import checkpoint
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.lattice import LatticeOffsets
 
 CHUNK_FLOATS = {"cpu": 1 << 19, "cuda": 1 << 24}
 """Numbers in a buffer of a chunk: what the caches hold (CPU, measured), what fills a device (GPU, not)."""
+BLOCK_OFFSETS = 1 << 12
+"""Offsets rendered at once: what the caches hold (CPU, measured)."""
 SORTED_SCATTER = "fbgemm" in torch.backends.quantized.supported_engines
 """Whether scatter_add of whole rows is parallel: elsewhere it goes number by number."""
 
@@ -52,9 +56,34 @@ def lattice_conv(x: Tensor, table: Tensor, offsets: LatticeOffsets, chunk_edges:
 
 
 def render(kernel: ContinuousKernel, offsets: LatticeOffsets) -> tuple[Tensor, LatticeOffsets]:
-    """The kernel at all offsets in its support, ``[U', C]`` with gradients, and those offsets."""
+    """The kernel at all offsets in its support, ``[U', C]`` with gradients, and those offsets.
+
+    Blocks of offsets are rendered again in the backward pass, so that only the table itself is kept.
+    """
     offsets = offsets.only(kernel.inside(offsets.rel))
-    return kernel.basis_inside(offsets.rel) @ kernel.output_weight().mT, offsets
+    values = _Values(kernel)
+    # as arguments: a block that is rendered again must see the parameters of torch.func.functional_call
+    names, params = zip(*values.named_parameters(), strict=True)
+
+    def block(rel: Tensor, *params: Tensor) -> Tensor:
+        return functional_call(values, dict(zip(names, params, strict=True)), (rel,))
+
+    rows = [
+        checkpoint(block, rel, *params, use_reentrant=False, preserve_rng_state=False)
+        for rel in offsets.rel.split(BLOCK_OFFSETS)
+    ]
+    return torch.cat(rows), offsets
+
+
+class _Values(nn.Module):
+    """Kernel values at offsets that are known to lie in the support."""
+
+    def __init__(self, kernel: ContinuousKernel) -> None:
+        super().__init__()
+        self.kernel = kernel
+
+    def forward(self, rel: Tensor) -> Tensor:
+        return self.kernel.basis_inside(rel) @ self.kernel.output_weight().mT
 
 
 @torch.no_grad()

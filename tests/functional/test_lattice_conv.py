@@ -128,6 +128,37 @@ def test_gradients_match_finite_differences(channels):
         assert torch.autograd.gradcheck(lambda x, t: lattice_conv(x, t, offsets, 5), inputs)
 
 
+def test_blocks_see_the_parameters_of_a_functional_call(monkeypatch, device):
+    monkeypatch.setattr("ccnn_geo.functional.lattice_conv.BLOCK_OFFSETS", 7)
+    pos = lattice(40, 2, torch.float64, device)
+    offsets = LatticeOffsets.build(pos, pos, build_neighbors(pos, num_neighbors=None), SPACING[:2])
+    kernel = ContinuousKernel(2, 3, window_init=0.4).to(device, torch.float64)
+    names, values = zip(*kernel.named_parameters(), strict=True)
+    others = [(v + 0.01 * torch.randn_like(v)).detach() for v in values]
+
+    class Rendered(torch.nn.Module):
+        def __init__(self, by_blocks):
+            super().__init__()
+            self.kernel, self.by_blocks = kernel, by_blocks
+
+        def forward(self):
+            if self.by_blocks:
+                table, kept = render(self.kernel, offsets)
+                return table.new_zeros(offsets.num_offsets, 3).index_put(
+                    (torch.isin(offsets.keys, kept.keys).nonzero().squeeze(1),), table
+                )
+            return self.kernel(offsets.rel)
+
+    def call(by_blocks):
+        def run(*params):
+            named = {f"kernel.{n}": p for n, p in zip(names, params, strict=True)}
+            return torch.func.functional_call(Rendered(by_blocks), named, ())
+
+        return run
+
+    testing.assert_same_function(call(True), call(False), others)
+
+
 def test_second_derivatives_raise():
     pos = lattice(6, 2, torch.float64, "cpu")
     conv = layer(2, torch.float64, "cpu")
