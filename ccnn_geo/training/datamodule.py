@@ -143,8 +143,10 @@ class ShapesDataModule(LightningDataModule):
         """The samples, with their neighbours if there is memory for them and a network to say how many."""
         if self.neighbor_cache == 0 or self.trainer is None:
             return samples
-        num_neighbors = self.trainer.lightning_module.network.num_neighbors
-        return NeighborCache(samples, num_neighbors, self.neighbor_cache * 2**20)
+        network = self.trainer.lightning_module.network
+        if network.num_neighbors is None or network.stem.method == "mesh":
+            return samples  # all points of a cloud, whose pairs are never listed
+        return NeighborCache(samples, network.num_neighbors, self.neighbor_cache * 2**20)
 
     def _evaluation_loader(self, samples: Dataset) -> DataLoader:
         replicas, rank = self._processes()

@@ -5,8 +5,7 @@ import torch
 from torch_geometric.data import Batch, Data
 from torch_geometric.loader import DataLoader
 
-import ccnn_geo.model
-from ccnn_geo.neighbors import build_neighbors
+from ccnn_geo.neighbors import build, build_neighbors
 from ccnn_geo.training import neighbor_cache
 from ccnn_geo.training.neighbor_cache import NeighborCache, restore_edges
 
@@ -25,15 +24,15 @@ class Copies(list):
 
 @pytest.fixture
 def searches(monkeypatch) -> list[int]:
-    """Sizes of the clouds that were searched, in the cache or by the network."""
+    """Numbers of points that were searched, wherever the search was asked for."""
     sizes = []
+    original = build.make_query
 
-    def spy(pos, *args, **kwargs):
+    def spy(pos, *args):
         sizes.append(len(pos))
-        return build_neighbors(pos, *args, **kwargs)
+        return original(pos, *args)
 
-    monkeypatch.setattr(neighbor_cache, "build_neighbors", spy)
-    monkeypatch.setattr(ccnn_geo.model, "build_neighbors", spy)
+    monkeypatch.setattr(build, "make_query", spy)
     return sizes
 
 
@@ -41,11 +40,11 @@ def searches(monkeypatch) -> list[int]:
 @pytest.mark.parametrize("k", [6, None])
 def test_restored_edges_are_those_of_a_search(sizes, k, searches):
     loader = DataLoader(NeighborCache(Copies(clouds(*sizes)), k, 1 << 20), batch_size=4)
-    for _ in range(3):
-        batch = restore_edges(next(iter(loader)))
+    batches = [restore_edges(next(iter(loader))) for _ in range(3)]
+    assert searches == list(sizes)
+    for batch in batches:
         assert torch.equal(batch.edge_index, build_neighbors(batch.pos, batch.batch, k).edge_index)
         assert set(batch.keys()) == {"pos", "batch", "ptr", "edge_index"}
-    assert searches == list(sizes)
 
 
 def test_other_batches_stay_as_they_are():
@@ -96,3 +95,12 @@ def test_epochs_after_the_first_do_not_search_validation_samples(project, run_cl
     # In each epoch two training batches, then the two validation samples; these once more at the end.
     assert found == 3 * [384, 384, 96] + [96]
     assert searches == [384, 384, 48, 48] + 2 * [384, 384] + [48, 48]
+
+
+def test_networks_that_see_all_points_keep_their_paths(project, run_cli, searches):
+    config = ["train", "--config", "tiny.yaml", "--trainer.max_epochs", "1", "--model.num_neighbors", "null"]
+    assert run_cli(*config, "--out", "plain")[0] == 0
+    found = searches.copy()
+    searches.clear()
+    assert run_cli(*config, "--data.neighbor_cache", "1", "--out", "cached")[0] == 0
+    assert searches == found

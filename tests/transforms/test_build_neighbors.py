@@ -6,9 +6,8 @@ from torch_geometric.data import Batch, Data, InMemoryDataset
 from torch_geometric.loader import DataLoader
 from torch_geometric.transforms import Compose
 
-import ccnn_geo.model
 from ccnn_geo import CCNN
-from ccnn_geo.neighbors import Neighbors, build_neighbors
+from ccnn_geo.neighbors import Neighbors, build, build_neighbors
 from ccnn_geo.transforms import BuildNeighbors, FixedSubset, RandomRotate
 
 
@@ -28,11 +27,6 @@ def model() -> CCNN:
     return net.eval()
 
 
-@pytest.fixture
-def no_search(monkeypatch):
-    monkeypatch.setattr(ccnn_geo.model, "build_neighbors", None)
-
-
 class Stored(InMemoryDataset):
     def process(self) -> None:
         self.save([self.pre_transform(data) for data in clouds(30, 5, 1, 17)], self.processed_paths[0])
@@ -46,7 +40,7 @@ def test_stored_edges_give_the_logits_of_a_search(model, tmp_path, monkeypatch):
     expected = model(Batch.from_data_list(clouds(30, 5, 1, 17)))
     data = Stored(str(tmp_path), pre_transform=BuildNeighbors(6), log=False)
     data.load(data.processed_paths[0])
-    monkeypatch.setattr(ccnn_geo.model, "build_neighbors", None)
+    monkeypatch.setattr(build, "make_query", None)
     batch = next(iter(DataLoader(data, batch_size=4)))
     assert torch.equal(model(batch), expected)
 
@@ -71,10 +65,12 @@ def test_radius_and_loop():
     assert repr(BuildNeighbors(None)) == "BuildNeighbors(None)"
 
 
-def test_rotation_may_follow_and_choice_of_points_may_not(model, no_search):
+def test_rotation_may_follow_and_choice_of_points_may_not(model, monkeypatch):
     data = clouds(40)[0]
     rotated = Compose([BuildNeighbors(6), RandomRotate("z")])(data.clone())
     assert torch.equal(rotated.edge_index, build_neighbors(data.pos, None, 6).edge_index)
-    model(rotated)
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "make_query", None)
+        model(rotated)
     with pytest.raises(ValueError, match="leave edge_index dangling"):
         Compose([BuildNeighbors(6), FixedSubset(10)])(data)
