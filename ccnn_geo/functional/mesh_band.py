@@ -10,14 +10,14 @@ from torch import Tensor
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
 
-OVERSAMPLING = 1.75
-"""Highest frequency of a lattice over that of the kernel: with order 6 every family, on 600 random points in 1-D to
-3-D, has a relative error below 1e-3."""
+OVERSAMPLING = 2.0
+"""Highest frequency of a lattice over that of the kernel: relative errors of 2e-5 to 5e-4 for every family in 1-D to
+3-D with splines of order 6. A factor of 1.75 takes two thirds of the time in 3-D, with errors of up to 1.2e-3."""
 
 TAIL = 1e-2
 """Root of the share of energy that :func:`measured_band` leaves above the band."""
 
-LINES, SAMPLES, MIXTURES = 32, 512, 8
+LINES, SAMPLES, MIXTURES = 64, 256, 8
 """Lines through the kernel's support, samples of each, and random sums of the channels that are looked at."""
 
 
@@ -26,6 +26,13 @@ def stated_band(kernel: ContinuousKernel) -> Tensor:
     """Highest frequency of the network plus the width of the window's spectrum, ``[D]`` in rad per unit."""
     band = kernel.max_frequency()
     return band if kernel.window is None else band + kernel.window.spectral_width() / kernel.radius
+
+
+def window_support(kernel: ContinuousKernel) -> Tensor:
+    """Half the side of the box outside which the window is zero, ``[D]`` in units of positions."""
+    if kernel.window is None:
+        return torch.full_like(kernel.domain, math.inf)
+    return kernel.window.half_width().detach() * kernel.radius
 
 
 @torch.no_grad()
@@ -38,7 +45,7 @@ def measured_band(kernel: ContinuousKernel, tail: float = TAIL) -> Tensor:
 
     Where a stated bound adds up the worst filter of each layer, this looks at the kernel itself: for MAGNet it
     is three to five times lower. It is infinite if the support is, or if the samples do not resolve the
-    spectrum (a window with a jump).
+    spectrum. Frequencies are told apart in steps of pi over the support, rounded up.
 
     Args:
         kernel: The continuous kernel.
@@ -51,17 +58,25 @@ def measured_band(kernel: ContinuousKernel, tail: float = TAIL) -> Tensor:
     band = torch.full_like(support, math.inf)
     if not support.isfinite().all():
         return band
+    ends = support < window_support(kernel)
     weight = kernel.output_weight()
     generator = torch.Generator().manual_seed(0)  # the same lines every time
     signs = torch.randint(0, 2, (MIXTURES, weight.size(0)), generator=generator).to(weight) * 2 - 1
     weight = signs @ weight  # random sums have the energy of all channels in the mean
     along = torch.arange(SAMPLES, dtype=support.dtype, device=support.device) * (2 / SAMPLES) - 1
     for d in range(kernel.dim):
-        rel = torch.rand(LINES, 1, kernel.dim, generator=generator).to(support) * 2 - 1
-        rel = rel.repeat(1, SAMPLES, 1)
+        lines = torch.rand(LINES, 1, kernel.dim, generator=generator).to(support) * 2 - 1
+        density = (
+            lines.square()
+        )  # u^3 looks mostly at the centre, where the energy is; its slope makes up for it
+        density[..., d] = 1
+        rel = lines.pow(3).repeat(1, SAMPLES, 1)
         rel[..., d] = along
         values = kernel.basis((rel * support).to(weight)) @ weight.mT
-        energy = torch.fft.rfft(values, dim=1).abs().square().sum((0, 2))
+        if ends[d]:  # the domain's edge is not the kernel's frequency
+            values = values * (1 - along.square()).square().unsqueeze(-1)
+        energy = torch.fft.rfft(values, dim=1).abs().square()
+        energy = (energy * density.prod(-1, keepdim=True)).sum((0, 2))
         above = energy.flip(0).cumsum(0).flip(0)
         bins = (above > tail**2 * above[0]).sum()
         limit = bins * math.pi / support[d]

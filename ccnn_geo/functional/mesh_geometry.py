@@ -34,13 +34,15 @@ class MeshGeometry:
     """Positions of sources and targets on lattices of one spacing, one lattice per cloud.
 
     ``coords_src [N, D]`` and ``coords_dst [M, D]`` are coordinates in cells relative to the mean of the cloud's
-    sources: gradients reach the positions through them, and a translation of the cloud changes nothing.
+    sources: gradients reach the positions through them, and a translation of the cloud changes nothing. ``extent``
+    is the largest offset between a source and a target per axis, in the unit of the positions.
     """
 
     coords_src: Tensor
     coords_dst: Tensor
     spacing: tuple[float, ...]
     order: int
+    extent: tuple[float, ...]
     groups: list[LatticeGroup]
 
     @property
@@ -101,43 +103,46 @@ class MeshGeometry:
         with torch.no_grad():
             src = _Located.at(coords_src, batch_src, order)
             dst = src if same else _Located.at(coords_dst, batch_dst, order)
-            low, high = _bounds([src, dst], order, batch_size)
-            used = (count > 0) & (torch.bincount(batch_dst, minlength=batch_size) > 0)
-            sizes = torch.where(used.unsqueeze(1), high - low + 1, 0.0).tolist()
+            (src_low, src_high), (dst_low, dst_high) = (p.box(batch_size) for p in (src, dst))
+            low = bspline_nodes(torch.minimum(src_low, dst_low), order)[0]
+            high = bspline_nodes(torch.maximum(src_high, dst_high), order)[0] + (order - 1)
+            used = ((count > 0) & (torch.bincount(batch_dst, minlength=batch_size) > 0)).unsqueeze(1)
+            size = torch.where(used, high - low + 1, 0.0)
+            offset = torch.where(used, torch.maximum(dst_high - src_low, src_high - dst_low) * step, 0.0)
+            *sizes, extent = torch.cat([size, offset.amax(0, keepdim=True)]).tolist()
             _check_sizes(sizes, spacing)
             groups = [
                 _make_group(clouds, size, src, dst, low, batch_size, order)
                 for clouds, size in _plan_groups([[int(s) for s in size] for size in sizes])
             ]
-        return MeshGeometry(coords_src, coords_dst, tuple(spacing), order, groups)
+        return MeshGeometry(coords_src, coords_dst, tuple(spacing), order, tuple(extent), groups)
 
 
 @dataclass(frozen=True)
 class _Located:
-    """Points with their cloud ``[P]``, lowest node (integral floats) and rest ``[P, D]``."""
+    """Points with their cloud ``[P]``, coordinates, lowest node (integral floats) and rest ``[P, D]``."""
 
     batch: Tensor
+    coords: Tensor
     node: Tensor
     rest: Tensor
 
     @staticmethod
     def at(coords: Tensor, batch: Tensor, order: int) -> _Located:
-        return _Located(batch, *bspline_nodes(coords.detach(), order))
+        return _Located(batch, coords.detach(), *bspline_nodes(coords.detach(), order))
+
+    def box(self, batch_size: int) -> tuple[Tensor, Tensor]:
+        """Lowest and highest coordinates per cloud, ``[batch_size, D]``."""
+        low = self.coords.new_full((batch_size, self.coords.size(1)), math.inf)
+        index = self.batch.unsqueeze(1).expand_as(self.coords)
+        return (
+            low.scatter_reduce(0, index, self.coords, "amin"),
+            (-low).scatter_reduce(0, index, self.coords, "amax"),
+        )
 
 
 def _cloud_of(pos: Tensor, batch: Tensor | None) -> Tensor:
     return torch.zeros(pos.size(0), dtype=torch.long, device=pos.device) if batch is None else batch
-
-
-def _bounds(points: Sequence[_Located], order: int, batch_size: int) -> tuple[Tensor, Tensor]:
-    """Lowest and highest node per cloud, ``[batch_size, D]``."""
-    low = points[0].node.new_full((batch_size, points[0].node.size(1)), math.inf)
-    high = -low
-    for p in points:
-        index = p.batch.unsqueeze(1).expand_as(p.node)
-        low = low.scatter_reduce(0, index, p.node, "amin")
-        high = high.scatter_reduce(0, index, p.node + (order - 1), "amax")
-    return low, high
 
 
 def _check_sizes(sizes: list[list[float]], spacing: Sequence[float]) -> None:

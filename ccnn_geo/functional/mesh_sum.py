@@ -27,19 +27,18 @@ class MeshSum(torch.autograd.Function):
 
     Args:
         geometry: The lattices, whose stencils are :math:`W`.
-        cut: Per axis, whether the kernel goes on where the taps end.
         x: Features ``[N, C]``.
         taps: Kernel at lattice offsets ``[C, *K]``, offset zero in the middle.
         coords_src, coords_dst: Those of the geometry: they only carry gradients.
     """
 
     @staticmethod
-    def forward(ctx, geometry, cut, x, taps, coords_src, coords_dst):
-        ctx.geometry, ctx.cut = geometry, cut
+    def forward(ctx, geometry, x, taps, coords_src, coords_dst):
+        ctx.geometry = geometry
         ctx.save_for_backward(x, taps)
         out = x.new_zeros(coords_dst.size(0), x.size(1))
         for group in geometry.groups:
-            lattice = _Lattice(group, taps, cut, geometry.order)
+            lattice = _Lattice(group, taps, geometry.order)
             for c in lattice.channels(boxes=1):
                 cells = group.src.spread(x[:, c])
                 for part, boxes in lattice.parts(cells):
@@ -62,13 +61,13 @@ class MeshSum(torch.autograd.Function):
     def _backward(ctx, grad):
         x, taps = ctx.saved_tensors
         geometry = ctx.geometry
-        need_x, need_taps, need_src, need_dst = ctx.needs_input_grad[2:]
+        need_x, need_taps, need_src, need_dst = ctx.needs_input_grad[1:]
         grad_x = torch.zeros_like(x) if need_x else None
         grad_taps = torch.zeros_like(taps) if need_taps else None
         grad_src = torch.zeros_like(geometry.coords_src) if need_src else None
         grad_dst = torch.zeros_like(geometry.coords_dst) if need_dst else None
         for group in geometry.groups:
-            lattice = _Lattice(group, taps, ctx.cut, geometry.order)
+            lattice = _Lattice(group, taps, geometry.order)
             src, dst = group.src, group.dst
             for c in lattice.channels(boxes=2):
                 x_cells, g_cells = src.spread(x[:, c]), dst.spread(grad[:, c])
@@ -94,7 +93,7 @@ class MeshSum(torch.autograd.Function):
                     grad_src.index_add_(0, src.rows, src.gather_slopes(g_cells, x[src.rows, c]))
                 if need_dst:
                     grad_dst.index_add_(0, dst.rows, dst.gather_slopes(x_cells, grad[dst.rows, c]))
-        return None, None, grad_x, grad_taps, grad_src, grad_dst
+        return None, grad_x, grad_taps, grad_src, grad_dst
 
 
 def fade_margin(order: int) -> int:
@@ -111,7 +110,7 @@ def padded_size(size: Sequence[int], reach: Sequence[int], margin: int) -> list[
 class _Lattice:
     """Transforms between the cells of a group of clouds and their padded spectra."""
 
-    def __init__(self, group: LatticeGroup, taps: Tensor, cut: Sequence[bool], order: int) -> None:
+    def __init__(self, group: LatticeGroup, taps: Tensor, order: int) -> None:
         self.size, self.num_clouds, self.num_channels = group.size, group.num_clouds, taps.size(0)
         self.axes = tuple(range(-len(self.size), 0))
         given = [k // 2 for k in taps.shape[1:]]
@@ -123,9 +122,9 @@ class _Lattice:
         self.filter = taps.new_ones([*self.lengths[:-1], self.lengths[-1] // 2 + 1])
         for d, (n, r, length) in enumerate(zip(self.size, self.reach, self.lengths, strict=True)):
             shape = [-1 if a == d else 1 for a in range(len(self.size))]
-            if cut[d] or r < given[d]:
+            if r >= n:  # taps for offsets that do not occur are there to end the kernel smoothly
                 beyond = (torch.arange(-r, r + 1, dtype=torch.float64).abs() - (n - 1)).clamp(min=0)
-                fade = torch.cos(beyond * (math.pi / 2 / (margin + 1))).square()
+                fade = torch.cos(beyond * (math.pi / 2 / (r - n + 2))).square()
                 self.fade = self.fade * fade.to(taps).view(shape)
             dual = bspline_dual(length, order, half=d == len(self.size) - 1).square()
             self.filter = self.filter * dual.to(taps).view(shape)
