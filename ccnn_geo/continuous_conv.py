@@ -313,7 +313,8 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
         """Which path :meth:`forward` takes on these points, what the others would cost, or why they are impossible.
 
         Example:
-            >>> conv = SepFlexConv(16, 16, dim=3, window_threshold=1e-4)
+            >>> from ccnn_geo import SepFlexConv
+            >>> conv = SepFlexConv(16, 16, dim=3)
             >>> conv.explain_plan(torch.rand(100, 3)).method
             'edge'
         """

@@ -36,6 +36,7 @@ class PointPlan:
         - **pos:** :math:`(N, D)`, targets :math:`(M, D)`; **batch:** :math:`(N)`; **edge_index:** :math:`(2, E)`
 
     Example:
+        >>> from ccnn_geo import SepFlexConv
         >>> pos = torch.rand(100, 3)
         >>> plan = PointPlan(pos, num_neighbors=16)
         >>> conv = SepFlexConv(8, 8, dim=3)

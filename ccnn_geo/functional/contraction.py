@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ccnn_geo.functional.scratch import Scratch
+
 
 class Depthwise:
     r""":math:`y_{tc} = \sum_h W_{ch} \sum_k B_{tkh} x_{tkc}`, one kernel value per channel.
@@ -17,20 +19,28 @@ class Depthwise:
     """
 
     @staticmethod
-    def forward(x: Tensor, basis: Tensor, output: Tensor) -> Tensor:
+    def forward(x: Tensor, basis: Tensor, output: Tensor, scratch: Scratch) -> Tensor:
         if basis.size(1) <= basis.size(2):
-            return (basis.flatten(0, 1) @ output.mT).view_as(x).mul_(x).sum(dim=1)
-        return (torch.bmm(basis.mT, x) * output.mT).sum(dim=1)
+            kernel = torch.mm(
+                basis.flatten(0, 1), output.mT, out=scratch("kernel", x.shape[:2].numel(), x.size(2))
+            )
+            return kernel.view_as(x).mul_(x).sum(dim=1)
+        moments = torch.bmm(basis.mT, x, out=scratch("moments", x.size(0), basis.size(2), x.size(2)))
+        return moments.mul_(output.mT).sum(dim=1)
 
     @staticmethod
     def backward(
-        grad: Tensor, x: Tensor, basis: Tensor, output: Tensor, need_x: bool
+        grad: Tensor, x: Tensor, basis: Tensor, output: Tensor, need_x: bool, scratch: Scratch
     ) -> tuple[Tensor | None, Tensor, Tensor]:
-        """Gradients of ``x``, ``basis`` and ``output``: products of all edges with one small matrix."""
-        grad, flat = grad.unsqueeze(1), basis.flatten(0, 1)
-        weighted = (x * grad).flatten(0, 1)
-        grad_x = (flat @ output.mT).view_as(x).mul_(grad) if need_x else None
-        return grad_x, weighted @ output, (flat.mT @ weighted).mT
+        """Gradients of ``x`` (overwritten), ``basis`` and ``output``: products of all edges with one matrix."""
+        grad, flat, edges = grad.unsqueeze(1), basis.flatten(0, 1), x.shape[:2].numel()
+        weighted = x.mul_(grad).flatten(0, 1)
+        grad_x = None
+        if need_x:
+            kernel = torch.mm(flat, output.mT, out=scratch("kernel", edges, x.size(2)))
+            grad_x = kernel.view_as(x).mul_(grad)
+        grad_basis = torch.mm(weighted, output, out=scratch("grad_basis", edges, basis.size(2)))
+        return grad_x, grad_basis.view_as(basis), (flat.mT @ weighted).mT
 
 
 class Dense:
@@ -41,13 +51,13 @@ class Dense:
     """
 
     @staticmethod
-    def forward(x: Tensor, basis: Tensor, output: Tensor) -> Tensor:
+    def forward(x: Tensor, basis: Tensor, output: Tensor, scratch: Scratch) -> Tensor:
         moments = torch.bmm(x.mT, basis).flatten(1)
         return moments @ output.reshape(-1, moments.size(1)).mT
 
     @staticmethod
     def backward(
-        grad: Tensor, x: Tensor, basis: Tensor, output: Tensor, need_x: bool
+        grad: Tensor, x: Tensor, basis: Tensor, output: Tensor, need_x: bool, scratch: Scratch
     ) -> tuple[Tensor | None, Tensor, Tensor]:
         """Gradients of ``x``, ``basis`` and ``output``."""
         moments = torch.bmm(x.mT, basis)

@@ -17,6 +17,7 @@ from torch.func import functional_call
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional import magnet
 from ccnn_geo.functional.edge_chunks import Chunk
+from ccnn_geo.functional.scratch import Scratch
 from ccnn_geo.window import GaussianWindow
 
 TABLE_EDGES = 6
@@ -46,7 +47,9 @@ class AutogradBasis:
         """What all chunks share."""
         return tensors
 
-    def forward(self, state: Sequence[Tensor], chunk: Chunk, need: Sequence[bool] = ()) -> tuple[Tensor, Any]:
+    def forward(
+        self, state: Sequence[Tensor], chunk: Chunk, scratch: Scratch, need: Sequence[bool] = ()
+    ) -> tuple[Tensor, Any]:
         """Basis ``[T * K, H + 1]``, and what :meth:`backward` needs if ``need`` says what is wanted of it."""
         if not any(need):
             return functional_call(
@@ -59,7 +62,13 @@ class AutogradBasis:
         return basis.detach(), (basis, leaves)
 
     def backward(
-        self, state: Sequence[Tensor], chunk: Chunk, saved: Any, grad: Tensor, need: Sequence[bool]
+        self,
+        state: Sequence[Tensor],
+        chunk: Chunk,
+        saved: Any,
+        grad: Tensor,
+        scratch: Scratch,
+        need: Sequence[bool],
     ) -> list[Tensor | None]:
         """Gradients of the offsets ``[D, T * K]`` and of the tensors, as far as ``need`` asks for them."""
         basis, leaves = saved
@@ -126,26 +135,40 @@ class MAGNetBasis:
         source = [torch.cat([t, t.new_zeros(1, t.size(1))]) for t in source]
         return _MAGNetState(quadratic, window, linear, layers, tuple(source), turned)
 
-    def forward(self, state: _MAGNetState, chunk: Chunk, need: Sequence[bool] = ()) -> tuple[Tensor, Any]:
+    def forward(
+        self, state: _MAGNetState, chunk: Chunk, scratch: Scratch, need: Sequence[bool] = ()
+    ) -> tuple[Tensor, Any]:
         """Basis ``[T * K, H + 1]``, and what :meth:`backward` needs if ``need`` says what is wanted of it."""
-        keep = any(need)
-        powers = magnet.offset_powers(chunk.rel)
-        envelope = magnet.exponents(chunk.rel, powers, state.quadratic).exp2_()
-        sine, cosine = self._waves(state, chunk, powers, keep)
+        keep, rel = any(need), chunk.rel
+        edges, filters = rel.size(1), state.linear.size(1)
+        powers = magnet.offset_powers(rel)
+        envelope = magnet.envelopes(rel, powers, state.quadratic, out=scratch("envelope", edges, filters))
+        sine, cosine = self._waves(state, chunk, powers, scratch, keep)
         gabor = sine.mul_(envelope)
-        basis = powers.new_empty(gabor.size(0), gabor.size(1) // (len(state.hidden) + 1) + 1)
-        h, maps = magnet.multiply_layers(gabor, state.hidden, out=basis[:, :-1])
-        basis[:, -1:] = magnet.exponents(chunk.rel, powers, state.window).exp2_() if self.has_window else 1
+        basis = scratch("basis", edges, filters // (len(state.hidden) + 1) + 1)
+        h, maps = magnet.multiply_layers(gabor, state.hidden, scratch, out=basis[:, :-1])
+        if self.has_window:
+            basis[:, -1:] = magnet.envelopes(rel, powers, state.window, out=scratch("window", edges, 1))
+        else:
+            basis[:, -1] = 1
         if not keep:
             return basis, None
         return basis, (powers, basis, gabor, cosine.mul_(envelope), h, maps)
 
     def backward(
-        self, state: _MAGNetState, chunk: Chunk, saved: Any, grad: Tensor, need: Sequence[bool]
+        self,
+        state: _MAGNetState,
+        chunk: Chunk,
+        saved: Any,
+        grad: Tensor,
+        scratch: Scratch,
+        need: Sequence[bool],
     ) -> list[Tensor | None]:
         """Gradients of the offsets ``[D, T * K]`` and of the tensors, as far as ``need`` asks for them."""
         powers, basis, gabor, cosine, h, maps = saved
-        grad_gabor, grad_hidden = magnet.multiply_layers_backward(grad[:, :-1], gabor, h, maps, state.hidden)
+        grad_gabor, grad_hidden = magnet.multiply_layers_backward(
+            grad[:, :-1], gabor, h, maps, state.hidden, scratch
+        )
         grad_quadratic, grad_linear, by_exponent, by_phase = magnet.gabor_backward(
             grad_gabor, gabor, cosine, powers
         )
@@ -159,21 +182,25 @@ class MAGNetBasis:
 
     @staticmethod
     def _waves(
-        state: _MAGNetState, chunk: Chunk, powers: Tensor, need_cosine: bool
+        state: _MAGNetState, chunk: Chunk, powers: Tensor, scratch: Scratch, need_cosine: bool
     ) -> tuple[Tensor, Tensor | None]:
         """Sines, and cosines where they are needed, of the edges' phases ``[T * K, F]``."""
+        shape = (chunk.src.numel(), state.linear.size(1))
         if state.source is None:
             phase = magnet.phases(powers, state.linear)
-            sine = phase.sin()
+            sine = torch.sin(phase, out=scratch("sine", *shape))
             return sine, phase.cos_() if need_cosine else None
+        rows = (chunk.rows.numel(), chunk.width, -1)
         sin_src, cos_src = (
-            t.index_select(0, chunk.src).unflatten(0, (-1, chunk.width)) for t in state.source
+            scratch.rows(n, t, chunk.src).view(rows)
+            for n, t in zip(("sin", "cos"), state.source, strict=True)
         )
         sin_dst, cos_dst = (t.index_select(0, chunk.rows).unsqueeze(1) for t in state.target)
-        sine = (cos_src * sin_dst).addcmul_(sin_src, cos_dst, value=-1).flatten(0, 1)
+        sine = torch.mul(cos_src, sin_dst, out=scratch("sine", *cos_src.shape))
+        sine = sine.addcmul_(sin_src, cos_dst, value=-1).view(shape)
         if not need_cosine:
             return sine, None
-        return sine, cos_src.mul_(cos_dst).addcmul_(sin_src, sin_dst).flatten(0, 1)
+        return sine, cos_src.mul_(cos_dst).addcmul_(sin_src, sin_dst).view(shape)
 
 
 class _MAGNetState(NamedTuple):

@@ -9,9 +9,10 @@ from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional.contraction import Dense, Depthwise
 from ccnn_geo.functional.edge_basis import edge_basis
 from ccnn_geo.functional.edge_chunks import edge_offsets, plan_chunks
+from ccnn_geo.functional.scratch import Scratch
 from ccnn_geo.neighbors import Neighbors
 
-CHUNK_FLOATS = {"cpu": 3 << 20, "cuda": 1 << 25}
+CHUNK_FLOATS = {"cpu": 1 << 20, "cuda": 1 << 25}
 """Numbers in memory per chunk, forward: what the caches hold (CPU, measured), what fills a device (GPU, not)."""
 
 
@@ -80,11 +81,13 @@ class _EdgeConv(torch.autograd.Function):
         state = basis.prepare(tensors, pos_src, pos_dst, chunks)
         channels = output.size(0) // x.size(1) if contraction is Dense else x.size(1)
         out = x.new_zeros(pos_dst.size(0), channels)
+        scratch = Scratch(x)
         for c in chunks:
-            values, _ = basis.forward(state, c)
-            x_j = x.index_select(0, c.src)
+            values, _ = basis.forward(state, c, scratch)
+            x_j = scratch.rows("x", x, c.src)
             shape = (c.rows.size(0), c.width)
-            out[c.rows] = contraction.forward(x_j.unflatten(0, shape), values.unflatten(0, shape), output)
+            y = contraction.forward(x_j.unflatten(0, shape), values.unflatten(0, shape), output, scratch)
+            out.index_copy_(0, c.rows, y)
         return out
 
     @staticmethod
@@ -109,19 +112,23 @@ class _EdgeConv(torch.autograd.Function):
         grad_output = torch.zeros_like(output)
         grads = [torch.zeros_like(t) if n else None for t, n in zip(tensors, need_tensors, strict=True)]
 
+        scratch = Scratch(x)
         for c in ctx.chunks:
             shape = (c.rows.size(0), c.width)
-            x_j = x.index_select(0, c.src).unflatten(0, shape)
-            values, saved = basis.forward(state, c, need)
+            x_j = scratch.rows("x", x, c.src).unflatten(0, shape)
+            values, saved = basis.forward(state, c, scratch, need)
+            grad = grad_out.index_select(0, c.rows)
             part_x, grad_values, part_output = contraction.backward(
-                grad_out.index_select(0, c.rows), x_j, values.unflatten(0, shape), output, need_x
+                grad, x_j, values.unflatten(0, shape), output, need_x, scratch
             )
             grad_output += part_output
             if need_x:
                 grad_x.index_add_(0, c.src, part_x.flatten(0, 1))
             if not any(need):
                 continue
-            grad_rel, *parts = basis.backward(state, c, saved, grad_values.view(values.shape), need)
+            grad_rel, *parts = basis.backward(
+                state, c, saved, grad_values.reshape(values.shape), scratch, need
+            )
             for total, part in zip(grads, parts, strict=True):
                 if total is not None and part is not None:
                     total += part

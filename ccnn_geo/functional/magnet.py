@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ccnn_geo.functional.scratch import Fresh, Scratch
+
 LN2 = math.log(2.0)
 EXPANSION_ERROR = 1e-5
 """Largest rounding error of a filter for which the square in its exponent is expanded in float32."""
@@ -81,7 +83,7 @@ def pack(filters: Sequence[Gabor], hidden: Sequence[Affine]) -> Packed:
     :math:`z` widths from its centre is then wrong by up to
     :math:`\tfrac\epsilon2 e^{-z^2/2} \sum_d (z_d + 2 \gamma_d |\mu_d|)^2`; where that could exceed 1e-5, and on
     devices that may round the factors of a product (TF32), the coefficients stay in double precision, which tells
-    :func:`exponents` to sum by axes.
+    :func:`envelopes` to sum by axes.
     """
     mu, gamma, omega = (
         torch.cat([getattr(f, name) for f in filters]).mT for name in ("mu", "gamma", "omega")
@@ -111,19 +113,26 @@ def offset_powers(rel: Tensor) -> Tensor:
     return torch.cat([rel.square(), rel, torch.ones_like(rel[:1])])
 
 
-def exponents(rel: Tensor, powers: Tensor, quadratic: Tensor) -> Tensor:
-    """Base-2 exponents ``[E, F]`` at offsets ``[D, E]`` with powers ``[2D + 1, E]``."""
+def envelopes(rel: Tensor, powers: Tensor, quadratic: Tensor, out: Tensor) -> Tensor:
+    """Gaussian envelopes ``[E, F]`` at offsets ``[D, E]`` with powers ``[2D + 1, E]``."""
     if quadratic.dtype == rel.dtype:
-        return powers.mT @ quadratic
+        return torch.mm(powers.mT, quadratic, out=out).exp2_()
     # Complete the squares in double precision and sum them by axes: one rounding of r - mu, no cancellation.
-    dim = rel.size(0)
+    scale, shift, rest = complete_squares(quadratic)
+    out[:] = rest.to(rel.dtype)
+    scaled = None
+    for r, a, b in zip(rel.unsqueeze(2), scale.to(rel.dtype), shift.to(rel.dtype), strict=True):
+        scaled = torch.addcmul(-b, r, a, out=scaled)
+        out.addcmul_(scaled, scaled, value=-1)
+    return out.exp2_()
+
+
+def complete_squares(quadratic: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    r"""Scale ``[D, F]``, shift ``[D, F]`` and rest ``[F]`` of exponents as :math:`c - \sum_d (a_d r_d - b_d)^2`."""
+    dim = quadratic.size(0) // 2
     scale = quadratic[:dim].neg().sqrt()
     shift = torch.where(scale > 0, quadratic[dim : 2 * dim] / (2 * scale), 0)
-    total = (quadratic[-1] + shift.square().sum(dim=0)).to(rel.dtype).expand(rel.size(1), -1)
-    for r, a, b in zip(rel.unsqueeze(2), scale.to(rel.dtype), shift.to(rel.dtype), strict=True):
-        scaled = torch.addcmul(-b, r, a)
-        total = torch.addcmul(total, scaled, scaled, value=-1)
-    return total
+    return scale, shift, quadratic[-1] + shift.square().sum(dim=0)
 
 
 def phases(powers: Tensor, linear: Tensor) -> Tensor:
@@ -153,33 +162,41 @@ def project(rel: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def multiply_layers(
-    gabor: Tensor, hidden: Sequence[Affine], out: Tensor | None = None
+    gabor: Tensor, hidden: Sequence[Affine], scratch: Scratch, out: Tensor
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Hidden values ``h_0 .. h_L`` and linear maps ``W_l h_{l-1} + b_l`` of filters ``[E, F]``, each ``[E, H]``.
 
-    With ``out``, the last hidden values lie there.
+    The last hidden values lie in ``out``.
     """
     g = gabor.chunk(len(hidden) + 1, dim=1)
     h, linear = [g[0]], []
     for l, layer in enumerate(hidden, start=1):
-        linear.append(torch.addmm(layer.bias, h[-1], layer.weight.mT))
-        h.append(torch.mul(linear[-1], g[l], out=out if l == len(hidden) else None))
+        linear.append(torch.addmm(layer.bias, h[-1], layer.weight.mT, out=scratch(f"linear{l}", *g[l].shape)))
+        last = l == len(hidden)
+        h.append(torch.mul(linear[-1], g[l], out=out if last else scratch(f"h{l}", *g[l].shape)))
+    if not hidden:
+        h = [out.copy_(g[0])]
     return h, linear
 
 
 def multiply_layers_backward(
-    grad: Tensor, gabor: Tensor, h: Sequence[Tensor], linear: Sequence[Tensor], hidden: Sequence[Affine]
+    grad: Tensor,
+    gabor: Tensor,
+    h: Sequence[Tensor],
+    linear: Sequence[Tensor],
+    hidden: Sequence[Affine],
+    scratch: Scratch,
 ) -> tuple[Tensor, list[Tensor]]:
     """Gradients of the filters ``[E, F]`` and of each hidden weight and bias, from ``dL/dh_L [E, H]``."""
     g = gabor.chunk(len(hidden) + 1, dim=1)
-    grad_gabor = torch.empty_like(gabor)
+    grad_gabor = scratch("grad_gabor", *gabor.shape)
     parts = grad_gabor.chunk(len(hidden) + 1, dim=1)
     grad_hidden: list[Tensor] = []
     for l in range(len(hidden), 0, -1):
         torch.mul(grad, linear[l - 1], out=parts[l])
-        grad = grad * g[l]
-        grad_hidden = [grad.mT @ h[l - 1], grad.sum(dim=0), *grad_hidden]
-        grad = grad @ hidden[l - 1].weight
+        by_linear = torch.mul(grad, g[l], out=scratch("by_linear", *grad.shape))
+        grad_hidden = [by_linear.mT @ h[l - 1], by_linear.sum(dim=0), *grad_hidden]
+        grad = torch.mm(by_linear, hidden[l - 1].weight, out=scratch("grad_h", *grad.shape))
     parts[0].copy_(grad)
     return grad_gabor, grad_hidden
 
@@ -211,13 +228,16 @@ class _MAGNetBasis(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, rel: Tensor, quadratic: Tensor, linear: Tensor, *affine: Tensor) -> Tensor:
-        powers = offset_powers(rel)
-        envelope, phase = exponents(rel, powers, quadratic).exp2_(), phases(powers, linear)
+        powers, new = offset_powers(rel), Fresh(rel)
+        phase = phases(powers, linear)
+        envelope = envelopes(rel, powers, quadratic, out=new("envelope", *phase.shape))
         gabor = phase.sin().mul_(envelope)
-        h, maps = multiply_layers(gabor, as_layers(affine))
+        hidden = as_layers(affine)
+        out = new("out", rel.size(1), linear.size(1) // (len(hidden) + 1))
+        h, maps = multiply_layers(gabor, hidden, new, out)
         ctx.num_affine = len(affine)
-        ctx.save_for_backward(rel, quadratic, linear, *affine, envelope, phase, gabor, *h[1:], *maps)
-        return h[-1] if affine else h[-1].clone()
+        ctx.save_for_backward(rel, quadratic, linear, *affine, envelope, phase, gabor, *h[1:-1], *maps)
+        return out
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -237,8 +257,9 @@ class _MAGNetBasis(torch.autograd.Function):
 
         hidden = as_layers(affine)
         powers, cosine = offset_powers(rel), phase.cos().mul_(envelope)
-        h = [gabor[:, : grad.size(1)], *values[: len(hidden)]]
-        grad_gabor, grad_hidden = multiply_layers_backward(grad, gabor, h, values[len(hidden) :], hidden)
+        inner = max(0, len(hidden) - 1)
+        h = [gabor[:, : grad.size(1)], *values[:inner]]
+        grad_gabor, grad_hidden = multiply_layers_backward(grad, gabor, h, values[inner:], hidden, Fresh(rel))
         grad_quadratic, grad_linear, by_exponent, by_phase = gabor_backward(grad_gabor, gabor, cosine, powers)
         grad_rel = None
         if ctx.needs_input_grad[0]:
@@ -252,6 +273,11 @@ def as_layers(affine: Sequence[Tensor]) -> list[Affine]:
 
 
 def _definition(rel: Tensor, quadratic: Tensor, linear: Tensor, *affine: Tensor) -> Tensor:
-    powers = offset_powers(rel)
-    gabor = torch.exp2(exponents(rel, powers, quadratic)) * torch.sin(phases(powers, linear))
-    return multiply_layers(gabor, as_layers(affine))[0][-1]
+    scale, shift, rest = complete_squares(quadratic)
+    wide = rel.mT.to(quadratic.dtype).unsqueeze(2)
+    exponent = rest - (wide * scale - shift).square().sum(dim=1)
+    gabor = torch.exp2(exponent.to(rel.dtype)) * torch.sin(phases(offset_powers(rel), linear))
+    h, *rest_of = gabor.chunk(len(affine) // 2 + 1, dim=1)
+    for g, layer in zip(rest_of, as_layers(affine), strict=True):
+        h = g * torch.addmm(layer.bias, h, layer.weight.mT)
+    return h
