@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,9 @@ from ccnn_geo.functional.mesh_sum import MeshSum, fade_margin, padded_size
 ORDER = 6
 """Most of the time goes into FFTs, so a high order costs less than a fine lattice: order 4 needs an oversampling of 3
 for what order 6 reaches at 2."""
+
+MAX_TAP_FLOATS = 1 << 28
+"""Largest rendered kernel, basis and channels: 1 GB in float32, several times that with what autograd keeps."""
 
 PAIR_FLOATS = 1 << 22
 """Kernel values in memory at once in :func:`mesh_error`."""
@@ -109,6 +113,12 @@ def _lattice_taps(kernel: ContinuousKernel, geometry: MeshGeometry, like: Tensor
     reach = [int(min(s, max(n - 1 + margin, 0))) for s, n in zip(cells, geometry.size, strict=True)]
     for group in geometry.groups:
         check_cells(padded_size(group.size, reach, margin), spacing, "a cloud, padded by the kernel's reach,")
+    floats = math.prod(2 * r + 1 for r in reach) * (kernel.network.basis_channels + kernel.out_channels)
+    if floats > MAX_TAP_FLOATS:
+        raise ValueError(
+            f"mesh_conv: the kernel reaches {reach} cells to each side, {floats:.3g} numbers with its basis, above the "
+            f"budget of {MAX_TAP_FLOATS}; give a coarser spacing, a smaller window, or a window where there is none"
+        )
     axes = [
         torch.arange(-r, r + 1, dtype=torch.float64, device=like.device) * h
         for r, h in zip(reach, spacing, strict=True)
