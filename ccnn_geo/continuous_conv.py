@@ -17,7 +17,7 @@ from ccnn_geo.functional.grid_conv import GridKernel, apply_kernel, prepare_kern
 from ccnn_geo.kernel_cache import KernelCache
 from ccnn_geo.measure import density_measure, lattice_measure
 from ccnn_geo.neighbors import Neighbors
-from ccnn_geo.point_paths import SUMS, Explanation, choose
+from ccnn_geo.point_paths import Explanation, choose, explain
 from ccnn_geo.point_plan import PointPlan
 from ccnn_geo.regularization import ignore_kernel_norms, is_collecting, record_grid
 from ccnn_geo.representations import grid_spacing
@@ -238,11 +238,11 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
         weight = None if weight is None else weight.to(x.dtype)
         if self.training:
             self.kernel.observe(plan.extent)
-        path = SUMS[choose(self, plan).method]
+        path = choose(self, plan)
         if not self.is_scaled:
             with torch.no_grad(), ignore_kernel_norms():
-                self.measure_scale(path(self, x, plan, weight), centered=False)
-        return path(self, x, plan, weight)
+                self.measure_scale(path.sum(x, weight), centered=False)
+        return path.sum(x, weight)
 
     def sum_messages(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
         """The sum over neighbours by PyG's ``propagate``."""
@@ -318,7 +318,7 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
             >>> conv.explain_plan(torch.rand(100, 3)).method
             'edge'
         """
-        return choose(self, self.plan(pos, edge_index, batch, spacing))
+        return explain(self, self.plan(pos, edge_index, batch, spacing))
 
     # Inference ------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ccnn_geo.functional.linear import cross, linear
 from ccnn_geo.functional.scratch import Scratch
 
 
@@ -20,13 +21,8 @@ class Depthwise:
 
     @staticmethod
     def forward(x: Tensor, basis: Tensor, output: Tensor, scratch: Scratch) -> Tensor:
-        if basis.size(1) <= basis.size(2):
-            kernel = torch.mm(
-                basis.flatten(0, 1), output.mT, out=scratch("kernel", x.shape[:2].numel(), x.size(2))
-            )
-            return kernel.view_as(x).mul_(x).sum(dim=1)
-        moments = torch.bmm(basis.mT, x, out=scratch("moments", x.size(0), basis.size(2), x.size(2)))
-        return moments.mul_(output.mT).sum(dim=1)
+        """The sums over neighbours; ``x`` is overwritten."""
+        return x.mul_(_kernel(basis, output, scratch, x)).sum(dim=1)
 
     @staticmethod
     def backward(
@@ -37,10 +33,14 @@ class Depthwise:
         weighted = x.mul_(grad).flatten(0, 1)
         grad_x = None
         if need_x:
-            kernel = torch.mm(flat, output.mT, out=scratch("kernel", edges, x.size(2)))
-            grad_x = kernel.view_as(x).mul_(grad)
-        grad_basis = torch.mm(weighted, output, out=scratch("grad_basis", edges, basis.size(2)))
-        return grad_x, grad_basis.view_as(basis), (flat.mT @ weighted).mT
+            grad_x = _kernel(basis, output, scratch, x).mul_(grad)
+        grad_basis = linear(weighted, output.mT, out=scratch("grad_basis", edges, basis.size(2)))
+        return grad_x, grad_basis.view_as(basis), cross(flat.mT, weighted).mT
+
+
+def _kernel(basis: Tensor, output: Tensor, scratch: Scratch, x: Tensor) -> Tensor:
+    out = scratch("kernel", x.shape[:2].numel(), x.size(2))
+    return linear(basis.flatten(0, 1), output, out=out).view_as(x)
 
 
 class Dense:

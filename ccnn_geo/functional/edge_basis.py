@@ -17,6 +17,7 @@ from torch.func import functional_call
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional import magnet
 from ccnn_geo.functional.edge_chunks import Chunk
+from ccnn_geo.functional.linear import cross
 from ccnn_geo.functional.scratch import Scratch
 from ccnn_geo.window import GaussianWindow
 
@@ -173,7 +174,7 @@ class MAGNetBasis:
             grad_gabor, gabor, cosine, powers
         )
         by_window = grad[:, -1:] * basis[:, -1:]
-        grad_window = magnet.LN2 * (powers @ by_window) if self.has_window else None
+        grad_window = magnet.LN2 * cross(powers, by_window) if self.has_window else None
         grad_rel = None
         if need[0]:
             exponents = [(state.quadratic, by_exponent), (state.window, by_window)]

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ccnn_geo.functional.linear import cross
+from ccnn_geo.functional.linear import linear as multiply
 from ccnn_geo.functional.scratch import Fresh, Scratch
 
 LN2 = math.log(2.0)
@@ -171,7 +173,7 @@ def multiply_layers(
     g = gabor.chunk(len(hidden) + 1, dim=1)
     h, linear = [g[0]], []
     for l, layer in enumerate(hidden, start=1):
-        linear.append(torch.addmm(layer.bias, h[-1], layer.weight.mT, out=scratch(f"linear{l}", *g[l].shape)))
+        linear.append(multiply(h[-1], layer.weight, layer.bias, out=scratch(f"linear{l}", *g[l].shape)))
         last = l == len(hidden)
         h.append(torch.mul(linear[-1], g[l], out=out if last else scratch(f"h{l}", *g[l].shape)))
     if not hidden:
@@ -196,7 +198,7 @@ def multiply_layers_backward(
         torch.mul(grad, linear[l - 1], out=parts[l])
         by_linear = torch.mul(grad, g[l], out=scratch("by_linear", *grad.shape))
         grad_hidden = [by_linear.mT @ h[l - 1], by_linear.sum(dim=0), *grad_hidden]
-        grad = torch.mm(by_linear, hidden[l - 1].weight, out=scratch("grad_h", *grad.shape))
+        grad = multiply(by_linear, hidden[l - 1].weight.mT, out=scratch("grad_h", *grad.shape))
     parts[0].copy_(grad)
     return grad_gabor, grad_hidden
 
@@ -211,7 +213,7 @@ def gabor_backward(
     dim = (powers.size(0) - 1) // 2
     by_phase = cosine.mul_(grad_gabor)
     by_exponent = grad_gabor.mul_(gabor)
-    return LN2 * (powers @ by_exponent), powers[dim:] @ by_phase, by_exponent, by_phase
+    return LN2 * cross(powers, by_exponent), cross(powers[dim:], by_phase), by_exponent, by_phase
 
 
 def offset_gradient(

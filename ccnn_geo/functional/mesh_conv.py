@@ -13,7 +13,7 @@ from torch import Tensor
 from ccnn_geo.continuous_kernel import DOMAIN_TOLERANCE, ContinuousKernel
 from ccnn_geo.functional.mesh_band import OVERSAMPLING, check_spacing, mesh_spacing, window_support
 from ccnn_geo.functional.mesh_geometry import MeshGeometry, check_cells
-from ccnn_geo.functional.mesh_sum import MeshSum, fade_margin, padded_size
+from ccnn_geo.functional.mesh_sum import MeshSum, Remember, fade_margin, forget, padded_size
 
 ORDER = 6
 """Most of the time goes into FFTs, so a high order costs less than a fine lattice: order 4 needs an oversampling of 3
@@ -39,6 +39,7 @@ def mesh_conv(
     oversampling: float = OVERSAMPLING,
     geometry: MeshGeometry | None = None,
     weight: Tensor | None = None,
+    remember: Remember = forget,
 ) -> Tensor:
     r"""Depthwise continuous convolution over all points of each cloud, on a lattice.
 
@@ -67,6 +68,8 @@ def mesh_conv(
         geometry: What :meth:`MeshGeometry.build` made of positions, batches, spacing and order; these are then
             not looked at. Layers with the same spacing may share one.
         weight: Quadrature weights :math:`w_j` of the sources; 1 by default.
+        remember: Gives the value of a function of the kernel, perhaps from an earlier call with the same key; by
+            default it calls the function.
 
     Shapes:
         - **x:** :math:`(N, C)`; **pos_src:** :math:`(N, D)`; **pos_dst:** :math:`(M, D)`; **weight:** :math:`(N)`
@@ -98,17 +101,21 @@ def mesh_conv(
     if weight is not None:
         x = x * weight.unsqueeze(-1)
     with torch.autocast(x.device.type, enabled=False):
-        taps = _lattice_taps(kernel, geometry, x)
-        return MeshSum.apply(geometry, x, taps, geometry.coords_src, geometry.coords_dst)
+        support, reach = _taps_in_reach(kernel, geometry, x.device)
+        key = ("taps", geometry.spacing, tuple(reach), tuple(support.tolist()))
+        taps = remember(key, lambda: _render(kernel, geometry.spacing, support, reach).to(x.dtype))
+        return MeshSum.apply(geometry, remember, x, taps, geometry.coords_src, geometry.coords_dst)
 
 
-def _lattice_taps(kernel: ContinuousKernel, geometry: MeshGeometry, like: Tensor) -> Tensor:
-    """Kernel at lattice offsets ``[C, *K]``, as far as offsets occur and a margin beyond."""
+def _taps_in_reach(
+    kernel: ContinuousKernel, geometry: MeshGeometry, device: torch.device
+) -> tuple[Tensor, list[int]]:
+    """Half the side of the box of taps ``[D]``, and in cells: as far as offsets occur and a margin beyond."""
     spacing, margin = geometry.spacing, fade_margin(geometry.order)
     # A domain that no pair of points leaves is no end of the kernel, only a jump among the taps.
     domain = kernel.domain.tolist()
     occurs = [e > b * (1 + DOMAIN_TOLERANCE) for e, b in zip(geometry.extent, domain, strict=True)]
-    support = torch.where(torch.tensor(occurs, device=like.device), kernel.support(), window_support(kernel))
+    support = torch.where(torch.tensor(occurs, device=device), kernel.support(), window_support(kernel))
     cells = [s / h for s, h in zip(support.tolist(), spacing, strict=True)]
     reach = [int(min(s, max(n - 1 + margin, 0))) for s, n in zip(cells, geometry.size, strict=True)]
     for group in geometry.groups:
@@ -119,8 +126,15 @@ def _lattice_taps(kernel: ContinuousKernel, geometry: MeshGeometry, like: Tensor
             f"mesh_conv: the kernel reaches {reach} cells to each side, {floats:.3g} numbers with its basis, above the "
             f"budget of {MAX_TAP_FLOATS}; give a coarser spacing, a smaller window, or a window where there is none"
         )
+    return support, reach
+
+
+def _render(
+    kernel: ContinuousKernel, spacing: Sequence[float], support: Tensor, reach: Sequence[int]
+) -> Tensor:
+    """Kernel at lattice offsets, ``[C, *K]``."""
     axes = [
-        torch.arange(-r, r + 1, dtype=torch.float64, device=like.device) * h
+        torch.arange(-r, r + 1, dtype=torch.float64, device=support.device) * h
         for r, h in zip(reach, spacing, strict=True)
     ]
     weight = kernel.output_weight()
@@ -129,7 +143,7 @@ def _lattice_taps(kernel: ContinuousKernel, geometry: MeshGeometry, like: Tensor
     if kernel.causal:
         inside &= rel[..., 0] >= 0
     taps = (kernel.basis_inside(rel) * inside.unsqueeze(-1)) @ weight.mT
-    return taps.to(like.dtype).movedim(-1, 0)
+    return taps.movedim(-1, 0)
 
 
 @torch.no_grad()

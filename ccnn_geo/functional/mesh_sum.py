@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,18 +23,27 @@ FADE_PER_ORDER = 2
 """The dual of a spline decays over a number of cells that grows with its order."""
 
 
+Remember = Callable[[Hashable, Callable[[], Any]], Any]
+
+
+def forget(key: Hashable, make: Callable[[], Any]) -> Any:
+    """Remembers nothing."""
+    return make()
+
+
 class MeshSum(torch.autograd.Function):
     r"""Sums :math:`y_i = \sum_n W_{in} \sum_m \tilde k_{n-m} \sum_j W_{jm} x_j` over the lattices of each cloud.
 
     Args:
         geometry: The lattices, whose stencils are :math:`W`.
+        remember: May know the spectrum of the taps from an earlier call.
         x: Features ``[N, C]``.
         taps: Kernel at lattice offsets ``[C, *K]``, offset zero in the middle.
         coords_src, coords_dst: Those of the geometry: they only carry gradients.
     """
 
     @staticmethod
-    def forward(ctx, geometry, x, taps, coords_src, coords_dst):
+    def forward(ctx, geometry, remember, x, taps, coords_src, coords_dst):
         ctx.geometry = geometry
         ctx.save_for_backward(x, taps)
         out = x.new_zeros(coords_dst.size(0), x.size(1))
@@ -42,7 +52,16 @@ class MeshSum(torch.autograd.Function):
             for c in lattice.channels(boxes=1):
                 cells = group.src.spread(x[:, c])
                 for part, boxes in lattice.parts(cells):
-                    spectrum = lattice.kernel_spectrum(taps[c][part])
+                    key = (
+                        "spectrum",
+                        taps.shape,
+                        geometry.spacing,
+                        geometry.order,
+                        group.size,
+                        c.start,
+                        part,
+                    )
+                    spectrum = remember(str(key), lambda: lattice.kernel_spectrum(taps[c][part]))  # noqa: B023
                     for (box,) in boxes:
                         lattice.write(lattice.forward(box).mul_(spectrum), box)
                 out[group.dst.rows, c] = group.dst.gather(cells)
@@ -61,7 +80,7 @@ class MeshSum(torch.autograd.Function):
     def _backward(ctx, grad):
         x, taps = ctx.saved_tensors
         geometry = ctx.geometry
-        need_x, need_taps, need_src, need_dst = ctx.needs_input_grad[1:]
+        need_x, need_taps, need_src, need_dst = ctx.needs_input_grad[2:]
         grad_x = torch.zeros_like(x) if need_x else None
         grad_taps = torch.zeros_like(taps) if need_taps else None
         grad_src = torch.zeros_like(geometry.coords_src) if need_src else None
@@ -93,7 +112,7 @@ class MeshSum(torch.autograd.Function):
                     grad_src.index_add_(0, src.rows, src.gather_slopes(g_cells, x[src.rows, c]))
                 if need_dst:
                     grad_dst.index_add_(0, dst.rows, dst.gather_slopes(x_cells, grad[dst.rows, c]))
-        return None, grad_x, grad_taps, grad_src, grad_dst
+        return None, None, grad_x, grad_taps, grad_src, grad_dst
 
 
 def fade_margin(order: int) -> int:
