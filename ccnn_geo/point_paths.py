@@ -181,7 +181,8 @@ def _mesh(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
     def run(x: Tensor, weight: Tensor | None) -> Tensor:
         record_sample(conv.kernel, plan)
         geometry = plan.mesh(spacing, ORDER)
-        return mesh_conv(x, *plan.pos, conv.kernel, geometry=geometry, weight=weight, remember=conv.remember)
+        memory = conv.remember(("spectra", spacing), dict) if conv.remembers_kernel else None
+        return mesh_conv(x, *plan.pos, conv.kernel, geometry=geometry, weight=weight, memory=memory)
 
     return Candidate(seconds, run)
 

@@ -10,6 +10,7 @@ import torch
 
 from ccnn_geo import CCNN, FlexConv, PointPlan, SepFlexConv, testing
 from ccnn_geo.continuous_kernel import ContinuousKernel
+from ccnn_geo.functional import mesh_sum
 from ccnn_geo.kernel_cache import ENTRIES
 
 ARGS = {"kernel_hidden": 6, "omega_0": 1.0, "window_init": 0.4}
@@ -75,6 +76,27 @@ def test_lattice_renders_only_offsets_it_has_not_seen(rendered):
         assert before < rendered[0] < before + plan.lattice.num_offsets
         conv.method = "edge"
         testing.assert_close(value, conv(other_x, other, plan), 1e-5)
+
+
+def test_mesh_renders_and_transforms_once(rendered, monkeypatch):
+    transforms = [0]
+    spectrum = mesh_sum._Lattice.kernel_spectrum
+
+    def counted(self, taps):
+        transforms[0] += 1
+        return spectrum(self, taps)
+
+    monkeypatch.setattr(mesh_sum._Lattice, "kernel_spectrum", counted)
+    conv = SepFlexConv(3, 4, 3, method="mesh", **{**ARGS, "omega_0": 0.2, "window_threshold": 1e-4})
+    x, pos, batch = torch.randn(60, 3), torch.rand(60, 3), torch.arange(60) // 25
+    conv(x, pos, batch=batch)
+    expected = conv.eval()(x, pos, batch=batch)
+    with torch.no_grad():
+        first = conv(x, pos, batch=batch)
+        before = rendered[0], transforms[0]
+        assert torch.equal(first, conv(x, pos, batch=batch))
+        assert (rendered[0], transforms[0]) == before
+    testing.assert_close(first, expected.detach(), 1e-6)
 
 
 def test_training_and_gradients_keep_nothing():

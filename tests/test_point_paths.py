@@ -108,8 +108,10 @@ def test_mesh_says_what_it_needs(device):
     x, pos = cloud(20, 3, torch.float32, device)
     with pytest.raises(ValueError, match="all points of a cloud"):
         SepFlexConv(3, 4, 3, method="mesh", **SMOOTH).to(device)(x, pos, knn_graph(pos, 4))
-    with pytest.raises(ValueError, match="MLPKernel kernel states no band-limit"):
-        SepFlexConv(3, 4, 3, method="mesh", **{**SMOOTH, "kernel": "mlp"}).to(device)(x, pos)
+    with pytest.raises(ValueError, match="MLPKernel states no highest frequency"):
+        SepFlexConv(3, 4, 3, method="mesh", kernel="mlp", window=None).to(device).eval()(x, pos)
+    with pytest.raises(ValueError, match="expected a spacing of at most"):
+        SepFlexConv(3, 4, 3, method="mesh", **SMOOTH).to(device)(x, pos, spacing=1.0)
     with pytest.raises(ValueError, match="causal"):
         conv = SepFlexConv(3, 4, 1, method="mesh", causal=True, **SMOOTH).to(device)
         conv(x, pos[:, :1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from ccnn_geo.continuous_kernel import DOMAIN_TOLERANCE, ContinuousKernel
 from ccnn_geo.functional.mesh_band import OVERSAMPLING, check_spacing, mesh_spacing, window_support
 from ccnn_geo.functional.mesh_geometry import MeshGeometry, check_cells
-from ccnn_geo.functional.mesh_sum import MeshSum, Remember, fade_margin, forget, padded_size
+from ccnn_geo.functional.mesh_sum import MeshSum, fade_margin, padded_size, recall
 
 ORDER = 6
 """Most of the time goes into FFTs, so a high order costs less than a fine lattice: order 4 needs an oversampling of 3
@@ -39,7 +39,7 @@ def mesh_conv(
     oversampling: float = OVERSAMPLING,
     geometry: MeshGeometry | None = None,
     weight: Tensor | None = None,
-    remember: Remember = forget,
+    memory: dict[Hashable, Tensor] | None = None,
 ) -> Tensor:
     r"""Depthwise continuous convolution over all points of each cloud, on a lattice.
 
@@ -66,10 +66,10 @@ def mesh_conv(
         order: Order of the B-splines, the number of cells around a point per axis.
         oversampling: How far the lattice's highest frequency is above the kernel's, if no spacing is given.
         geometry: What :meth:`MeshGeometry.build` made of positions, batches, spacing and order; these are then
-            not looked at. Layers with the same spacing may share one.
+            not looked at, nor is the spacing held against the kernel
+            (:func:`~ccnn_geo.functional.mesh_band.check_spacing` does). Layers with the same spacing may share one.
         weight: Quadrature weights :math:`w_j` of the sources; 1 by default.
-        remember: Gives the value of a function of the kernel, perhaps from an earlier call with the same key; by
-            default it calls the function.
+        memory: Where to keep what the kernel gives, for further calls with the same kernel and spacing.
 
     Shapes:
         - **x:** :math:`(N, C)`; **pos_src:** :math:`(N, D)`; **pos_dst:** :math:`(M, D)`; **weight:** :math:`(N)`
@@ -92,8 +92,6 @@ def mesh_conv(
         else:
             check_spacing(kernel, spacing)
         geometry = MeshGeometry.build(pos_src, pos_dst, spacing, order, batch_src, batch_dst, batch_size)
-    else:
-        check_spacing(kernel, geometry.spacing)
     if x.size(0) != geometry.coords_src.size(0):
         raise ValueError(
             f"mesh_conv: expected x of {geometry.coords_src.size(0)} sources, got {list(x.shape)}"
@@ -102,9 +100,10 @@ def mesh_conv(
         x = x * weight.unsqueeze(-1)
     with torch.autocast(x.device.type, enabled=False):
         support, reach = _taps_in_reach(kernel, geometry, x.device)
-        key = ("taps", geometry.spacing, tuple(reach), tuple(support.tolist()))
-        taps = remember(key, lambda: _render(kernel, geometry.spacing, support, reach).to(x.dtype))
-        return MeshSum.apply(geometry, remember, x, taps, geometry.coords_src, geometry.coords_dst)
+        taps = recall(
+            memory, tuple(reach), lambda: _render(kernel, geometry.spacing, support, reach).to(x.dtype)
+        )
+        return MeshSum.apply(geometry, memory, x, taps, geometry.coords_src, geometry.coords_dst)
 
 
 def _taps_in_reach(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -23,12 +23,13 @@ FADE_PER_ORDER = 2
 """The dual of a spline decays over a number of cells that grows with its order."""
 
 
-Remember = Callable[[Hashable, Callable[[], Any]], Any]
-
-
-def forget(key: Hashable, make: Callable[[], Any]) -> Any:
-    """Remembers nothing."""
-    return make()
+def recall(memory: dict[Hashable, Tensor] | None, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
+    """What a memory has under a key, made if it has nothing there; without a memory always made."""
+    if memory is None:
+        return make()
+    if key not in memory:
+        memory[key] = make()
+    return memory[key]
 
 
 class MeshSum(torch.autograd.Function):
@@ -36,14 +37,14 @@ class MeshSum(torch.autograd.Function):
 
     Args:
         geometry: The lattices, whose stencils are :math:`W`.
-        remember: May know the spectrum of the taps from an earlier call.
+        memory: Where spectra of the taps are kept for further calls, if anywhere.
         x: Features ``[N, C]``.
         taps: Kernel at lattice offsets ``[C, *K]``, offset zero in the middle.
         coords_src, coords_dst: Those of the geometry: they only carry gradients.
     """
 
     @staticmethod
-    def forward(ctx, geometry, remember, x, taps, coords_src, coords_dst):
+    def forward(ctx, geometry, memory, x, taps, coords_src, coords_dst):
         ctx.geometry = geometry
         ctx.save_for_backward(x, taps)
         out = x.new_zeros(coords_dst.size(0), x.size(1))
@@ -52,16 +53,9 @@ class MeshSum(torch.autograd.Function):
             for c in lattice.channels(boxes=1):
                 cells = group.src.spread(x[:, c])
                 for part, boxes in lattice.parts(cells):
-                    key = (
-                        "spectrum",
-                        taps.shape,
-                        geometry.spacing,
-                        geometry.order,
-                        group.size,
-                        c.start,
-                        part,
-                    )
-                    spectrum = remember(str(key), lambda: lattice.kernel_spectrum(taps[c][part]))  # noqa: B023
+                    make = partial(lattice.kernel_spectrum, taps[c][part])
+                    key = (taps.shape, group.size, geometry.order, c.start, part.start, part.stop)
+                    spectrum = recall(memory, key, make)
                     for (box,) in boxes:
                         lattice.write(lattice.forward(box).mul_(spectrum), box)
                 out[group.dst.rows, c] = group.dst.gather(cells)
