@@ -40,6 +40,7 @@ from ccnn_geo.neighbors import build_neighbors
 
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "8000000000", "MALLOC_TRIM_THRESHOLD_": "20000000000"}
 """Settings of the C library with which a process keeps freed memory for its next tensors."""
+MEMORY_ERRORS = ("allocate memory", "MemoryError", "bad_alloc", "can't start new thread")
 RESULTS = ("parameters", "search", "forward", "both", "peak", "list", "error", "repeats", "failed")
 HEAD = (
     f"{'':32s} {'params':>8s} {'search':>8s} {'forward':>9s} {'':8s}{'fwd + bwd':>9s} {'':8s}{'peak':>8s} {'':8s}"
@@ -88,7 +89,7 @@ def measure_apart(case: Case, args: argparse.Namespace) -> Row:
         return {"failed": f"more than {args.seconds:g} s"}
     except subprocess.CalledProcessError as error:
         last = (error.stderr.strip().splitlines() or [f"ended by signal {-error.returncode}"])[-1]
-        if "allocate memory" in last or "MemoryError" in last or "bad_alloc" in last:
+        if any(hint in last for hint in MEMORY_ERRORS):
             last = f"more than {args.megabytes:,.0f} MB"
         return {"failed": last}
 
@@ -109,7 +110,7 @@ class Forecast:
         if row.get("failed"):
             return f"as N={smaller.points:,}: {row['failed']}"
         growth = case.work / smaller.work
-        seconds = growth * (row["forward"] + row["both"])
+        seconds = growth * row["both"]
         megabytes = growth * (row["peak"] + row.get("list", 0.0))
         if seconds > self.seconds:
             return f"about {seconds:,.0f} s, by N={smaller.points:,}"
@@ -134,7 +135,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--sizes", nargs="+", type=int, help="points of the table 'cost'")
     parser.add_argument("--repeats", type=int, default=3, help="after a warm-up; the median counts")
     parser.add_argument("--seconds", type=float, default=60.0, help="for the passes of one measurement")
-    parser.add_argument("--megabytes", type=float, default=8000.0, help="for one measurement, above start")
+    parser.add_argument("--megabytes", type=float, default=12000.0, help="for one measurement, above start")
     parser.add_argument("--out", type=Path, default=Path("runs/efficiency_points"))
     parser.add_argument("--root", default="data", help="folder with kitti.npz, for the table 'lidar'")
     parser.add_argument("--quick", action="store_true", help="toy sizes, one repeat")

@@ -19,11 +19,16 @@ Groups = dict[str, list[Case]]
 
 def headline(sizes: Sequence[int]) -> Groups:
     """The published size, and where it differs."""
-    both = ("plain", "edge")
+    both = ("plain", "rendered", "edge")
     sized = {
-        "C=140, H=32, no edge dropped": {},
+        "C=140, H=32, published window opened until no edge is dropped": {"drawn": 0.075},
         "C=140, H=32, published window 0.075": {"window": 0.075},
-        "C=16, H=8, no edge dropped": {"channels": 16, "hidden": 8},
+        "C=16, H=8, published window opened until no edge is dropped": {
+            "channels": 16,
+            "hidden": 8,
+            "drawn": 0.075,
+        },
+        "C=140, H=32, window drawn so wide that no edge is dropped": {},
     }
     groups = {}
     for name, settings in sized.items():

@@ -34,6 +34,7 @@ class Case:
     kernel: str = "magnet"
     omega: float = 50.0
     window: float = 3.0  # in units of the unit sphere's radius: drops no edge
+    drawn: float | None = None  # the window that the kernel's filters are drawn for, if it was opened later
     threshold: float = 0.1
     radius: float = 1.0
     cloud: str = "sphere"
@@ -82,22 +83,32 @@ def make_cloud(case: Case, root: str | Path = "") -> tuple[Tensor, Tensor, Tenso
     return torch.randn(len(pos), case.channels), pos, batch
 
 
+class RenderedMessages(SepFlexConv):
+    """One message per edge, whose kernel is rendered by the fast networks of the other paths."""
+
+    def message(self, x_j: Tensor, pos_i: Tensor, pos_j: Tensor, weight_j: Tensor | None) -> Tensor:
+        return self.kernel(pos_i - pos_j) * x_j
+
+
 def sep_flex_conv(case: Case) -> tuple[nn.Module, Run]:
     """Ours by one method; over given neighbours, or over all points of a cloud without listing them."""
-    conv = SepFlexConv(
+    rendered = case.method == "rendered"
+    conv = (RenderedMessages if rendered else SepFlexConv)(
         case.channels,
         case.channels,
         3,
         kernel_hidden=case.hidden,
         kernel=case.kernel,
         omega_0=case.omega,
-        window_init=case.window,
+        window_init=case.drawn or case.window,
         window_threshold=case.threshold,
         kernel_radius=case.radius,
         num_neighbors=case.neighbors,
-        method=case.method,
+        method="plain" if rendered else case.method,
         num_taps=case.neighbors or case.points,  # declared: no first batch to measure
     )
+    conv.kernel.window.width_init = case.window
+    conv.kernel.window.reset_parameters()
     return conv, lambda x, pos, batch, neighbors: conv(x, pos, neighbors, batch=batch)
 
 
@@ -157,6 +168,7 @@ def network(case: Case) -> tuple[nn.Module, Run]:
 
 LAYERS: dict[str, Callable[[Case], tuple[nn.Module, Run]]] = {
     "plain": sep_flex_conv,
+    "rendered": sep_flex_conv,
     "edge": sep_flex_conv,
     "lattice": sep_flex_conv,
     "mesh": sep_flex_conv,

@@ -113,8 +113,8 @@ def test_forecast_grows_with_the_work():
     forecast = Forecast(seconds=60, megabytes=1000)
     pairs = Case("edge", 1, 1000, None)
     forecast.learn(pairs, {"forward": 1.0, "both": 4.0, "peak": 10.0})
-    assert forecast.refusal(Case("edge", 1, 2000, None)) is None
-    assert forecast.refusal(Case("edge", 1, 4000, None)) == "about 80 s, by N=1,000"
+    assert forecast.refusal(Case("edge", 1, 2000, None)) is None  # 16 s
+    assert forecast.refusal(Case("edge", 1, 4000, None)) == "about 64 s, by N=1,000"
     assert forecast.refusal(Case("plain", 1, 4000, None)) is None  # not seen yet
     listed = Case("edge", 1, 1000, 256)
     forecast.learn(listed, {"forward": 1.0, "both": 1.0, "peak": 100.0, "list": 200.0})
@@ -129,7 +129,7 @@ def test_repeats_end_with_the_time():
         return x * 2
 
     assert forward_and_backward(call, x, repeats=3, seconds=60.0)["repeats"] == 3
-    assert len(calls) == 8
+    assert len(calls) == 4
     assert forward_and_backward(call, x, repeats=3, seconds=0.0)["repeats"] == 0
 
 

@@ -1,9 +1,8 @@
 """Benchmarks and conversions run at toy size; their figures are not tested here."""
 
 import numpy as np
-import pytest
 
-from ccnn_geo.experiments import bench_edge_conv, bench_neighbors, bench_step, psb_folder, timing
+from ccnn_geo.experiments import bench_neighbors, bench_primitives, bench_step, psb_folder, timing
 
 
 def test_psb_folder_holds_every_fourth_shape_of_a_class_for_validation(tmp_path):
@@ -16,13 +15,6 @@ def test_psb_folder_holds_every_fourth_shape_of_a_class_for_validation(tmp_path)
     assert len(found) == 8
     assert sum(f.startswith("validation") for f in found) == 1
     assert np.array_equal(np.load(tmp_path / "out/train/vehicle/m0005.npy")[:, :3], pos[5])
-
-
-@pytest.mark.parametrize("method", ["plain", "auto"])
-def test_edge_benchmark_measures(method):
-    sizes = ["--batch=1", "--points=20", "--neighbors=4", "--channels=3", "--hidden=4", "--repeats=1"]
-    row = bench_edge_conv.run(bench_edge_conv.parse([*sizes, f"--method={method}"]))
-    assert row["forward"] > 0 and row["both"] > 0 and row["peak"] >= 0
 
 
 def test_interleaved_cases_run_in_turn():
@@ -41,3 +33,9 @@ def test_neighbor_benchmark_prints_a_row_per_size(capsys, monkeypatch):
     monkeypatch.setattr(bench_neighbors, "TARGETS", 64)
     bench_neighbors.main(sizes=(32, 64), counts=(4,))
     assert [line[:7] for line in capsys.readouterr().out.splitlines()[2:4]] == ["N=   32", "N=   64"]
+
+
+def test_primitives_are_all_timed(capsys, monkeypatch):
+    monkeypatch.setattr(bench_primitives, "EDGES", 16)
+    bench_primitives.main()
+    assert capsys.readouterr().out.count(" us") == 28
