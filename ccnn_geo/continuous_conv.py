@@ -259,7 +259,7 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
 
     def message(self, x_j: Tensor, pos_i: Tensor, pos_j: Tensor, weight_j: Tensor | None) -> Tensor:
         """The readable definition, one kernel per edge; the oracle of the fast paths."""
-        kernel = self.kernel(pos_i - pos_j)
+        kernel = self.kernel.definition(pos_i - pos_j)
         if weight_j is not None:
             x_j = x_j * weight_j
         if self.dense:

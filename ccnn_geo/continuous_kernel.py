@@ -147,6 +147,12 @@ class ContinuousKernel(nn.Module):
         weight = self.window.profile(scaled).unsqueeze(-1)
         return torch.cat([values * weight, weight], dim=-1)
 
+    def definition(self, rel: Tensor) -> Tensor:
+        """Kernel values ``[*, C]`` at offsets ``[*, D]`` by the formula: slow, and what every path is held to."""
+        scaled = rel / self.radius
+        values = self.network.output(self.network.definition(scaled)) * self.inside(rel).unsqueeze(-1)
+        return values if self.window is None else values * self.window.profile(scaled).unsqueeze(-1)
+
     def output_weight(self) -> Tensor:
         """Output layer with its bias as last column, ``[C, H + 1]``."""
         output = self.network.output

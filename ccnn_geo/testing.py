@@ -74,7 +74,7 @@ def plain_sum(
         - **x:** :math:`(N, C)`; **pos_src:** :math:`(N, D)`; **pos_dst:** :math:`(M, D)`; **weight:** :math:`(N)`
         - **output:** :math:`(M, C)`, for a dense kernel :math:`(M, C_{out})`; without bias and pointwise layer
     """
-    kernel = conv.kernel(pos_dst.unsqueeze(1) - pos_src.unsqueeze(0))
+    kernel = conv.kernel.definition(pos_dst.unsqueeze(1) - pos_src.unsqueeze(0))
     if weight is not None:
         kernel = kernel * weight.view(1, -1, 1)
     if conv.dense:

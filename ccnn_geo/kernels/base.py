@@ -81,6 +81,10 @@ class KernelNetwork(nn.Module):
         """Values before the output layer: relative positions ``[*, D]`` to ``[*, H]``, full precision."""
         raise NotImplementedError
 
+    def definition(self, rel: Tensor) -> Tensor:
+        """:meth:`basis` as its formula says, differentiated by autograd alone: what a faster form is held to."""
+        return self.basis(rel)
+
     def gabor_layers(self) -> tuple[list[Gabor], list[Affine]] | None:
         """Filters and hidden layers, if the basis is a multiplicative Gabor network: those have fast paths."""
         return None

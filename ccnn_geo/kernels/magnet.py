@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.functional.magnet import Affine, Gabor, magnet_basis
+from ccnn_geo.functional.magnet import Affine, Gabor, magnet_basis, project
 from ccnn_geo.kernels.base import GAUSSIAN_STDDEVS, KernelNetwork, uniform_fan_in_
 
 
@@ -36,7 +36,9 @@ class GaborFilter(nn.Module):
         self.phi = nn.Parameter(torch.empty(channels))
 
     def forward(self, rel: Tensor) -> Tensor:
-        return magnet_basis(rel, [self.parameters_of_axes()], [])
+        axes = zip(rel.split(1, dim=-1), self.mu.unbind(1), self.gamma.expand_as(self.mu).unbind(1), strict=True)
+        square = sum((gamma * (r - mu)).square() for r, mu, gamma in axes)
+        return torch.exp(-0.5 * square) * torch.sin(project(rel, self.omega, self.phi))
 
     def parameters_of_axes(self) -> Gabor:
         """The parameters with one width per axis."""
@@ -116,6 +118,12 @@ class MAGNet(KernelNetwork):
 
     def basis(self, rel: Tensor) -> Tensor:
         return magnet_basis(rel, *self.gabor_layers())
+
+    def definition(self, rel: Tensor) -> Tensor:
+        h = self.filters[0](rel)
+        for gabor, linear in zip(self.filters[1:], self.hidden, strict=True):
+            h = gabor(rel) * linear(h)
+        return h
 
     def max_frequency(self) -> Tensor:
         r"""Sum of the layers' highest frequencies ``[D]``, since products add them.
