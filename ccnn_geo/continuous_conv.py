@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,10 +14,10 @@ from ccnn_geo.checks import check_points
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.first_batch import FirstBatchScale
 from ccnn_geo.functional.grid_conv import GridKernel, apply_kernel, prepare_kernel
-from ccnn_geo.kernel_cache import KernelCache
+from ccnn_geo.kernel_cache import KernelCache, RemembersKernel
 from ccnn_geo.measure import density_measure, lattice_measure
 from ccnn_geo.neighbors import Neighbors
-from ccnn_geo.point_paths import Explanation, choose, explain
+from ccnn_geo.point_paths import Explanation, choose, explain, sampled_mesh_error
 from ccnn_geo.point_plan import PointPlan
 from ccnn_geo.regularization import ignore_kernel_norms, is_collecting, record_grid
 from ccnn_geo.representations import grid_spacing
@@ -25,10 +25,8 @@ from ccnn_geo.representations import grid_spacing
 METHODS = ("auto", "edge", "lattice", "mesh", "plain", "fft", "direct")
 MEASURES = ("uniform", "density")
 
-T = TypeVar("T")
 
-
-class ContinuousConv(FirstBatchScale, MessagePassing):
+class ContinuousConv(RemembersKernel, FirstBatchScale, MessagePassing):
     r"""Base of :class:`SepFlexConv` and :class:`FlexConv`: the sum over neighbours, on every carrier.
 
     .. math::
@@ -320,26 +318,23 @@ class ContinuousConv(FirstBatchScale, MessagePassing):
         """
         return explain(self, self.plan(pos, edge_index, batch, spacing))
 
-    # Inference ------------------------------------------------------------------------------------
+    @torch.no_grad()
+    def mesh_error(
+        self,
+        x: Tensor,
+        pos: Tensor | tuple[Tensor, Tensor],
+        batch: Tensor | tuple[Tensor, Tensor] | None = None,
+        weight: Tensor | None = None,
+        spacing: float | Sequence[float] | None = None,
+        samples: int = 256,
+    ) -> float:
+        """Relative l2 error of ``method="mesh"`` against the float64 sum over all points, at random targets.
 
-    @property
-    def remembers_kernel(self) -> bool:
-        """Whether what a kernel gives may be kept: in inference, where no gradient flows to it."""
-        learns = torch.is_grad_enabled() and any(p.requires_grad for p in self.kernel.parameters())
-        return not (self.training or learns or torch.compiler.is_compiling())
-
-    def remember(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of ``make`` under ``key``, from the cache as long as the kernel is what it was."""
-        if not self.remembers_kernel:
-            return make()
-        tensors = (*self.kernel.parameters(), *self.kernel.buffers(), self.reference_spacing)
-        return self.kernel_cache.recall(tensors, key, make)
-
-    def train(self, mode: bool = True) -> ContinuousConv:
-        """Sets the mode; what inference has remembered of the kernel is forgotten when training begins."""
-        if mode:
-            self.kernel_cache.clear()
-        return super().train(mode)
+        Takes O(samples N) time; see :func:`~ccnn_geo.functional.mesh_conv.mesh_error`.
+        """
+        plan = PointPlan(pos, batch, spacing=spacing, dtype=self.kernel.network.output.weight.dtype)
+        check_points(self, x, plan, weight)
+        return sampled_mesh_error(self, x.to(plan.dtype), plan, weight, samples)
 
     def __repr__(self) -> str:
         causal = ", causal=True" if self.kernel.causal else ""

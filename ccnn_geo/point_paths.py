@@ -14,7 +14,7 @@ from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional.edge_conv import edge_conv
 from ccnn_geo.functional.lattice_conv import lattice_conv, render, render_missing
 from ccnn_geo.functional.mesh_band import check_spacing, mesh_spacing
-from ccnn_geo.functional.mesh_conv import ORDER, mesh_conv
+from ccnn_geo.functional.mesh_conv import ORDER, mesh_conv, mesh_error
 from ccnn_geo.point_plan import PointPlan
 from ccnn_geo.regularization import record_edges, record_sample
 from ccnn_geo.window import GaussianWindow
@@ -211,6 +211,24 @@ def _mesh_step(conv: ContinuousConv, plan: PointPlan) -> tuple[float, ...]:
         check_spacing(conv.kernel, plan.lattice_spacing)
         return plan.lattice_spacing
     return tuple(2.0 ** (math.floor(8 * math.log2(h)) / 8) for h in mesh_spacing(conv.kernel))
+
+
+def sampled_mesh_error(
+    conv: ContinuousConv, x: Tensor, plan: PointPlan, weight: Tensor | None, samples: int
+) -> float:
+    """Error of the mesh path at random targets.
+
+    Raises:
+        ValueError: If that path is not possible.
+    """
+    found = _mesh(conv, plan)
+    if isinstance(found, str):
+        raise ValueError(f"{type(conv).__name__}.mesh_error: the mesh is not possible, {found}")
+    target, batch_dst = (None, None) if plan.is_square else (plan.pos[1], plan.batch[1])
+    spacing = _mesh_step(conv, plan)
+    return mesh_error(
+        x, plan.pos[0], target, conv.kernel, plan.batch[0], batch_dst, weight, samples, spacing=spacing
+    )
 
 
 # What a path costs, in nanoseconds on one core of the machine of docs/performance.md ---------------

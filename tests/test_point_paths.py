@@ -1,5 +1,7 @@
 """The plan that layers share, the choice of a path, and the paths inside layers and models."""
 
+import copy
+
 import pytest
 import torch
 
@@ -117,6 +119,31 @@ def test_mesh_says_what_it_needs(device):
         conv(x, pos[:, :1])
     with pytest.raises(ValueError, match=r"cells"):
         SepFlexConv(3, 4, 3, method="mesh", window_init=0.5).to(device)(x, 100 * pos)
+
+
+@pytest.mark.parametrize("bipartite", [False, True])
+def test_mesh_error_is_the_error(bipartite, device):
+    x, pos = cloud(200, 3, torch.float32, device)
+    target = cloud(150, 3, torch.float32, device)[1] if bipartite else pos
+    batch = torch.tensor([0] * 80 + [1] * 120, device=device)
+    clouds = (batch, batch[:150]) if bipartite else batch
+    for smooth, low, high in (({"window_threshold": 0.1}, 1e-3, 1e-1), ({}, 1e-7, 1e-3)):
+        conv = SepFlexConv(3, 4, 3, method="mesh", **{**SMOOTH, **smooth}).to(device)
+        points = (pos, target) if bipartite else pos
+        conv((x, None), points, batch=clouds)
+        exact = copy.deepcopy(conv).double()
+        wide, source, dst = x.double(), pos.double(), target.double()
+        parts = [
+            testing.plain_sum(exact, wide[batch == b], source[batch == b], dst[batch[: len(dst)] == b])
+            for b in (0, 1)
+        ]
+        actual = conv.aggregate_neighbors((x, None), points, batch=clouds).double()
+        true = ((actual - torch.cat(parts)).norm() / torch.cat(parts).norm()).item()
+        assert low < true < high
+        stated = conv.mesh_error(x, points, clouds, samples=1000)
+        assert stated == pytest.approx(true, rel=0.2)
+    with pytest.raises(ValueError, match="depthwise"):
+        FlexConv(3, 4, 3, **SMOOTH).to(device).mesh_error(x, pos)
 
 
 def test_mesh_norm_is_estimated_on_targets(device):
