@@ -1,4 +1,4 @@
-"""Time and peak memory of a training step of a whole network on point clouds.
+"""Time and peak memory of a training step of a whole network on point clouds, and the neighbours' share of it.
 
 python -m ccnn_geo.experiments.bench_step ccnn_4_32 [--points 512] [--neighbors 32] [--window 0.5] ...
 """
@@ -14,6 +14,7 @@ import torch
 from ccnn_geo import CCNN
 from ccnn_geo.experiments.timing import machine, peak_memory, synchronize
 from ccnn_geo.model import PRESETS
+from ccnn_geo.neighbors import build_neighbors
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -37,9 +38,13 @@ def main(argv: list[str] | None = None) -> None:
     pos = torch.nn.functional.normalize(torch.randn(size, 3, device=device), dim=-1)
     x = torch.randn(size, 6, device=device)
     batch = torch.arange(args.batch, device=device).repeat_interleave(args.points)
-    start, seconds = peak_memory(), []
+    start, seconds, search = peak_memory(), [], []
     for _ in range(args.steps + 1):
         synchronize()
+        begin = time.perf_counter()
+        build_neighbors(pos, batch, args.neighbors)
+        synchronize()
+        search.append(time.perf_counter() - begin)
         begin = time.perf_counter()
         model(x, pos, batch).square().mean().backward()
         optimizer.step()
@@ -47,7 +52,11 @@ def main(argv: list[str] | None = None) -> None:
         synchronize()
         seconds.append(time.perf_counter() - begin)
     print(f"{machine()}\n{vars(args)}")
-    print(f"step {statistics.median(seconds[1:]):.2f} s, peak {peak_memory() - start:.0f} MB above start")
+    step, found = statistics.median(seconds[1:]), statistics.median(search[1:])
+    print(
+        f"step {step:.2f} s, of which neighbours {found:.3f} s ({found / step:.1%}), "
+        f"peak {peak_memory() - start:.0f} MB above start"
+    )
 
 
 if __name__ == "__main__":

@@ -157,7 +157,7 @@ def test_any_graph_matches_messages(dim, n, num_edges, random):
     x, pos = cloud(n, dim, torch.float64, "cpu")
     edge_index = torch.tensor([[random.randrange(n) for _ in range(num_edges)] for _ in range(2)])
     conv = layer(dim, torch.float64, "cpu", window_init=1.0)
-    for filters in conv.kernel.network.filters:  # at phase 0 the kernel at offset 0 is 0: no scale to compare with
+    for filters in conv.kernel.network.filters:  # at phase 0 a kernel is 0 at offset 0: nothing to compare
         torch.nn.init.uniform_(filters.phi, 0.5, 1.0)
     testing.assert_methods_agree(conv, x, pos, edge_index.view(2, -1).long())
 
