@@ -67,7 +67,9 @@ def test_float32_is_used_where_it_is_safe():
     """The published filters at their initialisation are, however far the offsets reach."""
     safe = pack(*parameters(3, 8, 2, width=5.0, far=0.1, dtype=torch.float32))
     assert safe.quadratic.dtype == torch.float32
-    assert pack(*parameters(3, 8, 2, width=100.0, far=1.0, dtype=torch.float32)).quadratic.dtype == torch.float64
+    assert (
+        pack(*parameters(3, 8, 2, width=100.0, far=1.0, dtype=torch.float32)).quadratic.dtype == torch.float64
+    )
 
 
 def test_empty_input():
