@@ -1,0 +1,6 @@
+"""The edge convolution in C, for machines with a compiler; everything works without it."""
+
+from ccnn_geo.functional.native.build import native_status
+from ccnn_geo.functional.native.edge_magnet import native_edge_conv
+
+__all__ = ["native_edge_conv", "native_status"]

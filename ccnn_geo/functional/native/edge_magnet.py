@@ -1,0 +1,170 @@
+"""The edge convolution with a MAGNet kernel as one compiled function, its derivatives included."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ccnn_geo.continuous_kernel import ContinuousKernel
+from ccnn_geo.functional.edge_basis import MAGNetBasis, edge_basis
+from ccnn_geo.functional.native.build import EdgeArgs, native_library
+from ccnn_geo.neighbors import Neighbors
+
+SLACK = 16
+"""Numbers after the last row of features: vectors reach beyond it."""
+SUMS = 1 << 26
+"""Numbers that all threads' sums of sources' gradients may take beyond as many as there are sources."""
+THREAD_EDGES = 2048
+"""Edges for which one more thread pays."""
+MAX_DIM, MAX_HIDDEN, MAX_LAYERS = 3, 64, 4
+
+
+def native_edge_conv(
+    x: Tensor,
+    pos_src: Tensor,
+    pos_dst: Tensor,
+    neighbors: Neighbors,
+    kernel: ContinuousKernel,
+    weight: Tensor | None = None,
+) -> Tensor | None:
+    r"""What :func:`~ccnn_geo.functional.edge_conv.edge_conv` computes for a depthwise kernel, or ``None``.
+
+    ``None`` where this code does not apply: without a library, for kernels other than MAGNet with no or a Gaussian
+    window, more than 3 dimensions, 4 hidden layers or 64 hidden channels (which must be a multiple of 4), types
+    other than float32, devices other than the CPU. Edges outside the support are dropped on the way.
+
+    Shapes:
+        - **x:** :math:`(N, C)`; **pos_src:** :math:`(N, D)`; **pos_dst:** :math:`(M, D)`; **weight:** :math:`(N)`
+        - **output:** :math:`(M, C)`
+    """
+    points = (x, pos_src, pos_dst) if weight is None else (x, pos_src, pos_dst, weight)
+    output = kernel.output_weight()
+    if not all(map(_suits, (*points, output))) or output.size(0) != x.size(1) or native_library() is None:
+        return None
+    basis = edge_basis(kernel)
+    if not isinstance(basis, MAGNetBasis):
+        return None
+    hidden, layers = kernel.network.basis_channels, (len(basis.tensors) - 3) // 2
+    if kernel.dim > MAX_DIM or hidden % 4 or not 0 < hidden <= MAX_HIDDEN or layers > MAX_LAYERS:
+        return None
+    if weight is not None:
+        x = x * weight.unsqueeze(-1)
+    high = kernel.support()
+    low = torch.zeros_like(high) if kernel.causal else -high
+    return _EdgeMAGNet.apply(neighbors, torch.stack([low, high]), x, pos_src, pos_dst, output, *basis.tensors)
+
+
+def _suits(t: Tensor) -> bool:
+    return t.dtype == torch.float32 and t.device.type == "cpu"
+
+
+class _EdgeMAGNet(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, neighbors: Neighbors, box: Tensor, x: Tensor, *tensors: Tensor) -> Tensor:
+        ctx.neighbors = neighbors
+        ctx.save_for_backward(box, x, *tensors)
+        out = x.new_zeros(neighbors.num_dst, x.size(1))
+        _call(neighbors, box, x, tensors, out=out)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "edge_conv has first derivatives only: for create_graph=True use method='plain'"
+            )
+        box, x, *tensors = ctx.saved_tensors
+        need_x, need_src, need_dst, need_output, *need = ctx.needs_input_grad[2:]
+        pos_src, pos_dst, output, quadratic, window, linear, *affine = tensors
+        grads: dict[str, Tensor] = {"grad_out": _with_slack(grad_out)}
+        if need_x:
+            grads["grad_x"] = x.new_zeros(x.numel() + SLACK)
+        if need_src:
+            grads["grad_src"] = torch.zeros_like(pos_src, memory_format=torch.contiguous_format)
+        if need_dst:
+            grads["grad_dst"] = torch.zeros_like(pos_dst, memory_format=torch.contiguous_format)
+        if need_output:
+            grads["grad_output"] = _zeros(output.size(1), output.size(0))
+        if need_src or need_dst or any(need):
+            grads["grad_quadratic"] = _zeros(quadratic.size(0), quadratic.size(1) + 1)
+            grads["grad_linear"] = _zeros(*linear.shape)
+            grads["grad_affine"] = _zeros(sum(t.numel() for t in affine))
+        _call(ctx.neighbors, box, x, tensors, **grads)
+
+        parts: list[Tensor | None] = [None] * len(need)
+        if any(need):
+            own, last = grads["grad_quadratic"].split([quadratic.size(1), 1], dim=1)
+            flat = grads["grad_affine"].split([t.numel() for t in affine])
+            parts = [
+                own,
+                last,
+                grads["grad_linear"],
+                *(g.view_as(t) for g, t in zip(flat, affine, strict=True)),
+            ]
+            given = (quadratic, window, linear, *affine)
+            parts = [g.to(t.dtype) if n else None for g, t, n in zip(parts, given, need, strict=True)]
+        return (
+            None,
+            None,
+            grads["grad_x"][: x.numel()].view(x.shape) if need_x else None,
+            grads.get("grad_src"),
+            grads.get("grad_dst"),
+            grads["grad_output"].mT.to(output.dtype) if need_output else None,
+            *parts,
+        )
+
+
+def _call(
+    neighbors: Neighbors, box: Tensor, x: Tensor, tensors: tuple[Tensor, ...], **results: Tensor
+) -> None:
+    library = native_library()
+    if library is None:
+        raise RuntimeError("native code was turned off between a forward pass and its backward pass")
+    pos_src, pos_dst, output, quadratic, window, linear, *affine = tensors
+    box = box.to(torch.float32)
+    given = {
+        "x": _with_slack(x),
+        "pos_src": pos_src.contiguous(),
+        "pos_dst": pos_dst.contiguous(),
+        "src": neighbors.edge_index[0].contiguous(),
+        "ptr": neighbors.ptr.contiguous(),
+        "low": box[0],
+        "high": box[1],
+        "quadratic": torch.cat([quadratic.double(), window.double()], dim=1),
+        "linear": linear.contiguous(),
+        "affine": torch.cat([t.flatten() for t in affine]) if affine else x.new_zeros(1),
+        "output": output.contiguous(),
+        **results,
+    }
+    hidden = linear.size(1) // (len(affine) // 2 + 1)
+    sizes = (*_sizes(x, pos_dst), pos_src.size(1), hidden, len(affine) // 2)
+    args = EdgeArgs(
+        *sizes,
+        min(torch.get_num_threads(), 1 + neighbors.num_edges // THREAD_EDGES),
+        x.numel() + SUMS,
+        **{name: t.data_ptr() for name, t in given.items()},
+    )
+    if library.edge_magnet(ctypes.byref(args)) != 0:
+        raise MemoryError("edge_conv: no memory for a block of edges per thread")
+
+
+def _sizes(x: Tensor, pos_dst: Tensor) -> tuple[int, int, int]:
+    return x.size(0), pos_dst.size(0), x.size(1)
+
+
+def _with_slack(t: Tensor) -> Tensor:
+    """``t [N, C]`` in memory that goes on for one more vector."""
+    t = t.detach()
+    end = t.storage_offset() + t.numel() + SLACK
+    if t.is_contiguous() and t.untyped_storage().nbytes() >= end * t.element_size():
+        return t
+    out = t.new_zeros(t.numel() + SLACK)
+    out[: t.numel()] = t.flatten()
+    return out
+
+
+def _zeros(*shape: int) -> Tensor:
+    return torch.zeros(shape, dtype=torch.float64)
