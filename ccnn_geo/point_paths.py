@@ -233,9 +233,9 @@ def sampled_mesh_error(
 
 # What a path costs, in nanoseconds on one core of the machine of docs/performance.md ---------------
 
-LISTED_NS, FILTER_NS, PRODUCT_NS = 5.0, 2.0, 0.06
-LATTICE_LISTED_NS, LATTICE_CHANNEL_NS = 40.0, 0.6
-CELL_NS, SPREAD_NS = 1.0, 0.5
+LISTED_NS, FILTER_NS, PRODUCT_NS = 5.0, 7.0, 0.013
+LATTICE_LISTED_NS, LATTICE_CHANNEL_NS = 30.0, 1.9
+CELL_NS, SPREAD_NS = 0.2, 0.4
 
 
 def _kernel_ns(conv: ContinuousConv) -> float:
