@@ -13,7 +13,7 @@ from torch import Tensor
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional.edge_conv import edge_conv
 from ccnn_geo.functional.lattice_conv import lattice_conv, render, render_missing
-from ccnn_geo.functional.mesh_band import check_spacing, mesh_spacing
+from ccnn_geo.functional.mesh_band import LINES, SAMPLES, check_spacing, mesh_spacing
 from ccnn_geo.functional.mesh_conv import ORDER, mesh_conv, mesh_error
 from ccnn_geo.point_plan import PointPlan
 from ccnn_geo.regularization import record_edges, record_sample
@@ -173,7 +173,8 @@ def _mesh(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
         cells = math.prod((e + r) / h + 2 * ORDER for e, r, h in zip(extent, reach, spacing, strict=True))
         if cells > MAX_CELLS:
             return math.inf
-        taps = math.prod(2 * r / h + 1 for r, h in zip(reach, spacing, strict=True))
+        # the kernel on the lattice, and on the lines where its band is measured
+        taps = math.prod(2 * r / h + 1 for r, h in zip(reach, spacing, strict=True)) + plan.dim * LINES * SAMPLES
         points = (plan.pos[0].size(0) + plan.pos[1].size(0)) * ORDER**plan.dim
         per_channel = CELL_NS * plan.num_clouds * cells * math.log2(max(2.0, cells)) + SPREAD_NS * points
         return 1e-9 * (conv.in_channels * per_channel + _kernel_ns(conv) * taps)

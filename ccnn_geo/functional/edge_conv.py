@@ -9,6 +9,7 @@ from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional.contraction import Dense, Depthwise
 from ccnn_geo.functional.edge_basis import edge_basis
 from ccnn_geo.functional.edge_chunks import edge_offsets, plan_chunks
+from ccnn_geo.functional.native import native_edge_conv
 from ccnn_geo.functional.scratch import Scratch
 from ccnn_geo.neighbors import Neighbors
 
@@ -31,11 +32,11 @@ def edge_conv(
 
     .. math::
         y_c(p_i) = \sum_{j \in \mathcal N(i)} w_j \, k_c(p_i - p_j) \, x_c(p_j)
-                 = \sum_h W_{ch} \sum_{j \in \mathcal N(i)} w_j \, \varphi_h(p_i - p_j) \, x_c(p_j)
 
     Edges outside the kernel's support are dropped first. Targets are worked off in chunks of similar
-    degree; nothing of a chunk is kept for the backward pass, which computes it again. Where targets have
-    more neighbours than the basis has functions, the sum is taken before the output layer (second form).
+    degree; nothing of a chunk is kept for the backward pass, which computes it again. Where there is a C
+    compiler, one compiled loop does the same for MAGNet kernels in float32
+    (:mod:`ccnn_geo.functional.native`); giving ``chunk_edges`` asks for the chunks.
     A dense kernel has :math:`C_{out} C` values and also sums over the input's channels.
 
     Args:
@@ -56,6 +57,10 @@ def edge_conv(
     Gradients are exact with respect to ``x``, both positions, ``weight`` and the kernel's parameters; for
     second derivatives use the plain message-passing form (``method="plain"``).
     """
+    if chunk_edges is None and not dense:
+        found = native_edge_conv(x, pos_src, pos_dst, neighbors, kernel, weight)
+        if found is not None:
+            return found
     if chunk_edges is None:
         floats = x.size(1) + 8 * kernel.network.basis_channels  # an edge's features and basis
         chunk_edges = max(1, CHUNK_FLOATS.get(x.device.type, CHUNK_FLOATS["cuda"]) // floats)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).parent
-SOURCE, HEADERS = "edge_magnet.c", ("simd.h",)
+SOURCE, HEADERS = "edge_magnet.c", ("gabor.h", "simd.h")
 FLAGS = (
     *("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", "-std=gnu11"),
     *("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fwrapv"),

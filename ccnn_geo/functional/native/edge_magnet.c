@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "simd.h"
+#include "gabor.h"
 
-#define BLOCK 96 /* edges: a multiple of all vectors; their basis fits the second cache, its rows the first */
+#define PANEL (COLUMNS * V) /* channels at a time */
 #define FLUSH 64 /* blocks whose sums are in single precision */
 
 typedef struct {
@@ -28,102 +28,14 @@ typedef struct {
     double *grad_quadratic, *grad_linear, *grad_affine, *grad_output;     /* zero; as above, output [H + 1][C] */
 } edge_args;
 
-typedef struct { /* exponent rest - sum (scale r - shift)^2, phase in half turns */
-    float scale[3], shift[3], rest, turn[3], turn_low[3], phi, omega[3];
-} filter;
-
 typedef struct {
     filter *filters;
     float *affine_t, *output_t, *output_rows, *bias_column; /* [k][h] per layer, [H + 1][Cp], [C][Hp], [Cp] */
 } weights;
 
-typedef struct {
-    int64_t count, n; /* n: filled up to whole vectors */
-    int64_t src[BLOCK], dst[BLOCK];
-    float r[3 * BLOCK], low[3 * BLOCK]; /* offsets, each a sum of two floats */
-} edges;
-
-/* Base-2 exponent of an envelope */
-INLINE vf exponent(int D, const filter *f, const float *r, int64_t e) {
-    vf x = splat(f->rest);
-    UNROLL for (int d = 0; d < D; d++) {
-        vf u = f->scale[d] * load(r + d * BLOCK + e) - f->shift[d];
-        x -= u * u;
-    }
-    return x;
-}
-
-/* Envelope times sine, and times cosine where c is asked for, of one filter */
-INLINE void wave(int D, int both, const filter *f, const edges *b, float *g, float *c) {
-    const float even = 25165824.0f, whole = 12582912.0f; /* x + even - even: the nearest multiple of 2 */
-    for (int64_t e = 0; e < b->n; e += V) {
-        vf envelope = exp2_flushed(exponent(D, f, b->r, e)), t = splat(f->phi);
-        UNROLL for (int d = 0; d < D; d++) {
-            vf r = load(b->r + d * BLOCK + e), turns = (f->turn[d] * r + even) - even;
-            vf rest = f->turn_low[d] * r + f->turn[d] * load(b->low + d * BLOCK + e);
-            t += fused(f->turn[d], r, turns) + rest;
-        }
-        vf shifted = t + whole;
-        t -= shifted - whole;
-        vi sign = (vi)shifted << 31;
-        vf u = t * t, p = 7.75604407e-2f * u - 5.98242158e-1f;
-        p = p * u + 2.55006973f;
-        p = p * u - 5.16770969f;
-        p = p * u + 3.14159264f;
-        envelope = (vf)((vi)envelope ^ sign);
-        store(g + e, envelope * (p * t));
-        if (both) {
-            vf q = -2.44206989e-2f * u + 2.34953925e-1f;
-            q = q * u - 1.33521610f;
-            q = q * u + 4.05870960f;
-            q = q * u - 4.93480216f;
-            store(c + e, envelope * (q * u + 1.0f));
-        }
-    }
-}
-
-INLINE void waves_of(int D, int both, int64_t count, const filter *f, const edges *b, float *g, float *c) {
-    for (int64_t i = 0; i < count; i++) wave(D, both, f + i, b, g + i * BLOCK, both ? c + i * BLOCK : 0);
-    for (int64_t e = 0; e < b->n; e += V) /* the window comes last */
-        store(g + count * BLOCK + e, exp2_flushed(exponent(D, f + count, b->r, e)));
-}
-
-static void waves(int64_t D, int64_t count, const filter *f, const edges *b, float *g, float *c) {
-#define WAVES(D) (c ? waves_of(D, 1, count, f, b, g, c) : waves_of(D, 0, count, f, b, g, c))
-    D == 1 ? WAVES(1) : D == 2 ? WAVES(2) : WAVES(3);
-}
-
-/* Gradient of a filter from that of its values: sums over edges of the powers' part [2D + 1][V] and the phases'
-   [D + 1][V]; what the offsets get is added to grad_r */
-INLINE void filter_sums(int D, const filter *f, const edges *b, const float *grad, const float *g, const float *c,
-                        float *sums, float *grad_r) {
-    vf s[11];
-    UNROLL for (int i = 0; i < 3 * D + 2; i++) s[i] = load(sums + i * V);
-    for (int64_t e = 0; e < b->n; e += V) {
-        vf by = load(grad + e), x = by * load(g + e), y = by * load(c + e);
-        UNROLL for (int d = 0; d < D; d++) {
-            vf r = load(b->r + d * BLOCK + e), xr = x * r;
-            s[d] += xr * r, s[D + d] += xr, s[2 * D + 1 + d] += y * r;
-            if (grad_r) {
-                vf u = f->scale[d] * r - f->shift[d];
-                float *out = grad_r + d * BLOCK + e;
-                store(out, load(out) + f->omega[d] * y - (1.38629436f * f->scale[d]) * (u * x)); /* 2 ln 2 */
-            }
-        }
-        s[2 * D] += x, s[3 * D + 1] += y;
-    }
-    UNROLL for (int i = 0; i < 3 * D + 2; i++) store(sums + i * V, s[i]);
-}
-
-static void filter_backward(int64_t D, const filter *f, const edges *b, const float *grad, const float *g,
-                            const float *c, float *sums, float *grad_r) {
-#define SUMS(D) filter_sums(D, f, b, grad, g, c, sums, grad_r)
-    D == 1 ? SUMS(1) : D == 2 ? SUMS(2) : SUMS(3);
-}
-
 typedef struct { /* one thread's memory: values of a block, and sums since they were last added to totals */
     edges b;
-    float *g, *c, *maps, *h, *phi, *kernel, *weighted, *dots, *grad, *grad_t, *by, *by_filter, *grad_r, *row;
+    float *g, *c, *maps, *h, *phi, *kernel, *weighted, *dots, *grad, *grad_t, *by, *by_filter, *grad_r;
     float *sums, *sums_affine, *sums_bias, *sums_output, *end, *grad_x, *grad_src;
     double *totals;
     int64_t first, last, begin, stop; /* targets; sources */
@@ -147,43 +59,80 @@ static void basis(const edge_args *a, const weights *w, work *s) {
     memcpy(s->phi + step, s->g + F * BLOCK, 4 * BLOCK);
 }
 
-static void forward_block(const edge_args *a, const weights *w, work *s) {
-    const int64_t C = a->channels, Cp = round_up(C);
-    basis(a, w, s);
-    gemm(s->b.n, Cp, a->hidden + 1, s->phi, 1, BLOCK, w->output_t, Cp, s->kernel, Cp, 0, 0);
+/* The kernel of a panel of channels, [e][PANEL] */
+static void render(const edge_args *a, const weights *w, work *s, int64_t from, int64_t width) {
+    const int64_t Cp = round_up(a->channels);
+    gemm(s->b.n, width, a->hidden + 1, s->phi, 1, BLOCK, w->output_t + from, Cp, s->kernel, PANEL, 0, 0);
+}
+
+INLINE void forward_panel(int columns, const edge_args *a, work *s, int64_t from) {
+    const int64_t C = a->channels;
     for (int64_t e = 0; e < s->b.count;) {
         const int64_t target = s->b.dst[e];
-        memset(s->row, 0, 4 * Cp);
+        float row[PANEL], *out = a->out + target * C + from;
+        vf sum[COLUMNS] = {0};
         for (; e < s->b.count && s->b.dst[e] == target; e++) {
-            const float *x = a->x + s->b.src[e] * C, *k = s->kernel + e * Cp;
-            for (int64_t c = 0; c < Cp; c += V) store(s->row + c, load(s->row + c) + load(k + c) * load(x + c));
+            const float *x = a->x + s->b.src[e] * C + from, *k = s->kernel + e * PANEL;
+            UNROLL for (int v = 0; v < columns; v++) sum[v] += load(k + v * V) * load(x + v * V);
         }
-        for (int64_t c = 0; c < C; c++) a->out[target * C + c] += s->row[c];
+        UNROLL for (int v = 0; v < columns; v++) store(row + v * V, sum[v]);
+        const int64_t width = C - from < columns * V ? C - from : columns * V; /* the next row may not be ours */
+        for (int64_t c = 0; c < width; c++) out[c] += row[c];
+    }
+}
+
+static void forward_block(const edge_args *a, const weights *w, work *s) {
+    basis(a, w, s);
+    for (int64_t from = 0, left = round_up(a->channels); left > 0; from += PANEL, left -= PANEL) {
+        render(a, w, s, from, left < PANEL ? left : PANEL);
+        if (left >= 3 * V) forward_panel(3, a, s, from);
+        else if (left == 2 * V) forward_panel(2, a, s, from);
+        else forward_panel(1, a, s, from);
     }
 }
 
 /* grad_out * x of each edge, its product with the output layer's bias, and the features' gradient */
-static void channels_backward(const edge_args *a, const weights *w, work *s) {
-    const int64_t C = a->channels, Cp = round_up(C), n = s->b.n;
-    if (s->grad_x) gemm(n, Cp, a->hidden + 1, s->phi, 1, BLOCK, w->output_t, Cp, s->kernel, Cp, 0, 0);
-    memset(s->row, 0, 4 * Cp);
+INLINE void backward_panel(int columns, const edge_args *a, const weights *w, work *s, int64_t from) {
+    const int64_t C = a->channels, width = C - from < columns * V ? C - from : columns * V;
+    float row[PANEL] = {0};
+    vf g[COLUMNS], bias[COLUMNS];
+    UNROLL for (int v = 0; v < columns; v++) bias[v] = load(w->bias_column + from + v * V), g[v] = (vf){0};
     for (int64_t e = 0; e < s->b.count; e++) {
         const int64_t j = s->b.src[e];
-        const float *x = a->x + j * C, *k = s->kernel + e * Cp;
-        float *out = s->weighted + e * Cp, *gx = s->grad_x ? s->grad_x + (j - s->begin) * C : 0;
-        if (e == 0 || s->b.dst[e] != s->b.dst[e - 1])
-            memcpy(s->row, a->grad_out + s->b.dst[e] * C, 4 * C); /* the rest stays zero */
-        vf dot = {0};
-        for (int64_t c = 0; c < Cp; c += V) {
-            vf g = load(s->row + c), y = g * load(x + c);
-            dot += y * load(w->bias_column + c);
-            store(out + c, y);
-            if (gx) store(gx + c, load(gx + c) + g * load(k + c)); /* 0 beyond the row: both are padded */
+        const float *x = a->x + j * C + from, *k = s->kernel + e * PANEL;
+        if (e == 0 || s->b.dst[e] != s->b.dst[e - 1]) {
+            memcpy(row, a->grad_out + s->b.dst[e] * C + from, 4 * width); /* the rest stays zero */
+            UNROLL for (int v = 0; v < columns; v++) g[v] = load(row + v * V);
+        }
+        vf dot = load(s->dots + e * V);
+        UNROLL for (int v = 0; v < columns; v++) {
+            vf y = g[v] * load(x + v * V);
+            dot += y * bias[v];
+            store(s->weighted + e * PANEL + v * V, y);
         }
         store(s->dots + e * V, dot);
+        if (!s->grad_x) continue;
+        float *out = s->grad_x + (j - s->begin) * C + from;
+        UNROLL for (int v = 0; v < columns; v++) /* beyond the row: zeros, both factors are padded */
+            store(out + v * V, load(out + v * V) + g[v] * load(k + v * V));
     }
-    memset(s->weighted + s->b.count * Cp, 0, 4 * (n - s->b.count) * Cp);
-    memset(s->dots + s->b.count * V, 0, 4 * (n - s->b.count) * V);
+}
+
+static void channels_backward(const edge_args *a, const weights *w, work *s) {
+    const int64_t H = a->hidden, Hp = round_up(H), C = a->channels, Cp = round_up(C), n = s->b.n;
+    memset(s->dots, 0, 4 * n * V);
+    memset(s->weighted + s->b.count * PANEL, 0, 4 * (n - s->b.count) * PANEL);
+    for (int64_t from = 0, left = Cp; left > 0; from += PANEL, left -= PANEL) {
+        const int64_t width = left < PANEL ? left : PANEL, inside = C - from < width ? C - from : width;
+        if (s->grad_x) render(a, w, s, from, width);
+        if (width == 3 * V) backward_panel(3, a, w, s, from);
+        else if (width == 2 * V) backward_panel(2, a, w, s, from);
+        else backward_panel(1, a, w, s, from);
+        if (a->grad_output)
+            gemm(H + 1, width, n, s->phi, BLOCK, 1, s->weighted, PANEL, s->sums_output + from, Cp, 0, 1);
+        if (a->grad_quadratic)
+            gemm(n, Hp, inside, s->weighted, PANEL, 1, w->output_rows + from * Hp, Hp, s->grad_t, Hp, 0, from > 0);
+    }
 }
 
 static void offsets_backward(const edge_args *a, work *s) {
@@ -201,12 +150,10 @@ static void add_to_totals(work *s) {
 }
 
 static void backward_block(const edge_args *a, const weights *w, work *s) {
-    const int64_t H = a->hidden, Hp = round_up(H), L = a->layers, F = (L + 1) * H, D = a->dim, C = a->channels;
-    const int64_t Cp = round_up(C), n = s->b.n, step = H * BLOCK, lanes = (3 * D + 2) * V;
+    const int64_t H = a->hidden, Hp = round_up(H), L = a->layers, F = (L + 1) * H, D = a->dim;
+    const int64_t n = s->b.n, step = H * BLOCK, lanes = (3 * D + 2) * V;
     basis(a, w, s);
     channels_backward(a, w, s);
-    if (a->grad_output)
-        gemm(H + 1, Cp, n, s->phi, BLOCK, 1, s->weighted, Cp, s->sums_output, Cp, 0, 1);
     if (a->grad_quadratic) {
         float *grad_r = a->grad_src || a->grad_dst ? s->grad_r : 0, *grad = s->grad, *by_filter = s->by_filter;
         memset(s->grad_r, 0, 4 * 3 * BLOCK);
@@ -218,7 +165,6 @@ static void backward_block(const edge_args *a, const weights *w, work *s) {
         }
         memset(s->by, 0, 4 * BLOCK); /* the window is no wave */
         filter_backward(D, w->filters + F, &s->b, by_filter, s->phi + step, s->by, s->sums + F * lanes, grad_r);
-        gemm(n, Hp, C, s->weighted, Cp, 1, w->output_rows, Hp, s->grad_t, Hp, 0, 0);
         transpose(n, Hp, s->grad_t, Hp, grad, BLOCK);
         for (int64_t l = L; l > 0; l--) {
             const float *map = s->maps + (l - 1) * step, *h = l == 1 ? s->g : s->h + (l - 2) * step;
@@ -252,7 +198,7 @@ static void block(const edge_args *a, const weights *w, work *s) {
     if (s->b.count == 0) return;
     s->b.n = round_up(s->b.count);
     for (int64_t d = 0; d < a->dim; d++)
-        for (int64_t e = s->b.count; e < s->b.n; e++) s->b.r[d * BLOCK + e] = s->b.low[d * BLOCK + e] = 0;
+        for (int64_t e = s->b.count; e < s->b.n + (GROUP - 1) * V && e < BLOCK; e++) s->b.r[d * BLOCK + e] = s->b.low[d * BLOCK + e] = 0;
     a->grad_out ? backward_block(a, w, s) : forward_block(a, w, s);
     s->b.count = 0;
 }
@@ -350,7 +296,7 @@ static int allocate(const edge_args *a, work *s, int first, float **memory) {
     const int64_t Cp = round_up(a->channels), B = BLOCK, back = a->grad_out != 0;
     const struct { float **at; int64_t floats; } parts[] = {
         {&s->g, (F + 1 + V) * B}, {&s->c, back * F * B}, {&s->maps, L * H * B}, {&s->h, (L * H + V) * B},
-        {&s->phi, (H + 1) * B}, {&s->kernel, Cp * B}, {&s->row, Cp}, {&s->weighted, back * Cp * B},
+        {&s->phi, (H + 1) * B}, {&s->kernel, PANEL * B}, {&s->weighted, back * PANEL * B},
         {&s->dots, back * V * B}, {&s->grad, back * (Hp + V) * B}, {&s->grad_t, back * Hp * B},
         {&s->by, back * H * B}, {&s->by_filter, back * B}, {&s->grad_r, back * 3 * B},
         {&s->sums, back * (F + 1) * (3 * D + 2) * V}, {&s->sums_affine, back * L * H * Hp},

@@ -17,6 +17,7 @@
 #endif
 #endif
 #define COLUMNS 3 /* vectors of a tile */
+#define GROUP 2   /* vectors of a polynomial */
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
@@ -41,17 +42,22 @@ INLINE vf fused(float a, vf b, vf c) {
 #endif
 }
 
-INLINE vf exp2_flushed(vf x) { /* 0 below 2^-126 */
+#define EACH UNROLL for (int i = 0; i < GROUP; i++)
+
+INLINE void exp2_flushed(vf x[GROUP]) { /* 0 below 2^-126 */
     const float magic = 12582912.0f;
-    vi small = x < -126.0f;
-    vf shifted = x + magic, f = x - (shifted - magic);
-    vf p = 1.53533620e-4f * f + 1.33988746e-3f;
-    p = p * f + 9.61843736e-3f;
-    p = p * f + 5.55033247e-2f;
-    p = p * f + 2.40226479e-1f;
-    p = p * f + 6.93147203e-1f;
-    p = p * f + 1.0f;
-    return (vf)(((vi)p + ((vi)shifted << 23)) & ~small);
+    vf shifted[GROUP], p[GROUP];
+    vi small[GROUP];
+    EACH small[i] = x[i] < -126.0f;
+    EACH shifted[i] = x[i] + magic;
+    EACH x[i] -= shifted[i] - magic;
+    EACH p[i] = 1.53533620e-4f * x[i] + 1.33988746e-3f;
+    EACH p[i] = p[i] * x[i] + 9.61843736e-3f;
+    EACH p[i] = p[i] * x[i] + 5.55033247e-2f;
+    EACH p[i] = p[i] * x[i] + 2.40226479e-1f;
+    EACH p[i] = p[i] * x[i] + 6.93147203e-1f;
+    EACH p[i] = p[i] * x[i] + 1.0f;
+    EACH x[i] = (vf)(((vi)p[i] + ((vi)shifted[i] << 23)) & ~small[i]);
 }
 
 /* C[i][v] (+)= bias[i] + sum_k A[i ai + k ak] B[k][v] for a tile that stays in registers */
