@@ -11,7 +11,7 @@
 #include "gabor.h"
 
 #define PANEL (COLUMNS * V) /* channels at a time */
-#define FLUSH 64 /* blocks whose sums are in single precision */
+#define FLUSH 64            /* blocks whose sums are in single precision */
 
 typedef struct {
     int64_t num_src, num_dst, channels, dim, hidden, layers, threads, memory;
@@ -197,8 +197,9 @@ static void backward_block(const edge_args *a, const weights *w, work *s) {
 static void block(const edge_args *a, const weights *w, work *s) {
     if (s->b.count == 0) return;
     s->b.n = round_up(s->b.count);
+    const int64_t filled = s->b.n + (GROUP - 1) * V < BLOCK ? s->b.n + (GROUP - 1) * V : BLOCK;
     for (int64_t d = 0; d < a->dim; d++)
-        for (int64_t e = s->b.count; e < s->b.n + (GROUP - 1) * V && e < BLOCK; e++) s->b.r[d * BLOCK + e] = s->b.low[d * BLOCK + e] = 0;
+        for (int64_t e = s->b.count; e < filled; e++) s->b.r[d * BLOCK + e] = s->b.low[d * BLOCK + e] = 0;
     a->grad_out ? backward_block(a, w, s) : forward_block(a, w, s);
     s->b.count = 0;
 }
