@@ -7,6 +7,8 @@ RUN ?= runs/demo
 # One thread each: small tensors gain little from more, and on a busy machine threads that meet after every
 # operation make a step many times slower (docs/performance.md).
 export OMP_NUM_THREADS ?= 1
+# Compiled code goes where everything else goes.
+export CCNN_GEO_CACHE ?= $(CURDIR)/.venv/cache
 
 .PHONY: demo test lint install install-dev clean
 

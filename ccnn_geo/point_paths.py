@@ -15,6 +15,7 @@ from ccnn_geo.functional.edge_conv import edge_conv
 from ccnn_geo.functional.lattice_conv import lattice_conv, render, render_missing
 from ccnn_geo.functional.mesh_band import LINES, SAMPLES, check_spacing, mesh_spacing
 from ccnn_geo.functional.mesh_conv import ORDER, mesh_conv, mesh_error
+from ccnn_geo.functional.native.build import native_library
 from ccnn_geo.point_plan import PointPlan
 from ccnn_geo.regularization import record_edges, record_sample
 from ccnn_geo.window import GaussianWindow
@@ -113,7 +114,9 @@ def _edge(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
     def seconds() -> float:
         inside = _edges_inside(conv, plan)
         listed = inside if plan.sees_all else plan.neighbors.num_edges
-        return 1e-9 * (LISTED_NS * listed + _kernel_ns(conv) * inside)
+        compiled = native_library() is not None and conv.kernel.network.gabor_layers() is not None
+        share = COMPILED_SHARE if compiled and plan.pos[0].device.type == "cpu" else 1.0
+        return 1e-9 * (LISTED_NS * listed + share * _kernel_ns(conv) * inside)
 
     def run(x: Tensor, weight: Tensor | None) -> Tensor:
         neighbors, rel = plan.edges_within(conv.kernel.support())
@@ -174,7 +177,9 @@ def _mesh(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
         if cells > MAX_CELLS:
             return math.inf
         # the kernel on the lattice, and on the lines where its band is measured
-        taps = math.prod(2 * r / h + 1 for r, h in zip(reach, spacing, strict=True)) + plan.dim * LINES * SAMPLES
+        taps = (
+            math.prod(2 * r / h + 1 for r, h in zip(reach, spacing, strict=True)) + plan.dim * LINES * SAMPLES
+        )
         points = (plan.pos[0].size(0) + plan.pos[1].size(0)) * ORDER**plan.dim
         per_channel = CELL_NS * plan.num_clouds * cells * math.log2(max(2.0, cells)) + SPREAD_NS * points
         return 1e-9 * (conv.in_channels * per_channel + _kernel_ns(conv) * taps)
@@ -235,6 +240,7 @@ def sampled_mesh_error(
 # What a path costs, in nanoseconds on one core of the machine of docs/performance.md ---------------
 
 LISTED_NS, FILTER_NS, PRODUCT_NS = 5.0, 7.0, 0.013
+COMPILED_SHARE = 0.3
 LATTICE_LISTED_NS, LATTICE_CHANNEL_NS = 30.0, 1.9
 CELL_NS, SPREAD_NS = 0.2, 0.4
 
