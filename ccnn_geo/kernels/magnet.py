@@ -36,7 +36,9 @@ class GaborFilter(nn.Module):
         self.phi = nn.Parameter(torch.empty(channels))
 
     def forward(self, rel: Tensor) -> Tensor:
-        axes = zip(rel.split(1, dim=-1), self.mu.unbind(1), self.gamma.expand_as(self.mu).unbind(1), strict=True)
+        axes = zip(
+            rel.split(1, dim=-1), self.mu.unbind(1), self.gamma.expand_as(self.mu).unbind(1), strict=True
+        )
         square = sum((gamma * (r - mu)).square() for r, mu, gamma in axes)
         return torch.exp(-0.5 * square) * torch.sin(project(rel, self.omega, self.phi))
 
