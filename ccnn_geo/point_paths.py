@@ -89,10 +89,11 @@ def explain(conv: ContinuousConv, plan: PointPlan) -> Explanation:
 
 def _look_around(conv: ContinuousConv, plan: PointPlan) -> tuple[dict[str, Candidate], dict[str, str]]:
     """What "auto" chooses from, and why not from the rest."""
-    found = {name: path(conv, plan) for name, path in PATHS.items()}
-    rough = _roughness(conv.kernel)
-    if rough is not None and not isinstance(found["mesh"], str):
-        found["mesh"] = rough
+    rough = _roughness(conv.kernel) if plan.sees_all else None  # before the mesh measures the kernel's band
+    found = {
+        name: rough if name == "mesh" and rough is not None else path(conv, plan)
+        for name, path in PATHS.items()
+    }
     return (
         {name: f for name, f in found.items() if not isinstance(f, str)},
         {name: f for name, f in found.items() if isinstance(f, str)},
@@ -119,9 +120,9 @@ def _edge(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
         return 1e-9 * (LISTED_NS * listed + share * _kernel_ns(conv) * inside)
 
     def run(x: Tensor, weight: Tensor | None) -> Tensor:
-        neighbors, rel = plan.edges_within(conv.kernel.support())
+        neighbors, offsets = plan.edges_within(conv.kernel.support())
         record_edges(conv.kernel, plan.pos, *neighbors.edge_index)
-        return edge_conv(x, *plan.pos, neighbors, conv.kernel, weight, dense=conv.dense, rel=rel)
+        return edge_conv(x, *plan.pos, neighbors, conv.kernel, weight, dense=conv.dense, offsets=offsets)
 
     return Candidate(seconds, run)
 
@@ -264,8 +265,9 @@ def _edges_inside(conv: ContinuousConv, plan: PointPlan) -> float:
     if plan.sees_all:
         ends = zip(conv.kernel.support().tolist(), plan.extent.tolist(), strict=True)
         return plan.num_pairs * math.prod(min(1.0, 2 * s / e) if e > 0 else 1.0 for s, e in ends)
-    rel = plan.offsets
-    if rel.device.type != "cpu" or rel.size(1) == 0:
-        return float(rel.size(1))
-    step = max(1, rel.size(1) // SAMPLE)
-    return rel.size(1) * conv.kernel.inside(rel[:, ::step].mT).double().mean().item()
+    (source, target), total = plan.neighbors.edge_index, plan.neighbors.num_edges
+    if source.device.type != "cpu" or total == 0:
+        return float(total)
+    step = max(1, total // SAMPLE)
+    rel = plan.pos[1].detach()[target[::step]] - plan.pos[0].detach()[source[::step]]
+    return total * conv.kernel.inside(rel).double().mean().item()

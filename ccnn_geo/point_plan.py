@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property, partial
 
 import torch
 from torch import Tensor
@@ -63,16 +63,14 @@ class PointPlan:
         self.spacing, self.flow = spacing, flow
         self.is_square = target is source
         self.dtype = torch.float32 if dtype is None else dtype
-        self._within: tuple[float, Neighbors, Tensor] | None = None
+        self._within: tuple[float, Neighbors, Callable[[], Tensor]] | None = None
         self._meshes: dict[tuple[float, ...], MeshGeometry] = {}
 
     @cached_property
     def pos(self) -> Pair:
         """Positions of sources and targets as kernels see them, one tensor if they are the same points."""
         source, target = self.given_pos
-        if (
-            source.dtype.itemsize > self.dtype.itemsize
-        ):  # far from the origin only differences survive the cast
+        if source.dtype.itemsize > self.dtype.itemsize:  # far from the origin only differences survive it
             origin = source.detach().mean(dim=0)
             source, target = source - origin, target - origin
         source = source.to(self.dtype)
@@ -118,30 +116,27 @@ class PointPlan:
         """Relative positions of all edges, ``[D, E]`` without gradient."""
         return edge_offsets(*self.pos, self.neighbors)
 
-    def edges_within(self, support: Tensor) -> tuple[Neighbors, Tensor]:
-        """Edges among which all those in a kernel's support ``[D]`` are, and their offsets ``[D, E]``.
+    def edges_within(self, support: Tensor) -> tuple[Neighbors, Callable[[], Tensor]]:
+        """Edges among which all those in a kernel's support ``[D]`` are, and what gives their offsets ``[D, E]``.
 
         Where a target sees all sources, those out of reach are never listed.
         """
         if not self.sees_all:
-            return self.neighbors, self.offsets
+            return self.neighbors, lambda: self.offsets
         reach = support.norm().item() * (1 + 1e-5)
         if reach >= self.extent.norm().item():
-            return self.neighbors, self.offsets
+            return self.neighbors, lambda: self.offsets
         if self._within is None or self._within[0] < reach:
             found = self._search(None, reach)
-            self._within = (reach, found, edge_offsets(*self.pos, found))
+            self._within = (reach, found, cache(partial(edge_offsets, *self.pos, found)))
         return self._within[1:]
 
     @cached_property
     def extent(self) -> Tensor:
         """Largest offset that occurs along each axis, ``[D]``."""
         if not self.sees_all:
-            return (
-                self.offsets.abs().amax(dim=1)
-                if self.offsets.numel() > 0
-                else self.offsets.new_zeros(self.dim)
-            )
+            rel = self.offsets
+            return rel.abs().amax(dim=1) if rel.numel() > 0 else rel.new_zeros(self.dim)
         source, target = (p.detach() for p in self.pos)
         if source.size(0) == 0 or target.size(0) == 0:
             return source.new_zeros(self.dim)

@@ -13,14 +13,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import re
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
-from ccnn_geo.experiments.timing import interleaved, machine, peak_above_start
+from ccnn_geo.experiments.timing import forget_peak, interleaved, machine, peak_above_start, peak_memory
 from ccnn_geo.functional.edge_conv import edge_conv
 from ccnn_geo.functional.lattice_conv import lattice_conv, render
 from ccnn_geo.lattice import LatticeOffsets, detect_spacing
@@ -43,22 +41,6 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--peak", choices=("edge", "lattice"), help="run one path once and print JSON")
     return parser.parse_args(argv)
-
-
-def forget_peak() -> None:
-    """Starts the peak anew: the search for neighbours needs more memory than a convolution."""
-    if torch.cuda.is_available():
-        torch.cuda.reset_peak_memory_stats()
-    else:
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak() -> float:
-    """Peak memory since then, in MB."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**20
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
 
 def tori(count: int, bins: int, points: int) -> tuple[Tensor, Tensor]:
@@ -119,12 +101,11 @@ def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
     setting = Setting(args)
     if args.peak:
-        forget_peak()
-        start = peak()
+        start = forget_peak()  # the search for neighbours needs more memory than a convolution
         setting.forward(args.peak)
-        forward = peak() - start
+        forward = peak_memory() - start
         setting.gradients(args.peak)
-        print(json.dumps({"forward": forward, "both": peak() - start}))
+        print(json.dumps({"forward": forward, "both": peak_memory() - start}))
         return
     offsets = setting.offsets()
     print(machine())

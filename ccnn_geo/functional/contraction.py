@@ -12,7 +12,7 @@ from ccnn_geo.functional.scratch import Scratch
 class Depthwise:
     r""":math:`y_{tc} = \sum_h W_{ch} \sum_k B_{tkh} x_{tkc}`, one kernel value per channel.
 
-    Where targets have more neighbours than the basis has functions, the inner sum comes first.
+    The kernel is rendered per edge: the inner sum first would be as many operations, in products of a few rows.
 
     Shapes:
         - **x:** :math:`(T, K, C)`; **basis:** :math:`(T, K, H)`; **output:** :math:`(C, H)`

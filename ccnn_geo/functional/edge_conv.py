@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -26,7 +28,7 @@ def edge_conv(
     weight: Tensor | None = None,
     dense: bool = False,
     chunk_edges: int | None = None,
-    rel: Tensor | None = None,
+    offsets: Callable[[], Tensor] | None = None,
 ) -> Tensor:
     r"""Depthwise (or dense) continuous convolution over given neighbours.
 
@@ -48,7 +50,7 @@ def edge_conv(
         weight: Quadrature weights :math:`w_j` of the sources; 1 by default.
         dense: Whether the kernel's values are a matrix :math:`[C_{out}, C]` instead of one per channel.
         chunk_edges: Edges (targets times neighbours) in memory at once; chosen by device by default.
-        rel: :func:`~ccnn_geo.functional.edge_chunks.edge_offsets`, if they are known already.
+        offsets: Gives what :func:`~ccnn_geo.functional.edge_chunks.edge_offsets` would compute; not always asked.
 
     Shapes:
         - **x:** :math:`(N, C)`; **pos_src:** :math:`(N, D)`; **pos_dst:** :math:`(M, D)`; **weight:** :math:`(N)`
@@ -64,8 +66,7 @@ def edge_conv(
     if chunk_edges is None:
         floats = x.size(1) + 8 * kernel.network.basis_channels  # an edge's features and basis
         chunk_edges = max(1, CHUNK_FLOATS.get(x.device.type, CHUNK_FLOATS["cuda"]) // floats)
-    if rel is None:
-        rel = edge_offsets(pos_src, pos_dst, neighbors)
+    rel = edge_offsets(pos_src, pos_dst, neighbors) if offsets is None else offsets()
     chunks, padded = plan_chunks(rel, neighbors, kernel, chunk_edges)
     if weight is not None:
         x = x * weight.unsqueeze(-1)
