@@ -15,7 +15,7 @@ from ccnn_geo.functional.edge_conv import edge_conv
 from ccnn_geo.functional.lattice_conv import lattice_conv, render, render_missing
 from ccnn_geo.functional.mesh_band import LINES, SAMPLES, check_spacing, mesh_spacing
 from ccnn_geo.functional.mesh_conv import ORDER, mesh_conv, mesh_error
-from ccnn_geo.functional.native.build import native_library
+from ccnn_geo.functional.native.build import native_function
 from ccnn_geo.point_plan import PointPlan
 from ccnn_geo.regularization import record_edges, record_sample
 from ccnn_geo.window import GaussianWindow
@@ -115,7 +115,9 @@ def _edge(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
     def seconds() -> float:
         inside = _edges_inside(conv, plan)
         listed = inside if plan.sees_all else plan.neighbors.num_edges
-        compiled = native_library() is not None and conv.kernel.network.gabor_layers() is not None
+        compiled = (
+            native_function("edge_magnet") is not None and conv.kernel.network.gabor_layers() is not None
+        )
         share = COMPILED_SHARE if compiled and plan.pos[0].device.type == "cpu" else 1.0
         return 1e-9 * (LISTED_NS * listed + share * _kernel_ns(conv) * inside)
 

@@ -1,6 +1,7 @@
 """Compiles the C sources of this folder on the machine they run on, once per machine and version.
 
-Nothing here is required: without a compiler, OpenMP or a folder to write to there is no library, and
+Each source ``name.c`` exports one function ``int name(const args *)`` and is a library of its own, made when first
+asked for. Nothing here is required: without a compiler, OpenMP or a folder to write to there is no function, and
 :func:`native_status` says why.
 """
 
@@ -15,34 +16,41 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).parent
-SOURCE, HEADERS = "edge_magnet.c", ("gabor.h", "simd.h")
 FLAGS = (
     *("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", "-std=gnu11"),
-    *("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fwrapv"),
+    *("-fno-math-errno", "-fno-trapping-math", "-fwrapv"),
 )
 OPTIONAL = ("-mprefer-vector-width=512",)  # x86 only; compilers split wide vectors without it
 TIMEOUT = 120.0
+EXACT = "FP_CONTRACT OFF"
 
 
 class Native(NamedTuple):
-    """A loaded library, or none, and one sentence about it."""
+    """A compiled function, or none, and one sentence about it."""
 
-    library: ctypes.CDLL | None
+    function: Callable[..., int] | None
     status: str
 
 
-def native_library() -> ctypes.CDLL | None:
-    """The compiled functions, or ``None``; ``CCNN_GEO_NATIVE=0`` turns them off at any time."""
-    return None if _disabled() else load().library
+def native_function(name: str) -> Callable[..., int] | None:
+    """The function of ``name.c``, or ``None``; ``CCNN_GEO_NATIVE=0`` turns all of them off at any time."""
+    return None if _disabled() else load(name).function
 
 
-def native_status() -> str:
-    """Which library is used, or why there is none."""
-    return "Native code is turned off by CCNN_GEO_NATIVE=0." if _disabled() else load().status
+def native_status(name: str = "edge_magnet") -> str:
+    """Which library is used for the function of ``name.c``, or why there is none."""
+    return "Native code is turned off by CCNN_GEO_NATIVE=0." if _disabled() else load(name).status
+
+
+def arguments(sizes: Sequence[str], tensors: Sequence[str]) -> type[ctypes.Structure]:
+    """The structure that a function takes: 64-bit numbers, then addresses."""
+    fields = [(name, ctypes.c_int64) for name in sizes] + [(name, ctypes.c_void_p) for name in tensors]
+    return type("Arguments", (ctypes.Structure,), {"_fields_": fields})
 
 
 def _disabled() -> bool:
@@ -50,14 +58,14 @@ def _disabled() -> bool:
 
 
 @functools.cache
-def load() -> Native:
+def load(name: str) -> Native:
     """Compiles if need be, and loads; remembered for the process."""
     compiler = find_compiler()
     if compiler is None:
         return Native(None, "No native code: there is no C compiler ($CC, cc, gcc, clang).")
     try:
-        path = _compile(compiler, cache_folder())
-        return Native(_declare(ctypes.CDLL(str(path))), f"Native code is used: {path}.")
+        path = _compile(compiler, HERE / f"{name}.c", cache_folder())
+        return Native(getattr(ctypes.CDLL(str(path)), name), f"Native code is used: {path}.")
     except subprocess.CalledProcessError as error:
         lines = (error.stderr or "").strip().splitlines() or ["no message"]
         said = next((line for line in lines if "error" in line), lines[-1])
@@ -82,15 +90,18 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ccnn_geo"
 
 
-def _compile(compiler: list[str], folder: Path) -> Path:
+def _compile(compiler: list[str], source: Path, folder: Path) -> Path:
+    text = source.read_text()
     flags = FLAGS + (OPTIONAL if platform.machine() in ("x86_64", "AMD64") else ())
-    sources = [HERE / name for name in (SOURCE, *HEADERS)]
+    # products and sums are fused unless a source needs each rounded, as its first lines say
+    flags += (f"-ffp-contract={'off' if EXACT in text else 'fast'}",)
     stamp = os.stat(compiler[0])
     identity = [*compiler, *flags, str(stamp.st_size), str(stamp.st_mtime_ns), _processor()]
     digest = hashlib.sha256("\0".join(identity).encode())
-    for source in sources:
-        digest.update(source.read_bytes())
-    target = folder / f"edge_magnet-{digest.hexdigest()[:20]}.so"
+    for header in sorted(HERE.glob("*.h")):
+        text += header.read_text()
+    digest.update(text.encode())
+    target = folder / f"{source.stem}-{digest.hexdigest()[:20]}.so"
     if target.exists():
         return target
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,7 +109,7 @@ def _compile(compiler: list[str], folder: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=folder) as own:
         built = Path(own) / target.name
         subprocess.run(
-            [*compiler, *flags, str(sources[0]), "-o", str(built), "-lm"],
+            [*compiler, *flags, str(source), "-o", str(built), "-lm"],
             check=True,
             capture_output=True,
             text=True,
@@ -121,34 +132,3 @@ def _processor() -> str:
         if key.strip() in keys:
             first.setdefault(key.strip(), value.strip())
     return f"{platform.machine()} {sorted(first.items())}"
-
-
-class EdgeArgs(ctypes.Structure):
-    """``edge_args`` of ``edge_magnet.c``."""
-
-    SIZES = ("num_src", "num_dst", "channels", "dim", "hidden", "layers", "threads", "memory")
-    TENSORS = (
-        *(
-            "x",
-            "pos_src",
-            "pos_dst",
-            "src",
-            "ptr",
-            "low",
-            "high",
-            "quadratic",
-            "linear",
-            "affine",
-            "output",
-            "out",
-        ),
-        *("grad_out", "grad_x", "grad_src", "grad_dst"),
-        *("grad_quadratic", "grad_linear", "grad_affine", "grad_output"),
-    )
-    _fields_ = [(name, ctypes.c_int64) for name in SIZES] + [(name, ctypes.c_void_p) for name in TENSORS]
-
-
-def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
-    library.edge_magnet.argtypes = [ctypes.POINTER(EdgeArgs)]
-    library.edge_magnet.restype = ctypes.c_int
-    return library

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional.edge_basis import MAGNetBasis, edge_basis
-from ccnn_geo.functional.native.build import EdgeArgs, native_library
+from ccnn_geo.functional.native.build import arguments, native_function
 from ccnn_geo.neighbors import Neighbors
 
 SLACK = 16
@@ -20,6 +20,15 @@ SUMS = 1 << 26
 THREAD_EDGES = 2048
 """Edges for which one more thread pays."""
 MAX_DIM, MAX_HIDDEN, MAX_LAYERS = 3, 64, 4
+POINTS = ("x", "pos_src", "pos_dst", "src", "ptr")
+KERNEL = ("low", "high", "quadratic", "linear", "affine", "output")
+GRADIENTS = ("grad_out", "grad_x", "grad_src", "grad_dst")
+SUMMED = ("grad_quadratic", "grad_linear", "grad_affine", "grad_output")
+Arguments = arguments(
+    ("num_src", "num_dst", "channels", "dim", "hidden", "layers", "threads", "memory"),
+    (*POINTS, *KERNEL, "out", *GRADIENTS, *SUMMED),
+)
+"""``edge_args`` of ``edge_magnet.c``."""
 
 
 def native_edge_conv(
@@ -42,7 +51,11 @@ def native_edge_conv(
     """
     points = (x, pos_src, pos_dst) if weight is None else (x, pos_src, pos_dst, weight)
     output = kernel.output_weight()
-    if not all(map(_suits, (*points, output))) or output.size(0) != x.size(1) or native_library() is None:
+    if (
+        not all(map(_suits, (*points, output)))
+        or output.size(0) != x.size(1)
+        or native_function("edge_magnet") is None
+    ):
         return None
     basis = edge_basis(kernel)
     if not isinstance(basis, MAGNetBasis):
@@ -120,8 +133,8 @@ class _EdgeMAGNet(torch.autograd.Function):
 def _call(
     neighbors: Neighbors, box: Tensor, x: Tensor, tensors: tuple[Tensor, ...], **results: Tensor
 ) -> None:
-    library = native_library()
-    if library is None:
+    function = native_function("edge_magnet")
+    if function is None:
         raise RuntimeError("native code was turned off between a forward pass and its backward pass")
     pos_src, pos_dst, output, quadratic, window, linear, *affine = tensors
     box = box.to(torch.float32)
@@ -141,13 +154,13 @@ def _call(
     }
     hidden = linear.size(1) // (len(affine) // 2 + 1)
     sizes = (*_sizes(x, pos_dst), pos_src.size(1), hidden, len(affine) // 2)
-    args = EdgeArgs(
+    args = Arguments(
         *sizes,
         min(torch.get_num_threads(), 1 + neighbors.num_edges // THREAD_EDGES),
         x.numel() + SUMS,
         **{name: t.data_ptr() for name, t in given.items()},
     )
-    if library.edge_magnet(ctypes.byref(args)) != 0:
+    if function(ctypes.byref(args)) != 0:
         raise MemoryError("edge_conv: no memory for a block of edges per thread")
 
 
