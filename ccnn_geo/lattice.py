@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ccnn_geo.functional.runs import Runs
 from ccnn_geo.neighbors import Neighbors
 
 MAX_STEPS = 4096
@@ -79,32 +80,22 @@ def _axis_spacing(ordered: Tensor, relative: float, max_steps: int) -> float | N
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LatticeOffsets:
-    """The distinct relative positions of all edges, and the edges grouped by them.
-
-    Edge ``e`` leads from ``src[e]`` to ``dst[e]`` and has offset ``index[e]``; those of offset ``u`` are
-    ``ptr[u]:ptr[u + 1]``, ordered by target.
+    """The distinct relative positions of all edges, and the edges in runs of equal offset.
 
     Args:
         codes: Distinct offsets in lattice steps, target minus source, in lexicographic order.
         rel: The same as positions, in their precision.
-        ptr: Where the edges of each offset begin.
-        index: Offset of each edge.
-        src: Source of each edge.
-        dst: Target of each edge.
+        runs: The edges.
         num_src: Number of source points.
         num_dst: Number of target points.
 
     Shapes:
-        - **codes:** :math:`(U, D)` int64; **rel:** :math:`(U, D)`; **ptr:** :math:`(U + 1)` int64
-        - **index**, **src**, **dst:** :math:`(E)` int32
+        - **codes:** :math:`(U, D)` int64; **rel:** :math:`(U, D)`
     """
 
     codes: Tensor
     rel: Tensor
-    ptr: Tensor
-    index: Tensor
-    src: Tensor
-    dst: Tensor
+    runs: Runs
     num_src: int
     num_dst: int
 
@@ -137,54 +128,24 @@ class LatticeOffsets:
         cells_src = _cells(pos_src, origin, spacing, tolerance)
         cells_dst = cells_src if pos_dst is pos_src else _cells(pos_dst, origin, spacing, tolerance)
         if neighbors.num_edges == 0:
-            return cls._without_edges(pos_src, neighbors)
-
-        low = cells_dst.amin(dim=0) - cells_src.amax(dim=0)
-        size = (cells_dst.amax(dim=0) - cells_src.amin(dim=0) - low + 1).tolist()
-        # the fewer bits, the faster the sort
-        dtype = torch.int32 if math.prod(size) < 1 << 31 else torch.int64
-        line_src, line_dst = (_ravel(c, size).to(dtype) for c in (cells_src, cells_dst - low))
-        src, dst = neighbors.edge_index
-        line, order = (line_dst.index_select(0, dst) - line_src.index_select(0, src)).sort(stable=True)
-        line, index, count = line.unique_consecutive(return_inverse=True, return_counts=True)
-        codes = torch.stack(torch.unravel_index(line.long(), size), dim=-1) + low
-        return cls(
-            codes,
-            (codes * codes.new_tensor(spacing, dtype=torch.double)).to(pos_src.dtype),
-            torch.cat([count.new_zeros(1), count.cumsum(0)]),
-            index.int(),
-            src.int().index_select(0, order),
-            dst.int().index_select(0, order),
-            neighbors.num_src,
-            neighbors.num_dst,
-        )
-
-    @classmethod
-    def _without_edges(cls, pos: Tensor, neighbors: Neighbors) -> LatticeOffsets:
-        codes = torch.empty(0, pos.size(1), dtype=torch.long, device=pos.device)
-        none = torch.empty(0, dtype=torch.int32, device=pos.device)
-        ptr = torch.zeros(1, dtype=torch.long, device=pos.device)
-        return cls(codes, codes.to(pos.dtype), ptr, none, none, none, neighbors.num_src, neighbors.num_dst)
+            codes, none = cells_src[:0], neighbors.ptr[:0]
+            runs = Runs(none.int(), none, none, none.int(), none.int())
+        else:
+            low = cells_dst.amin(dim=0) - cells_src.amax(dim=0)
+            size = (cells_dst.amax(dim=0) - cells_src.amin(dim=0) - low + 1).tolist()
+            lines = (_ravel(c, size) for c in (cells_src, cells_dst - low))
+            line, runs = Runs.group(neighbors, *lines, math.prod(size))
+            codes = torch.stack(torch.unravel_index(line, size), dim=-1) + low
+        rel = (codes * codes.new_tensor(spacing, dtype=torch.double)).to(pos_src.dtype)
+        return cls(codes, rel, runs, neighbors.num_src, neighbors.num_dst)
 
     @torch.no_grad()
     def only(self, kept: Tensor) -> LatticeOffsets:
         """The offsets marked in ``kept [U]`` with their edges, for instance those inside a kernel's support."""
         if bool(kept.all()):
             return self
-        count = self.ptr.diff()[kept]
-        ptr = torch.cat([count.new_zeros(1), count.cumsum(0)])
-        index = torch.repeat_interleave(count)
-        edges = (self.ptr[:-1][kept] - ptr[:-1]).index_select(0, index)
-        edges += torch.arange(edges.numel(), device=edges.device)
         return LatticeOffsets(
-            self.codes[kept],
-            self.rel[kept],
-            ptr,
-            index.int(),
-            self.src.index_select(0, edges),
-            self.dst.index_select(0, edges),
-            self.num_src,
-            self.num_dst,
+            self.codes[kept], self.rel[kept], self.runs.only(kept), self.num_src, self.num_dst
         )
 
     @property
@@ -195,7 +156,7 @@ class LatticeOffsets:
     @property
     def num_edges(self) -> int:
         """Number of edges E."""
-        return self.index.numel()
+        return self.runs.num_edges
 
     @property
     def keys(self) -> Tensor:

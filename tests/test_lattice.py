@@ -7,9 +7,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ccnn_geo.functional import runs
 from ccnn_geo.lattice import LatticeOffsets, detect_spacing
 from ccnn_geo.neighbors import Neighbors, build_neighbors, knn_graph
 from ccnn_geo.representations import grid_positions, voxelize
+
+
+@pytest.fixture(params=["0", "1"], ids=["torch", "compiled"])
+def native(request, monkeypatch):
+    monkeypatch.setenv("CCNN_GEO_NATIVE", request.param)
 
 
 def sphere_voxels(n=4000, size=40, dtype=torch.float32):
@@ -82,7 +88,7 @@ def test_any_lattice_is_found(steps, h, origin, dtype):
 
 @pytest.mark.parametrize("dim", [1, 2, 3])
 @pytest.mark.parametrize("bipartite", [False, True])
-def test_offsets_are_those_of_the_edges(dim, bipartite, dtype, device):
+def test_offsets_are_those_of_the_edges(dim, bipartite, dtype, device, native):
     spacing = (0.5, 0.1, 2.0)[:dim]
     step = torch.tensor(spacing, dtype=torch.float64)
     cells = torch.randint(-9, 9, (50, dim))
@@ -90,20 +96,44 @@ def test_offsets_are_those_of_the_edges(dim, bipartite, dtype, device):
     pos_dst = (torch.randint(-20, 5, (20, dim)) * step + 3.3).to(device, dtype) if bipartite else None
     offsets, neighbors = offsets_of(pos, spacing, pos_dst, num_neighbors=9)
     target = pos if pos_dst is None else pos_dst
-    src, dst = offsets.src.long(), offsets.dst.long()
+    index, src, dst = (t.long() for t in offsets.runs.edges)
     rel = (target[dst].double() - pos[src].double()).cpu()
-    assert (offsets.rel.cpu()[offsets.index.cpu()] - rel).abs().max() < (
-        1e-6 if dtype == torch.float32 else 1e-14
-    )
-    expected, count = (rel / step).round().long().unique(dim=0, return_counts=True)
+    assert (offsets.rel.cpu()[index.cpu()] - rel).abs().max() < (1e-6 if dtype == torch.float32 else 1e-14)
+    expected = (rel / step).round().long().unique(dim=0)
     assert torch.equal(offsets.codes.cpu(), expected)
-    assert torch.equal(offsets.ptr.diff().cpu(), count)
     assert offsets.rel.dtype == dtype and offsets.num_offsets == len(expected)
-    by_offset = torch.stack([dst, src]).cpu().unique(dim=1)
-    assert torch.equal(by_offset, neighbors.edge_index.flip(0).cpu().unique(dim=1))
+    by_target = torch.stack([dst, src]).cpu().unique(dim=1)
+    assert torch.equal(by_target, neighbors.edge_index.flip(0).cpu().unique(dim=1))
     assert offsets.num_edges == neighbors.num_edges
-    inner = (offsets.index.diff() == 0).cpu()
-    assert (offsets.dst.cpu().diff()[inner] >= 0).all()
+
+
+def test_runs_are_of_one_offset_and_one_block(device, native, monkeypatch):
+    monkeypatch.setattr(runs, "BLOCK_TARGETS", 7)
+    pos = grid_positions((5, 6), device=device)[torch.randperm(30)]
+    offsets, _ = offsets_of(pos, detect_spacing(pos), num_neighbors=11)
+    r = offsets.runs
+    assert r.begin[0] == 0 and torch.equal(r.begin[1:], r.end[:-1]) and r.end[-1] == r.src.numel() == 330
+    assert (r.end > r.begin).all()
+    run = torch.arange(len(r.offset), device=device).repeat_interleave(r.end - r.begin)
+    block = r.dst // 7
+    order = torch.stack([block, r.offset[run], r.dst], dim=1).tolist()
+    assert order == sorted(order)
+    assert len(r.offset) == len({tuple(o[:2]) for o in order})
+
+
+def test_compiled_grouping_is_that_of_torch(monkeypatch):
+    pos = grid_positions((9, 6, 4))[torch.randperm(216)]
+    targets = pos[torch.randperm(216)[:100]] + 1.0
+    for pos_dst in (None, targets):
+        both = []
+        for native in ("1", "0"):
+            monkeypatch.setenv("CCNN_GEO_NATIVE", native)
+            both.append(offsets_of(pos, (2 / 8, 2 / 8, 2 / 8), pos_dst, num_neighbors=20)[0])
+        compiled, plain = both
+        assert torch.equal(compiled.codes, plain.codes) and torch.equal(compiled.rel, plain.rel)
+        for name in ("offset", "begin", "end", "src", "dst"):
+            a, b = getattr(compiled.runs, name), getattr(plain.runs, name)
+            assert torch.equal(a, b) and a.dtype == b.dtype, name
 
 
 def test_kept_offsets_keep_their_edges(device):
@@ -111,11 +141,12 @@ def test_kept_offsets_keep_their_edges(device):
     offsets, _ = offsets_of(pos, detect_spacing(pos))
     kept = torch.rand(offsets.num_offsets, device=device) < 0.3
     few = offsets.only(kept)
-    edges = kept[offsets.index]
-    assert torch.equal(few.src, offsets.src[edges]) and torch.equal(few.dst, offsets.dst[edges])
-    assert torch.equal(few.codes[few.index], offsets.codes[offsets.index[edges]])
-    assert torch.equal(few.rel, offsets.rel[kept])
-    assert torch.equal(few.ptr, torch.searchsorted(few.index, torch.arange(len(few.rel) + 1, device=device)))
+    index, src, dst = offsets.runs.edges
+    few_index, few_src, few_dst = few.runs.edges
+    edges = kept[index]
+    assert torch.equal(few_src, src[edges]) and torch.equal(few_dst, dst[edges])
+    assert torch.equal(few.codes[few_index], offsets.codes[index[edges]])
+    assert torch.equal(few.rel, offsets.rel[kept]) and few.num_edges == int(edges.sum())
     assert offsets.only(torch.ones_like(kept)) is offsets
     assert offsets.only(torch.zeros_like(kept)).num_edges == 0
 
@@ -135,7 +166,7 @@ def test_far_points_need_no_large_table(device):
     assert torch.equal(offsets.codes.cpu(), (cells.unsqueeze(1) - cells).flatten(0, 1).unique(dim=0))
 
 
-def test_no_edges(device):
+def test_no_edges(device, native):
     pos = torch.zeros(3, 2, device=device)
     none = Neighbors.from_edge_index(torch.empty(2, 0, dtype=torch.long, device=device), 3, 3)
     offsets = LatticeOffsets.build(pos, pos, none, (1.0, 1.0))

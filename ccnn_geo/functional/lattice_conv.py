@@ -8,6 +8,8 @@ from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
+from ccnn_geo.functional.native import native_kernel
+from ccnn_geo.functional.native.lattice_conv import native_lattice_conv
 from ccnn_geo.lattice import LatticeOffsets
 
 CHUNK_FLOATS = {"cpu": 1 << 19, "cuda": 1 << 24}
@@ -24,14 +26,15 @@ def lattice_conv(x: Tensor, table: Tensor, offsets: LatticeOffsets, chunk_edges:
     .. math::
         y_c(p_i) = \sum_{j \in \mathcal N(i)} T_{u(i, j),\, c} \; x_c(p_j), \qquad T_u = k(r_u)
 
-    Edges are worked off in the order of their offsets, so that a row of the table is read once; nothing of an
-    edge is kept for the backward pass. Quadrature weights are part of ``x``.
+    Edges are worked off in runs of equal offset, so that a row of the table is read once for all of them; nothing
+    of an edge is kept for the backward pass. Quadrature weights are part of ``x``.
 
     Args:
         x: Features of the sources.
         table: The kernel at ``offsets.rel``, for instance of :func:`render`.
         offsets: The edges, grouped by offset.
-        chunk_edges: Edges in memory at once; chosen by device by default.
+        chunk_edges: Edges in memory at once. By default one compiled loop does it all where there is one, and
+            the device says how many there are where not.
 
     Shapes:
         - **x:** :math:`(N, C)`; **table:** :math:`(U, C)`
@@ -50,6 +53,9 @@ def lattice_conv(x: Tensor, table: Tensor, offsets: LatticeOffsets, chunk_edges:
             f"lattice_conv: expected a table [{offsets.num_offsets}, {x.size(1)}], got {list(table.shape)}"
         )
     if chunk_edges is None:
+        found = native_lattice_conv(x, table, offsets.runs, offsets.num_dst)
+        if found is not None:
+            return found
         floats = CHUNK_FLOATS.get(x.device.type, CHUNK_FLOATS["cuda"])
         chunk_edges = max(1, floats // max(1, x.size(1)))
     return _LatticeConv.apply(x, table, offsets, chunk_edges)
@@ -61,6 +67,9 @@ def render(kernel: ContinuousKernel, offsets: LatticeOffsets) -> tuple[Tensor, L
     Blocks of offsets are rendered again in the backward pass, so that only the table itself is kept.
     """
     offsets = offsets.only(kernel.inside(offsets.rel))
+    compiled = native_kernel(kernel, offsets.rel)
+    if compiled is not None:
+        return compiled, offsets
     values = _Values(kernel)
     # as arguments: a block that is rendered again must see the parameters of torch.func.functional_call
     names, params = zip(*values.named_parameters(), strict=True)
@@ -141,7 +150,7 @@ class _LatticeConv(torch.autograd.Function):
 
 
 def _chunks(offsets: LatticeOffsets, chunk_edges: int):
-    parts = (t.split(chunk_edges) for t in (offsets.index, offsets.src, offsets.dst))
+    parts = (t.split(chunk_edges) for t in offsets.runs.edges)
     return zip(*parts, strict=True) if offsets.num_edges > 0 else ()
 
 

@@ -19,7 +19,7 @@ needs_native = pytest.mark.skipif(not HAVE, reason=native_status())
 
 @pytest.fixture(autouse=True)
 def many_threads_for_few_edges(monkeypatch):
-    monkeypatch.setattr(edge_magnet, "THREAD_EDGES", 50)
+    monkeypatch.setattr(build, "THREAD_EDGES", 50)
 
 
 @pytest.fixture(params=[1, 2])
@@ -299,6 +299,7 @@ def test_narrower_vectors_give_the_same(tmp_path):
         "import torch; import tests.functional.test_native as t; torch.manual_seed(0); "
         "x, pos = t.points(60, 3, 5); "
         "t.compare(t.make(3, 5, 8, omega_0=20.0), (x, pos, pos), t.build_neighbors(pos, num_neighbors=20)); "
+        "import tests.functional.test_native_lattice as l; [l.compare(60, c) for c in (5, 37, 140)]; "
         "print(t.native_status())"
     )
     for flag in ("", "-mno-avx512f", "-mno-avx"):

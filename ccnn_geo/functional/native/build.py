@@ -20,6 +20,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 HERE = Path(__file__).parent
 FLAGS = (
     *("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", "-std=gnu11"),
@@ -28,6 +30,8 @@ FLAGS = (
 OPTIONAL = ("-mprefer-vector-width=512",)  # x86 only; compilers split wide vectors without it
 TIMEOUT = 120.0
 EXACT = "FP_CONTRACT OFF"
+THREAD_EDGES = 2048
+"""Edges for which one more thread pays."""
 
 
 class Native(NamedTuple):
@@ -51,6 +55,11 @@ def arguments(sizes: Sequence[str], tensors: Sequence[str]) -> type[ctypes.Struc
     """The structure that a function takes: 64-bit numbers, then addresses."""
     fields = [(name, ctypes.c_int64) for name in sizes] + [(name, ctypes.c_void_p) for name in tensors]
     return type("Arguments", (ctypes.Structure,), {"_fields_": fields})
+
+
+def threads_for(num_edges: int) -> int:
+    """Threads that a loop over edges is shared by."""
+    return min(torch.get_num_threads(), 1 + num_edges // THREAD_EDGES)
 
 
 def _disabled() -> bool:

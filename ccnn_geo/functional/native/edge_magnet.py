@@ -10,15 +10,14 @@ from torch import Tensor
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional.edge_basis import MAGNetBasis, edge_basis
-from ccnn_geo.functional.native.build import arguments, native_function
+from ccnn_geo.functional.memory import zeros
+from ccnn_geo.functional.native.build import arguments, native_function, threads_for
 from ccnn_geo.neighbors import Neighbors
 
 SLACK = 16
 """Numbers after the last row of features: vectors reach beyond it."""
 SUMS = 1 << 26
 """Numbers that all threads' sums of sources' gradients may take beyond as many as there are sources."""
-THREAD_EDGES = 2048
-"""Edges for which one more thread pays."""
 MAX_DIM, MAX_HIDDEN, MAX_LAYERS = 3, 64, 4
 POINTS = ("x", "pos_src", "pos_dst", "src", "ptr")
 KERNEL = ("low", "high", "quadratic", "linear", "affine", "output")
@@ -70,6 +69,18 @@ def native_edge_conv(
     return _EdgeMAGNet.apply(neighbors, torch.stack([low, high]), x, pos_src, pos_dst, output, *basis.tensors)
 
 
+def native_kernel(kernel: ContinuousKernel, rel: Tensor) -> Tensor | None:
+    """Kernel values at offsets ``[U, D]``, ``[U, C]`` with first derivatives, or ``None`` as above.
+
+    They are what a point with features of one sends along an edge to each offset.
+    """
+    numbers = torch.arange(rel.size(0) + 1, device=rel.device)
+    edges = Neighbors(torch.stack([torch.zeros_like(numbers), numbers])[:, :-1], numbers, 1, rel.size(0))
+    return native_edge_conv(
+        rel.new_ones(1, kernel.out_channels), rel.new_zeros(1, kernel.dim), rel, edges, kernel
+    )
+
+
 def _suits(t: Tensor) -> bool:
     return t.dtype == torch.float32 and t.device.type == "cpu"
 
@@ -79,7 +90,7 @@ class _EdgeMAGNet(torch.autograd.Function):
     def forward(ctx: Any, neighbors: Neighbors, box: Tensor, x: Tensor, *tensors: Tensor) -> Tensor:
         ctx.neighbors = neighbors
         ctx.save_for_backward(box, x, *tensors)
-        out = x.new_zeros(neighbors.num_dst, x.size(1))
+        out = zeros(neighbors.num_dst, x.size(1))
         _call(neighbors, box, x, tensors, out=out)
         return out
 
@@ -94,7 +105,7 @@ class _EdgeMAGNet(torch.autograd.Function):
         pos_src, pos_dst, output, quadratic, window, linear, *affine = tensors
         grads: dict[str, Tensor] = {"grad_out": _with_slack(grad_out)}
         if need_x:
-            grads["grad_x"] = x.new_zeros(x.numel() + SLACK)
+            grads["grad_x"] = zeros(x.numel() + SLACK)
         if need_src:
             grads["grad_src"] = torch.zeros_like(pos_src, memory_format=torch.contiguous_format)
         if need_dst:
@@ -156,7 +167,7 @@ def _call(
     sizes = (*_sizes(x, pos_dst), pos_src.size(1), hidden, len(affine) // 2)
     args = Arguments(
         *sizes,
-        min(torch.get_num_threads(), 1 + neighbors.num_edges // THREAD_EDGES),
+        threads_for(neighbors.num_edges),
         x.numel() + SUMS,
         **{name: t.data_ptr() for name, t in given.items()},
     )
