@@ -14,6 +14,7 @@ from ccnn_geo.checks import check_points
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.first_batch import FirstBatchScale
 from ccnn_geo.functional.grid_conv import GridKernel, apply_kernel, prepare_kernel
+from ccnn_geo.functional.kernel_values import kernel_values
 from ccnn_geo.kernel_cache import KernelCache, RemembersKernel
 from ccnn_geo.measure import density_measure, lattice_measure
 from ccnn_geo.neighbors import Neighbors
@@ -201,7 +202,7 @@ class ContinuousConv(RemembersKernel, FirstBatchScale, MessagePassing):
 
     def _render_grid(self, size: tuple[int, ...], step: tuple[float, ...]) -> GridKernel:
         rel, center = self.kernel_taps(size, step)
-        taps = self.kernel(rel)
+        taps = kernel_values(self.kernel, rel)
         record_grid(taps)
         reference = self.reference_spacing.tolist()
         if all(h > 0 for h in reference):

@@ -125,9 +125,9 @@ class ContinuousKernel(nn.Module):
         return bound
 
     @torch.no_grad()
-    def inside(self, rel: Tensor) -> Tensor:
-        """Whether relative positions ``[*, D]`` lie in the support, ``[*]`` bool."""
-        support = self.support()
+    def inside(self, rel: Tensor, support: Tensor | None = None) -> Tensor:
+        """Whether relative positions ``[*, D]`` lie in the support, or one ``[D]`` given: ``[*]`` bool."""
+        support = self.support() if support is None else support
         inside = rel[..., 0] >= 0 if self.causal else rel[..., 0] >= -support[0]
         inside = inside & (rel[..., 0] <= support[0])
         for d in range(1, self.dim):  # a reduction over two or three entries is slower than two comparisons

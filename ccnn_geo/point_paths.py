@@ -115,11 +115,7 @@ def _edge(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
     def seconds() -> float:
         inside = _edges_inside(conv, plan)
         listed = inside if plan.sees_all else plan.neighbors.num_edges
-        compiled = (
-            native_function("edge_magnet") is not None and conv.kernel.network.gabor_layers() is not None
-        )
-        share = COMPILED_SHARE if compiled and plan.pos[0].device.type == "cpu" else 1.0
-        return 1e-9 * (LISTED_NS * listed + share * _kernel_ns(conv) * inside)
+        return 1e-9 * (LISTED_NS * listed + _kernel_ns(conv, plan) * inside)
 
     def run(x: Tensor, weight: Tensor | None) -> Tensor:
         neighbors, offsets = plan.edges_within(conv.kernel.support())
@@ -143,8 +139,9 @@ def _lattice(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
         steps = zip(_reach(conv, plan).tolist(), plan.lattice_spacing, strict=True)
         offsets = math.prod(2 * math.floor(r / h) + 1 for r, h in steps)
         listed = plan.num_pairs if plan.sees_all else plan.neighbors.num_edges
-        edges = LATTICE_LISTED_NS * listed + LATTICE_CHANNEL_NS * conv.in_channels * inside
-        return 1e-9 * (edges + _kernel_ns(conv) * min(offsets, inside))
+        share = LATTICE_COMPILED_SHARE if _is_compiled("lattice_conv", plan) else 1.0
+        edges = share * (LATTICE_LISTED_NS * listed + LATTICE_CHANNEL_NS * conv.in_channels * inside)
+        return 1e-9 * (edges + _kernel_ns(conv, plan) * min(offsets, inside))
 
     def run(x: Tensor, weight: Tensor | None) -> Tensor:
         record_edges(conv.kernel, plan.pos, *plan.neighbors.edge_index)
@@ -185,7 +182,7 @@ def _mesh(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
         )
         points = (plan.pos[0].size(0) + plan.pos[1].size(0)) * ORDER**plan.dim
         per_channel = CELL_NS * plan.num_clouds * cells * math.log2(max(2.0, cells)) + SPREAD_NS * points
-        return 1e-9 * (conv.in_channels * per_channel + _kernel_ns(conv) * taps)
+        return 1e-9 * (conv.in_channels * per_channel + _kernel_ns(conv, plan) * taps)
 
     def run(x: Tensor, weight: Tensor | None) -> Tensor:
         record_sample(conv.kernel, plan)
@@ -244,16 +241,23 @@ def sampled_mesh_error(
 
 LISTED_NS, FILTER_NS, PRODUCT_NS = 5.0, 7.0, 0.013
 COMPILED_SHARE = 0.3
-LATTICE_LISTED_NS, LATTICE_CHANNEL_NS = 30.0, 1.9
+LATTICE_LISTED_NS, LATTICE_CHANNEL_NS = 26.0, 1.5
+LATTICE_COMPILED_SHARE = 0.25
 CELL_NS, SPREAD_NS = 0.2, 0.4
 
 
-def _kernel_ns(conv: ContinuousConv) -> float:
+def _is_compiled(name: str, plan: PointPlan) -> bool:
+    return plan.pos[0].device.type == "cpu" and native_function(name) is not None
+
+
+def _kernel_ns(conv: ContinuousConv, plan: PointPlan) -> float:
     """Evaluating a kernel at one offset and using its values, forward and backward."""
     net = conv.kernel.network
     width, depth = net.basis_channels, net.num_layers
     products = depth * width**2 + conv.kernel.out_channels * (width + 1)
-    return FILTER_NS * width * (depth + 1) + 4 * PRODUCT_NS * products
+    compiled = not conv.dense and net.gabor_layers() is not None and _is_compiled("edge_magnet", plan)
+    share = COMPILED_SHARE if compiled else 1.0
+    return share * (FILTER_NS * width * (depth + 1) + 4 * PRODUCT_NS * products)
 
 
 def _reach(conv: ContinuousConv, plan: PointPlan) -> Tensor:

@@ -8,6 +8,7 @@ from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
+from ccnn_geo.functional.kernel_values import kernel_values
 from ccnn_geo.functional.native import native_kernel
 from ccnn_geo.functional.native.lattice_conv import native_lattice_conv
 from ccnn_geo.lattice import LatticeOffsets
@@ -115,7 +116,7 @@ def render_missing(
     unknown = ~torch.isin(wanted, keys)
     if bool(unknown.any()):
         keys, order = torch.cat([keys, wanted[unknown]]).sort()
-        rows = torch.cat([rows, kernel(offsets.rel[unknown])]).index_select(0, order)
+        rows = torch.cat([rows, kernel_values(kernel, offsets.rel[unknown])]).index_select(0, order)
     return rows.index_select(0, torch.searchsorted(keys, wanted)), keys, rows
 
 

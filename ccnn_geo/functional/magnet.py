@@ -254,7 +254,7 @@ class _MAGNetBasis(torch.autograd.Function):
             # views: a tensor that serves twice must not get the sum of its gradients in both places
             inputs = [t.view_as(t) for t in (rel, quadratic, linear, *affine)]
             wanted = [t for t, need in zip(inputs, ctx.needs_input_grad, strict=True) if need]
-            found = iter(torch.autograd.grad(_definition(*inputs), wanted, grad, create_graph=True))
+            found = iter(torch.autograd.grad(definition(*inputs), wanted, grad, create_graph=True))
             return tuple(next(found) if need else None for need in ctx.needs_input_grad)
 
         hidden = as_layers(affine)
@@ -274,7 +274,8 @@ def as_layers(affine: Sequence[Tensor]) -> list[Affine]:
     return [Affine(*affine[i : i + 2]) for i in range(0, len(affine), 2)]
 
 
-def _definition(rel: Tensor, quadratic: Tensor, linear: Tensor, *affine: Tensor) -> Tensor:
+def definition(rel: Tensor, quadratic: Tensor, linear: Tensor, *affine: Tensor) -> Tensor:
+    """The formula in packed parameters, for autograd: ``rel [D, E]`` to ``[E, H]``."""
     scale, shift, rest = complete_squares(quadratic)
     wide = rel.mT.to(quadratic.dtype).unsqueeze(2)
     exponent = rest - (wide * scale - shift).square().sum(dim=1)

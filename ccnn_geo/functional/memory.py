@@ -14,4 +14,6 @@ def zeros(*shape: int) -> Tensor:
     """Zeros on the CPU, float32; large ones on huge pages where the system has them (six times as fast to touch)."""
     if math.prod(shape) < LARGE:
         return torch.zeros(shape, dtype=torch.float32)
-    return torch.from_numpy(np.empty(shape, dtype=np.float32)).zero_()  # numpy asks for huge pages, torch does not
+    return torch.from_numpy(
+        np.empty(shape, dtype=np.float32)
+    ).zero_()  # numpy asks for huge pages, torch does not

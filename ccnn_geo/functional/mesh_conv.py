@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo.continuous_kernel import DOMAIN_TOLERANCE, ContinuousKernel
+from ccnn_geo.functional.kernel_values import kernel_values
 from ccnn_geo.functional.mesh_band import OVERSAMPLING, check_spacing, mesh_spacing, window_support
 from ccnn_geo.functional.mesh_geometry import MeshGeometry, check_cells
 from ccnn_geo.functional.mesh_sum import MeshSum, fade_margin, padded_size, recall
@@ -136,13 +137,8 @@ def _render(
         torch.arange(-r, r + 1, dtype=torch.float64, device=support.device) * h
         for r, h in zip(reach, spacing, strict=True)
     ]
-    weight = kernel.output_weight()
-    rel = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).to(weight)
-    inside = (rel.abs() <= support).all(dim=-1)
-    if kernel.causal:
-        inside &= rel[..., 0] >= 0
-    taps = (kernel.basis_inside(rel) * inside.unsqueeze(-1)) @ weight.mT
-    return taps.movedim(-1, 0)
+    rel = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).to(kernel.network.output.weight)
+    return kernel_values(kernel, rel, support).movedim(-1, 0)
 
 
 @torch.no_grad()

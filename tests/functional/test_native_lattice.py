@@ -135,3 +135,20 @@ def test_rendered_kernels_are_the_definition(dim, window, threads):
         grads, torch.autograd.grad(expected, list(kernel.parameters()), cotangent.double()), strict=True
     ):
         assert (actual - e).norm() <= 1e-4 * e.norm()
+
+
+def test_second_derivatives_of_rendered_kernels_are_those_of_the_formula():
+    kernel = ContinuousKernel(2, 5, 8, omega_0=3.0, window_init=0.4)
+    rel = torch.rand(60, 2) * 2 - 1
+    cotangent = torch.randn(60, 5)
+
+    def second(values, kernel, dtype):
+        params = list(kernel.parameters())
+        out = values(kernel, rel.to(dtype))
+        first = torch.autograd.grad((out * cotangent.to(dtype)).sum(), params, create_graph=True)
+        return torch.autograd.grad(sum(g.square().sum() for g in first), params)
+
+    actual = second(native_kernel, kernel, torch.float32)
+    kernel = kernel.double()
+    for a, e in zip(actual, second(lambda k, r: k.definition(r), kernel, torch.float64), strict=True):
+        assert (a - e).norm() <= 1e-3 * e.norm().clamp(min=1e-6)

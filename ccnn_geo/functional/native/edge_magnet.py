@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
+from ccnn_geo.functional import magnet
 from ccnn_geo.functional.edge_basis import MAGNetBasis, edge_basis
 from ccnn_geo.functional.memory import zeros
 from ccnn_geo.functional.native.build import arguments, native_function, threads_for
@@ -49,12 +50,34 @@ def native_edge_conv(
         - **output:** :math:`(M, C)`
     """
     points = (x, pos_src, pos_dst) if weight is None else (x, pos_src, pos_dst, weight)
+    found = _packed(kernel) if all(map(_suits, points)) else None
+    if found is None or kernel.out_channels != x.size(1):
+        return None
+    if weight is not None:
+        x = x * weight.unsqueeze(-1)
+    return _EdgeMAGNet.apply(neighbors, _box(kernel, kernel.support()), x, pos_src, pos_dst, *found)
+
+
+def native_kernel(kernel: ContinuousKernel, rel: Tensor, support: Tensor | None = None) -> Tensor | None:
+    """Kernel values at offsets ``[U, D]``, ``[U, C]``, or ``None`` as above; nothing of an offset is kept.
+
+    They are what a point with features of one sends along an edge to each offset.
+    """
+    found = _packed(kernel) if _suits(rel) else None
+    if found is None:
+        return None
+    numbers = torch.arange(rel.size(0) + 1)
+    edges = Neighbors(torch.stack([torch.zeros_like(numbers), numbers])[:, :-1], numbers, 1, rel.size(0))
+    point = rel.new_ones(1, kernel.out_channels), rel.new_zeros(1, kernel.dim)
+    return _Kernel.apply(
+        edges, _box(kernel, kernel.support() if support is None else support), *point, rel, *found
+    )
+
+
+def _packed(kernel: ContinuousKernel) -> tuple[Tensor, ...] | None:
+    """Output layer and packed filters of a kernel this code is for."""
     output = kernel.output_weight()
-    if (
-        not all(map(_suits, (*points, output)))
-        or output.size(0) != x.size(1)
-        or native_function("edge_magnet") is None
-    ):
+    if not _suits(output) or native_function("edge_magnet") is None:
         return None
     basis = edge_basis(kernel)
     if not isinstance(basis, MAGNetBasis):
@@ -62,23 +85,12 @@ def native_edge_conv(
     hidden, layers = kernel.network.basis_channels, (len(basis.tensors) - 3) // 2
     if kernel.dim > MAX_DIM or hidden % 4 or not 0 < hidden <= MAX_HIDDEN or layers > MAX_LAYERS:
         return None
-    if weight is not None:
-        x = x * weight.unsqueeze(-1)
-    high = kernel.support()
-    low = torch.zeros_like(high) if kernel.causal else -high
-    return _EdgeMAGNet.apply(neighbors, torch.stack([low, high]), x, pos_src, pos_dst, output, *basis.tensors)
+    return output, *basis.tensors
 
 
-def native_kernel(kernel: ContinuousKernel, rel: Tensor) -> Tensor | None:
-    """Kernel values at offsets ``[U, D]``, ``[U, C]`` with first derivatives, or ``None`` as above.
-
-    They are what a point with features of one sends along an edge to each offset.
-    """
-    numbers = torch.arange(rel.size(0) + 1, device=rel.device)
-    edges = Neighbors(torch.stack([torch.zeros_like(numbers), numbers])[:, :-1], numbers, 1, rel.size(0))
-    return native_edge_conv(
-        rel.new_ones(1, kernel.out_channels), rel.new_zeros(1, kernel.dim), rel, edges, kernel
-    )
+def _box(kernel: ContinuousKernel, high: Tensor) -> Tensor:
+    """Smallest and largest offset of the support, ``[2, D]``."""
+    return torch.stack([torch.zeros_like(high) if kernel.causal else -high, high])
 
 
 def _suits(t: Tensor) -> bool:
@@ -139,6 +151,37 @@ class _EdgeMAGNet(torch.autograd.Function):
             grads["grad_output"].mT.to(output.dtype) if need_output else None,
             *parts,
         )
+
+
+class _Kernel(_EdgeMAGNet):
+    """The kernel alone, which has second derivatives: those of its formula."""
+
+    @staticmethod
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
+        if not torch.is_grad_enabled():
+            return _EdgeMAGNet.backward(ctx, grad_out)
+        box, _, _, *tensors = ctx.saved_tensors
+        # views: a tensor that serves twice must not get the sum of its gradients in both places
+        inputs = [t.view_as(t) for t in tensors]
+        need = ctx.needs_input_grad[4:]
+        wanted = [t for t, n in zip(inputs, need, strict=True) if n]
+        found = iter(torch.autograd.grad(_formula(box, *inputs), wanted, grad_out, create_graph=True))
+        return None, None, None, None, *(next(found) if n else None for n in need)
+
+
+def _formula(
+    box: Tensor,
+    rel: Tensor,
+    output: Tensor,
+    quadratic: Tensor,
+    window: Tensor,
+    linear: Tensor,
+    *affine: Tensor,
+) -> Tensor:
+    values = magnet.definition(rel.mT, quadratic, linear, *affine)
+    weight = torch.exp2(rel.square().to(window.dtype) @ window[: rel.size(1)])
+    inside = ((rel >= box[0]) & (rel <= box[1])).all(dim=1, keepdim=True)
+    return torch.cat([values, weight.to(values.dtype)], dim=1) @ output.mT * inside
 
 
 def _call(
