@@ -53,8 +53,9 @@ def dplr_spectrum(poles: Tensor, weights: Tensor, length: int, chunk_floats: int
         c \, \frac{2 i s a + c b}{p - 4 i s c \rho} = c \, (2 i s a + c b)(P + 4 i s c \rho R), \quad
         p = c^2 |\lambda|^2 - 4 s^2, \quad R = \frac{1}{p^2 + (4 s c \rho)^2}, \quad P = p R,
 
-    finite at all frequencies. The sums over poles are matrix products with the real tables P and R, made for few
-    channels at a time, in the backward pass anew.
+    finite at all frequencies; both p and the denominator are divided by :math:`|\lambda|^2`, lest short steps overflow.
+    The sums over poles are matrix products with the real tables P and R, made for few channels at a time, in the
+    backward pass anew.
 
     Args:
         poles: One of each pair of conjugates :math:`\lambda`, of negative real part.
@@ -71,13 +72,14 @@ def dplr_spectrum(poles: Tensor, weights: Tensor, length: int, chunk_floats: int
     """
     real = poles.real
     a, b = 2 * weights.real, -2 * (weights * poles.conj().unsqueeze(1)).real
-    scaled = real.unsqueeze(1)
+    inverse = (real.square() + poles.imag.square()).reciprocal()
+    a, b = a * inverse.unsqueeze(1), b * inverse.unsqueeze(1)
+    scaled = (real * inverse).unsqueeze(1)
     with_p = torch.cat([b, 2 * a], dim=1)
     with_r = torch.cat([-8 * scaled * a, 4 * scaled * b], dim=1)
-    square = real.square() + poles.imag.square()
     grid = _Grid.make(length, real)
     rows = max(1, chunk_floats // (grid.c.numel() * poles.size(1)))
-    return _Spectrum.apply(grid, rows, with_p, with_r, square, real.square())
+    return _Spectrum.apply(grid, rows, with_p, with_r, inverse, (real * inverse).square())
 
 
 class _Spectrum(torch.autograd.Function):
@@ -104,17 +106,17 @@ class _Spectrum(torch.autograd.Function):
         return None, None, *grads
 
 
-def _scratch(grid: _Grid, rows: int, square: Tensor, count: int) -> list[Tensor]:
+def _scratch(grid: _Grid, rows: int, inverse: Tensor, count: int) -> list[Tensor]:
     """Tables are written to the same memory again and again: fresh memory costs as much as what is computed."""
-    size = min(rows, square.size(0)), square.size(1), grid.c.numel()
-    return [square.new_empty(size) for _ in range(count)]
+    size = min(rows, inverse.size(0)), inverse.size(1), grid.c.numel()
+    return [inverse.new_empty(size) for _ in range(count)]
 
 
-def _tables(grid: _Grid, square: Tensor, real2: Tensor, p: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
+def _tables(grid: _Grid, inverse: Tensor, ratio: Tensor, p: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
     """P and R, ``[h, n, K]``, in the memory given."""
-    p, r = p[: square.size(0)], r[: square.size(0)]
-    torch.addcmul(grid.s4, square.unsqueeze(-1), grid.c2, out=p)
-    torch.mul(p, p, out=r).addcmul_(real2.unsqueeze(-1), grid.w).reciprocal_()
+    p, r = p[: inverse.size(0)], r[: inverse.size(0)]
+    torch.addcmul(grid.c2, inverse.unsqueeze(-1), grid.s4, out=p)
+    torch.mul(p, p, out=r).addcmul_(ratio.unsqueeze(-1), grid.w).reciprocal_()
     return p.mul_(r), r
 
 
@@ -128,13 +130,13 @@ def _sums(grid: _Grid, with_p: Tensor, with_r: Tensor, p: Tensor, r: Tensor) -> 
 def _chunk_backward(
     grid: _Grid, grad: Tensor, chunk: Sequence[Tensor], out: Sequence[Tensor], scratch: Sequence[Tensor]
 ) -> None:
-    with_p, with_r, square, real2 = chunk
-    p, r = _tables(grid, square, real2, *scratch[:2])
+    with_p, with_r, inverse, ratio = chunk
+    p, r = _tables(grid, inverse, ratio, *scratch[:2])
     _, r1, r2, r3 = _sums(grid, with_p, with_r, p, r).unbind(1)
-    inverse = (r3 * grid.c).add_(1).reciprocal_().mul_(-grid.c)
+    correction = (r3 * grid.c).add_(1).reciprocal_().mul_(-grid.c)
     # all gradients conjugated: the real part is that of the first rows, minus the imaginary part of the others
     first = grad.conj() * grid.phase
-    second, third = r2.mul_(inverse).mul_(first), r1.mul_(inverse)
+    second, third = r2.mul_(correction).mul_(first), r1.mul_(correction)
     sums = torch.stack([first, second, third * first, third.mul_(second)], dim=1)
     pairs = torch.stack([sums.real, sums.imag], dim=1)
     grad_p = (pairs * grid.outer_conj).flatten(1, 2)
@@ -145,9 +147,9 @@ def _chunk_backward(
     torch.bmm(grad_r, r.mT, out=out[1])
     slope = torch.addcmul(r, p, p, value=-2, out=scratch[2][: p.size(0)])
     product = p.mul_(r)
-    by_square = with_p * torch.bmm(grad_p * grid.c2, slope.mT)
-    mixed = torch.bmm(torch.cat([grad_r * grid.c2, grad_p.mul_(grid.w)], dim=1), product.mT)
-    by_square -= 2 * with_r * mixed[:, :8]
-    by_real2 = with_p * mixed[:, 8:] + with_r * torch.bmm(grad_r.mul_(grid.w), r.square_().mT)
-    torch.sum(by_square, 1, out=out[2])
-    torch.sum(by_real2.neg_(), 1, out=out[3])
+    by_inverse = with_p * torch.bmm(grad_p * grid.s4, slope.mT)
+    mixed = torch.bmm(torch.cat([grad_r * grid.s4, grad_p.mul_(grid.w)], dim=1), product.mT)
+    by_inverse -= 2 * with_r * mixed[:, :8]
+    by_ratio = with_p * mixed[:, 8:] + with_r * torch.bmm(grad_r.mul_(grid.w), r.square_().mT)
+    torch.sum(by_inverse, 1, out=out[2])
+    torch.sum(by_ratio.neg_(), 1, out=out[3])

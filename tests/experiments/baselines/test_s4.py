@@ -1,5 +1,7 @@
 """S4 against the recurrence with dense matrices."""
 
+import math
+
 import pytest
 import torch
 from recurrence import (
@@ -71,6 +73,13 @@ def test_starts_from_hippo():
 
 def test_single_precision():
     check_single_precision(S4(4), 1e-4)
+
+
+@pytest.mark.parametrize("step", [1e-7, 10.0])
+def test_single_precision_with_steps_far_from_the_start(step):
+    layer = S4(4)
+    torch.nn.init.constant_(layer.log_step, math.log(step))
+    check_single_precision(layer, 1e-3)
 
 
 @pytest.mark.parametrize("length", [5, 8])
