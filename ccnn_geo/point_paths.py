@@ -17,7 +17,7 @@ from ccnn_geo.functional.mesh_band import LINES, SAMPLES, check_spacing, mesh_sp
 from ccnn_geo.functional.mesh_conv import ORDER, mesh_conv, mesh_error
 from ccnn_geo.functional.native.build import native_function
 from ccnn_geo.point_plan import PointPlan
-from ccnn_geo.regularization import record_edges, record_sample
+from ccnn_geo.regularization import record_points
 from ccnn_geo.window import GaussianWindow
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _look_around(conv: ContinuousConv, plan: PointPlan) -> tuple[dict[str, Candi
 
 def _plain(conv: ContinuousConv, plan: PointPlan) -> Candidate:
     def run(x: Tensor, weight: Tensor | None) -> Tensor:
-        record_edges(conv.kernel, plan.pos, *plan.ends())
+        record_points(conv.kernel, plan)
         return conv.sum_messages(x, plan, weight)
 
     return Candidate(lambda: math.inf, run)
@@ -119,7 +119,7 @@ def _edge(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
 
     def run(x: Tensor, weight: Tensor | None) -> Tensor:
         neighbors, offsets = plan.edges_within(conv.kernel.support())
-        record_edges(conv.kernel, plan.pos, *neighbors.edge_index)
+        record_points(conv.kernel, plan)
         return edge_conv(x, *plan.pos, neighbors, conv.kernel, weight, dense=conv.dense, offsets=offsets)
 
     return Candidate(seconds, run)
@@ -144,7 +144,7 @@ def _lattice(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
         return 1e-9 * (edges + _kernel_ns(conv, plan) * min(offsets, inside))
 
     def run(x: Tensor, weight: Tensor | None) -> Tensor:
-        record_edges(conv.kernel, plan.pos, *plan.neighbors.edge_index)
+        record_points(conv.kernel, plan)
         if weight is not None:
             x = x * weight.unsqueeze(-1)
         if not conv.remembers_kernel:
@@ -185,7 +185,7 @@ def _mesh(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
         return 1e-9 * (conv.in_channels * per_channel + _kernel_ns(conv, plan) * taps)
 
     def run(x: Tensor, weight: Tensor | None) -> Tensor:
-        record_sample(conv.kernel, plan)
+        record_points(conv.kernel, plan)
         geometry = plan.mesh(spacing, ORDER)
         memory = conv.remember(("spectra", spacing), dict) if conv.remembers_kernel else None
         return mesh_conv(x, *plan.pos, conv.kernel, geometry=geometry, weight=weight, memory=memory)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo.functional.edge_chunks import edge_offsets
+from ccnn_geo.functional.edge_extent import edge_extent
 from ccnn_geo.functional.mesh_geometry import MeshGeometry
 from ccnn_geo.lattice import LatticeOffsets, detect_spacing
 from ccnn_geo.neighbors import Neighbors, build_neighbors
@@ -135,8 +136,7 @@ class PointPlan:
     def extent(self) -> Tensor:
         """Largest offset that occurs along each axis, ``[D]``."""
         if not self.sees_all:
-            rel = self.offsets
-            return rel.abs().amax(dim=1) if rel.numel() > 0 else rel.new_zeros(self.dim)
+            return edge_extent(*(p.detach() for p in self.pos), self.neighbors)
         source, target = (p.detach() for p in self.pos)
         if source.size(0) == 0 or target.size(0) == 0:
             return source.new_zeros(self.dim)

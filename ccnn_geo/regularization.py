@@ -22,7 +22,7 @@ _NORMS: ContextVar[list[Tensor] | None] = ContextVar("kernel_norms", default=Non
 CHUNK_EDGES = 1 << 16
 
 SAMPLE_TARGETS = 256
-"""Targets over which the norm of a kernel that sees all points is averaged."""
+"""Targets over which a kernel's norm is averaged: over all of them it would cost more than the convolution."""
 
 
 @contextmanager
@@ -30,8 +30,8 @@ def collect_kernel_norms() -> Iterator[list[Tensor]]:
     r"""Collects :math:`\lVert k_l \rVert^2` of every convolution that runs inside the ``with`` block.
 
     On a grid it is the sum over all taps and channels of the rendered kernel; on points the same sum over a
-    target's neighbours, averaged over the targets. The norms are differentiable, and nothing is stored in
-    the modules.
+    target's neighbours, averaged over the targets (a random sample, where there are many). The norms are
+    differentiable, and nothing is stored in the modules.
 
     Example:
         >>> model = CCNN(1, 10, dim=1, hidden_channels=8)
@@ -90,17 +90,26 @@ def record_grid(taps: Tensor) -> None:
         norms.append(taps.square().sum())
 
 
-def record_edges(
-    kernel: ContinuousKernel, pos: tuple[Tensor, Tensor], source: Tensor, target: Tensor
-) -> None:
+def record_points(kernel: ContinuousKernel, plan: PointPlan) -> None:
     r"""Adds :math:`\sum_j \lVert k(p_i - p_j) \rVert^2`, averaged over targets, if norms are being collected.
 
-    With the Gram matrix :math:`G = \sum \varphi \varphi^\top` the sum over all edges is
-    :math:`\mathrm{tr}(W G W^\top)`: no kernel is rendered per edge.
+    The mean is that of :data:`SAMPLE_TARGETS` random targets where there are more. With the Gram matrix
+    :math:`G = \sum \varphi \varphi^\top` the sum over edges is :math:`\mathrm{tr}(W G W^\top)`: no kernel is
+    rendered per edge.
     """
     norms = _NORMS.get()
     if norms is None:
         return
+    pos_src, pos_dst = plan.pos
+    chosen = torch.randperm(pos_dst.size(0), device=pos_dst.device)[:SAMPLE_TARGETS].sort().values
+    if plan.sees_all:
+        batch_src, batch_dst = plan.batch
+        batch_dst = None if batch_dst is None else batch_dst[chosen]
+        pairs = build_neighbors(pos_src, batch_src, None, pos_dst=pos_dst[chosen], batch_dst=batch_dst)
+    else:
+        pairs = plan.neighbors.of(chosen)
+    source, target = pairs.edge_index
+    pos_dst = pos_dst.index_select(0, chosen)
 
     def gram(rel: Tensor) -> Tensor:
         basis = kernel.basis_inside(rel)
@@ -108,18 +117,7 @@ def record_edges(
 
     total: Tensor | float = 0.0
     for s, t in zip(source.split(CHUNK_EDGES), target.split(CHUNK_EDGES), strict=True):
-        rel = pos[1][t] - pos[0][s]
+        rel = pos_dst[t] - pos_src[s]
         total = total + checkpoint(gram, rel[kernel.inside(rel)], use_reentrant=False)
     weight = kernel.output_weight()
-    norms.append(((weight @ total) * weight).sum() / max(1, pos[1].size(0)))
-
-
-def record_sample(kernel: ContinuousKernel, plan: PointPlan) -> None:
-    """As :func:`record_edges` for targets that see all sources of their cloud: the mean over a random sample."""
-    if not is_collecting():
-        return
-    (source, target), (batch_src, batch_dst) = plan.pos, plan.batch
-    chosen = torch.randperm(target.size(0), device=target.device)[:SAMPLE_TARGETS].sort().values
-    target, batch_dst = target[chosen], None if batch_dst is None else batch_dst[chosen]
-    pairs = build_neighbors(source, batch_src, None, pos_dst=target, batch_dst=batch_dst)
-    record_edges(kernel, (source, target), *pairs.edge_index)
+    norms.append(((weight @ total) * weight).sum() / max(1, chosen.numel()))

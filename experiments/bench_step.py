@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from contextlib import nullcontext
 
 import torch
 
@@ -15,6 +16,7 @@ from ccnn_geo import CCNN
 from ccnn_geo.experiments.timing import machine, peak_memory, synchronize
 from ccnn_geo.model import PRESETS
 from ccnn_geo.neighbors import build_neighbors
+from ccnn_geo.regularization import collect_kernel_norms, l2_penalty
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -26,6 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--neighbors", type=int, default=32)
     parser.add_argument("--omega", type=float, default=0.5)
     parser.add_argument("--window", type=float, default=0.5)
+    parser.add_argument("--l2", type=float, default=0.0, help="factor of the penalty on generated kernels")
     parser.add_argument("--steps", type=int, default=4)
     args = parser.parse_args(argv)
     torch.manual_seed(0)
@@ -46,7 +49,9 @@ def main(argv: list[str] | None = None) -> None:
         synchronize()
         search.append(time.perf_counter() - begin)
         begin = time.perf_counter()
-        model(x, pos, batch).square().mean().backward()
+        with collect_kernel_norms() if args.l2 > 0 else nullcontext() as norms:
+            loss = model(x, pos, batch).square().mean()
+        (loss + args.l2 * l2_penalty(norms) if args.l2 > 0 else loss).backward()
         optimizer.step()
         optimizer.zero_grad()
         synchronize()

@@ -36,3 +36,13 @@ def test_from_edge_index_keeps_sorted_edges_as_they_are():
 def test_from_edge_index_says_what_is_wrong(edge_index, error, message):
     with pytest.raises(error, match=message):
         Neighbors.from_edge_index(edge_index, 5, 4)
+
+
+def test_edges_of_some_targets():
+    edge_index = torch.tensor([[0, 1, 2, 3, 1], [0, 0, 2, 3, 3]])
+    neighbors = Neighbors.from_edge_index(edge_index, 4, 4)
+    some = neighbors.of(torch.tensor([3, 1, 0]))
+    assert some.edge_index.tolist() == [[3, 1, 0, 1], [0, 0, 2, 2]]
+    assert some.ptr.tolist() == [0, 2, 2, 4] and (some.num_src, some.num_dst) == (4, 3)
+    none = neighbors.of(torch.empty(0, dtype=torch.long))
+    assert none.num_edges == 0 and none.ptr.tolist() == [0]

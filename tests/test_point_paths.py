@@ -256,3 +256,22 @@ def test_model_explains_every_layer():
     found = model.explain_plan(cloud(40, 3, torch.float32, "cpu")[1])
     assert list(found) == ["stem", "blocks.0.conv", "blocks.1.conv"]
     assert {e.method for e in found.values()} == {"edge"}
+
+
+@pytest.mark.parametrize("method", ["edge", "plain"])
+def test_norms_of_many_targets_are_estimated_without_bias(method, monkeypatch):
+    monkeypatch.setattr("ccnn_geo.regularization.SAMPLE_TARGETS", 30)
+    x, pos = cloud(300, 2, torch.float32, "cpu")
+    conv = SepFlexConv(x.size(1), 2, 2, method=method, num_taps=1, omega_0=1.0, window_init=0.3)
+    graph = knn_graph(pos, 8)
+
+    def norm(targets):
+        monkeypatch.setattr("ccnn_geo.regularization.SAMPLE_TARGETS", targets)
+        with collect_kernel_norms() as norms, torch.no_grad():
+            conv(x, pos, graph)
+        return norms[0]
+
+    exact = norm(300)
+    samples = torch.stack([norm(30) for _ in range(60)])
+    assert samples.std() > 0
+    assert (samples.mean() - exact).abs() < 4 * samples.std() / 60**0.5

@@ -96,5 +96,14 @@ class Neighbors:
             edge_index, self.ptr.to(device, non_blocking=non_blocking), self.num_src, self.num_dst
         )
 
+    def of(self, targets: Tensor) -> "Neighbors":
+        """The edges of some targets ``[T]``, which are numbered anew."""
+        ptr = torch.cat([self.ptr.new_zeros(1), self.degree.index_select(0, targets).cumsum(0)])
+        number = torch.arange(targets.numel(), device=self.device).repeat_interleave(ptr.diff())
+        edges = (self.ptr.index_select(0, targets) - ptr[:-1]).index_select(0, number)
+        edges += torch.arange(number.numel(), device=self.device)
+        source = self.edge_index[0].index_select(0, edges)
+        return Neighbors(torch.stack((source, number)), ptr, self.num_src, targets.numel())
+
     def __repr__(self) -> str:
         return f"Neighbors(num_src={self.num_src}, num_dst={self.num_dst}, num_edges={self.num_edges})"

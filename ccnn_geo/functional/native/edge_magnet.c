@@ -12,6 +12,7 @@
 
 #define PANEL (COLUMNS * V) /* channels at a time */
 #define FLUSH 64            /* blocks whose sums are in single precision */
+#define LOOK 64             /* edges that are compared with the support at once */
 
 typedef struct {
     int64_t num_src, num_dst, channels, dim, hidden, layers, threads, memory;
@@ -204,25 +205,40 @@ static void block(const edge_args *a, const weights *w, work *s) {
     s->b.count = 0;
 }
 
-static void targets(const edge_args *a, const weights *w, work *s) {
-    const int64_t D = a->dim;
+/* Edges of a target in the support, in blocks; most kernels drop most edges, so these are looked at first */
+INLINE void targets_of(int D, const edge_args *a, const weights *w, work *s) {
     edges *b = &s->b;
-    for (int64_t i = s->first; i < s->last; i++)
-        for (int64_t e = a->ptr[i]; e < a->ptr[i + 1]; e++) {
-            const float *p = a->pos_dst + i * D, *q = a->pos_src + a->src[e] * D;
-            int inside = 1;
-            for (int64_t d = 0; d < D; d++) {
-                float r = p[d] - q[d];
-                inside &= (r >= a->low[d]) & (r <= a->high[d]);
-                b->r[d * BLOCK + b->count] = r;
-                b->low[d * BLOCK + b->count] = (float)((double)p[d] - q[d] - r);
+    for (int64_t i = s->first; i < s->last; i++) {
+        const float *p = a->pos_dst + i * D;
+        for (int64_t from = a->ptr[i], n; from < a->ptr[i + 1]; from += n) {
+            int32_t inside[LOOK], any = 0;
+            n = a->ptr[i + 1] - from < LOOK ? a->ptr[i + 1] - from : LOOK;
+            for (int64_t e = 0; e < n; e++) {
+                const float *q = a->pos_src + a->src[from + e] * D;
+                int32_t in = 1;
+                UNROLL for (int d = 0; d < D; d++) in &= (p[d] - q[d] >= a->low[d]) & (p[d] - q[d] <= a->high[d]);
+                inside[e] = in, any |= in;
             }
-            b->src[b->count] = a->src[e], b->dst[b->count] = i;
-            b->count += inside;
-            if (b->count == BLOCK) block(a, w, s);
+            for (int64_t e = 0; any && e < n; e++) {
+                if (!inside[e]) continue;
+                const int64_t j = a->src[from + e];
+                const float *q = a->pos_src + j * D;
+                UNROLL for (int d = 0; d < D; d++) {
+                    const float r = p[d] - q[d];
+                    b->r[d * BLOCK + b->count] = r;
+                    b->low[d * BLOCK + b->count] = (float)((double)p[d] - q[d] - r);
+                }
+                b->src[b->count] = j, b->dst[b->count] = i;
+                if (++b->count == BLOCK) block(a, w, s);
+            }
         }
+    }
     block(a, w, s);
     if (a->grad_out) add_to_totals(s);
+}
+
+static void targets(const edge_args *a, const weights *w, work *s) {
+    a->dim == 1 ? targets_of(1, a, w, s) : a->dim == 2 ? targets_of(2, a, w, s) : targets_of(3, a, w, s);
 }
 
 static int64_t padded(int64_t floats) { return (floats + 15) / 16 * 16; } /* cache lines */
