@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from ccnn_geo.experiments import bench_neighbors, bench_primitives, bench_step, psb_folder, timing
+from ccnn_geo.experiments import (
+    bench_neighbors,
+    bench_primitives,
+    bench_step,
+    mesh_accuracy,
+    psb_folder,
+    timing,
+)
+from ccnn_geo.kernels import KERNELS
 
 
 def test_psb_folder_holds_every_fourth_shape_of_a_class_for_validation(tmp_path):
@@ -25,7 +33,7 @@ def test_interleaved_cases_run_in_turn():
 
 
 def test_step_benchmark_says_what_it_measured(capsys):
-    bench_step.main(["ccnn_4_16", "--batch=2", "--points=20", "--neighbors=4", "--steps=1"])
+    bench_step.main(["ccnn_4_16", "--batch=2", "--points=20", "--neighbors=4", "--steps=1", "--l2=0.1"])
     assert capsys.readouterr().out.splitlines()[-1].startswith("step ")
 
 
@@ -39,3 +47,10 @@ def test_primitives_are_all_timed(capsys, monkeypatch):
     monkeypatch.setattr(bench_primitives, "EDGES", 16)
     bench_primitives.main()
     assert capsys.readouterr().out.count(" us") == 28
+
+
+def test_accuracy_of_the_mesh(capsys):
+    mesh_accuracy.main(["--order=4"], points=50, seeds=(0,))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 + len(KERNELS)
+    assert float(lines[-1].split("worst ")[1]) < 0.05
