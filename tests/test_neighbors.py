@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ccnn_geo.neighbors import Neighbors, build_neighbors, knn, knn_graph, radius, radius_graph
+from ccnn_geo.neighbors import build as build_module
 from ccnn_geo.neighbors import candidates as candidates_module
 from ccnn_geo.neighbors import exact as exact_module
 from ccnn_geo.neighbors import host as host_module
@@ -145,6 +146,7 @@ def test_far_from_the_origin_differences_stay_exact(backend):
 def test_chunked_equals_unchunked(monkeypatch, chunk, k, r):
     pos = torch.randn(100, 2, generator=torch.Generator().manual_seed(4))
     batch = torch.arange(4).repeat_interleave(torch.tensor([30, 30, 0, 40]))
+    monkeypatch.setenv("CCNN_GEO_NATIVE", "0")
     expected = build_neighbors(pos, batch, k, r, backend="torch").edge_index
     monkeypatch.setattr(host_module, "_CHUNK_PAIRS", chunk)
     monkeypatch.setattr(candidates_module, "_CHUNK_CANDIDATES", chunk)
@@ -164,6 +166,7 @@ def test_a_chunk_bounds_the_distances_in_memory(monkeypatch):
     monkeypatch.setattr(select_module, "smallest_keys", spy)
     monkeypatch.setattr(products_module, "smallest_keys", spy)
     monkeypatch.setattr(host_module, "_CHUNK_PAIRS", 20_000)
+    monkeypatch.setenv("CCNN_GEO_NATIVE", "0")
     knn_graph(pos, 16, torch.arange(8).repeat_interleave(128), backend="torch")
     knn_graph(pos, 16, backend="torch")
     assert 0 < max(sizes) <= 20_000
@@ -303,12 +306,16 @@ def test_no_points_at_all():
     assert (found.num_edges, found.num_src, found.num_dst) == (0, 0, 0)
 
 
-def test_auto_takes_the_tree_for_large_clouds_and_few_neighbors():
+@pytest.mark.parametrize("native", [True, False])
+def test_auto_takes_the_tree_for_large_clouds_and_few_neighbors(monkeypatch, native):
+    monkeypatch.setattr(build_module, "has_native", lambda: native)
+
     def chosen(num, k, dim=3):
         return _fastest(make_query(torch.zeros(num, dim), None, None, None, k, None, True))
 
-    assert chosen(512, 8) == chosen(8192, 256) == chosen(20_000, 16, dim=8) == "torch"
-    assert chosen(40_000, 256) == chosen(2048, 16) == "scipy"
+    assert chosen(512, 1) == chosen(8192, 256) == chosen(20_000, 16, dim=8) == "torch"
+    assert chosen(40_000, 64) == chosen(8192, 16) == "scipy"
+    assert chosen(40_000, 256) == chosen(2048, 16) == ("torch" if native else "scipy")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,11 @@ from ccnn_geo.neighbors.products import Products
 from ccnn_geo.neighbors.query import make_query
 
 
+@pytest.fixture(autouse=True)
+def without_compiled_functions(monkeypatch):
+    monkeypatch.setenv("CCNN_GEO_NATIVE", "0")
+
+
 def expected(pos, k, loop=True):
     """All differences in torch, and a stable sort."""
     return search_accelerator(make_query(pos, None, None, None, k, None, loop))[0]

@@ -12,6 +12,7 @@ from ccnn_geo.neighbors.candidates import (
     search_candidates,
 )
 from ccnn_geo.neighbors.exact import search_exact
+from ccnn_geo.neighbors.native import has_native
 from ccnn_geo.neighbors.query import Query, make_query
 from ccnn_geo.neighbors.value import Neighbors
 
@@ -147,12 +148,14 @@ def _search(query: Query, backend: str) -> tuple[Tensor, Tensor]:
 def _fastest(query: Query) -> str:
     """The backend for ``"auto"``, by measurement (``python -m ccnn_geo.experiments.bench_neighbors``).
 
-    On one CPU core all distances of 8,192 targets take about ``0.017 N`` ms, the k-d tree ``1.3 k`` ms (D = 3): they
-    cross near N = 80 k. Trees of fewer than 1,024 points cost more to set up than they save. On a GPU all distances
-    are the safe choice: torch-cluster compares all pairs there too, and only for small k.
+    On one CPU core the k-d tree takes ``1.3 k`` ms for 8,192 targets (D = 3), all distances ``0.003 N`` ms compiled
+    and ``0.017 N`` ms in numpy: they cross near N = 500 k and near N = 80 k. Trees of fewer than 4,096 or 1,024 points
+    cost more to set up than they save. On a GPU all distances are the safe choice: torch-cluster compares all pairs
+    there too, and only for small k.
     """
     if query.src.device.type != "cpu" or query.src.size(1) > 3 or not has_scipy():
         return "torch"
     # A radius alone: the tree says how many neighbours there are before any are listed.
     num_neighbors = 100 if query.k is None else query.k
-    return "scipy" if query.max_sources >= max(1024, 80 * num_neighbors) else "torch"
+    fewest, each = (4096, 512) if has_native() else (1024, 80)
+    return "scipy" if query.max_sources >= max(fewest, each * num_neighbors) else "torch"

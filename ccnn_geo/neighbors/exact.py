@@ -6,6 +6,7 @@ from torch import Tensor
 from ccnn_geo.neighbors.chunks import Chunk, make_chunks
 from ccnn_geo.neighbors.edges import join
 from ccnn_geo.neighbors.host import search_host
+from ccnn_geo.neighbors.native import search_native
 from ccnn_geo.neighbors.query import Query
 from ccnn_geo.neighbors.select import smallest
 
@@ -28,9 +29,9 @@ def squared_distances(dst: Tensor, src: Tensor) -> Tensor:
 
 def search_exact(query: Query) -> tuple[Tensor, Tensor]:
     """Edges of every target, target by target, and their number per target."""
-    if query.src.device.type == "cpu":
-        return search_host(query)
-    return search_accelerator(query)
+    if query.src.device.type != "cpu":
+        return search_accelerator(query)
+    return search_native(query) or search_host(query)
 
 
 def search_accelerator(query: Query) -> tuple[Tensor, Tensor]:

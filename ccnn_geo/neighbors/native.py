@@ -1,6 +1,10 @@
 """All distances on the host, in one compiled function."""
 
+from __future__ import annotations
+
 import ctypes
+import functools
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -8,51 +12,67 @@ from torch import Tensor
 from ccnn_geo.neighbors.edges import empty_edges
 from ccnn_geo.neighbors.query import Query
 
-_THREAD_PAIRS = 1 << 15
+THREAD_PAIRS = 1 << 16
 """Pairs of points for which one more thread pays."""
-_MOST = 1 << 16
-"""Neighbours of a target beyond which its candidates take too much memory."""
-_LANES = 16
+MAX_NEIGHBORS = 1 << 16
+"""Neighbours of one target whose candidates each thread keeps, for 16 targets at a time."""
+SIZES = ("num_src", "num_dst", "dim", "clouds", "loop", "threads", "most")
+TENSORS = ("src", "dst", "src_ptr", "dst_ptr", "limit", "count", "ptr", "source", "target")
+
+
+def has_native() -> bool:
+    """Whether the compiled search exists here."""
+    return _function() is not None
 
 
 def search_native(query: Query) -> tuple[Tensor, Tensor] | None:
-    """Edges of every target and their number per target, or ``None`` where there is no compiled function."""
-    # those functions are built on neighbours
-    from ccnn_geo.functional.native.build import arguments, native_function
+    """Edges of every target, target by target, and their number per target; ``None`` where this does not apply.
 
-    function = native_function("nearest")
-    if function is None or query.max_sources >= 1 << 31:
+    That is without a compiled function, and for more than :data:`MAX_NEIGHBORS` neighbours.
+    """
+    function = _function()
+    if function is None:
         return None
     src_ptr, dst_ptr = torch.tensor(query.src_ptr), torch.tensor(query.dst_ptr)
     sources, targets = src_ptr.diff(), dst_ptr.diff()
-    k = sources - int(not query.loop)
-    k = k.clamp_(min=0, max=query.k)
-    most = int(k.max()) if k.numel() else 0
-    if most > _MOST:
+    width = (sources - int(not query.loop)).clamp_(min=0, max=query.k)
+    most = int(width.max())
+    if most > MAX_NEIGHBORS:
         return None
-    count = k.repeat_interleave(targets)
-    src = query.src
-    names = ("num_src", "num_dst", "dim", "clouds", "loop", "threads", "most")
-    tensors = ("src", "dst", "src_ptr", "dst_ptr", "limit", "count", "ptr", "source", "target")
-    kind = arguments(names, tensors)
     pairs = int((sources * targets).sum())
-    threads = min(torch.get_num_threads(), 1 + pairs // _THREAD_PAIRS)
-    sizes = (src.size(0), query.dst.size(0), src.size(1), len(sources), query.loop, threads, most)
-    given = {"src": src, "dst": query.dst, "src_ptr": src_ptr, "dst_ptr": dst_ptr}
+    threads = min(torch.get_num_threads(), 1 + pairs // THREAD_PAIRS)
+    num_src, dim = query.src.shape
+    sizes = (num_src, query.dst.size(0), dim, sources.numel(), query.loop, threads, most)
+    given = {"src": query.src, "dst": query.dst, "src_ptr": src_ptr, "dst_ptr": dst_ptr}
 
-    def call(**more):
-        args = kind(
-            *sizes, **{n: t.data_ptr() for n, t in {**given, **more}.items()}
-        )
-        if function(ctypes.byref(args)) != 0:
-            raise MemoryError("no memory")
+    def call(**more: Tensor) -> None:
+        addresses = {name: t.data_ptr() for name, t in {**given, **more}.items()}
+        if function(ctypes.byref(_arguments()(*sizes, **addresses))) != 0:
+            raise MemoryError(
+                f"neighbours: no memory for distances to the {query.max_sources} points of a cloud"
+            )
 
+    count = width.repeat_interleave(targets)
     if query.radius is not None:
-        found = torch.empty_like(count)
-        call(limit=torch.tensor(query.radius * query.radius, dtype=torch.float64), count=found)
-        count = torch.minimum(count, found)
+        inside = torch.empty_like(count)
+        call(limit=torch.tensor(query.radius * query.radius, dtype=torch.float64), count=inside)
+        count = torch.minimum(count, inside)
     ptr = torch.zeros(count.numel() + 1, dtype=torch.int64)
     torch.cumsum(count, 0, out=ptr[1:])
-    edges = empty_edges(int(ptr[-1]), src.device)
+    edges = empty_edges(int(ptr[-1]), query.src.device)
     call(ptr=ptr, source=edges[0], target=edges[1])
     return edges, count
+
+
+def _function() -> Callable[..., int] | None:
+    # compiled functions are built on neighbours
+    from ccnn_geo.functional.native.build import native_function
+
+    return native_function("nearest")
+
+
+@functools.cache
+def _arguments() -> type[ctypes.Structure]:
+    from ccnn_geo.functional.native.build import arguments
+
+    return arguments(SIZES, TENSORS)
