@@ -10,7 +10,8 @@ import math
 import torch
 
 from ccnn_geo.experiments.timing import interleaved, machine
-from ccnn_geo.functional.grid_conv import fast_length, fft_is_cheaper, grid_conv
+from ccnn_geo.functional.fft_conv import fast_length
+from ccnn_geo.functional.grid_conv import fft_is_cheaper, grid_conv
 
 CASES = [
     ((1024,), (5,)), ((1024,), (11,)), ((1024,), (31,)), ((1024,), (165,)), ((16000,), (63,)),

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ccnn_geo.functional.fft_conv import FFTPlan, fast_length, fft_conv, kernel_spectrum, plan_fft
+
 DIRECT_CONVS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 FFT_COST = 1.5
@@ -59,36 +61,39 @@ def grid_conv(x: Tensor, kernel: Tensor, center: Sequence[int], method: str = "a
 
 @dataclass(frozen=True)
 class GridKernel:
-    """A rendered kernel in the form in which a grid of one size is convolved with it.
+    """A rendered kernel and the way in which a grid of one size is convolved with it.
 
-    ``values`` are taps ``[C, *K]`` or ``[C_out, C, *K]``; with FFT ``lengths`` their spectrum.
+    ``taps`` are ``[C, *K]`` or ``[C_out, C, *K]``; with FFT there is a plan, and for constant taps their spectrum.
     """
 
-    values: Tensor
-    taps: tuple[int, ...]
+    taps: Tensor
     center: tuple[int, ...]
-    lengths: tuple[int, ...] | None
+    plan: FFTPlan | None = None
+    spectrum: Tensor | None = None
 
 
 def prepare_kernel(
     kernel: Tensor, size: Sequence[int], center: Sequence[int], method: str = "auto"
 ) -> GridKernel:
-    """All of :func:`grid_conv` that does not depend on the input: the choice of the way, and the kernel's spectrum."""
-    taps = tuple(kernel.shape[-len(size) :])
+    """All of :func:`grid_conv` that does not depend on the input: the choice of the way, and a constant's spectrum."""
+    kernel, center = kernel.contiguous(), tuple(center)
     if method == "auto":
-        method = "fft" if fft_is_cheaper(size, taps) else "direct"
+        method = "fft" if fft_is_cheaper(size, kernel.shape[-len(size) :]) else "direct"
     if method == "direct":
-        return GridKernel(kernel, taps, tuple(center), None)
-    # What wraps around may only reach outputs that are cut off: size + the longer side of the kernel.
-    lengths = tuple(fast_length(s + max(m, k - 1 - m)) for s, k, m in zip(size, taps, center, strict=True))
-    spectrum = torch.fft.rfftn(kernel, s=lengths, dim=tuple(range(-len(size), 0)))
-    return GridKernel(spectrum, taps, tuple(center), lengths)
+        return GridKernel(kernel, center)
+    depthwise = kernel.dim() == len(size) + 1
+    plan = plan_fft(kernel if depthwise else kernel[0], size, center, native=depthwise)
+    learns = torch.is_grad_enabled() and kernel.requires_grad
+    constant = not learns and not torch.compiler.is_compiling()
+    return GridKernel(kernel, center, plan, kernel_spectrum(kernel, plan) if constant else None)
 
 
 def apply_kernel(x: Tensor, kernel: GridKernel) -> Tensor:
     """Convolves a grid ``[B, C, *S]`` of the size that the kernel is prepared for."""
-    depthwise = kernel.values.dim() == x.dim() - 1
-    return (_direct_conv if kernel.lengths is None else _fft_conv)(x, kernel, depthwise)
+    depthwise = kernel.taps.dim() == x.dim() - 1
+    if kernel.plan is None:
+        return _direct_conv(x, kernel, depthwise)
+    return fft_conv(x, kernel.taps, kernel.plan, kernel.spectrum) if depthwise else _dense_fft_conv(x, kernel)
 
 
 def fft_is_cheaper(size: Sequence[int], taps: Sequence[int]) -> bool:
@@ -99,25 +104,11 @@ def fft_is_cheaper(size: Sequence[int], taps: Sequence[int]) -> bool:
     return fft < math.prod(size) * math.prod(taps)
 
 
-def fast_length(n: int) -> int:
-    """Smallest even number >= ``n`` without prime factors above 7."""
-    n = max(2, n + n % 2)
-    while True:
-        rest = n
-        for prime in (2, 3, 5, 7):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return n
-        n += 2
-
-
-def _fft_conv(x: Tensor, kernel: GridKernel, depthwise: bool) -> Tensor:
-    axes = tuple(range(2 - x.dim(), 0))
-    spectrum = torch.fft.rfftn(x, s=kernel.lengths, dim=axes)
-    equation = "bc...,c...->bc..." if depthwise else "bc...,oc...->bo..."
-    product = torch.einsum(equation, spectrum, kernel.values)
-    out = torch.fft.irfftn(product, s=kernel.lengths, dim=axes)
+def _dense_fft_conv(x: Tensor, kernel: GridKernel) -> Tensor:
+    axes, lengths = tuple(range(2 - x.dim(), 0)), kernel.plan.lengths
+    spectrum = kernel.spectrum if kernel.spectrum is not None else kernel_spectrum(kernel.taps, kernel.plan)
+    product = torch.einsum("bc...,oc...->bo...", torch.fft.rfftn(x, s=lengths, dim=axes), spectrum)
+    out = torch.fft.irfftn(product, s=lengths, dim=axes)
     for axis, m in zip(axes, kernel.center, strict=True):
         out = out.narrow(axis, m, x.size(axis))
     return out
@@ -126,11 +117,11 @@ def _fft_conv(x: Tensor, kernel: GridKernel, depthwise: bool) -> Tensor:
 def _direct_conv(x: Tensor, kernel: GridKernel, depthwise: bool) -> Tensor:
     dim = x.dim() - 2
     axes, center = tuple(range(-dim, 0)), kernel.center
-    weight = kernel.values.flip(axes)  # the library's convolution is a correlation
+    weight = kernel.taps.flip(axes)  # the library's convolution is a correlation
     if depthwise:
         weight = weight.unsqueeze(1)
     groups = x.size(1) if depthwise else 1
-    before = [k - 1 - m for k, m in zip(kernel.taps, center, strict=True)]
+    before = [k - 1 - m for k, m in zip(kernel.taps.shape[-dim:], center, strict=True)]
     if before == list(center):
         return DIRECT_CONVS[dim](x, weight, padding=before, groups=groups)
     # Output n reads x[n - (K - 1 - m)] ... x[n + m]; the causal case has m = 0.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo.functional.bspline import bspline_dual
-from ccnn_geo.functional.grid_conv import fast_length
+from ccnn_geo.functional.fft_conv import fast_length
 from ccnn_geo.functional.mesh_geometry import LatticeGroup
 
 BOX_FLOATS = 1 << 25

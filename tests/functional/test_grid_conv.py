@@ -6,7 +6,7 @@ import torch
 from scipy import signal
 
 from ccnn_geo import testing
-from ccnn_geo.functional.grid_conv import fast_length, fft_is_cheaper, grid_conv
+from ccnn_geo.functional.grid_conv import fft_is_cheaper, grid_conv
 
 
 @pytest.mark.parametrize("method", ["fft", "direct", "auto"])
@@ -46,18 +46,6 @@ def test_fft_matches_direct_with_gradients(size, taps, dense, dtype, device):
         lambda x, k: grid_conv(x, k, center, "direct"),
         (x, kernel),
     )
-
-
-def test_fast_lengths_are_even_smooth_and_the_smallest():
-    smooth = {
-        2 ** (a + 1) * 3**b * 5**c * 7**d
-        for a in range(12)
-        for b in range(8)
-        for c in range(6)
-        for d in range(5)
-    }
-    for n in range(1, 3000):
-        assert fast_length(n) == min(m for m in smooth if m >= n)
 
 
 def test_automatic_choice():
