@@ -75,6 +75,11 @@ def peak_memory() -> float:
     """Peak memory of this process since its start or :func:`forget_peak`, in MB (on a GPU: of its tensors)."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
+    with contextlib.suppress(
+        OSError
+    ):  # getrusage would count what the process that started this one has used
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

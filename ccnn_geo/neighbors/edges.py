@@ -1,15 +1,15 @@
 """The edge list a search fills."""
 
-import numpy as np
 import torch
 from torch import Tensor
+
+from ccnn_geo.memory import empty
 
 
 def empty_edges(num: int, device: torch.device) -> Tensor:
     """Room for ``num`` edges, ``[2, num]`` int64, not initialised."""
     if device.type == "cpu":
-        # numpy asks for huge pages: the first touch of small ones takes as long as half the search.
-        return torch.from_numpy(np.empty((2, num), dtype=np.int64))
+        return empty(2, num, dtype=torch.int64)
     return torch.empty(2, num, dtype=torch.int64, device=device)
 
 

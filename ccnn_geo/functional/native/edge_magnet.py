@@ -11,8 +11,8 @@ from torch import Tensor
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional import magnet
 from ccnn_geo.functional.edge_basis import MAGNetBasis, edge_basis
-from ccnn_geo.functional.memory import zeros
 from ccnn_geo.functional.native.build import arguments, native_function, threads_for
+from ccnn_geo.memory import zeros
 from ccnn_geo.neighbors import Neighbors
 
 SLACK = 16

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ccnn_geo.functional.memory import empty
 from ccnn_geo.functional.native.build import arguments, native_function
+from ccnn_geo.memory import empty
 
 VECTOR = 16
 """Signals that are transformed at once, at most."""

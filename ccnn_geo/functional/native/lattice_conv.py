@@ -7,9 +7,9 @@ import ctypes
 import torch
 from torch import Tensor
 
-from ccnn_geo.functional.memory import zeros
 from ccnn_geo.functional.native.build import arguments, native_function, threads_for
 from ccnn_geo.functional.runs import Runs
+from ccnn_geo.memory import zeros
 
 VECTOR = 16
 """Numbers that rows of features are padded to: a multiple of every processor's vectors."""
