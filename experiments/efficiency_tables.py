@@ -19,7 +19,7 @@ Groups = dict[str, list[Case]]
 
 def headline(sizes: Sequence[int]) -> Groups:
     """The published size, and where it differs."""
-    both = ("plain", "rendered", "edge")
+    both = ("plain", "rendered", "compiled", "edge")
     sized = {
         "C=140, H=32, published window opened until no edge is dropped": {"drawn": 0.075},
         "C=140, H=32, published window 0.075": {"window": 0.075},

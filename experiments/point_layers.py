@@ -14,7 +14,9 @@ from torch_geometric.nn import EdgeConv, NNConv, PointNetConv, PointTransformerC
 
 from ccnn_geo import CCNN, SepFlexConv
 from ccnn_geo.continuous_conv import ContinuousConv
+from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.neighbors import Neighbors
+from ccnn_geo.point_plan import PointPlan
 from ccnn_geo.representations import voxelize
 
 PAIRS = 1 << 16
@@ -90,10 +92,27 @@ class RenderedMessages(SepFlexConv):
         return self.kernel(pos_i - pos_j) * x_j
 
 
+class CompiledMessages(SepFlexConv):
+    """The definition in the hands of ``torch.compile``, which needs a C++ compiler."""
+
+    def sum_messages(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
+        return _compiled_sum(self.kernel, x, *plan.pos, *plan.ends())
+
+
+@torch.compile
+def _compiled_sum(
+    kernel: ContinuousKernel, x: Tensor, pos_src: Tensor, pos_dst: Tensor, source: Tensor, target: Tensor
+) -> Tensor:
+    messages = kernel.definition(pos_dst[target] - pos_src[source]) * x[source]
+    return x.new_zeros(pos_dst.size(0), x.size(1)).index_add(0, target, messages)
+
+
+FORMS = {"rendered": RenderedMessages, "compiled": CompiledMessages}
+
+
 def sep_flex_conv(case: Case) -> tuple[nn.Module, Run]:
     """Ours by one method; over given neighbours, or over all points of a cloud without listing them."""
-    rendered = case.method == "rendered"
-    conv = (RenderedMessages if rendered else SepFlexConv)(
+    conv = FORMS.get(case.method, SepFlexConv)(
         case.channels,
         case.channels,
         3,
@@ -104,7 +123,7 @@ def sep_flex_conv(case: Case) -> tuple[nn.Module, Run]:
         window_threshold=case.threshold,
         kernel_radius=case.radius,
         num_neighbors=case.neighbors,
-        method="plain" if rendered else case.method,
+        method="plain" if case.method in FORMS else case.method,
         num_taps=case.neighbors or case.points,  # declared: no first batch to measure
     )
     conv.kernel.window.width_init = case.window
@@ -169,6 +188,7 @@ def network(case: Case) -> tuple[nn.Module, Run]:
 LAYERS: dict[str, Callable[[Case], tuple[nn.Module, Run]]] = {
     "plain": sep_flex_conv,
     "rendered": sep_flex_conv,
+    "compiled": sep_flex_conv,
     "edge": sep_flex_conv,
     "lattice": sep_flex_conv,
     "mesh": sep_flex_conv,
