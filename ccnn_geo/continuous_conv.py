@@ -13,8 +13,9 @@ from torch_geometric.nn import MessagePassing
 from ccnn_geo.checks import check_points
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.first_batch import FirstBatchScale
-from ccnn_geo.functional.grid_conv import GridKernel, apply_kernel, prepare_kernel
+from ccnn_geo.functional.grid_conv import GridKernel, apply_kernel, ladder, prepare_kernel
 from ccnn_geo.functional.kernel_values import kernel_values
+from ccnn_geo.host_copy import HostCopy
 from ccnn_geo.kernel_cache import KernelCache, RemembersKernel
 from ccnn_geo.measure import density_measure, lattice_measure
 from ccnn_geo.neighbors import Neighbors
@@ -25,6 +26,8 @@ from ccnn_geo.representations import grid_spacing
 
 METHODS = ("auto", "edge", "lattice", "mesh", "plain", "fft", "direct")
 MEASURES = ("uniform", "density")
+LAG_MARGIN = 0.1
+"""Share by which a window may have grown since the host has heard of it."""
 
 
 class ContinuousConv(RemembersKernel, FirstBatchScale, MessagePassing):
@@ -101,6 +104,7 @@ class ContinuousConv(RemembersKernel, FirstBatchScale, MessagePassing):
             causal=causal,
         )
         self.kernel_cache = KernelCache()
+        self._support, self._reference = HostCopy(), HostCopy()
         self.register_buffer("effective_taps", torch.zeros(()))
         self.register_buffer("reference_spacing", torch.zeros(dim))
 
@@ -110,9 +114,14 @@ class ContinuousConv(RemembersKernel, FirstBatchScale, MessagePassing):
         """Draws all parameters anew and forgets what the first batch has set."""
         self.kernel.reset_parameters()
         self.reference_spacing.zero_()
+        self._support.forget()
         self.forget_scale()
         if self.num_taps is not None:
             self.set_scale(self.num_taps * (self.in_channels if self.dense else 1))
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        super()._load_from_state_dict(*args)
+        self._support.forget()
 
     # Paths --------------------------------------------------------------------------------------
 
@@ -186,7 +195,7 @@ class ContinuousConv(RemembersKernel, FirstBatchScale, MessagePassing):
                 self.kernel.domain.new_tensor([(s - 1) * h for s, h in zip(size, step, strict=True)])
             )
         scaled = self.is_scaled
-        if (self.training or not scaled) and not self.reference_spacing.any():
+        if (self.training or not scaled) and not any(self._reference.read(self.reference_spacing)):
             self.reference_spacing.copy_(self.reference_spacing.new_tensor(step))
         if not scaled:
             with torch.no_grad(), ignore_kernel_norms():
@@ -204,7 +213,7 @@ class ContinuousConv(RemembersKernel, FirstBatchScale, MessagePassing):
         rel, center = self.kernel_taps(size, step)
         taps = kernel_values(self.kernel, rel)
         record_grid(taps)
-        reference = self.reference_spacing.tolist()
+        reference = self._reference.read(self.reference_spacing)
         if all(h > 0 for h in reference):
             taps = taps * lattice_measure(step, reference, self.dim)
         taps = taps.movedim(-1, 0)
@@ -217,11 +226,20 @@ class ContinuousConv(RemembersKernel, FirstBatchScale, MessagePassing):
     def kernel_taps(
         self, size: Sequence[int], spacing: float | Sequence[float] | None = None
     ) -> tuple[Tensor, tuple[int, ...]]:
-        """Offsets of a grid's kernel taps inside the support, ``[*K, D]``, and the index of offset zero."""
-        step = grid_spacing(size, spacing)
+        """Offsets of a grid's kernel taps, all in the support and few others, ``[*K, D]``; the index of offset zero.
+
+        While a window learns, the number of taps is one of a few, so that transforms stay the same. On a GPU the
+        window's width may be that of a moment ago, hence the margin; compiled code that learns takes all taps.
+        """
+        step, support = grid_spacing(size, spacing), self.kernel.support()
+        if torch.compiler.is_compiling():
+            known = None if self.training else self._support.known
+        else:
+            known = self._support.glance(support)
+        margin = 1 + (1e-6 if support.device.type == "cpu" else LAG_MARGIN)
         reach = [
-            s - 1 if r >= (s - 1) * h else math.floor(r / h * (1 + 1e-6))
-            for s, r, h in zip(size, self.kernel.support().tolist(), step, strict=True)
+            min(s - 1, ladder(math.floor(min(r / h * margin, s))))
+            for s, r, h in zip(size, known or [math.inf] * self.dim, step, strict=True)
         ]
         start = [0 if self.kernel.causal else -n for n in reach]
         axes = [

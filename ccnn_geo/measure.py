@@ -59,7 +59,7 @@ def lattice_measure(
         raise ValueError(f"dim must be an int of at least 1, got {dim!r}")
     steps = _per_axis(spacing, dim, "spacing")
     reference = _per_axis(reference_spacing, dim, "reference_spacing")
-    return math.prod(h / r for h, r in zip(steps, reference, strict=True))
+    return math.prod([h / r for h, r in zip(steps, reference, strict=True)])  # compilers know no generators
 
 
 def density_measure(

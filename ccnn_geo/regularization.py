@@ -31,7 +31,7 @@ def collect_kernel_norms() -> Iterator[list[Tensor]]:
 
     On a grid it is the sum over all taps and channels of the rendered kernel; on points the same sum over a
     target's neighbours, averaged over the targets (a random sample, where there are many). The norms are
-    differentiable, and nothing is stored in the modules.
+    differentiable, and nothing is stored in the modules. Modules under ``torch.compile`` give none.
 
     Example:
         >>> model = CCNN(1, 10, dim=1, hidden_channels=8)
@@ -60,8 +60,8 @@ def ignore_kernel_norms() -> Iterator[None]:
 
 
 def is_collecting() -> bool:
-    """Whether norms are being collected."""
-    return _NORMS.get() is not None
+    """Whether norms are being collected; in compiled code they are not."""
+    return not torch.compiler.is_compiling() and _NORMS.get() is not None
 
 
 def l2_penalty(norms: list[Tensor]) -> Tensor:
@@ -85,9 +85,8 @@ def l2_penalty(norms: list[Tensor]) -> Tensor:
 
 def record_grid(taps: Tensor) -> None:
     """Adds the norm of rendered kernel taps ``[*K, C]``, if norms are being collected."""
-    norms = _NORMS.get()
-    if norms is not None:
-        norms.append(taps.square().sum())
+    if is_collecting():
+        _NORMS.get().append(taps.square().sum())
 
 
 def record_points(kernel: ContinuousKernel, plan: PointPlan) -> None:
@@ -97,8 +96,7 @@ def record_points(kernel: ContinuousKernel, plan: PointPlan) -> None:
     :math:`G = \sum \varphi \varphi^\top` the sum over edges is :math:`\mathrm{tr}(W G W^\top)`: no kernel is
     rendered per edge.
     """
-    norms = _NORMS.get()
-    if norms is None:
+    if not is_collecting():
         return
     pos_src, pos_dst = plan.pos
     chosen = torch.randperm(pos_dst.size(0), device=pos_dst.device)[:SAMPLE_TARGETS].sort().values
@@ -120,4 +118,4 @@ def record_points(kernel: ContinuousKernel, plan: PointPlan) -> None:
         rel = pos_dst[t] - pos_src[s]
         total = total + checkpoint(gram, rel[kernel.inside(rel)], use_reentrant=False)
     weight = kernel.output_weight()
-    norms.append(((weight @ total) * weight).sum() / max(1, chosen.numel()))
+    _NORMS.get().append(((weight @ total) * weight).sum() / max(1, chosen.numel()))

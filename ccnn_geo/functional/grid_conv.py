@@ -96,6 +96,12 @@ def apply_kernel(x: Tensor, kernel: GridKernel) -> Tensor:
     return fft_conv(x, kernel.taps, kernel.plan, kernel.spectrum) if depthwise else _dense_fft_conv(x, kernel)
 
 
+def ladder(n: int) -> int:
+    """Smallest number >= ``n`` with three significant binary digits: four sizes an octave."""
+    step = 1 << max(0, n.bit_length() - 3)
+    return -(-n // step) * step
+
+
 def fft_is_cheaper(size: Sequence[int], taps: Sequence[int]) -> bool:
     """Compares the measured cost of both ways for one channel, sizes ``S`` and ``K``."""
     lengths = [fast_length(s + k) for s, k in zip(size, taps, strict=True)]

@@ -20,10 +20,13 @@ def kernel_values(kernel: ContinuousKernel, rel: Tensor, support: Tensor | None 
     Shapes:
         - **rel:** :math:`(*, D)`; **support:** :math:`(D)`; **output:** :math:`(*, C)`
     """
-    if not torch.compiler.is_compiling():  # a compiler does not look into foreign code
-        found = native_kernel(kernel, rel.flatten(0, -2), support)
-        if found is not None:
-            return found.unflatten(0, rel.shape[:-1])
+    if (
+        torch.compiler.is_compiling() and support is None
+    ):  # a compiler makes its own fast code, of the formula
+        return kernel.definition(rel)
+    found = native_kernel(kernel, rel.flatten(0, -2), support)
+    if found is not None:
+        return found.unflatten(0, rel.shape[:-1])
     if support is None:
         return kernel(rel)
     values = kernel.basis_inside(rel) * kernel.inside(rel, support).unsqueeze(-1)

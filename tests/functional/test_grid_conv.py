@@ -6,7 +6,7 @@ import torch
 from scipy import signal
 
 from ccnn_geo import testing
-from ccnn_geo.functional.grid_conv import fft_is_cheaper, grid_conv
+from ccnn_geo.functional.grid_conv import fft_is_cheaper, grid_conv, ladder
 
 
 @pytest.mark.parametrize("method", ["fft", "direct", "auto"])
@@ -75,3 +75,10 @@ def test_sizes_whose_linear_convolution_would_wrap():
             x, kernel = torch.randn(1, 1, size).double(), torch.randn(1, 2 * reach + 1).double()
             fft, direct = (grid_conv(x, kernel, (reach,), m) for m in ("fft", "direct"))
             testing.assert_close(fft, direct, 1e-12)
+
+
+def test_sizes_on_the_ladder():
+    sizes = sorted({ladder(n) for n in range(1000)})
+    assert sizes[:13] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16]
+    assert all(n <= ladder(n) <= 1.25 * n for n in range(1000))
+    assert sum(512 < n <= 1024 for n in sizes) == 4
