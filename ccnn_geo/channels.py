@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ccnn_geo.functional.grid_linear import grid_linear
 
 
 def add_bias(x: Tensor, bias: Tensor) -> Tensor:
@@ -11,12 +14,12 @@ def add_bias(x: Tensor, bias: Tensor) -> Tensor:
     return x + bias.view(-1, *[1] * (x.dim() - 2))
 
 
-def channel_linear(x: Tensor, linear: nn.Linear) -> Tensor:
-    """Applies a linear layer to the channels of points ``[N, C]`` or of a grid ``[B, C, *S]``."""
+def channel_linear(x: Tensor, linear: nn.Linear, shift: Tensor | None = None) -> Tensor:
+    """A linear layer on the channels of points ``[N, C]`` or of a grid ``[B, C, *S]``, to which ``shift [C]`` is added."""
+    bias = linear.bias if shift is None else torch.addmv(linear.bias, linear.weight, shift)
     if x.dim() == 2:
-        return linear(x)
-    y = torch.matmul(linear.weight, x.flatten(2))  # in reduced precision under autocast, as for points
-    y = y + linear.bias.to(y.dtype).unsqueeze(-1)
+        return F.linear(x, linear.weight, bias)
+    y = grid_linear(x.flatten(2), linear.weight, bias)  # in reduced precision under autocast, as for points
     return y.unflatten(2, x.shape[2:])
 
 

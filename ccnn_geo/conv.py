@@ -79,7 +79,7 @@ class SepFlexConv(ContinuousConv):
 
     def mix(self, y: Tensor) -> Tensor:
         """Bias and pointwise layer on the sums over neighbours."""
-        return channel_linear(add_bias(y, self.bias), self.pointwise)
+        return channel_linear(y, self.pointwise, shift=self.bias)
 
 
 class FlexConv(ContinuousConv):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.channels import add_bias, channel_linear
+from ccnn_geo.channels import channel_linear
 from ccnn_geo.functional.grid_conv import grid_conv
 
 
@@ -85,7 +85,7 @@ class SeparableConv(nn.Module):
             raise ValueError(f"SeparableConv: discrete kernels have no spacing, got {spacing}")
         with torch.autocast(x.device.type, enabled=False):  # FFTs need full precision
             y = grid_conv(x.to(self.weight.dtype), self.weight, self.center, self.method)
-        return channel_linear(add_bias(y, self.bias), self.pointwise)
+        return channel_linear(y, self.pointwise, shift=self.bias)
 
     def extra_repr(self) -> str:
         causal = ", causal=True" if self.causal else ""
