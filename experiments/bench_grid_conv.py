@@ -1,6 +1,7 @@
 """Where the FFT overtakes the direct convolution: the constant of ``grid_conv``'s automatic choice.
 
-python -m ccnn_geo.experiments.bench_grid_conv
+python -m ccnn_geo.experiments.bench_grid_conv                          # compiled, where there is a compiler
+CCNN_GEO_NATIVE=0 python -m ccnn_geo.experiments.bench_grid_conv        # torch's FFT
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 import torch
 
 from ccnn_geo.experiments.timing import interleaved, machine
-from ccnn_geo.functional.fft_conv import fast_length
+from ccnn_geo.functional.fft_conv import fast_length, plan_fft
 from ccnn_geo.functional.grid_conv import fft_is_cheaper, grid_conv
 
 CASES = [
@@ -45,7 +46,7 @@ def main(batch: int = 4, channels: int = 32) -> None:
         )
         print(
             f"{'x'.join(map(str, size)):>14s} {'x'.join(map(str, taps)):>12s} {1e3 * seconds['direct']:7.1f} ms "
-            f"{1e3 * seconds['fft']:7.1f} ms {constant:9.2f}  {'fft' if fft_is_cheaper(size, taps) else 'direct'}"
+            f"{1e3 * seconds['fft']:7.1f} ms {constant:9.2f}  {'fft' if fft_is_cheaper(size, taps, plan_fft(kernel, size, center).native) else 'direct'}"
         )
 
 

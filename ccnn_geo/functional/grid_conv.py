@@ -14,10 +14,10 @@ from ccnn_geo.functional.fft_conv import FFTPlan, fast_length, fft_conv, kernel_
 
 DIRECT_CONVS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
-FFT_COST = 1.5
-"""Cost of ``log2(n)`` operations per point of an FFT, relative to one tap of a direct convolution.
+FFT_COST, COMPILED_FFT_COST = 1.5, 0.4
+"""Cost of ``log2(n)`` operations per point of an FFT, torch's and ours, relative to one tap of a direct convolution.
 
-Forward and backward on two CPU cores break even between 0.6 and 2.5 for 1-D to 3-D
+Forward and backward on two CPU cores break even between 0.6 and 2.3, and 0.1 and 0.7, for 1-D to 3-D
 (``python -m ccnn_geo.experiments.bench_grid_conv``)."""
 
 
@@ -77,12 +77,12 @@ def prepare_kernel(
 ) -> GridKernel:
     """All of :func:`grid_conv` that does not depend on the input: the choice of the way, and a constant's spectrum."""
     kernel, center = kernel.contiguous(), tuple(center)
-    if method == "auto":
-        method = "fft" if fft_is_cheaper(size, kernel.shape[-len(size) :]) else "direct"
-    if method == "direct":
-        return GridKernel(kernel, center)
     depthwise = kernel.dim() == len(size) + 1
     plan = plan_fft(kernel if depthwise else kernel[0], size, center, native=depthwise)
+    if method == "auto":
+        method = "fft" if fft_is_cheaper(size, plan.taps, plan.native) else "direct"
+    if method == "direct":
+        return GridKernel(kernel, center)
     learns = torch.is_grad_enabled() and kernel.requires_grad
     constant = not learns and not torch.compiler.is_compiling()
     return GridKernel(kernel, center, plan, kernel_spectrum(kernel, plan) if constant else None)
@@ -102,11 +102,11 @@ def ladder(n: int) -> int:
     return -(-n // step) * step
 
 
-def fft_is_cheaper(size: Sequence[int], taps: Sequence[int]) -> bool:
+def fft_is_cheaper(size: Sequence[int], taps: Sequence[int], compiled: bool = False) -> bool:
     """Compares the measured cost of both ways for one channel, sizes ``S`` and ``K``."""
     lengths = [fast_length(s + k) for s, k in zip(size, taps, strict=True)]
     points = math.prod(lengths)
-    fft = FFT_COST * points * math.log2(points)
+    fft = (COMPILED_FFT_COST if compiled else FFT_COST) * points * math.log2(points)
     return fft < math.prod(size) * math.prod(taps)
 
 

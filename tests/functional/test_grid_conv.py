@@ -53,6 +53,8 @@ def test_automatic_choice():
     assert fft_is_cheaper((32, 32, 32), (15, 15, 15))
     assert not fft_is_cheaper((1024,), (5,))
     assert not fft_is_cheaper((32, 32), (3, 3))
+    assert fft_is_cheaper((1024,), (11,), compiled=True)
+    assert not fft_is_cheaper((1024,), (3,), compiled=True)
 
 
 @pytest.mark.parametrize(
