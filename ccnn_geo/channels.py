@@ -15,7 +15,7 @@ def add_bias(x: Tensor, bias: Tensor) -> Tensor:
 
 
 def channel_linear(x: Tensor, linear: nn.Linear, shift: Tensor | None = None) -> Tensor:
-    """A linear layer on the channels of points ``[N, C]`` or of a grid ``[B, C, *S]``, to which ``shift [C]`` is added."""
+    """A linear layer on the channels of points ``[N, C]`` or of grids ``[B, C, *S]``; ``shift [C]`` is added first."""
     bias = linear.bias if shift is None else torch.addmv(linear.bias, linear.weight, shift)
     if x.dim() == 2:
         return F.linear(x, linear.weight, bias)

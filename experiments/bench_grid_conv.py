@@ -36,6 +36,7 @@ def main(batch: int = 4, channels: int = 32) -> None:
             grid_conv(x, kernel, center, method).sum().backward()
 
         seconds = interleaved({m: lambda m=m, step=step: step(m) for m in ("direct", "fft")}, repeats=3)
+        chosen = "FFT" if fft_is_cheaper(size, taps, plan_fft(kernel, size, center).native) else "direct"
         points = math.prod(fast_length(s + k // 2) for s, k in zip(size, taps, strict=True))
         constant = (
             seconds["fft"]
@@ -46,7 +47,7 @@ def main(batch: int = 4, channels: int = 32) -> None:
         )
         print(
             f"{'x'.join(map(str, size)):>14s} {'x'.join(map(str, taps)):>12s} {1e3 * seconds['direct']:7.1f} ms "
-            f"{1e3 * seconds['fft']:7.1f} ms {constant:9.2f}  {'fft' if fft_is_cheaper(size, taps, plan_fft(kernel, size, center).native) else 'direct'}"
+            f"{1e3 * seconds['fft']:7.1f} ms {constant:9.2f}  {chosen}"
         )
 
 
