@@ -1,4 +1,4 @@
-"""Where the FFT overtakes the direct convolution: the constant of ``grid_conv``'s automatic choice.
+"""Where the FFT overtakes the direct convolution (the constant of ``grid_conv``'s automatic choice), and whole layers.
 
 python -m ccnn_geo.experiments.bench_grid_conv                          # compiled, where there is a compiler
 CCNN_GEO_NATIVE=0 python -m ccnn_geo.experiments.bench_grid_conv        # torch's FFT
@@ -10,6 +10,7 @@ import math
 
 import torch
 
+from ccnn_geo import SepFlexConv
 from ccnn_geo.experiments.timing import interleaved, machine
 from ccnn_geo.functional.fft_conv import fast_length, plan_fft
 from ccnn_geo.functional.grid_conv import fft_is_cheaper, grid_conv
@@ -22,33 +23,58 @@ CASES = [
 """Grid sizes and kernel sizes, a few on either side of the break-even."""
 
 
-def main(batch: int = 4, channels: int = 32) -> None:
+def main(batch: int = 4, channels: int = 32, lengths: tuple[int, ...] = (1024, 4096, 16000)) -> None:
+    """Prints milliseconds of both ways and what they would cost alike, then those of a whole layer."""
     print(machine())
     print(f"depthwise, forward + backward, B={batch}, C={channels}")
     print(f"{'grid':>14s} {'kernel':>12s} {'direct':>10s} {'FFT':>10s} {'constant':>9s}  choice")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     for size, taps in CASES:
-        x = torch.randn(batch, channels, *size, device=device, requires_grad=True)
-        kernel = torch.randn(channels, *taps, device=device, requires_grad=True)
+        x, kernel = _leaf(batch, channels, *size), _leaf(channels, *taps)
         center = [k // 2 for k in taps]
 
         def step(method: str, x=x, kernel=kernel, center=center) -> None:
             grid_conv(x, kernel, center, method).sum().backward()
 
         seconds = interleaved({m: lambda m=m, step=step: step(m) for m in ("direct", "fft")}, repeats=3)
-        chosen = "FFT" if fft_is_cheaper(size, taps, plan_fft(kernel, size, center).native) else "direct"
         points = math.prod(fast_length(s + k // 2) for s, k in zip(size, taps, strict=True))
-        constant = (
-            seconds["fft"]
-            / seconds["direct"]
-            * math.prod(size)
-            * math.prod(taps)
-            / (points * math.log2(points))
-        )
+        operations = points * math.log2(points) / (math.prod(size) * math.prod(taps))
+        constant = seconds["fft"] / seconds["direct"] / operations
+        chosen = "FFT" if fft_is_cheaper(size, taps, plan_fft(kernel, size, center).native) else "direct"
         print(
             f"{'x'.join(map(str, size)):>14s} {'x'.join(map(str, taps)):>12s} {1e3 * seconds['direct']:7.1f} ms "
             f"{1e3 * seconds['fft']:7.1f} ms {constant:9.2f}  {chosen}"
         )
+    _layers(8, 140, lengths)
+
+
+def _layers(batch: int, channels: int, lengths: tuple[int, ...]) -> None:
+    print(
+        f"SepFlexConv({channels}, {channels}), causal, B={batch}: forward and forward + backward, of it the sum alone"
+    )
+    for length in lengths:
+        for window, name in ((0.075, "published window"), (1e3, "kernel as long as the input")):
+            x = _leaf(batch, channels, length)
+            conv = SepFlexConv(channels, channels, 1, causal=True, window_init=window, num_taps=length).to(x)
+            conv(x)
+
+            def forward(conv=conv, x=x) -> None:
+                with torch.no_grad():
+                    conv(x)
+
+            seconds = interleaved(
+                {
+                    "forward": forward,
+                    "both": lambda conv=conv, x=x: conv(x).sum().backward(),
+                    "sum": lambda conv=conv, x=x: conv.aggregate_neighbors(x).sum().backward(),
+                },
+                repeats=9,
+            )
+            forward_ms, both, alone = (1e3 * value for value in seconds.values())
+            print(f"L={length:6d}, {name:28s} {forward_ms:6.1f} ms {both:7.1f} ms {alone:7.1f} ms")
+
+
+def _leaf(*shape: int) -> torch.Tensor:
+    return torch.randn(shape, device="cuda" if torch.cuda.is_available() else "cpu", requires_grad=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ccnn_geo.experiments import (
+    bench_grid_conv,
     bench_neighbors,
     bench_primitives,
     bench_step,
@@ -47,6 +48,12 @@ def test_primitives_are_all_timed(capsys, monkeypatch):
     monkeypatch.setattr(bench_primitives, "EDGES", 16)
     bench_primitives.main()
     assert capsys.readouterr().out.count(" us") == 28
+
+
+def test_grid_convolutions_are_timed(capsys, monkeypatch):
+    monkeypatch.setattr(bench_grid_conv, "CASES", [((32,), (3,)), ((4, 5), (3, 3))])
+    bench_grid_conv.main(batch=1, channels=2, lengths=(40,))
+    assert len(capsys.readouterr().out.splitlines()) == 8
 
 
 def test_accuracy_of_the_mesh(capsys):
