@@ -29,6 +29,7 @@ from ccnn_geo.experiments.efficiency_picture import plot_cost
 from ccnn_geo.experiments.efficiency_tables import SIZES, TABLES, toy
 from ccnn_geo.experiments.point_layers import LAYERS, Case, make_cloud, relative_error
 from ccnn_geo.experiments.timing import (
+    MEMORY_ERRORS,
     forget_peak,
     forward_and_backward,
     limit_memory,
@@ -40,7 +41,6 @@ from ccnn_geo.neighbors import build_neighbors
 
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "8000000000", "MALLOC_TRIM_THRESHOLD_": "20000000000"}
 """Settings of the C library with which a process keeps freed memory for its next tensors."""
-MEMORY_ERRORS = ("allocate memory", "MemoryError", "bad_alloc", "can't start new thread")
 RESULTS = ("parameters", "search", "forward", "both", "peak", "list", "error", "repeats", "failed")
 HEAD = (
     f"{'':32s} {'params':>8s} {'search':>8s} {'forward':>9s} {'':8s}{'fwd + bwd':>9s} {'':8s}{'peak':>8s} {'':8s}"

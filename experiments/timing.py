@@ -19,6 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+MEMORY_ERRORS = ("allocate memory", "MemoryError", "bad_alloc", "can't start new thread")
+"""What messages of a failed allocation have in them."""
+
 
 def machine() -> str:
     """One line about where the figures come from."""
