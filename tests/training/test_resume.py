@@ -50,12 +50,12 @@ def interrupt(folder: Path, arguments: list[str]) -> tuple[int, str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while process.poll() is None and time.monotonic() < deadline and not (folder / "waiting").exists():
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     try:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=240)
     finally:
         process.kill()
     return process.returncode, errors
