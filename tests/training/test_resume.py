@@ -13,7 +13,8 @@ EPOCHS = "6"
 
 # As the command, but it waits for Ctrl-C within the third epoch: it cannot end before the key is pressed.
 WAITING = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
 from pathlib import Path
 from ccnn_geo.cli import main
 from ccnn_geo.training.module import Classifier
