@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ccnn_geo.channels import channel_linear, channel_norm
 from ccnn_geo.conv import SepFlexConv
+from ccnn_geo.functional.gelu import gelu
 
 
 class CCNNBlock(nn.Module):
@@ -47,10 +47,10 @@ class CCNNBlock(nn.Module):
     def branch(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """The block without its residual sum and last nonlinearity."""
         h = self.conv(channel_norm(x, self.norm), *args, **kwargs)
-        return channel_linear(self.dropout(F.gelu(h)), self.linear)
+        return channel_linear(self.dropout(gelu(h)), self.linear)
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return x + F.gelu(self.branch(x, *args, **kwargs))
+        return gelu(self.branch(x, *args, **kwargs), residual=x)
 
 
 class S4Block(CCNNBlock):
@@ -88,8 +88,8 @@ class FlexBlock(nn.Module):
             module.reset_parameters()
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        h = self.dropout(F.gelu(channel_norm(self.conv1(x, *args, **kwargs), self.norm1)))
-        return F.gelu(x + channel_norm(self.conv2(h, *args, **kwargs), self.norm2))
+        h = self.dropout(gelu(channel_norm(self.conv1(x, *args, **kwargs), self.norm1)))
+        return gelu(x + channel_norm(self.conv2(h, *args, **kwargs), self.norm2))
 
 
 BLOCKS: dict[str, type[nn.Module]] = {"ccnn": CCNNBlock, "s4": S4Block, "flex": FlexBlock}

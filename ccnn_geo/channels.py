@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ccnn_geo.functional.grid_linear import grid_linear
+from ccnn_geo.functional.point_linear import point_linear
 
 
 def add_bias(x: Tensor, bias: Tensor) -> Tensor:
@@ -18,7 +18,7 @@ def channel_linear(x: Tensor, linear: nn.Linear, shift: Tensor | None = None) ->
     """A linear layer on the channels of points ``[N, C]`` or of grids ``[B, C, *S]``; ``shift [C]`` is added first."""
     bias = linear.bias if shift is None else torch.addmv(linear.bias, linear.weight, shift)
     if x.dim() == 2:
-        return F.linear(x, linear.weight, bias)
+        return point_linear(x, linear.weight, bias)
     y = grid_linear(x.flatten(2), linear.weight, bias)  # in reduced precision under autocast, as for points
     return y.unflatten(2, x.shape[2:])
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch_geometric.data import Data
 from torch_geometric.utils import scatter
 
@@ -15,6 +14,7 @@ from ccnn_geo.blocks import BLOCKS, FlexBlock
 from ccnn_geo.channels import channel_linear, channel_norm
 from ccnn_geo.conv import SepFlexConv
 from ccnn_geo.first_batch import FirstBatchScale
+from ccnn_geo.functional.gelu import gelu
 from ccnn_geo.measure import density_measure
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.point_paths import Explanation
@@ -207,7 +207,7 @@ class CCNN(FirstBatchScale):
         return {n: m.explain_plan(pos, plan) for n, m in self.named_modules() if isinstance(m, SepFlexConv)}
 
     def _features(self, x: Tensor, **carrier: Any) -> Tensor:
-        h = F.gelu(channel_norm(self.stem(x, **carrier), self.stem_norm))
+        h = gelu(channel_norm(self.stem(x, **carrier), self.stem_norm))
         for block in self.blocks:
             h = block(h, **carrier)
         return channel_norm(h, self.norm)

@@ -1,7 +1,5 @@
 """The compiled search: the same edges as without it, bit by bit, on whatever clouds and processors."""
 
-import os
-import subprocess
 import sys
 
 import numpy as np
@@ -16,6 +14,7 @@ from ccnn_geo.neighbors import native as native_module
 from ccnn_geo.neighbors.host import search_host
 from ccnn_geo.neighbors.native import has_native, search_native
 from ccnn_geo.neighbors.query import make_query
+from tests.other_processors import run_on_other_processors
 
 needs_native = pytest.mark.skipif(not has_native(), reason=build.native_status("nearest"))
 
@@ -163,25 +162,12 @@ def test_no_memory_is_said(monkeypatch):
 
 @needs_native
 def test_narrower_vectors_give_the_same(tmp_path):
-    """The code for processors without wide vectors or fused multiply-adds, in a process of its own."""
     code = (
-        "import tests.test_neighbors_native as t; from ccnn_geo.functional.native import build\n"
-        "for kind in t.KINDS: t.compare(t.cloud(kind, 1100, 3), [700, 400], 150)\n"
-        "print(build.native_status('nearest'))"
+        "import tests.test_neighbors_native as t\n"
+        "for kind in t.KINDS: t.compare(t.cloud(kind, 1100, 3), [700, 400], 150)"
     )
-    for flag in ("", "-mno-avx512f", "-mno-avx", "-O1 -fno-tree-vectorize"):
-        wrapper = tmp_path / "cc"
-        wrapper.write_text(f'#!/bin/sh\nexec {" ".join(build.find_compiler())} "$@" {flag}\n')
-        wrapper.chmod(0o755)
-        cache = tmp_path / flag.replace(" ", "")
-        env = {**os.environ, "CC": str(wrapper), "CCNN_GEO_CACHE": str(cache)}
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=300
-        )
-        if flag and "unrecognized" in done.stderr:
-            pytest.skip(f"the compiler has no {flag}: not an x86 processor")
-        assert done.returncode == 0, done.stderr
-        assert str(cache) in done.stdout
+    flags = ("", "-mno-avx512f", "-mno-avx", "-O1 -fno-tree-vectorize")
+    run_on_other_processors(code, ["nearest"], tmp_path, flags)
 
 
 class Searched(torch.utils.data.Dataset):

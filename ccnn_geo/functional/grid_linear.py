@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ccnn_geo.functional.native.build import native_function, on_host
+from ccnn_geo.functional.native.grid_linear import native_linear, native_linear_backward
 from ccnn_geo.memory import empty
 
 
@@ -17,11 +19,7 @@ def grid_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         - **x:** :math:`(B, C, L)`; **weight:** :math:`(O, C)`; **bias:** :math:`(O)`
         - **output:** :math:`(B, O, L)`
     """
-    device = x.device.type
-    plain = device != "cpu" or torch.compiler.is_compiling() or torch.is_autocast_enabled(device)
-    if plain or not x.dtype == weight.dtype == bias.dtype == torch.float32:
-        return _formula(x, weight, bias)
-    return _GridLinear.apply(x, weight, bias)
+    return _GridLinear.apply(x, weight, bias) if on_host(x, weight, bias) else _formula(x, weight, bias)
 
 
 def _formula(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -32,6 +30,8 @@ class _GridLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight, bias)
+        if native_function("grid_linear") is not None:
+            return native_linear(x, weight, bias)
         out = empty(x.size(0), weight.size(0), x.size(2))
         return torch.baddbmm(bias.view(1, -1, 1), weight.expand(x.size(0), -1, -1), x, out=out)
 
@@ -44,6 +44,8 @@ class _GridLinear(torch.autograd.Function):
             wanted = [t for t, n in zip(inputs, need, strict=True) if n]
             found = iter(torch.autograd.grad(_formula(*inputs), wanted, grad, create_graph=True))
             return tuple(next(found) if n else None for n in need)
+        if native_function("grid_linear") is not None:
+            return native_linear_backward(grad, x, weight, need)
         grad_x = None
         if need[0]:
             grad_x = torch.bmm(weight.mT.expand(x.size(0), -1, -1), grad, out=empty(*x.shape))

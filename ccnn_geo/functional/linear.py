@@ -35,7 +35,7 @@ def cross(a: Tensor, b: Tensor) -> Tensor:
     Shapes:
         - **a:** :math:`(I, E)`; **b:** :math:`(E, J)`; **output:** :math:`(I, J)`
     """
-    if _ONEDNN is not None and _suits(a) and b.size(1) >= 64:  # pays for the copies of the operands
+    if _ONEDNN is not None and _suits(a) and a.size(1) >= MIN_ROWS and b.size(1) >= 64:  # pays for its copies
         return _ONEDNN(a, b.mT, None, "none", [], "")
     return a @ b
 

@@ -1,4 +1,4 @@
-"""The pointwise layer against torch's own, values, gradients and second ones."""
+"""The pointwise layer on grids and points against torch's own, values, gradients and second ones."""
 
 import pytest
 import torch
@@ -7,6 +7,106 @@ from torch import nn
 from ccnn_geo import testing
 from ccnn_geo.channels import channel_linear
 from ccnn_geo.functional.grid_linear import grid_linear
+from ccnn_geo.functional.linear import MIN_ROWS
+from ccnn_geo.functional.native import build
+from ccnn_geo.functional.point_linear import point_linear
+
+HAVE = build.native_function("grid_linear") is not None
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(
+            "1", marks=pytest.mark.skipif(not HAVE, reason=build.native_status("grid_linear")), id="compiled"
+        ),
+        pytest.param("0", id="torch"),
+    ]
+)
+def engine(request, monkeypatch):
+    monkeypatch.setenv("CCNN_GEO_NATIVE", request.param)
+
+
+def compare(batch, inputs, outputs, length):
+    """Of :func:`grid_linear` and its gradients to the formula in double precision."""
+    tensors = [
+        torch.randn(s, requires_grad=True) for s in ((batch, inputs, length), (outputs, inputs), (outputs,))
+    ]
+    cotangent = torch.randn(batch, outputs, length)
+    out = grid_linear(*tensors)
+    x, weight, bias = doubles = [t.detach().double().requires_grad_() for t in tensors]
+    expected = torch.einsum("oc,bcl->bol", weight, x) + bias.view(-1, 1)
+    pairs = [(out, expected)]
+    if out.numel():
+        grads = torch.autograd.grad(out, tensors, cotangent)
+        pairs += zip(grads, torch.autograd.grad(expected, doubles, cotangent.double()), strict=True)
+    for a, e in pairs:
+        assert a.shape == e.shape
+        assert (a - e).norm() <= 1e-6 * e.norm()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("batch", "inputs", "outputs", "length"),
+    [
+        *((1, 1, 1, 1), (2, 3, 5, 7), (3, 16, 16, 16), (3, 17, 33, 100), (1, 9, 1, 287), (2, 1, 9, 288)),
+        *(
+            (2, 24, 10, 289),
+            (1, 140, 140, 784),
+            (5, 31, 48, 576),
+            (1, 8, 40, 1500),
+            (0, 3, 4, 5),
+            (2, 3, 4, 0),
+        ),
+    ],
+)
+def test_matches_double_precision(batch, inputs, outputs, length, threads, engine):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        compare(batch, inputs, outputs, length)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("wanted", [0, 1, 2])
+def test_parts_of_gradients_and_views(wanted, engine):
+    tensors = [torch.randn(40, 5, 2).permute(2, 1, 0), torch.randn(5, 6).mT, torch.randn(12)[::2]]
+    tensors[wanted].requires_grad_()
+    out = grid_linear(*tensors)
+    cotangent = torch.randn(6, 1).expand(2, 6, 40)
+    (grad,) = torch.autograd.grad(out, tensors[wanted], cotangent)
+    expected = torch.einsum("oc,bcl->bol", tensors[1], tensors[0]) + tensors[2].view(-1, 1)
+    torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        grad, torch.autograd.grad(expected, tensors[wanted], cotangent)[0], rtol=1e-5, atol=1e-5
+    )
+
+
+def test_a_broken_place_stays_alone(engine):
+    x = torch.randn(2, 5, 700)
+    x[1, 2, 300] = float("nan")
+    broken = grid_linear(x, torch.randn(6, 5), torch.randn(6)).isnan()
+    assert broken[1, :, 300].all() and broken.sum() == 6
+
+
+@pytest.mark.parametrize("n", [0, 1, MIN_ROWS - 1, MIN_ROWS, 3 * MIN_ROWS + 5])
+@pytest.mark.parametrize(("inputs", "outputs"), [(3, 5), (70, 64), (16, 140)])
+def test_points_match_torch(n, inputs, outputs, dtype):
+    tensors = [torch.randn(s, dtype=dtype) for s in ((n, inputs), (outputs, inputs), (outputs,))]
+    testing.assert_same_function(point_linear, nn.functional.linear, tensors)
+
+
+@pytest.mark.parametrize("n", [3, 2 * MIN_ROWS])
+def test_second_derivatives_of_points(n):
+    def second(function):
+        leaves = [torch.randn(s, requires_grad=True) for s in ((n, 4), (70, 4), (70,))]
+        for i, leaf in enumerate(leaves):
+            leaf.data = torch.randn(leaf.shape, generator=torch.Generator().manual_seed(i))
+        grads = torch.autograd.grad(function(*leaves).pow(3).mean(), leaves, create_graph=True)
+        return torch.autograd.grad(sum(g.square().sum() for g in grads), leaves)
+
+    for a, e in zip(second(point_linear), second(nn.functional.linear), strict=True):
+        torch.testing.assert_close(a, e, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [(7,), (3, 4), (2, 3, 4)])

@@ -1,8 +1,6 @@
 """The compiled edge convolution: against the torch path in double precision, and every way not to have it."""
 
 import copy
-import os
-import subprocess
 import sys
 
 import pytest
@@ -12,6 +10,7 @@ from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional.edge_conv import edge_conv
 from ccnn_geo.functional.native import build, edge_magnet, native_edge_conv, native_status
 from ccnn_geo.neighbors import Neighbors, build_neighbors
+from tests.other_processors import run_on_other_processors
 
 HAVE = build.native_function("edge_magnet") is not None
 needs_native = pytest.mark.skipif(not HAVE, reason=native_status())
@@ -294,24 +293,13 @@ def test_compiled_once_per_machine(fresh, tmp_path):
 
 @needs_native
 def test_narrower_vectors_give_the_same(tmp_path):
-    """The code for processors without wide vectors or fused multiply-adds, in a process of its own."""
     code = (
         "import torch; import tests.functional.test_native as t; torch.manual_seed(0); "
         "x, pos = t.points(60, 3, 5); "
         "t.compare(t.make(3, 5, 8, omega_0=20.0), (x, pos, pos), t.build_neighbors(pos, num_neighbors=20)); "
-        "import tests.functional.test_native_lattice as l; [l.compare(60, c) for c in (5, 37, 140)]; "
-        "print(t.native_status())"
+        "import tests.functional.test_native_lattice as l; [l.compare(60, c) for c in (5, 37, 140)]"
     )
-    for flag in ("", "-mno-avx512f", "-mno-avx"):
-        wrapper = f'exec {" ".join(build.find_compiler())} "$@" {flag}'
-        env = {**os.environ, "CC": script(tmp_path / "cc", wrapper), "CCNN_GEO_CACHE": str(tmp_path / flag)}
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=300
-        )
-        if flag and "unrecognized" in done.stderr:
-            pytest.skip(f"the compiler has no {flag}: not an x86 processor")
-        assert done.returncode == 0, done.stderr
-        assert str(tmp_path) in done.stdout
+    run_on_other_processors(code, ["edge_magnet", "lattice_conv"], tmp_path)
 
 
 class Convolved(torch.utils.data.Dataset):

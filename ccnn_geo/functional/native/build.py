@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 HERE = Path(__file__).parent
 FLAGS = (
@@ -44,6 +45,13 @@ class Native(NamedTuple):
 def native_function(name: str) -> Callable[..., int] | None:
     """The function of ``name.c``, or ``None``; ``CCNN_GEO_NATIVE=0`` turns all of them off at any time."""
     return None if _disabled() else load(name).function
+
+
+def on_host(*tensors: Tensor) -> bool:
+    """Whether functions in C may take these: float32 on the CPU, neither compiled nor under autocast."""
+    if torch.compiler.is_compiling() or torch.is_autocast_enabled(tensors[0].device.type):
+        return False
+    return all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors)
 
 
 def native_status(name: str = "edge_magnet") -> str:
