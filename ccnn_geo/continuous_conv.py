@@ -215,7 +215,8 @@ class ContinuousConv(RemembersKernel, FirstBatchScale, MessagePassing):
         record_grid(taps)
         reference = self._reference.read(self.reference_spacing)
         if all(h > 0 for h in reference):
-            taps = taps * lattice_measure(step, reference, self.dim)
+            measure = lattice_measure(step, reference, self.dim)
+            taps = taps if measure == 1.0 else taps * measure
         taps = taps.movedim(-1, 0)
         if self.dense:
             taps = taps.unflatten(0, (self.out_channels, self.in_channels))

@@ -21,8 +21,8 @@ def _installed() -> int:
 
 LARGE = 1 << 22
 """Bytes from which the first touch of fresh pages takes longer than what is computed into them."""
-KEPT = min(1 << 30, _installed() // 16)
-"""Bytes of freed memory that are kept for the next tensors: what a training step of 16,000 samples passes on."""
+KEPT = _installed() // 8
+"""Bytes of freed memory that are kept, at most: a step frees all that it holds, and the next one asks for as much."""
 WASTE = 1.25
 """Size of a kept block over what is asked for, at most."""
 LINE = 64
@@ -37,12 +37,12 @@ def empty(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
     size = math.prod(shape) * dtype.itemsize
     if size < LARGE:
         return torch.empty(shape, dtype=dtype)
-    block = _take(size + LINE)
+    block = _take(size + 2 * LINE)
     skipped = -block.ctypes.data % LINE
-    array = block[skipped : skipped + size]
+    array = block[skipped : skipped + size + LINE]  # loops in C may read one vector beyond the end
     # the tensor holds the array, and gives the block back when it dies
     weakref.finalize(array, _give, block).atexit = False
-    return torch.from_numpy(array).view(dtype).view(shape)
+    return torch.from_numpy(array).view(dtype)[: math.prod(shape)].view(shape)
 
 
 def zeros(*shape: int) -> Tensor:

@@ -76,13 +76,15 @@ def prepare_kernel(
     kernel: Tensor, size: Sequence[int], center: Sequence[int], method: str = "auto"
 ) -> GridKernel:
     """All of :func:`grid_conv` that does not depend on the input: the choice of the way, and a constant's spectrum."""
-    kernel, center = kernel.contiguous(), tuple(center)
+    center = tuple(center)
     depthwise = kernel.dim() == len(size) + 1
     plan = plan_fft(kernel if depthwise else kernel[0], size, center, native=depthwise)
     if method == "auto":
         method = "fft" if fft_is_cheaper(size, plan.taps, plan.native) else "direct"
     if method == "direct":
         return GridKernel(kernel, center)
+    if not plan.native:  # which takes taps as they are rendered
+        kernel = kernel.contiguous()
     learns = torch.is_grad_enabled() and kernel.requires_grad
     constant = not learns and not torch.compiler.is_compiling()
     return GridKernel(kernel, center, plan, kernel_spectrum(kernel, plan) if constant else None)

@@ -4,6 +4,7 @@ import numpy as np
 
 from ccnn_geo.experiments import (
     bench_grid_conv,
+    bench_large_grids,
     bench_neighbors,
     bench_primitives,
     bench_step,
@@ -54,6 +55,13 @@ def test_grid_convolutions_are_timed(capsys, monkeypatch):
     monkeypatch.setattr(bench_grid_conv, "CASES", [((32,), (3,)), ((4, 5), (3, 3))])
     bench_grid_conv.main(batch=1, channels=2, lengths=(40,))
     assert len(capsys.readouterr().out.splitlines()) == 8
+
+
+def test_large_grids_are_measured_in_processes_of_their_own(capsys):
+    bench_large_grids.main(["--grids", "64", "8x9"])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    assert len(rows) == 8
+    assert all(float(row[-1]) < 1e-4 for row in rows if "layer" in row)
 
 
 def test_accuracy_of_the_mesh(capsys):

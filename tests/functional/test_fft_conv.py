@@ -32,12 +32,15 @@ def threads(request):
     torch.set_num_threads(before)
 
 
-def compare(batch, channels, size, taps, center, tol=2e-6):
+def compare(batch, channels, size, taps, center, tol=2e-6, rendered=False):
+    """Taps lie in memory channel by channel, or as kernels are rendered, all channels of a tap together."""
     x, kernel = torch.randn(batch, channels, *size), torch.randn(channels, *taps)
+    if rendered:
+        kernel = kernel.movedim(0, -1).contiguous().movedim(-1, 0)
     cotangent = torch.randn_like(x)
     results = []
     for method, dtype in (("fft", torch.float32), ("direct", torch.float64)):
-        leaves = [t.to(dtype, copy=True).requires_grad_() for t in (x, kernel)]
+        leaves = [t.to(dtype).clone().requires_grad_() for t in (x, kernel)]
         out = grid_conv(*leaves, center, method)
         results.append([out, *torch.autograd.grad(out, leaves, cotangent.to(dtype))])
     for actual, expected in zip(*results, strict=True):
@@ -46,6 +49,7 @@ def compare(batch, channels, size, taps, center, tol=2e-6):
         assert error <= tol, error
 
 
+@pytest.mark.parametrize("rendered", [False, True])
 @pytest.mark.parametrize("batch", [1, 2, 5])
 @pytest.mark.parametrize("channels", [1, 15, 16, 17, 40])
 @pytest.mark.parametrize(
@@ -60,8 +64,18 @@ def compare(batch, channels, size, taps, center, tol=2e-6):
         ((5, 6, 7), (3, 5, 3), (1, 2, 1)),
     ],
 )
-def test_matches_the_direct_sum(batch, channels, size, taps, center, engine, threads):
-    compare(batch, channels, size, taps, center)
+def test_matches_the_direct_sum(batch, channels, size, taps, center, rendered, engine, threads):
+    compare(batch, channels, size, taps, center, rendered=rendered)
+
+
+def test_gradients_lie_as_the_taps_do(engine):
+    for kernel in (torch.randn(9, 5, 20).movedim(-1, 0), torch.randn(20, 9, 5)):
+        kernel.requires_grad_()
+        (grad,) = torch.autograd.grad(
+            grid_conv(torch.randn(2, 20, 30, 40), kernel, (4, 2), "fft").sum(), kernel
+        )
+        if engine == "compiled":
+            assert grad.stride() == kernel.stride()
 
 
 @pytest.mark.parametrize("n", [243, 250, 256, 500, 512, 625, 729, 960, 1000, 1024, 2187, 3125, 8192, 12_800])

@@ -12,7 +12,7 @@ from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional import magnet
 from ccnn_geo.functional.edge_basis import MAGNetBasis, edge_basis
 from ccnn_geo.functional.native.build import arguments, native_function, threads_for
-from ccnn_geo.memory import zeros
+from ccnn_geo.memory import empty, zeros
 from ccnn_geo.neighbors import Neighbors
 
 SLACK = 16
@@ -228,8 +228,9 @@ def _with_slack(t: Tensor) -> Tensor:
     end = t.storage_offset() + t.numel() + SLACK
     if t.is_contiguous() and t.untyped_storage().nbytes() >= end * t.element_size():
         return t
-    out = t.new_zeros(t.numel() + SLACK)
-    out[: t.numel()] = t.flatten()
+    out = empty(t.numel() + SLACK)
+    out[: t.numel()].view(t.shape).copy_(t)
+    out[t.numel() :] = 0
     return out
 
 

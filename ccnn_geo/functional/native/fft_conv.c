@@ -14,16 +14,16 @@
 #define DIMS 3
 
 typedef struct {
-    int64_t batch, channels, dim, threads;
+    int64_t batch, channels, dim, threads, rows; /* rows: taps are [*K][C], as they are rendered, not [C][*K] */
     const int64_t *size, *taps, *center, *length; /* [D]: grid, kernel, its tap at offset zero, transforms */
     const float *roots; /* per axis [n][2]: exp(-2 pi i k / n), n halved for the last; then its [h][2]: exp(i pi j / n) */
     float *scratch;     /* [threads][buffers][n / 2][2][V] */
-    const float *kernel; /* [C][*K], or */
+    const float *kernel; /* [C][*K] or [*K][C], or */
     float *spectrum;     /* what it becomes, [groups][n / 2][2][V] */
     const float *x;                               /* [B][C][*S]; without it the spectrum is written */
     float *out;                                   /* [B][C][*S], forward */
     const float *grad_out;                        /* [B][C][*S], backward */
-    float *grad_x, *grad_kernel;                  /* [B][C][*S], [C][*K]; either may be null */
+    float *grad_x, *grad_kernel;                  /* [B][C][*S], as the kernel; either may be null */
 } fft_args;
 
 typedef struct {
@@ -80,6 +80,19 @@ static void write_row(const group *g, const float *in, float *out, int64_t plane
         for (int64_t j = whole; j < count; j++) out[lane * plane + j] = in[j * 2 * V + lane];
 }
 
+/* The same of taps [count][C] */
+static void read_taps(const group *g, float *out, const float *in, int64_t C, int64_t count) {
+    for (int64_t j = 0; j < count; j++) {
+        if (g->lanes == V) store(out + j * 2 * V, load(in + j * C));
+        else memcpy(out + j * 2 * V, in + j * C, 4 * g->lanes);
+    }
+}
+
+static void write_taps(const group *g, const float *in, float *out, int64_t C, int64_t count) {
+    for (int64_t j = 0; j < count; j++)
+        memcpy(out + j * C + g->own, in + j * 2 * V + g->own, 4 * (g->lanes - g->own));
+}
+
 /* Rows of a box: the first half of the last axis is the real part, the second the imaginary one */
 #define ROWS_OF_BOX(READ_OR_WRITE) \
     const int64_t D = s->a->dim, rows = product(box, D - 1), count = box[D - 1], half = s->plans[D - 1].n; \
@@ -100,6 +113,28 @@ static void write_box(const setting *s, const group *g, cv *data, float *grid, i
                       const int64_t *start) {
     ROWS_OF_BOX(write_row(g, re, grid + i * count, plane, real);
                 write_row(g, im, grid + i * count + real, plane, count - real);)
+}
+
+static void read_kernel(const setting *s, const group *g, cv *data) {
+    const int64_t C = s->a->channels, *box = s->a->taps, *start = s->zero;
+    const float *taps = s->a->kernel + (s->a->rows ? g->first : g->first * s->taps);
+    if (!s->a->rows) {
+        read_box(s, g, data, taps, s->taps, box, start);
+        return;
+    }
+    ROWS_OF_BOX(read_taps(g, re, taps + i * count * C, C, real);
+                read_taps(g, im, taps + (i * count + real) * C, C, count - real);)
+}
+
+static void write_kernel(const setting *s, const group *g, cv *data, float *kernel) {
+    const int64_t C = s->a->channels, *box = s->a->taps, *start = s->zero;
+    float *taps = kernel + (s->a->rows ? g->first : g->first * s->taps);
+    if (!s->a->rows) {
+        write_box(s, g, data, taps, s->taps, box, start);
+        return;
+    }
+    ROWS_OF_BOX(write_taps(g, re, taps + i * count * C, C, real);
+                write_taps(g, im, taps + (i * count + real) * C, C, count - real);)
 }
 
 INLINE void twist_row(int inverse, cv *data, int64_t n, const float *twist) {
@@ -137,7 +172,9 @@ static void spectrum_of(const setting *s, const group *g, cv *data, const float 
 }
 
 static void kernel_spectrum(const setting *s, const group *g, cv *data) {
-    spectrum_of(s, g, data, s->a->kernel, s->taps, s->a->taps, s->zero);
+    memset(data, 0, sizeof(cv) * s->n);
+    read_kernel(s, g, data);
+    transform_box(s, 0, data, s->a->taps, s->zero);
     for (int64_t i = 0; i < s->n; i++) data[i] = scaled(1.0f / s->n, data[i]);
 }
 
@@ -167,7 +204,7 @@ static void backward_grid(const setting *s, const group *g, const cv *kernel, cv
 static void kernel_gradient(const setting *s, const group *g, cv *sum, float *out) {
     for (int64_t i = 0; i < s->n; i++) sum[i] = scaled(1.0f / s->n, sum[i]);
     transform_box(s, 1, sum, s->a->taps, s->zero);
-    write_box(s, g, sum, out + g->first * s->taps, s->taps, s->a->taps, s->zero);
+    write_kernel(s, g, sum, out);
 }
 
 /* The pieces from `first` to `last`; a gradient of a group that begins before goes to `shared` */
@@ -223,8 +260,10 @@ int fft_conv(const fft_args *a) {
         const int64_t first = count * t / threads, last = count * (t + 1) / threads;
         if (first % a->batch == 0 || first == last) continue;
         const group g = group_of(&s, first / a->batch);
-        const int64_t from = (g.first + g.own) * s.taps, to = (g.first + g.lanes) * s.taps;
-        for (int64_t i = from; i < to; i++) a->grad_kernel[i] += shared[extra * (t - 1) + i];
+        const float *part = shared + extra * (t - 1);
+        const int64_t tap = a->rows ? a->channels : 1, channel = a->rows ? 1 : s.taps;
+        for (int64_t c = g.first + g.own; c < g.first + g.lanes; c++)
+            for (int64_t k = 0; k < s.taps; k++) a->grad_kernel[c * channel + k * tap] += part[c * channel + k * tap];
     }
     free(shared);
     return 0;

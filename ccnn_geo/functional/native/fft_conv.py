@@ -21,7 +21,7 @@ MAX_POINTS = 1 << 18
 """Points of a transform beyond which four of them fit no cache."""
 SIDES = ("size", "taps", "center", "length")
 TENSORS = ("kernel", "spectrum", "x", "out", "grad_out", "grad_x", "grad_kernel")
-Arguments = arguments(("batch", "channels", "dim", "threads"), (*SIDES, "roots", "scratch", *TENSORS))
+Arguments = arguments(("batch", "channels", "dim", "threads", "rows"), (*SIDES, "roots", "scratch", *TENSORS))
 
 
 def native_lengths(size: Sequence[int], taps: Sequence[int], center: Sequence[int]) -> tuple[int, ...] | None:
@@ -50,7 +50,7 @@ def native_spectrum(taps: Tensor, lengths: tuple[int, ...]) -> Tensor:
     groups = -(-taps.size(0) // VECTOR)
     out = empty(groups * math.prod(lengths) * VECTOR)
     none = [0] * len(lengths)
-    _call((1, taps.size(0)), none, taps.shape[1:], none, lengths, kernel=taps, spectrum=out)
+    _call((1, taps.size(0)), none, taps, none, lengths, spectrum=out)
     return out
 
 
@@ -59,8 +59,8 @@ def native_fft(
 ) -> Tensor:
     """The convolution of ``x [B, C, *S]`` with ``taps [C, *K]``."""
     out = empty(*x.shape)
-    given = {"kernel": taps} if spectrum is None else {"spectrum": spectrum}
-    _call(x.shape[:2], x.shape[2:], taps.shape[1:], center, lengths, x=x, out=out, **given)
+    given = {} if spectrum is None else {"spectrum": spectrum}
+    _call(x.shape[:2], x.shape[2:], taps, center, lengths, x=x, out=out, **given)
     return out
 
 
@@ -74,21 +74,28 @@ def native_fft_backward(
     need: Sequence[bool],
 ) -> tuple[Tensor | None, Tensor | None]:
     """Gradients of ``x`` and ``taps``, as far as ``need`` asks for them."""
-    given = {"kernel": taps} if spectrum is None else {"spectrum": spectrum}
+    given = {} if spectrum is None else {"spectrum": spectrum}
     if need[0]:
         given["grad_x"] = empty(*x.shape)
     if need[1]:
-        given["grad_kernel"] = empty(*taps.shape)
-    _call(x.shape[:2], x.shape[2:], taps.shape[1:], center, lengths, x=x, grad_out=grad_out, **given)
+        channels, *rest = taps.shape
+        given["grad_kernel"] = empty(*rest, channels).movedim(-1, 0) if _in_rows(taps) else empty(*taps.shape)
+    _call(x.shape[:2], x.shape[2:], taps, center, lengths, x=x, grad_out=grad_out, **given)
     return given.get("grad_x"), given.get("grad_kernel")
+
+
+def _in_rows(taps: Tensor) -> bool:
+    """Whether taps lie in memory as they are rendered, all channels of one beside each other."""
+    return taps.size(0) > 1 and taps.movedim(0, -1).is_contiguous()
 
 
 def _call(
     shape: Sequence[int],
     size: Sequence[int],
-    taps: Sequence[int],
+    taps: Tensor,
     center: Sequence[int],
     lengths: tuple[int, ...],
+    grad_kernel: Tensor | None = None,
     **tensors: Tensor,
 ) -> None:
     function = native_function("fft_conv")
@@ -96,14 +103,18 @@ def _call(
         raise RuntimeError("native code was turned off between a forward pass and its backward pass")
     pieces = shape[0] * -(-shape[1] // VECTOR)
     threads = max(1, min(torch.get_num_threads(), pieces))
-    sides = zip(SIDES, (size, taps, center, lengths), strict=True)
+    sides = zip(SIDES, (size, taps.shape[1:], center, lengths), strict=True)
+    rows = _in_rows(taps)
     given = {
         **{name: torch.tensor(list(side), dtype=torch.int64) for name, side in sides},
         "roots": _roots(lengths),
         "scratch": empty(threads * BUFFERS * math.prod(lengths) * VECTOR),
+        "kernel": taps if rows else taps.contiguous(),
         **{name: t.contiguous() for name, t in tensors.items()},
     }
-    args = Arguments(*shape, len(lengths), threads, **{name: t.data_ptr() for name, t in given.items()})
+    if grad_kernel is not None:  # lies as the taps do
+        given["grad_kernel"] = grad_kernel
+    args = Arguments(*shape, len(lengths), threads, rows, **{name: t.data_ptr() for name, t in given.items()})
     if function(ctypes.byref(args)) != 0:
         raise MemoryError("grid_conv: no memory for the kernel's gradient of each thread")
 
