@@ -216,7 +216,8 @@ class ContinuousConv(RemembersKernel, FirstBatchScale, MessagePassing):
         reference = self._reference.read(self.reference_spacing)
         if all(h > 0 for h in reference):
             measure = lattice_measure(step, reference, self.dim)
-            taps = taps if measure == 1.0 else taps * measure
+            # the buffer rounds the spacing trained on
+            taps = taps if math.isclose(measure, 1.0, rel_tol=1e-6) else taps * measure
         taps = taps.movedim(-1, 0)
         if self.dense:
             taps = taps.unflatten(0, (self.out_channels, self.in_channels))
