@@ -9,13 +9,13 @@ MESSAGE = (
 )
 
 
-def fetch(url: str, path: Path, sha256: str | None = None) -> Path:
+def fetch(url: str, path: Path, checksum: str | None = None) -> Path:
     """The file at ``path``, downloaded if it is not there yet.
 
     Args:
         url: http or https address.
         path: where the file is, or will be; a part of it waits beside it as ``<name>.part``.
-        sha256: hexadecimal digest; None accepts any content.
+        checksum: ``sha256:...`` or ``md5:...`` (without a name sha256), hexadecimal; None accepts any content.
 
     Raises:
         ConnectionError: if it cannot be fetched; the message says which file to place where.
@@ -24,11 +24,13 @@ def fetch(url: str, path: Path, sha256: str | None = None) -> Path:
     import pooch
     import requests
 
+    algorithm, _, digest = (checksum or "").rpartition(":")
+    algorithm = algorithm or "sha256"
     if path.exists():
-        found = pooch.file_hash(str(path)) if sha256 else None
-        if found != sha256:
+        found = pooch.file_hash(str(path), alg=algorithm) if digest else ""
+        if found != digest:
             raise ValueError(
-                f"{path}: sha256 is {found}, expected {sha256}; remove the file to fetch it again, or pass "
+                f"{path}: {algorithm} is {found}, expected {digest}; remove the file to fetch it again, or pass "
                 f"checksum=None to accept it"
             )
         return path
@@ -36,7 +38,7 @@ def fetch(url: str, path: Path, sha256: str | None = None) -> Path:
     try:
         pooch.retrieve(
             url,
-            known_hash=f"sha256:{sha256}" if sha256 else None,
+            known_hash=f"{algorithm}:{digest}" if digest else None,
             fname=path.name,
             path=path.parent,
             downloader=_Resuming(path.with_name(path.name + ".part")),
