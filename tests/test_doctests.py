@@ -8,8 +8,11 @@ import pytest
 import torch
 
 import ccnn_geo
+import ccnn_geo.datasets
+import ccnn_geo.experiments
 
-MODULES = [m.name for m in pkgutil.walk_packages(ccnn_geo.__path__, "ccnn_geo.")]
+PACKAGES = ccnn_geo, ccnn_geo.datasets, ccnn_geo.experiments  # the last two lie elsewhere in the tree
+MODULES = sorted({m.name for p in PACKAGES for m in pkgutil.walk_packages(p.__path__, f"{p.__name__}.")})
 
 
 @pytest.mark.parametrize(

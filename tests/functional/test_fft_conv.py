@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from scipy.signal import fftconvolve
 
 from ccnn_geo import testing
 from ccnn_geo.functional import fft_conv as module
@@ -66,6 +67,27 @@ def compare(batch, channels, size, taps, center, tol=2e-6, rendered=False):
 )
 def test_matches_the_direct_sum(batch, channels, size, taps, center, rendered, engine, threads):
     compare(batch, channels, size, taps, center, rendered=rendered)
+
+
+@pytest.mark.parametrize("size", [(1 << 20,), (1024, 1024), (64, 64, 64)])
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_largest_grids(size, whole):
+    """Against scipy's in double precision: values, and by them gradients, which are convolutions too."""
+    taps = [s if whole else 2 * (s // 30) + 1 for s in size]
+    center = [k // 2 for k in taps]
+    x, kernel = torch.randn(1, 1, *size, requires_grad=True), torch.randn(1, *taps, requires_grad=True)
+    out = grid_conv(x, kernel, center)
+    box = tuple(slice(m, m + s) for m, s in zip(center, size, strict=True))
+    expected = torch.from_numpy(fftconvolve(x[0, 0].detach().double(), kernel[0].detach().double())[box])
+    assert (out[0, 0] - expected).norm() <= 1e-6 * expected.norm()
+    cotangent = torch.randn(size)
+    for grad, leaf in zip(
+        torch.autograd.grad((out[0, 0] * cotangent).sum(), (x, kernel)), (x, kernel), strict=True
+    ):
+        # linear in each: the gradient times it gives the same sum
+        found, exact = (grad.double() * leaf.double()).sum(), (expected * cotangent).sum()
+        allowed = 1e-5 * expected.norm() * cotangent.norm() / x.numel() ** 0.5
+        assert (found - exact).abs() <= allowed
 
 
 def test_gradients_lie_as_the_taps_do(engine):
