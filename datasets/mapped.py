@@ -1,0 +1,45 @@
+"""Arrays that stay in their file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ccnn_geo.datasets.storage import write_atomic
+
+
+class MappedArray:
+    """Rows of a ``.npy`` file, read when they are asked for; what another process is sent is the path alone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._rows = np.load(path, mmap_mode="r", allow_pickle=False)
+        self.shape = self._rows.shape
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return np.array(self._rows[index])
+
+    def __reduce__(self) -> tuple:
+        return MappedArray, (self.path,)
+
+
+def write_rows(target: Path, dtype: type, shape: tuple[int, ...], chunks: Iterable[np.ndarray]) -> None:
+    """Writes a ``.npy`` file chunk by chunk, of which only one need be in memory."""
+
+    def write(file: BinaryIO) -> None:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
+            "fortran_order": False,
+            "shape": shape,
+        }
+        np.lib.format.write_array_header_1_0(file, header)
+        for chunk in chunks:
+            file.write(np.ascontiguousarray(chunk, dtype))
+
+    write_atomic(target, write)
