@@ -1,0 +1,50 @@
+"""Read an image file of a stranger."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+"""Files that are taken for images."""
+
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # no others: some run programs
+_MAX_PIXELS = 2**26
+
+
+def read_image(path: Path, size: tuple[int, int] | None = None, channels: int = 3) -> np.ndarray:
+    """Bytes ``[channels, H, W]`` of an image file; needs Pillow. Of an animation the first picture.
+
+    Turned as its camera says; transparency is dropped.
+
+    Args:
+        path: The file; its content, not its name, says what it is.
+        size: (H, W): the image is scaled to cover it, bilinearly with antialiasing, and cropped around its centre.
+        channels: 3 for colour, 1 for grey.
+
+    Raises:
+        ImportError: If Pillow is not installed.
+        ValueError: For a file that is no image, truncated, of more than 67 million pixels, or of pixels that are not
+            of 8 bits.
+    """
+    try:
+        from PIL import Image, ImageOps
+    except ImportError as error:
+        raise ImportError("image files need Pillow: pip install pillow") from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is refused below, or repaired
+            with Image.open(path, formats=_FORMATS) as image:
+                if image.width * image.height > _MAX_PIXELS:
+                    raise ValueError(f"{image.width} x {image.height} pixels, expected at most {_MAX_PIXELS}")
+                if image.mode[0] in "IF":
+                    raise ValueError(f"pixels of mode {image.mode}, expected 8 bits per channel")
+                image = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+                if size is not None:
+                    image = ImageOps.fit(image, size[::-1], Image.Resampling.BILINEAR)
+                pixels = np.asarray(image)
+    except Exception as error:  # decoders of hostile files raise anything
+        raise ValueError(f"{path}: {type(error).__name__}: {error}") from error
+    return np.ascontiguousarray(pixels[None] if channels == 1 else pixels.transpose(2, 0, 1))
