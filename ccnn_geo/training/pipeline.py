@@ -14,7 +14,9 @@ from ccnn_geo.transforms import (
     FixedSubset,
     NormalizeSphere,
     PointFeatures,
+    PointWOLF,
     RandomJitter,
+    RandomPointDropout,
     RandomRotate,
     RandomScaleShift,
     RandomSubset,
@@ -36,6 +38,9 @@ class Augmentation:
         jitter: Standard deviation of the noise of each point.
         rotate_axis: ``x``, ``y`` or ``z`` for a random rotation about it; null for none.
         rotate_degrees: The angle is uniform on [-rotate_degrees, rotate_degrees].
+        point_wolf: Anchors of smooth local deformations (PointWOLF: 4), after which the shape is put back on the unit
+            sphere; 0 for none.
+        point_dropout: Largest part of the points that goes (PointNet++: 0.875); 0 for none.
     """
 
     scale: tuple[float, float] = (1.0, 1.0)
@@ -43,16 +48,22 @@ class Augmentation:
     jitter: float = 0.0
     rotate_axis: str | None = None
     rotate_degrees: float = 180.0
+    point_wolf: int = 0
+    point_dropout: float = 0.0
 
     def transforms(self) -> list[Any]:
         """The transforms that change anything, in order."""
         chain: list[Any] = []
+        if self.point_wolf != 0:
+            chain += [PointWOLF(self.point_wolf), NormalizeSphere()]
         if self.rotate_axis is not None:
             chain.append(RandomRotate(self.rotate_axis, self.rotate_degrees))
         if tuple(self.scale) != (1.0, 1.0) or self.shift != 0:
             chain.append(RandomScaleShift((self.scale[0], self.scale[1]), self.shift))
         if self.jitter != 0:
             chain.append(RandomJitter(self.jitter))
+        if self.point_dropout != 0:
+            chain.append(RandomPointDropout(self.point_dropout))
         return chain
 
 

@@ -1,14 +1,21 @@
-"""Transforms of meshes and clouds, for use with ``torch_geometric.transforms.Compose``."""
+"""Transforms of meshes, clouds and grids, for use with ``torch_geometric.transforms.Compose``."""
 
 from ccnn_geo.transforms.build_neighbors import BuildNeighbors
 from ccnn_geo.transforms.estimate_normals import EstimateNormals
 from ccnn_geo.transforms.fixed_subset import FixedSubset
+from ccnn_geo.transforms.mix_clouds import MixClouds
 from ccnn_geo.transforms.normalize_sphere import NormalizeSphere
 from ccnn_geo.transforms.point_features import PointFeatures
+from ccnn_geo.transforms.point_wolf import PointWOLF
+from ccnn_geo.transforms.random_crop import RandomCrop
+from ccnn_geo.transforms.random_flip import RandomFlip
 from ccnn_geo.transforms.random_jitter import RandomJitter
+from ccnn_geo.transforms.random_noise import RandomNoise
+from ccnn_geo.transforms.random_point_dropout import RandomPointDropout
 from ccnn_geo.transforms.random_rotate import RandomRotate
 from ccnn_geo.transforms.random_scale_shift import RandomScaleShift
 from ccnn_geo.transforms.random_subset import RandomSubset
+from ccnn_geo.transforms.random_time_shift import RandomTimeShift
 from ccnn_geo.transforms.sample_shape import SampleShape
 from ccnn_geo.transforms.sample_surface import SampleSurface
 from ccnn_geo.transforms.voxelize import Voxelize
@@ -17,12 +24,19 @@ __all__ = [
     "BuildNeighbors",
     "EstimateNormals",
     "FixedSubset",
+    "MixClouds",
     "NormalizeSphere",
     "PointFeatures",
+    "PointWOLF",
+    "RandomCrop",
+    "RandomFlip",
     "RandomJitter",
+    "RandomNoise",
+    "RandomPointDropout",
     "RandomRotate",
     "RandomScaleShift",
     "RandomSubset",
+    "RandomTimeShift",
     "SampleShape",
     "SampleSurface",
     "Voxelize",
