@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from ccnn_geo.datasets.archive import extract_atomic
 from ccnn_geo.datasets.download import fetch
+from ccnn_geo.datasets.info import DataFile, DatasetInfo
 from ccnn_geo.datasets.processing import ShapeFile, digest
 from ccnn_geo.datasets.shapes import ShapeDataset
 from ccnn_geo.datasets.storage import exclusive
@@ -100,6 +101,18 @@ class ModelNet10(_ModelNet):
         *("bathtub", "bed", "chair", "desk", "dresser"),
         *("monitor", "night_stand", "sofa", "table", "toilet"),
     )
+    info = DatasetInfo(
+        name="modelnet10",
+        title="ModelNet10: CAD models, 512 points with normals",
+        family="shape",
+        in_channels=6,
+        size=None,
+        classes=10,
+        counts=counts,
+        files=(DataFile(url, "ModelNet10.zip", f"sha256:{sha256}", 473_000_000),),
+        prepared=2_350_000_000,
+        source="http://modelnet.cs.princeton.edu; appendix B",
+    )
 
 
 class ModelNet40(_ModelNet):
@@ -140,4 +153,16 @@ class ModelNet40(_ModelNet):
             "wardrobe",
             "xbox",
         ),
+    )
+    info = DatasetInfo(
+        name="modelnet40",
+        title="ModelNet40: CAD models, 512 points with normals",
+        family="shape",
+        in_channels=6,
+        size=None,
+        classes=40,
+        counts=counts,
+        files=(DataFile(url, "ModelNet40.zip", f"sha256:{sha256}", 2_040_000_000),),
+        prepared=10_300_000_000,
+        source="http://modelnet.cs.princeton.edu; appendix B",
     )

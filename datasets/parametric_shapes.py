@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.meshes import Mesh, box, join, prism, regular_polygon, revolve, tube, write_off
 from ccnn_geo.datasets.shape_folder import ShapeFolder
 from ccnn_geo.datasets.storage import exclusive
@@ -181,6 +182,18 @@ class ParametricShapes(ShapeFolder):
     Raises:
         ValueError: for another split, or less than one shape.
     """
+
+    info = DatasetInfo(
+        name="parametric",
+        title="ten families of meshes, made on the spot, 512 points with normals",
+        family="shape",
+        in_channels=6,
+        size=None,
+        classes=len(PARAMETRIC_CLASSES),
+        counts={"train": 600, "test": 200},
+        prepared=40_000_000,
+        source="this package",
+    )
 
     def __init__(
         self,

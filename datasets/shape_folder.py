@@ -3,6 +3,7 @@
 from os import PathLike
 from pathlib import Path
 
+from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.processing import ShapeFile, digest
 from ccnn_geo.datasets.shapes import ShapeDataset
 from ccnn_geo.io import EXTENSIONS
@@ -29,11 +30,21 @@ class ShapeFolder(ShapeDataset):
         ShapeError: names all files that could not be read.
     """
 
+    info = DatasetInfo(
+        name="folder",
+        title="your own meshes and clouds: <split>/<class>/<file>",
+        family="shape",
+        in_channels=6,
+        size=None,
+        classes=0,
+        source="your own files",
+    )
+
     def __init__(
         self, root: str | PathLike[str], split: str, *, cache: str | PathLike[str] | None = None, **kwargs
     ) -> None:
         root = Path(root).expanduser()
-        classes = _classes(root, split)
+        classes = split_classes(root, split)
         files = _files(root, split, classes)
         key = f"{split}-{digest([(f.name, (s := f.path.stat()).st_size, s.st_mtime_ns) for f in files])}"
         super().__init__(
@@ -41,7 +52,13 @@ class ShapeFolder(ShapeDataset):
         )
 
 
-def _classes(root: Path, split: str) -> list[str]:
+def split_classes(root: Path, split: str) -> list[str]:
+    """Names of the folders in ``root/<split>``, which must be those of the other splits too.
+
+    Raises:
+        FileNotFoundError: If there is no such folder or split.
+        ValueError: For a split of another name, without classes, or with others than there are elsewhere.
+    """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
     if not root.is_dir():

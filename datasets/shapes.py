@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 from torch_geometric.data import Data, Dataset
 
 from ccnn_geo.datasets.processing import STEPS, Settings, ShapeFile, digest, prepare
+from ccnn_geo.datasets.storage import read_arrays
 
 
 class ShapeDataset(Dataset):
@@ -66,7 +66,7 @@ class ShapeDataset(Dataset):
             prepare(
                 files, settings, target, num_workers, on_error, f"{type(self).__name__} {key.split('-')[0]}"
             )
-        stored = _load(target)
+        stored = read_arrays(target, ("pos", "normal", "offset", "y", "name", "skipped"))
         self._pos = torch.from_numpy(stored["pos"])
         self._normal = torch.from_numpy(stored["normal"])
         self._offset = stored["offset"].tolist()
@@ -106,17 +106,6 @@ class ShapeDataset(Dataset):
             y=self._y[idx : idx + 1],
             name=self._names[idx],
         )
-
-
-def _load(target: Path) -> dict[str, np.ndarray]:
-    try:
-        with target.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return {key: stored[key] for key in ("pos", "normal", "offset", "y", "name", "skipped")}
-    except Exception as error:  # damaged archives raise anything: BadZipFile, zlib.error, EOFError, KeyError
-        raise ValueError(
-            f"{target}: the stored points are damaged ({type(error).__name__}: {error}); remove this file to have "
-            f"it made again"
-        ) from error
 
 
 def check_options(num_points: int | None, num_samples: int, num_workers: int | None, on_error: str) -> None:
