@@ -1,0 +1,214 @@
+"""What reproductions share: jobs that are done once, a folder of results, a report with the paper's figure beside ours.
+
+A study is a list of jobs, each a training or a measurement of one seed that ends in a few numbers. A job's numbers are
+written when it ends, so a study that was interrupted goes on with the next job, and a finished one does nothing; a job
+itself has a folder that outlives an interruption, for checkpoints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ccnn_geo.datasets.storage import exclusive, write_atomic
+
+SCALES = ("small", "paper")
+Numbers = dict[str, Any]
+HEAD_AND_TAIL = 1 << 20
+"""Bytes at either end of a file that its fingerprint is made of."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a study is run with."""
+
+    scale: str
+    root: Path | None
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One piece of a study: ``run(folder)`` gives its numbers, plain values as JSON has them."""
+
+    name: str
+    run: Callable[[Path], Numbers]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A table or figure of the paper.
+
+    Args:
+        name: What the command calls it.
+        title: What it shows, in one line.
+        source: Where the paper has it.
+        jobs: Its jobs; raises ``ValueError`` or ``FileNotFoundError`` where the data is not what it should be.
+        report: Writes pictures into a folder and returns the report's body, from the jobs' numbers by name.
+        data: What ``--root`` must hold; empty if nothing is needed.
+        seeds: How many there are unless it is said.
+    """
+
+    name: str
+    title: str
+    source: str
+    jobs: Callable[[Options], Sequence[Job]]
+    report: Callable[[Mapping[str, Numbers], Options, Path], str]
+    data: str = ""
+    seeds: int = 1
+
+
+def run_study(
+    study: Study, options: Options, out: Path, again: bool = False, say: Callable[[str], None] = print
+) -> Path:
+    """Runs what is missing of a study, and writes ``results.json``, ``report.md`` and pictures.
+
+    Args:
+        study: The study.
+        options: Its scale, data and seeds.
+        out: Its folder, of one scale and one kind of data; seeds may be added later.
+        again: Whether jobs that are done are run once more.
+        say: Gets a line per job.
+
+    Returns:
+        The report.
+
+    Raises:
+        FileNotFoundError: If the study needs data and there is none.
+        ValueError: If the folder is of another study, scale or data.
+    """
+    if study.data and options.root is None:
+        raise FileNotFoundError(f"{study.name}: expected --root FOLDER with {study.data}")
+    if options.root is not None and not options.root.exists():
+        raise FileNotFoundError(f"{study.name}: --root {options.root} does not exist")
+    jobs = list(study.jobs(options))
+    with exclusive(out, "study"):
+        _claim(study, options, out)
+        numbers = {}
+        for job in jobs:
+            target = out / "jobs" / f"{job.name}.json"
+            if target.exists() and not again:
+                numbers[job.name] = json.loads(target.read_text())
+                say(f"{job.name}: done before")
+                continue
+            folder = out / "jobs" / job.name
+            folder.mkdir(parents=True, exist_ok=True)
+            start = time.perf_counter()
+            found = {**job.run(folder), "commit": commit()}
+            found["minutes"] = round((time.perf_counter() - start) / 60, 2)
+            write_atomic(target, partial(_write, found))
+            numbers[job.name] = found
+            say(f"{job.name}: {_line(found)}")
+        body = study.report(numbers, options, out)
+        about = _about(study, options, numbers)
+        write_atomic(out / "results.json", partial(_write, {**about, "jobs": numbers}))
+        text = f"# {study.name}: {study.title}\n\n{study.source}\n\n{body.strip()}\n\n{_provenance(about)}\n"
+        write_atomic(out / "report.md", lambda file: file.write(text.encode()))
+    return out / "report.md"
+
+
+def mean_and_deviation(values: Sequence[float], digits: int = 1) -> str:
+    """``mean`` or, of several, ``mean ± standard deviation``."""
+    mean = f"{statistics.fmean(values):.{digits}f}"
+    return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
+
+
+def commit() -> str:
+    """The commit of the source tree, with a mark if files differ from it; empty outside of one."""
+    here = Path(__file__).resolve().parent
+    try:
+        run = partial(subprocess.run, cwd=here, capture_output=True, text=True, check=True)
+        found = run(["git", "rev-parse", "--short=12", "HEAD"]).stdout.strip()
+        return found + "+" * bool(run(["git", "status", "--porcelain", "--", "*.py", "*.c", "*.h"]).stdout)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def fingerprint(root: Path) -> str:
+    """Digest of the names, sizes and both ends of all files below a folder, or of one file."""
+    files = sorted(p for p in root.rglob("*") if p.is_file()) if root.is_dir() else [root]
+    digest = hashlib.sha256()
+    for path in files:
+        if any(part.startswith(".") or part == "processed" for part in path.relative_to(root).parts):
+            continue  # what we write ourselves
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            ends = file.read(HEAD_AND_TAIL)
+            file.seek(max(0, size - HEAD_AND_TAIL))
+            ends += file.read(HEAD_AND_TAIL)
+        digest.update(f"{path.relative_to(root).as_posix()}\0{size}\0".encode() + ends)
+    return digest.hexdigest()[:16]
+
+
+def main(study: Study, argv: Sequence[str] | None = None) -> None:
+    """The command of a study."""
+    parser = argparse.ArgumentParser(prog=study.name, description=f"{study.title} {study.source}")
+    parser.add_argument("--scale", choices=SCALES, default="small", help="the paper's, or one for two cores")
+    parser.add_argument("--root", type=Path, help=study.data or "not needed")
+    parser.add_argument("--out", type=Path, help="results/NAME-SCALE by default")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(study.seeds)))
+    parser.add_argument("--again", action="store_true", help="also what is done")
+    args = parser.parse_args(argv)
+    out = args.out or Path("results") / f"{study.name}-{args.scale}"
+    root = None if args.root is None else args.root.expanduser()
+    report = run_study(study, Options(args.scale, root, tuple(args.seeds)), out, args.again)
+    print(f"\n{report.read_text()}\n{report}")
+
+
+def _claim(study: Study, options: Options, out: Path) -> None:
+    """Keeps results of different settings apart."""
+    data = "" if options.root is None else fingerprint(options.root)
+    given = {"study": study.name, "scale": options.scale, "data": data}
+    target = out / "settings.json"
+    if target.exists() and (stored := json.loads(target.read_text())) != given:
+        raise ValueError(f"{out} holds results of {stored}, expected {given}; choose another --out")
+    write_atomic(target, partial(_write, given))
+
+
+def _about(study: Study, options: Options, numbers: Mapping[str, Numbers]) -> Numbers:
+    return {
+        "study": study.name,
+        "scale": options.scale,
+        "seeds": list(options.seeds),
+        "commits": sorted({n["commit"] for n in numbers.values()}),
+        "versions": {"torch": torch.__version__, "python": platform.python_version()},
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "data": None if options.root is None else fingerprint(options.root),
+        "minutes": round(sum(n["minutes"] for n in numbers.values()), 1),
+    }
+
+
+def _provenance(about: Numbers) -> str:
+    data = f"data {about['data']}, " if about["data"] else ""
+    return (
+        f"Scale {about['scale']}, seeds {about['seeds']}, {data}{about['minutes']} minutes; torch "
+        f"{about['versions']['torch']}, {about['device']}, {about['threads']} threads; commit "
+        f"{', '.join(about['commits']) or 'unknown'}."
+    )
+
+
+def _line(found: Numbers) -> str:
+    shown = [f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in found.items() if _is_short(v)]
+    return ", ".join(shown)
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _write(values: Any, file: Any) -> None:
+    file.write(json.dumps(values, indent=1).encode() + b"\n")
