@@ -1,4 +1,4 @@
-"""The command line: ``ccnn-geo train | test | predict | info``."""
+"""The command line: ``ccnn-geo train | test | predict | info | data``."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 USAGE = """usage: ccnn-geo COMMAND ...
 
-Continuous convolutional neural networks for shapes.
+Continuous convolutional neural networks for sequences, images, shapes and scenes.
 
 commands:
   train --config NAME_OR_FILE [overrides]   train a classifier, e.g. --config demo
   test CHECKPOINT_OR_RUN [overrides]        accuracy on the test set, e.g. --data.carrier voxels
   predict CHECKPOINT_OR_RUN FILE... [--json] classify meshes and point clouds
   info [CHECKPOINT | PRESET | CONFIG]       versions and devices, or the parameters of a model
+  data list | info NAME | prepare NAME      data sets: which there are, what they take, download and prepare
 
 ccnn-geo COMMAND --help lists the options of a command. --debug anywhere shows the traceback of an error.
 """
@@ -92,7 +93,7 @@ def _complain(message: str) -> None:
 # train and test -----------------------------------------------------------------------------------
 
 
-def _train_parser() -> ArgumentParser:
+def _train_parser(dataset: str) -> ArgumentParser:
     from ccnn_geo.training.module import Classifier
     from ccnn_geo.training.network import build_network
 
@@ -110,25 +111,25 @@ def _train_parser() -> ArgumentParser:
     )
     parser.add_argument("--tensorboard", action="store_true", help="Also log for TensorBoard.")
     parser.add_function_arguments(
-        build_network, "model", skip={"in_channels", "out_channels", "dim"}, as_group=True
+        build_network, "model", skip={"in_channels", "out_channels", "dim", "readout"}, as_group=True
     )
     parser.add_class_arguments(
         Classifier,
         "optim",
-        skip={"network", "classes", "in_channels", "seed", "data"},
+        skip={"network", "classes", "in_channels", "dim", "readout", "seed", "data"},
         instantiate=False,
     )
-    _add_data_and_trainer(parser)
+    _add_data_and_trainer(parser, dataset)
     return parser
 
 
-def _test_parser(settings: dict[str, Any]) -> ArgumentParser:
+def _test_parser(settings: dict[str, Any], dataset: str) -> ArgumentParser:
     parser = _parser(
         "test", "Evaluates a checkpoint on the test set, with the data settings of its training."
     )
     parser.add_argument("checkpoint", type=str, help="A checkpoint of train, or the run, for its best one.")
     parser.add_argument("--out", type=str | None, default=None, help="Folder of the results.")
-    _add_data_and_trainer(parser)
+    _add_data_and_trainer(parser, dataset)
     parser.set_defaults({f"data.{key}": value for key, value in settings.items()})
     return parser
 
@@ -141,13 +142,13 @@ def _parser(command: str, description: str) -> ArgumentParser:
     )
 
 
-def _add_data_and_trainer(parser: ArgumentParser) -> None:
+def _add_data_and_trainer(parser: ArgumentParser, dataset: str) -> None:
     from pytorch_lightning import Trainer
 
-    from ccnn_geo.training.datamodule import ShapesDataModule
+    from ccnn_geo.training.families import data_module
     from ccnn_geo.training.run import RESERVED
 
-    parser.add_class_arguments(ShapesDataModule, "data", instantiate=False)
+    parser.add_class_arguments(data_module(dataset), "data", instantiate=False)
     parser.add_class_arguments(Trainer, "trainer", skip=set(RESERVED), instantiate=False)
 
 
@@ -155,18 +156,16 @@ def _train(arguments: list[str]) -> None:
     from ccnn_geo.training.quiet import quiet
 
     quiet()
+    from ccnn_geo.training.arguments import named_dataset, resume_point
     from ccnn_geo.training.run import Interrupted, check, check_resume, train
-    from ccnn_geo.training.runs import claim_run, find_resume, run_of, with_config_paths, without_config
+    from ccnn_geo.training.runs import claim_run, run_of, with_config_paths, without_config
 
-    parser = _train_parser()
     arguments = with_config_paths(arguments)
-    config = parser.parse_args(arguments)
-    resume = None
-    if config.resume is not None:
-        resume = find_resume(None if config.resume == "newest" else config.resume, config.out, config.name)
-        saved = run_of(resume) / "config.yaml"
-        if saved.is_file():  # what the run was started with, and what is said now
-            config = parser.parse_args(["--config", str(saved), *without_config(arguments)])
+    resume = resume_point(arguments)
+    saved = None if resume is None else run_of(resume) / "config.yaml"
+    if saved is not None and saved.is_file():  # what the run was started with, and what is said now
+        arguments = ["--config", str(saved), *without_config(arguments)]
+    config = _train_parser(named_dataset(arguments)).parse_args(arguments)
     settings = _plain(config, PARTS)
     check(settings)  # before a folder is made
     if resume is not None:
@@ -197,16 +196,28 @@ def _test(arguments: list[str]) -> None:
 
     quiet()
     from ccnn_geo.predict import checkpoint_file, read_checkpoint
+    from ccnn_geo.training.arguments import first_positional, named_dataset
+    from ccnn_geo.training.families import data_module, make_data
     from ccnn_geo.training.run import test
 
-    named = _test_parser({}).parse_args(arguments).checkpoint
-    config = _test_parser(read_checkpoint(named)[0]["data"]).parse_args(arguments)
+    named = first_positional(arguments)
+    trained = {} if named is None else read_checkpoint(named)[0]["data"]
+    before = trained.get("dataset", "parametric")
+    dataset = named_dataset(arguments, before)
+    if data_module(dataset) is not data_module(before):
+        raise ValueError(
+            f"data.dataset: the checkpoint was trained on {before}, {dataset} is of another kind"
+        )
+    if dataset != before:
+        trained = {**trained, "dataset": dataset, "dataset_args": None}
+    config = _test_parser(trained, dataset).parse_args(arguments)
     plain = _plain(config, ("data", "trainer"))
     progress, _ = _display(plain["trainer"])
     out = None if config.out is None else Path(config.out)
     scores, picture = test(checkpoint_file(config.checkpoint), plain["data"], plain["trainer"], out, progress)
     if _is_first_process():
-        print(f"{_scores('test (' + plain['data']['carrier'] + ')', scores)}  {picture}")
+        label = make_data(plain["data"]).label
+        print(f"{_scores(f'test ({label})', scores)}  {picture}")
 
 
 def _scores(what: str, scores: Any) -> str:
@@ -291,8 +302,10 @@ def _info(arguments: list[str]) -> None:
         prog="ccnn-geo info", description="Versions and devices, or the parameters of a model."
     )
     parser.add_argument("what", nargs="?", help="A checkpoint, a preset or a configuration.")
-    parser.add_argument("--in-channels", type=int, default=6, help="For a preset or configuration.")
-    parser.add_argument("--out-channels", type=int, default=40, help="For a preset or configuration.")
+    parser.add_argument("--in-channels", type=int, help="By default those of the data set; for a preset 6.")
+    parser.add_argument(
+        "--out-channels", type=int, help="By default as many as its classes; for a preset 40."
+    )
     options = parser.parse_args(arguments)
 
     from ccnn_geo.training import inventory
@@ -301,12 +314,46 @@ def _info(arguments: list[str]) -> None:
         rows = inventory.environment()
     else:
         rows = inventory.parameters(options.what, options.in_channels, options.out_channels)
-    width = max(len(name) for name, _ in rows)
-    for name, value in rows:
-        print(f"{name:<{width}}  {value}")
+    _print_table(rows)
 
 
-_COMMANDS = {"train": _train, "test": _test, "predict": _predict, "info": _info}
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+# data ---------------------------------------------------------------------------------------------
+
+
+def _data(arguments: list[str]) -> None:
+    parser = _OneLineParser(prog="ccnn-geo data", description="Data sets by name.")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list | info | prepare")
+    actions.add_parser("list", help="All of them.")
+    actions.add_parser("info", help="Files, digests, where to place them without a network.").add_argument(
+        "name"
+    )
+    ready = actions.add_parser("prepare", help="Downloads and prepares one.")
+    ready.add_argument("name")
+    ready.add_argument(
+        "--root", default="data", help="Where it goes, or where its files are; data by default."
+    )
+    ready.add_argument("--split", nargs="+", help="Splits to prepare; all by default.")
+    ready.add_argument("--offline", action="store_true", help="Use what is there, fetch nothing.")
+    options = parser.parse_args(arguments)
+
+    from ccnn_geo import data_command
+
+    if options.action == "list":
+        _print_table(data_command.list_rows())
+    elif options.action == "info":
+        _print_table(data_command.info_rows(options.name))
+    else:
+        for line in data_command.prepare(options.name, options.root, options.split, not options.offline):
+            print(line, flush=True)
+
+
+_COMMANDS = {"train": _train, "test": _test, "predict": _predict, "info": _info, "data": _data}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -15,7 +15,7 @@ from torch_geometric.data import Batch, Data
 
 from ccnn_geo.io import LARGEST, Shape, ShapeError, read_shape
 from ccnn_geo.model import CCNN
-from ccnn_geo.training.network import build_network
+from ccnn_geo.training.network import build_network, class_logits, num_outputs
 from ccnn_geo.training.pipeline import ShapePipeline
 
 INDEX = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
@@ -57,15 +57,15 @@ class ShapeClassifier:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it is not such a checkpoint, or there is no such device.
+            ValueError: If it is not such a checkpoint, of shapes, or there is no such device.
         """
         _check_device(device)
-        settings, weights = read_checkpoint(checkpoint)
-        network = build_network(settings["in_channels"], len(settings["classes"]), **settings["network"])
-        try:
-            network.load_state_dict(weights)
-        except RuntimeError as error:
-            raise ValueError(f"{checkpoint}: the weights do not fit the network ({error})") from error
+        settings, network = read_network(checkpoint)
+        if network.dim != 3 or network.readout != "global":
+            name = settings["data"].get("dataset")
+            raise ValueError(
+                f"{checkpoint}: trained on {name}, expected a data set of shapes; test takes any"
+            )
         pipeline = ShapePipeline.from_settings(settings["data"])
         return cls(network.to(device).eval(), tuple(settings["classes"]), pipeline)
 
@@ -79,7 +79,7 @@ class ShapeClassifier:
                 raise
             raise ValueError(f"{source}: {error}") from error
         batch = Batch.from_data_list([Data(x=data.x, pos=data.pos)]).to(self.network.head.weight.device)
-        values = self.network(batch)[0].double().softmax(dim=0).tolist()
+        values = class_logits(self.network(batch))[0].double().softmax(dim=0).tolist()
         if not all(map(isfinite, values)):
             where = f"{source}: " if isinstance(source, (str, PathLike)) else ""
             raise ValueError(f"{where}the network gives the probabilities {values}, expected finite numbers")
@@ -139,6 +139,25 @@ def read_checkpoint(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str
         raise ValueError(f"{path}: not a checkpoint of ccnn-geo train, without {', '.join(sorted(missing))}")
     prefix = "network."
     return settings, {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+
+
+def read_network(checkpoint: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]:
+    """Settings and network of a checkpoint.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not a checkpoint of ``ccnn-geo train``.
+    """
+    settings, weights = read_checkpoint(checkpoint)
+    outputs = num_outputs(len(settings["classes"]), settings.get("binary", False))
+    # checkpoints of shapes alone did not say dim and readout
+    shape = settings.get("dim", 3), settings.get("readout", "global")
+    network = build_network(settings["in_channels"], outputs, *shape, **settings["network"])
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(f"{checkpoint}: the weights do not fit the network ({error})") from error
+    return settings, network
 
 
 def checkpoint_file(path: str | PathLike[str]) -> Path:

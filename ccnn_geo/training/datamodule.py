@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytorch_lightning import LightningDataModule
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 from torch_geometric.data import Batch
 from torch_geometric.loader import DataLoader
 
 from ccnn_geo.datasets import ShapeDataset, stratified_split
-from ccnn_geo.training.epochs import EpochDataset, EpochSampler
+from ccnn_geo.training.epoch_datamodule import EpochDataModule
+from ccnn_geo.training.epochs import EpochDataset
 from ccnn_geo.training.neighbor_cache import NeighborCache, restore_edges
 from ccnn_geo.training.pipeline import FEATURES, Augmentation, ShapePipeline
 from ccnn_geo.training.sources import DATASETS, check_arguments, has_validation, open_split
 
 
-class ShapesDataModule(LightningDataModule):
+class ShapesDataModule(EpochDataModule):
     """Labelled shapes by name of the data set.
 
     Training draws ``num_points`` of the stored points anew in every epoch and augments them; validation and test
@@ -45,6 +45,9 @@ class ShapesDataModule(LightningDataModule):
         ValueError: If an argument is out of range.
     """
 
+    dim = 3
+    augmentation = Augmentation
+
     def __init__(
         self,
         dataset: str = "parametric",
@@ -63,7 +66,7 @@ class ShapesDataModule(LightningDataModule):
         neighbor_cache: int = 0,
         seed: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(dataset, batch_size, num_workers)
         self.pipeline = ShapePipeline(
             num_points,
             num_samples,
@@ -73,22 +76,30 @@ class ShapesDataModule(LightningDataModule):
             normal_neighbors,
             seed,
         )
-        if batch_size < 1 or num_workers < 0 or not 0 < validation_fraction < 1:
-            raise ValueError(
-                "data: expected batch_size >= 1, num_workers >= 0 and 0 < validation_fraction < 1, "
-                f"got {batch_size}, {num_workers}, {validation_fraction}"
-            )
+        if not 0 < validation_fraction < 1:
+            raise ValueError(f"data.validation_fraction: expected (0, 1), got {validation_fraction}")
         if neighbor_cache < 0:
             raise ValueError(f"data.neighbor_cache: expected 0 MB or more, got {neighbor_cache}")
         if dataset not in DATASETS:
             raise ValueError(f"data.dataset: expected one of {', '.join(DATASETS)}, got {dataset!r}")
         check_arguments(dataset, dataset_args or {})
-        self.dataset, self.root, self.dataset_args = dataset, root, dataset_args or {}
+        self.root, self.dataset_args = root, dataset_args or {}
         self.augment = augment or Augmentation()
-        self.batch_size, self.num_workers = batch_size, num_workers
         self.validation_fraction, self.neighbor_cache = validation_fraction, neighbor_cache
-        self.run_seed = 0
-        self.classes: list[str] = []
+
+    @property
+    def in_channels(self) -> int:
+        """Columns of a point's features."""
+        return self.pipeline.in_channels
+
+    @property
+    def label(self) -> str:
+        """What results on the test set are called: the same shapes may be points or voxels."""
+        return self.pipeline.carrier
+
+    def check(self) -> None:
+        """Finds augmentations that cannot be."""
+        self.augment.transforms()
 
     def prepare_data(self) -> None:
         """Downloads and samples the training shapes, in one process of each machine."""
@@ -127,17 +138,8 @@ class ShapesDataModule(LightningDataModule):
             **self.dataset_args,
         )
 
-    def train_dataloader(self) -> DataLoader:
-        replicas, rank = self._processes()
-        sampler = EpochSampler(len(self.train_set), self.run_seed, replicas, rank)
-        # a last batch of one small cloud would upset the batch statistics
-        return self._loader(self.train_set, sampler, drop_last=len(sampler) > self.batch_size)
-
     def val_dataloader(self) -> DataLoader:
         return self._evaluation_loader(self._with_neighbors(self.validation_set))
-
-    def test_dataloader(self) -> DataLoader:
-        return self._evaluation_loader(self.test_set)
 
     def _with_neighbors(self, samples: ShapeDataset) -> Dataset:
         """The samples, with their neighbours if there is memory for them and a network to say how many."""
@@ -147,22 +149,3 @@ class ShapesDataModule(LightningDataModule):
         if network.num_neighbors is None or network.stem.method == "mesh":
             return samples  # all points of a cloud, whose pairs are never listed
         return NeighborCache(samples, network.num_neighbors, self.neighbor_cache * 2**20)
-
-    def _evaluation_loader(self, samples: Dataset) -> DataLoader:
-        replicas, rank = self._processes()
-        # not padded: no sample may count twice
-        return self._loader(samples, range(rank, len(samples), replicas))
-
-    def _loader(self, samples: Any, sampler: Sampler | range, drop_last: bool = False) -> DataLoader:
-        return DataLoader(
-            samples,
-            batch_size=self.batch_size,
-            sampler=sampler,
-            drop_last=drop_last,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-        )
-
-    def _processes(self) -> tuple[int, int]:
-        """Number of processes, and which one this is."""
-        return (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)

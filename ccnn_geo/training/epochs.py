@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch.utils.data import Dataset, Sampler
-from torch_geometric.data import Data
 
 from ccnn_geo.training.seeds import local_seed, mix_seed
 
@@ -47,18 +47,19 @@ class EpochDataset(Dataset):
     """Applies a random transform with a seed of its own for each (epoch, sample).
 
     Args:
-        samples: Stored samples.
-        transform: Drawn from torch's global generator, which is left as it was.
+        samples: Stored samples; what is random in reading them is drawn with that seed too.
+        transform: Drawn from torch's global generator, which is left as it was; None for none.
         seed: Of all transforms.
     """
 
-    def __init__(self, samples: Sequence[Data], transform: Callable[[Data], Data], seed: int = 0) -> None:
+    def __init__(self, samples: Sequence[Any], transform: Callable[[Any], Any] | None, seed: int = 0) -> None:
         self.samples, self.transform, self.seed = samples, transform, seed
 
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, key: tuple[int, int]) -> Data:
+    def __getitem__(self, key: tuple[int, int]) -> Any:
         epoch, index = key
         with local_seed(mix_seed(self.seed, epoch, index, "sample")):
-            return self.transform(self.samples[index])
+            sample = self.samples[index]
+            return sample if self.transform is None else self.transform(sample)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import torch
+import yaml
 
 from ccnn_geo.model import CCNN, PRESETS
-from ccnn_geo.training.network import build_network
+from ccnn_geo.predict import read_network
+from ccnn_geo.training.network import build_network, num_outputs
 from ccnn_geo.training.runs import find_config
 
 CORE = ("ccnn_geo", "torch", "torch-geometric", "pytorch-lightning", "torchmetrics", "jsonargparse", "numpy")
@@ -36,13 +40,15 @@ def environment() -> list[tuple[str, str]]:
     return rows
 
 
-def parameters(what: str, in_channels: int = 6, out_channels: int = 40) -> list[tuple[str, str]]:
+def parameters(
+    what: str, in_channels: int | None = None, out_channels: int | None = None
+) -> list[tuple[str, str]]:
     """Parameters by part of a model, as rows of name and value.
 
     Args:
         what: A checkpoint, a key of :data:`~ccnn_geo.model.PRESETS`, or a configuration.
-        in_channels: For presets and configurations.
-        out_channels: For presets and configurations.
+        in_channels: For presets (6 by default) and configurations (by default those of the data set).
+        out_channels: For presets (40 by default) and configurations (by default what the data set asks for).
 
     Raises:
         ValueError: If it is none of these.
@@ -57,30 +63,40 @@ def parameters(what: str, in_channels: int = 6, out_channels: int = 40) -> list[
         )
         rows += [(label, _count(piece)) for label, piece in pieces]
     total = sum(count for _, count in rows)
-    head = (f"{network.in_channels} channels, {network.out_channels} classes", "parameters")
+    head = (f"{network.in_channels} channels, {network.out_channels} outputs", "parameters")
     return [head, *((name, f"{count:,}") for name, count in rows), ("total", f"{total:,}")]
 
 
-def _network(what: str, in_channels: int, out_channels: int) -> CCNN:
-    if what in PRESETS:
-        return CCNN.from_preset(what, dim=3, in_channels=in_channels, out_channels=out_channels)
-    if Path(what).suffix == ".ckpt" or Path(what).is_dir():
-        from ccnn_geo.predict import ShapeClassifier
+def configured_network(
+    settings: Mapping[str, Any], in_channels: int | None = None, out_channels: int | None = None
+) -> CCNN:
+    """The network of a configuration, for the samples and classes of its data set unless others are given."""
+    from ccnn_geo.training.families import make_data  # brings Lightning
 
-        return ShapeClassifier.load(what).network
+    data = make_data(settings.get("data", {}))
+    if in_channels is None:
+        in_channels = data.in_channels or 1
+    if out_channels is None:
+        binary = settings.get("optim", {}).get("binary", False)
+        out_channels = num_outputs(data.num_classes or (2 if binary else 40), binary)
+    return build_network(in_channels, out_channels, data.dim, data.readout, **settings["model"])
+
+
+def _network(what: str, in_channels: int | None, out_channels: int | None) -> CCNN:
+    if what in PRESETS:
+        return CCNN.from_preset(what, dim=3, in_channels=in_channels or 6, out_channels=out_channels or 40)
+    if Path(what).suffix == ".ckpt" or Path(what).is_dir():
+        return read_network(what)[1]
     try:
         path = find_config(what)
     except FileNotFoundError as error:
         raise ValueError(
             f"info: expected a checkpoint (.ckpt), a preset ({', '.join(PRESETS)}) or a configuration, got {what!r}"
         ) from error
-    import yaml
-
     settings = yaml.safe_load(path.read_text())
-    model = settings.get("model") if isinstance(settings, dict) else None
-    if not isinstance(model, dict):
+    if not isinstance(settings, dict) or not isinstance(settings.get("model"), dict):
         raise ValueError(f"{path}: expected a configuration with a section 'model'")
-    return build_network(in_channels, out_channels, **model)
+    return configured_network(settings, in_channels, out_channels)
 
 
 def _count(part: torch.nn.Module) -> int:

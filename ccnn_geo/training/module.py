@@ -15,7 +15,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionM
 
 from ccnn_geo.regularization import collect_kernel_norms, l2_penalty
 from ccnn_geo.training.metrics import accuracies
-from ccnn_geo.training.network import build_network
+from ccnn_geo.training.network import build_network, class_logits, num_outputs
 from ccnn_geo.training.schedule import warmup_cosine
 from ccnn_geo.training.seeds import local_seed, mix_seed
 
@@ -30,11 +30,14 @@ class Classifier(LightningModule):
         network: Arguments of :func:`~ccnn_geo.training.network.build_network`, plain values.
         classes: Names of the classes; by default those of the trainer's data module.
         in_channels: Input channels; by default those of the data module.
+        dim: Dimension of the positions; of the data module, if that says the channels.
+        readout: ``global`` or ``node``; as ``dim``.
         lr: Highest learning rate.
         weight_decay: Decoupled weight decay of AdamW.
         warmup_epochs: Epochs of linear warm-up.
         label_smoothing: Of the cross-entropy in training.
         kernel_l2: :math:`\lambda` of the penalty on generated kernels (Eq. 3).
+        binary: For two classes a single output, the log-odds of the second, as the paper's binary tasks have it.
         seed: Of the initialisation.
         data: Settings of the data, stored with the weights for prediction.
 
@@ -49,11 +52,14 @@ class Classifier(LightningModule):
         network: Mapping[str, Any],
         classes: Sequence[str] | None = None,
         in_channels: int | None = None,
+        dim: int = 3,
+        readout: str = "global",
         lr: float = 0.02,
         weight_decay: float = 0.0,
         warmup_epochs: float = 10.0,
         label_smoothing: float = 0.0,
         kernel_l2: float = 0.0,
+        binary: bool = False,
         seed: int = 0,
         data: Mapping[str, Any] | None = None,
     ) -> None:
@@ -71,11 +77,14 @@ class Classifier(LightningModule):
                 "network": dict(network),
                 "classes": None if classes is None else list(classes),
                 "in_channels": in_channels,
+                "dim": dim,
+                "readout": readout,
                 "lr": lr,
                 "weight_decay": weight_decay,
                 "warmup_epochs": warmup_epochs,
                 "label_smoothing": label_smoothing,
                 "kernel_l2": kernel_l2,
+                "binary": binary,
                 "seed": seed,
                 "data": dict(data or {}),
             },
@@ -90,32 +99,35 @@ class Classifier(LightningModule):
         if self.network is None:
             source = self.trainer.datamodule
             if source is None:
-                raise ValueError("Classifier: expected classes and in_channels, or a ShapesDataModule")
-            self.hparams.update(classes=list(source.classes), in_channels=source.pipeline.in_channels)
+                raise ValueError(
+                    "Classifier: expected classes and in_channels, or a data module of this package"
+                )
+            self.hparams.update(classes=list(source.classes), **_inputs(source))
             self._build()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuses weights for other classes, as many as they may be."""
-        stored = checkpoint["hyper_parameters"]["classes"]
-        if list(stored) != list(self.hparams.classes):
-            raise ValueError(
-                f"data: the checkpoint knows the classes {', '.join(stored)}, "
-                f"the training set has {', '.join(self.hparams.classes)}"
-            )
+        """Refuses weights for other classes, as many as they may be, or other samples."""
+        self._compare(checkpoint["hyper_parameters"], self.hparams.classes, self.hparams, "training")
 
     def _build(self) -> None:
         num_classes = len(self.hparams.classes)
         with local_seed(mix_seed(self.hparams.seed, "weights")):
-            self.network = build_network(self.hparams.in_channels, num_classes, **self.hparams.network)
+            self.network = build_network(
+                self.hparams.in_channels,
+                num_outputs(num_classes, self.hparams.binary),
+                self.hparams.dim,
+                self.hparams.readout,
+                **self.hparams.network,
+            )
         self.train_accuracy = MulticlassAccuracy(num_classes, average="micro")
         self.confusion = MulticlassConfusionMatrix(num_classes)
         self.mean_loss = MeanMetric()
 
-    def forward(self, batch: Data) -> Tensor:
-        """Logits ``[B, K]`` of a batch."""
-        return self.network(batch)
+    def forward(self, batch: Data | Sequence[Tensor]) -> Tensor:
+        """Logits of a batch: ``[B, K]``, or one row per point ``[N, K]``."""
+        return class_logits(self.network(_split(batch)[0]))
 
-    def training_step(self, batch: Data, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Data | Sequence[Tensor], batch_idx: int) -> Tensor | None:
         penalty: Tensor | float = 0.0
         if self.hparams.kernel_l2 > 0:
             with collect_kernel_norms() as norms:
@@ -123,9 +135,12 @@ class Classifier(LightningModule):
             penalty = self.hparams.kernel_l2 * l2_penalty(norms)
         else:
             logits = self(batch)
-        loss = F.cross_entropy(logits, batch.y, label_smoothing=self.hparams.label_smoothing) + penalty
-        self.train_accuracy(logits, batch.y)
-        size = batch.y.size(0)
+        logits, y = self._labelled(logits, batch)
+        size = y.size(0)
+        if size == 0:
+            return None  # Lightning goes on to the next batch
+        loss = F.cross_entropy(logits, y, label_smoothing=self.hparams.label_smoothing) + penalty
+        self.train_accuracy(logits, y)
         self.log("loss", loss, prog_bar=True, logger=False, batch_size=size)
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=size)
         self.log(
@@ -133,26 +148,32 @@ class Classifier(LightningModule):
         )
         return loss
 
-    def validation_step(self, batch: Data, batch_idx: int) -> None:
+    def validation_step(self, batch: Data | Sequence[Tensor], batch_idx: int) -> None:
         self._evaluate(batch)
 
     def on_test_start(self) -> None:
         """Refuses data of other classes or features than the network was trained on."""
         source = self.trainer.datamodule
-        if source is None:
-            return
-        if list(source.classes) != list(self.hparams.classes):
-            raise ValueError(
-                f"data: the checkpoint knows the classes {', '.join(self.hparams.classes)}, "
-                f"the test set has {', '.join(source.classes)}"
-            )
-        if source.pipeline.in_channels != self.hparams.in_channels:
-            raise ValueError(
-                f"data.features: the checkpoint takes {self.hparams.in_channels} columns, "
-                f"{source.pipeline.features} give {source.pipeline.in_channels}"
-            )
+        if source is not None:
+            self._compare(self.hparams, source.classes, _inputs(source), "test")
 
-    def test_step(self, batch: Data, batch_idx: int) -> None:
+    @staticmethod
+    def _compare(
+        stored: Mapping[str, Any], classes: Sequence[str], inputs: Mapping[str, Any], part: str
+    ) -> None:
+        if list(stored["classes"]) != list(classes):
+            raise ValueError(
+                f"data: the checkpoint knows the classes {', '.join(stored['classes'])}, "
+                f"the {part} set has {', '.join(classes)}"
+            )
+        before = {"dim": 3, "readout": "global", **stored}  # checkpoints of shapes alone did not say so
+        for key in ("in_channels", "dim", "readout"):
+            if before[key] != inputs[key]:
+                raise ValueError(
+                    f"data: the checkpoint has {key} {before[key]}, the {part} set {inputs[key]}"
+                )
+
+    def test_step(self, batch: Data | Sequence[Tensor], batch_idx: int) -> None:
         self._evaluate(batch)
 
     def on_validation_epoch_end(self) -> None:
@@ -161,10 +182,20 @@ class Classifier(LightningModule):
     def on_test_epoch_end(self) -> None:
         self._summarise("test")
 
-    def _evaluate(self, batch: Data) -> None:
-        logits = self(batch)
-        self.confusion.update(logits, batch.y)
-        self.mean_loss.update(F.cross_entropy(logits.float(), batch.y), weight=batch.y.size(0))
+    def _evaluate(self, batch: Data | Sequence[Tensor]) -> None:
+        logits, y = self._labelled(self(batch), batch)
+        if y.size(0) == 0:
+            return
+        self.confusion.update(logits, y)
+        self.mean_loss.update(F.cross_entropy(logits.float(), y), weight=y.size(0))
+
+    def _labelled(self, logits: Tensor, batch: Data | Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Logits and labels of what has one: points of a scene may have -1 instead."""
+        y = _split(batch)[1]
+        if self.hparams.readout == "global":
+            return logits, y
+        known = y >= 0
+        return logits[known], y[known]
 
     def _summarise(self, name: str) -> None:
         # compute() gathers from all processes, so each of them logs the same numbers
@@ -195,3 +226,13 @@ class Classifier(LightningModule):
     def _steps_per_epoch(self) -> int:
         batches = int(self.trainer.num_training_batches)
         return max(1, -(-batches // self.trainer.accumulate_grad_batches))
+
+
+def _split(batch: Data | Sequence[Tensor]) -> tuple[Data | Tensor, Tensor]:
+    """What the network takes, and the labels, of a ``Data`` with ``y`` or a pair ``(grids, labels)``."""
+    return (batch, batch.y) if isinstance(batch, Data) else (batch[0], batch[1])
+
+
+def _inputs(source: Any) -> dict[str, Any]:
+    """What a data module says of the network."""
+    return {key: getattr(source, key) for key in ("in_channels", "dim", "readout")}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+from torch.nn import functional as F
+
 from ccnn_geo.model import CCNN, PRESETS
 
 
@@ -11,6 +14,7 @@ def build_network(
     in_channels: int,
     out_channels: int,
     dim: int = 3,
+    readout: str = "global",
     preset: str | None = None,
     hidden_channels: int | None = None,
     num_blocks: int | None = None,
@@ -21,6 +25,7 @@ def build_network(
     dropout: float = 0.0,
     kernel: str = "magnet",
     kernel_layers: int = 3,
+    causal: bool = False,
     window: str | None = "gaussian",
     window_init: float = 0.075,
     window_threshold: float = 0.1,
@@ -33,6 +38,7 @@ def build_network(
         in_channels: Input channels.
         out_channels: Number of classes.
         dim: Dimension of the positions.
+        readout: ``global`` for an answer per sample, ``node`` for one per point.
         preset: A key of :data:`ccnn_geo.model.PRESETS`, which sets the three sizes below unless they are given.
         hidden_channels: Width of the network.
         num_blocks: Number of residual blocks.
@@ -43,6 +49,7 @@ def build_network(
         dropout: Dropout in the blocks.
         kernel: Family of the kernel networks.
         kernel_layers: Depth of the kernel networks.
+        causal: Whether kernels see the past only; for sequences.
         window: ``gaussian``, or null for none.
         window_init: Initial window width, in units of the positions.
         window_threshold: Value at which the window ends.
@@ -79,7 +86,9 @@ def build_network(
             block=block,
             dropout=dropout,
             kernel=kernel,
+            readout=readout,
             kernel_layers=kernel_layers,
+            causal=causal,
             window=window,
             window_init=window_init,
             window_threshold=window_threshold,
@@ -88,3 +97,22 @@ def build_network(
         )
     except TypeError as error:  # a misspelt key of conv
         raise ValueError(f"model.conv: {error}, got {conv}") from error
+
+
+def num_outputs(num_classes: int, binary: bool) -> int:
+    """Outputs of a network for so many classes: one of each, or a single one between two.
+
+    Raises:
+        ValueError: If a single one is asked for and there are not two classes.
+    """
+    if binary and num_classes != 2:
+        raise ValueError(f"optim.binary: expected two classes, got {num_classes}")
+    return 1 if binary else num_classes
+
+
+def class_logits(outputs: Tensor) -> Tensor:
+    """Logits ``[*, K]`` of outputs ``[*, K]``; of a single one ``z [*, 1]`` they are ``(0, z) [*, 2]``.
+
+    The softmax of ``(0, z)`` is the sigmoid of ``z``, and its cross-entropy the binary one.
+    """
+    return F.pad(outputs, (1, 0)) if outputs.size(-1) == 1 else outputs

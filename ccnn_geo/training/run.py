@@ -23,10 +23,11 @@ from ccnn_geo.training.checkpoints import (
     best_checkpoint,
 )
 from ccnn_geo.training.datamodule import ShapesDataModule
+from ccnn_geo.training.families import data_module, make_data
 from ccnn_geo.training.metrics import accuracies
 from ccnn_geo.training.module import Classifier
-from ccnn_geo.training.network import build_network
-from ccnn_geo.training.pipeline import Augmentation, ShapePipeline
+from ccnn_geo.training.network import build_network, num_outputs
+from ccnn_geo.training.pipeline import ShapePipeline
 from ccnn_geo.training.plots import plot_confusion, plot_curves
 from ccnn_geo.training.runs import add_result, run_of
 
@@ -61,8 +62,9 @@ def check(config: Mapping[str, Any]) -> None:
         ValueError: If an argument is out of range.
     """
     data = make_data(config["data"])
-    data.augment.transforms()
-    build_network(data.pipeline.in_channels, 2, **config["model"])
+    data.check()
+    outputs = num_outputs(data.num_classes or 2, config["optim"].get("binary", False))
+    build_network(data.in_channels or 1, outputs, data.dim, data.readout, **config["model"])
     Classifier(config["model"], **config["optim"])
     _expect_batches(_trainer(config["trainer"], Path(), [], False, False), "limit_val_batches")
 
@@ -77,9 +79,15 @@ def check_resume(config: Mapping[str, Any], checkpoint: Path) -> None:
     defaults = {key: argument.default for key, argument in signature(build_network).parameters.items()}
     before, now = ({**defaults, **model} for model in (stored["network"], config["model"]))
     rows = [(f"model.{key}", before[key], now[key]) for key in now if before.get(key) != now[key]]
-    features = [list(ShapePipeline.from_settings(data).features) for data in (stored["data"], config["data"])]
-    if features[0] != features[1]:
-        rows.append(("data.features", *features))
+    binary = [bool(optim.get("binary")) for optim in (stored, config["optim"])]
+    if binary[0] != binary[1]:
+        rows.append(("optim.binary", *binary))
+    if data_module(config["data"]["dataset"]) is ShapesDataModule:
+        features = [
+            list(ShapePipeline.from_settings(data).features) for data in (stored["data"], config["data"])
+        ]
+        if features[0] != features[1]:
+            rows.append(("data.features", *features))
     if rows:
         changes = "; ".join(f"{key} was {old!r}, got {new!r}" for key, old, new in rows)
         raise ValueError(f"--resume {checkpoint}: {changes}; expected the same, or a new run")
@@ -191,21 +199,12 @@ def test(
     with _interruptible(trainer):
         trainer.test(model, datamodule=data, verbose=False)
     scores = _scores(trainer, "test")
-    carrier = data.pipeline.carrier
-    picture = folder / f"confusion_test_{carrier}.png"
+    picture = folder / f"confusion_test_{data.label}.png"
     if trainer.is_global_zero:
-        title = f"test, {carrier}, {100 * scores.accuracy:.1f} %"
+        title = f"test, {data.label}, {100 * scores.accuracy:.1f} %"
         plot_confusion(model.last_confusion, model.hparams.classes, picture, title)
-        add_result(folder, {f"test_{carrier}": {**vars(scores), "checkpoint": checkpoint.name}})
+        add_result(folder, {f"test_{data.label}": {**vars(scores), "checkpoint": checkpoint.name}})
     return scores, picture
-
-
-def make_data(settings: Mapping[str, Any]) -> ShapesDataModule:
-    """The data module of plain settings."""
-    augment = settings.get("augment")
-    if isinstance(augment, Mapping):
-        augment = Augmentation(**augment)
-    return ShapesDataModule(**{**settings, "augment": augment})
 
 
 def _trainer(

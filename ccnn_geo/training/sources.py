@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,22 @@ def open_split(dataset: str, root: str, split: str, **kwargs: Any) -> ShapeDatas
 
 
 def check_arguments(dataset: str, arguments: Mapping[str, Any]) -> None:
+    """:func:`check_keywords` of a data set of shapes, by name."""
+    check_keywords(DATASETS[dataset], arguments, OWN)
+
+
+def check_keywords(dataset: type, arguments: Mapping[str, Any], own: Set[str] = frozenset()) -> None:
     """Finds arguments that a data set does not have, or that are settings of their own.
+
+    Args:
+        dataset: The class.
+        arguments: By name.
+        own: Names that are set elsewhere.
 
     Raises:
         ValueError: For such an argument.
     """
-    known = _keywords(DATASETS[dataset]) - OWN
+    known = keywords(dataset) - own
     unknown = set(arguments) - known
     if unknown:
         raise ValueError(
@@ -54,7 +64,7 @@ def check_arguments(dataset: str, arguments: Mapping[str, Any]) -> None:
         )
 
 
-def _keywords(dataset: type) -> set[str]:
+def keywords(dataset: type) -> set[str]:
     """Arguments after root and split; those that ``**kwargs`` passes on are the keywords of the base."""
     arguments = list(signature(dataset).parameters.values())[2:]
     for base in dataset.__mro__[1:]:

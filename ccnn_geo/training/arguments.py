@@ -1,0 +1,75 @@
+"""What a command line says before its parser is chosen: options of the data depend on the data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ccnn_geo.training.runs import find_resume
+
+
+def options(arguments: Sequence[str]) -> Iterator[tuple[str | None, str | None]]:
+    """Options and their values in order, None for a missing one; an argument of its own has None for an option."""
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if not argument.startswith("-"):
+            yield None, argument
+        elif "=" in argument:
+            yield tuple(argument.split("=", 1))
+        else:
+            yield argument, rest.pop(0) if rest and not rest[0].startswith("--") else None
+
+
+def named_dataset(arguments: Sequence[str], default: str = "parametric") -> str:
+    """The data set that ``--data.dataset`` or a configuration names last, as the parser will see it."""
+    name: Any = default
+    for option, value in options(arguments):
+        if option == "--data.dataset":
+            name = value
+        elif option in ("--config", "--data") and value is not None:
+            settings = _read(value)
+            name = (_section(settings, "data") if option == "--config" else settings).get("dataset", name)
+    return str(name)
+
+
+def resume_point(arguments: Sequence[str]) -> Path | None:
+    """The checkpoint that ``--resume`` means; None without that option.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If ``--out`` is not the folder of that run.
+    """
+    name, out, given = "run", None, {}
+    for option, value in options(arguments):
+        if option == "--config" and value is not None:
+            name = _read(value).get("name", name)
+        elif option == "--name":
+            name = value
+        elif option == "--out":
+            out = value
+        elif option == "--resume":
+            given["resume"] = value
+    return find_resume(given["resume"], out, str(name)) if given else None
+
+
+def first_positional(arguments: Sequence[str]) -> str | None:
+    """The first argument that is neither an option nor its value."""
+    return next((value for option, value in options(arguments) if option is None), None)
+
+
+def _read(path: str) -> dict[str, Any]:
+    """A configuration; nothing if it cannot be read, of which the parser will complain."""
+    try:
+        settings = yaml.safe_load(Path(path).read_text())
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return settings if isinstance(settings, dict) else {}
+
+
+def _section(settings: dict[str, Any], key: str) -> dict[str, Any]:
+    section = settings.get(key)
+    return section if isinstance(section, dict) else {}

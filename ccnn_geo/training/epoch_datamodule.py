@@ -1,0 +1,96 @@
+"""What the data modules of all families have in common: loaders of samples by (epoch, index)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import Dataset, Sampler
+from torch_geometric.loader import DataLoader
+
+from ccnn_geo.training.epochs import EpochDataset, EpochSampler
+
+
+class EpochDataModule(LightningDataModule):
+    """Loads a training set in an order of its own for each epoch, validation and test sets as they are.
+
+    A subclass sets ``train_set`` (keys ``(epoch, index)``), ``validation_set`` and ``test_set`` in ``setup``, and
+    says what the network is to look like: ``classes``, ``in_channels``, ``dim`` and ``readout``.
+
+    Args:
+        dataset: Name of the data set.
+        batch_size: Samples per batch and process.
+        num_workers: Processes that load batches.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    augmentation: ClassVar[type]
+    """Dataclass of the random changes of training samples."""
+
+    dim: int
+    in_channels: int | None
+    """None until the data are opened, where they alone say it."""
+
+    readout: str = "global"
+    num_classes: int = 0
+    """0 until the data are opened, where they alone say it."""
+
+    train_set: EpochDataset
+    validation_set: Dataset
+    test_set: Dataset
+
+    def __init__(self, dataset: str, batch_size: int, num_workers: int) -> None:
+        super().__init__()
+        if batch_size < 1 or num_workers < 0:
+            raise ValueError(
+                f"data: expected batch_size >= 1 and num_workers >= 0, got {batch_size}, {num_workers}"
+            )
+        self.dataset, self.batch_size, self.num_workers = dataset, batch_size, num_workers
+        self.run_seed = 0
+        self.classes: list[str] = []
+
+    @property
+    def label(self) -> str:
+        """What results on the test set are called."""
+        return self.dataset
+
+    def check(self) -> None:
+        """Finds what is wrong with the settings before anything is opened.
+
+        Raises:
+            ValueError: If an argument is out of range.
+        """
+
+    def train_dataloader(self) -> DataLoader:
+        replicas, rank = self._processes()
+        sampler = EpochSampler(len(self.train_set), self.run_seed, replicas, rank)
+        # a last batch of one sample would upset the batch statistics
+        return self._loader(self.train_set, sampler, drop_last=len(sampler) > self.batch_size)
+
+    def val_dataloader(self) -> DataLoader:
+        return self._evaluation_loader(self.validation_set)
+
+    def test_dataloader(self) -> DataLoader:
+        return self._evaluation_loader(self.test_set)
+
+    def _evaluation_loader(self, samples: Any) -> DataLoader:
+        replicas, rank = self._processes()
+        # not padded: no sample may count twice
+        return self._loader(samples, range(rank, len(samples), replicas))
+
+    def _loader(self, samples: Any, sampler: Sampler | Sequence[int], drop_last: bool = False) -> DataLoader:
+        return DataLoader(
+            samples,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            drop_last=drop_last,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+        )
+
+    def _processes(self) -> tuple[int, int]:
+        """Number of processes, and which one this is."""
+        return (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)
