@@ -1,10 +1,13 @@
 """Unpack archives of strangers."""
 
+import gzip
+import lzma
 import os
 import shutil
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -15,7 +18,7 @@ class UnsafeArchiveError(ValueError):
     """An archive holds something that has no place in a data set; nothing of it was unpacked."""
 
 
-def extract(archive: Path, folder: Path, max_bytes: int = 64 * 2**30) -> None:
+def extract(archive: Path, folder: Path, max_bytes: int = 64 * 2**30, inner: str = "") -> None:
     """Unpack a .zip or .tar(.gz, .bz2, .xz) into a folder, plain files and folders only.
 
     All names are checked before anything is written.
@@ -24,15 +27,32 @@ def extract(archive: Path, folder: Path, max_bytes: int = 64 * 2**30) -> None:
         archive: the file; its content, not its name, says what it is.
         folder: where the members go; created if needed.
         max_bytes: the most that all members together may take.
+        inner: folder of the archive to which to keep; the rest is checked, but not written.
 
     Raises:
         UnsafeArchiveError: for absolute names, names with ``..``, links, devices, or too many bytes.
-        ValueError: if it is neither a zip nor a tar file.
+        ValueError: if it is neither a zip nor a tar file, is damaged, or has no folder ``inner``.
     """
+    try:
+        _extract(archive, folder, max_bytes, PurePosixPath(inner).parts)
+    except (
+        EOFError,
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        gzip.BadGzipFile,
+        zlib.error,
+        lzma.LZMAError,
+    ) as error:
+        raise ValueError(f"{archive}: damaged archive ({type(error).__name__}: {error})") from error
+
+
+def _extract(archive: Path, folder: Path, max_bytes: int, inner: tuple[str, ...]) -> None:
     with _members(archive) as members:
         total = 0
-        for name, size, is_plain, _ in members:
+        for name, size, is_plain, open_member in members:
             parts = PurePosixPath(name.replace("\\", "/")).parts
+            if not parts and open_member is None:  # "./": the target itself
+                continue
             if not parts or parts[0] == "/" or ".." in parts or ":" in parts[0]:
                 raise UnsafeArchiveError(f"{archive}: member {name!r} points outside of the target folder")
             if not is_plain:
@@ -42,8 +62,16 @@ def extract(archive: Path, folder: Path, max_bytes: int = 64 * 2**30) -> None:
             total += size
             if total > max_bytes:
                 raise UnsafeArchiveError(f"{archive}: holds more than {max_bytes} bytes (up to {name!r})")
-        for name, _, _, open_member in members:
-            target = folder / name.replace("\\", "/")
+        wanted = [
+            (name.replace("\\", "/"), open_member)
+            for name, _, _, open_member in members
+            if PurePosixPath(name.replace("\\", "/")).parts[: len(inner)] == inner
+        ]
+        if inner and not wanted:
+            found = sorted({part for name, *_ in members for part in PurePosixPath(name).parts[:1]})
+            raise ValueError(f"{archive}: holds {found}, expected a folder {'/'.join(inner)!r}")
+        for name, open_member in wanted:
+            target = folder / name
             if open_member is None:
                 target.mkdir(parents=True, exist_ok=True)
                 continue
@@ -57,15 +85,14 @@ def extract_atomic(archive: Path, inner: str, target: Path) -> None:
 
     Raises:
         UnsafeArchiveError: as :func:`extract`.
-        ValueError: if the archive has no such folder.
+        ValueError: if it is damaged, or has no such folder.
     """
     unpacked = target.with_name(f".{target.name}.unpacking")
     shutil.rmtree(unpacked, ignore_errors=True)  # of a process that was killed
     try:
-        extract(archive, unpacked)
+        extract(archive, unpacked, inner=inner)
         if not (unpacked / inner).is_dir():
-            found = sorted(entry.name for entry in unpacked.iterdir())
-            raise ValueError(f"{archive}: holds {found}, expected a folder {inner!r}")
+            raise ValueError(f"{archive}: {inner!r} is a file, expected a folder")
         os.replace(unpacked / inner, target)
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import TracebackType
 
 _COMMAND = "from ccnn_geo.datasets.workers import serve; serve()"
@@ -84,6 +84,16 @@ class Workers:
             with suppress(BrokenPipeError):  # it has ended already
                 process.stdin.close()
             process.wait()
+
+
+@contextmanager
+def mapper(num: int) -> Iterator[Callable]:
+    """``map`` in this process (0) or over ``num`` others."""
+    if num == 0:
+        yield map
+    else:
+        with Workers(num) as workers:
+            yield workers.map
 
 
 def serve() -> None:
