@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import runpy
 import threading
 from pathlib import Path
 
@@ -23,6 +24,16 @@ def shared():
         return SHARED / name
 
     return find
+
+
+@pytest.fixture(scope="session")
+def spoken_digits(tmp_path_factory):
+    """3,000 spoken digits in the layout of Speech Commands, unpacked once; not to be written into."""
+    if not (SHARED / "fsdd.npz").exists():
+        pytest.skip(f"no shared data at {SHARED / 'fsdd.npz'}")
+    root = tmp_path_factory.mktemp("fsdd")
+    runpy.run_path(str(SHARED / "unpack.py"))["fsdd"](root)
+    return root
 
 
 @pytest.fixture
