@@ -1,0 +1,64 @@
+"""Studies at toy size: they run, and their reports have the rows they promise."""
+
+import json
+
+import pytest
+import torch
+
+from ccnn_geo.experiments import fig6, training_job, voxel_to_point
+from ccnn_geo.experiments.reproduction import Options, run_study
+from tests.training.shapes_on_disk import write_clouds
+
+
+def test_fig6_shows_unit_variance(tmp_path, monkeypatch):
+    monkeypatch.setattr(fig6, "SHOWN", {"small": ("sequence 1,024", "cloud 512")})
+    report = run_study(fig6.STUDY, Options("small", None, (0, 1)), tmp_path, say=str).read_text()
+    assert report.count("| sequence 1,024 |") == 1 and (tmp_path / "logits.png").stat().st_size > 1000
+    for result in json.loads((tmp_path / "results.json").read_text())["jobs"].values():
+        assert 0.3 < result["variance"] < 3 and not 0.3 < result["variance_without"] < 3
+        assert result["variance"] == pytest.approx(torch.tensor(result["logits"]).var().item(), rel=1e-3)
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """Twelve clouds, and settings that train on them in seconds."""
+    write_clouds(tmp_path / "shapes", {"train": 4, "validation": 2})
+    settings = {
+        "data__num_points": 32,
+        "data__batch_size": 4,
+        "data__voxel_size": 6,
+        "data__num_samples": 64,
+        "trainer__max_epochs": 1,
+        "model__preset": "ccnn_4_16",
+        "model__num_neighbors": 8,
+    }
+    monkeypatch.setattr(voxel_to_point, "SMALL", settings)
+    return Options("small", tmp_path / "shapes", (0,))
+
+
+def test_a_network_trained_on_voxels_sees_points(toy, tmp_path):
+    found = voxel_to_point.transfer(toy, "voxels", "band-limited", 0, tmp_path / "job")
+    forms = ("voxels", "points", "voxels, density", "points, density", "points, statistics")
+    assert all(0 <= found[form] <= 100 for form in forms) and "voxels, statistics" not in found
+    assert found["accuracy"] == pytest.approx(found["voxels"])  # of the last epoch, as the run saw it
+    assert found["parameters"] == 5899 and len(found["curve"]) == 1
+    again = training_job.train(tmp_path / "job", "never read", 0)  # it is done
+    assert again["accuracy"] == found["accuracy"]
+
+
+def test_a_training_that_fails_says_why(tmp_path):
+    with pytest.raises(RuntimeError, match=r"ccnn-geo: .*nowhere"):
+        training_job.train(tmp_path, "shapes/ccnn_4_32", 0, data__root=str(tmp_path / "nowhere"))
+
+
+def test_reports_have_a_row_per_case(tmp_path):
+    row = {"voxels": 80.0, "points": 79.0} | {
+        f"{carrier}, {way}": 81.0 for carrier in ("voxels", "points") for way in ("density", "statistics")
+    }
+    options = Options("small", tmp_path, (0, 1))
+    numbers = {job.name: row for job in voxel_to_point.jobs(options)}
+    table = voxel_to_point.report(numbers, options, tmp_path).splitlines()
+    assert len(numbers) == 8 and len(table) == 8
+    assert (
+        "| band-limited | voxels | points | 80.0 ± 0.0 | 79.0 ± 0.0 | -1.0 ± 0.0 | 81.0 ± 0.0 |" in table[4]
+    )
