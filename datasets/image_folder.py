@@ -40,7 +40,7 @@ class ImageFolder(ImageDataset):
         mean: Mean of each channel, of values in [0, 1] (default: of ``root/train``).
         std: Deviation of each channel, given together with the mean.
         cache: Where the images are stored (default ``root/processed/image_folder``).
-        num_workers: Processes that decode (default: by the number of files).
+        num_workers: Processes that decode (default: by the amount of data).
         download: Of no effect, as of every data set of the user's own files.
         checksum: Of no effect.
         transform: Applied to each image ``[C, H, W]`` at every access. Only for training.
@@ -187,8 +187,9 @@ def _decode(
 def _decoded(
     paths: Sequence[Path], size: tuple[int, int] | None, channels: int, num_workers: int | None
 ) -> Iterator[np.ndarray | str]:
-    if num_workers is None:  # starting a process costs seconds
-        num_workers = min(len(paths) // 2048, os.cpu_count() or 1)
+    if num_workers is None:  # starting a process costs seconds: one for every 32 MB to read
+        work = sum(path.stat().st_size for path in paths) // 2**25
+        num_workers = min(work, os.cpu_count() or 1) if work > 1 else 0
     with mapper(num_workers) as call, tqdm(total=len(paths), desc="images", delay=1) as bar:
         for image in call(try_image, paths, [size] * len(paths), [channels] * len(paths)):
             bar.update()

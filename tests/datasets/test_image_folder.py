@@ -4,6 +4,7 @@ import pickle
 import struct
 import sys
 import zlib
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -191,9 +192,24 @@ def test_a_damaged_store_is_named(root):
         ImageFolder(root, "test")
 
 
-def test_another_process_gives_the_same(root, tmp_path):
-    alone, together = (ImageFolder(root, cache=tmp_path / f"cache{n}", num_workers=n) for n in (0, 1))
-    assert alone.names == together.names
+def test_what_processes_are_asked_can_be_sent_to_them(root, tmp_path, monkeypatch):
+    asked = []
+
+    @contextmanager
+    def mapper(num):
+        def call(*row):
+            return pickle.loads(pickle.dumps(row[0](*row[1:])))
+
+        asked.append(num)
+        yield lambda function, *columns: map(
+            call, [pickle.loads(pickle.dumps(function))] * len(columns[0]), *columns
+        )
+
+    alone = ImageFolder(root, cache=tmp_path / "alone")
+    monkeypatch.setattr(image_folder, "mapper", mapper)
+    together = ImageFolder(root, cache=tmp_path / "together", num_workers=3)
+    ImageFolder(root, cache=tmp_path / "few")
+    assert asked == [3, 0] and alone.names == together.names
     assert all(torch.equal(a[0], b[0]) for a, b in zip(alone, together, strict=True))
 
 
@@ -232,6 +248,25 @@ def test_without_pillow(root, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match="pip install pillow"):
         ImageFolder(root)
+
+
+def test_real_photographs(tmp_path, shared):
+    with np.load(shared("cifar10_jpeg.npz"), allow_pickle=False) as file:
+        raw, offset, y = file["test_jpeg"], file["test_offset"], file["y_test"]
+    chosen = np.linspace(0, len(y) - 1, 60).astype(int)
+    for i in chosen:
+        path = tmp_path / f"train/{y[i]}/{i:05d}.jpeg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(raw[offset[i] : offset[i + 1]].tobytes())
+    data = ImageFolder(tmp_path)
+    assert len(data) == 60 and data.num_classes == 10 and data.grid_shape == (3, 32, 32)
+    assert data.y.tolist() == [int(name.split("/")[1]) for name in data.names]
+    grids = torch.stack([grid for grid, _ in data])
+    torch.testing.assert_close(grids.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(grids.std((0, 2, 3)), torch.ones(3), atol=1e-4, rtol=0)
+    restored = grids * torch.tensor(data.std).view(3, 1, 1) + torch.tensor(data.mean).view(3, 1, 1)
+    for image, name in zip(restored, data.names, strict=True):
+        torch.testing.assert_close(image, pixels(tmp_path, name), atol=1e-5, rtol=0)
 
 
 def test_a_training_step(root):
