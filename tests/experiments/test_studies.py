@@ -5,8 +5,9 @@ import json
 import pytest
 import torch
 
-from ccnn_geo.experiments import fig6, training_job, voxel_to_point
+from ccnn_geo.experiments import fig6, fig8, fig9, table8, training_job, training_study, voxel_to_point
 from ccnn_geo.experiments.reproduction import Options, run_study
+from ccnn_geo.training.runs import find_config
 from tests.training.shapes_on_disk import write_clouds
 
 
@@ -62,3 +63,28 @@ def test_reports_have_a_row_per_case(tmp_path):
     assert (
         "| band-limited | voxels | points | 80.0 ± 0.0 | 79.0 ± 0.0 | -1.0 ± 0.0 | 81.0 ± 0.0 |" in table[4]
     )
+
+
+@pytest.mark.parametrize("module", [fig8, fig9, table8])
+@pytest.mark.parametrize("scale", ["small", "paper"])
+def test_tables_of_trainings(module, scale, tmp_path, monkeypatch):
+    """With trainings that give numbers at once; each names a configuration that there is."""
+    asked = []
+
+    def train(folder, config, seed, **changes):
+        asked.append((config, changes))
+        curve = [60.0 + seed, 70.0 + seed]
+        return {
+            "accuracy": curve[-1],
+            "curve": curve,
+            "training_curve": curve,
+            "seconds": [30.0, 60.0],
+            "parameters": 1234,
+        }
+
+    monkeypatch.setattr(training_study, "train", train)
+    text = run_study(module.STUDY, Options(scale, tmp_path, (0, 2)), tmp_path / "out", say=str).read_text()
+    rows = [line for line in text.splitlines() if "| 1,234 | 71.0 ± 1.4 | 71.0 ± 1.4 | 1.0 |" in line]
+    assert len(rows) == len(asked) / 2 and (tmp_path / "out/curves.png").exists()
+    assert all(find_config(config).is_file() for config, _ in asked)
+    assert all(("trainer__max_epochs" in changes) == (scale == "small") for _, changes in asked)

@@ -1,0 +1,119 @@
+"""A study that is a table of trainings: last epoch's accuracy of each, over seeds, and their curves."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ccnn_geo.datasets.storage import write_atomic
+from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, mean_and_deviation
+from ccnn_geo.experiments.training_job import train
+
+
+@dataclass(frozen=True)
+class Row:
+    """A training: a configuration, what changes at small scale, and the paper's accuracy in percent.
+
+    The paper's figures are of test parts, ours of validation parts: the study's data has them beside each other.
+    """
+
+    name: str
+    config: str
+    small: Mapping[str, Any] = field(default_factory=dict)
+    small_config: str = ""
+    paper: float | None = None
+
+
+def training_study(
+    name: str,
+    title: str,
+    source: str,
+    rows: Sequence[Row],
+    data: str,
+    seeds: int = 1,
+    shared: Mapping[str, Any] | None = None,
+    note: str = "",
+) -> Study:
+    """A study of one training per row and seed.
+
+    Args:
+        name: What the command calls it.
+        title: What it shows.
+        source: Where the paper has it.
+        rows: The trainings.
+        data: What ``--root`` must hold.
+        seeds: How many there are unless it is said.
+        shared: Options of all rows at small scale.
+        note: Said above the table.
+    """
+
+    def run(row: Row, options: Options, seed: int, folder: Path) -> Numbers:
+        small = options.scale == "small"
+        config = row.small_config if small and row.small_config else row.config
+        changes = {**(shared or {}), **row.small} if small else {}
+        return train(folder, config, seed, **changes, data__root=str(options.root))
+
+    def jobs(options: Options) -> list[Job]:
+        return [
+            Job(f"{file_name(row.name)}-{seed}", partial(run, row, options, seed))
+            for seed in options.seeds  # a first seed of all rows is worth more than all seeds of a first row
+            for row in rows
+        ]
+
+    def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
+        found = {row.name: [numbers[f"{file_name(row.name)}-{s}"] for s in options.seeds] for row in rows}
+        draw_curves(found, folder / "curves.png")
+        lines = [note, ""] if note else []
+        lines += [
+            "Accuracy in percent after the last epoch, on the validation part; the paper's on the test part.",
+            "",
+            "| | parameters | validation | training | minutes | the paper |",
+            "|---|---|---|---|---|---|",
+        ]
+        for row in rows:
+            of = found[row.name]
+            cells = [
+                row.name,
+                f"{of[0]['parameters']:,}",
+                mean_and_deviation([n["accuracy"] for n in of]),
+                mean_and_deviation([n["training_curve"][-1] for n in of]),
+                f"{statistics.fmean(n['seconds'][-1] for n in of) / 60:.1f}",
+                "" if row.paper is None else f"{row.paper:.2f}",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+        return "\n".join([*lines, "", "![Validation accuracy](curves.png)"])
+
+    return Study(name, title, source, jobs, report, data, seeds)
+
+
+def file_name(name: str) -> str:
+    """Letters, digits, dots and dashes only."""
+    return "".join(c if c.isalnum() or c in ".-" else "_" for c in name)
+
+
+def draw_curves(found: Mapping[str, Sequence[Numbers]], path: Path) -> None:
+    """Validation accuracy after each epoch, against epochs and against minutes; a line per seed, a colour per row."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    by_epoch, by_time = figure.subplots(1, 2, sharey=True)
+    for i, (name, runs) in enumerate(found.items()):
+        for j, run in enumerate(runs):
+            style = {"color": f"C{i}", "lw": 1.4, "alpha": 0.9 if j == 0 else 0.5}
+            by_epoch.plot(
+                range(1, len(run["curve"]) + 1), run["curve"], label=name if j == 0 else None, **style
+            )
+            by_time.plot([s / 60 for s in run["seconds"]], run["curve"], **style)
+    by_epoch.set(xlabel="epochs", ylabel="validation accuracy, %")
+    by_time.set(xlabel="minutes")
+    for axes in (by_epoch, by_time):
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    by_epoch.legend(frameon=False, fontsize=9)
+    write_atomic(path, partial(figure.savefig, format="png", dpi=110))
