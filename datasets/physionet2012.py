@@ -25,7 +25,6 @@ from ccnn_geo.datasets.storage import exclusive
 HOURS = 48
 SPLITS = ("train", "validation", "test")
 _URL = "https://physionet.org/files/challenge-2012/1.0.0"
-_SIZES = {"a": 7_400_000, "b": 7_400_000, "c": 7_400_000}
 
 
 class PhysioNet2012(SeriesDataset):
@@ -73,7 +72,7 @@ class PhysioNet2012(SeriesDataset):
             file
             for s in "abc"
             for file in (
-                DataFile(f"{_URL}/set-{s}.tar.gz", f"set-{s}.tar.gz", None, _SIZES[s]),
+                DataFile(f"{_URL}/set-{s}.tar.gz", f"set-{s}.tar.gz", None, 6_600_000),
                 DataFile(f"{_URL}/Outcomes-{s}.txt", f"Outcomes-{s}.txt", None, 80_000),
             )
         ),
