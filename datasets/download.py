@@ -44,8 +44,14 @@ def fetch(url: str, path: Path, checksum: str | None = None) -> Path:
             downloader=_Resuming(path.with_name(path.name + ".part")),
         )
     except requests.RequestException as error:
-        raise ConnectionError(MESSAGE.format(url=url, path=path, error=error)) from error
+        raise ConnectionError(MESSAGE.format(url=url, path=path, error=_reason(error))) from error
     return path
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, without the names of all objects that it went through."""
+    inner = error.args[0] if error.args else error
+    return str(getattr(inner, "reason", inner)).rpartition("): ")[2]
 
 
 class _Resuming:

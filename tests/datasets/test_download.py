@@ -24,6 +24,17 @@ def test_a_broken_transfer_continues(tmp_path, serve):
     assert [p.name for p in tmp_path.iterdir()] == ["file.zip"]
 
 
+def test_without_a_network_one_line_says_why(tmp_path):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    with pytest.raises(
+        ConnectionError, match=r"^could not fetch http://127\.0\.0\.1:\d+/a\.zip \(.*refused\)\. Without"
+    ) as info:
+        fetch(f"http://127.0.0.1:{port}/a.zip", tmp_path / "a.zip")
+    assert "Pool" not in str(info.value) and "object" not in str(info.value)
+
+
 def test_a_later_run_continues(tmp_path, serve):
     server = serve(CONTENT, breaks=[6 * CHUNK] * 3)
     with pytest.raises(ConnectionError, match=r"place it at .*file\.zip"):
