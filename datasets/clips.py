@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from tqdm import tqdm
 from ccnn_geo.datasets.mapped import MappedArray, write_rows
 from ccnn_geo.datasets.storage import exclusive, read_arrays, write_atomic
 from ccnn_geo.datasets.wav import fit_length, read_wav, resample
-from ccnn_geo.datasets.workers import Workers
+from ccnn_geo.datasets.workers import mapper
 
 FULL_SCALE = 2**15
 """Stored samples are multiples of 1 / 2^15."""
@@ -76,7 +75,7 @@ def prepare_clips(
         extra: Columns that are stored beside them.
         settings: What they shall have in common.
         target: Path without ending.
-        num_workers: Processes that read; None takes one for every 2,048 files, at most one per core.
+        num_workers: Processes that read; None takes one for every 2,048 files, at most one per core; 0 reads in this one.
         check: Called with the lengths ``[N]`` before anything gets its name; may raise.
 
     Raises:
@@ -139,21 +138,11 @@ def _read_all(
 ) -> Iterator[tuple[np.ndarray, list[int], list[str]]]:
     parts = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
     if num_workers is None:  # starting a process costs seconds
-        num_workers = min(len(parts) // 8, os.cpu_count() or 1)
-    with _mapper(num_workers) as mapper, tqdm(total=len(paths), desc=title, delay=1) as bar:
-        for result in mapper(read_clips, parts, [form] * len(parts), [settings] * len(parts)):
+        num_workers = min(len(parts) // 8, os.cpu_count() or 1) if len(parts) >= 16 else 0
+    with mapper(num_workers) as map_, tqdm(total=len(paths), desc=title, delay=1) as bar:
+        for result in map_(read_clips, parts, [form] * len(parts), [settings] * len(parts)):
             bar.update(len(result[0]))
             yield result
-
-
-@contextmanager
-def _mapper(num_workers: int) -> Iterator[Callable]:
-    """``map`` in this process or over several."""
-    if num_workers <= 1:
-        yield map
-    else:
-        with Workers(num_workers) as workers:
-            yield workers.map
 
 
 def read_clips(
