@@ -13,8 +13,10 @@ from torch import Tensor
 from ccnn_geo.datasets import lra
 from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.listops_grammar import (
+    CLOSE,
     DIGITS,
     LRA,
+    OPERATOR,
     OPERATORS,
     VOCABULARY,
     Grammar,
@@ -225,8 +227,9 @@ def read_tsv(path: Path, count: int | None = None) -> tuple[Ragged, np.ndarray]:
                 ids = parse_source(source)
             except ValueError as error:
                 raise ValueError(f"{path}, line {number}: {error}") from None
-            if not len(ids):
-                raise ValueError(f"{path}, line {number}: expected an expression, got {source[:20]!r}")
+            opened = (ids >= OPERATOR) & (ids < CLOSE)
+            if not len(ids) or opened.sum() != (ids == CLOSE).sum():
+                raise ValueError(f"{path}, line {number}: expected an expression, got {source[:40]!r}")
             tokens.append(ids)
             values.append(int(target))
     if not tokens or (count is not None and len(tokens) != count):

@@ -132,14 +132,16 @@ def make_scenes(chunk: int, seed: int, drawing: Drawing) -> Scenes:
     """
     rng = np.random.default_rng([seed, chunk])
     done: list[Scenes] = []
+    y = np.empty(0, int)
     for attempt in range(1, 1001):
-        done.append(_attempt(rng, drawing))
-        y = np.concatenate([scenes.y for scenes in done])
+        if (scenes := _attempt(rng, drawing)) is not None:
+            done.append(scenes)
+            y = np.concatenate([y, scenes.y])
         if min(np.bincount(y, minlength=2)) >= CHUNK // 2:
             parts = ([getattr(scenes, f.name) for scenes in done] for f in fields(Scenes))
             order = rng.permutation(np.concatenate([np.flatnonzero(y == i)[: CHUNK // 2] for i in (0, 1)]))
             return Scenes(*(np.concatenate(part) for part in parts))[order]
-        if attempt == 50 and len(y) < 10:
+        if attempt == 10 and len(y) < 2:
             break
     raise ValueError(f"{len(y)} of {attempt * 2 * CHUNK} attempts found room for two contours: {drawing}")
 
@@ -150,11 +152,11 @@ class _Canvas:
     Args:
         num: Images.
         drawing: Settings.
-        fine: Cells per pixel along each axis.
     """
 
-    def __init__(self, num: int, drawing: Drawing, fine: int = 2) -> None:
-        self.fine, reach = fine, int(np.ceil(drawing.clearance * fine))
+    def __init__(self, num: int, drawing: Drawing) -> None:
+        self.fine = fine = 1 if drawing.clearance > 5 else 2  # cells per pixel along each axis
+        reach = int(np.ceil(drawing.clearance * fine))
         self.pad = reach + int(np.ceil((drawing.dash + drawing.gap + drawing.radius) * fine)) + 1
         self.side = drawing.size * fine + 2 * self.pad
         self.cells = np.full((num, self.side, self.side), -1, np.int16)
@@ -226,8 +228,8 @@ def _grow(
     return start, stop, turned, alive
 
 
-def _attempt(rng: np.random.Generator, drawing: Drawing) -> Scenes:
-    """Scenes of those of ``2 * CHUNK`` images that have room for both contours."""
+def _attempt(rng: np.random.Generator, drawing: Drawing) -> Scenes | None:
+    """Scenes of those of ``2 * CHUNK`` images that have room for both contours; None if none has."""
     num = 2 * CHUNK
     canvas = _Canvas(num, drawing)
     centre = rng.uniform(0.25, 0.75, (num, 2)) * (drawing.size - 1)
@@ -247,6 +249,8 @@ def _attempt(rng: np.random.Generator, drawing: Drawing) -> Scenes:
             last = 2 * dash - 1 + i
             start, ends[i], angles[i], alive = _grow(rng, canvas, ends[i], angles[i], last, alive)
             contours[i].append((start, ends[i]))
+        if not alive.any():
+            return None
     dashes = np.stack([np.stack(pair, 1) for contour in contours for pair in contour], 1)
     owner = np.repeat([0, 1], drawing.contour)
 

@@ -1,0 +1,295 @@
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from ccnn_geo.datasets import pathfinder
+from ccnn_geo.datasets.pathfinder import SPLITS, Pathfinder, Pathfinder2D, PathX, split_indices
+from ccnn_geo.datasets.pathfinder_files import read_archive, read_metadata, read_pngs
+from ccnn_geo.datasets.pathfinder_images import draw, generate_images, make_chunk
+from ccnn_geo.datasets.pathfinder_scenes import CHUNK, Drawing, make_scenes
+
+Image = pytest.importorskip("PIL.Image")
+LEVEL = "lra/pathfinder32/curv_contour_length_14"
+
+
+def write_release(root, images, y, per_file=8):
+    """The release's layout: folders and lines of text, numbered from 0; ten files sort after two."""
+    level = root / LEVEL
+    (level / "metadata").mkdir(parents=True)
+    for n in range(-(-len(y) // per_file)):
+        part = range(n * per_file, min(len(y), (n + 1) * per_file))
+        (level / f"imgs/{n}").mkdir(parents=True)
+        for m, i in enumerate(part):
+            Image.fromarray(images[i]).save(level / f"imgs/{n}/sample_{m}.png")
+        rows = [f"imgs/{n} sample_{m}.png {m} {y[i]} 1.0 14 4 2 0.5 1 1" for m, i in enumerate(part)]
+        (level / f"metadata/{n}.npy").write_text("\n".join(rows) + "\n")
+    return level
+
+
+@pytest.fixture(scope="module")
+def made():
+    images, y = make_chunk(0, 0, Drawing())
+    return images[:100], y[:100]
+
+
+@pytest.fixture
+def level(tmp_path, made, monkeypatch):
+    monkeypatch.setattr(pathfinder, "TOTAL", 100)
+    return write_release(tmp_path, *made)
+
+
+def test_official_files(tmp_path, level, made):
+    images, y = made
+    splits = {split: Pathfinder(tmp_path, split, download=False) for split in SPLITS}
+    assert [len(data) for data in splits.values()] == [80, 10, 10]
+    samples = torch.cat([data._index for data in splits.values()])
+    assert samples.sort().values.tolist() == list(range(100))
+    for data in splits.values():
+        for i, at in enumerate(data._index.tolist()):
+            grid, label = data[i]
+            assert grid.shape == (1, 1024) and label == y[at]
+            assert torch.equal(grid.view(32, 32), torch.from_numpy(images[at]).float() / 255)
+    flat, plane = splits["train"], Pathfinder2D(tmp_path, download=False)
+    assert torch.equal(plane[5][0], flat[5][0].view(1, 32, 32)) and plane[5][1] == flat[5][1]
+    for data in (flat, plane):
+        assert (data.in_channels, data.size) == (data.info.in_channels, data.info.size)
+    for path in sorted(level.rglob("*"), reverse=True):  # the stored images are enough
+        path.rmdir() if path.is_dir() else path.unlink()
+    assert torch.equal(Pathfinder(tmp_path, download=False)[7][0], flat[7][0])
+
+
+def test_the_split_is_the_one_of_the_release():
+    generator = torch.Generator().manual_seed(42)
+    parts = torch.utils.data.random_split(range(1013), [811, 101, 101], generator)
+    torch.manual_seed(3)
+    for split, part in zip(SPLITS, parts, strict=True):
+        assert split_indices(1013, split).tolist() == list(part.indices)
+    assert sum(len(split_indices(200_000, split)) for split in SPLITS) == 200_000
+    assert len(split_indices(200_000, "test")) == Pathfinder.info.counts["test"]
+
+
+def test_parts_are_looked_at_every_time(tmp_path, level):
+    (level / "metadata/12.npy").unlink()
+    with pytest.raises(ValueError, match="list 96 images, expected 100"):
+        Pathfinder(tmp_path)
+    assert len(Pathfinder(tmp_path, "test", check_counts=False)) == 9
+    (level / "metadata/11.npy").unlink()
+    assert len(Pathfinder(tmp_path, "test", check_counts=False)) == 8
+
+
+def test_half_of_the_work_is_done_again(tmp_path, level):
+    before = Pathfinder(tmp_path)
+    (tmp_path / "processed/lra/pathfinder32-labels.npy").unlink()  # as after a killed process
+    after = Pathfinder(tmp_path)
+    assert np.array_equal(before.values, after.values) and torch.equal(before.y, after.y)
+
+
+def test_metadata_of_the_generator_itself(tmp_path):
+    rows = [["imgs/3", "sample_0.png", 0, 1, 1.0], ["imgs/3", "sample_1.png", 1, 0, 1.0]]
+    np.save(tmp_path / "3.npy", np.array(rows))
+    assert read_metadata(tmp_path / "3.npy") == [("imgs/3/sample_0.png", 1), ("imgs/3/sample_1.png", 0)]
+
+
+def test_pickles_are_never_opened(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (tmp_path / "executed").touch, ()
+
+    np.save(tmp_path / "0.npy", np.array([[Evil()]], dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match=r"Python objects.*savetxt"):
+        read_metadata(tmp_path / "0.npy")
+    np.array([[Evil()]], dtype=object).dump(tmp_path / "1.npy")
+    with pytest.raises(ValueError, match="a pickle"):
+        read_metadata(tmp_path / "1.npy")
+    np.savez(tmp_path / "x.npz", x=np.array([Evil()], dtype=object), y=[0])
+    with pytest.raises(ValueError, match="expected an archive of x and y"):
+        read_archive(tmp_path / "x.npz", 32)
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "imgs/0 sample_0.png 0",
+        "imgs/0 sample_0.png 0 2",
+        "imgs/0 ../../secret.png 0 1",
+        "../imgs/0 sample_0.png 0 1",
+        "/etc sample_0.png 0 1",
+        "\udcff\udcfe",
+    ],
+)
+def test_damaged_metadata(tmp_path, row):
+    (tmp_path / "0.npy").write_bytes(b"imgs/0 sample_0.png 0 1 14\n" + row.encode(errors="surrogateescape"))
+    with pytest.raises(ValueError, match=r"0\.npy, line 2: expected 'imgs/<n> sample_<m>\.png"):
+        read_metadata(tmp_path / "0.npy")
+
+
+def test_damaged_images(tmp_path, level):
+    path = level / "imgs/3/sample_2.png"
+    content = path.read_bytes()
+    for broken in (b"", content[: len(content) // 2], b"GIF89a" + content):
+        path.write_bytes(broken)
+        with pytest.raises(ValueError, match=r"imgs/3/sample_2\.png: expected a png image of 32 x 32, got"):
+            Pathfinder(tmp_path)
+    Image.new("L", (64, 32)).save(path)
+    with pytest.raises(ValueError, match="got an image of 32 x 64"):
+        Pathfinder(tmp_path)
+    path.unlink()
+    with pytest.raises(ValueError, match=r"sample_2\.png: .*FileNotFoundError"):
+        Pathfinder(tmp_path)
+    assert not list((tmp_path / "processed").rglob("*.npy"))
+    Image.new("RGB", (32, 32), (255, 255, 255)).save(path)
+    assert read_pngs([path], 32).min() == 255
+
+
+def test_refusals(tmp_path, level):
+    with pytest.raises(ValueError, match="splits train, validation, test, got 'hard'"):
+        Pathfinder(tmp_path, "hard")
+    with pytest.raises(
+        FileNotFoundError, match=r"pathfinder128/curv_contour_length_14 .*PathX\(root, generate=True"
+    ):
+        PathX(tmp_path, download=False)
+    with pytest.raises(FileNotFoundError, match=r"no .*x\.npz"):
+        Pathfinder(tmp_path, file=tmp_path / "x.npz")
+    with pytest.raises(ValueError, match="10 images or more of size 32, got 5"):
+        Pathfinder(tmp_path, generate=5)
+    with pytest.raises(ValueError, match="of size 32, got 20 of size 64"):
+        Pathfinder(tmp_path, generate=20, drawing=Drawing.of_size(64))
+    for path in (level / "metadata").iterdir():
+        path.unlink()
+    with pytest.raises(FileNotFoundError, match="metadata"):
+        Pathfinder(tmp_path)
+
+
+def test_archives(tmp_path, made):
+    x, y = made
+    split = np.arange(100) % 3
+    np.savez(tmp_path / "x.npz", x=x, y=y, split=split)
+    data = Pathfinder(tmp_path, "validation", file=tmp_path / "x.npz")
+    assert data.y.tolist() == y[split == 1].tolist()
+    assert torch.equal(data[2][0].view(32, 32), torch.from_numpy(x[7]).float() / 255)
+    bad = {
+        "uint8": {"x": x.astype(float), "y": y},
+        r"\[N, 32, 32\]": {"x": x[:, :16], "y": y},
+        "labels or more of 0 and 1": {"x": x, "y": y + 1},
+        "split": {"x": x, "y": y, "split": split + 1},
+        "KeyError": {"x": x},
+    }
+    for message, arrays in bad.items():
+        np.savez(tmp_path / "bad.npz", **arrays)
+        with pytest.raises(ValueError, match=message):
+            Pathfinder(tmp_path, file=tmp_path / "bad.npz")
+
+
+def test_generated(tmp_path):
+    data = Pathfinder(tmp_path, generate=300, num_workers=0)
+    (images,) = (tmp_path / "processed/lra").glob("*-images.npy")
+    stamp = images.stat().st_mtime_ns
+    again = Pathfinder2D(tmp_path, "test", generate=300)  # the same images
+    assert (len(data), len(again)) == (240, 30) and images.stat().st_mtime_ns == stamp
+    placed = Pathfinder(tmp_path, file=images)
+    assert torch.equal(placed[9][0], data[9][0])
+    images.write_bytes(images.read_bytes()[:-5])
+    with pytest.raises(ValueError, match="damaged"):
+        Pathfinder(tmp_path, generate=300)
+
+
+def test_seeds_decide_and_workers_do_not():
+    alone = [np.concatenate(part) for part in zip(*generate_images(400, num_workers=0), strict=True)]
+    together = [np.concatenate(part) for part in zip(*generate_images(400, num_workers=1), strict=True)]
+    assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
+    (fewer,) = generate_images(40)
+    assert np.array_equal(fewer[0], alone[0][:40]) and np.array_equal(fewer[1], alone[1][:40])
+    (other,) = generate_images(40, seed=1)
+    assert not np.array_equal(other[0], fewer[0])
+
+
+def connected(scenes, i, gap):
+    """Follows the dashes from the first disc, over gaps of the drawn width, and says whether it comes to the second."""
+    dashes = scenes.dashes[i][scenes.owner[i] >= 0]
+    start = np.linalg.norm(dashes - scenes.discs[i, 0], axis=-1).min(1).argmin()
+    goal = np.linalg.norm(dashes - scenes.discs[i, 1], axis=-1).min(1).argmin()
+    seen, todo = {start}, [start]
+    while todo:
+        ends = dashes[todo.pop()]
+        near = np.linalg.norm(dashes[:, :, None] - ends, axis=-1).min((1, 2)) < 1.01 * gap
+        todo += (new := set(np.flatnonzero(near)) - seen)
+        seen |= new
+    return goal in seen
+
+
+@pytest.mark.parametrize(("size", "grow"), [(32, 0), (64, 0), (128, 1)])
+def test_following_the_path_solves_the_task(size, grow):
+    drawing = Drawing.of_size(size)
+    scenes = make_scenes(0, 0, drawing)
+    images = draw(scenes, drawing)
+    assert images.shape == (CHUNK, size, size) and scenes.y.sum() == CHUNK // 2
+    assert [connected(scenes, i, drawing.gap) for i in range(CHUNK)] == scenes.y.astype(bool).tolist()
+    # in the image alone: patches of ink, where what is nearer than a gap hangs together
+    right = 0
+    for image, discs, label in zip(images, scenes.discs, scenes.y, strict=True):
+        ink = ndimage.binary_dilation(image > 20, np.ones((2 * grow + 1,) * 2))
+        patches, _ = ndimage.label(ink, np.ones((3, 3)))
+        first, second = (patches[tuple(np.rint(disc).astype(int))] for disc in discs)
+        assert first > 0 < second
+        right += (first == second) == bool(label)
+    assert right >= 0.97 * CHUNK
+
+
+def test_labels_do_not_show_without_the_contours():
+    drawing = Drawing()
+    scenes = make_scenes(1, 0, drawing)
+    images = draw(scenes, drawing).astype(float)
+    mean = [images[scenes.y == i].mean((1, 2)) for i in (0, 1)]
+    assert abs(mean[0].mean() - mean[1].mean()) < 4 * images.mean((1, 2)).std() / np.sqrt(CHUNK / 2)
+    apart = np.linalg.norm(scenes.discs[:, 0] - scenes.discs[:, 1], axis=1)
+    assert abs(apart[scenes.y == 0].mean() - apart[scenes.y == 1].mean()) < 4 * apart.std() / np.sqrt(
+        CHUNK / 2
+    )
+
+
+def discs_in(images):
+    """Number of discs on each image: patches where two by two pixels are nearly white."""
+    white = ndimage.uniform_filter(images.astype(float), (0, 2, 2)) > 200
+    return np.array([ndimage.label(ndimage.binary_dilation(one, np.ones((3, 3))))[1] for one in white])
+
+
+def test_against_images_of_the_real_recipe(shared):
+    with np.load(shared("pathfinder32.npz")) as given:
+        real, y = given["x"], given["y"]
+    images, labels = make_chunk(2, 0, Drawing())
+    assert abs(images.mean() / real.mean() - 1) < 0.1
+    assert abs(images.std() / real.std() - 1) < 0.1
+    assert abs((images > 64).mean() / (real > 64).mean() - 1) < 0.15
+    assert (discs_in(real[:500]) == 2).mean() > 0.9 and (discs_in(images) == 2).all()
+    assert abs(y.mean() - 0.5) < 0.05 and labels.mean() == 0.5
+
+
+def test_real_images(tmp_path, shared):
+    path = shared("pathfinder32.npz")
+    with np.load(path) as given:
+        x, y, split = (given[name] for name in ("x", "y", "split"))
+    for i, name in enumerate(SPLITS):
+        data = Pathfinder2D(tmp_path, name, file=path)
+        stacked = torch.cat([data[k][0] for k in range(len(data))])
+        assert torch.equal(stacked, torch.from_numpy(x[split == i]).float() / 255)
+        assert data.y.tolist() == y[split == i].tolist()
+    write_release(tmp_path, x[:200], y[:200], per_file=50)
+    data = Pathfinder(tmp_path, check_counts=False)
+    assert np.array_equal(data.values, x[:200]) and data.y.tolist() == y[data._index].tolist()
+
+
+def test_settings():
+    assert Drawing.of_size(128).contour == 14 and Drawing.of_size(32) == Drawing()
+    half = Drawing.of_size(96, contour=6)
+    assert (half.size, half.contour, half.dash) == (96, 6, 3.75)
+    assert make_scenes(0, 0, half).y.shape == (CHUNK,)
+    with pytest.raises(ValueError, match="positive numbers"):
+        Drawing(gap=0)
+    with pytest.raises(ValueError, match=r"at least gap \+ thickness \+ 1"):
+        Drawing(clearance=2)
+    with pytest.raises(ValueError, match="no room for contours"):
+        Drawing(size=12)
+    with pytest.raises(ValueError, match="of 5000 attempts found room"):
+        make_scenes(0, 0, Drawing(contour=60))
