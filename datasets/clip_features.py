@@ -28,7 +28,7 @@ def prepare_mfcc(waves: MappedArray, mfcc: MFCC, target: Path) -> MappedArray:
         return mfcc(torch.from_numpy(waves.astype(np.float32) / FULL_SCALE)).flatten(1, 2).numpy()
 
     def chunks() -> Iterator[np.ndarray]:
-        for start in tqdm(range(0, len(waves), CHUNK), desc=target.name, delay=1):
+        for start in tqdm(range(0, len(waves), CHUNK), desc="MFCC", delay=1):
             yield coefficients(waves[start : start + CHUNK])
 
     with exclusive(target.parent, target.name):

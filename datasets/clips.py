@@ -75,7 +75,7 @@ def prepare_clips(
         extra: Columns that are stored beside them.
         settings: What they shall have in common.
         target: Path without ending.
-        num_workers: Processes that read; None takes one for every 2,048 files, at most one per core; 0 reads in this one.
+        num_workers: Processes that read, 0 for none; None takes one for every 2,048 files, at most one per core.
         check: Called with the lengths ``[N]`` before anything gets its name; may raise.
 
     Raises:
@@ -91,7 +91,7 @@ def prepare_clips(
         samples, errors = [], []
 
         def chunks() -> Iterator[np.ndarray]:
-            for wave, found, wrong in _read_all(paths, form, settings, num_workers, target.name):
+            for wave, found, wrong in _read_all(paths, form, settings, num_workers):
                 samples.extend(found)
                 errors.extend(wrong)
                 yield wave
@@ -134,12 +134,12 @@ def _form(path: Path, settings: ClipSettings) -> _Form:
 
 
 def _read_all(
-    paths: Sequence[Path], form: _Form, settings: ClipSettings, num_workers: int | None, title: str
+    paths: Sequence[Path], form: _Form, settings: ClipSettings, num_workers: int | None
 ) -> Iterator[tuple[np.ndarray, list[int], list[str]]]:
     parts = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
     if num_workers is None:  # starting a process costs seconds
         num_workers = min(len(parts) // 8, os.cpu_count() or 1) if len(parts) >= 16 else 0
-    with mapper(num_workers) as map_, tqdm(total=len(paths), desc=title, delay=1) as bar:
+    with mapper(num_workers) as map_, tqdm(total=len(paths), desc="recordings", delay=1) as bar:
         for result in map_(read_clips, parts, [form] * len(parts), [settings] * len(parts)):
             bar.update(len(result[0]))
             yield result

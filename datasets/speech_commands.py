@@ -133,7 +133,7 @@ class SpeechCommandsRaw(_SpeechCommands):
             shorter recordings and cuts both ends off longer ones.
         splitting: "paper" as above, or "official" by ``testing_list.txt`` and ``validation_list.txt``.
         normalize: False leaves samples in [-1, 1).
-        num_workers: Processes that read (default: by the number of files).
+        num_workers: Processes that read, 0 for none (default: by the number of files).
         rate: Samples per second, a divisor of 16000: every (16000 / rate)-th is kept, without a filter.
 
     Shapes:

@@ -38,7 +38,7 @@ class WavFolder(SignalDataset):
         mfcc: Take :class:`~ccnn_geo.datasets.mfcc.MFCC` of each channel: True for the paper's, or its arguments.
         normalize: By mean and deviation of each channel over ``root/train``; False leaves waves in [-1, 1).
         cache: Where they are stored (default ``root/processed/wav_folder``).
-        num_workers: Processes that read (default: by the number of files).
+        num_workers: Processes that read, 0 for none (default: by the number of files).
         download: Of no effect, as of every data set of the user's own files.
         checksum: Of no effect.
 
