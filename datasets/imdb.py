@@ -89,7 +89,7 @@ class IMDBText(TokenDataset):
                 84_125_825,
             ),
         ),
-        prepared=290_000_000,
+        prepared=470_000_000,
         source="Maas et al., 2011; Tay et al., 2021 (Long Range Arena); appendix B",
     )
 
@@ -124,7 +124,8 @@ class IMDBText(TokenDataset):
             folder = _folder(root, self.info, download, checksum) / half
             paths, y = list_reviews(folder, PER_CLASS if check_counts else None)
             if not check_counts:  # of these very files
-                key = digest(*settings, [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in paths])
+                files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
+                key = digest(*settings, files, vocabulary)
                 stored = processed / f"text-{half}-unchecked-{key}.npz"
             with exclusive(processed, stored.name):
                 if not stored.exists():

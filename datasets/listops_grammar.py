@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tqdm import tqdm
 
 from ccnn_geo.datasets.tokens import END, SPECIALS, Ragged, Vocabulary
 
@@ -75,16 +76,18 @@ def generate_expressions(num: int, seed: int = 0, grammar: Grammar = LRA) -> tup
     """
     found: dict[bytes, int] = {}
     idle, batch = 0, 0
-    while len(found) < num:
-        before = len(found)
-        tokens, values = _draw(np.random.default_rng([seed, batch]), grammar)
-        for i, value in enumerate(values):
-            found.setdefault(tokens[i].tobytes(), int(value))
-        idle, batch = (idle + 1 if len(found) == before else 0), batch + 1
-        if idle == 200:
-            raise ValueError(
-                f"{grammar}: only {before} of {num} different expressions in {batch * BATCH} trials"
-            )
+    with tqdm(total=num, desc="expressions", delay=1) as bar:
+        while len(found) < num:
+            before = len(found)
+            tokens, values = _draw(np.random.default_rng([seed, batch]), grammar)
+            for i, value in enumerate(values):
+                found.setdefault(tokens[i].tobytes(), int(value))
+            bar.update(len(found) - before)
+            idle, batch = (idle + 1 if len(found) == before else 0), batch + 1
+            if idle == 200:
+                raise ValueError(
+                    f"{grammar}: only {before} of {num} different expressions in {batch * BATCH} trials"
+                )
     keys = list(found)[:num]
     tokens = Ragged.of([np.frombuffer(key, VOCABULARY.dtype) for key in keys], VOCABULARY.dtype)
     return tokens, np.array([found[key] for key in keys], dtype=np.uint8)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ccnn_geo.datasets import lra
 from ccnn_geo.datasets.info import DatasetInfo
+from ccnn_geo.datasets.pathfinder_drawing import Drawing
 from ccnn_geo.datasets.pathfinder_files import (
     labels_path,
     list_samples,
@@ -24,7 +25,6 @@ from ccnn_geo.datasets.pathfinder_files import (
     store_images,
 )
 from ccnn_geo.datasets.pathfinder_images import generate_images
-from ccnn_geo.datasets.pathfinder_scenes import Drawing
 from ccnn_geo.datasets.processing import digest
 from ccnn_geo.datasets.signals import SignalDataset
 from ccnn_geo.datasets.storage import exclusive

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from tqdm import tqdm
 
 from ccnn_geo.datasets.storage import write_atomic
 
@@ -152,15 +153,20 @@ def store_images(
 ) -> None:
     """Writes batches of images one after another to ``<base>-images.npy``, then ``<base>-labels.npy``."""
     labels = []
+    path = base.with_name(f"{base.name}-images.npy")
+    for stale in path.parent.glob(f".{path.name}.*.tmp"):  # of a process that was killed
+        stale.unlink(missing_ok=True)
 
     def write(file: BinaryIO) -> None:
         header = {"descr": "|u1", "fortran_order": False, "shape": (num, size, size)}
         np.lib.format.write_array_header_1_0(file, header)
-        for images, y in images_and_labels:
-            file.write(images.tobytes())
-            labels.append(y)
+        with tqdm(total=num, desc=base.name, delay=1) as bar:
+            for images, y in images_and_labels:
+                file.write(images.tobytes())
+                labels.append(y)
+                bar.update(len(y))
 
-    write_atomic(base.with_name(f"{base.name}-images.npy"), write)
+    write_atomic(path, write)
     write_atomic(labels_path(base), lambda file: np.save(file, np.concatenate(labels).astype(np.uint8)))
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ccnn_geo.datasets.pathfinder_scenes import CHUNK, Drawing, Scenes, make_scenes
+from ccnn_geo.datasets.pathfinder_drawing import Drawing
+from ccnn_geo.datasets.pathfinder_scenes import CHUNK, Scenes, make_scenes
 from ccnn_geo.datasets.workers import mapper
 
 

@@ -102,7 +102,9 @@ class Ragged:
 
 
 def save_tokens(path: Path, tokens: Ragged, y: np.ndarray, vocabulary: Vocabulary) -> None:
-    """Writes sequences, their labels and their vocabulary to one file."""
+    """Writes sequences, their labels and their vocabulary to one file; under its lock, if others may do so as well."""
+    for stale in path.parent.glob(f".{path.name}.*.tmp"):  # of a process that was killed
+        stale.unlink(missing_ok=True)
     write_atomic(
         path,
         partial(

@@ -84,8 +84,10 @@ def test_parts_are_looked_at_every_time(tmp_path, folder):
     with pytest.raises(ValueError, match="3 reviews, expected 2"):
         open_text(tmp_path)
     assert len(open_text(tmp_path, check_counts=False, validation_fraction=0)) == 5
-    (folder / "train/pos/8_10.txt").write_text("newer")
+    assert text(open_text(tmp_path, "test", check_counts=False), 0) == "<unk><unk><unk> bad"
+    (folder / "train/pos/8_10.txt").write_text("zz")
     assert len(open_text(tmp_path, check_counts=False, validation_fraction=0)) == 6
+    assert text(open_text(tmp_path, "test", check_counts=False), 0) == "zzz bad"  # by the vocabulary of now
 
 
 def test_splits_do_not_depend_on_the_global_seed(tmp_path, folder):

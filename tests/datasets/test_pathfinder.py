@@ -5,9 +5,10 @@ from scipy import ndimage
 
 from ccnn_geo.datasets import pathfinder
 from ccnn_geo.datasets.pathfinder import SPLITS, Pathfinder, Pathfinder2D, PathX, split_indices
+from ccnn_geo.datasets.pathfinder_drawing import Drawing
 from ccnn_geo.datasets.pathfinder_files import read_archive, read_metadata, read_pngs
 from ccnn_geo.datasets.pathfinder_images import draw, generate_images, make_chunk
-from ccnn_geo.datasets.pathfinder_scenes import CHUNK, Drawing, make_scenes
+from ccnn_geo.datasets.pathfinder_scenes import CHUNK, make_scenes
 
 Image = pytest.importorskip("PIL.Image")
 LEVEL = "lra/pathfinder32/curv_contour_length_14"
@@ -80,8 +81,11 @@ def test_parts_are_looked_at_every_time(tmp_path, level):
 
 def test_half_of_the_work_is_done_again(tmp_path, level):
     before = Pathfinder(tmp_path)
-    (tmp_path / "processed/lra/pathfinder32-labels.npy").unlink()  # as after a killed process
+    processed = tmp_path / "processed/lra"
+    (processed / "pathfinder32-labels.npy").unlink()  # as after a killed process
+    (processed / ".pathfinder32-images.npy.123.tmp").touch()
     after = Pathfinder(tmp_path)
+    assert not (processed / ".pathfinder32-images.npy.123.tmp").exists()
     assert np.array_equal(before.values, after.values) and torch.equal(before.y, after.y)
 
 
