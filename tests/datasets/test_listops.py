@@ -4,7 +4,9 @@ import tarfile
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
+from ccnn_geo import CCNN
 from ccnn_geo.datasets import listops
 from ccnn_geo.datasets.listops import ListOps, generate, parse_source, read_tsv
 from ccnn_geo.datasets.listops_grammar import (
@@ -210,3 +212,19 @@ def test_against_expressions_of_the_real_grammar(shared):
     tokens = [np.bincount(t.values, minlength=18) / len(t.values) for t in (made, real)]
     np.testing.assert_allclose(*tokens, atol=0.001)
     assert {depth(made[i]) for i in range(500)} == {depth(real[i]) for i in range(500)} == {10}
+
+
+def test_a_training_step(tmp_path):
+    data = ListOps(tmp_path, generate=COUNTS, grammar=SMALL, max_length=64)
+    x, y = next(iter(DataLoader(data, batch_size=8)))
+    torch.manual_seed(0)
+    net = CCNN.from_preset("ccnn_4_16", dim=1, in_channels=18, out_channels=10, causal=True)
+    optimizer = torch.optim.AdamW(net.parameters(), 0.01)
+    losses = []
+    for _ in range(5):
+        loss = torch.nn.functional.cross_entropy(net(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert min(losses[1:]) < losses[0]

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import torch
 from scipy import ndimage
+from torch.utils.data import DataLoader
 
+from ccnn_geo import CCNN
 from ccnn_geo.datasets import pathfinder
 from ccnn_geo.datasets.pathfinder import SPLITS, Pathfinder, Pathfinder2D, PathX, split_indices
 from ccnn_geo.datasets.pathfinder_drawing import Drawing
@@ -297,3 +299,23 @@ def test_settings():
         Drawing(size=12)
     with pytest.raises(ValueError, match="of 5000 attempts found room"):
         make_scenes(0, 0, Drawing(contour=60))
+
+
+@pytest.mark.parametrize("cls", [Pathfinder, Pathfinder2D])
+def test_a_training_step(tmp_path, made, cls):
+    np.savez(tmp_path / "x.npz", x=made[0], y=made[1])
+    data = cls(tmp_path, file=tmp_path / "x.npz")
+    x, y = next(iter(DataLoader(data, batch_size=4)))
+    torch.manual_seed(0)
+    net = CCNN.from_preset(
+        "ccnn_4_16", dim=len(data.size), in_channels=1, out_channels=2, causal=len(data.size) == 1
+    )
+    optimizer = torch.optim.AdamW(net.parameters(), 0.01)
+    losses = []
+    for _ in range(5):
+        loss = torch.nn.functional.cross_entropy(net(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert min(losses[1:]) < losses[0]
