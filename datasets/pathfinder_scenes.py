@@ -2,7 +2,7 @@
 
 Two long contours grow from seeds beside each other, dash by dash, turning a little at every gap; they keep away from
 each other, from themselves and from the border. A disc goes on the beginning of one of them, another on the end of
-the same one (label 1) or of the other (label 0); so all that does not follow the contours is distributed alike in
+the same one (label 1) or of the other (label 0); so what does not follow the contours is distributed nearly alike in
 both classes. Short contours then fill the room that is left. As contours keep further apart than their own gaps are
 wide, every image can be solved by following the ink.
 """
