@@ -1,5 +1,7 @@
 """Voxelised ModelNet10, from boxes in the official layout; and what shape data sets say of themselves."""
 
+import shutil
+
 import pytest
 import torch
 from torch_geometric.loader import DataLoader
@@ -89,6 +91,17 @@ def test_a_network_takes_both_forms(root):
     grids = ModelNet10Voxels(root, size=10, grid=True, **SMALL)
     x, _ = next(iter(torch.utils.data.DataLoader(grids, batch_size=2)))
     assert model.eval()(x).shape == (2, 10)
+
+
+def test_real_meshes(shared, tmp_path):
+    for path in sorted(shared("off").glob("[a-z]*_[0-9]*.off")):
+        if not path.name.startswith("broken"):
+            target = tmp_path / "ModelNet10" / path.stem.rsplit("_", 1)[0] / "train" / path.name
+            target.parent.mkdir(parents=True)
+            shutil.copy(path, target)
+    data = ModelNet10Voxels(tmp_path, **SMALL)
+    assert data.y.tolist() == list(range(10)) and [d.num_nodes for d in data] == [512] * 10
+    assert min(d.num_nodes for d in ModelNet10Voxels(tmp_path, num_voxels=None, **SMALL)) > 1000
 
 
 @pytest.mark.parametrize("cls", [ModelNet10, ModelNet40, ModelNet10Voxels, ParametricShapes, ShapeFolder])

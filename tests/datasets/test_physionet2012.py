@@ -1,6 +1,7 @@
 """Intensive care: the official layout in small, every error, and real stays against their archive."""
 
 import math
+import shutil
 import tarfile
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch_geometric.loader import DataLoader
 
 from ccnn_geo import CCNN
 from ccnn_geo.datasets import physionet2012
+from ccnn_geo.datasets.archive import UnsafeArchiveError
 from ccnn_geo.datasets.physionet2012 import PhysioNet2012
 from ccnn_geo.datasets.physionet_records import STATIC, VARIABLES, read_record
 from ccnn_geo.datasets.registry import dataset_class
@@ -144,6 +146,51 @@ def test_archives_placed_by_hand(root):
     assert not (home / "set-c").exists()
     with pytest.raises(FileNotFoundError, match=r"no set-a, set-b, .*Outcomes-a\.txt"):
         opened(root)  # an archive tells of a download, which is of all
+
+
+@pytest.fixture
+def publisher(tmp_path, monkeypatch):
+    """Archives and outcomes of three small sets, fetched from a folder; ``broken`` names what cannot be had."""
+    source, broken, fetched = tmp_path / "source", set(), []
+    for i, letter in enumerate("abc"):
+        write_set(source, letter, 6, 100 * i)
+        with tarfile.open(source / f"set-{letter}.tar.gz", "w:gz") as archive:
+            archive.add(source / f"set-{letter}", f"set-{letter}")
+
+    def fetch(url, path, checksum=None):
+        assert url.startswith("https://physionet.org/files/challenge-2012/1.0.0/")
+        if path.name in broken:
+            raise ConnectionError(path.name)
+        if not path.exists():
+            fetched.append(path.name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source / path.name, path)
+        return path
+
+    monkeypatch.setattr(physionet2012, "fetch", fetch)
+    return source, broken, fetched
+
+
+def test_a_broken_download_is_of_all_sets_again(tmp_path, publisher):
+    _, broken, fetched = publisher
+    for name in ("set-b.tar.gz", "Outcomes-c.txt"):
+        broken.add(name)
+        with pytest.raises(ConnectionError):
+            PhysioNet2012(tmp_path / "data", check_counts=False)
+        broken.clear()
+        assert not list((tmp_path / "data").rglob("*.npz"))
+    data = PhysioNet2012(tmp_path / "data", "test", check_counts=False)
+    assert len(data) == 6 and data.names[0] == "200" and len(fetched) == len(set(fetched)) == 6
+
+
+def test_hostile_archives_are_refused(tmp_path, publisher):
+    source, _, _ = publisher
+    with tarfile.open(source / "set-b.tar.gz", "w:gz") as archive:
+        archive.add(source / "set-b", "set-b")
+        archive.add(source / "Outcomes-b.txt", "../escaped.txt")
+    with pytest.raises(UnsafeArchiveError, match="escaped"):
+        PhysioNet2012(tmp_path / "data", check_counts=False)
+    assert not (tmp_path / "data/physionet2012/set-b").exists() and not list(tmp_path.rglob("escaped.txt"))
 
 
 def test_unpacked_into_the_root_itself(tmp_path):
