@@ -84,6 +84,7 @@ class ShapesDataModule(EpochDataModule):
             raise ValueError(f"data.dataset: expected one of {', '.join(DATASETS)}, got {dataset!r}")
         check_arguments(dataset, dataset_args or {})
         self.root, self.dataset_args = root, dataset_args or {}
+        self.num_classes = DATASETS[dataset].info.classes
         self.augment = augment or Augmentation()
         self.validation_fraction, self.neighbor_cache = validation_fraction, neighbor_cache
 

@@ -89,4 +89,6 @@ class PointsDataModule(RegistryDataModule):
         first = samples[0]
         if isinstance(first, tuple):
             return first[0].size(0), first[0].dim() - 1
+        if first.y is None:
+            raise ValueError(f"data: expected labels, {self.dataset} has none for {first.name}")
         return first.x.size(1), first.pos.size(1)

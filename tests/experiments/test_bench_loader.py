@@ -10,7 +10,7 @@ def test_loaders_are_timed_alone_and_in_training(tmp_path, monkeypatch, capsys):
     shapes, model = bench_loader.CASES["shapes"]
     small = {
         **shapes,
-        "dataset_args": {"train_per_class": 2, "test_per_class": 1},
+        "dataset_args": {"train_per_class": 1, "test_per_class": 1, "num_workers": 0},
         "num_points": 32,
         "num_samples": 64,
         "batch_size": 4,
@@ -20,7 +20,7 @@ def test_loaders_are_timed_alone_and_in_training(tmp_path, monkeypatch, capsys):
     cases = {"shapes": (small, {**model, "preset": None, **sizes}), "mnist": (spots, sizes)}
     monkeypatch.setattr(bench_loader, "CASES", cases)
     for case in cases:
-        bench_loader.main([case, "--root", str(tmp_path), "--workers", "0", "--batches", "6"])
+        bench_loader.main([case, "--root", str(tmp_path), "--workers", "0", "--batches", "3"])
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == 3
         figures = lines[2].replace("/s", "").replace(",", "").split()

@@ -6,6 +6,7 @@ import fake_data
 import pytest
 import torch
 from torch.nn import functional as F
+from torch_geometric.data import Batch, Data
 
 from ccnn_geo.predict import read_network
 from ccnn_geo.training.module import Classifier
@@ -124,6 +125,32 @@ def test_the_loss_of_one_output_is_the_binary_cross_entropy():
     expected = F.binary_cross_entropy_with_logits(z[:, 0], y.float())
     torch.testing.assert_close(F.cross_entropy(class_logits(z), y), expected)
     assert torch.equal(class_logits(torch.ones(2, 3)), torch.ones(2, 3))
+
+
+def test_points_without_a_label_do_not_count():
+    sizes = {"hidden_channels": 4, "num_blocks": 1, "kernel_hidden": 4, "num_neighbors": 4}
+    model = Classifier(sizes, ["low", "high"], 1, 3, "node")
+    model.log = lambda *_, **__: None
+    pos = torch.rand(20, 3)
+    batch = Batch.from_data_list([Data(x=pos[:, 2:], pos=pos, y=torch.arange(20) % 3 - 1)])
+    model.train()(batch)
+    logits, known = model(batch), batch.y >= 0
+    expected = F.cross_entropy(logits[known], batch.y[known])
+    torch.testing.assert_close(model.training_step(batch, 0), expected)
+    batch.y[:] = -1
+    assert model.training_step(batch, 0) is None
+    model.validation_step(batch, 0)
+    assert int(model.confusion.confmat.sum()) == 0
+
+
+def test_scenes_without_labels_are_refused(run_cli, folder, monkeypatch):
+    write(folder, "scenes", model=", num_neighbors: 8")
+    sample = fake_data.Scenes.sample
+    monkeypatch.setattr(
+        fake_data.Scenes, "sample", lambda *a: Data(pos=sample(*a).pos, x=sample(*a).x, name="a.bin")
+    )
+    code, _, errors = run_cli("train", "--config", "scenes.yaml")
+    assert code == 1 and "expected labels, scenes has none for a.bin" in errors and errors.count("\n") == 1
 
 
 @pytest.mark.parametrize(
