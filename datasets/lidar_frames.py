@@ -14,6 +14,9 @@ from ccnn_geo.io import read_shape
 LABELS = ("label", "class", "classification", "scalar_label", "scalar_class", "scalar_classification")
 """Names, in lower case, of the property of a PLY file that holds labels."""
 
+LARGEST = 1e30
+"""Largest coordinate and measurement; differences still fit into float32."""
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -39,7 +42,8 @@ def read_frame(path: Path) -> Frame:
     (SemanticKITTI).
 
     Raises:
-        ValueError: For another kind, or a file that is compressed, truncated, empty, or holds NaN or infinities.
+        ValueError: For another kind, or a file that is compressed, truncated, empty, or holds NaN, infinities or
+            numbers beyond 1e30.
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
@@ -50,6 +54,8 @@ def read_frame(path: Path) -> Frame:
     for name, values in {"positions": frame.xyz, **frame.fields}.items():
         if not np.isfinite(values).all():
             raise ValueError(f"{path}: NaN or Inf in {name}, expected numbers")
+        if np.abs(values).max() > LARGEST:
+            raise ValueError(f"{path}: {name} up to {np.abs(values).max():.3g}, expected at most {LARGEST:g}")
     return frame
 
 

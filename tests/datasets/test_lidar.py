@@ -155,6 +155,11 @@ def broken(name, content):
         (broken("a.bin", b""), {}, "no points"),
         (broken("a.bin", np.full(4, np.nan, "<f4").tobytes()), {}, "NaN or Inf in positions"),
         (broken("a.bin", np.array([0, 0, 0, np.inf], "<f4").tobytes()), {}, "NaN or Inf in intensity"),
+        (
+            broken("a.bin", np.full(4, 2e30, "<f4").tobytes()),
+            {},
+            r"positions up to 2e\+30, expected at most 1e\+30",
+        ),
         (broken("a.laz", b"LASF"), {}, r"a\.laz: compressed \(LAZ\).*laszip"),
         (broken("a.las", b"LASF"), {}, "expected a LAS header"),
         (broken("a.ply", b"ply\n"), {}, "end_header|PLY"),
