@@ -33,8 +33,8 @@ VARIANTS = {
     "band-limited, density": {"model__omega_0": 0.5, "model__measure": "density"},
     "published": {"model__omega_0": 50.0},
 }
-"""Kernels of a few rad per unit, with 256 points 0.2 apart; the same with points that weigh what the density around them
-is short of; the paper's frequencies."""
+"""Kernels of a few rad per unit, with 256 points 0.2 apart; the same, points weighted by the inverse of the density
+around them; the paper's frequencies."""
 SMALL = {
     "data__num_points": 256,
     "data__batch_size": 16,
