@@ -74,7 +74,7 @@ class ListOps(TokenDataset):
         counts=COUNTS,
         folder=lra.FOLDER,
         files=(lra.RELEASE,),
-        prepared=700_000_000,
+        prepared=770_000_000,
         source="Nangia and Bowman, 2018; Tay et al., 2021 (Long Range Arena); appendix B",
     )
 
