@@ -8,18 +8,20 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
-from torch_geometric.transforms import Compose
+from torch_geometric.transforms import BaseTransform, Compose
 
 from ccnn_geo.training.pipeline import Augmentation
 from ccnn_geo.training.registry_datamodule import RegistryDataModule
-from ccnn_geo.transforms import FixedSubset, RandomSubset
+from ccnn_geo.transforms import RandomSubset
+from ccnn_geo.transforms._points import take_points
 
 
 class PointsDataModule(RegistryDataModule):
     """Labelled ``Data(x [N, C], pos [N, D])`` by name of the data set: a label each, or one per point of a scene.
 
-    Training draws ``num_points`` of the points anew in every epoch and augments them. Validation is the split of the
-    data set, for a user's own files without one a part of the training set. The test set is opened by ``test`` alone.
+    Training draws ``num_points`` of the points anew in every epoch and augments them; validation and test take as many
+    every time. Validation is the split of the data set, for a user's own files without one a part of the training set.
+    The test set is opened by ``test`` alone.
 
     Args:
         dataset: Name of a data set of series, voxels or scenes, see ``ccnn-geo data list``.
@@ -75,8 +77,8 @@ class PointsDataModule(RegistryDataModule):
         return Compose(chain) if chain else None
 
     def evaluation_transform(self) -> Callable[[Data], Data] | None:
-        """The first points."""
-        return None if self.num_points is None else FixedSubset(self.num_points)
+        """Points evenly spaced in their order, in time or in the file: the first ones would be of one place."""
+        return None if self.num_points is None else _EvenSubset(self.num_points)
 
     def strata(self, samples: Any) -> Tensor:
         """Class of each sample; scenes have none."""
@@ -92,3 +94,15 @@ class PointsDataModule(RegistryDataModule):
         if first.y is None:
             raise ValueError(f"data: expected labels, {self.dataset} has none for {first.name}")
         return first.x.size(1), first.pos.size(1)
+
+
+class _EvenSubset(BaseTransform):
+    """Keeps ``num`` points (all, if there are fewer), evenly spaced in the order in which they are stored."""
+
+    def __init__(self, num: int) -> None:
+        self.num = num
+
+    def forward(self, data: Data) -> Data:
+        if data.num_nodes <= self.num:
+            return data
+        return take_points(data, torch.arange(self.num) * data.num_nodes // self.num)

@@ -152,3 +152,6 @@ def test_series_and_scenes():
         assert batch.pos.shape == (20, dim) and len(batch.y) == (20 if readout == "node" else 4)
         first, again = (next(iter(data.val_dataloader())) for _ in range(2))
         assert torch.equal(first.x, again.x)
+        whole = data.open("validation")[0]
+        places = [int((whole.pos == p).all(dim=1).nonzero()[0]) for p in first.pos[first.batch == 0]]
+        assert places == [i * len(whole.pos) // 5 for i in range(5)]  # from the start to the end
