@@ -1,18 +1,36 @@
-"""Data sets, one file each; installed as ``ccnn_geo.datasets``."""
+"""Data sets, one file each; installed as ``ccnn_geo.datasets``. A class is imported when it is first asked for."""
 
-from ccnn_geo.datasets.modelnet import ModelNet10, ModelNet40
-from ccnn_geo.datasets.parametric_shapes import PARAMETRIC_CLASSES, ParametricShapes, parametric_mesh
-from ccnn_geo.datasets.shape_folder import ShapeFolder
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from ccnn_geo.datasets.info import DatasetInfo
+from ccnn_geo.datasets.parametric_shapes import PARAMETRIC_CLASSES, parametric_mesh
+from ccnn_geo.datasets.registry import PLACES, dataset_class
 from ccnn_geo.datasets.shapes import ShapeDataset
+from ccnn_geo.datasets.signals import SignalDataset
 from ccnn_geo.datasets.splits import stratified_split
+
+_MODULES = {cls: module for module, _, cls in (place.partition(":") for place in PLACES.values())}
 
 __all__ = [
     "PARAMETRIC_CLASSES",
-    "ModelNet10",
-    "ModelNet40",
-    "ParametricShapes",
+    "DatasetInfo",
     "ShapeDataset",
-    "ShapeFolder",
+    "SignalDataset",
+    "dataset_class",
     "parametric_mesh",
     "stratified_split",
+    *_MODULES,
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,8 +3,7 @@
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 from tqdm import tqdm
 
 from ccnn_geo.datasets.storage import exclusive, write_atomic
-from ccnn_geo.datasets.workers import Workers
+from ccnn_geo.datasets.workers import mapper
 from ccnn_geo.io import ShapeError, read_shape
 from ccnn_geo.transforms import SampleShape
 
@@ -89,8 +88,9 @@ def _sample_all(
 ) -> tuple[list, list[str]]:
     clouds, errors = [], []
     columns = [f.path for f in files], [f.name for f in files], [settings] * len(files)
-    with _mapper(files, num_workers) as mapper, tqdm(total=len(files), desc=title, delay=1) as bar:
-        for result in mapper(sample_file, *columns):
+    num_workers = _processes(files) if num_workers is None else num_workers
+    with mapper(num_workers) as map_, tqdm(total=len(files), desc=title, delay=1) as bar:
+        for result in map_(sample_file, *columns):
             bar.update()
             clouds.append(None if isinstance(result, str) else result)
             if isinstance(result, str):
@@ -120,15 +120,7 @@ def _to_steps(vectors: torch.Tensor) -> np.ndarray:
     return (vectors.double() * STEPS).round().clamp(-STEPS, STEPS).to(torch.int16).numpy()
 
 
-@contextmanager
-def _mapper(files: Sequence[ShapeFile], num_workers: int | None) -> Iterator[Callable]:
-    """``map`` in this process or over several."""
-    if num_workers is None:
-        # starting a process costs seconds: one for every 32 MB to read
-        work = sum(file.path.stat().st_size for file in files) // 2**25
-        num_workers = min(work, os.cpu_count() or 1) if work > 1 else 0
-    if num_workers == 0:
-        yield map
-    else:
-        with Workers(num_workers) as workers:
-            yield workers.map
+def _processes(files: Sequence[ShapeFile]) -> int:
+    """How many are worth their start, which takes seconds: one for every 32 MB to read."""
+    work = sum(file.path.stat().st_size for file in files) // 2**25
+    return min(work, os.cpu_count() or 1) if work > 1 else 0
