@@ -340,6 +340,13 @@ def _data(arguments: list[str]) -> None:
     )
     ready.add_argument("--split", nargs="+", help="Splits to prepare; all by default.")
     ready.add_argument("--offline", action="store_true", help="Use what is there, fetch nothing.")
+    ready.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="An argument of the data set, e.g. generate=true.",
+    )
     options = parser.parse_args(arguments)
 
     from ccnn_geo import data_command
@@ -349,7 +356,9 @@ def _data(arguments: list[str]) -> None:
     elif options.action == "info":
         _print_table(data_command.info_rows(options.name))
     else:
-        for line in data_command.prepare(options.name, options.root, options.split, not options.offline):
+        given = data_command.parse_options(options.option)
+        lines = data_command.prepare(options.name, options.root, options.split, not options.offline, given)
+        for line in lines:
             print(line, flush=True)
 
 

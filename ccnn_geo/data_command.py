@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.registry import PLACES, dataset_class
@@ -34,7 +35,7 @@ def info_rows(name: str) -> list[tuple[str, str]]:
     for file in info.files:
         rows.append(("file", f"{Path('ROOT') / info.folder / file.path}, {size_text(file.size)}"))
         rows.append(("", file.url))
-        rows.append(("", file.checksum or "its publisher gives no digest"))
+        rows.append(("", file.checksum or "no digest of it is known"))
     if info.files:
         rows.append(("offline", "place these files there, then prepare"))
     rows.append(("disk", _disk(info)))
@@ -68,7 +69,11 @@ def check_space(info: DatasetInfo, root: Path, download: bool = True) -> str:
 
 
 def prepare(
-    name: str, root: str, splits: Sequence[str] | None = None, download: bool = True
+    name: str,
+    root: str,
+    splits: Sequence[str] | None = None,
+    download: bool = True,
+    options: Mapping[str, Any] | None = None,
 ) -> Iterator[str]:
     """Downloads a data set and prepares its splits; yields a line about each step when it is done.
 
@@ -77,28 +82,53 @@ def prepare(
         root: Where it goes, or where its files are.
         splits: The splits; by default all of them.
         download: Fetch what is missing.
+        options: Further arguments of the data set, as ``data.dataset_args`` of a training.
 
     Raises:
-        ValueError: For an unknown name or split, or damaged files.
+        ValueError: For an unknown name, split or option, or damaged files.
         ConnectionError: If a file cannot be fetched; the message says what to place where.
         FileNotFoundError: If files are missing and ``download`` is False.
         OSError: If there is not enough space.
     """
-    from ccnn_geo.training.sources import keywords
+    from ccnn_geo.training.sources import check_keywords, keywords
 
-    cls, folder = dataset_class(name), Path(root).expanduser()
+    cls, folder, options = dataset_class(name), Path(root).expanduser(), dict(options or {})
+    check_keywords(cls, options, {"download", "transform"})
+    if options.get("generate"):
+        download = False
     yield check_space(cls.info, folder, download)
     known = splits_of(cls.info, folder)
     wrong = [split for split in splits or () if split not in known]
     if wrong:
         raise ValueError(f"{name}: expected some of the splits {', '.join(known)}, got {', '.join(wrong)}")
-    options = {"download": download} if "download" in keywords(cls) else {}
+    if "download" in keywords(cls):
+        options["download"] = download
     for split in splits or known:
         begin = time.perf_counter()
         samples = cls(folder, split, **options)
         seconds = time.perf_counter() - begin
         yield f"{split}: {len(samples):,} samples, {samples.num_classes} classes, {seconds:.1f} s"
     yield f"ready for ccnn-geo train --data.dataset {name} --data.root {root}"
+
+
+def parse_options(given: Sequence[str]) -> dict[str, Any]:
+    """``NAME=VALUE`` by name, values as in YAML.
+
+    Raises:
+        ValueError: For something else.
+    """
+    import yaml
+
+    options = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise ValueError(f"--option: expected NAME=VALUE, got {text!r}")
+        try:
+            options[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ValueError(f"--option {name}: {value!r} is not a value ({error})") from error
+    return options
 
 
 def size_text(size: int) -> str:

@@ -125,3 +125,18 @@ def test_errors_are_one_line(run, arguments, code, message):
 )
 def test_sizes(size, text):
     assert data_command.size_text(size) == text
+
+
+def test_options_of_the_data_set(run):
+    code, output, errors = run(
+        "prepare", "listops", "--option", "generate={train: 30, validation: 4, test: 5}"
+    )
+    assert (code, errors) == (0, "") and "30 samples, 10 classes" in output and "0 B to download" in output
+    for option, message in (
+        ("generate", "--option: expected NAME=VALUE, got 'generate'"),
+        ("seed=[", "--option seed: '['"),
+        ("colour=red", "data.dataset_args: expected some of"),
+        ("transform=x", "data.dataset_args: expected some of"),
+    ):
+        code, _, errors = run("prepare", "listops", "--option", option)
+        assert code == 1 and message in errors and len(errors.splitlines()) == 1
