@@ -1,4 +1,4 @@
-"""The README's Python runs as it stands."""
+"""The Python of the README and the other pages runs as it stands."""
 
 import re
 from pathlib import Path
@@ -6,20 +6,29 @@ from pathlib import Path
 import pytest
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
-SELF_CONTAINED = [block for block in BLOCKS if "runs/" not in block]
+PAGES = [README, *sorted((README.parent / "docs").glob("*.md"))]
+BLOCKS = [
+    (page.name, block)
+    for page in PAGES
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+]
+SELF_CONTAINED = [(page, block) for page, block in BLOCKS if "runs/" not in block]
 
 
-@pytest.mark.parametrize("code", SELF_CONTAINED, ids=range(len(SELF_CONTAINED)))
-def test_code_block_runs_and_prints_what_it_says(code, capsys):
-    exec(compile(code, str(README), "exec"), {})
+@pytest.mark.parametrize(
+    ("page", "code"), SELF_CONTAINED, ids=[f"{p}-{i}" for i, (p, _) in enumerate(SELF_CONTAINED)]
+)
+def test_code_block_runs_and_prints_what_it_says(page, code, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, page, "exec"), {})
     said = re.findall(r"print\(.*?# (\[[\d, ]+\]|\w+)", code)
     expected = [f"torch.Size({value})" if value.startswith("[") else value for value in said]
     assert capsys.readouterr().out.split("\n")[:-1] == expected
 
 
 def test_there_is_something_to_run():
-    assert len(SELF_CONTAINED) == 3
+    assert [page for page, _ in SELF_CONTAINED].count("README.md") == 4
+    assert "data.md" in dict(SELF_CONTAINED)
 
 
 ROOT = README.parent
