@@ -1,4 +1,4 @@
-"""The command line: ``ccnn-geo train | test | predict | info | data``."""
+"""The command line: ``ccnn-geo train | test | predict | info | data | reproduce``."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ commands:
   predict CHECKPOINT_OR_RUN FILE... [--json] classify meshes and point clouds
   info [CHECKPOINT | PRESET | CONFIG]       versions and devices, or the parameters of a model
   data list | info NAME | prepare NAME      data sets: which there are, what they take, download and prepare
+  reproduce [NAME] [--root DIR]             a table or figure of the paper, at small scale or in full
 
 ccnn-geo COMMAND --help lists the options of a command. --debug anywhere shows the traceback of an error.
 """
@@ -362,7 +363,25 @@ def _data(arguments: list[str]) -> None:
             print(line, flush=True)
 
 
-_COMMANDS = {"train": _train, "test": _test, "predict": _predict, "info": _info, "data": _data}
+def _reproduce(arguments: list[str]) -> None:
+    from ccnn_geo.experiments.reproduction import main as run
+    from ccnn_geo.experiments.studies import NAMES, find_study
+
+    if not arguments or arguments[0] in ("-h", "--help"):
+        _print_table([(name, find_study(name).title) for name in NAMES])
+        print("\nccnn-geo reproduce NAME --help lists the options of one.")
+        return
+    run(find_study(arguments[0]), arguments[1:], _OneLineParser)
+
+
+_COMMANDS = {
+    "train": _train,
+    "test": _test,
+    "predict": _predict,
+    "info": _info,
+    "data": _data,
+    "reproduce": _reproduce,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -153,9 +153,13 @@ def fingerprint(root: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def main(study: Study, argv: Sequence[str] | None = None) -> None:
+def main(
+    study: Study,
+    argv: Sequence[str] | None = None,
+    parser_class: type[argparse.ArgumentParser] = argparse.ArgumentParser,
+) -> None:
     """The command of a study."""
-    parser = argparse.ArgumentParser(prog=study.name, description=f"{study.title} {study.source}")
+    parser = parser_class(prog=study.name, description=f"{study.title}. {study.source}")
     parser.add_argument("--scale", choices=SCALES, default="small", help="the paper's, or one for two cores")
     parser.add_argument("--root", type=Path, help=study.data or "not needed")
     parser.add_argument("--out", type=Path, help="results/NAME-SCALE by default")

@@ -5,8 +5,10 @@ import json
 import pytest
 import torch
 
+from ccnn_geo import cli
 from ccnn_geo.experiments import fig6, fig8, fig9, table8, training_job, training_study, voxel_to_point
 from ccnn_geo.experiments.reproduction import Options, run_study
+from ccnn_geo.experiments.studies import NAMES
 from ccnn_geo.training.runs import find_config
 from tests.training.shapes_on_disk import write_clouds
 
@@ -86,3 +88,20 @@ def test_tables_of_trainings(module, scale, tmp_path, monkeypatch):
     assert len(rows) == len(asked) / 2 and (tmp_path / "out/curves.png").exists()
     assert all(find_config(config).is_file() for config, _ in asked)
     assert all(("trainer__max_epochs" in changes) == (scale == "small") for _, changes in asked)
+
+
+def test_the_command_line_runs_them(tmp_path, capsys, monkeypatch):
+    assert cli.main(["reproduce"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in listed[: len(NAMES)]] == list(NAMES)
+    monkeypatch.setattr(fig6, "SHOWN", {"small": ("cloud 512",)})
+    assert cli.main(["reproduce", "fig6", "--seeds", "0", "--out", str(tmp_path / "out")]) == 0
+    assert "| cloud 512 |" in capsys.readouterr().out
+    for wrong, code, message in (
+        (["fig99"], 1, "reproduce: expected one of fig6, "),
+        (["fig8"], 1, "fig8: expected --root FOLDER with <split>"),
+        (["fig6", "--scale", "huge"], 2, "invalid choice: 'huge'"),
+    ):
+        assert cli.main(["reproduce", *wrong]) == code
+        error = capsys.readouterr().err
+        assert message in error and len(error.splitlines()) == 1
