@@ -32,10 +32,15 @@ def gelu(x: Tensor, residual: Tensor | None = None) -> Tensor:
 
     Source: Hendrycks & Gimpel, 2016, `"Gaussian Error Linear Units" <https://arxiv.org/abs/1606.08415>`_.
     """
+    # a compiler is asked first: sizes may be symbols then
+    if on_host(x) and _suits(x, residual):
+        return _GELU.apply(x, residual)
+    return F.gelu(x) if residual is None else residual + F.gelu(x)
+
+
+def _suits(x: Tensor, residual: Tensor | None) -> bool:
     same = residual is None or (residual.shape == x.shape and residual.dtype == x.dtype)
-    if x.numel() < MIN_SIZE or not same or not on_host(x) or native_function("gelu") is None:
-        return F.gelu(x) if residual is None else residual + F.gelu(x)
-    return _GELU.apply(x, residual)
+    return same and x.numel() >= MIN_SIZE and native_function("gelu") is not None
 
 
 class _GELU(torch.autograd.Function):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ccnn_geo import testing
+from ccnn_geo import memory, testing
 from ccnn_geo.channels import channel_linear
 from ccnn_geo.functional.grid_linear import grid_linear
 from ccnn_geo.functional.linear import MIN_ROWS
@@ -135,6 +135,7 @@ def test_points_and_grids_agree(dtype, device):
 
 
 def test_large_grids_reuse_memory():
+    memory.forget()  # or other tests' might fit
     layer, x = nn.Linear(8, 256), torch.randn(2, 8, 4096)
     first = channel_linear(x, layer).data_ptr()
     assert channel_linear(x, layer).data_ptr() == first
