@@ -10,6 +10,7 @@ from torch_geometric.data import Data, Dataset
 
 from ccnn_geo.datasets.processing import STEPS, Settings, ShapeFile, digest, prepare
 from ccnn_geo.datasets.storage import read_arrays
+from ccnn_geo.transforms import PointFeatures
 
 
 class ShapeDataset(Dataset):
@@ -36,7 +37,9 @@ class ShapeDataset(Dataset):
         on_error: "raise" reports all unreadable files at the end, "skip" warns and leaves them out.
 
     Shapes:
-        ``dataset[i]`` is ``Data(pos [N, 3], normal [N, 3], y [1], name)``; pos and normal float32, y int64.
+        ``dataset[i]`` is ``Data(x [N, 6], pos [N, 3], normal [N, 3], y [1], name)``; y int64, the others float32.
+        ``x``, normals beside positions as in appendix B, is made last, of what the transform has made of them, unless
+        it has set ``x``.
 
     Raises:
         ShapeError: names all files that could not be read.
@@ -96,6 +99,12 @@ class ShapeDataset(Dataset):
     def len(self) -> int:
         return len(self._y)
 
+    def __getitem__(self, idx: int | slice | Sequence[int] | Tensor) -> Data | Dataset:
+        found = super().__getitem__(idx)
+        if isinstance(found, Data) and found.x is None and found.get("normal") is not None:
+            return _features(found)
+        return found
+
     def get(self, idx: int) -> Data:
         start, stop = self._offset[idx], self._offset[idx + 1]
         if self.num_points is not None:
@@ -106,6 +115,9 @@ class ShapeDataset(Dataset):
             y=self._y[idx : idx + 1],
             name=self._names[idx],
         )
+
+
+_features = PointFeatures()
 
 
 def check_options(num_points: int | None, num_samples: int, num_workers: int | None, on_error: str) -> None:

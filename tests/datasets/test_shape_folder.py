@@ -9,11 +9,13 @@ import pytest
 import torch
 import trimesh
 from torch_geometric.loader import DataLoader
+from torch_geometric.transforms import Compose
 
+from ccnn_geo import CCNN
 from ccnn_geo.datasets import ShapeFolder, processing
 from ccnn_geo.datasets.workers import Workers
 from ccnn_geo.io import ShapeError
-from ccnn_geo.transforms import RandomSubset
+from ccnn_geo.transforms import PointFeatures, RandomSubset
 
 SMALL = {"num_samples": 64, "num_points": 32}
 
@@ -87,6 +89,18 @@ def test_subsets_and_ragged_batches(root):
     batch = next(iter(DataLoader(data, batch_size=len(data))))
     assert batch.y.tolist() == data.y.tolist() and batch.num_graphs == 11
     assert batch.batch.bincount().tolist() == [d.num_nodes for d in data]
+
+
+def test_batches_feed_the_network_unchanged(root):
+    double = Compose([lambda data: data.update({"pos": 2 * data.pos})])
+    shapes = ShapeFolder(root, "train", **SMALL, transform=double)
+    assert torch.equal(shapes[0].x, torch.cat([shapes[0].normal, shapes[0].pos], dim=1))
+    model = CCNN.from_preset(
+        "ccnn_4_16", dim=3, in_channels=6, out_channels=shapes.num_classes, num_neighbors=8
+    )
+    assert model(next(iter(DataLoader(shapes, batch_size=5)))).shape == (5, 2)
+    own = ShapeFolder(root, "train", **SMALL, transform=PointFeatures("pos"))
+    assert torch.equal(own[0].x, own[0].pos)
 
 
 def test_files_are_read_once(root, monkeypatch):
