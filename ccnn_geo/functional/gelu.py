@@ -32,14 +32,15 @@ def gelu(x: Tensor, residual: Tensor | None = None) -> Tensor:
 
     Source: Hendrycks & Gimpel, 2016, `"Gaussian Error Linear Units" <https://arxiv.org/abs/1606.08415>`_.
     """
+    given = (x,) if residual is None else (x, residual)
     # a compiler is asked first: sizes may be symbols then
-    if on_host(x) and _suits(x, residual):
+    if on_host(*given) and _suits(*given):
         return _GELU.apply(x, residual)
     return F.gelu(x) if residual is None else residual + F.gelu(x)
 
 
-def _suits(x: Tensor, residual: Tensor | None) -> bool:
-    same = residual is None or (residual.shape == x.shape and residual.dtype == x.dtype)
+def _suits(x: Tensor, *residual: Tensor) -> bool:
+    same = all(r.shape == x.shape for r in residual)
     return same and x.numel() >= MIN_SIZE and native_function("gelu") is not None
 
 

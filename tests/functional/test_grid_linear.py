@@ -6,6 +6,7 @@ from torch import nn
 
 from ccnn_geo import memory, testing
 from ccnn_geo.channels import channel_linear
+from ccnn_geo.functional.gelu import MIN_SIZE, gelu
 from ccnn_geo.functional.grid_linear import grid_linear
 from ccnn_geo.functional.linear import MIN_ROWS
 from ccnn_geo.functional.native import build
@@ -155,6 +156,24 @@ def test_second_derivatives():
 
     for a, e in zip(second(single), second(double), strict=True):
         torch.testing.assert_close(a.double(), e, rtol=1e-4, atol=1e-3)
+
+
+def test_transforms_of_torch_func():
+    """Per-sample gradients and directional derivatives, which ask for the formula."""
+    weight, bias = torch.randn(6, 5), torch.randn(6)
+    for function, x in (
+        (lambda x, w: grid_linear(x, w, bias).square().sum(), torch.randn(3, 2, 5, 7)),
+        (lambda x, w: point_linear(x, w, bias).square().sum(), torch.randn(3, 2 * MIN_ROWS, 5)),
+        (lambda x, w: (gelu(x) * w.sum()).sum(), torch.randn(3, MIN_SIZE)),
+    ):
+        found = torch.func.vmap(torch.func.grad(function, argnums=1), in_dims=(0, None))(x, weight)
+        leaf = weight.clone().requires_grad_()
+        expected = torch.stack([torch.autograd.grad(function(part, leaf), leaf)[0] for part in x])
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-3)
+        _, slope = torch.func.jvp(
+            lambda w, f=function, x=x: f(x[0], w), (weight,), (torch.ones_like(weight),)
+        )
+        torch.testing.assert_close(slope, expected[0].sum(), rtol=1e-3, atol=1e-2)
 
 
 def test_reduced_precision_on_request(device):

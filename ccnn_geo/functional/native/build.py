@@ -48,8 +48,10 @@ def native_function(name: str) -> Callable[..., int] | None:
 
 
 def on_host(*tensors: Tensor) -> bool:
-    """Whether functions in C may take these: float32 on the CPU, neither compiled nor under autocast."""
+    """Whether functions in C may take these: float32 on the CPU, not traced, transformed or under autocast."""
     if torch.compiler.is_compiling() or torch.is_autocast_enabled(tensors[0].device.type):
+        return False
+    if torch._C._are_functorch_transforms_active():  # torch.func: what it wraps has no memory of its own
         return False
     return all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors)
 
