@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ccnn_geo.terminal import EXPECTED, Failure, OneLineParser, complain, print_table, reason
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -33,14 +36,6 @@ PARTS = ("name", "seed", "model", "optim", "data", "trainer")
 """What the configuration of a run consists of."""
 
 
-EXPECTED = (ValueError, OSError, ImportError)
-"""Errors whose message says enough."""
-
-
-class Failure(Exception):
-    """The command has reported what failed; only the exit code is left to say."""
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code: 0, 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -51,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0 if arguments else 2
     command = _COMMANDS.get(arguments[0])
     if command is None:
-        _complain(f"unknown command {arguments[0]!r}, expected one of {', '.join(_COMMANDS)}")
+        complain(f"unknown command {arguments[0]!r}, expected one of {', '.join(_COMMANDS)}")
         return 2
     try:
         command(arguments[1:])
@@ -60,10 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except argparse.ArgumentError as error:
         if debug:
             raise
-        _complain(f"{arguments[0]}: {error}")
+        complain(f"{arguments[0]}: {error}")
         return 2
     except KeyboardInterrupt as error:
-        _complain(str(error) or "interrupted")
+        complain(str(error) or "interrupted")
         return 130
     except BrokenPipeError:  # the reader of our output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -71,24 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # one line for the user; --debug for the rest
         if debug:
             raise
-        _complain(_reason(error) + ("" if isinstance(error, EXPECTED) else " (--debug shows where)"))
+        complain(reason(error) + ("" if isinstance(error, EXPECTED) else " (--debug shows where)"))
         return 1
     return 0
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, EXPECTED) else f"{type(error).__name__}: {error}"
-
-
-class _OneLineParser(argparse.ArgumentParser):
-    """Raises what argparse would print below its usage."""
-
-    def error(self, message: str) -> None:
-        raise argparse.ArgumentError(None, message)
-
-
-def _complain(message: str) -> None:
-    print(f"ccnn-geo: {' '.join(message.split())}", file=sys.stderr)
 
 
 # train and test -----------------------------------------------------------------------------------
@@ -255,51 +235,8 @@ def _as_plain(value: Any) -> Any:
     raise ValueError(f"expected plain values, got {value!r}")
 
 
-# predict and info ---------------------------------------------------------------------------------
-
-
-def _predict(arguments: list[str]) -> None:
-    parser = _OneLineParser(
-        prog="ccnn-geo predict",
-        description="Classifies meshes (.off .obj .ply .stl .glb) and clouds (.npy .npz .xyz .pcd .ply).",
-    )
-    parser.add_argument("checkpoint", help="A checkpoint of train, or the run, for its best one.")
-    parser.add_argument("files", nargs="+", metavar="FILE")
-    parser.add_argument("--json", action="store_true", help="One JSON array on standard output.")
-    parser.add_argument("--device", default="cpu", help="Such as cuda; cpu by default.")
-    options = parser.parse_args(arguments)
-
-    from ccnn_geo.predict import ShapeClassifier
-
-    classifier = ShapeClassifier.load(options.checkpoint, options.device)
-    results, bad = [], []
-    width = max(len("file"), *(len(f) for f in options.files))
-    names = max(len("class"), *(len(c) for c in classifier.classes))
-    if not options.json:
-        print(f"{'file':<{width}}  {'class':<{names}}  probability")
-    for file in options.files:
-        try:
-            found = classifier(file)
-        except Exception as error:  # a bad file must not stop the others
-            reason = _reason(error)
-            _complain(reason if reason.startswith(str(Path(file))) else f"{file}: {reason}")
-            bad.append(file)
-            continue
-        results.append(
-            {"file": file, "class": found.label, "probability": found.probability}
-            | {"probabilities": found.probabilities}
-        )
-        if not options.json:
-            print(f"{file:<{width}}  {found.label:<{names}}  {found.probability:.3f}", flush=True)
-    if options.json:
-        print(json.dumps(results, indent=2, allow_nan=False))
-    if bad:
-        _complain(f"{len(bad)} of {len(options.files)} files could not be classified: {', '.join(bad)}")
-        raise Failure
-
-
 def _info(arguments: list[str]) -> None:
-    parser = _OneLineParser(
+    parser = OneLineParser(
         prog="ccnn-geo info", description="Versions and devices, or the parameters of a model."
     )
     parser.add_argument("what", nargs="?", help="A checkpoint, a preset or a configuration.")
@@ -315,72 +252,21 @@ def _info(arguments: list[str]) -> None:
         rows = inventory.environment()
     else:
         rows = inventory.parameters(options.what, options.in_channels, options.out_channels)
-    _print_table(rows)
+    print_table(rows)
 
 
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-# data ---------------------------------------------------------------------------------------------
-
-
-def _data(arguments: list[str]) -> None:
-    parser = _OneLineParser(prog="ccnn-geo data", description="Data sets by name.")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list | info | prepare")
-    actions.add_parser("list", help="All of them.")
-    actions.add_parser("info", help="Files, digests, where to place them without a network.").add_argument(
-        "name"
-    )
-    ready = actions.add_parser("prepare", help="Downloads and prepares one.")
-    ready.add_argument("name")
-    ready.add_argument(
-        "--root", default="data", help="Where it goes, or where its files are; data by default."
-    )
-    ready.add_argument("--split", nargs="+", help="Splits to prepare; all by default.")
-    ready.add_argument("--offline", action="store_true", help="Use what is there, fetch nothing.")
-    ready.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="An argument of the data set, e.g. generate=true.",
-    )
-    options = parser.parse_args(arguments)
-
-    from ccnn_geo import data_command
-
-    if options.action == "list":
-        _print_table(data_command.list_rows())
-    elif options.action == "info":
-        _print_table(data_command.info_rows(options.name))
-    else:
-        given = data_command.parse_options(options.option)
-        lines = data_command.prepare(options.name, options.root, options.split, not options.offline, given)
-        for line in lines:
-            print(line, flush=True)
-
-
-def _reproduce(arguments: list[str]) -> None:
-    from ccnn_geo.experiments.reproduction import main as run
-    from ccnn_geo.experiments.studies import NAMES, find_study
-
-    if not arguments or arguments[0] in ("-h", "--help"):
-        _print_table([(name, find_study(name).title) for name in NAMES])
-        print("\nccnn-geo reproduce NAME --help lists the options of one.")
-        return
-    run(find_study(arguments[0]), arguments[1:], _OneLineParser)
+def _elsewhere(module: str) -> Callable[[list[str]], None]:
+    """The command of a module, imported when it runs."""
+    return lambda arguments: importlib.import_module(module).main(arguments)
 
 
 _COMMANDS = {
     "train": _train,
     "test": _test,
-    "predict": _predict,
+    "predict": _elsewhere("ccnn_geo.predict_command"),
     "info": _info,
-    "data": _data,
-    "reproduce": _reproduce,
+    "data": _elsewhere("ccnn_geo.data_command"),
+    "reproduce": _elsewhere("ccnn_geo.experiments.studies"),
 }
 
 if __name__ == "__main__":

@@ -10,8 +10,44 @@ from typing import Any
 
 from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.registry import PLACES, dataset_class
+from ccnn_geo.terminal import OneLineParser, print_table
 
 HEAD = ("name", "family", "classes", "samples", "size", "disk")
+
+
+def main(arguments: list[str]) -> None:
+    """Runs one of the actions."""
+    parser = OneLineParser(prog="ccnn-geo data", description="Data sets by name.")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list | info | prepare")
+    actions.add_parser("list", help="All of them.")
+    actions.add_parser("info", help="Files, digests, where to place them without a network.").add_argument(
+        "name"
+    )
+    ready = actions.add_parser("prepare", help="Downloads and prepares one.")
+    ready.add_argument("name")
+    ready.add_argument(
+        "--root", default="data", help="Where it goes, or where its files are; data by default."
+    )
+    ready.add_argument("--split", nargs="+", help="Splits to prepare; all by default.")
+    ready.add_argument("--offline", action="store_true", help="Use what is there, fetch nothing.")
+    ready.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="An argument of the data set, e.g. generate=true.",
+    )
+    options = parser.parse_args(arguments)
+
+    if options.action == "list":
+        print_table(list_rows())
+    elif options.action == "info":
+        print_table(info_rows(options.name))
+    else:
+        given = parse_options(options.option)
+        lines = prepare(options.name, options.root, options.split, not options.offline, given)
+        for line in lines:
+            print(line, flush=True)
 
 
 def list_rows() -> list[tuple[str, ...]]:

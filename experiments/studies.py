@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 
 from ccnn_geo.experiments.reproduction import Study
+from ccnn_geo.experiments.reproduction import main as run
+from ccnn_geo.terminal import OneLineParser, print_table
 
 NAMES = ("fig6", "fig8", "fig9", "table8", "voxel_to_point")
 """Modules of this package with a ``STUDY``."""
@@ -19,3 +21,12 @@ def find_study(name: str) -> Study:
     if name not in NAMES:
         raise ValueError(f"reproduce: expected one of {', '.join(NAMES)}, got {name!r}")
     return importlib.import_module(f"ccnn_geo.experiments.{name}").STUDY
+
+
+def main(arguments: list[str]) -> None:
+    """Runs the study that the first argument names; without any, lists them."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print_table([(name, find_study(name).title) for name in NAMES])
+        print("\nccnn-geo reproduce NAME --help lists the options of one.")
+        return
+    run(find_study(arguments[0]), arguments[1:], OneLineParser)
