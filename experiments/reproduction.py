@@ -12,13 +12,17 @@ import hashlib
 import json
 import math
 import platform
+import shutil
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import torch
@@ -72,7 +76,12 @@ class Study:
 
 
 def run_study(
-    study: Study, options: Options, out: Path, again: bool = False, say: Callable[[str], None] = print
+    study: Study,
+    options: Options,
+    out: Path,
+    again: bool = False,
+    say: Callable[[str], None] = print,
+    workers: int = 1,
 ) -> Path:
     """Runs what is missing of a study, and writes ``results.json``, ``report.md`` and pictures.
 
@@ -82,6 +91,7 @@ def run_study(
         out: Its folder, of one scale and one kind of data; seeds may be added later.
         again: Whether jobs that are done are run once more.
         say: Gets a line per job.
+        workers: How many jobs run at once; they share the cores.
 
     Returns:
         The report.
@@ -94,24 +104,20 @@ def run_study(
         raise FileNotFoundError(f"{study.name}: expected --root FOLDER with {study.data}")
     if options.root is not None and not options.root.exists():
         raise FileNotFoundError(f"{study.name}: --root {options.root} does not exist")
+    if workers < 1:
+        raise ValueError(f"{study.name}: expected 1 worker or more, got {workers}")
     jobs = list(study.jobs(options))
-    with exclusive(out, "study"):
+    with exclusive(out, "study"), _cores_among(workers), ThreadPoolExecutor(workers) as pool:
         _claim(study, options, out)
-        numbers = {}
-        for job in jobs:
-            target = out / "jobs" / f"{job.name}.json"
-            if target.exists() and not again:
-                numbers[job.name] = json.loads(target.read_text())
-                say(f"{job.name}: done before")
-                continue
-            folder = out / "jobs" / job.name
-            folder.mkdir(parents=True, exist_ok=True)
-            start = time.perf_counter()
-            found = {**job.run(folder), "commit": commit()}
-            found["minutes"] = round((time.perf_counter() - start) / 60, 2)
-            write_atomic(target, partial(_write, found))
-            numbers[job.name] = found
-            say(f"{job.name}: {_line(found)}")
+        for job in jobs if again else ():
+            shutil.rmtree(out / "jobs" / job.name, ignore_errors=True)
+            (out / "jobs" / f"{job.name}.json").unlink(missing_ok=True)
+        stopped = Event()
+        started = [pool.submit(_do, job, out / "jobs", say, stopped) for job in jobs]
+        try:
+            numbers = {job.name: future.result() for job, future in zip(jobs, started, strict=True)}
+        finally:
+            stopped.set()
         body = study.report(numbers, options, out)
         about = _about(study, options, numbers)
         write_atomic(out / "results.json", partial(_write, {**about, "jobs": numbers}))
@@ -164,12 +170,47 @@ def main(
     parser.add_argument("--root", type=Path, help=study.data or "not needed")
     parser.add_argument("--out", type=Path, help="results/NAME-SCALE by default")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(study.seeds)))
+    parser.add_argument("--workers", type=int, default=1, help="jobs at once, which share the cores")
     parser.add_argument("--again", action="store_true", help="also what is done")
     args = parser.parse_args(argv)
     out = args.out or Path("results") / f"{study.name}-{args.scale}"
     root = None if args.root is None else args.root.expanduser()
-    report = run_study(study, Options(args.scale, root, tuple(args.seeds)), out, args.again)
+    report = run_study(
+        study, Options(args.scale, root, tuple(args.seeds)), out, args.again, workers=args.workers
+    )
     print(f"\n{report.read_text()}\n{report}")
+
+
+def _do(job: Job, folder: Path, say: Callable[[str], None], stopped: Event) -> Numbers:
+    """Numbers of a job, from its file if it is done; none is begun once another one has failed."""
+    target = folder / f"{job.name}.json"
+    if target.exists():
+        say(f"{job.name}: done before")
+        return json.loads(target.read_text())
+    if stopped.is_set():
+        raise CancelledError(f"{job.name} was not begun")
+    (folder / job.name).mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    try:
+        found = {**job.run(folder / job.name), "commit": commit()}
+    except BaseException:
+        stopped.set()
+        raise
+    found["minutes"] = round((time.perf_counter() - start) / 60, 2)
+    write_atomic(target, partial(_write, found))
+    say(f"{job.name}: {_line(found)}")
+    return found
+
+
+@contextmanager
+def _cores_among(workers: int) -> Iterator[None]:
+    """Lets every job take its share of the threads; ``training_job`` hands it on to its process."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, threads // workers))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _claim(study: Study, options: Options, out: Path) -> None:

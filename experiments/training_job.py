@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from itertools import accumulate
 from pathlib import Path
+
+import torch
 
 from ccnn_geo.experiments.reproduction import Numbers
 from ccnn_geo.predict import read_network
@@ -38,7 +41,8 @@ def train(folder: Path, config: str, seed: int, **overrides: object) -> Numbers:
             command += [f"--{name.replace('__', '.')}", plain]
         resumes = (run / "checkpoints" / "last.ckpt").exists()
         command += ["--resume", str(run)] if resumes else ["--out", str(run)]
-        done = subprocess.run(command, capture_output=True, text=True)
+        threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}  # this process's share of the cores
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **threads})
         if done.returncode == 130:
             raise KeyboardInterrupt
         if done.returncode != 0:

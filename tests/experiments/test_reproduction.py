@@ -1,8 +1,10 @@
 """Studies: what is done is not done again, what was interrupted goes on, and results tell where they come from."""
 
 import json
+from threading import Barrier
 
 import pytest
+import torch
 
 from ccnn_geo.experiments import reproduction
 from ccnn_geo.experiments.reproduction import Job, Options, Study, fingerprint, mean_and_deviation, run_study
@@ -55,8 +57,25 @@ def test_what_is_done_is_not_done_again_unless_asked(tmp_path):
     run_study(trial.study(), options(), tmp_path, say=lines.append)
     run_study(trial.study(), options(0, 1, 2), tmp_path, say=lines.append)
     assert trial.runs == [0, 1, 2] and lines[2:4] == ["seed0: done before", "seed1: done before"]
+    (tmp_path / "jobs/seed1/left").write_text("a finished training would be found here")
     run_study(trial.study(), options(1), tmp_path, again=True, say=lines.append)
-    assert trial.runs == [0, 1, 2, 1]
+    assert trial.runs == [0, 1, 2, 1] and not (tmp_path / "jobs/seed1/left").exists()
+
+
+def test_workers_share_the_cores(tmp_path):
+    """Two jobs that wait for each other, each with its share of the threads, which are given back."""
+    meet, threads, before = Barrier(2, timeout=30), [], torch.get_num_threads()
+
+    def run(folder):
+        meet.wait()
+        threads.append(torch.get_num_threads())
+        return {"accuracy": 1.0}
+
+    study = Study("pair", "Two.", "", lambda o: [Job("a", run), Job("b", run)], lambda *_: "")
+    run_study(study, options(), tmp_path, say=str, workers=2)
+    assert threads == [max(1, before // 2)] * 2 and torch.get_num_threads() == before
+    with pytest.raises(ValueError, match="pair: expected 1 worker or more, got 0"):
+        run_study(study, options(), tmp_path, say=str, workers=0)
 
 
 def test_an_interrupted_study_goes_on(tmp_path):
