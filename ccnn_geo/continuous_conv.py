@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,25 +11,19 @@ from torch_geometric.nn import MessagePassing
 
 from ccnn_geo.checks import check_points
 from ccnn_geo.continuous_kernel import ContinuousKernel
-from ccnn_geo.first_batch import FirstBatchScale
-from ccnn_geo.functional.grid_conv import GridKernel, apply_kernel, ladder, prepare_kernel
-from ccnn_geo.functional.kernel_values import kernel_values
-from ccnn_geo.host_copy import HostCopy
-from ccnn_geo.kernel_cache import KernelCache, RemembersKernel
-from ccnn_geo.measure import density_measure, lattice_measure
+from ccnn_geo.grid_path import GridPath
+from ccnn_geo.kernel_cache import KernelCache
+from ccnn_geo.measure import density_measure
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.point_paths import Explanation, choose, explain, sampled_mesh_error
 from ccnn_geo.point_plan import PointPlan
-from ccnn_geo.regularization import ignore_kernel_norms, is_collecting, record_grid
-from ccnn_geo.representations import grid_spacing
+from ccnn_geo.regularization import ignore_kernel_norms
 
 METHODS = ("auto", "edge", "lattice", "mesh", "plain", "fft", "direct")
 MEASURES = ("uniform", "density")
-LAG_MARGIN = 0.1
-"""Share by which a window may have grown since the host has heard of it."""
 
 
-class ContinuousConv(RemembersKernel, FirstBatchScale, MessagePassing):
+class ContinuousConv(GridPath, MessagePassing):
     r"""Base of :class:`SepFlexConv` and :class:`FlexConv`: the sum over neighbours, on every carrier.
 
     .. math::
@@ -47,7 +40,6 @@ class ContinuousConv(RemembersKernel, FirstBatchScale, MessagePassing):
 
     scale_buffer, scaled_layer = "effective_taps", "kernel.network.output"
     effective_taps: Tensor
-    reference_spacing: Tensor
     dense: bool
 
     def __init__(
@@ -104,7 +96,6 @@ class ContinuousConv(RemembersKernel, FirstBatchScale, MessagePassing):
             causal=causal,
         )
         self.kernel_cache = KernelCache()
-        self._support, self._reference = HostCopy(), HostCopy()
         self.register_buffer("effective_taps", torch.zeros(()))
         self.register_buffer("reference_spacing", torch.zeros(dim))
 
@@ -114,14 +105,10 @@ class ContinuousConv(RemembersKernel, FirstBatchScale, MessagePassing):
         """Draws all parameters anew and forgets what the first batch has set."""
         self.kernel.reset_parameters()
         self.reference_spacing.zero_()
-        self._support.forget()
+        self.forget_support()
         self.forget_scale()
         if self.num_taps is not None:
             self.set_scale(self.num_taps * (self.in_channels if self.dense else 1))
-
-    def _load_from_state_dict(self, *args: Any) -> None:
-        super()._load_from_state_dict(*args)
-        self._support.forget()
 
     # Paths --------------------------------------------------------------------------------------
 
@@ -178,77 +165,8 @@ class ContinuousConv(RemembersKernel, FirstBatchScale, MessagePassing):
                     raise ValueError(
                         f"{type(self).__name__}: a grid takes no {' or '.join(extra)}; give pos for points"
                     )
-                return self._on_grid(x_src, spacing)
+                return self.sum_on_grid(x_src, spacing)
             return self._on_points(x_src, self.plan(pos, edge_index, batch, spacing), weight)
-
-    def _on_grid(self, x: Tensor, spacing: float | Sequence[float] | None) -> Tensor:
-        if x.dim() != self.dim + 2 or x.size(1) != self.in_channels:
-            raise ValueError(
-                f"{type(self).__name__}: expected a grid [batch, {self.in_channels}, "
-                f"{', '.join(f'S{d}' for d in range(self.dim))}], got {list(x.shape)}; "
-                "for points give pos as well"
-            )
-        size = x.shape[2:]
-        step = grid_spacing(size, spacing)
-        if self.training:
-            self.kernel.observe(
-                self.kernel.domain.new_tensor([(s - 1) * h for s, h in zip(size, step, strict=True)])
-            )
-        scaled = self.is_scaled
-        if (self.training or not scaled) and not any(self._reference.read(self.reference_spacing)):
-            self.reference_spacing.copy_(self.reference_spacing.new_tensor(step))
-        if not scaled:
-            with torch.no_grad(), ignore_kernel_norms():
-                self.measure_scale(self._convolve_grid(x, step), centered=False)
-        return self._convolve_grid(x, step)
-
-    def _convolve_grid(self, x: Tensor, step: tuple[float, ...]) -> Tensor:
-        size = tuple(x.shape[2:])
-        if is_collecting():  # the norm is that of the taps
-            return apply_kernel(x, self._render_grid(size, step))
-        key = ("grid", size, step, self.method)
-        return apply_kernel(x, self.remember(key, lambda: self._render_grid(size, step)))
-
-    def _render_grid(self, size: tuple[int, ...], step: tuple[float, ...]) -> GridKernel:
-        rel, center = self.kernel_taps(size, step)
-        taps = kernel_values(self.kernel, rel)
-        record_grid(taps)
-        reference = self._reference.read(self.reference_spacing)
-        if all(h > 0 for h in reference):
-            measure = lattice_measure(step, reference, self.dim)
-            # the buffer rounds the spacing trained on
-            taps = taps if math.isclose(measure, 1.0, rel_tol=1e-6) else taps * measure
-        taps = taps.movedim(-1, 0)
-        if self.dense:
-            taps = taps.unflatten(0, (self.out_channels, self.in_channels))
-        method = self.method if self.method in ("fft", "direct") else "auto"
-        return prepare_kernel(taps, size, center, method)
-
-    @torch.no_grad()
-    def kernel_taps(
-        self, size: Sequence[int], spacing: float | Sequence[float] | None = None
-    ) -> tuple[Tensor, tuple[int, ...]]:
-        """Offsets of a grid's kernel taps, all in the support and few others, ``[*K, D]``; the index of offset zero.
-
-        While a window learns, the number of taps is one of a few, so that transforms stay the same. On a GPU the
-        window's width may be that of a moment ago, hence the margin; compiled code that learns takes all taps.
-        """
-        step, support = grid_spacing(size, spacing), self.kernel.support()
-        if torch.compiler.is_compiling():
-            known = None if self.training else self._support.known
-        else:
-            known = self._support.glance(support)
-        margin = 1 + (1e-6 if support.device.type == "cpu" else LAG_MARGIN)
-        reach = [
-            min(s - 1, ladder(math.floor(min(r / h * margin, s))))
-            for s, r, h in zip(size, known or [math.inf] * self.dim, step, strict=True)
-        ]
-        start = [0 if self.kernel.causal else -n for n in reach]
-        axes = [
-            torch.arange(a, n + 1, dtype=torch.double) * h for a, n, h in zip(start, reach, step, strict=True)
-        ]
-        rel = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
-        return rel.to(self.kernel.network.output.weight), tuple(-a for a in start)
 
     def _on_points(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
         check_points(self, x, plan, weight)
