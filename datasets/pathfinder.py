@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -53,7 +53,7 @@ class _Pathfinder(SignalDataset):
         file: str | PathLike[str] | None = None,
         generate: bool | int = False,
         seed: int = 0,
-        drawing: Drawing | None = None,
+        drawing: Drawing | Mapping[str, Any] | None = None,
         num_workers: int | None = None,
     ) -> None:
         if split not in SPLITS:
@@ -65,11 +65,10 @@ class _Pathfinder(SignalDataset):
             images, y, given = read_archive(Path(file).expanduser(), size)
         elif generate is not False:
             total = TOTAL if generate is True else int(generate)
-            drawing = Drawing.of_size(size) if drawing is None else drawing
-            if total < 10 or drawing.size != size:
-                raise ValueError(
-                    f"expected 10 images or more of size {size}, got {total} of size {drawing.size}"
-                )
+            if total < 10:
+                raise ValueError(f"generate: expected 10 images or more, got {total}")
+            drawing = _drawing(drawing, size)
+            size = drawing.size
             base = processed / f"pathfinder{size}-generated-{digest(total, seed, drawing)}"
             batches = partial(generate_images, total, size, seed, drawing, num_workers)
             images, y = _stored(base, total, size, batches)
@@ -84,7 +83,7 @@ class _Pathfinder(SignalDataset):
                     base = processed / f"pathfinder{size}-{digest(samples)}"
                 batches = partial(_read_all, folder, samples, size, num_workers)
                 images, y = _stored(base, len(samples), size, batches)
-        encode = _Encode(tuple(self.info.size))
+        encode = _Encode((size, size) if self.info.dim == 2 else (size * size,))
         super().__init__(images, y, CLASSES, encode, transform)
         if given is None:
             self._index = split_indices(len(y), split)
@@ -136,11 +135,13 @@ class Pathfinder(_Pathfinder):
         generate: Make the images instead, see :mod:`~ccnn_geo.datasets.pathfinder_scenes`: True for 200,000, or
             their number. Needs no download.
         seed: Of the generator.
-        drawing: Of the generator.
+        drawing: Of the generator; also as a mapping ``{size: 16, contour: 4}``, arguments of
+            :meth:`~ccnn_geo.datasets.pathfinder_drawing.Drawing.of_size`. Its size is that of the images.
         num_workers: Processes that read or make images; None for what their number suggests.
 
     Shapes:
-        ``dataset[i]`` is ``([1, 1024], label)``, float32 in [0, 1]; label 1 where a contour connects the discs.
+        ``dataset[i]`` is ``([1, 1024], label)``, float32 in [0, 1]; label 1 where a contour connects the discs. A
+        drawing of size S gives ``[1, S * S]``.
 
     Raises:
         ConnectionError: If the release cannot be fetched; the message says what to place where.
@@ -177,6 +178,16 @@ class _Encode:
 
     def __call__(self, image: np.ndarray) -> Tensor:
         return torch.from_numpy(np.array(image, dtype=np.float32)).view(1, *self.size).div_(255)
+
+
+def _drawing(given: Drawing | Mapping[str, Any] | None, size: int) -> Drawing:
+    """The settings of the generator, at a data set's own size unless they have another one."""
+    if isinstance(given, Drawing):
+        return given
+    try:
+        return Drawing.of_size(**{"size": size, **(given or {})})
+    except TypeError as error:  # a misspelt field
+        raise ValueError(f"drawing: {error}, got {given}") from error
 
 
 def split_indices(num: int, split: str) -> Tensor:

@@ -158,10 +158,10 @@ def test_refusals(tmp_path, level):
         PathX(tmp_path, download=False)
     with pytest.raises(FileNotFoundError, match=r"no .*x\.npz"):
         Pathfinder(tmp_path, file=tmp_path / "x.npz")
-    with pytest.raises(ValueError, match="10 images or more of size 32, got 5"):
+    with pytest.raises(ValueError, match="10 images or more, got 5"):
         Pathfinder(tmp_path, generate=5)
-    with pytest.raises(ValueError, match="of size 32, got 20 of size 64"):
-        Pathfinder(tmp_path, generate=20, drawing=Drawing.of_size(64))
+    with pytest.raises(ValueError, match=r"drawing: .*'dashes', got \{'dashes': 3\}"):
+        Pathfinder(tmp_path, generate=20, drawing={"dashes": 3})
     for path in (level / "metadata").iterdir():
         path.unlink()
     with pytest.raises(FileNotFoundError, match="metadata"):
@@ -186,6 +186,19 @@ def test_archives(tmp_path, made):
         np.savez(tmp_path / "bad.npz", **arrays)
         with pytest.raises(ValueError, match=message):
             Pathfinder(tmp_path, file=tmp_path / "bad.npz")
+
+
+def test_generated_at_another_size(tmp_path):
+    """A configuration's mapping means the drawing of that size; sequences are its images, row by row."""
+    given = {"size": 16, "contour": 3, "dash": 2.0, "distance": 5.0, "clearance": 3.0}
+    plane = Pathfinder2D(tmp_path, generate=20, drawing=given)
+    flat = Pathfinder(tmp_path, generate=20, drawing=Drawing.of_size(**given))
+    assert plane.size == (16, 16) and flat.size == (256,)
+    images, y = next(generate_images(20, 16, 0, Drawing.of_size(**given), 0))
+    assert torch.equal(plane[5][0], torch.from_numpy(images[plane._index[5]][None]).float() / 255)
+    assert (
+        torch.equal(flat[5][0].view(1, 16, 16), plane[5][0]) and plane.y.tolist() == y[plane._index].tolist()
+    )
 
 
 def test_generated(tmp_path):
