@@ -1,0 +1,67 @@
+"""A file's reader by its extension."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+
+from ccnn_geo.io.arrays import read_npy, read_npz, read_xyz
+from ccnn_geo.io.obj import read_obj
+from ccnn_geo.io.off import read_off
+from ccnn_geo.io.scenes import read_pcd, read_scene
+from ccnn_geo.io.shape import Shape, ShapeError, check_shape
+
+_READERS: dict[str, Callable[[Path], Shape]] = {
+    ".off": read_off,
+    ".obj": read_obj,
+    ".ply": read_scene,
+    ".stl": read_scene,
+    ".glb": read_scene,
+    ".npy": read_npy,
+    ".npz": read_npz,
+    ".xyz": read_xyz,
+    ".pcd": read_pcd,
+}
+
+EXTENSIONS: tuple[str, ...] = tuple(_READERS)
+"""Extensions that :func:`read_shape` knows, in lower case with the dot."""
+
+
+def read_shape(path: str | PathLike[str]) -> Shape:
+    """Read a mesh (.off .obj .ply .stl .glb) or a point cloud (those, .npy .npz .xyz .pcd).
+
+    Polygons become triangle fans, and all parts of a scene become one mesh, each part in its place. OFF
+    headers with the counts glued to the keyword (``OFF490 518 0``, as in ModelNet40) are understood. Arrays
+    are ``[N, 3]``, or ``[N, 6]`` with normals; archives hold one such array or ``pos`` and ``normal``;
+    pickles are never loaded. In a table of six or more columns the fourth to sixth are the normal.
+
+    Args:
+        path: the file; its extension says what it is.
+
+    Raises:
+        ShapeError: if there is no such file, or it is empty, truncated, of an unknown kind, without vertices,
+            or holds NaN, infinities, coordinates beyond 1e100, rows of a wrong length or faces out of range.
+        ImportError: if a .pcd is read without open3d.
+    """
+    path = Path(path)
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise ShapeError(
+            f"{path}: unknown extension {path.suffix!r}, expected one of {', '.join(EXTENSIONS)}"
+        )
+    if not path.exists():
+        raise ShapeError(f"{path}: no such file")
+    if not path.is_file():
+        raise ShapeError(f"{path}: not a file but a directory or device, expected one shape")
+    if path.stat().st_size == 0:
+        raise ShapeError(f"{path}: the file is empty")
+    try:
+        shape = reader(path)
+    except (ShapeError, ImportError):
+        raise
+    except Exception as error:  # parsers raise anything on damaged input: struct.error, KeyError, zlib.error
+        raise ShapeError(
+            f"{path}: not a valid {path.suffix} file ({type(error).__name__}: {error})"
+        ) from error
+    return check_shape(path, shape)
