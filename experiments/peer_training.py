@@ -1,0 +1,133 @@
+"""Trainings of a CCNN and of a peer in its frame, told apart by a name: same data, order, loss, schedule and loop."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from ccnn_geo.experiments.baselines.s4_ccnn import parameter_groups, with_s4
+from ccnn_geo.experiments.reproduction import Numbers
+from ccnn_geo.training.callbacks import MetricsFile, StepSeed, WindowWidths, read_metrics
+from ccnn_geo.training.checkpoints import AtomicCheckpointIO, LastCheckpoint
+from ccnn_geo.training.families import make_data
+from ccnn_geo.training.module import Classifier
+from ccnn_geo.training.quiet import quiet
+from ccnn_geo.training.seeds import local_seed, mix_seed
+
+
+class S4Classifier(Classifier):
+    """A classifier with S4 in place of the network's convolutions, trained by the rule of S4's authors."""
+
+    def _build(self) -> None:
+        super()._build()
+        with local_seed(mix_seed(self.hparams.seed, "s4")):
+            with_s4(self.network)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        found = super().configure_optimizers()
+        (factor,) = found["lr_scheduler"]["scheduler"].lr_lambdas
+        groups = parameter_groups(self.network, self.hparams.lr, self.hparams.weight_decay)
+        optimizer = torch.optim.AdamW(groups)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {**found["lr_scheduler"], "scheduler": schedule},
+        }
+
+
+CLASSIFIERS = {"ccnn": Classifier, "s4": S4Classifier}
+
+
+class EpochClock(Callback):
+    """Seconds at the end of each epoch, validation included, in ``seconds``; interruptions do not count.
+
+    On a CPU they are those of the processor, all threads together, which other programs do not disturb.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._now = time.process_time if pl_module.device.type == "cpu" else time.monotonic
+        self._before = (self.seconds[-1] if self.seconds else 0.0) - self._now()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.seconds.append(self._before + self._now())
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": list(self.seconds)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.seconds = list(state_dict["seconds"])
+
+
+def train(folder: Path, config: Mapping[str, Any], classifier: str) -> Numbers:
+    """Trains in this process, or goes on with what a folder holds, and evaluates on the test part at the end.
+
+    Args:
+        folder: Gets a checkpoint and ``metrics.csv`` after each epoch.
+        config: ``seed``, ``model``, ``optim``, ``data`` and ``trainer`` as for ``ccnn-geo train``.
+        classifier: A key of :data:`CLASSIFIERS`.
+
+    Returns:
+        ``accuracy`` of the last epoch on the test part in percent; ``curve`` and ``training_curve``, accuracies after
+        each epoch on validation and training data; ``seconds`` up to each epoch's end; ``windows``, the mean width in
+        each convolution, for kernels that have one; ``parameters``.
+
+    Raises:
+        FileNotFoundError: If there is no data.
+        ValueError: If an argument is out of range.
+    """
+    quiet()
+    data = make_data(config["data"])
+    data.run_seed = config["seed"]
+    model = CLASSIFIERS[classifier](
+        config["model"], seed=config["seed"], data=config["data"], **config["optim"]
+    )
+    clock, last = EpochClock(), folder / "last.ckpt"
+    trainer = Trainer(
+        **config["trainer"],
+        callbacks=[
+            StepSeed(config["seed"]),
+            WindowWidths(),
+            MetricsFile(folder / "metrics.csv"),
+            clock,
+            LastCheckpoint(folder),
+        ],
+        plugins=[AtomicCheckpointIO()],
+        default_root_dir=folder,
+        logger=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # ours deal out (epoch, sample) themselves
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(model, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
+    (scores,) = trainer.test(model, datamodule=data, verbose=False)
+    rows = read_metrics(folder / "metrics.csv")
+    return {
+        "accuracy": 100 * scores["test_acc"],
+        "curve": [100 * float(row["val_acc"]) for row in rows],
+        "training_curve": [100 * float(row["train_acc"]) for row in rows],
+        "seconds": clock.seconds,
+        "windows": [float(value) for key, value in rows[-1].items() if key.startswith("window_")],
+        "parameters": sum(p.numel() for p in model.network.parameters()),
+    }
+
+
+def train_apart(folder: Path, config: Mapping[str, Any], classifier: str) -> Numbers:
+    """:func:`train` in a process of its own, with this one's threads: two trainings share no random state."""
+    with ProcessPoolExecutor(
+        1,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=torch.set_num_threads,
+        initargs=(torch.get_num_threads(),),
+    ) as pool:
+        return pool.submit(train, folder, config, classifier).result()
