@@ -1,4 +1,4 @@
-"""A training as one job of a study: in a process of its own, and continued where it was interrupted."""
+"""A training and its tests as a job of a study: in processes of their own, and continued if they were interrupted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from itertools import accumulate
 from pathlib import Path
 
@@ -35,20 +36,51 @@ def train(folder: Path, config: str, seed: int, **overrides: object) -> Numbers:
     """
     run = folder / "run"
     if not (run / "results.json").exists():
-        command = [sys.executable, "-m", "ccnn_geo.cli", "train", "--config", config, "--seed", str(seed)]
-        for name, value in overrides.items():
-            plain = value if isinstance(value, str) else json.dumps(value)
-            command += [f"--{name.replace('__', '.')}", plain]
         resumes = (run / "checkpoints" / "last.ckpt").exists()
-        command += ["--resume", str(run)] if resumes else ["--out", str(run)]
-        threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}  # this process's share of the cores
-        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **threads})
-        if done.returncode == 130:
-            raise KeyboardInterrupt
-        if done.returncode != 0:
-            lines = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
-            raise RuntimeError(f"{' '.join(command[3:])}: {lines[-1]}")
+        place = ["--resume", str(run)] if resumes else ["--out", str(run)]
+        _run(["train", "--config", config, "--seed", str(seed), *flags(overrides), *place])
     return _numbers(run)
+
+
+def test(folder: Path, name: str = "test", **overrides: object) -> float:
+    """Runs ``ccnn-geo test`` on the last epoch's weights and returns the accuracy on the test part in percent.
+
+    Args:
+        folder: Of the job whose :func:`train` has ended.
+        name: Of the folder of the results, in it; a test that is in there is not done again.
+        **overrides: As in :func:`train`.
+
+    Raises:
+        RuntimeError: With the command's last line if it fails.
+        KeyboardInterrupt: If it was interrupted.
+    """
+    found = folder / name / "results.json"
+    if not found.exists():
+        found.parent.mkdir(exist_ok=True)
+        last = folder / "run" / "checkpoints" / "last.ckpt"
+        _run(["test", str(last), "--out", str(found.parent), *flags(overrides)])
+    (scores,) = json.loads(found.read_text()).values()
+    return 100 * scores["accuracy"]
+
+
+def flags(overrides: Mapping[str, object]) -> list[str]:
+    """Options as the command line has them."""
+    found = []
+    for name, value in overrides.items():
+        found += [f"--{name.replace('__', '.')}", value if isinstance(value, str) else json.dumps(value)]
+    return found
+
+
+def _run(arguments: list[str]) -> None:
+    """The command line in a process that has this one's share of the cores."""
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    command = [sys.executable, "-m", "ccnn_geo.cli", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **threads})
+    if done.returncode == 130:
+        raise KeyboardInterrupt
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
+        raise RuntimeError(f"{' '.join(command[3:])}: {lines[-1]}")
 
 
 def _numbers(run: Path) -> Numbers:
