@@ -62,6 +62,7 @@ class ContinuousConv(GridPath, MessagePassing):
         kernel_radius: float = 1.0,
         kernel_domain: float | None = None,
         num_taps: float | None = None,
+        low_pass: float = 0.0,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("aggr", "add")
@@ -94,6 +95,7 @@ class ContinuousConv(GridPath, MessagePassing):
             radius=kernel_radius,
             domain=kernel_domain,
             causal=causal,
+            low_pass=low_pass,
         )
         self.kernel_cache = KernelCache()
         self.register_buffer("effective_taps", torch.zeros(()))

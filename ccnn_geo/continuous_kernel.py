@@ -39,6 +39,8 @@ class ContinuousKernel(nn.Module):
         radius: :math:`R`, the length that relative positions are divided by.
         domain: :math:`\Delta`, in units of the positions; by default the largest seen in training.
         causal: Zero for negative lags (``dim == 1``).
+        low_pass: Standard deviation of a Gaussian low-pass of the network, in units of the positions; for families
+            that have one.
 
     Shapes:
         - **input:** relative positions :math:`(*, D)`, target minus source
@@ -65,6 +67,7 @@ class ContinuousKernel(nn.Module):
         radius: float = 1.0,
         domain: float | None = None,
         causal: bool = False,
+        low_pass: float = 0.0,
     ) -> None:
         super().__init__()
         if kernel not in KERNELS:
@@ -84,6 +87,13 @@ class ContinuousKernel(nn.Module):
         extra: dict[str, Any] = {}
         if kernel in ("magnet", "gabor"):  # Gabor centres start where the window looks (Sec. 3 of FlexConv)
             extra = {"mean_scale": 1.667 * window_init, "causal": causal}
+        if low_pass != 0:
+            if not KERNELS[kernel].passes_low:
+                having = sorted(name for name, family in KERNELS.items() if family.passes_low)
+                raise ValueError(
+                    f"ContinuousKernel: expected a kernel of {having} with a low_pass, got {kernel!r}"
+                )
+            extra["low_pass"] = low_pass / radius
         self.network = KERNELS[kernel](dim, out_channels, hidden, num_layers, omega_0, **extra)
         self.window = (
             None

@@ -43,6 +43,9 @@ class SepFlexConv(ContinuousConv):
         kernel_radius: Length that relative positions are divided by.
         kernel_domain: Largest :math:`|r_d|` the kernel covers; by default what was seen in training.
         num_taps: :math:`|\Omega|` of the initialisation; by default measured on the first batch.
+        low_pass: Standard deviation :math:`s` of a Gaussian low-pass of the kernel, in units of ``pos``: what it has at
+            a frequency :math:`\kappa` falls with :math:`e^{-|\kappa|^2 s^2 / 2}`. Points a distance :math:`h` apart
+            carry frequencies up to :math:`\pi / h`, so :math:`s = h` leaves 0.7 % there.
         **kwargs: Further arguments of :class:`torch_geometric.nn.MessagePassing`.
 
     Shapes:

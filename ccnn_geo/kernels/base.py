@@ -28,16 +28,20 @@ class KernelNetwork(nn.Module):
         hidden_channels: Width :math:`H` of the basis.
         num_layers: Depth; each family says what it counts.
         omega_0: Frequency prior; each family says how it enters.
+        low_pass: Standard deviation :math:`s` of a Gaussian low-pass, in units of the relative positions. What a
+            kernel has at a frequency :math:`\kappa` is held below :math:`e^{-|\kappa|^2 s^2 / 2}` times a constant.
 
     Shapes:
         - **input:** relative positions :math:`(*, D)`
         - **output:** kernel values :math:`(*, C)`
 
     Raises:
-        ValueError: If a size is not positive.
+        ValueError: If a size is not positive, or the low-pass negative.
     """
 
     basis_channels: int
+    passes_low = False
+    """Whether the family takes a low-pass: Gabor and Fourier kernels, for which it has a closed form."""
 
     def __init__(
         self,
@@ -47,6 +51,7 @@ class KernelNetwork(nn.Module):
         num_layers: int = 3,
         omega_0: float = 50.0,
         basis_channels: int | None = None,
+        low_pass: float = 0.0,
     ) -> None:
         super().__init__()
         sizes = {
@@ -59,11 +64,14 @@ class KernelNetwork(nn.Module):
         for name, value in sizes.items():
             if not value > 0:
                 raise ValueError(f"{type(self).__name__}: expected {name} > 0, got {value}")
+        if not low_pass >= 0 or math.isinf(low_pass):
+            raise ValueError(f"{type(self).__name__}: expected low_pass >= 0 and finite, got {low_pass}")
         self.dim = dim
         self.out_channels = out_channels
         self.hidden_channels = hidden_channels
         self.num_layers = num_layers
         self.omega_0 = omega_0
+        self.low_pass = low_pass
         self.basis_channels = hidden_channels if basis_channels is None else basis_channels
         self.output = nn.Linear(self.basis_channels, out_channels)
 
@@ -102,7 +110,8 @@ class KernelNetwork(nn.Module):
         return self.output(self.basis(rel))
 
     def extra_repr(self) -> str:
-        return f"dim={self.dim}, hidden={self.hidden_channels}, layers={self.num_layers}, omega_0={self.omega_0:g}"
+        shown = f"dim={self.dim}, hidden={self.hidden_channels}, layers={self.num_layers}, omega_0={self.omega_0:g}"
+        return shown + (f", low_pass={self.low_pass:g}" if self.low_pass else "")
 
 
 def uniform_fan_in_(weight: Tensor, gain: float) -> None:

@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.functional.magnet import project
+from ccnn_geo.functional.low_pass import low_pass_layers
+from ccnn_geo.functional.magnet import Affine, Gabor, project
 from ccnn_geo.kernels.base import KernelNetwork, uniform_fan_in_
 
 
@@ -39,11 +40,15 @@ class FourierNet(KernelNetwork):
         hidden_channels: Sines per layer :math:`H`.
         num_layers: Hidden linear layers :math:`L`; there are :math:`L + 1` sine layers.
         omega_0: Scale of the initial frequencies, in cycles per unit.
+        low_pass: Standard deviation of a Gaussian low-pass, see :class:`KernelNetwork` and
+            :func:`~ccnn_geo.functional.low_pass.low_pass_layers`.
 
     Shapes:
         - **input:** relative positions :math:`(*, D)`
         - **output:** kernel values :math:`(*, C)`
     """
+
+    passes_low = True
 
     def __init__(
         self,
@@ -52,8 +57,9 @@ class FourierNet(KernelNetwork):
         hidden_channels: int = 32,
         num_layers: int = 3,
         omega_0: float = 50.0,
+        low_pass: float = 0.0,
     ) -> None:
-        super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0)
+        super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0, low_pass=low_pass)
         self.filters = nn.ModuleList(SineFilter(dim, hidden_channels) for _ in range(num_layers + 1))
         self.hidden = nn.ModuleList(nn.Linear(hidden_channels, hidden_channels) for _ in range(num_layers))
         self.reset_parameters()
@@ -72,9 +78,14 @@ class FourierNet(KernelNetwork):
             self.output.weight.mul_(math.sqrt(2.0))
 
     def basis(self, rel: Tensor) -> Tensor:
+        hidden = [Affine(linear.weight, linear.bias) for linear in self.hidden]
+        if self.low_pass > 0:  # sines are Gabor filters of no width, and keep their frequencies
+            zero = torch.zeros_like(self.filters[0].omega)
+            sines = [Gabor(zero, zero, sine.omega, sine.phi) for sine in self.filters]
+            hidden = low_pass_layers(sines, hidden, self.low_pass)[1]
         h = self.filters[0](rel)
-        for sine, linear in zip(self.filters[1:], self.hidden, strict=True):
-            h = sine(rel) * linear(h)
+        for sine, (weight, bias) in zip(self.filters[1:], hidden, strict=True):
+            h = sine(rel) * nn.functional.linear(h, weight, bias)
         return h
 
     def max_frequency(self) -> Tensor:

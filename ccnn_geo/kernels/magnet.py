@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo.functional.low_pass import low_pass_layers
 from ccnn_geo.functional.magnet import Affine, Gabor, magnet_basis, project
 from ccnn_geo.kernels.base import GAUSSIAN_STDDEVS, KernelNetwork, uniform_fan_in_
 
@@ -36,20 +37,19 @@ class GaborFilter(nn.Module):
         self.phi = nn.Parameter(torch.empty(channels))
 
     def forward(self, rel: Tensor) -> Tensor:
-        axes = zip(
-            rel.split(1, dim=-1), self.mu.unbind(1), self.gamma.expand_as(self.mu).unbind(1), strict=True
-        )
-        square = sum((gamma * (r - mu)).square() for r, mu, gamma in axes)
-        return torch.exp(-0.5 * square) * torch.sin(project(rel, self.omega, self.phi))
+        return gabor_values(rel, self.parameters_of_axes())
 
     def parameters_of_axes(self) -> Gabor:
         """The parameters with one width per axis."""
         return Gabor(self.mu, self.gamma.expand_as(self.mu), self.omega, self.phi)
 
-    def max_frequency(self) -> Tensor:
-        """Largest carrier frequency plus the width of the envelope's spectrum, per axis ``[D]``."""
-        width = GAUSSIAN_STDDEVS * self.gamma.abs().expand_as(self.omega)
-        return (self.omega.abs() + width).amax(dim=0)
+
+def gabor_values(rel: Tensor, gabor: Gabor) -> Tensor:
+    """Values of Gabor filters by their formula: relative positions ``[*, D]`` to ``[*, H]``."""
+    mu, gamma, omega, phi = gabor
+    axes = zip(rel.split(1, dim=-1), mu.unbind(1), gamma.unbind(1), strict=True)
+    square = sum((g * (r - m)).square() for r, m, g in axes)
+    return torch.exp(-0.5 * square) * torch.sin(project(rel, omega, phi))
 
 
 class MAGNet(KernelNetwork):
@@ -70,6 +70,8 @@ class MAGNet(KernelNetwork):
         omega_0: Scale of the initial frequencies.
         mean_scale: Range :math:`m` of the initial Gabor centres; the paper has 1.667 times the window's width.
         causal: Whether all initial centres lie at positive lags.
+        low_pass: Standard deviation of a Gaussian low-pass, see :class:`KernelNetwork` and
+            :func:`~ccnn_geo.functional.low_pass.low_pass_layers`.
 
     Shapes:
         - **input:** relative positions :math:`(*, D)`
@@ -77,6 +79,7 @@ class MAGNet(KernelNetwork):
     """
 
     isotropic = False
+    passes_low = True
 
     def __init__(
         self,
@@ -87,8 +90,9 @@ class MAGNet(KernelNetwork):
         omega_0: float = 50.0,
         mean_scale: float = 0.125,
         causal: bool = False,
+        low_pass: float = 0.0,
     ) -> None:
-        super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0)
+        super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0, low_pass=low_pass)
         self.mean_scale = mean_scale
         self.causal = causal
         self.filters = nn.ModuleList(
@@ -116,15 +120,17 @@ class MAGNet(KernelNetwork):
 
     def gabor_layers(self) -> tuple[list[Gabor], list[Affine]]:
         filters = [layer.parameters_of_axes() for layer in self.filters]
-        return filters, [Affine(linear.weight, linear.bias) for linear in self.hidden]
+        hidden = [Affine(linear.weight, linear.bias) for linear in self.hidden]
+        return low_pass_layers(filters, hidden, self.low_pass) if self.low_pass > 0 else (filters, hidden)
 
     def basis(self, rel: Tensor) -> Tensor:
         return magnet_basis(rel, *self.gabor_layers())
 
     def definition(self, rel: Tensor) -> Tensor:
-        h = self.filters[0](rel)
-        for gabor, linear in zip(self.filters[1:], self.hidden, strict=True):
-            h = gabor(rel) * linear(h)
+        filters, hidden = self.gabor_layers()
+        h = gabor_values(rel, filters[0])
+        for gabor, (weight, bias) in zip(filters[1:], hidden, strict=True):
+            h = gabor_values(rel, gabor) * nn.functional.linear(h, weight, bias)
         return h
 
     def max_frequency(self) -> Tensor:
@@ -132,4 +138,6 @@ class MAGNet(KernelNetwork):
 
         The envelope counts with two standard deviations of its spectrum (the FlexConv convention).
         """
-        return torch.stack([layer.max_frequency() for layer in self.filters]).sum(dim=0)
+        filters, _ = self.gabor_layers()
+        highest = [(f.omega.abs() + GAUSSIAN_STDDEVS * f.gamma.abs()).amax(dim=0) for f in filters]
+        return torch.stack(highest).sum(dim=0)

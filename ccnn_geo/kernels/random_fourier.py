@@ -26,16 +26,19 @@ class RandomFourierNet(KernelNetwork):
         hidden_channels: Number of features :math:`H` (even) and width of the hidden layers.
         num_layers: 1 for features only, plus one for each hidden GELU layer.
         omega_0: Standard deviation of the frequencies, in cycles per unit.
+        low_pass: Standard deviation :math:`s` of a Gaussian low-pass, with ``num_layers=1``: exact, since it multiplies
+            each feature by :math:`e^{-|2\pi B_j|^2 s^2 / 2}`.
 
     Shapes:
         - **input:** relative positions :math:`(*, D)`
         - **output:** kernel values :math:`(*, C)`
 
     Raises:
-        ValueError: If ``hidden_channels`` is odd.
+        ValueError: If ``hidden_channels`` is odd, or a low-pass is asked of a network with hidden layers.
     """
 
     frequencies: Tensor
+    passes_low = True
 
     def __init__(
         self,
@@ -44,10 +47,15 @@ class RandomFourierNet(KernelNetwork):
         hidden_channels: int = 32,
         num_layers: int = 3,
         omega_0: float = 1.0,
+        low_pass: float = 0.0,
     ) -> None:
         if hidden_channels % 2:
             raise ValueError(f"RandomFourierNet: expected an even hidden_channels, got {hidden_channels}")
-        super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0)
+        if low_pass > 0 and num_layers != 1:
+            raise ValueError(
+                f"RandomFourierNet: expected num_layers=1 with a low_pass, got {num_layers}; hidden layers have none"
+            )
+        super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0, low_pass=low_pass)
         self.register_buffer("frequencies", torch.empty(hidden_channels // 2, dim))
         self.hidden = nn.ModuleList(
             nn.Linear(hidden_channels, hidden_channels) for _ in range(num_layers - 1)
@@ -68,6 +76,8 @@ class RandomFourierNet(KernelNetwork):
     def basis(self, rel: Tensor) -> Tensor:
         phase = project(rel, self.frequencies)
         h = torch.cat([phase.cos(), phase.sin()], dim=-1)
+        if self.low_pass > 0:
+            h = h * torch.exp(-0.5 * self.low_pass**2 * self.frequencies.square().sum(dim=1)).repeat(2)
         for linear in self.hidden:
             h = nn.functional.gelu(linear(h))
         return h
