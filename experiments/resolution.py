@@ -22,13 +22,13 @@ from torch import Tensor
 from ccnn_geo import CCNN
 from ccnn_geo.datasets.storage import write_atomic
 from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
-from ccnn_geo.experiments.table1 import SPEECH
+from ccnn_geo.experiments.table1 import SHARED, SPEECH
 from ccnn_geo.experiments.task_study import SIZES
 from ccnn_geo.experiments.training_job import train
 from ccnn_geo.predict import read_network
 from ccnn_geo.training.families import make_data
 
-SMALL = {**SPEECH, "model__preset": "ccnn_4_16", "trainer__max_epochs": 20}
+SMALL = {**SHARED, **SPEECH, "trainer__max_epochs": 20}
 PAPER = {"4,140": (98.34, 96.22), "6,380": (98.44, 96.44)}
 """Test accuracies at 1x and 0.5x of both sizes."""
 FOLDERS = {"small": "fsdd", "paper": "speech_commands"}
@@ -172,6 +172,7 @@ STUDY = Study(
     jobs,
     report,
     data="fsdd/ as fsdd_folder writes it (small), or speech_commands/ (paper)",
+    seeds=2,
 )
 
 if __name__ == "__main__":
