@@ -11,19 +11,16 @@ from typing import Any
 
 from ccnn_geo.datasets.storage import write_atomic
 from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, mean_and_deviation
-from ccnn_geo.experiments.training_job import train
+from ccnn_geo.experiments.training_job import test, train
 
 
 @dataclass(frozen=True)
 class Row:
-    """A training: a configuration, what changes at small scale, and the paper's accuracy in percent.
-
-    The paper's figures are of test parts, ours of validation parts: the study's data has them beside each other.
-    """
+    """A training: a configuration, what changes at small scale (None: it is left out), the paper's test accuracy."""
 
     name: str
     config: str
-    small: Mapping[str, Any] = field(default_factory=dict)
+    small: Mapping[str, Any] | None = field(default_factory=dict)
     small_config: str = ""
     paper: float | None = None
 
@@ -37,6 +34,7 @@ def training_study(
     seeds: int = 1,
     shared: Mapping[str, Any] | None = None,
     note: str = "",
+    tested: bool = True,
 ) -> Study:
     """A study of one training per row and seed.
 
@@ -49,40 +47,49 @@ def training_study(
         seeds: How many there are unless it is said.
         shared: Options of all rows at small scale.
         note: Said above the table.
+        tested: Whether the data of the small scale has a test part; the paper's has.
     """
 
     def run(row: Row, options: Options, seed: int, folder: Path) -> Numbers:
         small = options.scale == "small"
         config = row.small_config if small and row.small_config else row.config
         changes = {**(shared or {}), **row.small} if small else {}
-        return train(folder, config, seed, **changes, data__root=str(options.root))
+        found = train(folder, config, seed, **changes, data__root=str(options.root))
+        return {**found, "test": test(folder)} if tested or not small else found
+
+    def rows_at(options: Options) -> list[Row]:
+        return [row for row in rows if options.scale == "paper" or row.small is not None]
 
     def jobs(options: Options) -> list[Job]:
         return [
             Job(f"{file_name(row.name)}-{seed}", partial(run, row, options, seed))
             for seed in options.seeds  # a first seed of all rows is worth more than all seeds of a first row
-            for row in rows
+            for row in rows_at(options)
         ]
 
     def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-        found = {row.name: [numbers[f"{file_name(row.name)}-{s}"] for s in options.seeds] for row in rows}
+        found = {
+            row.name: [numbers[f"{file_name(row.name)}-{s}"] for s in options.seeds]
+            for row in rows_at(options)
+        }
         draw_curves(found, folder / "curves.png")
         lines = [note, ""] if note else []
         lines += [
-            "Accuracy in percent after the last epoch, on the validation part; the paper's on the test part.",
+            "Accuracy in percent after the last epoch; the paper's is that of the test part.",
             "",
-            "| | parameters | validation | training | minutes | the paper |",
-            "|---|---|---|---|---|---|",
+            "| | parameters | training | validation | test | the paper | minutes |",
+            "|---|---|---|---|---|---|---|",
         ]
-        for row in rows:
+        for row in rows_at(options):
             of = found[row.name]
             cells = [
                 row.name,
                 f"{of[0]['parameters']:,}",
-                mean_and_deviation([n["accuracy"] for n in of]),
                 mean_and_deviation([n["training_curve"][-1] for n in of]),
-                f"{statistics.fmean(n['seconds'][-1] for n in of) / 60:.1f}",
+                mean_and_deviation([n["accuracy"] for n in of]),
+                mean_and_deviation([n["test"] for n in of]) if "test" in of[0] else "none here",
                 "" if row.paper is None else f"{row.paper:.2f}",
+                f"{statistics.fmean(n['seconds'][-1] for n in of) / 60:.1f}",
             ]
             lines.append(f"| {' | '.join(cells)} |")
         return "\n".join([*lines, "", "![Validation accuracy](curves.png)"])
