@@ -80,7 +80,7 @@ class JointCCNN(nn.Module):
 
     Args:
         networks: A network per kind of data, of the same blocks; they become parts of this one. The trunk is that of
-            the first, with its ``omega_0``, window and other settings.
+            the first, with its ``omega_0``, window and other settings; it may be trained already.
         own: What each kind has for itself in the blocks, besides: ``"norms"``, ``"scales"``.
 
     Shapes:
@@ -118,16 +118,19 @@ class JointCCNN(nn.Module):
         shared = [dict(block.named_children()) for block in first.blocks]
         for network in networks.values():
             for block, parts in zip(network.blocks, shared, strict=True):
-                self._share(block, parts)
+                self._share(block, parts, is_first=network is first)
             if "norms" not in own:
                 network.norm = first.norm
 
-    def _share(self, block: nn.Module, parts: Mapping[str, nn.Module]) -> None:
+    def _share(self, block: nn.Module, parts: Mapping[str, nn.Module], is_first: bool) -> None:
         for name, part in parts.items():
             if isinstance(part, nn.BatchNorm1d) and "norms" in self.own:
                 continue
-            wraps = isinstance(part, ContinuousConv) and "scales" in self.own
-            setattr(block, name, KindConv(part) if wraps else part)
+            if isinstance(part, ContinuousConv) and "scales" in self.own:
+                conv, part = part, KindConv(part)
+                if is_first and conv.is_scaled:  # a network that has been used goes on as it was
+                    part.set_scale(1.0)
+            setattr(block, name, part)
 
     def __getitem__(self, kind: str) -> CCNN:
         """The network of a kind, whose blocks' parameters are those of all kinds."""

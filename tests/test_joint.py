@@ -149,6 +149,17 @@ def test_scales_are_set_once_and_kept():
     assert torch.equal(copy.deepcopy(model)("images", grid), expected)
 
 
+@pytest.mark.parametrize("own", [("norms", "scales"), ()])
+def test_a_trained_trunk_goes_on_as_it_was(own):
+    trained, cloud = network(6, 4), clouds()
+    trained(**cloud)
+    expected = trained.eval()(**cloud)
+    model = JointCCNN({"clouds": trained, "images": network(2, 3)}, own).eval()
+    assert torch.equal(model("clouds", **cloud), expected)
+    model("images", images())
+    assert torch.equal(model("clouds", **cloud), expected)
+
+
 def test_a_silent_batch_sets_no_scale():
     conv = KindConv(network(2, 3).stem)
     conv(torch.zeros(2, 2, 4, 4, 4))
