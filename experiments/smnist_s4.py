@@ -37,7 +37,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
     "trainer": {"max_epochs": 5, "limit_val_batches": 20},
 }
 SMALL_OF: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
-    "ccnn": {"model": {"omega_0": 500.0}, "optim": {"lr": 0.01}},
+    "ccnn": {"model": {"omega_0": 1000.0}, "optim": {"lr": 0.01}},
     "s4": {"optim": {"lr": 0.01}},
 }
 PUBLISHED = {"CCNN-4,140": 99.72, "CCNN-6,380": 99.72, "S4, 7.8 M parameters": 99.63}
