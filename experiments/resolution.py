@@ -23,7 +23,7 @@ from ccnn_geo import CCNN
 from ccnn_geo.datasets.storage import write_atomic
 from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
 from ccnn_geo.experiments.table1 import SHARED, SPEECH
-from ccnn_geo.experiments.task_study import SIZES
+from ccnn_geo.experiments.task_report import SIZES
 from ccnn_geo.experiments.training_job import train
 from ccnn_geo.predict import read_network
 from ccnn_geo.training.families import make_data

@@ -16,6 +16,8 @@ HEAD = (
     *("task", "network", "data", "parameters", "chance", "validation", "test", "minutes"),
     *("paper, CCNN-4,140", "paper, CCNN-6,380", "the paper's best other"),
 )
+SIZES = {"4,140": "ccnn_4_140", "6,380": "ccnn_6_380"}
+"""The paper's networks and what their configurations are called."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,10 @@ class Row:
             mean_and_deviation([n["accuracy"] for n in self.found]) if own else "",
             mean_and_deviation(self.test) if self.test else "no test part here",
             f"{statistics.fmean(n['seconds'][-1] for n in self.found) / 60:.1f}" if own else "",
-            *(f"{value:.2f}" for value in self.paper),
+            *(
+                f"{v:.2f}" if self.size in ("", size) else ""
+                for size, v in zip(SIZES, self.paper, strict=True)
+            ),
             f"{self.peer[1]:.2f} ({self.peer[0]})" if self.peer else "",
         ]
 

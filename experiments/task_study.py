@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study
-from ccnn_geo.experiments.task_report import Row, write_report
+from ccnn_geo.experiments.task_report import SIZES, Row, write_report
 from ccnn_geo.experiments.training_job import test, train
 from ccnn_geo.experiments.training_study import file_name
-
-SIZES = {"4,140": "ccnn_4_140", "6,380": "ccnn_6_380"}
-"""The paper's networks and what their configurations are called."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +27,7 @@ class Small:
         folder: Below ``--root``, without which it is left out; empty if nothing is needed.
         root: The data set's own root below ``--root``.
         config: Of another task, where the paper's data set is another one.
+        classes: How many, if there are others.
         tested: Whether there is an official test part.
         test_options: Of the test of a task that is another one's network.
         prepare: Makes the data in a folder of the job, which is the data set's root then.
@@ -40,6 +38,7 @@ class Small:
     folder: str = ""
     root: str = ""
     config: str = ""
+    classes: int = 0
     tested: bool = True
     test_options: Mapping[str, Any] = field(default_factory=dict)
     prepare: Callable[[Path], None] | None = None
@@ -123,12 +122,13 @@ def task_study(
         return found
 
     def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
+        small = options.scale == "small"
         rows = [
             Row(
                 task.name,
                 size,
-                task.small.data if options.scale == "small" else "",
-                task.classes,
+                task.small.data if small else "",
+                (small and task.small.classes) or task.classes,
                 task.paper,
                 task.peer,
                 [numbers[job_name(task.trained_as or task.name, size, s)] for s in options.seeds],
@@ -138,7 +138,7 @@ def task_study(
             for size in sizes(options)
         ]
         names = {row.name for row in rows}
-        lines = [note, ""] if note and options.scale == "small" else []
+        lines = [note, ""] if note and small else []
         lines += write_report(rows, averaged, folder)
         if left_out := [task.name for task in tasks if task.name not in names]:
             lines += ["", f"Not run, since --root or this scale does not have them: {', '.join(left_out)}."]
