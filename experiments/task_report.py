@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from ccnn_geo.datasets.storage import write_atomic
 from ccnn_geo.experiments.reproduction import Numbers, mean_and_deviation
@@ -18,6 +19,13 @@ HEAD = (
 )
 SIZES = {"4,140": "ccnn_4_140", "6,380": "ccnn_6_380"}
 """The paper's networks and what their configurations are called."""
+
+
+class Average(NamedTuple):
+    """Over some tasks, and the paper's for both sizes."""
+
+    names: Sequence[str]
+    paper: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -67,19 +75,17 @@ class Row:
         ]
 
 
-def write_report(rows: Sequence[Row], averaged: Sequence[str], folder: Path) -> list[str]:
+def write_report(rows: Sequence[Row], average: Average | None, folder: Path) -> list[str]:
     """The pictures into a folder, and the lines of the report.
 
     Args:
         rows: All of them.
-        averaged: Names of the tasks whose average the table has, if all are there.
+        average: What the table has of some tasks, if all of them are there.
         folder: Of ``accuracy.png`` and ``curves.png``.
     """
     shown = [row.cells() for row in rows]
-    if averaged:
-        shown += filter(
-            None, (_average(rows, averaged, size) for size in dict.fromkeys(r.size for r in rows))
-        )
+    if average is not None:
+        shown += filter(None, (_average(rows, average, size) for size in dict.fromkeys(r.size for r in rows)))
     kept = [i for i in range(len(HEAD)) if any(row[i] for row in shown)]
     lines = [
         "Accuracy in percent after the last epoch; the paper's are those of test parts.",
@@ -97,17 +103,15 @@ def write_report(rows: Sequence[Row], averaged: Sequence[str], folder: Path) -> 
     ]
 
 
-def _average(rows: Sequence[Row], names: Sequence[str], size: str) -> list[str]:
+def _average(rows: Sequence[Row], average: Average, size: str) -> list[str]:
     """Of test accuracies, where a task has none of validation accuracies; empty unless all tasks are there."""
-    of = {row.name: row for row in rows if row.size == size and row.name in names}
-    if len(of) < len(names):
+    of = {row.name: row for row in rows if row.size == size and row.name in average.names}
+    if len(of) < len(average.names):
         return []
     seeds = zip(*(row.test or [n["accuracy"] for n in row.found] for row in of.values()), strict=True)
-    paper = (
-        f"{statistics.fmean(values):.2f}" for values in zip(*(r.paper for r in of.values()), strict=True)
-    )
+    paper = [f"{v:.2f}" if size in ("", s) else "" for s, v in zip(SIZES, average.paper, strict=True)]
     ours = mean_and_deviation([statistics.fmean(values) for values in seeds])
-    return ["average of " + ", ".join(names), size, "", "", "", "", ours, "", *paper, ""]
+    return ["average of " + ", ".join(average.names), size, "", "", "", "", ours, "", *paper, ""]
 
 
 def draw_bars(rows: Sequence[Row], path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study
-from ccnn_geo.experiments.task_report import SIZES, Row, write_report
+from ccnn_geo.experiments.task_report import SIZES, Average, Row, write_report
 from ccnn_geo.experiments.training_job import test, train
 from ccnn_geo.experiments.training_study import file_name
 
@@ -78,7 +78,7 @@ def task_study(
     tasks: Sequence[Task],
     shared: Mapping[str, Any],
     data: str,
-    averaged: Sequence[str] = (),
+    average: Average | None = None,
     note: str = "",
 ) -> Study:
     """A study of one training per task, size and seed.
@@ -90,7 +90,7 @@ def task_study(
         tasks: The table's columns.
         shared: Options of all tasks at small scale.
         data: What ``--root`` must hold.
-        averaged: Tasks whose average the table has.
+        average: What the table has of some tasks.
         note: Said above the table at small scale.
     """
 
@@ -139,7 +139,7 @@ def task_study(
         ]
         names = {row.name for row in rows}
         lines = [note, ""] if note and small else []
-        lines += write_report(rows, averaged, folder)
+        lines += write_report(rows, average, folder)
         if left_out := [task.name for task in tasks if task.name not in names]:
             lines += ["", f"Not run, since --root or this scale does not have them: {', '.join(left_out)}."]
         return "\n".join(lines)
