@@ -29,6 +29,9 @@ PRESETS: dict[str, dict[str, int]] = {
 }
 """Sizes of the paper's models (Sec. 5, appendix C.2)."""
 
+POOLS = {"mean": ("mean",), "mean_max": ("mean", "max")}
+"""Reductions over the points of a sample, side by side."""
+
 
 class CCNN(FirstBatchScale):
     r"""Continuous convolutional neural network (Fig. 5).
@@ -51,6 +54,8 @@ class CCNN(FirstBatchScale):
         omega_0: Frequency prior of the kernel networks.
         num_neighbors: Neighbours per point; ``None`` for all points of a cloud.
         readout: ``"global"`` (one output per sample) or ``"node"`` (one per point or cell).
+        pool: What a global readout takes of the features of all points: their ``"mean"``, as the paper, or
+            ``"mean_max"``, mean and largest side by side, as point networks do.
         block: ``"ccnn"``, ``"s4"`` or ``"flex"``.
         dropout: Dropout in the blocks.
         **conv_kwargs: Further arguments of :class:`~ccnn_geo.conv.SepFlexConv`, e.g. ``causal``, ``window_init``.
@@ -85,6 +90,7 @@ class CCNN(FirstBatchScale):
         omega_0: float = 50.0,
         num_neighbors: int | None = 256,
         readout: str = "global",
+        pool: str = "mean",
         block: str = "ccnn",
         dropout: float = 0.0,
         **conv_kwargs: Any,
@@ -92,6 +98,12 @@ class CCNN(FirstBatchScale):
         super().__init__()
         if readout not in ("global", "node"):
             raise ValueError(f"CCNN: expected readout 'global' or 'node', got {readout!r}")
+        if pool not in POOLS:
+            raise ValueError(f"CCNN: expected pool to be one of {sorted(POOLS)}, got {pool!r}")
+        if readout == "node" and pool != "mean":
+            raise ValueError(
+                f"CCNN: expected pool 'mean' with readout 'node', which pools nothing, got {pool!r}"
+            )
         if block not in BLOCKS:
             raise ValueError(f"CCNN: expected block to be one of {sorted(BLOCKS)}, got {block!r}")
         if num_blocks < 0 or out_channels < 1:
@@ -99,7 +111,7 @@ class CCNN(FirstBatchScale):
                 f"CCNN: expected num_blocks >= 0 and out_channels >= 1, got {num_blocks}, {out_channels}"
             )
         self.in_channels, self.out_channels, self.dim = in_channels, out_channels, dim
-        self.num_neighbors, self.readout = num_neighbors, readout
+        self.num_neighbors, self.readout, self.pool = num_neighbors, readout, pool
         conv_kwargs |= {"kernel_hidden": kernel_hidden, "omega_0": omega_0, "num_neighbors": num_neighbors}
 
         self.stem = SepFlexConv(in_channels, hidden_channels, dim, **conv_kwargs)
@@ -109,7 +121,7 @@ class CCNN(FirstBatchScale):
         )
         # Pre-norm blocks leave the last sum unnormalised; FlexBlock does not.
         self.norm = nn.Identity() if BLOCKS[block] is FlexBlock else nn.BatchNorm1d(hidden_channels)
-        self.head = nn.Linear(hidden_channels, out_channels)
+        self.head = nn.Linear(hidden_channels * len(POOLS[pool]), out_channels)
         self.register_buffer("first_variance", torch.zeros(()))
         self.reset_parameters()
 
@@ -164,7 +176,7 @@ class CCNN(FirstBatchScale):
             return self._forward_data(x)
         if pos is None:
             h = self._features(x, spacing=spacing)
-            return self._outputs(h.flatten(2).mean(dim=2) if self.readout == "global" else h)
+            return self._outputs(self._pool_grid(h) if self.readout == "global" else h)
 
         if batch is not None and (batch.dim() != 1 or batch.size(0) != pos.size(0)):
             raise ValueError(f"CCNN: expected batch [{pos.size(0)}] beside pos, got {list(batch.shape)}")
@@ -176,7 +188,8 @@ class CCNN(FirstBatchScale):
             if batch is None:
                 batch = torch.zeros(h.size(0), dtype=torch.long, device=h.device)
                 batch_size = 1 if batch_size is None else batch_size
-            h = scatter(h, batch, dim=0, dim_size=batch_size, reduce="mean")
+            parts = [scatter(h, batch, dim=0, dim_size=batch_size, reduce=how) for how in POOLS[self.pool]]
+            h = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
         return self._outputs(h)
 
     def plan(
@@ -211,6 +224,11 @@ class CCNN(FirstBatchScale):
         for block in self.blocks:
             h = block(h, **carrier)
         return channel_norm(h, self.norm)
+
+    def _pool_grid(self, h: Tensor) -> Tensor:
+        h = h.flatten(2)
+        parts = [h.mean(dim=2) if how == "mean" else h.amax(dim=2) for how in POOLS[self.pool]]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     def _outputs(self, h: Tensor) -> Tensor:
         if not self.is_scaled:

@@ -232,10 +232,10 @@ def test_causal_layer_and_model_do_not_see_the_future(device):
         testing.assert_causal(layer(1, torch.float32, device), x)
 
 
-@pytest.mark.parametrize("dim", [1, 2, 3])
-def test_model_on_grid_matches_model_on_points(dim, dtype, device):
+@pytest.mark.parametrize(("dim", "pool"), [(1, "mean"), (2, "mean"), (3, "mean"), (2, "mean_max")])
+def test_model_on_grid_matches_model_on_points(dim, pool, dtype, device):
     size = SIZES[dim]
-    model = CCNN(3, 5, dim, hidden_channels=8, num_neighbors=None, **ARGS).to(device, dtype)
+    model = CCNN(3, 5, dim, hidden_channels=8, num_neighbors=None, pool=pool, **ARGS).to(device, dtype)
     x = torch.randn(4, 3, *size, dtype=torch.float64).to(device, dtype)
     model(x)
     model.eval()

@@ -59,6 +59,30 @@ def test_shapes_and_gradients(dim, readout, block, device):
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
 
 
+def test_mean_and_largest_features_feed_one_head(device):
+    """Without its half of the head, the largest does not matter; and the parts are what they are called."""
+    torch.manual_seed(0)
+    both = CCNN(2, 5, 2, num_neighbors=6, pool="mean_max", **SMALL).to(device)
+    mean = CCNN(2, 5, 2, num_neighbors=6, **SMALL).to(device)
+    x, pos = torch.randn(20, 2, device=device), torch.rand(20, 2, device=device)
+    batch = torch.arange(20, device=device) // 10
+    both(x, pos, batch)
+    both.eval()
+    seen = []
+    both.norm.register_forward_hook(lambda module, args, out: seen.append(out))
+    logits = both(x, pos, batch)
+    features = seen[0].view(2, 10, 8)
+    pooled = torch.cat([features.mean(dim=1), features.amax(dim=1)], dim=1)
+    torch.testing.assert_close(logits, both.head(pooled), rtol=1e-5, atol=1e-5)
+    state = both.state_dict()
+    state["head.weight"] = state["head.weight"][:, :8]
+    mean.load_state_dict(state)
+    with torch.no_grad():
+        both.head.weight[:, 8:] = 0
+    torch.testing.assert_close(both(x, pos, batch), mean.eval()(x, pos, batch), rtol=1e-5, atol=1e-5)
+    assert both.head.weight.shape == (5, 16)
+
+
 def test_data_batches_and_given_edges():
     model = CCNN(2, 5, 3, num_neighbors=6, **SMALL).eval()
     clouds = [Data(x=torch.randn(n, 2), pos=torch.rand(n, 3), y=torch.zeros(1)) for n in (9, 1, 14)]
@@ -191,6 +215,8 @@ def test_kernel_penalty_on_grids_and_points():
     [
         ({"readout": "mean"}, "got 'mean'"),
         ({"block": "resnet"}, "got 'resnet'"),
+        ({"pool": "max"}, r"expected pool to be one of \['mean', 'mean_max'\], got 'max'"),
+        ({"pool": "mean_max", "readout": "node"}, "which pools nothing, got 'mean_max'"),
         ({"num_blocks": -1}, "got -1"),
     ],
 )

@@ -30,6 +30,7 @@ def build_network(
     window_init: float = 0.075,
     window_threshold: float = 0.1,
     measure: str = "uniform",
+    pool: str = "mean",
     conv: dict[str, Any] | None = None,
 ) -> CCNN:
     """Builds the :class:`~ccnn_geo.model.CCNN` that a configuration describes.
@@ -54,6 +55,7 @@ def build_network(
         window_init: Initial window width, in units of the positions.
         window_threshold: Value at which the window ends.
         measure: Weight of a point: ``uniform`` or ``density``.
+        pool: ``mean`` of the points' features, or ``mean_max``.
         conv: Further arguments of :class:`~ccnn_geo.conv.SepFlexConv`.
 
     Raises:
@@ -93,6 +95,7 @@ def build_network(
             window_init=window_init,
             window_threshold=window_threshold,
             measure=measure,
+            pool=pool,
             **(conv or {}),
         )
     except TypeError as error:  # a misspelt key of conv
