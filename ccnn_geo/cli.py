@@ -1,4 +1,4 @@
-"""The command line: ``ccnn-geo train | test | predict | info | data | reproduce``."""
+"""The command line: ``ccnn-geo train | test | predict | info | data | show | reproduce``."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ commands:
   predict CHECKPOINT_OR_RUN FILE... [--json] classify meshes and point clouds
   info [CHECKPOINT | PRESET | CONFIG]       versions and devices, or the parameters of a model
   data list | info NAME | prepare NAME      data sets: which there are, what they take, download and prepare
+  show kernels | cloud | run ...            pictures of a trained network, .png or interactive .html
   reproduce [NAME] [--root DIR]             a table or figure of the paper, at small scale or in full
 
 ccnn-geo COMMAND --help lists the options of a command. --debug anywhere shows the traceback of an error.
@@ -266,6 +267,7 @@ _COMMANDS = {
     "predict": _elsewhere("ccnn_geo.predict_command"),
     "info": _info,
     "data": _elsewhere("ccnn_geo.data_command"),
+    "show": _elsewhere("ccnn_geo.show_command"),
     "reproduce": _elsewhere("ccnn_geo.experiments.studies"),
 }
 
