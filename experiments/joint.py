@@ -68,6 +68,7 @@ TOGETHER = {
         Row("one network", ("voxels", "clouds"), None),
     ),
 }
+ROWS = (*ALONE.values(), *(row for rows in TOGETHER.values() for row in rows))
 
 
 def data_of(options: Options) -> dict[str, dict[str, Any]]:
@@ -117,18 +118,14 @@ def job_name(row: Row, seed: int) -> str:
 
 def jobs(options: Options) -> Sequence[Job]:
     data_of(options)
-    rows = [*ALONE.values(), *(row for rows in TOGETHER.values() for row in rows)]
     return [
-        Job(job_name(row, seed), partial(run, row, options, seed)) for seed in options.seeds for row in rows
+        Job(job_name(row, seed), partial(run, row, options, seed)) for seed in options.seeds for row in ROWS
     ]
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
     """A table per pair of kinds."""
-    found = {
-        row: [numbers[job_name(row, seed)] for seed in options.seeds]
-        for row in (*ALONE.values(), *(row for rows in TOGETHER.values() for row in rows))
-    }
+    found = {row: [numbers[job_name(row, seed)] for seed in options.seeds] for row in ROWS}
     draw_curves(found, LENGTH[options.scale]["steps"], folder / "curves.png")
     lines = [
         "Validation accuracy in percent after the last step, the difference to a network of its own in brackets; "

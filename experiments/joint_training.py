@@ -143,9 +143,8 @@ def fit(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.zero_grad()
-            batches = {
-                name: next(stream) for name, stream in streams.items()
-            }  # which draw seeds of their own
+            # a loader that begins anew draws a number, on which dropout must not depend
+            batches = {name: next(stream) for name, stream in streams.items()}
             with local_seed(mix_seed(seed, step, "dropout")):
                 for name, kind in found.items():
                     logits, y = kind.logits(networks[name], batches[name])
