@@ -14,19 +14,14 @@ from pathlib import Path
 
 from ccnn_geo.datasets.listops import FILES, generate
 from ccnn_geo.datasets.listops_grammar import Grammar
+from ccnn_geo.experiments import pathfinder_2d
 from ccnn_geo.experiments.reproduction import main
+from ccnn_geo.experiments.table1 import IMAGES, PLANE, SEQUENCES, SHARED
 from ccnn_geo.experiments.task_report import Average
 from ccnn_geo.experiments.task_study import Small, Task, task_study
 
-SHARED = {
-    "model__preset": "ccnn_4_16",
-    "model__dropout": 0.0,
-    "optim__warmup_epochs": 1,
-    "optim__kernel_l2": 0.0,
-}
-IMAGES = {"data__limit": 5000, "trainer__max_epochs": 6}
-PATHS = {"data__dataset_args": {"generate": 10_000}, "data__limit": 6000, "trainer__max_epochs": 6}
-EXPRESSIONS = {"train": 6000, "validation": 1000, "test": 1000}
+PATHS = pathfinder_2d.SHARED
+EXPRESSIONS = {"train": 12_000, "validation": 1000, "test": 1000}
 GRAMMAR = Grammar(max_depth=5, max_args=5, min_length=20, max_length=120)
 """Expressions of a tenth of the benchmark's length."""
 
@@ -42,13 +37,13 @@ TASKS = (
     Task(
         "ListOps", "listops", (44.85, 43.60), "lra", 10, ("S4", 58.35),
         Small(
-            "6,000 expressions of up to 120 tokens",
+            "12,000 expressions of up to 120 tokens",
             {
                 "data__dataset_args": {"check_counts": False, "max_length": 128},
                 "model__omega_0": 50.0,
                 "model__window_init": 0.3,
                 "optim__lr": 0.01,
-                "trainer__max_epochs": 15,
+                "trainer__max_epochs": 12,
             },
             prepare=write_expressions,
         ),
@@ -68,19 +63,19 @@ TASKS = (
     ),
     Task(
         "Image", "image", (87.62, 88.90), "cifar10", 10, ("S4", 87.26),
-        Small("5,000 images", IMAGES, "cifar10"),
+        Small("10,000 images", SEQUENCES | IMAGES, "cifar10"),
     ),
     Task(
         "Pathfinder", "pathfinder", (91.36, 91.51), "lra", 2, ("S4", 86.05),
-        Small("6,000 generated images", PATHS),
+        Small("4,000 generated images of 16 x 16", PATHS | pathfinder_2d.SEQUENCE),
     ),
     Task(
         "2DImage", "image2d", (89.48, 91.12), "cifar10", 10, None,
-        Small("the same, in 2-D", IMAGES, "cifar10"),
+        Small("the same, in 2-D", PLANE | IMAGES, "cifar10"),
     ),
     Task(
         "2DPathfinder", "pathfinder2d", (94.80, 96.00), "lra", 2, None,
-        Small("the same, in 2-D", PATHS),
+        Small("the same, in 2-D", PATHS | pathfinder_2d.ROWS[0].small),
     ),
 )  # fmt: skip
 
