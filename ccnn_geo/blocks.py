@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ccnn_geo.channels import channel_linear, channel_norm
 from ccnn_geo.conv import SepFlexConv
+from ccnn_geo.drop_path import DropPath
 from ccnn_geo.functional.gelu import gelu
 
 
@@ -22,6 +23,8 @@ class CCNNBlock(nn.Module):
         channels: Input and output channels :math:`C`.
         dim: Dimension :math:`D` of the positions.
         dropout: Probability of dropping a feature.
+        drop_path: Probability of leaving the branch out of a sample in training, see
+            :class:`~ccnn_geo.drop_path.DropPath`.
         **conv_kwargs: Arguments of :class:`~ccnn_geo.conv.SepFlexConv`.
 
     Shapes:
@@ -29,12 +32,15 @@ class CCNNBlock(nn.Module):
           :math:`(B, C, *S)`; further arguments of ``forward`` are the convolution's
     """
 
-    def __init__(self, channels: int, dim: int, dropout: float = 0.0, **conv_kwargs: Any) -> None:
+    def __init__(
+        self, channels: int, dim: int, dropout: float = 0.0, drop_path: float = 0.0, **conv_kwargs: Any
+    ) -> None:
         super().__init__()
         self.norm = nn.BatchNorm1d(channels)
         self.conv = SepFlexConv(channels, channels, dim, **conv_kwargs)
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(channels, channels)
+        self.drop_path = DropPath(drop_path)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -50,7 +56,10 @@ class CCNNBlock(nn.Module):
         return channel_linear(self.dropout(gelu(h)), self.linear)
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return gelu(self.branch(x, *args, **kwargs), residual=x)
+        h = self.branch(x, *args, **kwargs)
+        if self.drop_path.is_active:
+            return x + self.drop_path(gelu(h), *args, **kwargs)
+        return gelu(h, residual=x)
 
 
 class S4Block(CCNNBlock):
@@ -61,7 +70,7 @@ class S4Block(CCNNBlock):
     """
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return x + self.branch(x, *args, **kwargs)
+        return x + self.drop_path(self.branch(x, *args, **kwargs), *args, **kwargs)
 
 
 class FlexBlock(nn.Module):
@@ -74,13 +83,16 @@ class FlexBlock(nn.Module):
     Arguments and shapes as in :class:`CCNNBlock`.
     """
 
-    def __init__(self, channels: int, dim: int, dropout: float = 0.0, **conv_kwargs: Any) -> None:
+    def __init__(
+        self, channels: int, dim: int, dropout: float = 0.0, drop_path: float = 0.0, **conv_kwargs: Any
+    ) -> None:
         super().__init__()
         self.conv1 = SepFlexConv(channels, channels, dim, **conv_kwargs)
         self.norm1 = nn.BatchNorm1d(channels)
         self.dropout = nn.Dropout(dropout)
         self.conv2 = SepFlexConv(channels, channels, dim, **conv_kwargs)
         self.norm2 = nn.BatchNorm1d(channels)
+        self.drop_path = DropPath(drop_path)
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew."""
@@ -89,7 +101,8 @@ class FlexBlock(nn.Module):
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         h = self.dropout(gelu(channel_norm(self.conv1(x, *args, **kwargs), self.norm1)))
-        return gelu(x + channel_norm(self.conv2(h, *args, **kwargs), self.norm2))
+        h = channel_norm(self.conv2(h, *args, **kwargs), self.norm2)
+        return gelu(x + self.drop_path(h, *args, **kwargs))
 
 
 BLOCKS: dict[str, type[nn.Module]] = {"ccnn": CCNNBlock, "s4": S4Block, "flex": FlexBlock}

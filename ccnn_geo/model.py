@@ -58,6 +58,8 @@ class CCNN(FirstBatchScale):
             ``"mean_max"``, mean and largest side by side, as point networks do.
         block: ``"ccnn"``, ``"s4"`` or ``"flex"``.
         dropout: Dropout in the blocks.
+        drop_path: Probability of leaving the last block's branch out of a sample in training, and in proportion of
+            those before.
         **conv_kwargs: Further arguments of :class:`~ccnn_geo.conv.SepFlexConv`, e.g. ``causal``, ``window_init``.
 
     Shapes:
@@ -93,6 +95,7 @@ class CCNN(FirstBatchScale):
         pool: str = "mean",
         block: str = "ccnn",
         dropout: float = 0.0,
+        drop_path: float = 0.0,
         **conv_kwargs: Any,
     ) -> None:
         super().__init__()
@@ -117,7 +120,14 @@ class CCNN(FirstBatchScale):
         self.stem = SepFlexConv(in_channels, hidden_channels, dim, **conv_kwargs)
         self.stem_norm = nn.BatchNorm1d(hidden_channels)
         self.blocks = nn.ModuleList(
-            BLOCKS[block](hidden_channels, dim, dropout=dropout, **conv_kwargs) for _ in range(num_blocks)
+            BLOCKS[block](
+                hidden_channels,
+                dim,
+                dropout=dropout,
+                drop_path=drop_path * (l + 1) / num_blocks,
+                **conv_kwargs,
+            )
+            for l in range(num_blocks)
         )
         # Pre-norm blocks leave the last sum unnormalised; FlexBlock does not.
         self.norm = nn.Identity() if BLOCKS[block] is FlexBlock else nn.BatchNorm1d(hidden_channels)

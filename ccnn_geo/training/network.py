@@ -31,6 +31,7 @@ def build_network(
     window_threshold: float = 0.1,
     measure: str = "uniform",
     pool: str = "mean",
+    drop_path: float = 0.0,
     conv: dict[str, Any] | None = None,
 ) -> CCNN:
     """Builds the :class:`~ccnn_geo.model.CCNN` that a configuration describes.
@@ -56,6 +57,7 @@ def build_network(
         window_threshold: Value at which the window ends.
         measure: Weight of a point: ``uniform`` or ``density``.
         pool: ``mean`` of the points' features, or ``mean_max``.
+        drop_path: Probability of leaving a block's branch out of a sample, that of the last block.
         conv: Further arguments of :class:`~ccnn_geo.conv.SepFlexConv`.
 
     Raises:
@@ -96,6 +98,7 @@ def build_network(
             window_threshold=window_threshold,
             measure=measure,
             pool=pool,
+            drop_path=drop_path,
             **(conv or {}),
         )
     except TypeError as error:  # a misspelt key of conv
