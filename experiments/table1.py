@@ -37,7 +37,7 @@ SPEECH = {
 }
 HALF = {"data__dataset": "speech_half"}
 SEQUENCES = {"model__omega_0": 500.0, "optim__lr": 0.02}
-PLANE = {"model__omega_0": 20.0, "model__window_init": 0.2, "optim__lr": 0.02}
+PLANE = {"model__omega_0": 10.0, "model__window_init": 0.2, "optim__lr": 0.02}
 """Below the published frequencies, for which so few images and weights do not suffice."""
 IMAGES = {"data__limit": 10_000, "trainer__max_epochs": 8}
 
