@@ -97,7 +97,7 @@ def _draw_curves(
     figure.suptitle(title)
     grid = figure.subplots(len(layers), 2, squeeze=False, sharex=True, width_ratios=(1.3, 1))
     for (image, curves), layer in zip(grid, layers, strict=True):
-        lags, values, limit = layer.axes[0].numpy(), layer.values, limit_of(layer.values, CLIPPED)
+        lags, values, limit = layer.axes[0].numpy(), layer.values.numpy(), limit_of(layer.values, CLIPPED)
         extent = (lags[0], lags[-1], layer.num_channels - 0.5, -0.5)
         drawn = image.imshow(
             values, cmap=DIVERGING, vmin=-limit, vmax=limit, extent=extent, interpolation="nearest"

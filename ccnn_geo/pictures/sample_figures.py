@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from ccnn_geo.pictures.colorings import Coloring
 from ccnn_geo.pictures.output import DIVERGING, canvas
@@ -48,7 +47,7 @@ def _colors(coloring: Coloring) -> dict:
 def _draw_views(sample: Sample, coloring: Coloring) -> Figure:
     pos, values = sample.pos.cpu().double().numpy(), coloring.values.cpu().float().numpy()
     views = VIEWS if pos.shape[1] == 3 else ((0, 1, 1),)
-    figure = canvas(1.2 + 3.2 * len(views), 3.9)
+    figure = canvas(1.2 + 3.2 * len(views), 3.7)
     figure.suptitle(coloring.title)
     middle, half = (pos.max(0) + pos.min(0)) / 2, (pos.max(0) - pos.min(0)).max() / 2 * 1.05
     size = float(np.clip(9000 / len(pos), 3, 30))
@@ -68,7 +67,7 @@ def _draw_views(sample: Sample, coloring: Coloring) -> Figure:
         axes.set_ylim(middle[up] - half, middle[up] + half)
         axes.set_facecolor("0.97")
         axes.tick_params(labelsize=8)
-    figure.colorbar(drawn, ax=list(row), pad=0.01, fraction=0.03, label=coloring.label)
+    figure.colorbar(drawn, ax=list(row), pad=0.01, fraction=0.03, shrink=0.8, label=coloring.label)
     return figure
 
 
@@ -79,9 +78,9 @@ def _draw_image(sample: Sample, coloring: Coloring) -> Figure:
     image = sample.inputs["x"][0].cpu().float()
     low, high = image.amin(), image.amax()
     shown = ((image - low) / (high - low).clamp(min=1e-12)).movedim(0, -1)
-    left.imshow(shown if shown.size(-1) == 3 else shown.mean(dim=-1), cmap="gray")
+    left.imshow((shown if shown.size(-1) == 3 else shown.mean(dim=-1)).numpy(), cmap="gray")
     left.set_title("input", fontsize=9)
-    drawn = right.imshow(coloring.values.cpu().reshape(sample.size), **_colors(coloring))
+    drawn = right.imshow(coloring.values.cpu().float().reshape(sample.size).numpy(), **_colors(coloring))
     right.set_title(coloring.label, fontsize=9)
     figure.colorbar(drawn, ax=right, pad=0.02, fraction=0.045)
     for axes in (left, right):
@@ -93,13 +92,13 @@ def _draw_series(sample: Sample, coloring: Coloring) -> Figure:
     figure = canvas(10, 4.2)
     figure.suptitle(coloring.title)
     upper, lower = figure.subplots(2, 1, sharex=True)
-    time, x = sample.pos[:, 0].cpu(), sample.inputs["x"].cpu().float()
-    order = torch.argsort(time)
-    signal = x if sample.is_points else x[0].T
-    upper.plot(time[order], signal[order], lw=0.9, alpha=0.9 if signal.size(1) == 1 else 0.6)
+    time, x = sample.pos[:, 0].cpu().numpy(), sample.inputs["x"].cpu().float()
+    order = np.argsort(time)
+    signal = (x if sample.is_points else x[0].T).numpy()
+    upper.plot(time[order], signal[order], lw=0.9, alpha=0.9 if signal.shape[1] == 1 else 0.6)
     upper.set_ylabel("input")
-    values = coloring.values.cpu().float()
-    lower.vlines(time, 0, values, lw=1.2, color=["tab:red" if v > 0 else "tab:blue" for v in values.tolist()])
+    values = coloring.values.cpu().float().numpy()
+    lower.vlines(time, 0, values, lw=1.2, color=np.where(values > 0, "tab:red", "tab:blue"))
     lower.axhline(0, color="0.4", lw=0.7)
     lower.set(xlabel="position", ylabel=coloring.label)
     for axes in (upper, lower):
