@@ -48,7 +48,11 @@ TASKS = (
     ),
     Task(
         "pMNIST", "pmnist", (98.82, 98.84), "mnist", 10, ("LSSL", 98.76),
-        Small("6,000 digits", {**SEQUENCES, "data__limit": 6000, "trainer__max_epochs": 6}, "mnist"),
+        Small(
+            "6,000 digits",
+            {**SEQUENCES, "model__omega_0": 1000.0, "data__limit": 6000, "trainer__max_epochs": 8},
+            "mnist",
+        ),
     ),
     Task(
         "sCIFAR10", "scifar10", (90.30, 93.08), "cifar10", 10, ("S4", 91.13),
