@@ -37,6 +37,8 @@ class Classifier(LightningModule):
         warmup_epochs: Epochs of linear warm-up.
         label_smoothing: Of the cross-entropy in training.
         kernel_l2: :math:`\lambda` of the penalty on generated kernels (Eq. 3).
+        ema: Decay of a moving average of the weights, over steps; validation and checkpoints are those of the average.
+            0 for none.
         binary: For two classes a single output, the log-odds of the second, as the paper's binary tasks have it.
         seed: Of the initialisation.
         data: Settings of the data, stored with the weights for prediction.
@@ -59,6 +61,7 @@ class Classifier(LightningModule):
         warmup_epochs: float = 10.0,
         label_smoothing: float = 0.0,
         kernel_l2: float = 0.0,
+        ema: float = 0.0,
         binary: bool = False,
         seed: int = 0,
         data: Mapping[str, Any] | None = None,
@@ -71,6 +74,8 @@ class Classifier(LightningModule):
             )
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"optim.label_smoothing: expected [0, 1), got {label_smoothing}")
+        if not 0 <= ema < 1:
+            raise ValueError(f"optim.ema: expected [0, 1), got {ema}")
         # plain values only: checkpoints are read with weights_only=True
         self.save_hyperparameters(
             {
@@ -84,6 +89,7 @@ class Classifier(LightningModule):
                 "warmup_epochs": warmup_epochs,
                 "label_smoothing": label_smoothing,
                 "kernel_l2": kernel_l2,
+                "ema": ema,
                 "binary": binary,
                 "seed": seed,
                 "data": dict(data or {}),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import TQDMProgressBar
+from pytorch_lightning.callbacks import EMAWeightAveraging, TQDMProgressBar
 from pytorch_lightning.trainer.states import TrainerStatus
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
@@ -128,6 +128,7 @@ def train(
         StepSeed(config["seed"]),
         WindowWidths(),
         MetricsFile(metrics, report),
+        *_averaging(config["optim"].get("ema", 0.0)),
         InterruptCheckpoint(folder / "checkpoints"),
         best,
         LastCheckpoint(folder / "checkpoints"),
@@ -205,6 +206,11 @@ def test(
         plot_confusion(model.last_confusion, model.hparams.classes, picture, title)
         add_result(folder, {f"test_{data.label}": {**vars(scores), "checkpoint": checkpoint.name}})
     return scores, picture
+
+
+def _averaging(decay: float) -> list[EMAWeightAveraging]:
+    """The average of the weights; buffers (batch statistics, scales, domains) are those of the last step."""
+    return [EMAWeightAveraging(decay=decay, use_buffers=False)] if decay > 0 else []
 
 
 def _trainer(

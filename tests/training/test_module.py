@@ -1,10 +1,14 @@
+from pathlib import Path
+
 import pytest
 import torch
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
 from torch.nn import functional as F
 from torch_geometric.data import Batch, Data
 
+from ccnn_geo.predict import read_network
 from ccnn_geo.regularization import collect_kernel_norms, l2_penalty
+from ccnn_geo.training import run
 from ccnn_geo.training.datamodule import ShapesDataModule
 from ccnn_geo.training.module import Classifier
 from ccnn_geo.training.quiet import quiet
@@ -51,6 +55,40 @@ def test_loss_drops(project):
     assert fit.callback_metrics["train_loss"] < 0.5
     assert fit.callback_metrics["train_acc"] > 0.8
     assert set(fit.callback_metrics) >= {"val_loss", "val_acc", "val_mean_acc"}
+
+
+def test_the_average_of_the_weights_is_what_is_kept(project):
+    """By hand: the first step's weights, then a tenth of each further step's."""
+    seen, expected = [], {}
+
+    class Recorder(Callback):
+        def on_train_batch_end(self, trainer, pl_module, *_):
+            for name, p in pl_module.named_parameters():
+                expected[name] = p.detach().clone() if not seen else 0.9 * expected[name] + 0.1 * p.detach()
+            seen.append(pl_module.network.stem_norm.running_mean.clone())
+
+    quiet()
+    config = {
+        "seed": 0,
+        "model": NETWORK,
+        "optim": {"ema": 0.9, "lr": 0.05, "warmup_epochs": 0.5},
+        "data": {"dataset": "folder", "root": "shapes", "num_points": 48, "num_samples": 64, "batch_size": 8},
+        "trainer": {"max_epochs": 2, "accelerator": "cpu"},
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        made = run._averaging
+        patch.setattr(run, "_averaging", lambda decay: [*made(decay), Recorder()])
+        scores = run.train(config, Path("run"), progress=False)
+    stored = torch.load("run/checkpoints/last.ckpt", weights_only=True)
+    assert len(seen) > 3
+    for name, value in expected.items():
+        torch.testing.assert_close(stored["state_dict"][name], value)
+    moved = [not torch.equal(stored["current_model_state"][name], value) for name, value in expected.items()]
+    assert all(moved)
+    assert torch.equal(stored["state_dict"]["network.stem_norm.running_mean"], seen[-1])
+    _, network = read_network(Path("run/checkpoints/last.ckpt"))
+    torch.testing.assert_close(network.head.weight, expected["network.head.weight"])
+    assert 0 <= scores.accuracy <= 1
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])

@@ -62,8 +62,9 @@ def interrupt(folder: Path, arguments: list[str]) -> tuple[int, str]:
     return process.returncode, errors
 
 
-def test_interrupted_and_resumed_equals_unbroken(project, run_cli):
-    whole = ["train", "--config", "tiny.yaml", "--trainer.max_epochs", EPOCHS]
+@pytest.mark.parametrize("ema", ["0", "0.9"])
+def test_interrupted_and_resumed_equals_unbroken(ema, project, run_cli):
+    whole = ["train", "--config", "tiny.yaml", "--trainer.max_epochs", EPOCHS, "--optim.ema", ema]
     code, errors = interrupt(project, [*whole, "--out", "part"])
     assert code == 130, errors
     assert errors.strip().splitlines()[-1].endswith("continue with: ccnn-geo train --resume part")
