@@ -35,7 +35,6 @@ class Kind:
         seed: Of the order and of the augmentation.
         spacing: Distance of a grid's samples.
         validate: Validation samples to use, the first ones; None for all.
-        weight: Factor of its loss.
     """
 
     def __init__(
@@ -44,14 +43,13 @@ class Kind:
         seed: int,
         spacing: float | None = None,
         validate: int | None = None,
-        weight: float = 1.0,
     ) -> None:
         self.data: EpochDataModule = make_data(data)
         self.data.run_seed = seed
         self.data.prepare_data()
         self.data.setup("fit")
         self.data.validation_set = self.data.validation_set[:validate]
-        self.spacing, self.weight = spacing, weight
+        self.spacing = spacing
 
     def network(self, settings: Mapping[str, Any]) -> CCNN:
         """A fresh network for these samples."""
@@ -97,7 +95,7 @@ def fit(
     own: Sequence[str] | None = None,
     also: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Numbers:
-    """Trains on one batch of every kind per step; the loss is the weighted sum of theirs.
+    """Trains on one batch of every kind per step; the loss is the sum of theirs.
 
     Ends a round with an evaluation and a checkpoint, from which an interrupted training goes on.
 
@@ -148,8 +146,7 @@ def fit(
             with local_seed(mix_seed(seed, step, "dropout")):
                 for name, kind in found.items():
                     logits, y = kind.logits(networks[name], batches[name])
-                    loss = F.cross_entropy(logits, y, label_smoothing=optim["label_smoothing"])
-                    (kind.weight * loss).backward()
+                    F.cross_entropy(logits, y, label_smoothing=optim["label_smoothing"]).backward()
                     hits[name].append((logits.argmax(dim=1) == y).float().mean().item())
             nn.utils.clip_grad_norm_(networks.parameters(), optim["clip"])
             optimizer.step()
