@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ def plotly_graphs() -> Any:
     return graphs
 
 
-def save(figure: Any, path: Path) -> Path:
+def save(figure: Any, path: str | PathLike[str]) -> Path:
     """Writes a matplotlib figure as PNG, a plotly one as a page that needs no network.
 
     Args:
@@ -49,6 +50,7 @@ def save(figure: Any, path: Path) -> Path:
     Returns:
         The file.
     """
+    path = Path(path)
     if hasattr(figure, "savefig"):
         write_atomic(path, partial(figure.savefig, format="png", dpi=DPI))
     else:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ccnn_geo.continuous_conv import ContinuousConv
 from ccnn_geo.functional.kernel_values import kernel_values
 
-RESOLUTION = {1: 513, 2: 65, 3: 33}
+RESOLUTION = {1: 513, 2: 65, 3: 25}
 """Samples along the kernel's support, by dimension, where a layer has seen no lattice."""
 
 
