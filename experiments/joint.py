@@ -167,21 +167,25 @@ def draw_curves(found: Mapping[Row, Sequence[Numbers]], steps: int, path: Path) 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 4), layout="constrained")
+    figure = Figure(figsize=(12, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
+    labels = {row: f"{' + '.join(row.kinds)}: {row.name}" if len(row.kinds) > 1 else "alone" for row in found}
+    colours = {label: f"C{i - 1}" if i else "black" for i, label in enumerate(dict.fromkeys(labels.values()))}
+    lines = {}
     for kind, axes in zip(ALONE, figure.subplots(1, len(ALONE)), strict=True):
-        rows = [row for row in found if kind in row.kinds]
-        for i, row in enumerate(rows):
-            others = [other for other in row.kinds if other != kind]
-            label = f"with {others[0]}, {row.name}" if others else "alone"
-            for j, numbers in enumerate(found[row]):
+        for row, label in labels.items():
+            for j, numbers in enumerate(found[row] if kind in row.kinds else ()):
                 curve = numbers["curves"][kind]
                 at = range(steps, steps * (len(curve) + 1), steps)
-                axes.plot(at, curve, color=f"C{i}", alpha=1 - 0.5 * (j > 0), label=None if j else label)
+                lines[label] = axes.plot(
+                    at, curve, color=colours[label], lw=1.4, alpha=0.9 if j == 0 else 0.5
+                )[0]
         axes.set(title=kind, xlabel="steps", ylabel="validation accuracy, %")
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=8)
+    figure.legend(
+        lines.values(), lines.keys(), loc="outside lower center", ncols=3, frameon=False, fontsize=9
+    )
     write_atomic(path, partial(figure.savefig, format="png", dpi=110))
 
 
