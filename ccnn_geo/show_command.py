@@ -36,7 +36,7 @@ def _parser() -> OneLineParser:
     cloud.add_argument("--sample", type=int, help="Number of a validation sample instead; any kind of data.")
     cloud.add_argument("--by", choices=("evidence", "kernel", "response"), default="evidence")
     cloud.add_argument("--class", dest="label", help="Whose evidence; of the predicted one by default.")
-    cloud.add_argument("--layer", type=int, default=0, help="Of the kernel; 0, the stem, by default.")
+    cloud.add_argument("--layer", type=int, help="Of the kernel; 0, the stem, by default.")
     cloud.add_argument("--channel", type=int, help="Of the kernel; the strongest by default.")
     cloud.add_argument("--point", type=int, help="Where the kernel is centred; in the middle by default.")
 
@@ -53,6 +53,10 @@ def _kernels(options: argparse.Namespace) -> Path:
     from ccnn_geo.pictures import Trained, draw_kernels, kernel_page, render_kernels, save
 
     path = _target(options, _folder_of(options.model), "kernels")
+    if options.period is not None and (_is_page(path) or options.period < 1):
+        raise argparse.ArgumentError(
+            None, f"--period: expected 1 tap or more, for a .png, got {options.period}"
+        )
     layers = render_kernels(Trained.load(options.model).network, options.layer, options.resolution)
     title = f"{_folder_of(options.model)}: kernels"
     if _is_page(path):
@@ -66,19 +70,26 @@ def _cloud(options: argparse.Namespace) -> Path:
 
     if (options.file is None) == (options.sample is None):
         raise argparse.ArgumentError(None, "cloud: expected either a FILE or --sample NUMBER")
-    if options.point is not None and options.by != "kernel":
-        raise argparse.ArgumentError(None, f"--point: for --by kernel, got --by {options.by}")
+    for flag, given, ways in (
+        ("--class", options.label, ("evidence",)),
+        ("--layer", options.layer, ("kernel", "response")),
+        ("--channel", options.channel, ("kernel", "response")),
+        ("--point", options.point, ("kernel",)),
+    ):
+        if given is not None and options.by not in ways:
+            raise argparse.ArgumentError(None, f"{flag}: for --by {' or '.join(ways)}, got --by {options.by}")
     name = f"sample{options.sample}" if options.file is None else Path(options.file).stem
     path = _target(options, _folder_of(options.model), f"{name}_{options.by}")
     trained = Trained.load(options.model)
     from_file = options.file is not None
     sample = sample_of_file(trained, options.file) if from_file else sample_of_data(trained, options.sample)
+    layer = options.layer or 0
     if options.by == "evidence":
         colorings = by_evidence(trained, sample, options.label)
     elif options.by == "kernel":
-        colorings = {"kernel": by_kernel(trained, sample, options.layer, options.channel, options.point)}
+        colorings = {"kernel": by_kernel(trained, sample, layer, options.channel, options.point)}
     else:
-        colorings = {"response": by_response(trained, sample, options.layer, options.channel)}
+        colorings = {"response": by_response(trained, sample, layer, options.channel)}
     if _is_page(path):
         return save(sample_page(sample, colorings), path)
     return save(draw_sample(sample, next(iter(colorings.values()))), path)

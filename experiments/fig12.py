@@ -120,7 +120,7 @@ def learned(options: Options, seed: int, folder: Path) -> Numbers:
     title = f"Learned kernels; dotted: every {period} taps, a row of the image"
     save(draw_kernels(render_kernels(network), title=title, period=period), folder / "kernels.png")
     found["trained"] = measure(network, period)
-    found["fresh"] = [measure(untrained(network, s), period) for s in range(FRESH)]
+    found["fresh"] = [measure(untrained(network, FRESH * seed + s), period) for s in range(FRESH)]
     return found
 
 

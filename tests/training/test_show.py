@@ -59,6 +59,12 @@ def test_pages(run, project, run_cli):
         (["cloud", "RUN"], 2, "either a FILE or --sample NUMBER"),
         (["cloud", "RUN", FILE, "--class", "cup"], 1, "--class: expected one of ball, disc, got 'cup'"),
         (["cloud", "RUN", FILE, "--point", "1"], 2, "--point: for --by kernel, got --by evidence"),
+        (
+            ["cloud", "RUN", FILE, "--layer", "1"],
+            2,
+            "--layer: for --by kernel or response, got --by evidence",
+        ),
+        (["kernels", "RUN", "--period", "0"], 2, "--period: expected 1 tap or more, for a .png, got 0"),
         (["cloud", "RUN", "nowhere.off"], 1, "nowhere.off: no such file"),
         (["cloud", "RUN", "--sample", "99"], 1, "expected sample 0 to"),
         (["run", "nowhere"], 1, "nowhere: no metrics.csv"),
