@@ -110,9 +110,9 @@ def run_page(runs: Mapping[str, Rows]) -> Any:
 
 
 def layer_name(column: str) -> str:
-    """``window_0`` is the stem, ``window_1`` the first convolution of the blocks."""
+    """``window_0`` is the stem; numbers as ``show kernels --layer`` takes them."""
     number = int(column.removeprefix("window_"))
-    return "stem" if number == 0 else f"convolution {number}"
+    return "stem" if number == 0 else f"layer {number}"
 
 
 def _line(graphs: Any, series: tuple[list[int], list[float]], name: str, line: dict[str, str]) -> Any:

@@ -157,7 +157,7 @@ def test_runs_side_by_side(tmp_path):
     assert named["b/x, validation"].get_xydata().tolist() == [[1, 25]]  # the second epoch did not validate
     pytest.importorskip("plotly", reason="interactive pictures need the viz extra (plotly)")
     lines = {t.name: t for t in run_page(runs).data}
-    assert list(lines["b/x: convolution 1"].y) == [0.4, 0.5] and list(lines["a/x: training loss"].y) == [2, 1]
+    assert list(lines["b/x: layer 1"].y) == [0.4, 0.5] and list(lines["a/x: training loss"].y) == [2, 1]
 
 
 def test_runs_that_are_none(tmp_path):
