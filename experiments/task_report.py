@@ -111,7 +111,10 @@ def _average(rows: Sequence[Row], average: Average, size: str) -> list[str]:
     seeds = zip(*(row.test or [n["accuracy"] for n in row.found] for row in of.values()), strict=True)
     paper = [f"{v:.2f}" if size in ("", s) else "" for s, v in zip(SIZES, average.paper, strict=True)]
     ours = mean_and_deviation([statistics.fmean(values) for values in seeds])
-    return ["average of " + ", ".join(average.names), size, "", "", "", "", ours, "", *paper, ""]
+    name = "average of " + ", ".join(average.names)
+    if untested := [row.name for row in of.values() if not row.test]:
+        name += f" ({', '.join(untested)}: validation)"
+    return [name, size, "", "", "", "", ours, "", *paper, ""]
 
 
 def draw_bars(rows: Sequence[Row], path: Path) -> None:

@@ -71,6 +71,8 @@ def test_settings_of_the_small_scale_are_valid(module, asked, tmp_path, monkeypa
         arguments = with_config_paths(["--config", config, *training_job.flags(changes)])
         parser = _train_parser(named_dataset(arguments))
         check(_plain(parser.parse_args(arguments), PARTS))  # as the command does before it begins
+    if module is table2:
+        assert "| average of ListOps, Text, Image, Pathfinder (Text: validation) |" in text
     for task in shown:
         assert f"| {task.name} | {task.small.data} | 1,234 |" in text
 
