@@ -6,7 +6,8 @@
 Both are CCNN-4,140's frame (stem, four pre-norm blocks, GELU, pointwise layers, mean, head), one with its continuous
 kernels, one with S4 of 64 states per channel in their place. They see the same images in the same order, by the same
 schedule; S4's systems are trained as by its authors. At small scale each one's learning rate, and the CCNN's omega_0,
-is the best of three tries on validation images. The test part is looked at once, after the last epoch.
+is the best of three tries of four epochs on 2,000 images, by the validation images that are reported here too. The
+test part is looked at once, after the last epoch.
 """
 
 from __future__ import annotations
