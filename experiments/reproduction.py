@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import json
 import math
+import os
 import platform
 import shutil
 import statistics
@@ -108,7 +109,7 @@ def run_study(
         raise ValueError(f"{study.name}: expected 1 worker or more, got {workers}")
     jobs = list(study.jobs(options))
     with exclusive(out, "study"), _cores_among(workers), ThreadPoolExecutor(workers) as pool:
-        _claim(study, options, out)
+        data = _claim(study, options, out)
         for job in jobs if again else ():
             shutil.rmtree(out / "jobs" / job.name, ignore_errors=True)
             (out / "jobs" / f"{job.name}.json").unlink(missing_ok=True)
@@ -119,7 +120,7 @@ def run_study(
         finally:
             stopped.set()
         body = study.report(numbers, options, out)
-        about = _about(study, options, numbers)
+        about = _about(study, options, numbers, data)
         write_atomic(out / "results.json", partial(_write, {**about, "jobs": numbers}))
         text = f"# {study.name}: {study.title}\n\n{study.source}\n\n{body.strip()}\n\n{_provenance(about)}\n"
         write_atomic(out / "report.md", lambda file: file.write(text.encode()))
@@ -143,20 +144,36 @@ def commit() -> str:
         return ""
 
 
-def fingerprint(root: Path) -> str:
-    """Digest of the names, sizes and both ends of all files below a folder, or of one file."""
-    files = sorted(p for p in root.rglob("*") if p.is_file()) if root.is_dir() else [root]
+def fingerprints(root: Path) -> dict[str, str]:
+    """A digest for each file and folder in a folder, or of one file: names, sizes and both ends of all files below.
+
+    What data sets prepare beside their files is left out.
+    """
+    parts = sorted(root.iterdir()) if root.is_dir() else [root]
+    return {part.name: _digest(part) for part in parts if not _is_ours(part.name)}
+
+
+def _digest(part: Path) -> str:
+    files = [part]
+    if part.is_dir():  # and what links lead to
+        found = os.walk(part, followlinks=True)
+        files = sorted(Path(folder, name) for folder, _, names in found for name in names)
     digest = hashlib.sha256()
     for path in files:
-        if any(part.startswith(".") or part == "processed" for part in path.relative_to(root).parts):
-            continue  # what we write ourselves
+        name = path.relative_to(part)
+        if any(map(_is_ours, name.parts)):
+            continue
         size = path.stat().st_size
         with path.open("rb") as file:
             ends = file.read(HEAD_AND_TAIL)
             file.seek(max(0, size - HEAD_AND_TAIL))
             ends += file.read(HEAD_AND_TAIL)
-        digest.update(f"{path.relative_to(root).as_posix()}\0{size}\0".encode() + ends)
+        digest.update(f"{name.as_posix()}\0{size}\0".encode() + ends)
     return digest.hexdigest()[:16]
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(".") or name == "processed"
 
 
 def main(
@@ -213,17 +230,26 @@ def _cores_among(workers: int) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _claim(study: Study, options: Options, out: Path) -> None:
-    """Keeps results of different settings apart."""
-    data = "" if options.root is None else fingerprint(options.root)
+def _claim(study: Study, options: Options, out: Path) -> dict[str, str]:
+    """Keeps results of different settings apart, and returns the data's fingerprints. Data may be added later."""
+    data = {} if options.root is None else fingerprints(options.root)
     given = {"study": study.name, "scale": options.scale, "data": data}
     target = out / "settings.json"
-    if target.exists() and (stored := json.loads(target.read_text())) != given:
-        raise ValueError(f"{out} holds results of {stored}, expected {given}; choose another --out")
+    if target.exists():
+        stored = json.loads(target.read_text())
+        shared = stored["data"].keys() & data.keys()
+        same = all(stored["data"][name] == data[name] for name in shared)
+        same &= bool(shared) or not (stored["data"] or data)
+        if not same or any(stored[key] != given[key] for key in ("study", "scale")):
+            raise ValueError(f"{out} holds results of {stored}, expected {given}; choose another --out")
+        given["data"] = {**stored["data"], **data}
     write_atomic(target, partial(_write, given))
+    return data
 
 
-def _about(study: Study, options: Options, numbers: Mapping[str, Numbers]) -> Numbers:
+def _about(
+    study: Study, options: Options, numbers: Mapping[str, Numbers], data: Mapping[str, str]
+) -> Numbers:
     return {
         "study": study.name,
         "scale": options.scale,
@@ -232,13 +258,13 @@ def _about(study: Study, options: Options, numbers: Mapping[str, Numbers]) -> Nu
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "data": None if options.root is None else fingerprint(options.root),
+        "data": dict(data),
         "minutes": round(sum(n["minutes"] for n in numbers.values()), 1),
     }
 
 
 def _provenance(about: Numbers) -> str:
-    data = f"data {about['data']}, " if about["data"] else ""
+    data = "".join(f"{name} {digest}, " for name, digest in about["data"].items())
     return (
         f"Scale {about['scale']}, seeds {about['seeds']}, {data}{about['minutes']} minutes; torch "
         f"{about['versions']['torch']}, {about['device']}, {about['threads']} threads; commit "

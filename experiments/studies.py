@@ -8,7 +8,10 @@ from ccnn_geo.experiments.reproduction import Study
 from ccnn_geo.experiments.reproduction import main as run
 from ccnn_geo.terminal import OneLineParser, print_table
 
-NAMES = ("fig6", "fig8", "fig9", "table8", "voxel_to_point")
+NAMES = (
+    *("table1", "table2", "table8", "fig6", "fig8", "fig9", "fig12"),
+    *("voxel_to_point", "resolution", "pathfinder_2d", "smnist_s4", "joint"),
+)
 """Modules of this package with a ``STUDY``."""
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ccnn_geo.experiments import reproduction
-from ccnn_geo.experiments.reproduction import Job, Options, Study, fingerprint, mean_and_deviation, run_study
+from ccnn_geo.experiments.reproduction import Job, Options, Study, fingerprints, mean_and_deviation, run_study
 
 
 class Trial:
@@ -47,7 +47,7 @@ def test_a_study_writes_numbers_a_report_and_where_they_come_from(tmp_path):
     assert text.startswith("# trial: A trial.\n\nTable 0.\n") and "| 50.5 ± 0.7 | 51 |" in text
     results = json.loads((tmp_path / "out/results.json").read_text())
     assert results["jobs"]["seed1"]["accuracy"] == 51.0 and results["seeds"] == [0, 1]
-    assert results["versions"].keys() == {"torch", "python"} and results["data"] is None
+    assert results["versions"].keys() == {"torch", "python"} and results["data"] == {}
     assert [line.split(":")[0] for line in lines] == ["seed0", "seed1"]
     assert "accuracy 50" in lines[0] and "curve" not in lines[0]
 
@@ -97,7 +97,7 @@ def test_settings_do_not_mix(tmp_path):
     data.mkdir()
     (data / "a").write_text("1")
     with pytest.raises(ValueError, match="choose another --out"):
-        run_study(Trial().study(), options(root=data), tmp_path / "out", say=str)
+        run_study(Trial().study(), options(root=data), tmp_path / "out", say=str)  # which had no data
 
 
 def test_missing_data_is_told(tmp_path):
@@ -112,14 +112,32 @@ def test_missing_data_is_told(tmp_path):
 def test_fingerprints_tell_data_apart(tmp_path):
     (tmp_path / "x").mkdir()
     (tmp_path / "x/a").write_bytes(b"1" * 10)
-    first = fingerprint(tmp_path)
+    first = fingerprints(tmp_path)
     (tmp_path / "processed").mkdir()
     (tmp_path / "processed/a").write_text("ours")
-    assert fingerprint(tmp_path) == first
+    (tmp_path / "x/processed").mkdir()
+    (tmp_path / "x/processed/a").write_text("ours")
+    assert fingerprints(tmp_path) == first and first.keys() == {"x"}
     (tmp_path / "x/a").write_bytes(b"1" * 9 + b"2")
-    second = fingerprint(tmp_path)
+    second = fingerprints(tmp_path)
     (tmp_path / "x/a").rename(tmp_path / "x/b")
-    assert len({first, second, fingerprint(tmp_path), fingerprint(tmp_path / "x/b")}) == 4
+    third = fingerprints(tmp_path)
+    assert len({first["x"], second["x"], third["x"], fingerprints(tmp_path / "x/b")["b"]}) == 4
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link/x").symlink_to(tmp_path / "x")
+    assert fingerprints(tmp_path / "link") == third
+
+
+def test_data_may_be_added_but_not_change(tmp_path):
+    data, out = tmp_path / "data", tmp_path / "out"
+    for name in ("mnist", "cifar10"):
+        (data / name).mkdir(parents=True)
+        (data / name / "file").write_text(name)
+        run_study(Trial().study(), options(root=data), out, say=str)
+    assert json.loads((out / "settings.json").read_text())["data"].keys() == {"mnist", "cifar10"}
+    (data / "mnist/file").write_text("another")
+    with pytest.raises(ValueError, match="choose another --out"):
+        run_study(Trial().study(), options(root=data), out, say=str)
 
 
 def test_the_command_says_where_the_report_is(tmp_path, monkeypatch, capsys):

@@ -103,7 +103,7 @@ def test_the_command_line_runs_them(tmp_path, capsys, monkeypatch):
     assert cli.main(["reproduce", "fig6", "--seeds", "0", "--out", str(tmp_path / "out")]) == 0
     assert "| cloud 512 |" in capsys.readouterr().out
     for wrong, code, message in (
-        (["fig99"], 1, "reproduce: expected one of fig6, "),
+        (["fig99"], 1, "reproduce: expected one of table1, "),
         (["fig8"], 1, "fig8: expected --root FOLDER with <split>"),
         (["fig6", "--scale", "huge"], 2, "invalid choice: 'huge'"),
     ):
