@@ -60,16 +60,19 @@ class EncodeSignal:
 
     Args:
         scale: The s that stored values are divided by.
-        statistics: Mean and deviation ``[C]`` of x / s; None leaves it as it is.
+        statistics: Mean and deviation ``[C]`` of x / s; None leaves it as it is, "clip" takes those of each row itself.
         step: Every ``step``-th sample is kept.
     """
 
-    def __init__(self, scale: float, statistics: tuple[Tensor, Tensor] | None = None, step: int = 1) -> None:
+    def __init__(
+        self, scale: float, statistics: tuple[Tensor, Tensor] | str | None = None, step: int = 1
+    ) -> None:
         self.scale, self.statistics, self.step = scale, statistics, step
 
     def __call__(self, row: np.ndarray) -> Tensor:
-        x = torch.from_numpy(row[:, :: self.step].astype(np.float32)).div_(self.scale)
+        x = torch.from_numpy(row.astype(np.float32)).div_(self.scale)
         if self.statistics is not None:
-            mean, std = self.statistics
+            of_row = self.statistics == "clip"
+            mean, std = (x.mean(dim=1), x.std(dim=1, correction=0)) if of_row else self.statistics
             x.sub_(mean[:, None]).div_(std[:, None] + EPSILON)
-        return x
+        return x[:, :: self.step].contiguous()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -65,13 +66,14 @@ class _SpeechCommands(SignalDataset):
         words: Sequence[str] = WORDS,
         clips: str = "drop",
         splitting: str = "paper",
-        normalize: bool = True,
+        normalize: bool | str = True,
         num_workers: int | None = None,
     ) -> None:
         self._check(
             split=(split, SPLITS),
             clips=(clips, ("drop", "pad")),
             splitting=(splitting, ("paper", "official")),
+            normalize=(normalize, (True, False, "clip")),
         )
         words, root = check_words(words), Path(root).expanduser()
         checksum = self.info.files[0].checksum if checksum == "published" else checksum
@@ -89,18 +91,20 @@ class _SpeechCommands(SignalDataset):
             )
         parts = split_of(names[kept], y[kept], official[kept] if splitting == "official" else None)
         values, scale = self._values(stored.waves)
-        moments = None
-        if normalize:
+        moments = normalize if normalize == "clip" else None
+        if normalize is True:
             known = values.path.with_name(f"{values.path.stem}-{splitting}-{clips}.json")
             moments = statistics(values, kept[parts == 0], scale, known)
         super().__init__(values, y, words, EncodeSignal(scale, moments, self._step), transform)
         self._index = self._index[kept[parts == SPLITS.index(split)]]
         self.y = self.y[self._index]
 
-    def _check(self, **options: tuple[str, tuple[str, ...]]) -> None:
+    def _check(self, **options: tuple[Any, tuple[Any, ...]]) -> None:
         for name, (value, known) in options.items():
             if value not in known:
-                raise ValueError(f"{self.info.name}: {name} must be {' or '.join(known)}, got {value!r}")
+                raise ValueError(
+                    f"{self.info.name}: {name} must be {' or '.join(map(str, known))}, got {value!r}"
+                )
 
     def _values(self, waves: MappedArray) -> tuple[MappedArray, float]:
         """What samples are made of, and what it is divided by."""
@@ -132,7 +136,8 @@ class SpeechCommandsRaw(_SpeechCommands):
         clips: "drop" leaves out what is not one second long, as the paper; "pad" puts silence on both sides of
             shorter recordings and cuts both ends off longer ones.
         splitting: "paper" as above, or "official" by ``testing_list.txt`` and ``validation_list.txt``.
-        normalize: False leaves samples in [-1, 1).
+        normalize: False leaves samples in [-1, 1); "clip" takes each recording's own mean and deviation, so that
+            loud and soft ones are alike.
         num_workers: Processes that read, 0 for none (default: by the number of files).
         rate: Samples per second, a divisor of 16000: every (16000 / rate)-th is kept, without a filter.
 

@@ -24,8 +24,8 @@ SHARED = {
 }
 DIGITS = {"words": WORDS, "clips": "pad", "splitting": "official", "check_counts": False, "download": False}
 """Spoken digits in the layout of Speech Commands, speakers' recordings split as published."""
-WAVES = {**DIGITS, "rate": 8000}
-"""At the rate at which they were recorded."""
+WAVES = {**DIGITS, "rate": 8000, "normalize": "clip"}
+"""At the rate at which they were recorded; loud and soft speakers alike."""
 SPEECH = {
     "data__dataset_args": WAVES,
     "data__augment": {"shift": 800},
@@ -74,7 +74,7 @@ TASKS = (
         "Speech-0.5x", "speech_raw", (96.22, 96.44), "speech_commands", 10, ("S4", 96.30),
         Small(
             "the same network, 4 kHz", folder="fsdd",
-            test_options={**HALF, "data__dataset_args": {**DIGITS, "rate": 4000}},
+            test_options={**HALF, "data__dataset_args": {**WAVES, "rate": 4000}},
         ),
         trained_as="Speech-Raw", test_options=HALF,
     ),

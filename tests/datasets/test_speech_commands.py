@@ -96,6 +96,19 @@ def test_normalised_by_the_training_part(toy, cls):
     )
 
 
+@pytest.mark.parametrize("cls", [SpeechCommandsRaw, SpeechCommandsMFCC])
+def test_normalised_by_each_recording(toy, cls):
+    for found, raw in zip(
+        open_all(toy, cls, normalize="clip"), open_all(toy, cls, normalize=False), strict=True
+    ):
+        for (x, label), (before, same_label) in zip(found, raw, strict=True):
+            mean, std = before.mean(1, keepdim=True), before.std(1, keepdim=True, correction=0)
+            torch.testing.assert_close(x, (before - mean) / (std + 1e-5), rtol=1e-4, atol=1e-4)
+            assert label == same_label
+    whole, half = (open_all(toy, c, normalize="clip")[2] for c in (SpeechCommandsRaw, SpeechCommandsHalf))
+    assert torch.equal(half[0][0], whole[0][0][:, ::2])  # by the figures of the whole recording
+
+
 def test_half_the_rate_is_every_second_sample(toy):
     whole, half = open_all(toy)[2], open_all(toy, SpeechCommandsHalf)[2]
     quarter = open_all(toy, rate=4000)[2]
@@ -166,6 +179,7 @@ def test_a_second_open_reads_no_recording(toy, monkeypatch):
         ({"split": "dev"}, "split must be train or validation or test, got 'dev'"),
         ({"clips": "keep"}, "clips must be drop or pad, got 'keep'"),
         ({"splitting": "random"}, "splitting must be paper or official, got 'random'"),
+        ({"normalize": "loud"}, "normalize must be True or False or clip, got 'loud'"),
         ({"rate": 11025}, "rate must divide 16000, got 11025"),
         ({"rate": 0}, "rate must divide 16000, got 0"),
         ({"words": ["yes"]}, r"two or more names of folders, all different, got \['yes'\]"),
