@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ccnn_geo.continuous_conv import ContinuousConv
 from ccnn_geo.functional.kernel_values import kernel_values
@@ -61,6 +60,7 @@ def class_evidence(network: CCNN, sample: Sample) -> Tensor:
         e_c(p_i) = w_c \cdot \mathrm{norm}(h(p_i)) + b_c, \qquad \frac1N \sum_i e_c(p_i) = y_c
 
     The head is linear and comes after a mean, so this is exact. With ``readout="node"`` it is the logit of the point.
+    With ``pool="mean_max"`` a largest feature counts where it is found, :math:`N` times, so that the mean is the same.
 
     Args:
         network: In evaluation mode, after its first batch.
@@ -69,10 +69,19 @@ def class_evidence(network: CCNN, sample: Sample) -> Tensor:
     Shapes:
         - **output:** :math:`(N, K)`, cells with the last axis fastest
     """
-    per_point = copy.copy(network)  # the same weights, without the mean
-    per_point.readout = "node"
-    outputs = per_point(**sample.inputs)
-    return class_logits(_listed(outputs, sample))
+    seen: list[Tensor] = []
+    handle = network.norm.register_forward_hook(lambda module, args, out: seen.append(out))
+    try:
+        network(**sample.inputs)
+    finally:
+        handle.remove()
+    features = seen[-1] if sample.is_points else seen[-1][0].flatten(1).T
+    weight, *largest = network.head.weight.split(features.size(1), dim=1)
+    evidence = nn.functional.linear(features, weight, network.head.bias)
+    for part in largest:
+        values, place = features.max(dim=0)
+        evidence.index_add_(0, place, len(features) * (part * values).T)
+    return class_logits(evidence)
 
 
 @torch.no_grad()

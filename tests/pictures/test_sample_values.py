@@ -26,10 +26,10 @@ def grid(*size):
     return Sample("a", {"x": torch.randn(1, 2, *size).double()})
 
 
-@pytest.mark.parametrize("block", ["ccnn", "flex"])
+@pytest.mark.parametrize("kind", [{"block": "ccnn"}, {"block": "flex"}, {"pool": "mean_max"}], ids=str)
 @pytest.mark.parametrize("sample", [cloud(), grid(20), grid(7, 9), grid(4, 5, 3)], ids=lambda s: str(s.size))
-def test_evidence_adds_up_to_the_logits(sample, block):
-    model = network(sample.pos.size(1), block=block)
+def test_evidence_adds_up_to_the_logits(sample, kind):
+    model = network(sample.pos.size(1), **kind)
     model(**sample.inputs)
     model.eval()
     evidence = class_evidence(model, sample)
@@ -48,7 +48,7 @@ def test_evidence_between_two_classes_and_per_point():
     assert torch.allclose(evidence.mean(dim=0), expected, atol=1e-12) and not evidence[:, 0].any()
     model = network(3, readout="node")
     model(**sample.inputs)
-    assert torch.equal(class_evidence(model.eval(), sample), model(**sample.inputs))
+    assert torch.allclose(class_evidence(model.eval(), sample), model(**sample.inputs), atol=1e-12)
 
 
 def test_a_kernel_sees_the_neighbours_of_its_point():
