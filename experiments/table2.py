@@ -67,7 +67,7 @@ TASKS = (
     ),
     Task(
         "Pathfinder", "pathfinder", (91.36, 91.51), "lra", 2, ("S4", 86.05),
-        Small("4,000 generated images of 16 x 16", PATHS | pathfinder_2d.SEQUENCE),
+        Small("4,000 generated images of 20 x 20", PATHS | pathfinder_2d.SEQUENCE),
     ),
     Task(
         "2DImage", "image2d", (89.48, 91.12), "cifar10", 10, None,
