@@ -128,7 +128,7 @@ def _add_data_and_trainer(parser: ArgumentParser, dataset: str) -> None:
     from pytorch_lightning import Trainer
 
     from ccnn_geo.training.families import data_module
-    from ccnn_geo.training.run import RESERVED
+    from ccnn_geo.training.trainer import RESERVED
 
     parser.add_class_arguments(data_module(dataset), "data", instantiate=False)
     parser.add_class_arguments(Trainer, "trainer", skip=set(RESERVED), instantiate=False)
@@ -139,8 +139,9 @@ def _train(arguments: list[str]) -> None:
 
     quiet()
     from ccnn_geo.training.arguments import named_dataset, resume_point
-    from ccnn_geo.training.run import Interrupted, check, check_resume, train
+    from ccnn_geo.training.run import check, check_resume, train
     from ccnn_geo.training.runs import claim_run, run_of, with_config_paths, without_config
+    from ccnn_geo.training.trainer import Interrupted
 
     arguments = with_config_paths(arguments)
     resume = resume_point(arguments)

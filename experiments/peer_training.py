@@ -15,11 +15,12 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from ccnn_geo.experiments.baselines.s4_ccnn import parameter_groups, with_s4
 from ccnn_geo.experiments.reproduction import Numbers
 from ccnn_geo.training.callbacks import MetricsFile, StepSeed, WindowWidths, read_metrics
-from ccnn_geo.training.checkpoints import AtomicCheckpointIO, LastCheckpoint
+from ccnn_geo.training.checkpoints import LastCheckpoint
 from ccnn_geo.training.families import make_data
 from ccnn_geo.training.module import Classifier
 from ccnn_geo.training.quiet import quiet
 from ccnn_geo.training.seeds import local_seed, mix_seed
+from ccnn_geo.training.trainer import make_trainer
 
 
 class S4Classifier(Classifier):
@@ -92,23 +93,14 @@ def train(folder: Path, config: Mapping[str, Any], classifier: str) -> Numbers:
         config["model"], seed=config["seed"], data=config["data"], **config["optim"]
     )
     clock, last = EpochClock(), folder / "last.ckpt"
-    trainer = Trainer(
-        **config["trainer"],
-        callbacks=[
-            StepSeed(config["seed"]),
-            WindowWidths(),
-            MetricsFile(folder / "metrics.csv"),
-            clock,
-            LastCheckpoint(folder),
-        ],
-        plugins=[AtomicCheckpointIO()],
-        default_root_dir=folder,
-        logger=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,  # ours deal out (epoch, sample) themselves
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    callbacks = [
+        StepSeed(config["seed"]),
+        WindowWidths(),
+        MetricsFile(folder / "metrics.csv"),
+        clock,
+        LastCheckpoint(folder),
+    ]
+    trainer = make_trainer(config["trainer"], folder, callbacks, logger=False, progress=False)
     trainer.fit(model, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
     (scores,) = trainer.test(model, datamodule=data, verbose=False)
     rows = read_metrics(folder / "metrics.csv")

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import EMAWeightAveraging, TQDMProgressBar
-from pytorch_lightning.trainer.states import TrainerStatus
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from ccnn_geo.predict import read_checkpoint
 from ccnn_geo.training.callbacks import ConfigFile, MetricsFile, StepSeed, WindowWidths, read_metrics
 from ccnn_geo.training.checkpoints import (
-    AtomicCheckpointIO,
     InterruptCheckpoint,
     LastCheckpoint,
     best_checkpoint,
@@ -30,16 +25,13 @@ from ccnn_geo.training.network import build_network, num_outputs
 from ccnn_geo.training.pipeline import ShapePipeline
 from ccnn_geo.training.plots import plot_confusion, plot_curves
 from ccnn_geo.training.runs import add_result, run_of
-
-RESERVED = (
-    "logger",
-    "callbacks",
-    "default_root_dir",
-    "num_sanity_val_steps",
-    "use_distributed_sampler",
-    "plugins",
+from ccnn_geo.training.trainer import (
+    averaging,
+    expect_batches,
+    interruptible,
+    make_trainer,
+    tensorboard_logger,
 )
-"""Arguments of the Trainer that belong to this package."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +41,6 @@ class Scores:
     accuracy: float
     mean_class_accuracy: float
     loss: float
-
-
-class Interrupted(KeyboardInterrupt):
-    """The user stopped a training, with its checkpoints in place, or an evaluation."""
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -66,7 +54,7 @@ def check(config: Mapping[str, Any]) -> None:
     outputs = num_outputs(data.num_classes or 2, config["optim"].get("binary", False))
     build_network(data.in_channels or 1, outputs, data.dim, data.readout, **config["model"])
     Classifier(config["model"], **config["optim"])
-    _expect_batches(_trainer(config["trainer"], Path(), [], False, False), "limit_val_batches")
+    expect_batches(make_trainer(config["trainer"], Path(), [], False, False), "limit_val_batches")
 
 
 def check_resume(config: Mapping[str, Any], checkpoint: Path) -> None:
@@ -128,15 +116,15 @@ def train(
         StepSeed(config["seed"]),
         WindowWidths(),
         MetricsFile(metrics, report),
-        *_averaging(config["optim"].get("ema", 0.0)),
+        *averaging(config["optim"].get("ema", 0.0)),
         InterruptCheckpoint(folder / "checkpoints"),
         best,
         LastCheckpoint(folder / "checkpoints"),
     ]
-    trainer = _trainer(
-        config["trainer"], folder, callbacks, _tensorboard(folder) if tensorboard else False, progress
+    trainer = make_trainer(
+        config["trainer"], folder, callbacks, tensorboard_logger(folder) if tensorboard else False, progress
     )
-    with _interruptible(trainer):
+    with interruptible(trainer):
         trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
         trainer.validate(
             model, datamodule=data, ckpt_path=best.best_model_path or None, verbose=False, weights_only=True
@@ -195,9 +183,9 @@ def test(
     model = Classifier.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
     data = make_data(settings)
     folder = out or run_of(checkpoint)
-    trainer = _trainer(trainer_settings, folder, [], False, progress)
-    _expect_batches(trainer, "limit_test_batches")
-    with _interruptible(trainer):
+    trainer = make_trainer(trainer_settings, folder, [], False, progress)
+    expect_batches(trainer, "limit_test_batches")
+    with interruptible(trainer):
         trainer.test(model, datamodule=data, verbose=False)
     scores = _scores(trainer, "test")
     picture = folder / f"confusion_test_{data.label}.png"
@@ -206,58 +194,6 @@ def test(
         plot_confusion(model.last_confusion, model.hparams.classes, picture, title)
         add_result(folder, {f"test_{data.label}": {**vars(scores), "checkpoint": checkpoint.name}})
     return scores, picture
-
-
-def _averaging(decay: float) -> list[EMAWeightAveraging]:
-    """The average of the weights; buffers (batch statistics, scales, domains) are those of the last step."""
-    return [EMAWeightAveraging(decay=decay, use_buffers=False)] if decay > 0 else []
-
-
-def _trainer(
-    settings: Mapping[str, Any], folder: Path, callbacks: list, logger: Any, progress: bool
-) -> Trainer:
-    if progress:
-        callbacks = [*callbacks, TQDMProgressBar()]
-    try:
-        return Trainer(
-            **{
-                "enable_model_summary": False,
-                **{key: value for key, value in settings.items() if value is not None},
-                "enable_progress_bar": progress,
-            },
-            logger=logger,
-            callbacks=callbacks,
-            default_root_dir=folder,
-            plugins=[AtomicCheckpointIO()],
-            num_sanity_val_steps=0,  # would show the new network validation data before its first training batch
-            use_distributed_sampler=False,  # ours deal out (epoch, sample) themselves
-        )
-    except MisconfigurationException as error:
-        raise ValueError(f"trainer: {error}") from error
-
-
-def _expect_batches(trainer: Trainer, limit: str) -> None:
-    if getattr(trainer, limit) == 0:
-        raise ValueError(f"trainer.{limit}: expected more than 0, without which there is no accuracy, got 0")
-
-
-@contextmanager
-def _interruptible(trainer: Trainer) -> Iterator[None]:
-    try:
-        yield
-    except SystemExit as error:  # how Lightning ends on Ctrl-C
-        if trainer.state.status != TrainerStatus.INTERRUPTED:
-            raise
-        raise Interrupted("interrupted") from error
-
-
-def _tensorboard(folder: Path) -> Any:
-    try:
-        from pytorch_lightning.loggers import TensorBoardLogger
-
-        return TensorBoardLogger(folder, name="tensorboard", version="")
-    except ModuleNotFoundError as error:
-        raise ValueError("--tensorboard needs tensorboard: pip install 'ccnn_geo[viz]'") from error
 
 
 def _scores(trainer: Trainer, name: str) -> Scores:

@@ -76,8 +76,8 @@ def test_the_average_of_the_weights_is_what_is_kept(project):
         "trainer": {"max_epochs": 2, "accelerator": "cpu"},
     }
     with pytest.MonkeyPatch.context() as patch:
-        made = run._averaging
-        patch.setattr(run, "_averaging", lambda decay: [*made(decay), Recorder()])
+        made = run.averaging
+        patch.setattr(run, "averaging", lambda decay: [*made(decay), Recorder()])
         scores = run.train(config, Path("run"), progress=False)
     stored = torch.load("run/checkpoints/last.ckpt", weights_only=True)
     assert len(seen) > 3

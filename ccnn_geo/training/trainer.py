@@ -1,0 +1,96 @@
+"""The Trainer as this package uses it: its checkpoints, its way to stop, what it may log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import EMAWeightAveraging, TQDMProgressBar
+from pytorch_lightning.trainer.states import TrainerStatus
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from ccnn_geo.training.checkpoints import AtomicCheckpointIO
+
+RESERVED = (
+    "logger",
+    "callbacks",
+    "default_root_dir",
+    "num_sanity_val_steps",
+    "use_distributed_sampler",
+    "plugins",
+)
+"""Arguments of the Trainer that belong to this package."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user stopped a training, with its checkpoints in place, or an evaluation."""
+
+
+def make_trainer(
+    settings: Mapping[str, Any], folder: Path, callbacks: list, logger: Any, progress: bool
+) -> Trainer:
+    """A Trainer of this package's data modules and checkpoints.
+
+    Args:
+        settings: Its arguments, but for those in :data:`RESERVED`.
+        folder: For what it writes.
+        callbacks: All of them but a progress bar's.
+        logger: Lightning's, or False.
+        progress: Show a progress bar.
+
+    Raises:
+        ValueError: If an argument is wrong.
+    """
+    if progress:
+        callbacks = [*callbacks, TQDMProgressBar()]
+    try:
+        return Trainer(
+            **{
+                "enable_model_summary": False,
+                **{key: value for key, value in settings.items() if value is not None},
+                "enable_progress_bar": progress,
+            },
+            logger=logger,
+            callbacks=callbacks,
+            default_root_dir=folder,
+            plugins=[AtomicCheckpointIO()],
+            num_sanity_val_steps=0,  # would show the new network validation data before its first training batch
+            use_distributed_sampler=False,  # ours deal out (epoch, sample) themselves
+        )
+    except MisconfigurationException as error:
+        raise ValueError(f"trainer: {error}") from error
+
+
+def averaging(decay: float) -> list[EMAWeightAveraging]:
+    """The average of the weights; buffers (batch statistics, scales, domains) are those of the last step."""
+    return [EMAWeightAveraging(decay=decay, use_buffers=False)] if decay > 0 else []
+
+
+def expect_batches(trainer: Trainer, limit: str) -> None:
+    """Raises ``ValueError`` if a limit of the Trainer leaves no batch to evaluate."""
+    if getattr(trainer, limit) == 0:
+        raise ValueError(f"trainer.{limit}: expected more than 0, without which there is no accuracy, got 0")
+
+
+@contextmanager
+def interruptible(trainer: Trainer) -> Iterator[None]:
+    """Turns Lightning's end on Ctrl-C into :class:`Interrupted`."""
+    try:
+        yield
+    except SystemExit as error:  # how Lightning ends on Ctrl-C
+        if trainer.state.status != TrainerStatus.INTERRUPTED:
+            raise
+        raise Interrupted("interrupted") from error
+
+
+def tensorboard_logger(folder: Path) -> Any:
+    """A logger into ``folder/tensorboard``; ``ValueError`` if the package is not installed."""
+    try:
+        from pytorch_lightning.loggers import TensorBoardLogger
+
+        return TensorBoardLogger(folder, name="tensorboard", version="")
+    except ModuleNotFoundError as error:
+        raise ValueError("--tensorboard needs tensorboard: pip install 'ccnn_geo[viz]'") from error
