@@ -2,6 +2,7 @@
 
 from ccnn_geo.blocks import CCNNBlock, FlexBlock, S4Block
 from ccnn_geo.conv import FlexConv, SepFlexConv
+from ccnn_geo.joint import JointCCNN
 from ccnn_geo.model import CCNN
 from ccnn_geo.point_plan import PointPlan
 from ccnn_geo.predict import predict
@@ -13,6 +14,7 @@ __all__ = [
     "CCNNBlock",
     "FlexBlock",
     "FlexConv",
+    "JointCCNN",
     "PointPlan",
     "S4Block",
     "SepFlexConv",

@@ -2,10 +2,10 @@
 
 import pytest
 
-from ccnn_geo.cli import PARTS, _plain, _train_parser
 from ccnn_geo.datasets.listops import ListOps
 from ccnn_geo.experiments import table1, table2, task_study, training_job
 from ccnn_geo.experiments.reproduction import Options, run_study
+from ccnn_geo.train_command import PARTS, plain_values, train_parser
 from ccnn_geo.training.arguments import named_dataset
 from ccnn_geo.training.run import check
 from ccnn_geo.training.runs import find_config, with_config_paths
@@ -69,8 +69,8 @@ def test_settings_of_the_small_scale_are_valid(module, asked, tmp_path, monkeypa
     assert len(trained) == sum(not task.trained_as for task in shown)
     for config, changes in trained:
         arguments = with_config_paths(["--config", config, *training_job.flags(changes)])
-        parser = _train_parser(named_dataset(arguments))
-        check(_plain(parser.parse_args(arguments), PARTS))  # as the command does before it begins
+        parser = train_parser(named_dataset(arguments))
+        check(plain_values(parser.parse_args(arguments), PARTS))  # as the command does before it begins
     if module is table2:
         assert "| average of ListOps, Text, Image, Pathfinder (Text: validation) |" in text
     for task in shown:
