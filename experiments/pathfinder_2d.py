@@ -38,7 +38,7 @@ DRAWING = {
     "clearance": 3.0,
 }
 """How far the discs are apart alone gives 61 % of the labels."""
-EPOCHS = 10
+EPOCHS = 16
 SHARED = {
     "model__preset": "ccnn_4_16",
     "model__dropout": 0.0,

@@ -20,7 +20,7 @@ from ccnn_geo.experiments.table1 import IMAGES, PLANE, SEQUENCES, SHARED
 from ccnn_geo.experiments.task_report import Average
 from ccnn_geo.experiments.task_study import Small, Task, task_study
 
-PATHS = pathfinder_2d.SHARED | {"trainer__max_epochs": 16}
+PATHS = pathfinder_2d.SHARED
 EXPRESSIONS = {"train": 12_000, "validation": 1000, "test": 1000}
 GRAMMAR = Grammar(max_depth=5, max_args=5, min_length=20, max_length=120)
 """Expressions of a tenth of the benchmark's length."""

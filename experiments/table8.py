@@ -25,7 +25,7 @@ SEQUENCES = {
     "trainer__max_epochs": 6,
     "trainer__limit_val_batches": 20,
 }
-IMAGES = pathfinder_2d.SHARED | pathfinder_2d.IMAGE
+IMAGES = pathfinder_2d.SHARED | pathfinder_2d.IMAGE | {"trainer__max_epochs": 10}
 
 STUDY = training_study(
     "table8",
