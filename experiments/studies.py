@@ -14,6 +14,14 @@ NAMES = (
 )
 """Modules of this package with a ``STUDY``."""
 
+EFFICIENCY = {
+    "table5": "time of whole networks against the length of sequences",
+    "table6": "time of a layer beside S4 and LSSL",
+    "table7": "memory of a layer beside S4 and LSSL",
+    "efficiency_points": "time and memory on points, beside PyG's layers; no table of the paper",
+}
+"""Measurements, whose options are their own."""
+
 
 def find_study(name: str) -> Study:
     """The study of a name.
@@ -22,14 +30,18 @@ def find_study(name: str) -> Study:
         ValueError: For an unknown name.
     """
     if name not in NAMES:
-        raise ValueError(f"reproduce: expected one of {', '.join(NAMES)}, got {name!r}")
+        known = ", ".join((*NAMES, *EFFICIENCY))
+        raise ValueError(f"reproduce: expected one of {known}, got {name!r}")
     return importlib.import_module(f"ccnn_geo.experiments.{name}").STUDY
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the study that the first argument names; without any, lists them."""
+    """Runs the study or measurement that the first argument names; without any, lists them."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        print_table([(name, find_study(name).title) for name in NAMES])
+        print_table([*((name, find_study(name).title) for name in NAMES), *EFFICIENCY.items()])
         print("\nccnn-geo reproduce NAME --help lists the options of one.")
+        return
+    if arguments[0] in EFFICIENCY:
+        importlib.import_module(f"ccnn_geo.experiments.{arguments[0]}").main(arguments[1:])
         return
     run(find_study(arguments[0]), arguments[1:], OneLineParser)

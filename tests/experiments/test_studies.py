@@ -8,7 +8,7 @@ import torch
 from ccnn_geo import cli
 from ccnn_geo.experiments import fig6, fig8, fig9, table8, training_job, training_study, voxel_to_point
 from ccnn_geo.experiments.reproduction import Options, run_study
-from ccnn_geo.experiments.studies import NAMES
+from ccnn_geo.experiments.studies import EFFICIENCY, NAMES
 from ccnn_geo.training.runs import find_config
 from tests.training.shapes_on_disk import write_clouds
 
@@ -98,7 +98,10 @@ def test_tables_of_trainings(module, scale, tmp_path, monkeypatch):
 def test_the_command_line_runs_them(tmp_path, capsys, monkeypatch):
     assert cli.main(["reproduce"]) == 0
     listed = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in listed[: len(NAMES)]] == list(NAMES)
+    names = [*NAMES, *EFFICIENCY]
+    assert [line.split()[0] for line in listed[: len(names)]] == names
+    assert cli.main(["reproduce", "efficiency_points", "--tables", "headline", "--list"]) == 0
+    assert "headline" in capsys.readouterr().out
     monkeypatch.setattr(fig6, "SHOWN", {"small": ("cloud 512",)})
     assert cli.main(["reproduce", "fig6", "--seeds", "0", "--out", str(tmp_path / "out")]) == 0
     assert "| cloud 512 |" in capsys.readouterr().out
