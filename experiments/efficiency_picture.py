@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ccnn_geo.datasets.storage import write_atomic
+from ccnn_geo.figures import canvas, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,8 +26,6 @@ def plot_cost(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         rows: As ``results.csv`` has them; those with ``failed`` are left out.
         path: The PNG file.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter
 
     lines = defaultdict(list)
@@ -36,8 +33,7 @@ def plot_cost(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         if row["table"] == "cost" and not row.get("failed"):
             lines[row["method"], row["neighbors"]].append(row)
     given = {neighbors for _, neighbors in lines if neighbors is not None}
-    figure = Figure(figsize=(13, 5.8), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(13, 5.8)
     nearest = f"{next(iter(given))} nearest neighbours, or all points where said; " if len(given) == 1 else ""
     figure.suptitle(f"{nearest}a line ends where the next size exceeds the limits of the run", fontsize=10)
     panels = figure.subplots(1, 2)
@@ -67,7 +63,7 @@ def plot_cost(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         if sizes:  # room for the longest label
             axes.set_xlim(sizes[0] / 1.15, sizes[-1] * (sizes[-1] / sizes[0]) ** 0.3 * 1.15)
         _label(axes, ends)
-    write_atomic(path, partial(figure.savefig, format="png", dpi=130))
+    save(figure, path)
 
 
 def _name(method: str, neighbors: int | None, with_count: bool) -> str:

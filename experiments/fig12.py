@@ -22,8 +22,8 @@ from torch import Tensor
 from ccnn_geo import CCNN
 from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
 from ccnn_geo.experiments.training_job import train
+from ccnn_geo.figures import canvas
 from ccnn_geo.pictures import draw_kernels, render_kernels, save
-from ccnn_geo.pictures.output import canvas
 from ccnn_geo.predict import read_network
 
 CONFIG = {"small": "smnist/ccnn_4_140", "paper": "scifar10/ccnn_4_140"}

@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 
 from ccnn_geo import CCNN
-from ccnn_geo.datasets.storage import write_atomic
 from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
 from ccnn_geo.experiments.unit_variance import CARRIERS, inputs
+from ccnn_geo.figures import canvas, save
 
 SHOWN = {"small": ("sequence 1,024", "image 32 x 32", "cloud 512"), "paper": tuple(CARRIERS)}
 CLASSES, BATCH = 100, 4
@@ -72,11 +72,7 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
 
 
 def _draw(carriers: Sequence[str], groups: Sequence[Sequence[Numbers]], path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3.2 * len(carriers), 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(3.2 * len(carriers), 4.5)
     panels = figure.subplots(2, len(carriers), squeeze=False)
     for column, (carrier, group) in enumerate(zip(carriers, groups, strict=True)):
         for row, key in enumerate(("logits", "logits_without")):
@@ -84,7 +80,7 @@ def _draw(carriers: Sequence[str], groups: Sequence[Sequence[Numbers]], path: Pa
             axes.hist([v for n in group for v in n[key]], bins=40, color=("#1f77b4", "#d62728")[row])
             axes.set_title(carrier if row == 0 else "without the scale", fontsize=10)
             axes.set_yticks([])
-    write_atomic(path, partial(figure.savefig, format="png", dpi=110))
+    save(figure, path)
 
 
 STUDY = Study(

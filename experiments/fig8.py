@@ -9,12 +9,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from ccnn_geo.datasets.storage import write_atomic
 from ccnn_geo.experiments.reproduction import Numbers, Options, main
 from ccnn_geo.experiments.training_study import Row, training_study
+from ccnn_geo.figures import canvas, save
 
 PAPER = {"ccnn_4_16": None, "ccnn_4_32": None, "ccnn_4_48": None, "ccnn_4_140": 84.44, "ccnn_6_380": 85.70}
 """The figure has no numbers beside its dots; Table 1 has those of the two large ones."""
@@ -51,11 +50,7 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
 
 
 def _draw(by_size: Mapping[int, list[Numbers]], path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(6, 4)
     axes = figure.subplots()
     sizes = sorted(by_size)
     for label, color, value in (
@@ -70,7 +65,7 @@ def _draw(by_size: Mapping[int, list[Numbers]], path: Path) -> None:
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    write_atomic(path, partial(figure.savefig, format="png", dpi=110))
+    save(figure, path)
 
 
 STUDY = replace(_TABLE, report=report)

@@ -20,11 +20,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ccnn_geo.datasets.storage import write_atomic
 from ccnn_geo.datasets.workers import Workers
 from ccnn_geo.experiments.joint_training import fit
 from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
 from ccnn_geo.experiments.training_study import file_name
+from ccnn_geo.figures import canvas, save
 from ccnn_geo.joint import OWN
 
 AUGMENT = {"scale": [0.67, 1.5], "shift": 0.2}
@@ -164,11 +164,7 @@ def _line(
 
 def draw_curves(found: Mapping[Row, Sequence[Numbers]], steps: int, path: Path) -> None:
     """Validation accuracy of each kind against steps; a line per seed, a colour per training."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(12, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(12, 4.6)
     labels = {row: f"{' + '.join(row.kinds)}: {row.name}" if len(row.kinds) > 1 else "alone" for row in found}
     colours = {label: f"C{i - 1}" if i else "black" for i, label in enumerate(dict.fromkeys(labels.values()))}
     lines = {}
@@ -186,7 +182,7 @@ def draw_curves(found: Mapping[Row, Sequence[Numbers]], steps: int, path: Path) 
     figure.legend(
         lines.values(), lines.keys(), loc="outside lower center", ncols=3, frameon=False, fontsize=9
     )
-    write_atomic(path, partial(figure.savefig, format="png", dpi=110))
+    save(figure, path)
 
 
 STUDY = Study(

@@ -20,11 +20,11 @@ from scipy.signal import resample_poly
 from torch import Tensor
 
 from ccnn_geo import CCNN
-from ccnn_geo.datasets.storage import write_atomic
 from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
 from ccnn_geo.experiments.table1 import SHARED, SPEECH
 from ccnn_geo.experiments.task_report import SIZES
 from ccnn_geo.experiments.training_job import train
+from ccnn_geo.figures import canvas, save
 from ccnn_geo.predict import read_network
 from ccnn_geo.training.families import make_data
 
@@ -150,11 +150,7 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
 
 def draw_forms(found: Sequence[Numbers], paper: Mapping[str, float], path: Path) -> None:
     """Test accuracy of each form, a dot per seed, and the paper's."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 2.8), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(8, 2.8)
     axes = figure.subplots()
     for i, form in enumerate(FORMS):
         values = [n["test"][form] for n in found]
@@ -167,7 +163,7 @@ def draw_forms(found: Sequence[Numbers], paper: Mapping[str, float], path: Path)
     axes.set(xlabel="test accuracy, %", xlim=(0, 100))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(1, 0))
-    write_atomic(path, partial(figure.savefig, format="png", dpi=110))
+    save(figure, path)
 
 
 STUDY = Study(

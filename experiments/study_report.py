@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ccnn_geo.datasets.storage import write_atomic
 from ccnn_geo.experiments.sequence_layers import METHODS
 from ccnn_geo.experiments.step_cost import Row
 from ccnn_geo.experiments.timing import machine
+from ccnn_geo.figures import canvas, save
 from ccnn_geo.functional.native.build import native_function
 
 if TYPE_CHECKING:
@@ -117,15 +116,12 @@ def _ratio(value: float | None) -> str:
 
 def plot_study(study: Study, rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Log-log picture of cost against length, a panel per setting and width; what was not measured is left out."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter
 
     settings = list(dict.fromkeys(row["setting"] for row in rows))
     widths = list(dict.fromkeys(row["hidden"] for row in rows))
     methods = list(dict.fromkeys(row["method"] for row in rows))
-    figure = Figure(figsize=(1.5 + 4.5 * len(widths), 1.0 + 3.6 * len(settings)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(1.5 + 4.5 * len(widths), 1.0 + 3.6 * len(settings))
     panels = figure.subplots(len(settings), len(widths), squeeze=False, sharex=True, sharey=True)
     for setting, of_setting in zip(settings, panels, strict=True):
         for hidden, axes in zip(widths, of_setting, strict=True):
@@ -158,4 +154,4 @@ def plot_study(study: Study, rows: Sequence[Mapping[str, Any]], path: Path) -> N
     figure.legend(
         *panels[0, 0].get_legend_handles_labels(), loc="outside right upper", fontsize=9, frameon=False
     )
-    write_atomic(path, partial(figure.savefig, format="png", dpi=130))
+    save(figure, path)

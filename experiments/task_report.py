@@ -5,13 +5,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ccnn_geo.datasets.storage import write_atomic
 from ccnn_geo.experiments.reproduction import Numbers, mean_and_deviation
 from ccnn_geo.experiments.training_study import draw_curves
+from ccnn_geo.figures import canvas, save
 
 HEAD = (
     *("task", "network", "data", "parameters", "chance", "validation", "test", "minutes"),
@@ -119,11 +118,7 @@ def _average(rows: Sequence[Row], average: Average, size: str) -> list[str]:
 
 def draw_bars(rows: Sequence[Row], path: Path) -> None:
     """Ours, test or else validation, beside the paper's (at small scale that of CCNN-4,140), and chance."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(max(6, 0.9 * len(rows) + 1), 4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(max(6, 0.9 * len(rows) + 1), 4)
     axes = figure.subplots()
     for i, row in enumerate(rows):
         ours = row.test or [n["accuracy"] for n in row.found]
@@ -139,4 +134,4 @@ def draw_bars(rows: Sequence[Row], path: Path) -> None:
     axes.set(ylabel="accuracy, %", ylim=(0, 100))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
-    write_atomic(path, partial(figure.savefig, format="png", dpi=110))
+    save(figure, path)

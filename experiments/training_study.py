@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ccnn_geo.datasets.storage import write_atomic
 from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, mean_and_deviation
 from ccnn_geo.experiments.training_job import test, train
+from ccnn_geo.figures import canvas, save
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,7 @@ def file_name(name: str) -> str:
 
 def draw_curves(found: Mapping[str, Sequence[Numbers]], path: Path) -> None:
     """Validation accuracy after each epoch, against epochs and against minutes; a line per seed, a colour per row."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = canvas(10, 4)
     by_epoch, by_time = figure.subplots(1, 2, sharey=True)
     for i, (name, runs) in enumerate(found.items()):
         for j, run in enumerate(runs):
@@ -123,4 +119,4 @@ def draw_curves(found: Mapping[str, Sequence[Numbers]], path: Path) -> None:
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     by_epoch.legend(frameon=False, fontsize=9)
-    write_atomic(path, partial(figure.savefig, format="png", dpi=110))
+    save(figure, path)

@@ -3,10 +3,10 @@
 Functions named ``draw_*`` return a matplotlib figure, those named ``*_page`` a plotly one; :func:`save` writes either.
 """
 
+from ccnn_geo.figures import save
 from ccnn_geo.pictures.colorings import Coloring, by_evidence, by_kernel, by_response
 from ccnn_geo.pictures.kernel_figures import draw_kernels
 from ccnn_geo.pictures.kernel_pages import kernel_page
-from ccnn_geo.pictures.output import save
 from ccnn_geo.pictures.rendering import LayerKernels, render_kernels
 from ccnn_geo.pictures.run_figures import draw_runs, read_runs, run_page
 from ccnn_geo.pictures.sample_figures import draw_sample

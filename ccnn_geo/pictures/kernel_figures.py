@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from ccnn_geo.pictures.output import DIVERGING, canvas
+from ccnn_geo.figures import DIVERGING, canvas
 from ccnn_geo.pictures.rendering import LayerKernels, check_index
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ccnn_geo.figures import DIVERGING, plotly_graphs
 from ccnn_geo.pictures.kernel_figures import chosen_channels, limit_of
-from ccnn_geo.pictures.output import DIVERGING, plotly_graphs
 from ccnn_geo.pictures.rendering import LayerKernels
 
 COLUMNS = 4

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ccnn_geo.pictures.output import canvas, plotly_graphs
+from ccnn_geo.figures import canvas, plotly_graphs
 from ccnn_geo.training.callbacks import read_metrics
 
 if TYPE_CHECKING:

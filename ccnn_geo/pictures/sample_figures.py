@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ccnn_geo.figures import DIVERGING, canvas
 from ccnn_geo.pictures.colorings import Coloring
-from ccnn_geo.pictures.output import DIVERGING, canvas
 from ccnn_geo.pictures.sample_values import Sample
 
 if TYPE_CHECKING:

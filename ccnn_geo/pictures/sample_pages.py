@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ccnn_geo.figures import DIVERGING, plotly_graphs
 from ccnn_geo.pictures.colorings import Coloring
-from ccnn_geo.pictures.output import DIVERGING, plotly_graphs
 from ccnn_geo.pictures.sample_values import Sample
 
 

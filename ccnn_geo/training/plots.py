@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from torch import Tensor
 
-from ccnn_geo.datasets.storage import write_atomic
+from ccnn_geo.figures import canvas, save
 
 
 def plot_curves(rows: Sequence[Mapping[str, str]], path: Path) -> None:
@@ -18,7 +17,7 @@ def plot_curves(rows: Sequence[Mapping[str, str]], path: Path) -> None:
         rows: Of the metrics file, see :func:`~ccnn_geo.training.callbacks.read_metrics`.
         path: The PNG file.
     """
-    figure = _figure(10, 4)
+    figure = canvas(10, 4)
     for position, quantity, title in ((1, "loss", "loss"), (2, "acc", "accuracy")):
         axes = figure.add_subplot(1, 2, position)
         for part, label in (("train", "training"), ("val", "validation")):
@@ -30,8 +29,7 @@ def plot_curves(rows: Sequence[Mapping[str, str]], path: Path) -> None:
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend()
-    figure.tight_layout()
-    write_atomic(path, partial(figure.savefig, format="png", dpi=120))
+    save(figure, path)
 
 
 def plot_confusion(confusion: Tensor, classes: Sequence[str], path: Path, title: str = "") -> None:
@@ -47,7 +45,7 @@ def plot_confusion(confusion: Tensor, classes: Sequence[str], path: Path, title:
         - ``confusion``: :math:`(K, K)`
     """
     size = max(5.0, 0.42 * len(classes) + 2.5)
-    figure = _figure(size, size)
+    figure = canvas(size, size)
     axes = figure.add_subplot()
     fraction = confusion.double() / confusion.sum(dim=1, keepdim=True).clamp(min=1)
     axes.imshow(fraction.numpy(), cmap="Blues", vmin=0.0, vmax=1.0)
@@ -60,14 +58,4 @@ def plot_confusion(confusion: Tensor, classes: Sequence[str], path: Path, title:
     for i, j in confusion.nonzero().tolist():
         colour = "white" if fraction[i, j] > 0.5 else "black"
         axes.text(j, i, str(int(confusion[i, j])), ha="center", va="center", fontsize=7, color=colour)
-    figure.tight_layout()
-    write_atomic(path, partial(figure.savefig, format="png", dpi=120))
-
-
-def _figure(width: float, height: float):
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height))
-    FigureCanvasAgg(figure)
-    return figure
+    save(figure, path)
