@@ -14,6 +14,7 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
 from ccnn_geo.regularization import collect_kernel_norms, l2_penalty
+from ccnn_geo.training.decay import DECAYS, decay_groups
 from ccnn_geo.training.metrics import accuracies
 from ccnn_geo.training.network import build_network, class_logits, num_outputs
 from ccnn_geo.training.schedule import warmup_cosine
@@ -34,6 +35,8 @@ class Classifier(LightningModule):
         readout: ``global`` or ``node``; as ``dim``.
         lr: Highest learning rate.
         weight_decay: Decoupled weight decay of AdamW.
+        decay: What decays: ``all`` parameters, or the ``weights`` of linear layers, see
+            :func:`~ccnn_geo.training.decay.decay_groups`.
         warmup_epochs: Epochs of linear warm-up.
         label_smoothing: Of the cross-entropy in training.
         kernel_l2: :math:`\lambda` of the penalty on generated kernels (Eq. 3).
@@ -62,6 +65,7 @@ class Classifier(LightningModule):
         label_smoothing: float = 0.0,
         kernel_l2: float = 0.0,
         ema: float = 0.0,
+        decay: str = "all",
         binary: bool = False,
         seed: int = 0,
         data: Mapping[str, Any] | None = None,
@@ -74,6 +78,8 @@ class Classifier(LightningModule):
             )
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"optim.label_smoothing: expected [0, 1), got {label_smoothing}")
+        if decay not in DECAYS:
+            raise ValueError(f"optim.decay: expected one of {', '.join(DECAYS)}, got {decay!r}")
         if not 0 <= ema < 1:
             raise ValueError(f"optim.ema: expected [0, 1), got {ema}")
         # plain values only: checkpoints are read with weights_only=True
@@ -90,6 +96,7 @@ class Classifier(LightningModule):
                 "label_smoothing": label_smoothing,
                 "kernel_l2": kernel_l2,
                 "ema": ema,
+                "decay": decay,
                 "binary": binary,
                 "seed": seed,
                 "data": dict(data or {}),
@@ -214,9 +221,8 @@ class Classifier(LightningModule):
         self.mean_loss.reset()
 
     def configure_optimizers(self) -> dict[str, Any]:
-        optimizer = torch.optim.AdamW(
-            self.parameters(), lr=self.hparams.lr, weight_decay=self.hparams.weight_decay
-        )
+        groups = decay_groups(self, self.hparams.weight_decay, self.hparams.decay)
+        optimizer = torch.optim.AdamW(groups, lr=self.hparams.lr)
         total = self.trainer.estimated_stepping_batches
         if total == float("inf"):
             raise ValueError(
