@@ -12,7 +12,7 @@ from ccnn_geo.datasets import ShapeDataset, stratified_split
 from ccnn_geo.training.epoch_datamodule import EpochDataModule
 from ccnn_geo.training.epochs import EpochDataset
 from ccnn_geo.training.neighbor_cache import NeighborCache, restore_edges
-from ccnn_geo.training.pipeline import FEATURES, Augmentation, ShapePipeline
+from ccnn_geo.training.pipeline import Augmentation, ShapePipeline
 from ccnn_geo.training.sources import DATASETS, check_arguments, has_validation, open_split
 
 
@@ -70,7 +70,7 @@ class ShapesDataModule(EpochDataModule):
         self.pipeline = ShapePipeline(
             num_points,
             num_samples,
-            features or FEATURES,
+            features or ("normal", "pos"),
             carrier,
             voxel_size,
             normal_neighbors,

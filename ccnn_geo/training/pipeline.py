@@ -23,9 +23,9 @@ from ccnn_geo.transforms import (
     SampleShape,
     Voxelize,
 )
+from ccnn_geo.transforms.point_features import FEATURES
 
 CARRIERS = ("points", "voxels")
-FEATURES = ("normal", "pos")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ class ShapePipeline:
     Args:
         num_points: Points (or voxels) of a sample.
         num_samples: Points that are sampled of a shape, and from which those are chosen.
-        features: Fields that become ``data.x``: ``normal``, ``pos``, or both.
+        features: Fields that become ``data.x``, of ``normal``, ``pos``, ``normal_outer`` and ``constant``, see
+            :class:`~ccnn_geo.transforms.PointFeatures`.
         carrier: ``points``, or ``voxels`` for the non-empty cells of a lattice on [-1, 1]^3.
         voxel_size: Cells along each axis.
         normal_neighbors: Neighbours for the normals of clouds that have none.
@@ -88,7 +89,7 @@ class ShapePipeline:
 
     num_points: int = 512
     num_samples: int = 2048
-    features: Sequence[str] = FEATURES
+    features: Sequence[str] = ("normal", "pos")
     carrier: str = "points"
     voxel_size: int = 40
     normal_neighbors: int = 16
@@ -119,7 +120,7 @@ class ShapePipeline:
     @property
     def in_channels(self) -> int:
         """Columns of ``data.x``."""
-        return 3 * len(self.features)
+        return sum(FEATURES[name] for name in self.features)
 
     def training(self, augmentation: Augmentation | None = None) -> Compose:
         """Random transforms of a stored sample, ``Data(pos [num_samples, 3], normal [num_samples, 3])``."""

@@ -3,17 +3,24 @@
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+FEATURES = {"normal": 3, "pos": 3, "normal_outer": 6, "constant": 1}
+"""Channels of the features that every shape has, by name."""
+
 
 class PointFeatures(BaseTransform):
-    """Sets ``data.x`` to the named fields side by side; the last of the transforms.
+    r"""Sets ``data.x`` to the named fields side by side; the last of the transforms.
 
-    The paper's point clouds use normals and positions (Appendix B), which is the default.
+    The paper's point clouds use normals and positions (Appendix B), which is the default. Two more are made of those:
+    ``normal_outer``, the six products :math:`(n_x^2, n_y^2, n_z^2, n_x n_y, n_y n_z, n_z n_x)`, which do not know which
+    side of a surface is its outside, as many meshes do not; and ``constant``, 1, so that a first convolution can see
+    where points are.
 
     Args:
-        names: fields of ``data`` with one row per point.
+        names: fields of ``data`` with one row per point, or those two.
 
     Shapes:
         fields ``[N, ...]`` -> ``x [N, C]``.
@@ -30,7 +37,7 @@ class PointFeatures(BaseTransform):
     def forward(self, data: Data) -> Data:
         fields = []
         for name in self.names:
-            field = data.get(name)
+            field = _made(name, data)
             if field is None or field.dim() == 0 or len(field) != len(data.pos):
                 raise ValueError(
                     f"PointFeatures needs {name!r} with a row for each of {len(data.pos)} points, got {data}"
@@ -41,3 +48,13 @@ class PointFeatures(BaseTransform):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.names})"
+
+
+def _made(name: str, data: Data) -> Tensor | None:
+    """A field of the data, or what is made of the fields."""
+    if name in data or name not in ("normal_outer", "constant"):
+        return data.get(name)
+    if name == "constant":
+        return torch.ones_like(data.pos[:, 0])
+    normal = data.get("normal")
+    return None if normal is None else torch.cat([normal.square(), normal * normal.roll(-1, dims=1)], dim=1)
