@@ -1,8 +1,6 @@
-"""Speech Commands on a few words of noise in the official layout, and on spoken digits."""
+"""Speech Commands on a few words of noise in the official layout."""
 
-import io
 import pickle
-import tarfile
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +8,8 @@ import pytest
 import torch
 from scipy.io import wavfile
 from scipy.signal import resample_poly
+from words_on_disk import TOY, open_all, rows, write_words
 
-from ccnn_geo import CCNN
 from ccnn_geo.datasets import speech_commands
 from ccnn_geo.datasets.mfcc import MFCC
 from ccnn_geo.datasets.speech_commands import (
@@ -20,27 +18,6 @@ from ccnn_geo.datasets.speech_commands import (
     SpeechCommandsMFCC,
     SpeechCommandsRaw,
 )
-from ccnn_geo.datasets.speech_files import split_of
-
-TOY = ("no", "yes", "up")
-LENGTHS = [16000] * 20 + [12000, 20000]
-
-
-def write_words(folder, lengths=LENGTHS, words=TOY, rate=16000, **options):
-    """``<word>/<speaker>_nohash_<n>.wav``, each word louder than the one before, and the two lists."""
-    rng = np.random.default_rng(0)
-    lists = {"validation_list.txt": [], "testing_list.txt": [], None: []}
-    for loudness, word in enumerate(words, 1):
-        (folder / word).mkdir(parents=True)
-        for i, length in enumerate(lengths):
-            name = f"{word}/{i % 5:08x}_nohash_{i // 5}.wav"
-            wave = 500 * loudness * rng.standard_normal(length) + 300
-            wavfile.write(folder / name, rate, np.rint(wave).astype(np.int16))
-            lists[("testing_list.txt", "validation_list.txt", None, None, None)[i % 5]].append(name)
-    for name in ("validation_list.txt", "testing_list.txt"):
-        (folder / name).write_text("\n".join(lists[name]) + "\n")
-    (folder / "_background_noise_").mkdir()
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -49,15 +26,6 @@ def toy(tmp_path_factory):
     root = tmp_path_factory.mktemp("speech")
     write_words(root / "speech_commands" / "speech_commands_v0.02")
     return root
-
-
-def open_all(root, cls=SpeechCommandsRaw, **kwargs):
-    options = {"words": TOY, "download": False, **kwargs}
-    return [cls(root, split, **options) for split in ("train", "validation", "test")]
-
-
-def rows(data):
-    return data._index.tolist()
 
 
 def test_splits_share_out_every_word(toy):
@@ -229,20 +197,6 @@ def test_files_that_change_are_read_again(tmp_path):
     assert sum(map(len, open_all(tmp_path))) == 11
 
 
-def test_lists_are_needed_for_their_split(tmp_path):
-    write_words(tmp_path, [16000] * 5)
-    (tmp_path / "testing_list.txt").write_bytes(b"\xff\xfe")
-    with pytest.raises(ValueError, match=r"testing_list\.txt: expected text, a name on each line"):
-        open_all(tmp_path)
-    (tmp_path / "testing_list.txt").unlink()
-    with pytest.raises(ValueError, match=r"needs validation_list\.txt and testing_list\.txt beside"):
-        open_all(tmp_path, splitting="official")
-    assert [len(d) for d in open_all(tmp_path)] == [10, 2, 3]
-    (tmp_path / "testing_list.txt").write_text("")
-    with pytest.raises(ValueError, match="no recordings for test among 15"):
-        open_all(tmp_path, splitting="official")
-
-
 def test_nothing_of_one_second(tmp_path):
     write_words(tmp_path, [8000] * 5)
     with pytest.raises(ValueError, match="none of 15 recordings has 16000 samples; clips='pad'"):
@@ -256,123 +210,3 @@ def test_another_rate_is_resampled(tmp_path):
     wave = wavfile.read(tmp_path / str(names[rows(data)[0]]))[1]
     expected = resample_poly(wave / 2**15, 2, 1)
     np.testing.assert_allclose(data[0][0][0].numpy(), expected, rtol=0, atol=1e-4)
-
-
-def test_offline_says_what_to_place_where(tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match=r"speech_commands_v0\.02\.tar\.gz; place there .*http://download"
-    ):
-        SpeechCommandsRaw(tmp_path, download=False)
-    assert not list(tmp_path.iterdir())
-
-
-def pack(tmp_path, folder):
-    """The archive as it is published: its members begin with ``./``, the first is the folder itself."""
-    path = tmp_path / "speech_commands" / "speech_commands_v0.02.tar.gz"
-    path.parent.mkdir(exist_ok=True)
-    with tarfile.open(path, "w:gz") as archive:
-        archive.add(folder, "./")
-    return path
-
-
-def test_the_archive_is_unpacked_once(tmp_path):
-    pack(tmp_path, write_words(tmp_path / "original", [16000] * 5))
-    with pytest.raises(ValueError, match=r"sha256 is .*, expected af14739ee7dc"):
-        open_all(tmp_path)
-    first = open_all(tmp_path, checksum=None)
-    (tmp_path / "speech_commands" / "speech_commands_v0.02.tar.gz").unlink()
-    assert rows(open_all(tmp_path)[0]) == rows(first[0])
-    assert (tmp_path / "speech_commands" / "speech_commands_v0.02" / "testing_list.txt").is_file()
-
-
-def test_it_is_fetched(tmp_path, serve, monkeypatch):
-    path = pack(tmp_path, write_words(tmp_path / "original", [16000] * 5))
-    server = serve(path.read_bytes())
-    file = replace(speech_commands._INFO.files[0], url=server.url)
-    monkeypatch.setattr(SpeechCommandsRaw, "info", replace(speech_commands._INFO, files=(file,)))
-    data = SpeechCommandsRaw(tmp_path / "root", words=TOY, checksum=None)
-    assert len(data) == 10 and server.ranges == [None]
-
-
-def test_a_damaged_archive(tmp_path):
-    path = pack(tmp_path, write_words(tmp_path / "original", [16000] * 5))
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(ValueError, match=r"tar\.gz: "):
-        open_all(tmp_path, checksum=None)
-    with tarfile.open(path, "w:gz") as archive:
-        archive.addfile(tarfile.TarInfo("./../evil"), io.BytesIO())
-    with pytest.raises(ValueError, match="outside of the target folder"):
-        open_all(tmp_path, checksum=None)
-    with tarfile.open(path, "w:gz") as archive:
-        archive.addfile(tarfile.TarInfo("./LICENSE"), io.BytesIO())
-    with pytest.raises(ValueError, match="no folders of no, yes, up"):
-        open_all(tmp_path, checksum=None)
-    assert not (tmp_path / "evil").exists()
-
-
-def test_the_papers_counts():
-    """As many as sklearn's ``train_test_split(train_size=0.7)`` and ``(0.5)`` give of 34,975."""
-    labels = np.repeat(np.arange(10), [3500] * 9 + [3475])
-    names = [f"{WORDS[label]}/{i}.wav" for i, label in enumerate(labels)]
-    parts = split_of(names, labels, None)
-    counts = speech_commands._INFO.counts
-    assert np.bincount(parts).tolist() == list(counts.values()) and sum(counts.values()) == 34975
-    for label, number in enumerate(np.bincount(labels)):
-        shares = np.bincount(parts[labels == label]) / number
-        np.testing.assert_allclose(shares, [0.7, 0.15, 0.15], atol=1.5 / number)
-
-
-def test_the_draw_knows_names_alone():
-    labels = np.repeat([0, 1], 50)
-    names = [f"{'ab'[label]}/{i}.wav" for i, label in enumerate(labels)]
-    parts = dict(zip(names, split_of(names, labels, None), strict=True))
-    order = np.random.default_rng(0).permutation(100)
-    shuffled = split_of([names[i] for i in order], labels[order], None)
-    assert [parts[names[i]] for i in order] == shuffled.tolist()
-    # on every machine and in every version: results are of the same recordings
-    assert [names.index(n) for n in names if parts[n] == 1][:4] == [0, 1, 5, 25]
-
-
-DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-
-
-@pytest.fixture(scope="module")
-def digits(spoken_digits, tmp_path_factory):
-    """The spoken digits in a root of their own."""
-    root = tmp_path_factory.mktemp("digits")
-    (root / "speech_commands").symlink_to(spoken_digits)
-    return root
-
-
-def test_all_spoken_digits(digits, shared):
-    options = {"words": DIGITS, "clips": "pad", "splitting": "official", "download": False}
-    with np.load(shared("fsdd.npz"), allow_pickle=False) as source:
-        expected = {
-            f"{DIGITS[label]}/{source['speaker_names'][speaker]}_nohash_{index}.wav": (test, length)
-            for label, speaker, index, test, length in zip(
-                *(source[k] for k in ("label", "speaker", "index", "is_test", "length")), strict=True
-            )
-        }
-    for cls in (SpeechCommandsRaw, SpeechCommandsHalf, SpeechCommandsMFCC):
-        parts = open_all(digits, cls, **options)
-        assert [len(part) for part in parts] == [2400, 300, 300]
-        for part in parts:
-            assert part.y.bincount(minlength=10).min() >= 20
-        total = torch.stack([torch.stack([x.mean(), x.square().mean()]) for x, _ in parts[0]]).mean(0)
-        torch.testing.assert_close(total, torch.tensor([0.0, 1.0]), rtol=0, atol=2e-3)
-    stored = np.load(open_all(digits, **options)[0].values.path.with_suffix(".npz"))
-    assert len(stored["name"]) == len(expected) == 3000
-    for name, samples, official in zip(stored["name"], stored["samples"], stored["official"], strict=True):
-        test, length = expected[str(name)]
-        assert (official == 2) == test and samples == 2 * length
-
-
-@pytest.mark.parametrize("cls", [SpeechCommandsRaw, SpeechCommandsHalf, SpeechCommandsMFCC])
-def test_a_training_step_on_spoken_digits(digits, cls):
-    data = cls(digits, words=DIGITS, clips="pad", splitting="official", download=False)
-    x, y = next(iter(torch.utils.data.DataLoader(data, batch_size=2, shuffle=True)))
-    model = CCNN.from_preset("ccnn_4_16", dim=1, in_channels=data.in_channels, out_channels=data.num_classes)
-    loss = torch.nn.functional.cross_entropy(model(x), y)
-    loss.backward()
-    assert loss.isfinite() and all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
