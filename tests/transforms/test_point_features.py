@@ -38,7 +38,9 @@ def test_a_field_of_that_name_comes_first():
 
 
 def test_products_without_normals_are_refused():
-    with pytest.raises(ValueError, match="PointFeatures needs 'normal_outer' with a row for each of 5 points"):
+    with pytest.raises(
+        ValueError, match="PointFeatures needs 'normal_outer' with a row for each of 5 points"
+    ):
         PointFeatures(["normal_outer"])(Data(pos=torch.zeros(5, 3)))
 
 
