@@ -35,6 +35,7 @@ def training_study(
     shared: Mapping[str, Any] | None = None,
     note: str = "",
     tested: bool = True,
+    reference: str | None = None,
 ) -> Study:
     """A study of one training per row and seed.
 
@@ -48,6 +49,7 @@ def training_study(
         shared: Options of all rows at small scale.
         note: Said above the table.
         tested: Whether the data of the small scale has a test part; the paper's has.
+        reference: Row that the others are compared with, seed by seed.
     """
 
     def run(row: Row, options: Options, seed: int, folder: Path) -> Numbers:
@@ -73,12 +75,13 @@ def training_study(
             for row in rows_at(options)
         }
         draw_curves(found, folder / "curves.png")
+        versus = f" against {reference} |" if reference else ""
         lines = [note, ""] if note else []
         lines += [
             "Accuracy in percent after the last epoch; the paper's is that of the test part.",
             "",
-            "| | parameters | training | validation | test | the paper | minutes |",
-            "|---|---|---|---|---|---|---|",
+            f"| | parameters | training | validation |{versus} test | the paper | minutes |",
+            f"|---|---|---|---|{'---|' * bool(versus)}---|---|---|",
         ]
         for row in rows_at(options):
             of = found[row.name]
@@ -87,6 +90,7 @@ def training_study(
                 f"{of[0]['parameters']:,}",
                 mean_and_deviation([n["training_curve"][-1] for n in of]),
                 mean_and_deviation([n["accuracy"] for n in of]),
+                *[_difference(of, found[reference])] * bool(versus),
                 mean_and_deviation([n["test"] for n in of]) if "test" in of[0] else "none here",
                 "" if row.paper is None else f"{row.paper:.2f}",
                 f"{statistics.fmean(n['seconds'][-1] for n in of) / 60:.1f}",
@@ -95,6 +99,12 @@ def training_study(
         return "\n".join([*lines, "", "![Validation accuracy](curves.png)"])
 
     return Study(name, title, source, jobs, report, data, seeds)
+
+
+def _difference(of: Sequence[Numbers], reference: Sequence[Numbers]) -> str:
+    if of is reference:
+        return ""
+    return mean_and_deviation([a["accuracy"] - b["accuracy"] for a, b in zip(of, reference, strict=True)])
 
 
 def file_name(name: str) -> str:
