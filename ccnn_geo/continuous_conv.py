@@ -13,14 +13,14 @@ from ccnn_geo.checks import check_points
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.grid_path import GridPath
 from ccnn_geo.kernel_cache import KernelCache
-from ccnn_geo.measure import density_measure
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.point_paths import Explanation, choose, explain, sampled_mesh_error
 from ccnn_geo.point_plan import PointPlan
+from ccnn_geo.quadrature import QuadratureMeasure, point_measure
 from ccnn_geo.regularization import ignore_kernel_norms
 
 METHODS = ("auto", "edge", "lattice", "mesh", "plain", "fft", "direct")
-MEASURES = ("uniform", "density")
+MEASURES = ("uniform", "density", "quadrature")
 
 
 class ContinuousConv(GridPath, MessagePassing):
@@ -76,6 +76,11 @@ class ContinuousConv(GridPath, MessagePassing):
             raise ValueError(f"{name}: expected method to be one of {METHODS}, got {method!r}")
         if measure not in MEASURES:
             raise ValueError(f"{name}: expected measure to be one of {MEASURES}, got {measure!r}")
+        if measure == "quadrature" and num_neighbors is not None:
+            raise ValueError(
+                f"{name}: expected num_neighbors=None with measure='quadrature', for a list of the nearest covers less "
+                f"where points are denser, got {num_neighbors}"
+            )
         if num_taps is not None and not num_taps > 0:
             raise ValueError(f"{name}: expected num_taps > 0 or None, got {num_taps}")
         self.in_channels, self.out_channels, self.dim = in_channels, out_channels, dim
@@ -97,6 +102,7 @@ class ContinuousConv(GridPath, MessagePassing):
             causal=causal,
             low_pass=low_pass,
         )
+        self.quadrature = QuadratureMeasure() if measure == "quadrature" else None
         self.kernel_cache = KernelCache()
         self.register_buffer("effective_taps", torch.zeros(()))
         self.register_buffer("reference_spacing", torch.zeros(dim))
@@ -107,6 +113,8 @@ class ContinuousConv(GridPath, MessagePassing):
         """Draws all parameters anew and forgets what the first batch has set."""
         self.kernel.reset_parameters()
         self.reference_spacing.zero_()
+        if self.quadrature is not None:
+            self.quadrature.reset_parameters()
         self.forget_support()
         self.forget_scale()
         if self.num_taps is not None:
@@ -172,8 +180,7 @@ class ContinuousConv(GridPath, MessagePassing):
 
     def _on_points(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
         check_points(self, x, plan, weight)
-        if weight is None and self.measure == "density":
-            weight = density_measure(plan.given_pos[0], plan.batch[0])
+        weight = self.point_weights(plan) if weight is None else weight
         weight = None if weight is None else weight.to(x.dtype)
         if self.training:
             self.kernel.observe(plan.extent)
@@ -182,6 +189,12 @@ class ContinuousConv(GridPath, MessagePassing):
             with torch.no_grad(), ignore_kernel_norms():
                 self.measure_scale(path.sum(x, weight), centered=False)
         return path.sum(x, weight)
+
+    def point_weights(self, plan: PointPlan) -> Tensor | None:
+        """Weights of a plan's sources by the layer's measure, ``[N]``; ``None`` for 1 each."""
+        if self.measure == "quadrature":
+            return self.quadrature(plan, self.kernel.support())
+        return point_measure(self.measure, plan)
 
     def sum_messages(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
         """The sum over neighbours by PyG's ``propagate``."""

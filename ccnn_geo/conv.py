@@ -39,7 +39,11 @@ class SepFlexConv(ContinuousConv):
         method: ``"auto"``; or one path for the carrier it applies to: ``"edge"`` (chunked, exact) or
             ``"plain"`` (one kernel per edge) on points, ``"fft"`` or ``"direct"`` on grids.
         causal: Whether the kernel sees the past only (``dim == 1``).
-        measure: Weights :math:`w_j` of points when none are given: ``"uniform"`` (1) or ``"density"``.
+        measure: Weights :math:`w_j` of points when none are given: ``"uniform"`` (1, as the paper); ``"density"``, by
+            the inverse of the density around them, with mean 1 in each cloud; or ``"quadrature"``, relative to the
+            density trained on (:class:`~ccnn_geo.quadrature.QuadratureMeasure`), which makes the sum an integral:
+            features of a cloud of four times the points stay. It needs ``num_neighbors=None``, so that the window ends
+            the kernel and not the list; edges that are given must hold all points in the window's support.
         kernel_radius: Length that relative positions are divided by.
         kernel_domain: Largest :math:`|r_d|` the kernel covers; by default what was seen in training.
         num_taps: :math:`|\Omega|` of the initialisation; by default measured on the first batch.

@@ -4,6 +4,7 @@ r"""How much of space each sample stands for: the weights that make a sum over p
     y(p_i) = \sum_j w_j\, k(p_i - p_j)\, f(p_j)
 
 Weights are relative: 1 is the sampling a layer was trained on, so denser samples weigh less.
+:mod:`ccnn_geo.quadrature` has those of points that keep their scale from cloud to cloud.
 """
 
 import math
@@ -17,8 +18,8 @@ from ccnn_geo.neighbors import Neighbors, build_neighbors
 from ccnn_geo.neighbors.exact import squared_distances
 from ccnn_geo.neighbors.query import check_positions, cloud_offsets, count_clouds
 
-# Neighbours inside the density estimate's support at a typical point: some 30 keep its noise near 20 %.
-_TYPICAL_NEIGHBORS = 32
+TYPICAL_NEIGHBORS = 32
+"""Neighbours inside the density estimate's support at a typical point: some 30 keep its noise near 20 %."""
 
 
 def uniform_measure(pos: Tensor, batch: Tensor | None = None) -> Tensor:
@@ -106,7 +107,7 @@ def density_measure(
         raise ValueError(f"intrinsic_dim must lie in [1, {pos.size(1)}], got {d}")
     num_points = pos.size(0)
     if neighbors is None:
-        neighbors = build_neighbors(pos, batch, _TYPICAL_NEIGHBORS + 1)
+        neighbors = build_neighbors(pos, batch, TYPICAL_NEIGHBORS + 1)
     elif (neighbors.num_src, neighbors.num_dst) != (num_points, num_points):
         raise ValueError(
             f"neighbors must be among the {num_points} points of pos, got {neighbors.num_src} sources "
@@ -114,49 +115,72 @@ def density_measure(
         )
     if num_points == 0:
         return pos.new_ones(0)
-    # Metal has no float64.
-    points = pos.detach().to(torch.float32 if pos.device.type == "mps" else torch.float64)
     offsets = torch.tensor(ptr, device=pos.device)
     sizes = offsets.diff()
     cloud = torch.arange(sizes.numel(), device=pos.device).repeat_interleave(sizes)
-    source, target = neighbors.edge_index
-    d2 = squared_distances(points[target], points[source])
+    d2 = squared_lengths(pos, neighbors)
     reach = segment(d2, neighbors.ptr, "max").sqrt()
     if bandwidth is None:
-        support = _typical_reach(d2, neighbors, cloud, offsets)
+        support = typical_reach(d2, neighbors, offsets)[cloud]
     else:
-        support = points.new_full((num_points,), bandwidth)
+        support = d2.new_full((num_points,), bandwidth)
     # Where neighbours end early they bound the support, unless there are no more points to find.
     truncated = (neighbors.degree < sizes[cloud] - 1) & (reach < support)
     local = torch.where(truncated, reach.clamp(min=1e-3 * support), support)
-    share = (1 - d2 / local[target].square()).clamp(min=0)
-    # A point counts itself, once: with loops, only among many duplicates do nearer indices push it from its list.
-    density = segment(share, neighbors.ptr, "sum") + (not bool((source == target).any()))
-    density = (support / local) ** d * density.clamp(min=1)
+    density = (support / local) ** d * kernel_density(d2, neighbors, local)
     weight = _unit_mean(density.reciprocal(), offsets, cloud)
     weight = _unit_mean(weight.clamp(1 / max_ratio, max_ratio), offsets, cloud)
     return weight.to(pos.dtype)
 
 
-def _typical_reach(d2: Tensor, neighbors: Neighbors, cloud: Tensor, offsets: Tensor) -> Tensor:
-    """Median over each cloud of the distance to the 32nd neighbour (the last, of fewer), ``[N]``."""
-    target = neighbors.edge_index[1]
+def squared_lengths(pos: Tensor, neighbors: Neighbors) -> Tensor:
+    """Squared lengths of all edges, ``[E]``, in float64 where there is one."""
+    points = pos.detach().to(torch.float32 if pos.device.type == "mps" else torch.float64)
+    source, target = neighbors.edge_index
+    return squared_distances(points[target], points[source])
+
+
+def kernel_density(d2: Tensor, neighbors: Neighbors, support: Tensor) -> Tensor:
+    """Sum over a point's edges and itself of ``1 - d2 / support^2`` where that is positive, ``[N]``.
+
+    Args:
+        d2: squared lengths of the edges, ``[E]``.
+        neighbors: the edges, with or without loops.
+        support: of each point, ``[N]``.
+    """
+    source, target = neighbors.edge_index
+    share = (1 - d2 / support[target].square()).clamp(min=0)
+    # A point counts itself, once: with loops, only among many duplicates do nearer indices push it from its list.
+    density = segment(share, neighbors.ptr, "sum") + (not bool((source == target).any()))
+    return density.clamp(min=1)
+
+
+def typical_reach(d2: Tensor, neighbors: Neighbors, offsets: Tensor) -> Tensor:
+    """Median over each cloud of the distance to the 32nd neighbour (the last, of fewer), ``[B]``.
+
+    Args:
+        d2: squared lengths of the edges, ``[E]``.
+        neighbors: the edges.
+        offsets: first point of each cloud, and the number of points, ``[B + 1]``.
+    """
+    target, sizes = neighbors.edge_index[1], offsets.diff()
+    cloud = torch.arange(sizes.numel(), device=d2.device).repeat_interleave(sizes)
     if bool(((d2[1:] < d2[:-1]) & (target[1:] == target[:-1])).any()):
         # Edges of the caller's own, in any order.
         order = d2.argsort()
         d2 = d2[order[target[order].argsort(stable=True)]]
-    last = neighbors.degree.clamp(max=_TYPICAL_NEIGHBORS + 1) - 1
+    last = neighbors.degree.clamp(max=TYPICAL_NEIGHBORS + 1) - 1
     reach = d2.new_zeros(cloud.numel())
     has_edges = last >= 0
     reach[has_edges] = d2[(neighbors.ptr[:-1] + last)[has_edges]].sqrt()
     order = reach.argsort(stable=True)
     order = order[cloud[order].argsort(stable=True)]
-    middle = (offsets[:-1] + offsets.diff() // 2).clamp(max=cloud.numel() - 1)
+    middle = (offsets[:-1] + sizes // 2).clamp(max=cloud.numel() - 1)
     typical = reach[order][middle]
     # More than half of the points are duplicates: take the mean; all of them: any length will do.
     mean = segment(reach, offsets, "mean")
     typical = torch.where(typical > 0, typical, mean)
-    return torch.where(typical > 0, typical, 1.0)[cloud]
+    return torch.where(typical > 0, typical, 1.0)
 
 
 def _unit_mean(weight: Tensor, offsets: Tensor, cloud: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,7 +16,6 @@ from ccnn_geo.channels import channel_linear, channel_norm
 from ccnn_geo.conv import SepFlexConv
 from ccnn_geo.first_batch import FirstBatchScale
 from ccnn_geo.functional.gelu import gelu
-from ccnn_geo.measure import density_measure
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.point_paths import Explanation
 from ccnn_geo.point_plan import PointPlan
@@ -52,10 +52,12 @@ class CCNN(FirstBatchScale):
         num_blocks: Number of residual blocks.
         kernel_hidden: Hidden width of the kernel networks.
         omega_0: Frequency prior of the kernel networks.
-        num_neighbors: Neighbours per point; ``None`` for all points of a cloud.
+        num_neighbors: Neighbours per point; ``None`` for all points in the kernels' windows, which
+            ``measure="quadrature"`` asks for.
         readout: ``"global"`` (one output per sample) or ``"node"`` (one per point or cell).
         pool: What a global readout takes of the features of all points: their ``"mean"``, as the paper, or
-            ``"mean_max"``, mean and largest side by side, as point networks do.
+            ``"mean_max"``, mean and largest side by side, as point networks do. Where points have weights (by
+            ``measure`` or given), so has the mean: it is over the surface, and not over its samples.
         block: ``"ccnn"``, ``"s4"`` or ``"flex"``.
         dropout: Dropout in the blocks.
         drop_path: Probability of leaving the last block's branch out of a sample in training, and in proportion of
@@ -191,15 +193,13 @@ class CCNN(FirstBatchScale):
         if batch is not None and (batch.dim() != 1 or batch.size(0) != pos.size(0)):
             raise ValueError(f"CCNN: expected batch [{pos.size(0)}] beside pos, got {list(batch.shape)}")
         plan = self.plan(pos, batch, edge_index, spacing, batch_size)
-        if weight is None and self.stem.measure == "density":
-            weight = density_measure(pos, batch)
+        weight = self.stem.point_weights(plan) if weight is None else weight
         h = self._features(x, pos=pos, edge_index=plan, weight=weight)
         if self.readout == "global":
             if batch is None:
                 batch = torch.zeros(h.size(0), dtype=torch.long, device=h.device)
                 batch_size = 1 if batch_size is None else batch_size
-            parts = [scatter(h, batch, dim=0, dim_size=batch_size, reduce=how) for how in POOLS[self.pool]]
-            h = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+            h = self._pool_points(h, batch, batch_size, weight)
         return self._outputs(h)
 
     def plan(
@@ -234,6 +234,18 @@ class CCNN(FirstBatchScale):
         for block in self.blocks:
             h = block(h, **carrier)
         return channel_norm(h, self.norm)
+
+    def _pool_points(self, h: Tensor, batch: Tensor, batch_size: int | None, weight: Tensor | None) -> Tensor:
+        reduce = partial(scatter, index=batch, dim=0, dim_size=batch_size)
+        parts = []
+        for how in POOLS[self.pool]:
+            if how == "mean" and weight is not None:  # over the surface, and not over its samples
+                w = weight.to(h.dtype).unsqueeze(1)
+                total = reduce(w, reduce="sum").clamp(min=torch.finfo(h.dtype).tiny)
+                parts.append(reduce(h * w, reduce="sum") / total)
+            else:
+                parts.append(reduce(h, reduce=how))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     def _pool_grid(self, h: Tensor) -> Tensor:
         h = h.flatten(2)

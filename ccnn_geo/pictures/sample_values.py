@@ -60,6 +60,7 @@ def class_evidence(network: CCNN, sample: Sample) -> Tensor:
         e_c(p_i) = w_c \cdot \mathrm{norm}(h(p_i)) + b_c, \qquad \frac1N \sum_i e_c(p_i) = y_c
 
     The head is linear and comes after a mean, so this is exact. With ``readout="node"`` it is the logit of the point.
+    In a weighted mean :math:`h(p_i)` counts :math:`w_i / \bar w` times.
     With ``pool="mean_max"`` a largest feature counts where it is found, :math:`N` times, so that the mean is the same.
 
     Args:
@@ -72,12 +73,15 @@ def class_evidence(network: CCNN, sample: Sample) -> Tensor:
     seen: list[Tensor] = []
     handle = network.norm.register_forward_hook(lambda module, args, out: seen.append(out))
     try:
-        network(**sample.inputs)
+        with _inputs_of(network.stem) as given:
+            network(**sample.inputs)
     finally:
         handle.remove()
     features = seen[-1] if sample.is_points else seen[-1][0].flatten(1).T
+    share = given[-1][1].get("weight") if network.readout == "global" else None
+    counted = features if share is None else features * (share / share.mean()).to(features).unsqueeze(1)
     weight, *largest = network.head.weight.split(features.size(1), dim=1)
-    evidence = nn.functional.linear(features, weight, network.head.bias)
+    evidence = nn.functional.linear(counted, weight, network.head.bias)
     for part in largest:
         values, place = features.max(dim=0)
         evidence.index_add_(0, place, len(features) * (part * values).T)

@@ -55,7 +55,7 @@ def build_network(
         window: ``gaussian``, or null for none.
         window_init: Initial window width, in units of the positions.
         window_threshold: Value at which the window ends.
-        measure: Weight of a point: ``uniform`` or ``density``.
+        measure: Weight of a point: ``uniform``, ``density``, or ``quadrature``, which asks for all neighbours.
         pool: ``mean`` of the points' features, or ``mean_max``.
         drop_path: Probability of leaving a block's branch out of a sample, that of the last block.
         conv: Further arguments of :class:`~ccnn_geo.conv.SepFlexConv`.
