@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ccnn_geo.frequencies import Frequencies
 from ccnn_geo.kernels import KERNELS
 from ccnn_geo.window import WINDOWS
 
@@ -14,7 +15,7 @@ DOMAIN_TOLERANCE = 1e-5
 """Relative slack of the domain's edge, so that rounding of positions cannot drop its last samples."""
 
 
-class ContinuousKernel(nn.Module):
+class ContinuousKernel(Frequencies):
     r"""A windowed kernel network on a bounded domain.
 
     .. math::
@@ -174,7 +175,3 @@ class ContinuousKernel(nn.Module):
             raise ValueError(f"ContinuousKernel: expected offsets [..., {self.dim}], got {list(rel.shape)}")
         with torch.autocast(rel.device.type, enabled=False):
             return self.basis(rel.to(self.network.output.weight.dtype)) @ self.output_weight().mT
-
-    def max_frequency(self) -> Tensor:
-        """Highest angular frequency of the network per axis, ``[D]`` in rad per unit of position."""
-        return self.network.max_frequency() / self.radius

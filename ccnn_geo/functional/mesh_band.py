@@ -24,8 +24,7 @@ LINES, SAMPLES, MIXTURES = 64, 256, 8
 @torch.no_grad()
 def stated_band(kernel: ContinuousKernel) -> Tensor:
     """Highest frequency of the network plus the width of the window's spectrum, ``[D]`` in rad per unit."""
-    band = kernel.max_frequency()
-    return band if kernel.window is None else band + kernel.window.spectral_width() / kernel.radius
+    return kernel.max_frequency() + kernel.window_frequency()
 
 
 def window_support(kernel: ContinuousKernel) -> Tensor:

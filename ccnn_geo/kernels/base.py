@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from ccnn_geo.functional.magnet import Affine, Gabor
+from ccnn_geo.functional.spectrum import SHIFTS, log_affine, strip_band
 
 GAUSSIAN_STDDEVS = 2.0
 """Standard deviations of a Gaussian envelope's spectrum that count as its width (95 % of it)."""
+
+CHANNELS = 4096
+"""Outputs whose bounds are computed at a time."""
 
 
 class KernelNetwork(nn.Module):
@@ -18,9 +24,9 @@ class KernelNetwork(nn.Module):
     .. math::
         k(r) = W_{\mathrm{out}} \, \varphi(r) + b_{\mathrm{out}}
 
-    A family implements :meth:`basis` (the map :math:`\varphi`), :meth:`reset_basis` and
-    :meth:`max_frequency`. The output layer is reachable as ``output``: since it is linear, a sum over
-    neighbours may be taken before it is applied.
+    A family implements :meth:`basis` (the map :math:`\varphi`), :meth:`reset_basis`, :meth:`max_frequency` and
+    :meth:`log_size`, and :meth:`filters_by_layer` if it has filters with frequencies. The output layer is reachable as
+    ``output``: since it is linear, a sum over neighbours may be taken before it is applied.
 
     Args:
         dim: Dimension :math:`D` of the relative positions.
@@ -101,6 +107,71 @@ class KernelNetwork(nn.Module):
         """Highest angular frequency the kernel can express along each axis, ``[D]`` in rad per unit."""
         raise NotImplementedError
 
+    def log_size(self, shifts: Tensor) -> Tensor:
+        r"""Bound of the basis at offsets shifted along an imaginary axis, in float64 on the host.
+
+        .. math::
+            \log M_{dj}(t) \ge \log |\varphi_j(r + i\,t\,e_d)| \quad\text{for all real } r
+
+        It exists since the basis continues analytically; :mod:`~ccnn_geo.functional.spectrum` says what follows.
+
+        Shapes:
+            - **shifts:** :math:`(T)`; **output:** :math:`(T, D, H)`
+        """
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def frequency_bound(self, tail: float = 0.05, reach: Tensor | None = None) -> Tensor:
+        r"""Frequency above which provably at most a share of the kernel lies, ``[D]`` in rad per unit.
+
+        Each channel of the kernel differs from a function without frequencies above it, along that axis, by at
+        most :math:`\varepsilon A_c` anywhere, where :math:`A_c` is the kernel's value if all its filters were at
+        their largest and all its weights positive. Weights decide how much each path through the layers counts.
+
+        Args:
+            tail: :math:`\varepsilon` in (0, 1).
+            reach: Largest offset per axis for which this must hold, ``[D]``; only an :class:`MLPKernel` needs one.
+
+        Source: :func:`~ccnn_geo.functional.spectrum.strip_band`.
+        """
+        log_size, output = self.log_size(SHIFTS), self.output
+        parts = zip(host(output.weight).split(CHANNELS), host(output.bias).split(CHANNELS), strict=True)
+        bands = [strip_band(log_affine(log_size, weight, bias), tail) for weight, bias in parts]
+        return torch.stack(bands).amax(dim=0).to(output.weight)
+
+    def filter_frequencies(self) -> list[Tensor]:
+        """Frequency of each filter per axis, ``[H, D]`` a layer in rad per unit: those of a path add up.
+
+        A Gaussian envelope counts with two standard deviations of its spectrum. Empty for families without filters.
+        """
+        return [frequencies for frequencies, _ in self.filters_by_layer()]
+
+    def filters_by_layer(self) -> list[tuple[Tensor, Sequence[Tensor]]]:
+        """Frequencies ``[H, D]`` of each layer's filters, and the parameters ``[H, *]`` that are in proportion."""
+        return []
+
+    @torch.no_grad()
+    def limit_frequencies(self, limit: Tensor) -> None:
+        r"""Slows down every filter that is faster than its layer's share of a limit, and no other.
+
+        Args:
+            limit: Highest frequency of the network per axis, ``[D]`` in rad per unit, positive: with :math:`L + 1`
+                layers of filters each filter keeps :math:`|\omega_d| + 2 \gamma_d \le b_d / (L + 1)`. Its frequency
+                and its width shrink alike on all axes, so that direction and shape stay.
+
+        Raises:
+            ValueError: If the family has no filters with frequencies.
+        """
+        layers = self.filters_by_layer()
+        if not layers:
+            raise ValueError(
+                f"{type(self).__name__}: expected a family with frequencies to limit, it has none"
+            )
+        for frequencies, parameters in layers:
+            factor = (limit / len(layers) / frequencies).amin(dim=1, keepdim=True).clamp(max=1)
+            for parameter in parameters:
+                parameter.mul_(factor)
+
     def forward(self, rel: Tensor) -> Tensor:
         """Kernel values: relative positions ``[*, D]`` to ``[*, C]``."""
         if rel.size(-1) != self.dim:
@@ -112,6 +183,11 @@ class KernelNetwork(nn.Module):
     def extra_repr(self) -> str:
         shown = f"dim={self.dim}, hidden={self.hidden_channels}, layers={self.num_layers}, omega_0={self.omega_0:g}"
         return shown + (f", low_pass={self.low_pass:g}" if self.low_pass else "")
+
+
+def host(tensor: Tensor) -> Tensor:
+    """A tensor's values on the host, in double precision."""
+    return tensor.detach().cpu().double()
 
 
 def uniform_fan_in_(weight: Tensor, gain: float) -> None:

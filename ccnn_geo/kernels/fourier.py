@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from ccnn_geo.functional.low_pass import low_pass_layers
 from ccnn_geo.functional.magnet import Affine, Gabor, project
-from ccnn_geo.kernels.base import KernelNetwork, uniform_fan_in_
+from ccnn_geo.functional.spectrum import log_cosh
+from ccnn_geo.kernels.base import KernelNetwork, host, uniform_fan_in_
+from ccnn_geo.kernels.magnet import log_product
 
 
 class SineFilter(nn.Module):
@@ -77,17 +80,29 @@ class FourierNet(KernelNetwork):
         with torch.no_grad():  # a sine of random phase has variance 1/2
             self.output.weight.mul_(math.sqrt(2.0))
 
-    def basis(self, rel: Tensor) -> Tensor:
+    def hidden_layers(self) -> list[Affine]:
+        """The hidden layers, with the amplitudes of a low-pass."""
         hidden = [Affine(linear.weight, linear.bias) for linear in self.hidden]
         if self.low_pass > 0:  # sines are Gabor filters of no width, and keep their frequencies
             zero = torch.zeros_like(self.filters[0].omega)
             sines = [Gabor(zero, zero, sine.omega, sine.phi) for sine in self.filters]
             hidden = low_pass_layers(sines, hidden, self.low_pass)[1]
+        return hidden
+
+    def basis(self, rel: Tensor) -> Tensor:
         h = self.filters[0](rel)
-        for sine, (weight, bias) in zip(self.filters[1:], hidden, strict=True):
+        for sine, (weight, bias) in zip(self.filters[1:], self.hidden_layers(), strict=True):
             h = sine(rel) * nn.functional.linear(h, weight, bias)
         return h
 
     def max_frequency(self) -> Tensor:
         """Sum over the layers of the highest frequency per axis ``[D]``: exact, not an estimate."""
         return torch.stack([sine.omega.abs().amax(dim=0) for sine in self.filters]).sum(dim=0)
+
+    def log_size(self, shifts: Tensor) -> Tensor:
+        r"""Bound at imaginary shifts: a sine grows by :math:`\cosh(\omega t)` at most."""
+        grown = [log_cosh(host(sine.omega).mT * shifts.view(-1, 1, 1)) for sine in self.filters]
+        return log_product(grown, self.hidden_layers())
+
+    def filters_by_layer(self) -> list[tuple[Tensor, Sequence[Tensor]]]:
+        return [(sine.omega.abs(), (sine.omega,)) for sine in self.filters]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from ccnn_geo.functional.low_pass import low_pass_layers
 from ccnn_geo.functional.magnet import Affine, Gabor, magnet_basis, project
-from ccnn_geo.kernels.base import GAUSSIAN_STDDEVS, KernelNetwork, uniform_fan_in_
+from ccnn_geo.functional.spectrum import log_affine, log_cosh
+from ccnn_geo.kernels.base import GAUSSIAN_STDDEVS, KernelNetwork, host, uniform_fan_in_
 
 
 class GaborFilter(nn.Module):
@@ -141,3 +143,21 @@ class MAGNet(KernelNetwork):
         filters, _ = self.gabor_layers()
         highest = [(f.omega.abs() + GAUSSIAN_STDDEVS * f.gamma.abs()).amax(dim=0) for f in filters]
         return torch.stack(highest).sum(dim=0)
+
+    def log_size(self, shifts: Tensor) -> Tensor:
+        r"""Bound at imaginary shifts: a filter grows by :math:`e^{\gamma^2 t^2 / 2} \cosh(\omega t)` at most."""
+        filters, hidden = self.gabor_layers()
+        t = shifts.view(-1, 1, 1)
+        grown = [log_cosh(host(f.omega).mT * t) + 0.5 * (host(f.gamma).mT * t).square() for f in filters]
+        return log_product(grown, hidden)
+
+    def filters_by_layer(self) -> list[tuple[Tensor, Sequence[Tensor]]]:
+        return [(f.omega.abs() + GAUSSIAN_STDDEVS * f.gamma.abs(), (f.omega, f.gamma)) for f in self.filters]
+
+
+def log_product(log_filters: Sequence[Tensor], hidden: Sequence[Affine]) -> Tensor:
+    """Bound of a multiplicative network from those of its filters, all as logarithms ``[*, H]``."""
+    log_size, *rest = log_filters
+    for log_filter, (weight, bias) in zip(rest, hidden, strict=True):
+        log_size = log_filter + log_affine(log_size, host(weight), host(bias))
+    return log_size

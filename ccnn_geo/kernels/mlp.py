@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ccnn_geo.functional.magnet import project
-from ccnn_geo.kernels.base import KernelNetwork, uniform_fan_in_
+from ccnn_geo.functional.spectrum import GELU_SLOPE, slope_band
+from ccnn_geo.kernels.base import KernelNetwork, host, uniform_fan_in_
 
 
 class MLPKernel(KernelNetwork):
@@ -64,3 +65,21 @@ class MLPKernel(KernelNetwork):
     def max_frequency(self) -> Tensor:
         """Infinite ``[D]``: a perceptron has no highest frequency."""
         return torch.full_like(self.hidden[0].weight[0], math.inf)
+
+    @torch.no_grad()
+    def frequency_bound(self, tail: float = 0.05, reach: Tensor | None = None) -> Tensor:
+        r"""The base's statement for offsets up to ``reach``, from the perceptron's slope; infinite without one.
+
+        Slopes are at most :math:`\Lambda = |W_{\mathrm{out}}| \prod_l 1.129\,|W_l|`. The kernel may be continued beyond
+        ``reach`` by what it is at its edge, which keeps slopes and sizes.
+
+        Source: :func:`~ccnn_geo.functional.spectrum.slope_band`.
+        """
+        if reach is None or not reach.isfinite().all():
+            return torch.full_like(self.hidden[0].weight[0], math.inf)
+        size, slope = host(reach), torch.eye(self.dim, dtype=torch.double)
+        for linear in self.hidden:  # gelu(x) is not above |x|
+            size = host(linear.weight).abs() @ size + host(linear.bias).abs()
+            slope = GELU_SLOPE * (host(linear.weight).abs() @ slope)
+        weight, bias = host(self.output.weight).abs(), host(self.output.bias).abs()
+        return slope_band(weight @ slope, weight @ size + bias, tail).to(self.output.weight)

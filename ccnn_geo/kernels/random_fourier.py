@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from ccnn_geo.functional.magnet import project
-from ccnn_geo.kernels.base import KernelNetwork, uniform_fan_in_
+from ccnn_geo.functional.spectrum import GELU_SLOPE, log_cosh
+from ccnn_geo.kernels.base import KernelNetwork, host, uniform_fan_in_
 
 
 class RandomFourierNet(KernelNetwork):
@@ -77,13 +79,39 @@ class RandomFourierNet(KernelNetwork):
         phase = project(rel, self.frequencies)
         h = torch.cat([phase.cos(), phase.sin()], dim=-1)
         if self.low_pass > 0:
-            h = h * torch.exp(-0.5 * self.low_pass**2 * self.frequencies.square().sum(dim=1)).repeat(2)
+            h = h * self.log_amplitudes().exp().repeat(2)
         for linear in self.hidden:
             h = nn.functional.gelu(linear(h))
         return h
+
+    def log_amplitudes(self) -> Tensor:
+        """Logarithms of what a low-pass leaves of each frequency, ``[H / 2]``."""
+        return -0.5 * self.low_pass**2 * self.frequencies.square().sum(dim=1)
 
     def max_frequency(self) -> Tensor:
         """Highest feature frequency per axis ``[D]``; infinite with hidden layers, whose GELU has no limit."""
         if len(self.hidden) > 0:
             return torch.full_like(self.frequencies[0], math.inf)
         return self.frequencies.abs().amax(dim=0)
+
+    def log_size(self, shifts: Tensor) -> Tensor:
+        r"""Bound at imaginary shifts: a feature grows by :math:`\cosh(2\pi B t)` at most.
+
+        A GELU of a real part up to :math:`x` and an imaginary one up to :math:`y` has a real part up to :math:`x + e`
+        and an imaginary one up to :math:`1.129\,y + e`, :math:`e = y^2 e^{y^2 / 2} / \sqrt{2\pi}`: the integrals of
+        the bound :math:`(2 + |z|^2) |\mathcal N(z)|` of its second derivative from the real axis on.
+        """
+        phase = (host(self.frequencies).mT * shifts.view(-1, 1, 1)).repeat(1, 1, 2)
+        log_size = log_cosh(phase) + host(self.log_amplitudes()).repeat(2)
+        if len(self.hidden) == 0:
+            return log_size
+        x, y = log_size.exp(), phase.abs().sinh()
+        for linear in self.hidden:
+            x = x @ host(linear.weight).abs().mT + host(linear.bias).abs()
+            y = y @ host(linear.weight).abs().mT
+            e = y.square() * torch.exp(0.5 * y.square()) / math.sqrt(2 * math.pi)
+            x, y = x + e, GELU_SLOPE * y + e
+        return torch.hypot(x, y).log().nan_to_num(nan=math.inf, posinf=math.inf, neginf=-math.inf)
+
+    def filters_by_layer(self) -> list[tuple[Tensor, Sequence[Tensor]]]:
+        return [(self.frequencies.abs(), (self.frequencies,))]

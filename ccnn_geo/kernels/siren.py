@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from ccnn_geo.functional.magnet import project
-from ccnn_geo.kernels.base import KernelNetwork, uniform_fan_in_
+from ccnn_geo.functional.spectrum import log_cosh
+from ccnn_geo.kernels.base import KernelNetwork, host, uniform_fan_in_
 
 
 class SIREN(KernelNetwork):
@@ -73,9 +75,26 @@ class SIREN(KernelNetwork):
         :math:`B_1 = \omega_0 \max_j |W_1|`, :math:`B_{l} = (1 + \max_i \omega_0 \lVert W_l \rVert_1) B_{l-1}`; it
         holds 98 % of the power, since a sine of a sine has no last frequency.
         """
+        ((bandwidths, _),) = self.filters_by_layer()
+        return bandwidths.amax(dim=0)
+
+    def filters_by_layer(self) -> list[tuple[Tensor, Sequence[Tensor]]]:
+        """Carson's bandwidth of each sine of the first layer, whose weights are in proportion."""
         first, *rest = self.hidden
-        bandwidth = self.omega_0 * first.weight.abs().amax(dim=0)
+        bandwidth = self.omega_0 * first.weight.abs()
         for linear in rest:
             index = self.omega_0 * linear.weight.abs().sum(dim=1).amax()
             bandwidth = (1 + index) * bandwidth
-        return bandwidth
+        return [(bandwidth, (first.weight,))]
+
+    def log_size(self, shifts: Tensor) -> Tensor:
+        r"""Bound at imaginary shifts: a sine of what has an imaginary part :math:`y` is at most :math:`\cosh y`.
+
+        Its own imaginary part is at most :math:`\sinh y`, so that :math:`y_1 = \omega_0 |W_1| t` and
+        :math:`y_l = \omega_0 |W_l| \sinh y_{l-1}`.
+        """
+        first, *rest = self.hidden
+        y = self.omega_0 * host(first.weight).abs().mT * shifts.view(-1, 1, 1)
+        for linear in rest:
+            y = self.omega_0 * y.sinh() @ host(linear.weight).abs().mT
+        return log_cosh(y).nan_to_num(nan=math.inf, posinf=math.inf)
