@@ -18,6 +18,7 @@ from ccnn_geo.transforms.random_subset import RandomSubset
 from ccnn_geo.transforms.random_time_shift import RandomTimeShift
 from ccnn_geo.transforms.sample_shape import SampleShape
 from ccnn_geo.transforms.sample_surface import SampleSurface
+from ccnn_geo.transforms.thin_half import ThinHalf
 from ccnn_geo.transforms.voxelize import Voxelize
 
 __all__ = [
@@ -39,5 +40,6 @@ __all__ = [
     "RandomTimeShift",
     "SampleShape",
     "SampleSurface",
+    "ThinHalf",
     "Voxelize",
 ]
