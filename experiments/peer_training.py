@@ -1,26 +1,35 @@
-"""Trainings of a CCNN and of a peer in its frame, told apart by a name: same data, order, loss, schedule and loop."""
+"""Trainings of a CCNN and of its peers, told apart by a name: same data, order, loss, schedule and loop."""
 
 from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from ccnn_geo.experiments.baselines.dgcnn import DGCNN
+from ccnn_geo.experiments.baselines.perceiver import PointPerceiver
+from ccnn_geo.experiments.baselines.pointnet import PointNet
+from ccnn_geo.experiments.baselines.pointnet2 import PointNet2
 from ccnn_geo.experiments.baselines.s4_ccnn import parameter_groups, with_s4
 from ccnn_geo.experiments.reproduction import Numbers
 from ccnn_geo.training.callbacks import MetricsFile, StepSeed, WindowWidths, read_metrics
 from ccnn_geo.training.checkpoints import LastCheckpoint
+from ccnn_geo.training.epoch_datamodule import EpochDataModule
 from ccnn_geo.training.families import make_data
 from ccnn_geo.training.module import Classifier
 from ccnn_geo.training.quiet import quiet
 from ccnn_geo.training.seeds import local_seed, mix_seed
-from ccnn_geo.training.trainer import make_trainer
+from ccnn_geo.training.trainer import averaging, make_trainer
+
+Result = TypeVar("Result")
+PEERS = {"pointnet": PointNet, "pointnet2": PointNet2, "dgcnn": DGCNN, "perceiver": PointPerceiver}
+"""Networks on point clouds by the name that a configuration's ``model.peer`` has."""
 
 
 class S4Classifier(Classifier):
@@ -43,21 +52,47 @@ class S4Classifier(Classifier):
         }
 
 
-CLASSIFIERS = {"ccnn": Classifier, "s4": S4Classifier}
+class PeerClassifier(Classifier):
+    """A classifier with a network of :data:`PEERS`: ``network`` has its name as ``peer``, and its arguments."""
+
+    def _build(self) -> None:
+        arguments = dict(self.hparams.network)
+        self.hparams.network = {"preset": "ccnn_4_16"}  # the metrics come with a CCNN, which then goes
+        super()._build()
+        self.hparams.network = dict(arguments)
+        with local_seed(mix_seed(self.hparams.seed, "weights")):
+            self.network = PEERS[arguments.pop("peer")](
+                self.hparams.in_channels, len(self.hparams.classes), **arguments
+            )
+
+
+CLASSIFIERS = {"ccnn": Classifier, "s4": S4Classifier, "peer": PeerClassifier}
 
 
 class EpochClock(Callback):
-    """Seconds at the end of each epoch, validation included, in ``seconds``; interruptions do not count.
+    """Seconds at the end of each epoch in ``seconds``; interruptions do not count.
 
     On a CPU they are those of the processor, all threads together, which other programs do not disturb.
+
+    Args:
+        validation: Whether the time of validation counts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, validation: bool = True) -> None:
+        self.validation = validation
         self.seconds: list[float] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._now = time.process_time if pl_module.device.type == "cpu" else time.monotonic
         self._before = (self.seconds[-1] if self.seconds else 0.0) - self._now()
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self.validation:
+            self._before += self._now()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self.validation:
+            self._before -= self._now()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.seconds.append(self._before + self._now())
@@ -67,6 +102,41 @@ class EpochClock(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.seconds = list(state_dict["seconds"])
+
+
+def make_model(config: Mapping[str, Any], classifier: str) -> tuple[EpochDataModule, Classifier]:
+    """The data and the model of a configuration, see :func:`train`."""
+    data = make_data(config["data"])
+    data.run_seed = config["seed"]
+    model = CLASSIFIERS[classifier](
+        config["model"], seed=config["seed"], data=config["data"], **config["optim"]
+    )
+    return data, model
+
+
+def fit(
+    folder: Path,
+    config: Mapping[str, Any],
+    classifier: str,
+    clock: EpochClock,
+    callbacks: Sequence[Callback] = (),
+) -> tuple[Trainer, EpochDataModule, Classifier]:
+    """Trains in this process, or goes on with what a folder holds; arguments as those of :func:`train`."""
+    quiet()
+    data, model = make_model(config, classifier)
+    last = folder / "last.ckpt"
+    callbacks = [
+        StepSeed(config["seed"]),
+        *([] if classifier == "peer" else [WindowWidths()]),
+        *callbacks,
+        MetricsFile(folder / "metrics.csv"),
+        clock,
+        *averaging(config["optim"].get("ema", 0.0)),
+        LastCheckpoint(folder),
+    ]
+    trainer = make_trainer(config["trainer"], folder, callbacks, logger=False, progress=False)
+    trainer.fit(model, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
+    return trainer, data, model
 
 
 def train(folder: Path, config: Mapping[str, Any], classifier: str) -> Numbers:
@@ -86,22 +156,8 @@ def train(folder: Path, config: Mapping[str, Any], classifier: str) -> Numbers:
         FileNotFoundError: If there is no data.
         ValueError: If an argument is out of range.
     """
-    quiet()
-    data = make_data(config["data"])
-    data.run_seed = config["seed"]
-    model = CLASSIFIERS[classifier](
-        config["model"], seed=config["seed"], data=config["data"], **config["optim"]
-    )
-    clock, last = EpochClock(), folder / "last.ckpt"
-    callbacks = [
-        StepSeed(config["seed"]),
-        WindowWidths(),
-        MetricsFile(folder / "metrics.csv"),
-        clock,
-        LastCheckpoint(folder),
-    ]
-    trainer = make_trainer(config["trainer"], folder, callbacks, logger=False, progress=False)
-    trainer.fit(model, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
+    clock = EpochClock()
+    trainer, data, model = fit(folder, config, classifier, clock)
     (scores,) = trainer.test(model, datamodule=data, verbose=False)
     rows = read_metrics(folder / "metrics.csv")
     return {
@@ -115,11 +171,16 @@ def train(folder: Path, config: Mapping[str, Any], classifier: str) -> Numbers:
 
 
 def train_apart(folder: Path, config: Mapping[str, Any], classifier: str) -> Numbers:
-    """:func:`train` in a process of its own, with this one's threads: two trainings share no random state."""
+    """:func:`train` in a process of its own."""
+    return apart(train, folder, config, classifier)
+
+
+def apart(function: Callable[..., Result], *arguments: Any) -> Result:
+    """Calls a function in a process of its own, with this one's threads: two trainings share no random state."""
     with ProcessPoolExecutor(
         1,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=torch.set_num_threads,
         initargs=(torch.get_num_threads(),),
     ) as pool:
-        return pool.submit(train, folder, config, classifier).result()
+        return pool.submit(function, *arguments).result()

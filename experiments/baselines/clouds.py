@@ -1,0 +1,129 @@
+"""What networks on point clouds of equal size share: dense tensors, farthest points, neighbours, layers per point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+
+def equal_clouds(data: Data, name: str, in_channels: int) -> tuple[Tensor, Tensor]:
+    """Positions ``[B, N, D]`` and features ``[B, N, C]`` of a batch of equally many points each.
+
+    Args:
+        data: ``x [B N, C]``, ``pos [B N, D]``, and ``batch`` unless it is one cloud; without ``x`` C is 0.
+        name: Of the network, for the errors.
+        in_channels: C.
+
+    Raises:
+        ValueError: If the clouds have different numbers of points, or other channels.
+    """
+    pos = data.pos
+    x = pos.new_empty(len(pos), 0) if data.x is None else data.x
+    if x.size(-1) != in_channels:
+        raise ValueError(f"{name}: expected data.x with {in_channels} channels, got {list(x.shape)}")
+    count = pos.new_tensor([len(pos)], dtype=torch.long) if data.batch is None else data.batch.bincount()
+    smallest, largest = (int(n) for n in count.aminmax()) if len(pos) else (0, 0)
+    if smallest != largest or largest == 0:
+        raise ValueError(f"{name}: expected clouds of equal size, got {smallest} to {largest} points")
+    return pos.unflatten(0, (-1, largest)), x.unflatten(0, (-1, largest))
+
+
+def farthest_points(pos: Tensor, count: int) -> Tensor:
+    r"""Farthest point sampling: each point is the one farthest from those before it.
+
+    .. math::
+        i_1 = \arg\max_i |p_i - \bar p|, \quad i_n = \arg\max_i \min_{m < n} |p_i - p_{i_m}|
+
+    The first point is the one farthest from the mean, so that the choice does not depend on the points' order.
+
+    Args:
+        pos: Positions.
+        count: How many, at most N.
+
+    Shapes:
+        - **pos:** :math:`(B, N, D)`; **output:** :math:`(B, count)`, indices in each cloud
+
+    Raises:
+        ValueError: If there are fewer points.
+
+    Source: Qi et al., 2017, PointNet++, Sec. 3.2.
+    """
+    if not 1 <= count <= pos.size(1):
+        raise ValueError(f"farthest_points: expected 1 to {pos.size(1)} points, got {count}")
+    pos = pos.detach()
+    clouds = torch.arange(len(pos), device=pos.device)
+    last = (pos - pos.mean(1, keepdim=True)).square().sum(-1).argmax(1)
+    chosen, distance = [last], pos.new_full(pos.shape[:2], torch.inf)
+    for _ in range(count - 1):
+        step = (pos - pos[clouds, last].unsqueeze(1)).square().sum(-1)
+        distance = torch.minimum(distance, step)
+        last = distance.argmax(1)
+        chosen.append(last)
+    return torch.stack(chosen, dim=1)
+
+
+def nearest(x: Tensor, at: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Squared distances and indices of the ``k`` nearest ``x [B, N, C]`` to each ``at [B, M, C]``, ``[B, M, k]``.
+
+    Distances are those of dense matrices, so neighbours as far as each other to rounding may be exchanged.
+    """
+    x, at = x.detach(), at.detach()
+    distance = at.square().sum(-1, keepdim=True) + x.square().sum(-1).unsqueeze(1)
+    distance = torch.baddbmm(distance, at, x.mT, alpha=-2)
+    return distance.topk(min(k, x.size(1)), largest=False)
+
+
+def ball(pos: Tensor, at: Tensor, radius: float, k: int) -> Tensor:
+    """Indices of the ``k`` nearest points within a radius, ``[B, M, k]``; the nearest one fills the places left.
+
+    The reference takes the first ``k`` within the radius in the order of the points, and fills with the first.
+
+    Source: Qi et al., 2017, PointNet++, Sec. 3.2.
+    """
+    distance, index = nearest(pos, at, k)
+    return torch.where(distance <= radius**2, index, index[..., :1])
+
+
+def rows_of(x: Tensor, index: Tensor) -> Tensor:
+    """``x [B, N, C]`` at ``index [B, *S]``, ``[B, *S, C]``."""
+    offset = torch.arange(len(x), device=x.device).view(-1, *[1] * (index.dim() - 1)) * x.size(1)
+    return x.flatten(0, 1).index_select(0, (index + offset).flatten()).unflatten(0, index.shape)
+
+
+class PointMLP(nn.Sequential):
+    """Linear layer, batch normalisation and nonlinearity for each width, on the rows of ``[*, C]``.
+
+    Args:
+        widths: Of the input and of each layer.
+        bias: Whether linear layers have one, as the networks' reference implementations do or do not.
+        activation: Makes a nonlinearity.
+    """
+
+    def __init__(
+        self,
+        *widths: int,
+        bias: bool = True,
+        activation: type[nn.Module] | partial[nn.Module] = nn.ReLU,
+    ) -> None:
+        layers: list[nn.Module] = []
+        for width, out in pairwise(widths):
+            layers += [nn.Linear(width, out, bias), nn.BatchNorm1d(out), activation(inplace=True)]
+        super().__init__(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.flatten(0, -2)).unflatten(0, x.shape[:-1])
+
+
+def classifier_head(
+    widths: Sequence[int], num_classes: int, dropout: Sequence[float], **options: object
+) -> nn.Sequential:
+    """A :class:`PointMLP` with dropout after each layer, and a linear layer to the logits."""
+    layers: list[nn.Module] = []
+    for width, out, rate in zip(widths[:-1], widths[1:], dropout, strict=True):
+        layers += [PointMLP(width, out, **options), nn.Dropout(rate)]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], num_classes))

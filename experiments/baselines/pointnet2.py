@@ -1,0 +1,102 @@
+"""PointNet++ with single-scale grouping: small PointNets around farthest points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from ccnn_geo.experiments.baselines.clouds import (
+    PointMLP,
+    ball,
+    classifier_head,
+    equal_clouds,
+    farthest_points,
+    rows_of,
+)
+
+
+class SetAbstraction(nn.Module):
+    r"""A PointNet on the ball around each of some farthest points.
+
+    .. math::
+        h_c = \max_{j : |p_j - p_c| \le r} \mathrm{mlp}(p_j - p_c, x_j)
+
+    The first linear layer is :math:`(W_p p_j + W_x x_j + b) - W_p p_c`, computed for each point, then gathered.
+
+    Args:
+        in_channels: Features of a point.
+        widths: Of the layers.
+        radius: :math:`r`.
+        neighbors: At most so many, the nearest; fewer are filled up with the nearest one.
+
+    Shapes:
+        - **pos:** :math:`(B, N, 3)`; **x:** :math:`(B, N, C)`
+        - **output:** centres :math:`(B, M, 3)` and :math:`h` :math:`(B, M, C')`
+    """
+
+    def __init__(self, in_channels: int, widths: Sequence[int], radius: float, neighbors: int) -> None:
+        super().__init__()
+        self.radius, self.neighbors = radius, neighbors
+        self.mlp = PointMLP(3 + in_channels, *widths)
+
+    def forward(self, pos: Tensor, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        centers = rows_of(pos, farthest_points(pos, count))
+        index = ball(pos, centers, self.radius, self.neighbors)
+        linear, *rest = self.mlp
+        per_point = linear(torch.cat([pos, x], dim=-1))
+        shift = centers @ linear.weight[:, :3].mT
+        h = (rows_of(per_point, index) - shift.unsqueeze(2)).flatten(0, 2)
+        for layer in rest:
+            h = layer(h)
+        return centers, h.unflatten(0, index.shape).max(2).values
+
+
+class PointNet2(nn.Module):
+    r"""PointNet++ (SSG) for classification: two set abstractions, a PointNet on what is left, and a head.
+
+    Args:
+        in_channels: Features of a point beside its position: 0, or 3 with normals.
+        num_classes: Number of classes.
+        radii: Of the balls. The published ones, 0.2 and 0.4, are for 1,024 points on the unit sphere; as many points
+            are within :math:`\sqrt{1024 / N}` times as much.
+        neighbors: Largest number of points in a ball.
+        reduction: Points per centre, and of the input; 1,024 points have 512 and 128 centres.
+        dropout: Of both hidden layers of the head.
+
+    Shapes:
+        - **data:** ``x`` :math:`(B N, C)`, ``pos`` :math:`(B N, 3)`, ``batch``; **output:** :math:`(B, K)`
+
+    Raises:
+        ValueError: If the clouds have different numbers of points, or other channels.
+
+    Source: Qi et al., 2017, `"PointNet++: Deep Hierarchical Feature Learning on Point Sets in a Metric Space"
+    <https://arxiv.org/abs/1706.02413>`_, appendix B. With normals and 40 classes 1,475,880 parameters, of which 1.48
+    million are published. Centres are a half and an eighth of the points, whatever their number; the nearest points
+    of a ball are taken, not the first in the file.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        num_classes: int,
+        radii: Sequence[float] = (0.2, 0.4),
+        neighbors: Sequence[int] = (32, 64),
+        reduction: Sequence[int] = (2, 8),
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.in_channels, self.reduction = in_channels, tuple(reduction)
+        self.near = SetAbstraction(in_channels, (64, 64, 128), radii[0], neighbors[0])
+        self.far = SetAbstraction(128, (128, 128, 256), radii[1], neighbors[1])
+        self.all = PointMLP(3 + 256, 256, 512, 1024)
+        self.head = classifier_head((1024, 512, 256), num_classes, (dropout, dropout))
+
+    def forward(self, data: Data) -> Tensor:
+        pos, x = equal_clouds(data, "PointNet2", self.in_channels)
+        near, far = (max(1, pos.size(1) // factor) for factor in self.reduction)
+        pos, x = self.near(pos, x, near)
+        pos, x = self.far(pos, x, far)
+        return self.head(self.all(torch.cat([pos, x], dim=-1)).amax(1))
