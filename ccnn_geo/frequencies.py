@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -39,12 +40,14 @@ class Frequencies(nn.Module):
             \int_{|\kappa_d| > b_d} |\hat k_c(\kappa)|^2 d\kappa
             \le \varepsilon^2 A_c^2 \int |\hat w(\kappa)|^2 d\kappa
 
-        where :math:`w` is the window, cut off where the kernel ends, and :math:`A_c` bounds the network's values as
-        :meth:`~ccnn_geo.kernels.KernelNetwork.frequency_bound` says. The network is a part :math:`f` without
-        frequencies above :math:`b'` and a rest below :math:`\delta A`; only the spectrum of :math:`w` above
-        :math:`b''`, a share :math:`\varepsilon / 2` of its norm, gets from :math:`w f` above :math:`b' + b''`. So
-        :math:`(1 + \delta) \varepsilon / 2 + \delta = \varepsilon`. A kernel without an end, without a window, is
-        bounded as the network is, with :math:`\delta = \varepsilon`.
+        where :math:`w` is the window, with the jumps where it ends or a causal kernel begins, and :math:`A_c` bounds
+        the network as :meth:`~ccnn_geo.kernels.KernelNetwork.frequency_bound` says. Without a window the bound is the
+        network's own. The domain's edge does not count: no offset lies beyond, so the kernel may go on there.
+
+        Proof: the network is a part :math:`f` without frequencies above :math:`b'` and a rest below :math:`\delta A`.
+        Of :math:`w f` only what comes from the spectrum of :math:`w` above :math:`b''`, a share
+        :math:`\varepsilon / 2` of its norm, lies above :math:`b' + b''`; so
+        :math:`(1 + \delta) \varepsilon / 2 + \delta = \varepsilon`.
 
         Args:
             tail: :math:`\varepsilon`, from 1e-5 to 1.
@@ -55,48 +58,48 @@ class Frequencies(nn.Module):
         Source: :mod:`ccnn_geo.functional.spectrum`.
         """
         if not 1e-5 <= tail < 1:
-            raise ValueError(f"ContinuousKernel.frequency_bound: expected tail in [1e-5, 1), got {tail}")
-        reach = self.support() / self.radius
-        if self.window is not None:  # what a Gaussian is further out does not count in double precision
-            reach = torch.minimum(reach, 9 * self.window.width)
-        width = [self._profile_band(d, reach[d].item(), tail / 2) for d in range(self.dim)]
-        rest = tail / (2 + tail) if any(width) else tail
-        return (self.network.frequency_bound(rest, reach) + reach.new_tensor(width)) / self.radius
-
-    def _profile_band(self, axis: int, reach: float, tail: float) -> float:
-        if math.isinf(reach):
-            return 0.0
+            raise ValueError(f"frequency_bound: expected tail in [1e-5, 1), got {tail}")
         window = None if self.window is None else copy.deepcopy(self.window).cpu().double()
-
-        def profile(r: Tensor) -> Tensor:
-            rel = r.unsqueeze(-1) * torch.eye(self.dim, dtype=r.dtype)[axis]
-            return torch.ones_like(r) if window is None else window.profile(rel)
-
-        return profile_band(profile, 0.0 if self.causal else -reach, reach, tail)
+        rest = tail if window is None else tail / (2 + tail)
+        band = self.network.frequency_bound(rest, self.support() / self.radius)
+        if window is not None:
+            band = band + band.new_tensor(
+                [_window_band(window, d, self.causal, tail / 2) for d in range(self.dim)]
+            )
+        return band / self.radius
 
     @torch.no_grad()
-    def limit_frequencies(self, spacing: Tensor) -> None:
+    def limit_frequencies(self, spacing: float | Sequence[float] | Tensor) -> None:
         r"""Slows down filters of the network that points a distance apart could not carry, and no others.
 
         The network may have frequencies up to :math:`\pi / h_d` less the window's own, in equal parts for its layers;
         see :meth:`~ccnn_geo.kernels.KernelNetwork.limit_frequencies`.
 
         Args:
-            spacing: Distance :math:`h` of the points per axis, ``[D]``.
+            spacing: Distance :math:`h` of the points, one or one per axis.
 
         Raises:
             ValueError: If the window alone is narrower than that allows, or the network has no frequencies.
         """
-        nyquist = math.pi / spacing
-        limit = nyquist - self.window_frequency()
-        if not (limit > 0).all():
-            width = (self.window.width * self.window_frequency() / nyquist).amax().item()
+        nyquist, window = self.nyquist(spacing), self.window_frequency()
+        if not (window < nyquist).all():
+            width = (self.window.width * window / nyquist).amax().item()
             raise ValueError(
-                f"limit_frequencies: points {_list(spacing)} apart carry frequencies up to {_list(nyquist)} rad per "
-                f"unit, the window alone has up to {_list(self.window_frequency())}; expected window_init above "
-                f"{width:.4g}"
+                f"limit_frequencies: points {_list(math.pi / nyquist)} apart carry frequencies up to {_list(nyquist)} "
+                f"rad per unit, the window alone has up to {_list(window)}; expected window_init above {width:.3g}"
             )
-        self.network.limit_frequencies(limit * self.radius)
+        self.network.limit_frequencies((nyquist - window) * self.radius)
+
+    def nyquist(self, spacing: float | Sequence[float] | Tensor) -> Tensor:
+        """Highest frequency that points a distance apart carry, ``[D]`` in rad per unit of position."""
+        spacing = torch.as_tensor(spacing).to(self.domain).expand(self.dim)
+        if not ((spacing > 0) & spacing.isfinite()).all():
+            raise ValueError(f"nyquist: expected a spacing > 0 and finite, got {_list(spacing)}")
+        return math.pi / spacing
+
+    def filter_frequencies(self) -> list[Tensor]:
+        """Frequency of each filter of the network per axis, ``[H, D]`` a layer in rad per unit of position."""
+        return [frequencies / self.radius for frequencies in self.network.filter_frequencies()]
 
     def window_frequency(self) -> Tensor:
         """Width of the window's spectrum, ``[D]`` in rad per unit of position; 0 without a window."""
@@ -107,3 +110,10 @@ class Frequencies(nn.Module):
 
 def _list(values: Tensor) -> str:
     return ", ".join(f"{v:.4g}" for v in values.tolist())
+
+
+def _window_band(window: GaussianWindow, axis: int, causal: bool, tail: float) -> float:
+    # what a Gaussian is beyond nine deviations does not count in double precision
+    end = min(window.half_width()[axis].item(), 9 * window.width[axis].item())
+    along = torch.eye(window.dim, dtype=torch.double)[axis]
+    return profile_band(lambda r: window.profile(r.unsqueeze(-1) * along), 0.0 if causal else -end, end, tail)

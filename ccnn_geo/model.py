@@ -17,6 +17,7 @@ from ccnn_geo.conv import SepFlexConv
 from ccnn_geo.first_batch import FirstBatchScale
 from ccnn_geo.functional.gelu import gelu
 from ccnn_geo.neighbors import Neighbors
+from ccnn_geo.nyquist import FirstSpacing
 from ccnn_geo.point_paths import Explanation
 from ccnn_geo.point_plan import PointPlan
 
@@ -62,6 +63,8 @@ class CCNN(FirstBatchScale):
         dropout: Dropout in the blocks.
         drop_path: Probability of leaving the last block's branch out of a sample in training, and in proportion of
             those before.
+        init_spacing: Distance of samples whose Nyquist rate no kernel starts above, see :meth:`limit_frequencies`;
+            ``"auto"`` takes that of the first batch, once, before it scales the kernels.
         **conv_kwargs: Further arguments of :class:`~ccnn_geo.conv.SepFlexConv`, e.g. ``causal``, ``window_init``.
 
     Shapes:
@@ -98,6 +101,7 @@ class CCNN(FirstBatchScale):
         block: str = "ccnn",
         dropout: float = 0.0,
         drop_path: float = 0.0,
+        init_spacing: float | str | None = None,
         **conv_kwargs: Any,
     ) -> None:
         super().__init__()
@@ -115,7 +119,12 @@ class CCNN(FirstBatchScale):
             raise ValueError(
                 f"CCNN: expected num_blocks >= 0 and out_channels >= 1, got {num_blocks}, {out_channels}"
             )
+        if isinstance(init_spacing, str) and init_spacing != "auto":
+            raise ValueError(
+                f"CCNN: expected init_spacing to be a number, 'auto' or None, got {init_spacing!r}"
+            )
         self.in_channels, self.out_channels, self.dim = in_channels, out_channels, dim
+        self.init_spacing = init_spacing
         self.num_neighbors, self.readout, self.pool = num_neighbors, readout, pool
         conv_kwargs |= {"kernel_hidden": kernel_hidden, "omega_0": omega_0, "num_neighbors": num_neighbors}
 
@@ -135,6 +144,7 @@ class CCNN(FirstBatchScale):
         self.norm = nn.Identity() if BLOCKS[block] is FlexBlock else nn.BatchNorm1d(hidden_channels)
         self.head = nn.Linear(hidden_channels * len(POOLS[pool]), out_channels)
         self.register_buffer("first_variance", torch.zeros(()))
+        self.first_spacing = FirstSpacing(dim) if init_spacing == "auto" else None
         self.reset_parameters()
 
     @classmethod
@@ -155,6 +165,28 @@ class CCNN(FirstBatchScale):
         nn.init.normal_(self.head.weight, std=self.head.in_features**-0.5)
         nn.init.zeros_(self.head.bias)
         self.forget_scale()
+        if self.first_spacing is not None:
+            self.first_spacing.reset_parameters()
+        elif self.init_spacing is not None:
+            self.limit_frequencies(self.init_spacing)
+
+    def limit_frequencies(self, spacing: float | Sequence[float] | Tensor) -> None:
+        r"""Slows down those filters of all kernels that samples a distance apart could not carry.
+
+        .. math::
+            |\omega_d| + 2 \gamma_d \le \frac{\pi / h_d - f^w_d}{L + 1}
+
+        with :math:`f^w` the width of the window's spectrum and :math:`L + 1` layers of filters. Filters below stay as
+        they are. A limit holds where it is set: :func:`~ccnn_geo.nyquist.nyquist_penalty` keeps them there in training.
+
+        Args:
+            spacing: Distance :math:`h` of the samples, one or one per axis.
+
+        Raises:
+            ValueError: If a window alone is narrower than that allows, or kernels have no frequencies.
+        """
+        for conv in self.convs:
+            conv.kernel.limit_frequencies(spacing)
 
     @property
     def convs(self) -> list[SepFlexConv]:
@@ -186,6 +218,9 @@ class CCNN(FirstBatchScale):
         """
         if isinstance(x, Data):
             return self._forward_data(x)
+        first = self.first_spacing
+        if first is not None and not first.is_known and first.measure(x, pos, batch, spacing):
+            self.limit_frequencies(first.value)
         if pos is None:
             h = self._features(x, spacing=spacing)
             return self._outputs(self._pool_grid(h) if self.readout == "global" else h)

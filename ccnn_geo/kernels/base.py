@@ -142,13 +142,16 @@ class KernelNetwork(nn.Module):
     def filter_frequencies(self) -> list[Tensor]:
         """Frequency of each filter per axis, ``[H, D]`` a layer in rad per unit: those of a path add up.
 
-        A Gaussian envelope counts with two standard deviations of its spectrum. Empty for families without filters.
+        A Gaussian envelope counts with two standard deviations of its spectrum.
+
+        Raises:
+            ValueError: If the family has no filters with frequencies.
         """
         return [frequencies for frequencies, _ in self.filters_by_layer()]
 
     def filters_by_layer(self) -> list[tuple[Tensor, Sequence[Tensor]]]:
         """Frequencies ``[H, D]`` of each layer's filters, and the parameters ``[H, *]`` that are in proportion."""
-        return []
+        raise ValueError(f"{type(self).__name__}: expected a kernel with frequencies to limit, it has none")
 
     @torch.no_grad()
     def limit_frequencies(self, limit: Tensor) -> None:
@@ -163,10 +166,6 @@ class KernelNetwork(nn.Module):
             ValueError: If the family has no filters with frequencies.
         """
         layers = self.filters_by_layer()
-        if not layers:
-            raise ValueError(
-                f"{type(self).__name__}: expected a family with frequencies to limit, it has none"
-            )
         for frequencies, parameters in layers:
             factor = (limit / len(layers) / frequencies).amin(dim=1, keepdim=True).clamp(max=1)
             for parameter in parameters:

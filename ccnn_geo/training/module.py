@@ -13,6 +13,7 @@ from torch_geometric.data import Data
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
+from ccnn_geo.nyquist import mean_over_processes, nyquist_penalty, sample_spacing
 from ccnn_geo.regularization import collect_kernel_norms, l2_penalty
 from ccnn_geo.training.decay import DECAYS, decay_groups
 from ccnn_geo.training.metrics import accuracies
@@ -25,7 +26,7 @@ class Classifier(LightningModule):
     r"""Trains a CCNN with cross-entropy, AdamW, linear warm-up and cosine decay per step.
 
     .. math::
-        \mathcal L = \mathrm{CE}(y, \hat y) + \lambda \, \tfrac12 \sum_l \lVert k_l \rVert^2
+        \mathcal L = \mathrm{CE}(y, \hat y) + \lambda \, \tfrac12 \sum_l \lVert k_l \rVert^2 + \mu\,\mathcal N
 
     Args:
         network: Arguments of :func:`~ccnn_geo.training.network.build_network`, plain values.
@@ -40,6 +41,9 @@ class Classifier(LightningModule):
         warmup_epochs: Epochs of linear warm-up.
         label_smoothing: Of the cross-entropy in training.
         kernel_l2: :math:`\lambda` of the penalty on generated kernels (Eq. 3).
+        nyquist: :math:`\mu` of the penalty on frequencies that the samples do not carry, see
+            :func:`~ccnn_geo.nyquist.nyquist_penalty`.
+        nyquist_spacing: Distance of the samples for it; by default that of the first training batch.
         ema: Decay of a moving average of the weights, over steps; validation and checkpoints are those of the average.
             0 for none.
         binary: For two classes a single output, the log-odds of the second, as the paper's binary tasks have it.
@@ -64,6 +68,8 @@ class Classifier(LightningModule):
         warmup_epochs: float = 10.0,
         label_smoothing: float = 0.0,
         kernel_l2: float = 0.0,
+        nyquist: float = 0.0,
+        nyquist_spacing: float | list[float] | None = None,
         ema: float = 0.0,
         decay: str = "all",
         binary: bool = False,
@@ -76,6 +82,8 @@ class Classifier(LightningModule):
                 "optim: expected lr > 0 and weight_decay, warmup_epochs, kernel_l2 >= 0, "
                 f"got {lr}, {weight_decay}, {warmup_epochs}, {kernel_l2}"
             )
+        if not nyquist >= 0:
+            raise ValueError(f"optim.nyquist: expected 0 or more, got {nyquist}")
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"optim.label_smoothing: expected [0, 1), got {label_smoothing}")
         if decay not in DECAYS:
@@ -95,6 +103,8 @@ class Classifier(LightningModule):
                 "warmup_epochs": warmup_epochs,
                 "label_smoothing": label_smoothing,
                 "kernel_l2": kernel_l2,
+                "nyquist": nyquist,
+                "nyquist_spacing": nyquist_spacing,
                 "ema": ema,
                 "decay": decay,
                 "binary": binary,
@@ -120,7 +130,10 @@ class Classifier(LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuses weights for other classes, as many as they may be, or other samples."""
-        self._compare(checkpoint["hyper_parameters"], self.hparams.classes, self.hparams, "training")
+        stored = checkpoint["hyper_parameters"]
+        self._compare(stored, self.hparams.classes, self.hparams, "training")
+        if self.hparams.nyquist_spacing is None:
+            self.hparams.nyquist_spacing = stored.get("nyquist_spacing")
 
     def _build(self) -> None:
         num_classes = len(self.hparams.classes)
@@ -148,6 +161,8 @@ class Classifier(LightningModule):
             penalty = self.hparams.kernel_l2 * l2_penalty(norms)
         else:
             logits = self(batch)
+        if self.hparams.nyquist > 0:
+            penalty = penalty + self.hparams.nyquist * self._nyquist(batch)
         logits, y = self._labelled(logits, batch)
         size = y.size(0)
         if size == 0:
@@ -160,6 +175,13 @@ class Classifier(LightningModule):
             "train_acc", self.train_accuracy, on_step=False, on_epoch=True, prog_bar=True, batch_size=size
         )
         return loss
+
+    def _nyquist(self, batch: Data | Sequence[Tensor]) -> Tensor:
+        if self.hparams.nyquist_spacing is None:  # of the first batch, and then in checkpoints
+            x = _split(batch)[0]
+            found = sample_spacing(None, x.pos, x.batch) if isinstance(x, Data) else sample_spacing(x)
+            self.hparams.nyquist_spacing = mean_over_processes(found, self.device).tolist()
+        return nyquist_penalty([conv.kernel for conv in self.network.convs], self.hparams.nyquist_spacing)
 
     def validation_step(self, batch: Data | Sequence[Tensor], batch_idx: int) -> None:
         self._evaluate(batch)

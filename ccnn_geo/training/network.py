@@ -32,6 +32,7 @@ def build_network(
     measure: str = "uniform",
     pool: str = "mean",
     drop_path: float = 0.0,
+    init_spacing: float | str | None = None,
     conv: dict[str, Any] | None = None,
 ) -> CCNN:
     """Builds the :class:`~ccnn_geo.model.CCNN` that a configuration describes.
@@ -58,6 +59,8 @@ def build_network(
         measure: Weight of a point: ``uniform``, ``density``, or ``quadrature``, which asks for all neighbours.
         pool: ``mean`` of the points' features, or ``mean_max``.
         drop_path: Probability of leaving a block's branch out of a sample, that of the last block.
+        init_spacing: Distance of samples whose Nyquist rate no kernel starts above; ``auto`` for that of the first
+            batch.
         conv: Further arguments of :class:`~ccnn_geo.conv.SepFlexConv`.
 
     Raises:
@@ -99,6 +102,7 @@ def build_network(
             measure=measure,
             pool=pool,
             drop_path=drop_path,
+            init_spacing=init_spacing,
             **(conv or {}),
         )
     except TypeError as error:  # a misspelt key of conv
