@@ -20,6 +20,7 @@ from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.nyquist import FirstSpacing
 from ccnn_geo.point_paths import Explanation
 from ccnn_geo.point_plan import PointPlan
+from ccnn_geo.pool_norm import PoolNorm
 
 PRESETS: dict[str, dict[str, int]] = {
     "ccnn_4_16": {"num_blocks": 4, "hidden_channels": 16, "kernel_hidden": 8},
@@ -57,8 +58,9 @@ class CCNN(FirstBatchScale):
             ``measure="quadrature"`` asks for.
         readout: ``"global"`` (one output per sample) or ``"node"`` (one per point or cell).
         pool: What a global readout takes of the features of all points: their ``"mean"``, as the paper, or
-            ``"mean_max"``, mean and largest side by side, as point networks do. Where points have weights (by
-            ``measure`` or given), so has the mean: it is over the surface, and not over its samples.
+            ``"mean_max"``, mean and largest side by side, as point networks do, each normalised over the batch. Where
+            points have weights (by ``measure`` or given), so has the mean: it is over the surface, and not over its
+            samples.
         block: ``"ccnn"``, ``"s4"`` or ``"flex"``.
         dropout: Dropout in the blocks.
         drop_path: Probability of leaving the last block's branch out of a sample in training, and in proportion of
@@ -142,7 +144,9 @@ class CCNN(FirstBatchScale):
         )
         # Pre-norm blocks leave the last sum unnormalised; FlexBlock does not.
         self.norm = nn.Identity() if BLOCKS[block] is FlexBlock else nn.BatchNorm1d(hidden_channels)
-        self.head = nn.Linear(hidden_channels * len(POOLS[pool]), out_channels)
+        pooled = hidden_channels * len(POOLS[pool])
+        self.pool_norm = nn.Identity() if pool == "mean" else PoolNorm(pooled)
+        self.head = nn.Linear(pooled, out_channels)
         self.register_buffer("first_variance", torch.zeros(()))
         self.first_spacing = FirstSpacing(dim) if init_spacing == "auto" else None
         self.reset_parameters()
@@ -160,8 +164,9 @@ class CCNN(FirstBatchScale):
         self.stem_norm.reset_parameters()
         for block in self.blocks:
             block.reset_parameters()
-        if isinstance(self.norm, nn.BatchNorm1d):
-            self.norm.reset_parameters()
+        for norm in (self.norm, self.pool_norm):
+            if isinstance(norm, nn.BatchNorm1d):
+                norm.reset_parameters()
         nn.init.normal_(self.head.weight, std=self.head.in_features**-0.5)
         nn.init.zeros_(self.head.bias)
         self.forget_scale()
@@ -280,12 +285,12 @@ class CCNN(FirstBatchScale):
                 parts.append(reduce(h * w, reduce="sum") / total)
             else:
                 parts.append(reduce(h, reduce=how))
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        return self.pool_norm(torch.cat(parts, dim=1))
 
     def _pool_grid(self, h: Tensor) -> Tensor:
         h = h.flatten(2)
         parts = [h.mean(dim=2) if how == "mean" else h.amax(dim=2) for how in POOLS[self.pool]]
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        return self.pool_norm(torch.cat(parts, dim=1))
 
     def _outputs(self, h: Tensor) -> Tensor:
         if not self.is_scaled:

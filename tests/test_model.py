@@ -11,6 +11,7 @@ from ccnn_geo import CCNN, testing
 from ccnn_geo.blocks import CCNNBlock, FlexBlock, S4Block
 from ccnn_geo.model import PRESETS
 from ccnn_geo.neighbors import knn_graph
+from ccnn_geo.pool_norm import PoolNorm
 from ccnn_geo.regularization import collect_kernel_norms, l2_penalty
 
 SMALL = {"hidden_channels": 8, "num_blocks": 2, "kernel_hidden": 4, "omega_0": 1.0, "window_init": 0.4}
@@ -60,27 +61,40 @@ def test_shapes_and_gradients(dim, readout, block, device):
 
 
 def test_mean_and_largest_features_feed_one_head(device):
-    """Without its half of the head, the largest does not matter; and the parts are what they are called."""
+    """Mean and largest are what they are called, and each is normalised over the samples of a batch."""
     torch.manual_seed(0)
-    both = CCNN(2, 5, 2, num_neighbors=6, pool="mean_max", **SMALL).to(device)
-    mean = CCNN(2, 5, 2, num_neighbors=6, **SMALL).to(device)
-    x, pos = torch.randn(20, 2, device=device), torch.rand(20, 2, device=device)
-    batch = torch.arange(20, device=device) // 10
-    both(x, pos, batch)
-    both.eval()
+    model = CCNN(2, 5, 2, num_neighbors=6, pool="mean_max", **SMALL).to(device)
+    x, pos = torch.randn(60, 2, device=device), torch.rand(60, 2, device=device)
+    batch = torch.arange(60, device=device) // 10
     seen = []
-    both.norm.register_forward_hook(lambda module, args, out: seen.append(out))
-    logits = both(x, pos, batch)
-    features = seen[0].view(2, 10, 8)
-    pooled = torch.cat([features.mean(dim=1), features.amax(dim=1)], dim=1)
-    torch.testing.assert_close(logits, both.head(pooled), rtol=1e-5, atol=1e-5)
-    state = both.state_dict()
-    state["head.weight"] = state["head.weight"][:, :8]
-    mean.load_state_dict(state)
+    model.norm.register_forward_hook(lambda module, args, out: seen.append(out.detach().view(6, 10, 8)))
+
+    def pooled():
+        return torch.cat([seen[-1].mean(dim=1), seen[-1].amax(dim=1)], dim=1)
+
     with torch.no_grad():
-        both.head.weight[:, 8:] = 0
-    torch.testing.assert_close(both(x, pos, batch), mean.eval()(x, pos, batch), rtol=1e-5, atol=1e-5)
-    assert both.head.weight.shape == (5, 16)
+        model.pool_norm.weight.uniform_(0.5, 2)
+        model.pool_norm.bias.normal_()
+        gain, shift = model.pool_norm.weight, model.pool_norm.bias
+        for _ in range(200):  # until the running statistics are those of the batch
+            logits = model(x, pos, batch)
+        std, mean = torch.std_mean(pooled(), dim=0, correction=0)
+        expected = model.head((pooled() - mean) / (std.square() + 1e-5).sqrt() * gain + shift)
+        torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+        variance = pooled().var(dim=0)  # running ones are unbiased
+        model.eval()
+        evaluated = model(x, pos, batch)
+        expected = model.head((pooled() - mean) / (variance + 1e-5).sqrt() * gain + shift)
+        torch.testing.assert_close(evaluated, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_a_single_sample_is_pooled_with_running_statistics():
+    torch.manual_seed(0)
+    norm = PoolNorm(3)
+    norm(torch.randn(9, 3))
+    x = torch.randn(1, 3)
+    training = norm(x)
+    torch.testing.assert_close(training, norm.eval()(x))
 
 
 def test_data_batches_and_given_edges():

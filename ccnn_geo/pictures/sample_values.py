@@ -14,6 +14,7 @@ from ccnn_geo.continuous_conv import ContinuousConv
 from ccnn_geo.functional.kernel_values import kernel_values
 from ccnn_geo.model import CCNN
 from ccnn_geo.pictures.rendering import check_index, convolutions
+from ccnn_geo.pool_norm import PoolNorm
 from ccnn_geo.representations import grid_positions
 from ccnn_geo.training.network import class_logits
 
@@ -80,12 +81,22 @@ def class_evidence(network: CCNN, sample: Sample) -> Tensor:
     features = seen[-1] if sample.is_points else seen[-1][0].flatten(1).T
     share = given[-1][1].get("weight") if network.readout == "global" else None
     counted = features if share is None else features * (share / share.mean()).to(features).unsqueeze(1)
-    weight, *largest = network.head.weight.split(features.size(1), dim=1)
-    evidence = nn.functional.linear(counted, weight, network.head.bias)
+    weight, bias = _head_of_pooled(network)
+    weight, *largest = weight.split(features.size(1), dim=1)
+    evidence = nn.functional.linear(counted, weight, bias)
     for part in largest:
         values, place = features.max(dim=0)
         evidence.index_add_(0, place, len(features) * (part * values).T)
     return class_logits(evidence)
+
+
+def _head_of_pooled(network: CCNN) -> tuple[Tensor, Tensor]:
+    """Weight ``[K, C]`` and bias ``[K]`` of the head, with what the norm before it does in evaluation."""
+    weight, bias = network.head.weight, network.head.bias
+    if not isinstance(network.pool_norm, PoolNorm):
+        return weight, bias
+    scale, shift = network.pool_norm.running_affine()
+    return weight * scale, bias + weight @ shift
 
 
 @torch.no_grad()
