@@ -16,13 +16,14 @@ from ccnn_geo.figures import canvas, save
 
 @dataclass(frozen=True)
 class Row:
-    """A training: a configuration, what changes at small scale (None: it is left out), the paper's test accuracy."""
+    """A training: a configuration, its changes at small scale (None: left out) and at any, the paper's accuracy."""
 
     name: str
     config: str
     small: Mapping[str, Any] | None = field(default_factory=dict)
     small_config: str = ""
     paper: float | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def training_study(
@@ -55,7 +56,7 @@ def training_study(
     def run(row: Row, options: Options, seed: int, folder: Path) -> Numbers:
         small = options.scale == "small"
         config = row.small_config if small and row.small_config else row.config
-        changes = {**(shared or {}), **row.small} if small else {}
+        changes = {**(shared or {}), **row.small, **row.changes} if small else row.changes
         found = train(folder, config, seed, **changes, data__root=str(options.root))
         return {**found, "test": test(folder)} if tested or not small else found
 
