@@ -149,6 +149,8 @@ class CCNN(FirstBatchScale):
         self.head = nn.Linear(pooled, out_channels)
         self.register_buffer("first_variance", torch.zeros(()))
         self.first_spacing = FirstSpacing(dim) if init_spacing == "auto" else None
+        if init_spacing is not None:
+            self.stem.kernel.filter_frequencies()  # a family without any says so now
         self.reset_parameters()
 
     @classmethod

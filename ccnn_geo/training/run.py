@@ -10,6 +10,7 @@ from typing import Any
 
 from pytorch_lightning import Trainer
 
+from ccnn_geo.nyquist import nyquist_penalty
 from ccnn_geo.predict import read_checkpoint
 from ccnn_geo.training.callbacks import ConfigFile, MetricsFile, StepSeed, WindowWidths, read_metrics
 from ccnn_geo.training.checkpoints import (
@@ -52,7 +53,11 @@ def check(config: Mapping[str, Any]) -> None:
     data = make_data(config["data"])
     data.check()
     outputs = num_outputs(data.num_classes or 2, config["optim"].get("binary", False))
-    build_network(data.in_channels or 1, outputs, data.dim, data.readout, **config["model"])
+    network = build_network(data.in_channels or 1, outputs, data.dim, data.readout, **config["model"])
+    if config["optim"].get("nyquist", 0.0) > 0:
+        nyquist_penalty(
+            [conv.kernel for conv in network.convs], 1.0
+        )  # of frequencies, which not all kernels have
     Classifier(config["model"], **config["optim"])
     expect_batches(make_trainer(config["trainer"], Path(), [], False, False), "limit_val_batches")
 
