@@ -89,7 +89,7 @@ def settings(method: Method, scale: str, root: Path, seed: int) -> dict[str, Any
         config = yaml.safe_load(find_config(method.config).read_text())
         model = config["model"]
         shared |= {key: config["optim"][key] for key in OWN if key in config["optim"]}
-    data = {**recipe["data"], "num_points": 256, "root": str(root)}
+    data = {**recipe["data"], "num_points": 256, "root": str(root), "neighbor_cache": 0}  # for CCNNs alone
     if scale == "paper":
         data |= {"dataset": "modelnet40", "num_points": 512, "seed": seed}
     if not method.config:
