@@ -86,6 +86,9 @@ def test_the_first_batch_says_the_spacing_once():
     x, pos, batch = sphere()
     model = CCNN(3, 4, 3, **SMALL, omega_0=50.0, init_spacing="auto")
     start = copy.deepcopy(model.state_dict())
+    average = torch.optim.swa_utils.AveragedModel(
+        model
+    )  # as a training with ema makes one, before the first batch
     out = model(x, pos, batch)
     spacing = sample_spacing(None, pos, batch)
     assert torch.equal(model.first_spacing.value, spacing)
@@ -102,7 +105,8 @@ def test_the_first_batch_says_the_spacing_once():
     state = copy.deepcopy(model.state_dict())
     loaded = CCNN(3, 4, 3, **SMALL, omega_0=50.0, init_spacing="auto")
     loaded.load_state_dict(state)
-    for again in (model, loaded, copy.deepcopy(model)):
+    average.update_parameters(model)
+    for again in (model, loaded, copy.deepcopy(model), average.module):
         again(x, pos / 9, batch)
         assert all(torch.equal(k.network.filters[0].omega, torch.full((6, 3), 100.0)) for k in kernels(again))
         assert torch.equal(again.first_spacing.value, spacing)
