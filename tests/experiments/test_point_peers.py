@@ -91,24 +91,24 @@ def test_an_interrupted_training_goes_on(root, toy, tmp_path, monkeypatch, name)
 def test_as_many_epochs_as_fit(root, toy, tmp_path, monkeypatch):
     """Measured once: an interrupted training keeps its number, a changed estimate does not count."""
     monkeypatch.setattr(budget_training, "seconds_per_epoch", lambda *_: 2.0)
-    config = toy(METHODS["ccnn_4_32"], "small", root, 0)
-    found = train_within(tmp_path / "a", config, "ccnn", None, 7.9)
+    config = toy(METHODS["pointnet"], "small", root, 0)
+    found = train_within(tmp_path / "a", config, "peer", None, 7.9)
     assert found["epochs"] == 3 and 3 in found["validated"]
     monkeypatch.setattr(budget_training, "seconds_per_epoch", lambda *_: 0.1)
-    assert train_within(tmp_path / "a", config, "ccnn", None, 7.9) == found
+    assert train_within(tmp_path / "a", config, "peer", None, 7.9) == found
     monkeypatch.setattr(budget_training, "seconds_per_epoch", lambda *_: 99.0)
-    assert train_within(tmp_path / "b", config, "ccnn", None, 7.9)["epochs"] == 1
+    assert train_within(tmp_path / "b", config, "peer", None, 7.9)["epochs"] == 1
     with pytest.raises(ValueError, match="expected epochs or seconds, got 3 and 7"):
-        train_within(tmp_path / "c", config, "ccnn", 3, 7.0)
+        train_within(tmp_path / "c", config, "peer", 3, 7.0)
 
 
 def test_seconds_are_those_of_steps_after_the_first(root, toy, tmp_path, monkeypatch):
     now = iter([100.0, 150.0, 200.0, *(200 + 0.5 * i for i in range(1, 11))])
     monkeypatch.setattr(budget_training.time, "process_time", lambda: next(now))
-    config = toy(METHODS["ccnn_4_32"], "small", root, 0)
+    config = toy(METHODS["pointnet"], "small", root, 0)
     config["optim"]["ema"] = 0.9
     # four batches of an epoch
-    assert seconds_per_epoch(config, "ccnn", tmp_path) == pytest.approx(4 * 0.5)
+    assert seconds_per_epoch(config, "peer", tmp_path) == pytest.approx(4 * 0.5)
     assert next(now, None) is None
 
 
