@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from ccnn_geo import SepFlexConv
+from ccnn_geo import CCNN, SepFlexConv
 
 LIMITS = {"low_pass": (0.0, 0.1, 0.2, 0.4, 0.8), "omega_0": (16.0, 8.0, 4.0, 2.0, 1.0)}
 """From none or the highest to the tightest; the other one is 2 rad per unit, or none."""
@@ -53,3 +53,25 @@ def test_samplings_differ_less_the_tighter_the_limit(limit):
         drifts.append(sum(layer_drift(seed, settings(limit, value)) for seed in range(SEEDS)) / SEEDS)
     assert all(tighter < looser for looser, tighter in pairwise(drifts)), drifts
     assert drifts[-1] < 0.6 * drifts[0], drifts
+
+
+def network_drift(seed, kwargs):
+    """Of what the readout takes: the mean of the features over all points."""
+    _, clouds = samplings(seed)
+    torch.manual_seed(seed)
+    sizes = {"hidden_channels": 8, "num_blocks": 2, "kernel_hidden": 8, "num_neighbors": None}
+    model = CCNN(6, 8, 3, **sizes, **kwargs).double().eval()
+    seen = []
+    model.norm.register_forward_hook(lambda module, args, out: seen.append(out.mean(dim=0)))
+    for x, pos in clouds[:1] + clouds:  # the first one sets the scales
+        model(x, pos)
+    return drift(seen[1:])
+
+
+@torch.no_grad()
+def test_a_whole_network_drifts_less_the_tighter_the_limit():
+    drifts = []
+    for value in LIMITS["low_pass"][:4]:
+        drifts.append(sum(network_drift(seed, settings("low_pass", value)) for seed in range(4)) / 4)
+    assert all(tighter < looser for looser, tighter in pairwise(drifts)), drifts
+    assert drifts[-1] < 0.7 * drifts[0], drifts
