@@ -22,10 +22,13 @@ from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, main
 RATES = (1e-3, 3e-3)
 EPOCHS = {"small": 15, "paper": 30}
 OTHERS = {
-    "pointnet2": {"radii": [0.2, 0.4]},
-    "perceiver": {"bands": 16, "max_frequency": 20.0},
+    "pointnet": {"features": ("normal",)},
+    "pointnet2": {"model": {"radii": [0.2, 0.4]}},
+    "dgcnn": {"features": ("normal",)},
+    "perceiver": {"model": {"bands": 16, "max_frequency": 20.0}},
 }
-"""Published radii, which are for more points; and frequencies that so few points can carry, unlike the published."""
+"""Normals themselves; published radii, which are for more points; and frequencies that so few points can carry, unlike
+the published."""
 
 
 def tries() -> dict[str, Method]:
@@ -36,11 +39,11 @@ def tries() -> dict[str, Method]:
         for name, method in peers.items()
         for rate in RATES
     }
-    for name, model in OTHERS.items():
+    for name, other in OTHERS.items():
         method = peers[name]
-        found[f"{name}-other"] = replace(
-            method, title=f"{method.title}, {model}", model={**method.model, **model}
-        )
+        changed = {**other, "model": {**method.model, **other.get("model", {})}}
+        (of,) = other.values()
+        found[f"{name}-other"] = replace(method, title=f"{method.title}, {of}", **changed)
     return found
 
 

@@ -4,7 +4,8 @@
     python -m ccnn_geo.experiments.point_peers --scale paper --root FOLDER        # where ModelNet40 is
 
 Every method sees the same shapes, points, augmentation, batches, loss, schedule, weight decay and gradient clipping,
-those of one configuration; positions and normals are what all networks are given. Learning rates are each one's own:
+those of one configuration; positions and products of normals, which do not know a face's outside, are what all networks
+are given, but for the CCNN as the paper sets it. Learning rates are each one's own:
 that of a CCNN's configuration, and for peers 0.001, that of Adam in their publications. The CCNN as the paper sets it
 keeps its loss and weight decay too. Seed s validates on fold s mod 3 of ``folds``, so three seeds are three validation
 parts, none of them the one on which settings were chosen. Each training ends with its schedule: after as many epochs
@@ -29,12 +30,12 @@ from ccnn_geo.experiments.peer_training import apart
 from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, main
 from ccnn_geo.training.runs import find_config
 
-RECIPE = "shapes/ccnn_4_140"
+RECIPE = "modelnet40/ccnn_4_140_bandlimited"
 """Configuration whose ``data``, ``trainer`` and ``optim`` all methods share, but for the keys in :data:`OWN`."""
 OWN = ("lr", "kernel_l2")
 """What a CCNN's own configuration says of ``optim``."""
 BUDGETS: Mapping[str, Mapping[str, Mapping[str, float]]] = {
-    "small": {"time": {"seconds": 240.0}, "epochs": {"epochs": 60}},
+    "small": {"time": {"seconds": 240.0}, "epochs": {"epochs": 40}},
     "paper": {"time": {"seconds": 36000.0}, "epochs": {"epochs": 200}},
 }
 TUNED_ON = 3
@@ -50,13 +51,19 @@ class Method:
         config: Name or file of a CCNN's configuration, for its ``model`` and its part of ``optim``; a peer has none.
         model: Arguments of the network, over those of the configuration; ``peer`` is the name of a peer.
         optim: Settings of the training that differ.
+        features: What a network is given; peers take positions by themselves.
     """
 
     title: str
     config: str = ""
     model: Mapping[str, Any] = field(default_factory=dict)
     optim: Mapping[str, Any] = field(default_factory=dict)
+    features: Sequence[str] = ("normal_outer",)
 
+
+NEIGHBORS = {"num_neighbors": 16}
+"""On half of the recipe's points these reach as far as its 32."""
+FEATURES = ("constant", "normal_outer", "pos")
 
 METHODS = {
     "pointnet": Method("PointNet", model={"peer": "pointnet"}, optim={"lr": 1e-3}),
@@ -69,14 +76,21 @@ METHODS = {
     "perceiver": Method("Perceiver", model={"peer": "perceiver"}, optim={"lr": 1e-3}),
     "paper": Method(
         "CCNN-4,140 as the paper sets it",
-        "modelnet40/ccnn_4_140",
+        "modelnet40/ccnn_4_140_paper",
         optim={"weight_decay": 0.0, "label_smoothing": 0.0},
+        features=("normal", "pos"),
     ),
-    "ccnn_4_140": Method("CCNN-4,140, band-limited", "shapes/ccnn_4_140"),
-    "ccnn_4_32": Method("CCNN-4,32, band-limited", "shapes/ccnn_4_32"),
+    **{
+        size: Method(f"{title}, band-limited", RECIPE, NEIGHBORS | {"preset": size}, features=FEATURES)
+        for size, title in (
+            ("ccnn_4_140", "CCNN-4,140"),
+            ("ccnn_4_48", "CCNN-4,48"),
+            ("ccnn_4_32", "CCNN-4,32"),
+        )
+    },
 }
 """All methods by name."""
-OURS = ("ccnn_4_140", "ccnn_4_32")
+OURS = ("ccnn_4_140", "ccnn_4_48", "ccnn_4_32")
 """Among which is the one that the others are compared with."""
 
 
@@ -89,11 +103,8 @@ def settings(method: Method, scale: str, root: Path, seed: int) -> dict[str, Any
         config = yaml.safe_load(find_config(method.config).read_text())
         model = config["model"]
         shared |= {key: config["optim"][key] for key in OWN if key in config["optim"]}
-    data = {**recipe["data"], "num_points": 256, "root": str(root), "neighbor_cache": 0}  # for CCNNs alone
-    if scale == "paper":
-        data |= {"dataset": "modelnet40", "num_points": 512, "seed": seed}
-    if not method.config:
-        data["features"] = ["normal"]  # beside the positions, which peers take by themselves
+    data = {**recipe["data"], "features": list(method.features), "root": str(root)}
+    data |= {"seed": seed} if scale == "paper" else {"dataset": "folder", "num_points": 256}
     return {
         "seed": seed,
         "model": {**model, **method.model},

@@ -91,7 +91,7 @@ def training_study(
                 f"{of[0]['parameters']:,}",
                 mean_and_deviation([n["training_curve"][-1] for n in of]),
                 mean_and_deviation([n["accuracy"] for n in of]),
-                *[_difference(of, found[reference])] * bool(versus),
+                *([_difference(of, found[reference])] if reference else []),
                 mean_and_deviation([n["test"] for n in of]) if "test" in of[0] else "none here",
                 "" if row.paper is None else f"{row.paper:.2f}",
                 f"{statistics.fmean(n['seconds'][-1] for n in of) / 60:.1f}",

@@ -8,7 +8,7 @@ from ccnn_geo.experiments import budget_training, point_peers
 from ccnn_geo.experiments.budget_training import SomeValidations, seconds_per_epoch, train_within
 from ccnn_geo.experiments.peer_report import best_of, paired
 from ccnn_geo.experiments.peer_training import PEERS, EpochClock
-from ccnn_geo.experiments.point_peers import METHODS, OURS, classifier, settings
+from ccnn_geo.experiments.point_peers import FEATURES, METHODS, OURS, classifier, settings
 from ccnn_geo.experiments.reproduction import Options, run_study
 
 SMALL = {"hidden_channels": 4, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 0.5, "num_neighbors": 4}
@@ -130,9 +130,13 @@ def test_all_are_trained_alike(scale, tmp_path):
     configs = {name: settings(method, scale, tmp_path, 2) for name, method in METHODS.items()}
     ours = configs["ccnn_4_140"]
     for name, config in configs.items():
-        peer = config["data"].pop("features", None)
-        assert peer == (["normal"] if classifier(METHODS[name]) == "peer" else None)
-        assert config["data"] == ours["data"] and config["trainer"] == ours["trainer"]
+        given = config["data"].pop("features")
+        peer = classifier(METHODS[name]) == "peer"
+        expected = ["normal", "pos"] if name == "paper" else ["normal_outer"] if peer else list(FEATURES)
+        assert given == expected
+        assert {**config["data"], "features": ours["data"].get("features")} == {"features": None} | ours[
+            "data"
+        ] and config["trainer"] == ours["trainer"]
         own = {"lr", "kernel_l2"} | ({"weight_decay", "label_smoothing"} if name == "paper" else set())
         keep = {key: value for key, value in ours["optim"].items() if key not in own}
         assert {key: value for key, value in config["optim"].items() if key not in own} == keep

@@ -183,7 +183,7 @@ def test_packaged_configurations_can_be_built():
 
     folder = find_config("demo").parent
     names = [p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml")]
-    assert {"demo", "modelnet40/ccnn_4_140", "shapes/ccnn_4_32"} <= set(names)
+    assert {"demo", "modelnet40/ccnn_4_140_bandlimited", "shapes/ccnn_4_32"} <= set(names)
     for name in names:
         check(yaml.safe_load(find_config(name).read_text()))
 
