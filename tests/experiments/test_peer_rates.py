@@ -38,4 +38,5 @@ def test_but_for_rates_peers_are_those_of_the_study():
     for name, method in tries().items():
         peer, what = name.split("-")
         changed = peer_rates.OTHERS[peer] if what == "other" else {}
-        assert method.model == METHODS[peer].model | changed
+        assert method.model == METHODS[peer].model | changed.get("model", {})
+        assert method.features == changed.get("features", METHODS[peer].features)
