@@ -55,15 +55,9 @@ class S4Classifier(Classifier):
 class PeerClassifier(Classifier):
     """A classifier with a network of :data:`PEERS`: ``network`` has its name as ``peer``, and its arguments."""
 
-    def _build(self) -> None:
+    def make_network(self, outputs: int) -> torch.nn.Module:
         arguments = dict(self.hparams.network)
-        self.hparams.network = {"preset": "ccnn_4_16"}  # the metrics come with a CCNN, which then goes
-        super()._build()
-        self.hparams.network = dict(arguments)
-        with local_seed(mix_seed(self.hparams.seed, "weights")):
-            self.network = PEERS[arguments.pop("peer")](
-                self.hparams.in_channels, len(self.hparams.classes), **arguments
-            )
+        return PEERS[arguments.pop("peer")](self.hparams.in_channels, outputs, **arguments)
 
 
 CLASSIFIERS = {"ccnn": Classifier, "s4": S4Classifier, "peer": PeerClassifier}

@@ -138,16 +138,15 @@ class Classifier(LightningModule):
     def _build(self) -> None:
         num_classes = len(self.hparams.classes)
         with local_seed(mix_seed(self.hparams.seed, "weights")):
-            self.network = build_network(
-                self.hparams.in_channels,
-                num_outputs(num_classes, self.hparams.binary),
-                self.hparams.dim,
-                self.hparams.readout,
-                **self.hparams.network,
-            )
+            self.network = self.make_network(num_outputs(num_classes, self.hparams.binary))
         self.train_accuracy = MulticlassAccuracy(num_classes, average="micro")
         self.confusion = MulticlassConfusionMatrix(num_classes)
         self.mean_loss = MeanMetric()
+
+    def make_network(self, outputs: int) -> torch.nn.Module:
+        """The network of the hyperparameters, with so many outputs."""
+        given = self.hparams
+        return build_network(given.in_channels, outputs, given.dim, given.readout, **given.network)
 
     def forward(self, batch: Data | Sequence[Tensor]) -> Tensor:
         """Logits of a batch: ``[B, K]``, or one row per point ``[N, K]``."""
