@@ -20,6 +20,7 @@ from torch import Tensor
 from ccnn_geo import SepFlexConv
 from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
 from ccnn_geo.figures import canvas, save
+from ccnn_geo.measure import density_measure
 from ccnn_geo.neighbors import build_neighbors
 from ccnn_geo.spacing import estimate_spacing
 
@@ -27,6 +28,7 @@ OMEGAS = (0.125, 0.25, 0.5, 1.0, 2.0, 5.0, 50.0)
 LOW_PASSES = (0.0, 0.1, 0.2, 0.4)
 """In units of the sphere's radius; with ``omega_0`` of :data:`LOW_PASSED`."""
 LOW_PASSED = 2.0
+SETTINGS = [*((omega, 0.0) for omega in OMEGAS), *((LOW_PASSED, s) for s in LOW_PASSES[1:])]
 POINTS, TARGETS, CHANNELS, WINDOW = 512, 256, 32, 0.5
 LINE = 4096
 
@@ -65,20 +67,24 @@ def measure(omega_0: float, low_pass: float, seed: int, folder: Path) -> Numbers
     targets, first, second = sphere(TARGETS), sphere(POINTS), sphere(POINTS)
     conv = layer(omega_0, low_pass)
 
-    def sums(pos: Tensor) -> Tensor:
+    def sums(pos: Tensor, weight: Tensor | None = None) -> Tensor:
         edges = build_neighbors(pos, None, None, pos_dst=targets)
-        return conv((features(pos), None), (pos, targets), edges)
+        return conv((features(pos), None), (pos, targets), edges, weight=weight)
 
-    a, b = sums(first), sums(second)
     along = torch.zeros(LINE, 3)
     along[:, 0] = torch.linspace(-1, 1, LINE)
     line = conv.kernel(along)[:, 0]
     return {
-        "drift": ((a - b).norm() / math.sqrt(0.5 * (a.square().sum() + b.square().sum()))).item(),
+        "drift": _drift(sums(first), sums(second)),
+        "weighted": _drift(*(sums(pos, density_measure(pos)) for pos in (first, second))),
         "spacing": estimate_spacing(first, intrinsic_dim=2).item(),
         "line": (line / line.abs().max())[:: LINE // 512].tolist(),
         "spectrum": _spectrum(line, 2 / (LINE - 1)).tolist(),
     }
+
+
+def _drift(a: Tensor, b: Tensor) -> float:
+    return ((a - b).norm() / math.sqrt(0.5 * (a.square().sum() + b.square().sum()))).item()
 
 
 def _spectrum(line: Tensor, step: float) -> Tensor:
@@ -89,10 +95,9 @@ def _spectrum(line: Tensor, step: float) -> Tensor:
 
 
 def jobs(options: Options) -> Sequence[Job]:
-    settings = [(omega, 0.0) for omega in OMEGAS] + [(LOW_PASSED, s) for s in LOW_PASSES if s > 0]
     return [
         Job(f"omega_{omega:g}-low_pass_{s:g}-{seed}", partial(measure, omega, s, seed))
-        for omega, s in settings
+        for omega, s in SETTINGS
         for seed in options.seeds
     ]
 
@@ -108,15 +113,14 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
     lines = [
         f"{POINTS} random points on the unit sphere are {spacing:.2f} apart: {nyquist:.0f} rad per unit at most.",
         "",
-        "| omega_0 | low-pass | energy of the kernels above that, % | drift between two samplings |",
-        "|---|---|---|---|",
+        "| omega_0 | low-pass | energy above that, % | drift between two samplings | with density weights |",
+        "|---|---|---|---|---|",
     ]
-    for omega, s in [(w, 0.0) for w in OMEGAS] + [(LOW_PASSED, s) for s in LOW_PASSES]:
+    for omega, s in SETTINGS:
         found = of(omega, s)
         above = mean_and_deviation([100 * n["spectrum"][round(nyquist)] for n in found])
-        lines.append(
-            f"| {omega:g} | {s:g} | {above} | {mean_and_deviation([n['drift'] for n in found], 2)} |"
-        )
+        drifts = (mean_and_deviation([n[key] for n in found], 2) for key in ("drift", "weighted"))
+        lines.append(f"| {omega:g} | {s:g} | {above} | {' | '.join(drifts)} |")
     _draw(of, spacing, folder / "bandlimit.png")
     return "\n".join([*lines, "", "![Kernels, their spectra, and what they do](bandlimit.png)"])
 
@@ -137,12 +141,14 @@ def _draw(of: Callable[[float, float], list[Numbers]], spacing: float, path: Pat
     line.legend(frameon=False, fontsize=8)
     spectrum.axvline(math.pi / spacing, color="k", ls=":", lw=1)
     spectrum.set(xlabel="frequency, rad per unit", title="energy above a frequency, %")
-    for values, name, color, x in (
-        ([(w, 0.0) for w in OMEGAS], "no low-pass", "#555555", OMEGAS),
-        ([(LOW_PASSED, s) for s in LOW_PASSES], None, "#2ca02c", [LOW_PASSED] * len(LOW_PASSES)),
+    plain, passed = [(w, 0.0) for w in OMEGAS], [(LOW_PASSED, s) for s in LOW_PASSES]
+    for values, key, name, color, x in (
+        (plain, "drift", "no low-pass", "#555555", OMEGAS),
+        (plain, "weighted", "with density weights", "#ff7f0e", OMEGAS),
+        (passed, "drift", "low-pass 0 to 0.4", "#2ca02c", [LOW_PASSED] * len(LOW_PASSES)),
     ):
-        means = [statistics.fmean(n["drift"] for n in of(*v)) for v in values]
-        drift.plot(x, means, "o-", color=color, lw=1.4, ms=4, label=name or "low-pass 0 to 0.4")
+        means = [statistics.fmean(n[key] for n in of(*v)) for v in values]
+        drift.plot(x, means, "o-", color=color, lw=1.4, ms=4, label=name)
     drift.set(xscale="log", ylim=(0, None), xlabel="omega_0", title="drift between two samplings")
     drift.legend(frameon=False, fontsize=8)
     for axes in (line, spectrum, drift):

@@ -29,7 +29,8 @@ class ShapesDataModule(EpochDataModule):
         dataset_args: Further arguments of the data set.
         num_points: Points (or voxels) of a sample.
         num_samples: Stored points per shape.
-        features: What the network sees of a point: ``normal``, ``pos``.
+        features: What the network sees of a point: ``normal``, ``pos``, ``normal_outer``, ``constant``.
+        subset: How those points are chosen: ``random``, or ``farthest`` from each other, evenly spread.
         carrier: ``points`` or ``voxels``.
         voxel_size: Voxels along each axis.
         normal_neighbors: Neighbours for the normals of clouds that have none.
@@ -56,6 +57,7 @@ class ShapesDataModule(EpochDataModule):
         num_points: int = 512,
         num_samples: int = 2048,
         features: list[str] | None = None,
+        subset: str = "random",
         carrier: str = "points",
         voxel_size: int = 40,
         normal_neighbors: int = 16,
@@ -75,6 +77,7 @@ class ShapesDataModule(EpochDataModule):
             voxel_size,
             normal_neighbors,
             seed,
+            subset,
         )
         if not 0 < validation_fraction < 1:
             raise ValueError(f"data.validation_fraction: expected (0, 1), got {validation_fraction}")

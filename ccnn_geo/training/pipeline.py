@@ -11,6 +11,7 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import Compose
 
 from ccnn_geo.transforms import (
+    FarthestSubset,
     FixedSubset,
     NormalizeSphere,
     PointFeatures,
@@ -26,6 +27,7 @@ from ccnn_geo.transforms import (
 from ccnn_geo.transforms.point_features import FEATURES
 
 CARRIERS = ("points", "voxels")
+SUBSETS = ("random", "farthest")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class ShapePipeline:
         voxel_size: Cells along each axis.
         normal_neighbors: Neighbours for the normals of clouds that have none.
         seed: Of the sampling.
+        subset: How points are chosen: at ``random``, as the paper, or ``farthest`` from each other, which covers a
+            shape evenly, see :class:`~ccnn_geo.transforms.FarthestSubset`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -94,8 +98,11 @@ class ShapePipeline:
     voxel_size: int = 40
     normal_neighbors: int = 16
     seed: int = 0
+    subset: str = "random"
 
     def __post_init__(self) -> None:
+        if self.subset not in SUBSETS:
+            raise ValueError(f"data.subset: expected one of {', '.join(SUBSETS)}, got {self.subset!r}")
         if self.carrier not in CARRIERS:
             raise ValueError(f"data.carrier: expected one of {', '.join(CARRIERS)}, got {self.carrier!r}")
         if not 1 <= self.num_points <= self.num_samples:
@@ -129,12 +136,15 @@ class ShapePipeline:
             # moved and stretched shapes would leave the lattice
             choose = [NormalizeSphere()] * bool(chain) + [Voxelize(self.voxel_size, self.num_points)]
             return Compose([*chain, *choose, PointFeatures(self.features)])
-        return Compose([RandomSubset(self.num_points), *chain, PointFeatures(self.features)])
+        choose = FarthestSubset if self.subset == "farthest" else RandomSubset
+        return Compose([choose(self.num_points), *chain, PointFeatures(self.features)])
 
     def evaluation(self) -> Compose:
         """The same, without anything random."""
         if self.carrier == "voxels":
             choose: Any = Voxelize(self.voxel_size, self.num_points, random=False)
+        elif self.subset == "farthest":
+            choose = FarthestSubset(self.num_points, random=False)
         else:
             choose = FixedSubset(self.num_points)
         return Compose([choose, PointFeatures(self.features)])

@@ -2,6 +2,7 @@
 
 from ccnn_geo.transforms.build_neighbors import BuildNeighbors
 from ccnn_geo.transforms.estimate_normals import EstimateNormals
+from ccnn_geo.transforms.farthest_subset import FarthestSubset
 from ccnn_geo.transforms.fixed_subset import FixedSubset
 from ccnn_geo.transforms.mix_clouds import MixClouds
 from ccnn_geo.transforms.normalize_sphere import NormalizeSphere
@@ -24,6 +25,7 @@ from ccnn_geo.transforms.voxelize import Voxelize
 __all__ = [
     "BuildNeighbors",
     "EstimateNormals",
+    "FarthestSubset",
     "FixedSubset",
     "MixClouds",
     "NormalizeSphere",

@@ -8,6 +8,7 @@ from torch.nn.functional import normalize
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from ccnn_geo.functional.farthest import farthest_points
 from ccnn_geo.transforms._points import at_least_one, uniform
 
 
@@ -85,7 +86,8 @@ class PointWOLF(BaseTransform):
 
     def _draw(self, pos: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Anchors ``[M, 3]``, matrices ``[M, 3, 3]``, shifts ``[M, 3]`` and axes of the weights ``[M, 3]``."""
-        anchors = pos[_farthest(pos, min(self.num_anchors, len(pos)), self.generator)]
+        first = int(torch.randint(len(pos), (), generator=self.generator, device=pos.device))
+        anchors = pos[farthest_points(pos, min(self.num_anchors, len(pos)), first)]
         num = len(anchors)
 
         def draw(low: float, high: float, columns: int) -> Tensor:
@@ -125,16 +127,6 @@ def transform_normals(normal: Tensor, jacobian: Tensor) -> Tensor:
     flipped = (a * cofactors[..., 0]).sum(-1, keepdim=True) < 0  # det(J)
     turned = (cofactors @ normal[..., None])[..., 0]
     return normalize(torch.where(flipped, -turned, turned), dim=-1)
-
-
-def _farthest(pos: Tensor, num: int, generator: Generator | None) -> Tensor:
-    """Indices of points each of which is as far as possible from those before it; the first is random."""
-    chosen = [torch.randint(len(pos), (), generator=generator, device=pos.device)]
-    distance = torch.full((len(pos),), math.inf, dtype=pos.dtype, device=pos.device)
-    for _ in range(num - 1):
-        distance = torch.minimum(distance, (pos - pos[chosen[-1]]).square().sum(1))
-        chosen.append(distance.argmax())
-    return torch.stack(chosen)
 
 
 def _rotations(angle: Tensor) -> Tensor:

@@ -1,0 +1,46 @@
+"""Fewer points, evenly spread."""
+
+import torch
+from torch import Generator
+from torch_geometric.data import Data
+from torch_geometric.transforms import BaseTransform
+
+from ccnn_geo.functional.farthest import farthest_points
+from ccnn_geo.transforms._points import at_least_one, take_points
+
+
+class FarthestSubset(BaseTransform):
+    """Keeps ``num`` points (all, if there are fewer), each the farthest from those before it.
+
+    They cover a shape evenly, so that a sum over them is closer to an integral than over as many random ones:
+    ``docs/bandlimit.md`` says what that is worth. The first point is random, anew on every call, or always the same.
+
+    Args:
+        num: points to keep.
+        random: whether the first one is drawn; else it is the cloud's first.
+        generator: source of randomness (default: torch's global one).
+
+    Shapes:
+        every tensor with one row per point: ``[N, ...] -> [min(num, N), ...]``.
+
+    Raises:
+        ValueError: if num < 1, or positions are not finite.
+
+    Source: Qi et al., 2017, PointNet++, Sec. 3.2.
+    """
+
+    def __init__(self, num: int, random: bool = True, generator: Generator | None = None) -> None:
+        self.num = at_least_one(num)
+        self.random = random
+        self.generator = generator
+
+    def forward(self, data: Data) -> Data:
+        total = data.num_nodes
+        start = 0
+        if self.random and total > 0:
+            device = None if self.generator is None else self.generator.device
+            start = int(torch.randint(total, (), generator=self.generator, device=device))
+        return take_points(data, farthest_points(data.pos, min(self.num, total), start))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.num}{'' if self.random else ', random=False'})"
