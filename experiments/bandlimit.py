@@ -20,6 +20,7 @@ from torch import Tensor
 from ccnn_geo import SepFlexConv
 from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
 from ccnn_geo.figures import canvas, save
+from ccnn_geo.functional.farthest import farthest_points
 from ccnn_geo.measure import density_measure
 from ccnn_geo.neighbors import build_neighbors
 from ccnn_geo.spacing import estimate_spacing
@@ -30,7 +31,10 @@ LOW_PASSES = (0.0, 0.1, 0.2, 0.4)
 LOW_PASSED = 2.0
 SETTINGS = [*((omega, 0.0) for omega in OMEGAS), *((LOW_PASSED, s) for s in LOW_PASSES[1:])]
 POINTS, TARGETS, CHANNELS, WINDOW = 512, 256, 32, 0.5
+DENSE = 2048
+"""Random points of which as many are the farthest from each other."""
 LINE = 4096
+DRIFTS = ("drift", "weighted", "even")
 
 
 def sphere(count: int) -> Tensor:
@@ -77,10 +81,16 @@ def measure(omega_0: float, low_pass: float, seed: int, folder: Path) -> Numbers
     return {
         "drift": _drift(sums(first), sums(second)),
         "weighted": _drift(*(sums(pos, density_measure(pos)) for pos in (first, second))),
+        "even": _drift(*(sums(_even(DENSE)) for _ in range(2))),
         "spacing": estimate_spacing(first, intrinsic_dim=2).item(),
         "line": (line / line.abs().max())[:: LINE // 512].tolist(),
         "spectrum": _spectrum(line, 2 / (LINE - 1)).tolist(),
     }
+
+
+def _even(dense: int) -> Tensor:
+    pos = sphere(dense)
+    return pos[farthest_points(pos, POINTS)]
 
 
 def _drift(a: Tensor, b: Tensor) -> float:
@@ -113,13 +123,16 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
     lines = [
         f"{POINTS} random points on the unit sphere are {spacing:.2f} apart: {nyquist:.0f} rad per unit at most.",
         "",
-        "| omega_0 | low-pass | energy above that, % | drift between two samplings | with density weights |",
-        "|---|---|---|---|---|",
+        "The drift between two samplings, of points with equal weights, with density weights, and of the farthest of "
+        f"{DENSE:,} random ones:",
+        "",
+        "| omega_0 | low-pass | energy above that, % | drift | with density weights | evenly spread |",
+        "|---|---|---|---|---|---|",
     ]
     for omega, s in SETTINGS:
         found = of(omega, s)
         above = mean_and_deviation([100 * n["spectrum"][round(nyquist)] for n in found])
-        drifts = (mean_and_deviation([n[key] for n in found], 2) for key in ("drift", "weighted"))
+        drifts = (mean_and_deviation([n[key] for n in found], 2) for key in DRIFTS)
         lines.append(f"| {omega:g} | {s:g} | {above} | {' | '.join(drifts)} |")
     _draw(of, spacing, folder / "bandlimit.png")
     return "\n".join([*lines, "", "![Kernels, their spectra, and what they do](bandlimit.png)"])
@@ -145,6 +158,7 @@ def _draw(of: Callable[[float, float], list[Numbers]], spacing: float, path: Pat
     for values, key, name, color, x in (
         (plain, "drift", "no low-pass", "#555555", OMEGAS),
         (plain, "weighted", "with density weights", "#ff7f0e", OMEGAS),
+        (plain, "even", "evenly spread", "#9467bd", OMEGAS),
         (passed, "drift", "low-pass 0 to 0.4", "#2ca02c", [LOW_PASSED] * len(LOW_PASSES)),
     ):
         means = [statistics.fmean(n[key] for n in of(*v)) for v in values]
