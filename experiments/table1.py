@@ -91,6 +91,7 @@ TASKS = (
             {"data__num_points": 256, "optim__warmup_epochs": 4, "trainer__max_epochs": 20},
             "shapes", "shapes", config="shapes/ccnn_4_32", classes=10, tested=False,
         ),
+        suffix="_paper",
     ),
 )  # fmt: skip
 

@@ -50,7 +50,7 @@ class Task:
 
     Args:
         name: As there.
-        config: ``experiments/<config>/ccnn_*.yaml``.
+        config: ``experiments/<config>/ccnn_*<suffix>.yaml``.
         paper: Test accuracies in percent of both sizes, as in :data:`SIZES`.
         folder: Of its files below ``--root``, without which it is left out.
         classes: How many; chance is one of them.
@@ -58,6 +58,7 @@ class Task:
         small: At small scale; None if it is left out there.
         trained_as: The task whose network is tested; none is trained then.
         test_options: Of that test.
+        suffix: Of its configurations' names.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Task:
     small: Small | None = None
     trained_as: str = ""
     test_options: Mapping[str, Any] = field(default_factory=dict)
+    suffix: str = ""
 
 
 def task_study(
@@ -106,7 +108,7 @@ def task_study(
     def _run(task: Task, size: str, options: Options, seed: int, folder: Path) -> Numbers:
         root, small = options.root, task.small
         if options.scale == "paper":
-            found = train(folder, f"{task.config}/{SIZES[size]}", seed, data__root=str(root))
+            found = train(folder, f"{task.config}/{SIZES[size]}{task.suffix}", seed, data__root=str(root))
         else:
             root = folder / "data" if small.prepare else root / small.root
             if small.prepare:
