@@ -4,8 +4,8 @@
     python -m ccnn_geo.experiments.thinned --scale paper --root FOLDER        # ModelNet40, CCNN-4,140
 
 The same weights see the clouds they were trained for, those with every point beyond the median of a random direction
-kept with a chance of one in eight, as many points spread evenly, and four times the points. Accuracies are those of the
-last epoch on shapes that were not trained on, by which nothing is chosen here.
+kept with a chance of one in eight, as many points of even density, and four times the points. Accuracies are those of
+the last epoch on shapes that were not trained on, by which nothing is chosen here.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
     """A table for accuracy, one each for the drift of logits and features; a row per variant."""
     lines = [
         f"Half thinned: of the half of the points furthest along a random direction one in {FACTOR} stays.",
-        "As few, even: as many points as then are left, evenly spread. Drift: relative l2 distance from the outputs",
+        "As few, even: as many points as then are left, of even density. Drift: relative l2 distance from the outputs",
         "for the clouds as trained.",
     ]
     for key, title, shown in (

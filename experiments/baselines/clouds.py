@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from ccnn_geo.functional.farthest import farthest_points
+
 
 def equal_clouds(data: Data, name: str, in_channels: int) -> tuple[Tensor, Tensor]:
     """Positions ``[B, N, D]`` and features ``[B, N, C]`` of a batch of equally many points each.
@@ -33,38 +35,21 @@ def equal_clouds(data: Data, name: str, in_channels: int) -> tuple[Tensor, Tenso
     return pos.unflatten(0, (-1, largest)), x.unflatten(0, (-1, largest))
 
 
-def farthest_points(pos: Tensor, count: int) -> Tensor:
-    r"""Farthest point sampling: each point is the one farthest from those before it.
+def spread_points(pos: Tensor, count: int) -> Tensor:
+    """The farthest points of each cloud (:func:`~ccnn_geo.functional.farthest.farthest_points`).
 
-    .. math::
-        i_1 = \arg\max_i |p_i - \bar p|, \quad i_n = \arg\max_i \min_{m < n} |p_i - p_{i_m}|
-
-    The first point is the one farthest from the mean, so that the choice does not depend on the points' order.
-
-    Args:
-        pos: Positions.
-        count: How many, at most N.
+    The first one is the farthest from the mean, so that the choice does not depend on the order of the points.
 
     Shapes:
-        - **pos:** :math:`(B, N, D)`; **output:** :math:`(B, count)`, indices in each cloud
+        - **pos:** :math:`(B, N, 3)`; **output:** :math:`(B, count)`, indices in each cloud
 
     Raises:
         ValueError: If there are fewer points.
-
-    Source: Qi et al., 2017, PointNet++, Sec. 3.2.
     """
-    if not 1 <= count <= pos.size(1):
-        raise ValueError(f"farthest_points: expected 1 to {pos.size(1)} points, got {count}")
-    pos = pos.detach()
-    clouds = torch.arange(len(pos), device=pos.device)
-    last = (pos - pos.mean(1, keepdim=True)).square().sum(-1).argmax(1)
-    chosen, distance = [last], pos.new_full(pos.shape[:2], torch.inf)
-    for _ in range(count - 1):
-        step = (pos - pos[clouds, last].unsqueeze(1)).square().sum(-1)
-        distance = torch.minimum(distance, step)
-        last = distance.argmax(1)
-        chosen.append(last)
-    return torch.stack(chosen, dim=1)
+    first = (pos - pos.mean(1, keepdim=True)).square().sum(-1).argmax(1).tolist()
+    return torch.stack(
+        [farthest_points(cloud, count, start) for cloud, start in zip(pos, first, strict=True)]
+    )
 
 
 def nearest(x: Tensor, at: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -13,8 +13,8 @@ from ccnn_geo.experiments.baselines.clouds import (
     ball,
     classifier_head,
     equal_clouds,
-    farthest_points,
     rows_of,
+    spread_points,
 )
 
 
@@ -43,7 +43,7 @@ class SetAbstraction(nn.Module):
         self.mlp = PointMLP(3 + in_channels, *widths)
 
     def forward(self, pos: Tensor, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        centers = rows_of(pos, farthest_points(pos, count))
+        centers = rows_of(pos, spread_points(pos, count))
         index = ball(pos, centers, self.radius, self.neighbors)
         linear, *rest = self.mlp
         per_point = linear(torch.cat([pos, x], dim=-1))

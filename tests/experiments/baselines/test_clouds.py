@@ -9,16 +9,16 @@ from ccnn_geo.experiments.baselines.clouds import (
     PointMLP,
     ball,
     equal_clouds,
-    farthest_points,
     nearest,
     rows_of,
+    spread_points,
 )
 from ccnn_geo.neighbors import build_neighbors
 
 
-def test_farthest_points_are_those_of_a_loop(device):
+def test_spread_points_are_those_of_a_loop(device):
     pos = torch.randn(3, 40, 3, dtype=torch.float64, device=device)
-    found = farthest_points(pos, 12).cpu()
+    found = spread_points(pos, 12).cpu()
     for cloud, chosen in zip(pos.cpu().numpy(), found.tolist(), strict=True):
         expected = [int(np.linalg.norm(cloud - cloud.mean(0), axis=1).argmax())]
         while len(expected) < 12:
@@ -28,7 +28,7 @@ def test_farthest_points_are_those_of_a_loop(device):
 
 
 def test_all_points_are_the_farthest_of_all():
-    assert farthest_points(torch.randn(2, 9, 3), 9).sort(1).values.tolist() == [list(range(9))] * 2
+    assert spread_points(torch.randn(2, 9, 3), 9).sort(1).values.tolist() == [list(range(9))] * 2
 
 
 def test_a_ball_holds_what_is_near_and_the_nearest_again(device):
@@ -72,8 +72,8 @@ def test_errors_say_what_was_given_and_expected():
         equal_clouds(Batch.from_data_list(clouds), "Net", 3)
     with pytest.raises(ValueError, match=r"Net: expected data.x with 6 channels, got \[5, 3\]"):
         equal_clouds(clouds[0], "Net", 6)
-    with pytest.raises(ValueError, match="farthest_points: expected 1 to 5 points, got 6"):
-        farthest_points(clouds[0].pos[None], 6)
+    with pytest.raises(ValueError, match="farthest_points: expected 0 to 5 points from one of them, got 6"):
+        spread_points(clouds[0].pos[None], 6)
     pos, x = equal_clouds(clouds[0], "Net", 3)
     assert pos.shape == x.shape == (1, 5, 3)
     assert equal_clouds(Data(pos=torch.randn(5, 3)), "Net", 0)[1].shape == (1, 5, 0)

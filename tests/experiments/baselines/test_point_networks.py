@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
-from ccnn_geo.experiments.baselines.clouds import ball, farthest_points, nearest, rows_of
+from ccnn_geo.experiments.baselines.clouds import ball, nearest, rows_of, spread_points
 from ccnn_geo.experiments.baselines.dgcnn import DGCNN, EdgeConv
 from ccnn_geo.experiments.baselines.perceiver import PointPerceiver
 from ccnn_geo.experiments.baselines.pointnet import PointNet
@@ -160,7 +160,7 @@ def test_set_abstraction_is_a_pointnet_on_each_ball():
     layer = disturb(SetAbstraction(2, (5, 7), 0.6, 6).double().eval())
     pos, x = torch.randn(2, 30, 3, dtype=torch.float64), torch.randn(2, 30, 2, dtype=torch.float64)
     centers, out = layer(pos, x, 8)
-    torch.testing.assert_close(centers, rows_of(pos, farthest_points(pos, 8)))
+    torch.testing.assert_close(centers, rows_of(pos, spread_points(pos, 8)))
     index = ball(pos, centers, 0.6, 6)
     for b in range(2):
         for m in range(8):
