@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
-from torch_geometric.utils import scatter
 
 from ccnn_geo.blocks import BLOCKS, FlexBlock
 from ccnn_geo.channels import channel_linear, channel_norm
@@ -21,6 +19,8 @@ from ccnn_geo.nyquist import FirstSpacing
 from ccnn_geo.point_paths import Explanation
 from ccnn_geo.point_plan import PointPlan
 from ccnn_geo.pool_norm import PoolNorm
+from ccnn_geo.pooling import POOLS, pool_clouds, pool_dense
+from ccnn_geo.pretrained import Pretrained
 
 PRESETS: dict[str, dict[str, int]] = {
     "ccnn_4_16": {"num_blocks": 4, "hidden_channels": 16, "kernel_hidden": 8},
@@ -31,11 +31,8 @@ PRESETS: dict[str, dict[str, int]] = {
 }
 """Sizes of the paper's models (Sec. 5, appendix C.2)."""
 
-POOLS = {"mean": ("mean",), "mean_max": ("mean", "max")}
-"""Reductions over the points of a sample, side by side."""
 
-
-class CCNN(FirstBatchScale):
+class CCNN(Pretrained, FirstBatchScale):
     r"""Continuous convolutional neural network (Fig. 5).
 
     .. math::
@@ -106,7 +103,9 @@ class CCNN(FirstBatchScale):
         init_spacing: float | str | None = None,
         **conv_kwargs: Any,
     ) -> None:
+        given = {**locals(), **conv_kwargs}
         super().__init__()
+        self.remember_arguments(given)
         if readout not in ("global", "node"):
             raise ValueError(f"CCNN: expected readout 'global' or 'node', got {readout!r}")
         if pool not in POOLS:
@@ -230,7 +229,7 @@ class CCNN(FirstBatchScale):
             self.limit_frequencies(first.value)
         if pos is None:
             h = self._features(x, spacing=spacing)
-            return self._outputs(self._pool_grid(h) if self.readout == "global" else h)
+            return self._outputs(self._pool_dense(h) if self.readout == "global" else h)
 
         if batch is not None and (batch.dim() != 1 or batch.size(0) != pos.size(0)):
             raise ValueError(f"CCNN: expected batch [{pos.size(0)}] beside pos, got {list(batch.shape)}")
@@ -241,7 +240,7 @@ class CCNN(FirstBatchScale):
             if batch is None:
                 batch = torch.zeros(h.size(0), dtype=torch.long, device=h.device)
                 batch_size = 1 if batch_size is None else batch_size
-            h = self._pool_points(h, batch, batch_size, weight)
+            h = self.pool_norm(pool_clouds(self.pool, h, batch, batch_size, weight))
         return self._outputs(h)
 
     def plan(
@@ -277,22 +276,8 @@ class CCNN(FirstBatchScale):
             h = block(h, **carrier)
         return channel_norm(h, self.norm)
 
-    def _pool_points(self, h: Tensor, batch: Tensor, batch_size: int | None, weight: Tensor | None) -> Tensor:
-        reduce = partial(scatter, index=batch, dim=0, dim_size=batch_size)
-        parts = []
-        for how in POOLS[self.pool]:
-            if how == "mean" and weight is not None:  # over the surface, and not over its samples
-                w = weight.to(h.dtype).unsqueeze(1)
-                total = reduce(w, reduce="sum").clamp(min=torch.finfo(h.dtype).tiny)
-                parts.append(reduce(h * w, reduce="sum") / total)
-            else:
-                parts.append(reduce(h, reduce=how))
-        return self.pool_norm(torch.cat(parts, dim=1))
-
-    def _pool_grid(self, h: Tensor) -> Tensor:
-        h = h.flatten(2)
-        parts = [h.mean(dim=2) if how == "mean" else h.amax(dim=2) for how in POOLS[self.pool]]
-        return self.pool_norm(torch.cat(parts, dim=1))
+    def _pool_dense(self, h: Tensor, weight: Tensor | None = None) -> Tensor:
+        return self.pool_norm(pool_dense(self.pool, h.flatten(2), weight))
 
     def _outputs(self, h: Tensor) -> Tensor:
         if not self.is_scaled:

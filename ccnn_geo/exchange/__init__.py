@@ -1,0 +1,1 @@
+"""Models for others: folders of weights and settings, and programs that run without this package."""
