@@ -10,6 +10,7 @@ import numpy as np
 
 from ccnn_geo.datasets.las import read_las
 from ccnn_geo.io import read_shape
+from ccnn_geo.io.ply_elements import read_elements
 
 LABELS = ("label", "class", "classification", "scalar_label", "scalar_class", "scalar_classification")
 """Names, in lower case, of the property of a PLY file that holds labels."""
@@ -89,16 +90,10 @@ def _read_las(path: Path) -> Frame:
 
 
 def _read_ply(path: Path) -> Frame:
-    import trimesh
-
-    shape = read_shape(path)  # checks all that can be wrong with the file
-    parts = list(trimesh.load_scene(path, process=False).geometry.values())
-    raw = parts[0].metadata.get("_ply_raw", {}).get("vertex", {}).get("data", {})
-    names = raw.dtype.names if isinstance(raw, np.ndarray) else tuple(raw)
+    shape = read_shape(path)  # checks all that can be wrong with the points
     fields, labels = {}, None
-    for name in names or ():
-        values = np.asarray(raw[name]).reshape(-1)
-        if name in ("x", "y", "z") or len(values) != len(shape.vertices) or values.dtype.kind not in "iuf":
+    for name, values in read_elements(path)["vertex"].items():
+        if name in ("x", "y", "z") or not isinstance(values, np.ndarray):
             continue
         if name.lower() in LABELS:
             labels = values.astype(np.int64)

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+import math
+import zipfile
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from ccnn_geo.io.shape import Shape, ShapeError
 from ccnn_geo.io.text import lines_of, table_of
 
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+_INFLATION = 1032
+"""Bytes that one deflated byte can become, at most."""
+
 
 def read_npz(path: Path) -> Shape:
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        keys = list(archive)
-        if "pos" in keys:
-            arrays = [archive["pos"]] + ([archive["normal"]] if "normal" in keys else [])
-        elif len(keys) == 1:
-            arrays = [archive[keys[0]]]
+    largest = _INFLATION * path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        if "pos" in members:
+            names = ["pos", *(["normal"] if "normal" in members else [])]
+        elif len(members) == 1:
+            names = list(members)
         else:
-            raise ShapeError(f"{path}: arrays {keys}, expected 'pos' and perhaps 'normal', or a single array")
+            raise ShapeError(
+                f"{path}: arrays {list(members)}, expected 'pos' and perhaps 'normal', or a single array"
+            )
+        arrays = []
+        for info in (members[name] for name in names):
+            if (
+                info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+                or info.file_size > largest
+            ):
+                raise ShapeError(
+                    f"{path}: {info.filename} of {info.file_size} bytes, compressed by method {info.compress_type}, "
+                    f"expected at most {largest}, stored or deflated"
+                )
+            with archive.open(info) as member:
+                arrays.append(_array(path, member, info.file_size))
     if len(arrays) == 2 and (arrays[1].shape != arrays[0].shape or arrays[0].shape[1:] != (3,)):
         raise ShapeError(
             f"{path}: pos {list(arrays[0].shape)} and normal {list(arrays[1].shape)}, expected [N, 3] twice"
@@ -28,7 +51,21 @@ def read_npz(path: Path) -> Shape:
 
 def read_npy(path: Path) -> Shape:
     with path.open("rb") as file:
-        return _cloud(path, np.load(file, allow_pickle=False))
+        return _cloud(path, _array(path, file, path.stat().st_size))
+
+
+def _array(path: Path, file: IO[bytes], size: int) -> np.ndarray:
+    """One array, of which ``size`` bytes are there at most; nothing is allocated for what is not."""
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADERS:
+        raise ShapeError(f"{path}: array format {version}, expected one of {list(_HEADERS)}")
+    shape, _, dtype = _HEADERS[version](file)
+    if dtype.hasobject:
+        raise ShapeError(f"{path}: Python objects, which would need allow_pickle, expected numbers")
+    if math.prod(shape) * dtype.itemsize > size:
+        raise ShapeError(f"{path}: truncated, {size} bytes, expected an array {list(shape)} of {dtype}")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def read_xyz(path: Path) -> Shape:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+
 from ccnn_geo.io.arrays import read_npy, read_npz, read_xyz
 from ccnn_geo.io.obj import read_obj
 from ccnn_geo.io.off import read_off
-from ccnn_geo.io.scenes import read_pcd, read_scene
+from ccnn_geo.io.ply import read_ply
+from ccnn_geo.io.scenes import read_glb, read_pcd
 from ccnn_geo.io.shape import Shape, ShapeError, check_shape
+from ccnn_geo.io.stl import read_stl
 
 _READERS: dict[str, Callable[[Path], Shape]] = {
     ".off": read_off,
     ".obj": read_obj,
-    ".ply": read_scene,
-    ".stl": read_scene,
-    ".glb": read_scene,
+    ".ply": read_ply,
+    ".stl": read_stl,
+    ".glb": read_glb,
     ".npy": read_npy,
     ".npz": read_npz,
     ".xyz": read_xyz,
@@ -50,16 +55,22 @@ def read_shape(path: str | PathLike[str]) -> Shape:
         raise ShapeError(
             f"{path}: unknown extension {path.suffix!r}, expected one of {', '.join(EXTENSIONS)}"
         )
-    if not path.exists():
-        raise ShapeError(f"{path}: no such file")
-    if not path.is_file():
-        raise ShapeError(f"{path}: not a file but a directory or device, expected one shape")
-    if path.stat().st_size == 0:
-        raise ShapeError(f"{path}: the file is empty")
     try:
-        shape = reader(path)
+        if not path.exists():
+            raise ShapeError(f"{path}: no such file")
+        if not path.is_file():
+            raise ShapeError(f"{path}: not a file but a directory or device, expected one shape")
+        if path.stat().st_size == 0:
+            raise ShapeError(f"{path}: the file is empty, expected one shape")
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # of numbers that are refused below
+            shape = reader(path)
     except (ShapeError, ImportError):
         raise
+    except OSError as error:
+        raise ShapeError(
+            f"{path}: cannot be read ({error.strerror or error}), expected a readable file"
+        ) from error
     except Exception as error:  # parsers raise anything on damaged input: struct.error, KeyError, zlib.error
         raise ShapeError(
             f"{path}: not a valid {path.suffix} file ({type(error).__name__}: {error})"

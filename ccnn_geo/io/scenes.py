@@ -1,60 +1,76 @@
-"""PLY, STL and GLB by trimesh, PCD by open3d; both are imported when such a file is read."""
+"""GLB by trimesh, PCD by open3d; both are imported when such a file is read."""
 
 from __future__ import annotations
 
-import re
+import json
+import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ccnn_geo.io.shape import Shape, ShapeError
 
+_MODES = {0: "points", 1: "lines", 4: "triangles", 5: "triangle strips"}
+_GLB, _JSON = 0x46546C67, 0x4E4F534A
 
-def read_scene(path: Path) -> Shape:
+
+def read_glb(path: Path) -> Shape:
+    """All parts of a scene, each in its place, without materials and textures."""
     import trimesh
 
-    if path.suffix.lower() == ".ply":
-        _check_ply_length(path)
-    scene = trimesh.load_scene(path, process=False)
-    vertices, faces, normals, seen = [], [], [], 0
+    _check_glb(path)
+    scene = trimesh.load_scene(path, process=False, skip_materials=True)
+    vertices, faces, seen = [], [], 0
     for node in scene.graph.nodes_geometry:
         transform, name = scene.graph[node]
         part = scene.geometry[name]
         vertices.append(trimesh.transform_points(part.vertices, transform))
         if getattr(part, "faces", None) is not None:
-            faces.append(part.faces + seen)
-        normals.append(_ply_normals(part))
+            # a mirrored part would be inside out
+            mirrored = np.linalg.det(transform[:3, :3]) < 0
+            faces.append((part.faces[:, ::-1] if mirrored else part.faces) + seen)
         seen += len(vertices[-1])
     if not vertices:
-        raise ShapeError(
-            f"{path}: no geometry found, expected a mesh or points (truncated or not {path.suffix}?)"
-        )
+        raise ShapeError(f"{path}: no geometry found, expected a mesh or points")
     return Shape(
         np.concatenate(vertices).astype(np.float64),
         np.concatenate(faces).astype(np.int64) if faces else None,
-        None if any(n is None for n in normals) else np.concatenate(normals),
     )
 
 
-def _ply_normals(part: object) -> np.ndarray | None:
-    """Normals of a PLY point cloud, which trimesh keeps only in the metadata."""
-    vertex = part.metadata.get("_ply_raw", {}).get("vertex", {}).get("data", ())
-    names = vertex.dtype.names or () if isinstance(vertex, np.ndarray) else vertex
-    if not {"nx", "ny", "nz"} <= set(names):
-        return None
-    return np.stack([np.asarray(vertex[n], dtype=np.float64).reshape(-1) for n in ("nx", "ny", "nz")], axis=1)
-
-
-def _check_ply_length(path: Path) -> None:
-    """Compare a text PLY with its own header: trimesh reads what is left of a truncated one."""
-    header, end, body = path.read_bytes().partition(b"end_header")
-    if not end:
-        raise ShapeError(f"{path}: no end_header, expected a PLY header")
-    if b"format ascii" in header:
-        expected = sum(int(n) for n in re.findall(rb"^\s*element\s+\S+\s+(\d+)", header, re.M))
-        found = sum(1 for line in body.splitlines() if line.strip())
-        if found < expected:
-            raise ShapeError(f"{path}: truncated, {found} lines of data found, expected {expected}")
+def _check_glb(path: Path) -> None:
+    """Refuses what trimesh would skip, fill with zeros, fetch from elsewhere, or allocate unseen."""
+    content = path.read_bytes()
+    if len(content) < 20 or struct.unpack_from("<I", content)[0] != _GLB:
+        raise ShapeError(
+            f"{path}: starts with {content[:4]!r}, {len(content)} bytes, expected b'glTF' and a scene"
+        )
+    version, length, size, kind = struct.unpack_from("<4I", content, 4)
+    if version != 2 or kind != _JSON:
+        raise ShapeError(
+            f"{path}: glTF {version}, first chunk of type {kind:#x}, expected glTF 2 and {_JSON:#x}"
+        )
+    if max(length, 20 + size) > len(content):
+        raise ShapeError(f"{path}: truncated, {len(content)} bytes, expected {max(length, 20 + size)}")
+    header: dict[str, Any] = json.loads(content[20 : 20 + size])
+    accessors = header.get("accessors", [])
+    for buffer in header.get("buffers", []):
+        if not buffer.get("uri", "data:").startswith("data:"):
+            raise ShapeError(f"{path}: data in {buffer['uri'][:40]!r}, expected them inside the file")
+    for accessor in accessors:
+        if not 0 < accessor["count"] <= len(content):
+            raise ShapeError(
+                f"{path}: {accessor['count']} entries in {len(content)} bytes, expected 1 to that"
+            )
+    for primitive in (p for mesh in header.get("meshes", []) for p in mesh["primitives"]):
+        if primitive.get("mode", 4) not in _MODES:
+            raise ShapeError(
+                f"{path}: parts of mode {primitive['mode']}, expected {', '.join(_MODES.values())}"
+            )
+        for index in (primitive["attributes"]["POSITION"], primitive.get("indices")):
+            if index is not None and ("bufferView" not in accessors[index] or "sparse" in accessors[index]):
+                raise ShapeError(f"{path}: compressed or sparse geometry, expected plain one")
 
 
 def read_pcd(path: Path) -> Shape:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +34,8 @@ def table_of(path: Path, lines: list[str], what: str) -> np.ndarray:
 
 
 def fan_triangles(path: Path, rows: Iterator[list[str]]) -> np.ndarray:
-    """Rows ``n i_1 ... i_n [colour]`` as triangle fans; points and edges (n < 3) have no area: left out."""
-    triangles = []
+    """Rows ``n i_1 ... i_n [colour]`` as triangle fans."""
+    counts, values = [], []
     for number, row in enumerate(rows):
         try:
             corners = [int(i) for i in row[1 : int(row[0]) + 1]]
@@ -46,5 +45,18 @@ def fan_triangles(path: Path, rows: Iterator[list[str]]) -> np.ndarray:
             raise ShapeError(
                 f"{path}: face {number} is {' '.join(row)[:40]!r}, expected a count and as many indices"
             )
-        triangles += [(corners[0], b, c) for b, c in pairwise(corners[1:])]
-    return np.array(triangles, dtype=np.int64).reshape(-1, 3)
+        counts.append(len(corners))
+        values += corners
+    return fans(np.array(counts, dtype=np.int64), np.array(values, dtype=np.int64))
+
+
+def fans(count: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Polygons as triangle fans; points and edges (two corners or fewer) have no area: left out.
+
+    Shapes: ``[P]`` and ``[sum(count)]`` to ``[F, 3]``.
+    """
+    count = count.astype(np.int64)
+    triangles = np.maximum(count - 2, 0)
+    first = np.repeat(np.cumsum(count) - count, triangles)
+    step = np.arange(len(first)) - np.repeat(np.cumsum(triangles) - triangles, triangles)
+    return np.stack([corners[first], corners[first + step + 1], corners[first + step + 2]], axis=1)
