@@ -1,6 +1,7 @@
 """Files that are complete or absent, whatever happens to the process that writes them."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,17 +32,61 @@ def write_atomic(target: Path, write: Callable[[BinaryIO], None]) -> None:
     """Writes a file under another name and renames it when it is on the disk.
 
     In the same folder: a reader sees the old file or the new one.
+
+    Raises:
+        OSError: Names the file, which stays as it was; for instance if the disk is full.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = _beside(target)
     try:
-        with temporary.open("wb") as file:
+        with _named(target), temporary.open("wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def link_atomic(source: Path, target: Path) -> None:
+    """Gives a file a second name, or copies it where the file system has one name for each; replaces what was there.
+
+    Raises:
+        OSError: Names the file, which stays as it was.
+    """
+    temporary = _beside(target)
+    try:
+        try:
+            os.link(source, temporary)
+        except OSError:  # FAT and some network file systems
+            shutil.copyfile(source, temporary)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)  # of two names of one file a rename leaves both
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Removes what killed processes were writing; for a folder into which no other process writes."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{os.getpid()}.tmp")
+
+
+@contextmanager
+def _named(target: Path) -> Iterator[None]:
+    """Says which file could not be written, which a full disk alone does not; writers may hide even that."""
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, OSError):
+            cause = cause.__context__
+        if cause is None or cause.errno is None or cause.filename is not None:
+            raise
+        raise OSError(cause.errno, f"cannot be written: {cause.strerror}", str(target)) from error
 
 
 def read_arrays(target: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
