@@ -117,13 +117,20 @@ def read_las(path: str | PathLike[str]) -> LasPoints:
             "itemsize": length,
         }
     )
-    return _points(np.fromfile(path, dtype=record, count=count, offset=start), frame, modern=kind >= 6)
+    points = _points(np.fromfile(path, dtype=record, count=count, offset=start), frame, modern=kind >= 6)
+    if not np.isfinite(points.xyz).all():
+        raise ValueError(
+            f"{path}: scale {frame[:3]} and offset {frame[3:]} give NaN or Inf, expected coordinates"
+        )
+    return points
 
 
 def _points(raw: np.ndarray, frame: np.ndarray, modern: bool) -> LasPoints:
     flags, names = raw["flags"], raw.dtype.names
+    with np.errstate(over="ignore", invalid="ignore"):  # seen to by the caller
+        xyz = raw["xyz"] * frame[:3] + frame[3:]
     return LasPoints(
-        xyz=raw["xyz"] * frame[:3] + frame[3:],
+        xyz=xyz,
         intensity=raw["intensity"].copy(),
         return_number=flags & (15 if modern else 7),
         num_returns=flags >> 4 if modern else flags >> 3 & 7,

@@ -1,0 +1,277 @@
+"""Damages files by chance and reads them with every reader of the package.
+
+    python -m ccnn_geo.experiments.fuzz_readers --files 20000
+
+Small valid files (``fuzz_seeds``) are cut, spliced, bent (``fuzz_mutations``). A reader must return something sound, or
+raise ``ValueError`` (:class:`~ccnn_geo.io.ShapeError` for shapes): no other error, no warning, within 5 s of the
+processor and 512 MB. Each file follows from the seed, the format and its number alone. The command prints
+what happened by format, and ends with 1 if a reader broke its word.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import faulthandler
+import importlib.util
+import logging
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from ccnn_geo.datasets.csv_table import read_table
+from ccnn_geo.datasets.lidar_frames import read_frame
+from ccnn_geo.datasets.listops import read_tsv
+from ccnn_geo.datasets.physionet_records import read_record
+from ccnn_geo.datasets.read_image import read_image
+from ccnn_geo.datasets.wav import read_wav
+from ccnn_geo.experiments import fuzz_seeds as seeds
+from ccnn_geo.experiments.fuzz_mutations import mutate
+from ccnn_geo.io import ShapeError, read_shape
+
+SECONDS, MEGABYTES = 5.0, 512
+OUTCOMES = ("read", "refused", "unsound", "raised", "hung", "memory")
+"""The first two are as they should be."""
+
+
+class Hung(BaseException):
+    """Time is up; not an ``Exception``, which readers catch."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """Files of a kind: extension, valid ones, who reads them, what must hold of what comes out, what may be raised."""
+
+    suffix: str
+    files: Callable[[], list[bytes]]
+    read: Callable[[Path], Any]
+    sound: Callable[[Any], bool]
+    error: type[Exception] = ValueError
+
+
+@dataclass
+class Tally:
+    """Outcomes of one format, and the files whose reader broke its word: number, outcome, what was said."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    broken: list[tuple[int, str, str]] = field(default_factory=list)
+
+
+def _finite(*arrays: np.ndarray) -> bool:
+    return all(np.isfinite(a).all() for a in arrays)
+
+
+def _sound_shape(shape: Any) -> bool:
+    v, f = shape.vertices, shape.faces
+    in_range = f is None or (f.ndim == 2 and f.shape[1] == 3 and 0 <= f.min() <= f.max() < len(v))
+    return v.dtype == np.float64 and v.shape[1:] == (3,) and len(v) > 0 and _finite(v) and in_range
+
+
+def _sound_frame(frame: Any) -> bool:
+    columns = [*frame.fields.values(), *([] if frame.labels is None else [frame.labels])]
+    return all(c.shape == (len(frame.xyz),) for c in columns) and _finite(frame.xyz, *columns)
+
+
+def _sound_table(table: Any) -> bool:
+    same = len(table.time) == len(table.variable) == len(table.value)
+    return same and _finite(table.time) and table.variable.max() < len(table.variables)
+
+
+def _shape(suffix: str, files: Callable[[], list[bytes]]) -> Format:
+    return Format(suffix, files, read_shape, _sound_shape, ShapeError)
+
+
+def _image(suffix: str, kind: str) -> Format:
+    sound = lambda pixels: pixels.dtype == np.uint8 and pixels.shape[0] == 3  # noqa: E731
+    return Format(suffix, lambda: seeds.image_files(kind), read_image, sound)
+
+
+def _frame(suffix: str, files: Callable[[], list[bytes]]) -> Format:
+    return Format(suffix, files, read_frame, _sound_frame)
+
+
+FORMATS: dict[str, Format] = {
+    "off": _shape(".off", seeds.off_files),
+    "obj": _shape(".obj", seeds.obj_files),
+    "ply text": _shape(".ply", lambda: seeds.ply_files(text=True)),
+    "ply binary": _shape(".ply", lambda: seeds.ply_files(text=False)),
+    "stl text": _shape(".stl", lambda: seeds.stl_files(text=True)),
+    "stl binary": _shape(".stl", lambda: seeds.stl_files(text=False)),
+    "glb": _shape(".glb", seeds.glb_files),
+    "npy": _shape(".npy", lambda: seeds.array_files(archive=False)),
+    "npz": _shape(".npz", lambda: seeds.array_files(archive=True)),
+    "xyz": _shape(".xyz", seeds.xyz_files),
+    **({"pcd": _shape(".pcd", seeds.pcd_files)} if importlib.util.find_spec("open3d") else {}),
+    "png": _image(".png", "PNG"),
+    "jpeg": _image(".jpg", "JPEG"),
+    "gif": _image(".gif", "GIF"),
+    "bmp": _image(".bmp", "BMP"),
+    "webp": _image(".webp", "WEBP"),
+    "tiff": _image(".tif", "TIFF"),
+    "ppm": _image(".ppm", "PPM"),
+    "wav": Format(".wav", seeds.wav_files, read_wav, lambda got: got[0].shape[1] > 0 and _finite(got[0])),
+    "csv": Format(".csv", seeds.csv_files, read_table, _sound_table),
+    "las": _frame(".las", seeds.las_files),
+    "kitti": _frame(".bin", seeds.bin_files),
+    "ply scan": _frame(".ply", lambda: seeds.ply_files(text=False) + seeds.ply_files(text=True)),
+    "physionet": Format(
+        ".txt",
+        seeds.record_files,
+        lambda p: read_record(p, 0),
+        lambda r: _finite(r.time) and r.values.ndim == 2,
+    ),
+    "listops": Format(".tsv", seeds.tsv_files, read_tsv, lambda got: len(got[0]) == len(got[1])),
+}
+
+
+@cache
+def _valid(name: str) -> list[bytes]:
+    return FORMATS[name].files()
+
+
+def damaged(name: str, number: int, seed: int) -> bytes:
+    """The damaged file of a format with a number."""
+    random = Random(f"{seed} {name} {number}")
+    others = _valid(name) if random.random() < 0.8 else _valid(random.choice(list(FORMATS)))
+    return mutate(random.choice(_valid(name)), others, random)
+
+
+def fuzz(files: int, seed: int, names: Sequence[str] = tuple(FORMATS)) -> dict[str, Tally]:
+    """Reads ``files`` damaged files, of all formats in equal parts."""
+    tallies = {name: Tally() for name in names}
+    memory = Path("/dev/shm")  # no disk is worn
+    with (
+        tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder,
+        _limited_memory(MEGABYTES * 2**20),
+        _limited_time() as clock,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("error")
+        for name in names:
+            path, tally = Path(folder) / f"damaged{FORMATS[name].suffix}", tallies[name]
+            _valid(name)
+            FORMATS[name].read(_write(path, _valid(name)[0]))  # what is imported on first use
+            start = time.process_time()
+            for number in range(names.index(name), files, len(names)):
+                _write(path, damaged(name, number, seed))
+                outcome, what = _outcome(FORMATS[name], path, clock)
+                tally.counts[outcome] += 1
+                if outcome not in OUTCOMES[:2]:
+                    tally.broken.append((number, outcome, what))
+            tally.seconds = time.process_time() - start
+    return tallies
+
+
+def _write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def _outcome(kind: Format, path: Path, clock: Callable[[float], None]) -> tuple[str, str]:
+    try:
+        clock(SECONDS)
+        try:
+            found = kind.read(path)
+        finally:
+            clock(0)
+        return ("read", "") if kind.sound(found) else ("unsound", repr(found)[:200])
+    except Hung:
+        return "hung", f"more than {SECONDS} s"
+    except BaseException as error:
+        chain: list[BaseException] = [error]
+        while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
+            chain.append(cause)
+        if any(isinstance(e, MemoryError) for e in chain):
+            return "memory", repr(error)[:200]
+        if any(isinstance(e, Hung) for e in chain):
+            return "hung", repr(error)[:200]
+        return ("refused", "") if isinstance(error, kind.error) else ("raised", repr(error)[:200])
+
+
+@contextlib.contextmanager
+def _limited_time() -> Iterator[Callable[[float], None]]:
+    """A clock of the processor's time, which a busy machine does not disturb."""
+
+    def stop(*_: object) -> None:
+        raise Hung
+
+    before = signal.signal(signal.SIGPROF, stop)
+    try:
+        yield lambda seconds: signal.setitimer(signal.ITIMER_PROF, seconds)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+@contextlib.contextmanager
+def _limited_memory(extra: int) -> Iterator[None]:
+    """Lets the process have that many bytes more than it has, where the system can tell."""
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        yield
+        return
+    used = int(statm.read_text().split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = used + extra
+    resource.setrlimit(resource.RLIMIT_AS, (limit if hard < 0 else min(limit, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def report(tallies: dict[str, Tally], keep: Path | None = None, seed: int = 0) -> str:
+    """A table of outcomes, and the files that broke a reader, which are kept in a folder if one is given."""
+    lines = [f"{'format':<11}" + "".join(f"{name:>9}" for name in (*OUTCOMES, "ms/file"))]
+    total, seconds = Counter[str](), 0.0
+    for name, tally in tallies.items():
+        lines.append(_row(name, tally.counts, tally.seconds))
+        total, seconds = total + tally.counts, seconds + tally.seconds
+    lines.append(_row("all", total, seconds))
+    for name, tally in tallies.items():
+        for number, outcome, what in tally.broken:
+            lines.append(f"{name} {number}: {outcome}: {what}")
+            if keep is not None:
+                keep.mkdir(parents=True, exist_ok=True)
+                suffix = FORMATS[name].suffix
+                _write(keep / f"{name.replace(' ', '_')}_{number}{suffix}", damaged(name, number, seed))
+    return "\n".join(lines)
+
+
+def _row(name: str, counts: Counter[str], seconds: float) -> str:
+    cells = "".join(f"{counts[outcome]:9d}" for outcome in OUTCOMES)
+    return f"{name:<11}{cells}{1000 * seconds / max(1, counts.total()):9.2f}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Prints the table; 1 if a reader raised another error, hung, or took too much."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--files", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS), metavar="FORMAT")
+    parser.add_argument("--keep", type=Path, help="A folder for the files that broke a reader.")
+    args = parser.parse_args(argv)
+    logging.disable()  # what libraries say of damaged files
+    faulthandler.dump_traceback_later(3600, exit=True)  # a decoder in C hears no signal
+    tallies = fuzz(args.files, args.seed, args.formats)
+    faulthandler.cancel_dump_traceback_later()
+    print(report(tallies, args.keep, args.seed))
+    return int(any(tally.broken for tally in tallies.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
