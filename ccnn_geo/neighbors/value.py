@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch_geometric import EdgeIndex
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,6 +48,8 @@ class Neighbors:
         """
         if not isinstance(edge_index, Tensor):
             raise TypeError(f"edge_index must be a tensor [2, E], got {type(edge_index).__name__}")
+        if isinstance(edge_index, EdgeIndex):  # it has no memory of its own, which compiled code would read
+            edge_index = edge_index.as_tensor()
         if edge_index.dtype not in (torch.int64, torch.int32):
             raise TypeError(f"edge_index must be int64 or int32, got {edge_index.dtype}")
         if edge_index.dim() != 2 or edge_index.size(0) != 2:
