@@ -133,6 +133,38 @@ def density_measure(
     return weight.to(pos.dtype)
 
 
+def cell_measure(
+    pos: Tensor, dense: Tensor, batch: Tensor | None = None, dense_batch: Tensor | None = None
+) -> Tensor:
+    r"""Weight points by their cells: by how many points of a denser sampling they are the nearest, with mean 1.
+
+    .. math::
+        w_i = \frac{N}{M}\, \bigl|\{\, m : i = \arg\min_j |q_m - p_j| \,\}\bigr|
+
+    Where the denser sampling is even, this is the area of the Voronoi cell on the surface, whatever the surface; what
+    :func:`density_measure` estimates without it. A cloud without denser points weighs 0.
+
+    Args:
+        pos: coordinates, often of some of the denser points.
+        dense: coordinates of the denser sampling, of M points.
+        batch: cloud of each point, sorted; one cloud by default.
+        dense_batch: cloud of each denser point, sorted.
+
+    Shapes:
+        - ``pos``: ``[N, D]``; ``dense``: ``[M, D]``; ``batch``: ``[N]``; ``dense_batch``: ``[M]``; result: ``[N]``,
+          the type of ``pos``
+
+    Raises:
+        ValueError: when positions are not finite, or a batch is not sorted or does not fit.
+    """
+    nearest = build_neighbors(pos.detach(), batch, 1, pos_dst=dense.detach(), batch_dst=dense_batch)
+    count = torch.bincount(nearest.edge_index[0], minlength=pos.size(0))
+    ptr = torch.tensor(cloud_offsets(pos, batch, count_clouds(batch), "batch"), device=pos.device)
+    cloud = torch.arange(ptr.numel() - 1, device=pos.device).repeat_interleave(ptr.diff())
+    share = count / segment(count.double(), ptr, "sum").clamp(min=1)[cloud]
+    return (share * ptr.diff()[cloud]).to(pos.dtype)
+
+
 def squared_lengths(pos: Tensor, neighbors: Neighbors) -> Tensor:
     """Squared lengths of all edges, ``[E]``, in float64 where there is one."""
     points = pos.detach().to(torch.float32 if pos.device.type == "mps" else torch.float64)

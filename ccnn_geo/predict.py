@@ -16,7 +16,7 @@ from torch_geometric.data import Batch, Data
 from ccnn_geo.io import LARGEST, Shape, ShapeError, read_shape
 from ccnn_geo.model import CCNN
 from ccnn_geo.training.network import build_network, class_logits, num_outputs
-from ccnn_geo.training.pipeline import ShapePipeline
+from ccnn_geo.training.pipeline import ShapePipeline, network_inputs
 
 INDEX = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 Source = str | PathLike[str] | np.ndarray | Tensor | Data
@@ -78,7 +78,8 @@ class ShapeClassifier:
             if isinstance(error, ShapeError) or not isinstance(source, (str, PathLike)):
                 raise
             raise ValueError(f"{source}: {error}") from error
-        batch = Batch.from_data_list([Data(x=data.x, pos=data.pos)]).to(self.network.head.weight.device)
+        inputs = Data(**network_inputs(data))
+        batch = Batch.from_data_list([inputs]).to(self.network.head.weight.device)
         values = class_logits(self.network(batch))[0].double().softmax(dim=0).tolist()
         if not all(map(isfinite, values)):
             where = f"{source}: " if isinstance(source, (str, PathLike)) else ""

@@ -29,6 +29,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "random points in every epoch": {"data__subset": "random"},
     "random points, the same in every epoch": {"data__subset": "random", "data__num_samples": 256},
     "density weights": {"model__measure": "density"},
+    "weights of cells": {"data__reference_points": 256},
     "no scale, no shift": {"data__augment": None},
     "no label smoothing": {"optim__label_smoothing": 0.0},
     "all parameters decay": {"optim__decay": "all"},

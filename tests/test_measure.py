@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccnn_geo.measure import density_measure, lattice_measure, uniform_measure
+from ccnn_geo.measure import cell_measure, density_measure, lattice_measure, uniform_measure
 from ccnn_geo.neighbors import Neighbors, build_neighbors
 
 
@@ -133,6 +133,32 @@ def test_measures_have_the_type_of_the_positions_and_no_gradient(dtype):
         assert weight.shape == (20,)
         assert not weight.requires_grad
     assert torch.equal(uniform_measure(pos), torch.ones(20, dtype=dtype))
+
+
+def test_cells_hold_the_denser_points_that_are_nearest():
+    generator = torch.Generator().manual_seed(0)
+    pos, dense = (torch.randn(n, 3, generator=generator, dtype=torch.float64) for n in (50, 1000))
+    batch, dense_batch = (
+        torch.arange(50) // 20,
+        torch.arange(1000) // 300,
+    )  # the last cloud has denser points only
+    apart = torch.where(batch == dense_batch[:, None], torch.cdist(dense, pos), torch.inf)
+    nearest = apart[dense_batch < 3].argmin(dim=1)
+    for cloud, (points, samples) in enumerate([(20, 300), (20, 300), (10, 300)]):
+        expected = torch.stack([(nearest == i).sum() for i in (batch == cloud).nonzero()[:, 0]])
+        found = cell_measure(pos, dense, batch, dense_batch)[batch == cloud]
+        torch.testing.assert_close(found, expected.double() * points / samples)
+    assert torch.equal(cell_measure(pos[:0], dense), torch.ones(0, dtype=torch.float64))
+    assert torch.equal(cell_measure(pos.float(), dense[:0].float()), torch.zeros(50))
+
+
+def test_weights_of_cells_make_a_sum_an_integral():
+    """Over a line, with points that lie ten times as close at one end: the middle rule of its cells."""
+    u = torch.arange(1, 41, dtype=torch.float64) / 40
+    pos, dense = (u**3)[:, None], torch.linspace(0, 1, 100_001, dtype=torch.float64)[:, None]
+    weight = cell_measure(pos, dense) / 40
+    assert abs((weight * pos[:, 0].cos()).sum() - torch.tensor(1.0).sin()) < 2e-3
+    assert abs(pos[:, 0].cos().mean() - torch.tensor(1.0).sin()) > 0.03
 
 
 def test_no_points_and_no_edges():

@@ -25,11 +25,12 @@ class Sample:
 
     Args:
         name: Of the file, or its number in a data set.
-        inputs: Arguments of the network: ``x`` alone for a grid, with ``pos`` for points.
+        inputs: Arguments of the network: ``x`` alone for a grid, with ``pos`` and perhaps ``weight`` for points.
         truth: Name of its class, if it is known and one for all points.
 
     Shapes:
-        - **inputs:** ``x`` :math:`(N, C)` and ``pos`` :math:`(N, D)`, or ``x`` :math:`(1, C, *S)`
+        - **inputs:** ``x`` :math:`(N, C)`, ``pos`` :math:`(N, D)` and ``weight`` :math:`(N)`, or ``x``
+          :math:`(1, C, *S)`
     """
 
     name: str

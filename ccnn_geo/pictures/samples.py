@@ -14,6 +14,7 @@ from ccnn_geo.pictures.rendering import check_index
 from ccnn_geo.pictures.sample_values import Sample
 from ccnn_geo.predict import ShapeClassifier, read_network
 from ccnn_geo.training.families import make_data
+from ccnn_geo.training.pipeline import network_inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ def sample_of_file(trained: Trained, file: str | PathLike[str]) -> Sample:
         raise
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
-    return Sample(Path(file).name, {"x": data.x, "pos": data.pos})
+    return Sample(Path(file).name, network_inputs(data))
 
 
 def sample_of_data(trained: Trained, index: int) -> Sample:
@@ -68,5 +69,4 @@ def sample_of_data(trained: Trained, index: int) -> Sample:
         x, y = found
         return Sample(name, {"x": x.unsqueeze(0)}, trained.classes[int(y)])
     truth = trained.classes[int(found.y)] if found.y is not None and found.y.numel() == 1 else ""
-    inputs = {"x": found.x, "pos": found.pos}
-    return Sample(name, {key: v.to(torch.float32) for key, v in inputs.items()}, truth)
+    return Sample(name, {key: v.to(torch.float32) for key, v in network_inputs(found).items()}, truth)

@@ -31,6 +31,8 @@ class ShapesDataModule(EpochDataModule):
         num_samples: Stored points per shape.
         features: What the network sees of a point: ``normal``, ``pos``, ``normal_outer``, ``constant``.
         subset: How those points are chosen: ``random``, or ``farthest`` from each other, evenly spread.
+        reference_points: With ``farthest``: each point weighs its share of the shape times this number, that of the
+            points of training; null for no weights.
         carrier: ``points`` or ``voxels``.
         voxel_size: Voxels along each axis.
         normal_neighbors: Neighbours for the normals of clouds that have none.
@@ -58,6 +60,7 @@ class ShapesDataModule(EpochDataModule):
         num_samples: int = 2048,
         features: list[str] | None = None,
         subset: str = "random",
+        reference_points: int | None = None,
         carrier: str = "points",
         voxel_size: int = 40,
         normal_neighbors: int = 16,
@@ -78,6 +81,7 @@ class ShapesDataModule(EpochDataModule):
             normal_neighbors,
             seed,
             subset,
+            reference_points,
         )
         if not 0 < validation_fraction < 1:
             raise ValueError(f"data.validation_fraction: expected (0, 1), got {validation_fraction}")

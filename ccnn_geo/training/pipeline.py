@@ -84,6 +84,8 @@ class ShapePipeline:
         seed: Of the sampling.
         subset: How points are chosen: at ``random``, as the paper, or ``farthest`` from each other, which covers a
             shape evenly, see :class:`~ccnn_geo.transforms.FarthestSubset`.
+        reference_points: With ``subset="farthest"`` each point weighs its share of the shape times this: the
+            ``num_points`` of training, for sums that do not depend on ``num_points``; null for no weights.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -99,10 +101,16 @@ class ShapePipeline:
     normal_neighbors: int = 16
     seed: int = 0
     subset: str = "random"
+    reference_points: int | None = None
 
     def __post_init__(self) -> None:
         if self.subset not in SUBSETS:
             raise ValueError(f"data.subset: expected one of {', '.join(SUBSETS)}, got {self.subset!r}")
+        if self.reference_points is not None and (self.subset != "farthest" or self.reference_points < 1):
+            raise ValueError(
+                'data.reference_points: expected 1 or more, with data.subset "farthest", '
+                f"got {self.reference_points} with {self.subset!r}"
+            )
         if self.carrier not in CARRIERS:
             raise ValueError(f"data.carrier: expected one of {', '.join(CARRIERS)}, got {self.carrier!r}")
         if not 1 <= self.num_points <= self.num_samples:
@@ -136,18 +144,21 @@ class ShapePipeline:
             # moved and stretched shapes would leave the lattice
             choose = [NormalizeSphere()] * bool(chain) + [Voxelize(self.voxel_size, self.num_points)]
             return Compose([*chain, *choose, PointFeatures(self.features)])
-        choose = FarthestSubset if self.subset == "farthest" else RandomSubset
-        return Compose([choose(self.num_points), *chain, PointFeatures(self.features)])
+        choose = self._farthest(random=True) if self.subset == "farthest" else RandomSubset(self.num_points)
+        return Compose([choose, *chain, PointFeatures(self.features)])
 
     def evaluation(self) -> Compose:
         """The same, without anything random."""
         if self.carrier == "voxels":
             choose: Any = Voxelize(self.voxel_size, self.num_points, random=False)
         elif self.subset == "farthest":
-            choose = FarthestSubset(self.num_points, random=False)
+            choose = self._farthest(random=False)
         else:
             choose = FixedSubset(self.num_points)
         return Compose([choose, PointFeatures(self.features)])
+
+    def _farthest(self, random: bool) -> FarthestSubset:
+        return FarthestSubset(self.num_points, random, reference=self.reference_points)
 
     def __call__(self, data: Data) -> Data:
         """From a mesh or cloud as read from a file to the network's input, as in evaluation."""
@@ -156,3 +167,8 @@ class ShapePipeline:
         generator = torch.Generator().manual_seed(self.seed)
         sample = SampleShape(self.num_samples, self.normal_neighbors, generator)
         return self.evaluation()(sample(data))
+
+
+def network_inputs(data: Data) -> dict[str, Any]:
+    """What a network takes of one cloud: ``x``, ``pos`` and, if it has them, the points' ``weight``."""
+    return {key: data[key] for key in ("x", "pos", "weight") if key in data}

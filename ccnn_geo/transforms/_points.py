@@ -26,10 +26,10 @@ def take_points(data: Data, index: Tensor) -> Data:
     return data.update(chosen)
 
 
-def at_least_one(num: int) -> int:
+def at_least_one(num: int, name: str = "num") -> int:
     """The number itself; ValueError below 1."""
     if num < 1:
-        raise ValueError(f"num must be at least 1, got {num}")
+        raise ValueError(f"{name} must be at least 1, got {num}")
     return num
 
 

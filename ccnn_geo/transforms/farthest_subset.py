@@ -6,6 +6,7 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
 from ccnn_geo.functional.farthest import farthest_points
+from ccnn_geo.measure import cell_measure
 from ccnn_geo.transforms._points import at_least_one, take_points
 
 
@@ -15,22 +16,34 @@ class FarthestSubset(BaseTransform):
     They cover a shape evenly, so that a sum over them is closer to an integral than over as many random ones:
     ``docs/bandlimit.md`` says what that is worth. The first point is random, anew on every call, or always the same.
 
+    With ``reference`` each point gets a ``weight``, by how many of the cloud's points it is the nearest, which
+    networks and layers take. Weights add up to ``reference`` however many points are kept, so that sums over 256 and
+    over 1,024 points of a shape are the same integral.
+
     Args:
         num: points to keep.
         random: whether the first one is drawn; else it is the cloud's first.
         generator: source of randomness (default: torch's global one).
+        reference: number of points that would weigh 1 each: the ``num`` of training; None for no weights.
 
     Shapes:
-        every tensor with one row per point: ``[N, ...] -> [min(num, N), ...]``.
+        every tensor with one row per point: ``[N, ...] -> [min(num, N), ...]``; ``weight``: ``[min(num, N)]``.
 
     Raises:
-        ValueError: if num < 1, or positions are not finite.
+        ValueError: if num or reference is < 1, or positions are not finite.
 
     Source: Qi et al., 2017, PointNet++, Sec. 3.2.
     """
 
-    def __init__(self, num: int, random: bool = True, generator: Generator | None = None) -> None:
+    def __init__(
+        self,
+        num: int,
+        random: bool = True,
+        generator: Generator | None = None,
+        reference: int | None = None,
+    ) -> None:
         self.num = at_least_one(num)
+        self.reference = None if reference is None else at_least_one(reference, "reference")
         self.random = random
         self.generator = generator
 
@@ -40,7 +53,16 @@ class FarthestSubset(BaseTransform):
         if self.random and total > 0:
             device = None if self.generator is None else self.generator.device
             start = int(torch.randint(total, (), generator=self.generator, device=device))
-        return take_points(data, farthest_points(data.pos, min(self.num, total), start))
+        chosen = farthest_points(data.pos, min(self.num, total), start)
+        if self.reference is None:
+            return take_points(data, chosen)
+        weight = cell_measure(data.pos[chosen], data.pos) * (self.reference / max(len(chosen), 1))
+        data = take_points(data, chosen)
+        data.weight = weight
+        return data
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.num}{'' if self.random else ', random=False'})"
+        words = [str(self.num)]
+        words += [] if self.random else ["random=False"]
+        words += [] if self.reference is None else [f"reference={self.reference}"]
+        return f"{type(self).__name__}({', '.join(words)})"

@@ -43,6 +43,27 @@ def test_the_first_point_is_drawn_anew():
     )
 
 
+@pytest.mark.parametrize("num", [20, 80, 300, 400])
+def test_weights_add_up_to_the_reference_however_many_are_kept(num):
+    data = cloud()
+    kept = FarthestSubset(num, random=False, reference=20)(cloud())
+    assert kept.weight.shape == (min(num, 300),) and abs(kept.weight.sum() - 20) < 1e-4
+    nearest_kept = torch.cdist(data.pos, kept.pos).argmin(dim=1)
+    expected = torch.bincount(nearest_kept, minlength=min(num, 300)) * (20 / 300)
+    torch.testing.assert_close(kept.weight, expected)
+
+
+def test_weights_of_a_chosen_cloud_are_its_own():
+    data = FarthestSubset(40, random=False, reference=40)(cloud())
+    again = FarthestSubset(10, random=False, reference=10)(data)
+    assert again.weight.shape == (10,) and abs(again.weight.sum() - 10) < 1e-5
+    assert FarthestSubset(4, reference=4)(Data(pos=torch.empty(0, 3))).weight.shape == (0,)
+    with pytest.raises(ValueError, match="reference must be at least 1, got 0"):
+        FarthestSubset(4, reference=0)
+    assert repr(FarthestSubset(4, reference=8)) == "FarthestSubset(4, reference=8)"
+    assert repr(FarthestSubset(4, random=False)) == "FarthestSubset(4, random=False)"
+
+
 def test_small_and_empty_clouds_keep_all():
     assert sorted(FarthestSubset(40)(cloud(7)).rank.tolist()) == list(range(7))
     assert FarthestSubset(40)(Data(pos=torch.empty(0, 3))).num_nodes == 0
@@ -57,5 +78,10 @@ def test_a_pipeline_chooses_them():
     torch.testing.assert_close(first, second)
     spread = nearest(pipeline.training()(cloud()).pos).min()
     assert spread > 2 * nearest(FixedSubset(20)(cloud()).pos).min()
+    weighted = ShapePipeline(num_points=20, num_samples=300, subset="farthest", reference_points=10)
+    for chain in (weighted.evaluation(), weighted.training()):
+        assert abs(chain(cloud()).weight.sum() - 10) < 1e-4
+    with pytest.raises(ValueError, match=r"reference_points: expected 1 or more, .* got 10 with 'random'"):
+        ShapePipeline(reference_points=10)
     with pytest.raises(ValueError, match=r"data\.subset: expected one of random, farthest, got 'even'"):
         ShapePipeline(subset="even")
