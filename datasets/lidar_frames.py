@@ -74,7 +74,8 @@ def _read_bin(path: Path) -> Frame:
                 f"{found}: {found.stat().st_size} bytes, expected 4 for each of {len(rows)} points of {path.name}"
             )
         labels = (np.fromfile(found, dtype="<u4") & 0xFFFF).astype(np.int64)  # above: which object
-    return Frame(rows[:, :3].astype(np.float64), {"intensity": rows[:, 3]}, labels)
+    with np.errstate(invalid="ignore"):  # NaN is refused later
+        return Frame(rows[:, :3].astype(np.float64), {"intensity": rows[:, 3]}, labels)
 
 
 def _read_las(path: Path) -> Frame:

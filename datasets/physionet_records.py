@@ -77,12 +77,12 @@ def _parse(path: Path, number: int, row: str) -> tuple[float, str, float]:
     try:
         clock, name, value = row.split(",")
         hours, minutes = clock.split(":")
-        minute, amount = 60 * int(hours) + int(minutes), float(value)
+        minute, amount = float(60 * int(hours) + int(minutes)), float(value)
         if minute < 0 or not math.isfinite(amount):
             raise ValueError
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError(f"{path}, line {number}: {row[:60]!r}, expected hh:mm,parameter,number") from None
-    return float(minute), name.strip(), amount
+    return minute, name.strip(), amount
 
 
 def _lines(path: Path) -> list[str]:

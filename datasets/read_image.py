@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 
@@ -12,6 +13,8 @@ EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff",
 
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # no others: some run programs
 _MAX_PIXELS = 2**26
+_PIXELS_PER_BYTE = {"PNG": 8 * 1032, "JPEG": 1024, "GIF": 4096, "BMP": 256, "PPM": 8}
+"""More than a byte of these can say; a file that claims them is cut, and would take much memory."""
 
 
 def read_image(path: Path, size: tuple[int, int] | None = None, channels: int = 3) -> np.ndarray:
@@ -36,9 +39,14 @@ def read_image(path: Path, size: tuple[int, int] | None = None, channels: int = 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what is refused below, or repaired
-            with Image.open(path, formats=_FORMATS) as image:
-                if image.width * image.height > _MAX_PIXELS:
-                    raise ValueError(f"{image.width} x {image.height} pixels, expected at most {_MAX_PIXELS}")
+            content = path.read_bytes()
+            # from memory: a file would be asked for as much as its header claims
+            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+                most = min(_MAX_PIXELS, len(content) * _PIXELS_PER_BYTE.get(image.format, _MAX_PIXELS))
+                if image.width * image.height > most:
+                    raise ValueError(
+                        f"{image.width} x {image.height} pixels in {len(content)} bytes, expected at most {most}"
+                    )
                 if image.mode[0] in "IF":
                     raise ValueError(f"pixels of mode {image.mode}, expected 8 bits per channel")
                 image = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")

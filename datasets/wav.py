@@ -72,7 +72,7 @@ def _to_float(path: Path, data: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"{path}: samples of type {data.dtype}, expected 8, 16, 24 or 32 bits or floating point"
         )
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         samples = (data / _FULL_SCALE[kind]).astype(np.float32)
     if not np.isfinite(samples).all():
         raise ValueError(f"{path}: {np.count_nonzero(~np.isfinite(samples))} samples are not finite")

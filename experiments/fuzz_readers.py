@@ -4,8 +4,8 @@
 
 Small valid files (``fuzz_seeds``) are cut, spliced, bent (``fuzz_mutations``). A reader must return something sound, or
 raise ``ValueError`` (:class:`~ccnn_geo.io.ShapeError` for shapes): no other error, no warning, within 5 s of the
-processor and 512 MB. Each file follows from the seed, the format and its number alone. The command prints
-what happened by format, and ends with 1 if a reader broke its word.
+processor and 512 MB (2 GB for TIFF and WebP, where few bytes may say many pixels). Each file follows from the seed, the
+format and its number alone. The command prints what happened by format, and ends with 1 if a reader broke its word.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from ccnn_geo.experiments import fuzz_seeds as seeds
 from ccnn_geo.experiments.fuzz_mutations import mutate
 from ccnn_geo.io import ShapeError, read_shape
 
-SECONDS, MEGABYTES = 5.0, 512
+SECONDS = 5.0
 OUTCOMES = ("read", "refused", "unsound", "raised", "hung", "memory")
 """The first two are as they should be."""
 
@@ -60,6 +60,7 @@ class Format:
     read: Callable[[Path], Any]
     sound: Callable[[Any], bool]
     error: type[Exception] = ValueError
+    megabytes: int = 512
 
 
 @dataclass
@@ -95,9 +96,9 @@ def _shape(suffix: str, files: Callable[[], list[bytes]]) -> Format:
     return Format(suffix, files, read_shape, _sound_shape, ShapeError)
 
 
-def _image(suffix: str, kind: str) -> Format:
+def _image(suffix: str, kind: str, megabytes: int = 512) -> Format:
     sound = lambda pixels: pixels.dtype == np.uint8 and pixels.shape[0] == 3  # noqa: E731
-    return Format(suffix, lambda: seeds.image_files(kind), read_image, sound)
+    return Format(suffix, lambda: seeds.image_files(kind), read_image, sound, megabytes=megabytes)
 
 
 def _frame(suffix: str, files: Callable[[], list[bytes]]) -> Format:
@@ -120,8 +121,8 @@ FORMATS: dict[str, Format] = {
     "jpeg": _image(".jpg", "JPEG"),
     "gif": _image(".gif", "GIF"),
     "bmp": _image(".bmp", "BMP"),
-    "webp": _image(".webp", "WEBP"),
-    "tiff": _image(".tif", "TIFF"),
+    "webp": _image(".webp", "WEBP", megabytes=2048),
+    "tiff": _image(".tif", "TIFF", megabytes=2048),
     "ppm": _image(".ppm", "PPM"),
     "wav": Format(".wav", seeds.wav_files, read_wav, lambda got: got[0].shape[1] > 0 and _finite(got[0])),
     "csv": Format(".csv", seeds.csv_files, read_table, _sound_table),
@@ -156,7 +157,6 @@ def fuzz(files: int, seed: int, names: Sequence[str] = tuple(FORMATS)) -> dict[s
     memory = Path("/dev/shm")  # no disk is worn
     with (
         tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder,
-        _limited_memory(MEGABYTES * 2**20),
         _limited_time() as clock,
         warnings.catch_warnings(),
     ):
@@ -166,12 +166,13 @@ def fuzz(files: int, seed: int, names: Sequence[str] = tuple(FORMATS)) -> dict[s
             _valid(name)
             FORMATS[name].read(_write(path, _valid(name)[0]))  # what is imported on first use
             start = time.process_time()
-            for number in range(names.index(name), files, len(names)):
-                _write(path, damaged(name, number, seed))
-                outcome, what = _outcome(FORMATS[name], path, clock)
-                tally.counts[outcome] += 1
-                if outcome not in OUTCOMES[:2]:
-                    tally.broken.append((number, outcome, what))
+            with _limited_memory(FORMATS[name].megabytes * 2**20):
+                for number in range(names.index(name), files, len(names)):
+                    _write(path, damaged(name, number, seed))
+                    outcome, what = _outcome(FORMATS[name], path, clock)
+                    tally.counts[outcome] += 1
+                    if outcome not in OUTCOMES[:2]:
+                        tally.broken.append((number, outcome, what))
             tally.seconds = time.process_time() - start
     return tallies
 

@@ -1,9 +1,15 @@
 """Read a mesh or a point cloud from a file.
 
-OFF, OBJ and the plain tables are parsed here: the files of shape benchmarks bend these formats, and a
-truncated one must not pass as a smaller shape. OBJ and XYZ do not say how much they hold, so that one cut at
-the end of a line cannot be told from a complete one. PLY, STL and GLB go through trimesh, PCD through open3d;
-both are imported when such a file is read.
+All formats but GLB and PCD are parsed here: the files of shape benchmarks bend them, and a truncated one must
+not pass as a smaller shape. OBJ and XYZ do not say how much they hold, so that one cut at the end of a line
+cannot be told from a complete one. GLB goes through trimesh, PCD through open3d; both are imported when such a
+file is read.
+
+One error: whatever is wrong with a file, :func:`read_shape` raises :class:`ShapeError`, a ``ValueError`` that
+names the file, what was found and what was expected, without allocating what a header merely claims. (A .pcd
+without open3d is an ``ImportError``.) The readers of :mod:`ccnn_geo.datasets` for images, recordings, tables
+and scans raise ``ValueError`` in the same way, and the ``OSError`` of the system for a file that cannot be
+opened. ``python -m ccnn_geo.experiments.fuzz_readers`` holds all of them to that.
 """
 
 from ccnn_geo.io.read import EXTENSIONS, read_shape

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
 import zipfile
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -19,8 +19,9 @@ _INFLATION = 1032
 
 
 def read_npz(path: Path) -> Shape:
-    largest = _INFLATION * path.stat().st_size
-    with zipfile.ZipFile(path) as archive:
+    content = path.read_bytes()  # of a file as much would be asked for as the directory claims
+    largest = _INFLATION * len(content)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         if "pos" in members:
             names = ["pos", *(["normal"] if "normal" in members else [])]
@@ -41,7 +42,7 @@ def read_npz(path: Path) -> Shape:
                     f"expected at most {largest}, stored or deflated"
                 )
             with archive.open(info) as member:
-                arrays.append(_array(path, member, info.file_size))
+                arrays.append(_array(path, member.read()))
     if len(arrays) == 2 and (arrays[1].shape != arrays[0].shape or arrays[0].shape[1:] != (3,)):
         raise ShapeError(
             f"{path}: pos {list(arrays[0].shape)} and normal {list(arrays[1].shape)}, expected [N, 3] twice"
@@ -50,22 +51,22 @@ def read_npz(path: Path) -> Shape:
 
 
 def read_npy(path: Path) -> Shape:
-    with path.open("rb") as file:
-        return _cloud(path, _array(path, file, path.stat().st_size))
+    return _cloud(path, _array(path, path.read_bytes()))
 
 
-def _array(path: Path, file: IO[bytes], size: int) -> np.ndarray:
-    """One array, of which ``size`` bytes are there at most; nothing is allocated for what is not."""
+def _array(path: Path, content: bytes) -> np.ndarray:
+    file = io.BytesIO(content)
     version = np.lib.format.read_magic(file)
     if version not in _HEADERS:
         raise ShapeError(f"{path}: array format {version}, expected one of {list(_HEADERS)}")
-    shape, _, dtype = _HEADERS[version](file)
+    shape, fortran, dtype = _HEADERS[version](file)
     if dtype.hasobject:
         raise ShapeError(f"{path}: Python objects, which would need allow_pickle, expected numbers")
-    if math.prod(shape) * dtype.itemsize > size:
-        raise ShapeError(f"{path}: truncated, {size} bytes, expected an array {list(shape)} of {dtype}")
-    file.seek(0)
-    return np.lib.format.read_array(file, allow_pickle=False)
+    found, expected = len(content) - file.tell(), math.prod(shape) * dtype.itemsize
+    if found < expected:
+        raise ShapeError(f"{path}: truncated, {found} bytes, expected {expected} of {list(shape)} {dtype}")
+    flat = np.frombuffer(content, dtype, math.prod(shape), file.tell()) if expected else np.empty(0, dtype)
+    return flat.reshape(shape, order="F" if fortran else "C")
 
 
 def read_xyz(path: Path) -> Shape:

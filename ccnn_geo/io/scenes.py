@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 from pathlib import Path
@@ -19,8 +20,10 @@ def read_glb(path: Path) -> Shape:
     """All parts of a scene, each in its place, without materials and textures."""
     import trimesh
 
-    _check_glb(path)
-    scene = trimesh.load_scene(path, process=False, skip_materials=True)
+    content = path.read_bytes()
+    _check_glb(path, content)
+    # from memory: a file would be asked for as much as its header claims, and could name others
+    scene = trimesh.load_scene(io.BytesIO(content), file_type="glb", process=False, skip_materials=True)
     vertices, faces, seen = [], [], 0
     for node in scene.graph.nodes_geometry:
         transform, name = scene.graph[node]
@@ -39,9 +42,8 @@ def read_glb(path: Path) -> Shape:
     )
 
 
-def _check_glb(path: Path) -> None:
+def _check_glb(path: Path, content: bytes) -> None:
     """Refuses what trimesh would skip, fill with zeros, fetch from elsewhere, or allocate unseen."""
-    content = path.read_bytes()
     if len(content) < 20 or struct.unpack_from("<I", content)[0] != _GLB:
         raise ShapeError(
             f"{path}: starts with {content[:4]!r}, {len(content)} bytes, expected b'glTF' and a scene"
