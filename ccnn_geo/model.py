@@ -228,20 +228,20 @@ class CCNN(Pretrained, FirstBatchScale):
         if first is not None and not first.is_known and first.measure(x, pos, batch, spacing):
             self.limit_frequencies(first.value)
         if pos is None:
-            h = self._features(x, spacing=spacing)
-            return self._outputs(self._pool_dense(h) if self.readout == "global" else h)
+            h = self.features(x, spacing=spacing)
+            return self.outputs(self.pool_dense(h) if self.readout == "global" else h)
 
         if batch is not None and (batch.dim() != 1 or batch.size(0) != pos.size(0)):
             raise ValueError(f"CCNN: expected batch [{pos.size(0)}] beside pos, got {list(batch.shape)}")
         plan = self.plan(pos, batch, edge_index, spacing, batch_size)
         weight = self.stem.point_weights(plan) if weight is None else weight
-        h = self._features(x, pos=pos, edge_index=plan, weight=weight)
+        h = self.features(x, pos=pos, edge_index=plan, weight=weight)
         if self.readout == "global":
             if batch is None:
                 batch = torch.zeros(h.size(0), dtype=torch.long, device=h.device)
                 batch_size = 1 if batch_size is None else batch_size
             h = self.pool_norm(pool_clouds(self.pool, h, batch, batch_size, weight))
-        return self._outputs(h)
+        return self.outputs(h)
 
     def plan(
         self,
@@ -270,16 +270,19 @@ class CCNN(Pretrained, FirstBatchScale):
         plan = self.plan(pos, *args, **kwargs)
         return {n: m.explain_plan(pos, plan) for n, m in self.named_modules() if isinstance(m, SepFlexConv)}
 
-    def _features(self, x: Tensor, **carrier: Any) -> Tensor:
+    def features(self, x: Tensor, **carrier: Any) -> Tensor:
+        """What the last block gives, normalised; further arguments are those of the convolutions."""
         h = gelu(channel_norm(self.stem(x, **carrier), self.stem_norm))
         for block in self.blocks:
             h = block(h, **carrier)
         return channel_norm(h, self.norm)
 
-    def _pool_dense(self, h: Tensor, weight: Tensor | None = None) -> Tensor:
+    def pool_dense(self, h: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Pooled features ``[B, P C]`` of as many points, or cells, per sample: ``[B, C, *S]``."""
         return self.pool_norm(pool_dense(self.pool, h.flatten(2), weight))
 
-    def _outputs(self, h: Tensor) -> Tensor:
+    def outputs(self, h: Tensor) -> Tensor:
+        """The head, which the first batch scales."""
         if not self.is_scaled:
             with torch.no_grad():
                 self.measure_scale(channel_linear(h, self.head), centered=True)
