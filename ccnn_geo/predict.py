@@ -15,6 +15,7 @@ from torch_geometric.data import Batch, Data
 
 from ccnn_geo.io import LARGEST, Shape, ShapeError, read_shape
 from ccnn_geo.model import CCNN
+from ccnn_geo.training.checkpoint_file import load_checkpoint
 from ccnn_geo.training.network import build_network, class_logits, num_outputs
 from ccnn_geo.training.pipeline import ShapePipeline, network_inputs
 
@@ -123,18 +124,14 @@ def read_checkpoint(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not a checkpoint of ``ccnn-geo train``.
+        ValueError: If it is not a checkpoint of ``ccnn-geo train``, or a damaged one.
     """
     path = checkpoint_file(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such checkpoint")
+    stored = load_checkpoint(path)
     try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
         settings, weights = stored["hyper_parameters"], stored["state_dict"]
         missing = {"network", "classes", "in_channels", "data"} - set(settings)
-    except (
-        Exception
-    ) as error:  # a damaged or foreign file raises anything: UnpicklingError, EOFError, KeyError
+    except Exception as error:  # what another program has stored may be anything
         raise ValueError(f"{path}: not a checkpoint of ccnn-geo train ({type(error).__name__})") from error
     if missing:
         raise ValueError(f"{path}: not a checkpoint of ccnn-geo train, without {', '.join(sorted(missing))}")

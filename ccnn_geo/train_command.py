@@ -32,6 +32,11 @@ def train_parser(dataset: str) -> ArgumentParser:
         default=None,
         help="Continue a run exactly: the newest of this NAME, or a folder or checkpoint.",
     )
+    parser.add_argument(
+        "--fallback",
+        action="store_true",
+        help="With --resume: if the last checkpoint is damaged, continue from that of the epoch before.",
+    )
     parser.add_argument("--tensorboard", action="store_true", help="Also log for TensorBoard.")
     parser.add_function_arguments(
         build_network, "model", skip={"in_channels", "out_channels", "dim", "readout"}, as_group=True
@@ -82,11 +87,21 @@ def train(arguments: list[str]) -> None:
     quiet()
     from ccnn_geo.training import run
     from ccnn_geo.training.arguments import named_dataset, resume_point
-    from ccnn_geo.training.runs import claim_run, run_of, with_config_paths, without_config
+    from ccnn_geo.training.checkpoint_file import PREVIOUS
+    from ccnn_geo.training.failures import explain_failure, how_to_continue
+    from ccnn_geo.training.runs import (
+        claim_run,
+        previous_if_damaged,
+        run_of,
+        with_config_paths,
+        without_config,
+    )
     from ccnn_geo.training.trainer import Interrupted
 
     arguments = with_config_paths(arguments)
     resume = resume_point(arguments)
+    if resume is not None and "--fallback" in arguments:
+        resume = previous_if_damaged(resume)
     saved = None if resume is None else run_of(resume) / "config.yaml"
     if saved is not None and saved.is_file():  # what the run was started with, and what is said now
         arguments = ["--config", str(saved), *without_config(arguments)]
@@ -99,16 +114,19 @@ def train(arguments: list[str]) -> None:
     else:
         folder = claim_run(config.out, config.name, _is_first_process())
     if _is_first_process():
-        print(f"run: {folder}", flush=True)
+        goes_back = resume is not None and resume.name == PREVIOUS
+        print(f"run: {folder}" + (f", from {PREVIOUS}" if goes_back else ""), flush=True)
     progress, report = _display(settings["trainer"])
     try:
         scores = run.train(settings, folder, resume, config.tensorboard, progress, report)
     except Interrupted:
-        last = folder / "checkpoints" / "last.ckpt"
-        how = (
-            f"continue with: ccnn-geo train --resume {folder}" if last.is_file() else "no epoch was complete"
-        )
-        raise KeyboardInterrupt(f"interrupted; checkpoints in {folder / 'checkpoints'}; {how}") from None
+        how = how_to_continue(folder) or "; no epoch was complete"
+        raise KeyboardInterrupt(f"interrupted; checkpoints in {folder / 'checkpoints'}{how}") from None
+    except Exception as error:
+        explained = explain_failure(error, folder)
+        if explained is error:
+            raise
+        raise explained from error
     if _is_first_process():
         print(_scores("validation (best checkpoint)", scores))
         for what in ("checkpoints/best.ckpt", "metrics.csv", "curves.png", "confusion.png", "results.json"):

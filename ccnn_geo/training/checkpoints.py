@@ -10,23 +10,31 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 
-from ccnn_geo.datasets.storage import write_atomic
+from ccnn_geo.datasets.storage import link_atomic, remove_unfinished, write_atomic
+from ccnn_geo.training.checkpoint_file import BEST, LAST, PREVIOUS, load_checkpoint
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its place and renames it, on the same disk."""
+    """Writes a checkpoint beside its place and renames it, on the same disk; reads none that is damaged."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         if storage_options is not None:
             raise TypeError(f"AtomicCheckpointIO: expected no storage_options, got {storage_options!r}")
         write_atomic(Path(path), lambda file: torch.save(checkpoint, file))
 
+    def load_checkpoint(
+        self, path: Any, map_location: Any = lambda storage, loc: storage, weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        if weights_only is False:
+            raise ValueError(f"{path}: expected weights_only=True, for nothing in a checkpoint is executed")
+        return load_checkpoint(Path(path), map_location)
+
 
 def best_checkpoint(folder: Path) -> ModelCheckpoint:
     """Keeps ``best.ckpt``, that of the highest validation accuracy, the earliest of equals."""
     return ModelCheckpoint(
         dirpath=folder,
-        filename="best",
+        filename=BEST.removesuffix(".ckpt"),
         monitor="val_acc",
         mode="max",
         save_on_train_epoch_end=True,  # after validation, when nothing of the epoch is left to do
@@ -35,18 +43,25 @@ def best_checkpoint(folder: Path) -> ModelCheckpoint:
 
 
 class LastCheckpoint(Checkpoint):
-    """Saves ``last.ckpt`` at the end of every epoch, to resume from.
+    """Saves ``last.ckpt`` at the end of every epoch, to resume from, and keeps the one before as ``previous.ckpt``.
 
     Lightning's ``save_last`` skips epochs that are not among the best. To be placed after
     :func:`best_checkpoint`, whose state it includes.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "last.ckpt"
+        self.path = folder / LAST
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.is_global_zero:
+            remove_unfinished(self.path.parent)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.fast_dev_run:
-            trainer.save_checkpoint(self.path, weights_only=False)  # the optimiser's state too
+        if trainer.fast_dev_run:
+            return
+        if trainer.is_global_zero and self.path.is_file():
+            link_atomic(self.path, self.path.with_name(PREVIOUS))
+        trainer.save_checkpoint(self.path, weights_only=False)  # the optimiser's state too
 
 
 class InterruptCheckpoint(Callback):

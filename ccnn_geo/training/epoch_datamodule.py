@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pytorch_lightning import LightningDataModule
@@ -50,6 +50,7 @@ class EpochDataModule(LightningDataModule):
             )
         self.dataset, self.batch_size, self.num_workers = dataset, batch_size, num_workers
         self.run_seed = 0
+        self._resumed_epoch = 0
         self.classes: list[str] = []
 
     @property
@@ -64,9 +65,21 @@ class EpochDataModule(LightningDataModule):
             ValueError: If an argument is out of range.
         """
 
+    def state_dict(self) -> dict[str, int]:
+        """What checkpoints keep: the epoch to go on with."""
+        return {"epoch": self._complete_epochs()}
+
+    def load_state_dict(self, state_dict: Mapping[str, int]) -> None:
+        self._resumed_epoch = state_dict["epoch"]
+
+    def _complete_epochs(self) -> int:
+        return 0 if self.trainer is None else self.trainer.fit_loop.epoch_progress.current.processed
+
     def train_dataloader(self) -> DataLoader:
         replicas, rank = self._processes()
         sampler = EpochSampler(len(self.train_set), self.run_seed, replicas, rank)
+        # workers ask for their first batches before Lightning tells the sampler the epoch of a resumed run
+        sampler.set_epoch(max(self._resumed_epoch, self._complete_epochs()))
         # a last batch of one sample would upset the batch statistics
         return self._loader(self.train_set, sampler, drop_last=len(sampler) > self.batch_size)
 

@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from ccnn_geo.training.checkpoint_file import BEST, LAST, PREVIOUS, find_damage
 from ccnn_geo.training.files import write_text
 
 RUN = "CCNN_GEO_RUN"
@@ -47,7 +48,7 @@ def new_run(out: str | None, name: str, root: Path = Path("runs")) -> Path:
     """
     if out is not None:
         folder = Path(out).expanduser()
-        if folder.exists() and not (folder.is_dir() and all(map(_is_leftover, folder.iterdir()))):
+        if folder.exists() and not (folder.is_dir() and _is_leftover(folder)):
             raise ValueError(
                 f"--out {out}: not an empty folder; continue that run with --resume, or name another"
             )
@@ -66,10 +67,18 @@ def new_run(out: str | None, name: str, root: Path = Path("runs")) -> Path:
         return folder
 
 
-def _is_leftover(entry: Path) -> bool:
-    """Whether a start that failed may have left this."""
-    empty = entry.name == "checkpoints" and entry.is_dir() and not any(entry.iterdir())
-    return empty or (entry.name == "config.yaml" and entry.is_file())
+def _is_leftover(folder: Path) -> bool:
+    """Whether a folder holds nothing but what a start that failed, or was killed in its first epoch, leaves."""
+    metrics, checkpoints = folder / "metrics.csv", folder / "checkpoints"
+    if not _names(folder) <= {"config.yaml", metrics.name, checkpoints.name}:
+        return False
+    few = not metrics.is_file() or len(metrics.read_text().splitlines()) <= 2  # the header, and one epoch
+    return few and (not checkpoints.is_dir() or _names(checkpoints) <= {BEST})
+
+
+def _names(folder: Path) -> set[str]:
+    """Names in a folder, without what killed processes were writing."""
+    return {p.name for p in folder.iterdir() if not (p.name.startswith(".") and p.name.endswith(".tmp"))}
 
 
 def find_resume(path: str | None, out: str | None, name: str, root: Path = Path("runs")) -> Path:
@@ -94,16 +103,30 @@ def find_resume(path: str | None, out: str | None, name: str, root: Path = Path(
         place = Path(given).expanduser()
         if place.is_file():
             return place
-        checkpoint = place / "checkpoints" / "last.ckpt"
+        checkpoint = place / "checkpoints" / LAST
         if not checkpoint.is_file():
             raise FileNotFoundError(f"--resume: no checkpoint {checkpoint} and no file {place}")
         return checkpoint
-    found = [p for p in (root / name).glob("*/checkpoints/last.ckpt") if p.parts[-3].isdigit()]
+    found = [p for p in (root / name).glob(f"*/checkpoints/{LAST}") if p.parts[-3].isdigit()]
     if not found:
         raise FileNotFoundError(
             f"--resume: no {root / name}/*/checkpoints/last.ckpt; name a run or checkpoint"
         )
     return max(found, key=lambda p: int(p.parts[-3]))
+
+
+def previous_if_damaged(checkpoint: Path) -> Path:
+    """The checkpoint to continue from where the last epoch's may be damaged: then that of the epoch before.
+
+    Raises:
+        FileNotFoundError: If there is none before it.
+    """
+    if find_damage(checkpoint) is None:
+        return checkpoint
+    previous = checkpoint.with_name(PREVIOUS)
+    if not previous.is_file():
+        raise FileNotFoundError(f"--fallback: {checkpoint} is damaged, and there is no {previous}")
+    return previous
 
 
 def run_of(checkpoint: Path) -> Path:

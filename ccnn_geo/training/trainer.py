@@ -9,9 +9,12 @@ from typing import Any
 
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import EMAWeightAveraging, TQDMProgressBar
+from pytorch_lightning.plugins import LayerSync
 from pytorch_lightning.trainer.states import TrainerStatus
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from torch.nn import Module
 
+from ccnn_geo.sync_norm import convert_sync_norms
 from ccnn_geo.training.checkpoints import AtomicCheckpointIO
 
 RESERVED = (
@@ -27,6 +30,16 @@ RESERVED = (
 
 class Interrupted(KeyboardInterrupt):
     """The user stopped a training, with its checkpoints in place, or an evaluation."""
+
+
+class NormSync(LayerSync):
+    """What ``sync_batchnorm`` means here: :class:`~ccnn_geo.sync_norm.SyncNorm`, on any device."""
+
+    def apply(self, model: Module) -> Module:
+        return convert_sync_norms(model)
+
+    def revert(self, model: Module) -> Module:
+        return model  # in evaluation and without processes it is an ordinary one
 
 
 def make_trainer(
@@ -46,17 +59,19 @@ def make_trainer(
     """
     if progress:
         callbacks = [*callbacks, TQDMProgressBar()]
+    settings = {key: value for key, value in settings.items() if value is not None}
+    sync = [NormSync()] if settings.pop("sync_batchnorm", False) else []
     try:
         return Trainer(
             **{
                 "enable_model_summary": False,
-                **{key: value for key, value in settings.items() if value is not None},
+                **settings,
                 "enable_progress_bar": progress,
             },
             logger=logger,
             callbacks=callbacks,
             default_root_dir=folder,
-            plugins=[AtomicCheckpointIO()],
+            plugins=[AtomicCheckpointIO(), *sync],
             num_sanity_val_steps=0,  # would show the new network validation data before its first training batch
             use_distributed_sampler=False,  # ours deal out (epoch, sample) themselves
         )

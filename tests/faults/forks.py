@@ -5,6 +5,8 @@ a process of their own, which has imported torch and has no thread: pytest's pro
 """
 
 import contextlib
+import gc
+import importlib
 import io
 import os
 import pickle
@@ -12,7 +14,7 @@ import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -96,15 +98,17 @@ def unfinished(target: Path) -> Path:
     return target.with_name(f".{target.name}.{os.getpid()}.tmp")
 
 
-@contextlib.contextmanager
-def full_disk(size: int = 50) -> Iterator[None]:
-    """No file may grow beyond so many bytes: ``write`` fails as it does without space."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+def fill_disk(size: int = 50) -> None:
+    """From now on no file may grow beyond so many bytes: ``write`` fails as it does without space."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+def import_all(modules: list[str]) -> None:
+    """Imports what forks have imported, so that the next ones need not."""
+    for module in modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+    gc.freeze()
 
 
 def files(folder: Path) -> dict[str, bytes]:

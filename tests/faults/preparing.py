@@ -3,10 +3,7 @@
 python preparing.py FOLDER [--all] [NAME ...]
 """
 
-import contextlib
-import gc
 import hashlib
-import importlib
 import json
 import os
 import pickle
@@ -19,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from forks import die, files, fork, full_disk, start, unfinished, wait, watch
+from forks import die, files, fill_disk, fork, import_all, start, unfinished, wait, watch
 from scipy.io import wavfile
 
 from ccnn_geo.datasets import CSVSeries, ImageFolder, ListOps, ParametricShapes, Pathfinder
@@ -167,8 +164,8 @@ def at_once(name: str, root: Path) -> list:
 
 
 def without_space(name: str, root: Path) -> str:
-    with full_disk():
-        return content(name, root)
+    fill_disk()
+    return content(name, root)
 
 
 def chosen(events: list[str]) -> list[int]:
@@ -180,10 +177,7 @@ def chosen(events: list[str]) -> list[int]:
 
 def report(name: str, work: Path, at_all_steps: bool) -> dict:
     expected, modules = fork(imported, name, fresh(name, work)).result
-    for module in modules:  # once, and not in every fork
-        with contextlib.suppress(Exception):
-            importlib.import_module(module)
-    gc.freeze()
+    import_all(modules)
     events = fork(steps, name, fresh(name, work)).result
     wrong, kills = [], 0
     for step in range(len(events)) if at_all_steps else chosen(events):
@@ -215,4 +209,4 @@ def report(name: str, work: Path, at_all_steps: bool) -> dict:
 if __name__ == "__main__":
     names = [name for name in sys.argv[2:] if name != "--all"]
     found = {name: report(name, Path(sys.argv[1]), "--all" in sys.argv) for name in names or SETS}
-    print(json.dumps(found))
+    json.dump(found, sys.stdout)

@@ -1,0 +1,57 @@
+"""Reading a checkpoint file: nothing in it is executed, and none is taken whose bytes have changed."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
+"""Checkpoints of a run: of the last epoch, of the one before it, of the highest validation accuracy."""
+
+
+def load_checkpoint(path: Path, map_location: Callable | torch.device | str | None = "cpu") -> dict[str, Any]:
+    """What a checkpoint holds, its checksums compared first.
+
+    ``torch.load`` does not compare them: a byte that changed on the disk would become a weight.
+
+    Args:
+        path: The file.
+        map_location: As for ``torch.load``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no checkpoint, or a damaged one; names the whole ones beside it.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such checkpoint")
+    if (damage := find_damage(path)) is None:
+        try:
+            return torch.load(path, map_location=map_location, weights_only=True)
+        except Exception as error:  # an archive of something else raises anything
+            damage = type(error).__name__
+    whole = [str(other) for other in _others(path) if find_damage(other) is None]
+    advice = f"; not damaged: {', '.join(whole)}" if whole else ""
+    raise ValueError(f"{path}: not a checkpoint of ccnn-geo train, or a damaged one ({damage}){advice}")
+
+
+def find_damage(path: Path) -> str | None:
+    """What is wrong with the bytes of a checkpoint; None if all checksums agree."""
+    if path.stat().st_size == 0:
+        return "it is empty"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = archive.testzip()
+    except (
+        Exception
+    ) as error:  # damage raises anything: BadZipFile, zlib.error, EOFError, NotImplementedError
+        return str(error) or type(error).__name__
+    return None if member is None else f"the checksum of {member} does not agree"
+
+
+def _others(path: Path) -> list[Path]:
+    beside = [path.with_name(name) for name in (LAST, PREVIOUS, BEST)]
+    return [other for other in beside if other.is_file() and other != path]

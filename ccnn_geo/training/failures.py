@@ -1,0 +1,46 @@
+"""What ends a training from outside, said in a line: a full disk, a process that is gone."""
+
+from __future__ import annotations
+
+import re
+from itertools import dropwhile
+from pathlib import Path
+
+from ccnn_geo.training.checkpoint_file import LAST
+
+
+def explain_failure(error: Exception, run: Path) -> Exception:
+    """The error to show instead: what happened, and how to go on.
+
+    Args:
+        error: That ended the training.
+        run: Folder of the run.
+
+    Returns:
+        ``ChildProcessError`` if a process that loads batches ended, ``OSError`` for files and disks; any other error
+        as it is, but for the traceback that a loading process has put into its message.
+    """
+    text = _without_traceback(str(error))
+    if lost := re.search(r"DataLoader worker \(pid.*", text):
+        return ChildProcessError(
+            f"a process that loads batches is gone ({lost[0].rstrip('. ')}); if for want of memory, use a smaller "
+            f"data.num_workers or data.batch_size{how_to_continue(run)}"
+        )
+    if isinstance(error, OSError):
+        return OSError(text + how_to_continue(run))
+    return error if text == str(error) else type(error)(text)
+
+
+def _without_traceback(text: str) -> str:
+    """What a loading process raised, of a message that torch has put its traceback into."""
+    if " in DataLoader worker process " not in text:
+        return text
+    lines = text.rpartition("Traceback (most recent call last):")[2].strip("\n").splitlines()
+    rest = dropwhile(lambda line: line.startswith(" "), lines)
+    return "\n".join(rest).partition(": ")[2] or lines[-1]
+
+
+def how_to_continue(run: Path) -> str:
+    """The command that goes on with a run, if an epoch was complete; empty if not."""
+    going_on = (run / "checkpoints" / LAST).is_file()
+    return f"; continue with: ccnn-geo train --resume {run}" if going_on else ""

@@ -1,0 +1,203 @@
+"""Trains a small network and is killed, loses a worker or runs out of disk on the way; prints what happened as JSON.
+
+python training.py FOLDER
+"""
+
+import csv
+import json
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from forks import Ended, die, files, fill_disk, fork, import_all, unfinished, watch
+
+from ccnn_geo.cli import main
+from ccnn_geo.training import run as run_module
+from ccnn_geo.training.epochs import EpochDataset
+from ccnn_geo.training.module import Classifier
+
+CONFIG = """\
+name: tiny
+model: {hidden_channels: 4, num_blocks: 1, kernel_hidden: 4, omega_0: 0.5, window_init: 0.3, num_neighbors: 8,
+        dropout: 0.1}
+optim: {lr: 0.02, warmup_epochs: 1}
+data: {dataset: folder, root: shapes, num_points: 24, num_samples: 32, batch_size: 8, augment: {jitter: 0.01}}
+trainer: {max_epochs: 3, accelerator: cpu}
+"""
+TRAIN = ("train", "--config", "tiny.yaml")
+CHECKPOINTS = Path("run/checkpoints")
+
+
+def write_project() -> None:
+    """Balls and discs of 32 points."""
+    rng = np.random.default_rng(0)
+    for name, height in (("ball", 1), ("disc", 0.05)):
+        folder = Path("shapes/train") / name
+        folder.mkdir(parents=True)
+        for i in range(10):
+            normal = rng.normal(size=(32, 3))
+            normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+            np.save(folder / f"{i}.npy", np.concatenate([normal * [1, 1, height], normal], axis=1))
+    Path("tiny.yaml").write_text(CONFIG)
+
+
+def command(*arguments: str) -> int:
+    return main(arguments)
+
+
+def outcome() -> dict:
+    """Rows of the metrics and the weights of the last epoch."""
+    with Path("run/metrics.csv").open() as file:
+        rows = [
+            {key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)
+        ]
+    state = torch.load(CHECKPOINTS / "last.ckpt", weights_only=True)["state_dict"]
+    best = torch.load(CHECKPOINTS / "best.ckpt", weights_only=True)["state_dict"]
+    return {"rows": rows, "last": _plain(state), "best": _plain(best)}
+
+
+def _plain(state: dict[str, torch.Tensor]) -> dict:
+    return {name: value.tolist() for name, value in state.items()}
+
+
+def killed(name: str, time: int, half: bool) -> int:
+    """Trains until a file is about to get its name for the n-th time."""
+    times = 0
+
+    def found(event: str, path: Path) -> None:
+        nonlocal times
+        if event == "os.rename" and path.name == name:
+            times += 1
+            if times == time:
+                die(unfinished(path) if half else None)
+
+    watch(Path.cwd(), found)
+    return command(*TRAIN, "--out", "run")
+
+
+def killed_within_an_epoch() -> int:
+    step = Classifier.training_step
+
+    def training_step(self, batch, batch_idx):
+        if (self.current_epoch, batch_idx) == (1, 1):
+            die()
+        return step(self, batch, batch_idx)
+
+    Classifier.training_step = training_step
+    return command(*TRAIN, "--out", "run")
+
+
+def without_space() -> int:
+    """The disk is full when the second epoch's checkpoint is written."""
+    times = 0
+
+    def found(event: str, path: Path) -> None:
+        nonlocal times
+        times += event == "open" and path.name.startswith(".last.ckpt")
+        if times == 2:
+            fill_disk(2000)
+
+    watch(Path.cwd(), found)
+    return command(*TRAIN, "--out", "run")
+
+
+def losing_a_worker(end: str) -> int:
+    """In the second epoch a process that loads batches ends."""
+    real = EpochDataset.__getitem__
+
+    def item(self, key):
+        if torch.utils.data.get_worker_info() is not None and key[0] == 1:
+            if end == "error":
+                raise ValueError("no such shape:\n  disc/3.npy")
+            die() if end == "killed" else os._exit(3)
+        return real(self, key)
+
+    EpochDataset.__getitem__ = item
+    return command(*TRAIN, "--out", "run", "--data.num_workers", "2")
+
+
+def flip_a_bit(path: Path) -> None:
+    """In the middle of the weights, where nothing but a checksum can tell."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def clear(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+DAMAGES = (flip_a_bit, cut, clear, empty)
+
+
+def trial(*function_and_arguments) -> dict:
+    """What a start that ends badly leaves, and what the next one makes of it."""
+    shutil.rmtree("run", ignore_errors=True)
+    ended = fork(*function_and_arguments)
+    left = sorted(files(CHECKPOINTS)) if CHECKPOINTS.exists() else []
+    place = ["--resume", "run"] if (CHECKPOINTS / "last.ckpt").exists() else ["--out", "run"]
+    then = fork(command, "train", *([] if place[0] == "--resume" else TRAIN[1:]), *place)
+    return {**said(ended), "left": left, "resumed": place[0], "then": said(then), "outcome": outcome()}
+
+
+def said(ended: Ended) -> dict:
+    code = ended.result if ended.code == 0 else ended.code
+    return {"code": code, "errors": ended.errors, "epochs": re.findall(r"epoch (\d+)/", ended.output)}
+
+
+def damages() -> dict:
+    """A whole run of two epochs whose last checkpoint, then also the one before, is damaged."""
+    found = {}
+    shutil.rmtree("run")
+    fork(command, *TRAIN, "--out", "run", "--trainer.max_epochs", "2")
+    shutil.copytree("run", "whole")
+    resume = ("train", "--resume", "run", "--trainer.max_epochs", "3")
+    for damage in DAMAGES:
+        shutil.rmtree("run")
+        shutil.copytree("whole", "run")
+        damage(CHECKPOINTS / "last.ckpt")
+        before = files(Path("run"))
+        refused = said(fork(command, *resume)), said(fork(command, "test", str(CHECKPOINTS / "last.ckpt")))
+        found[damage.__name__] = {"refused": refused, "untouched": files(Path("run")) == before}
+    then = fork(command, *resume, "--fallback")
+    found["fallback"] = {**said(then), "outcome": outcome(), "output": then.output}
+    for name in ("last", "previous", "best"):
+        cut(CHECKPOINTS / f"{name}.ckpt")
+    found["none"] = said(fork(command, *resume, "--fallback"))
+    (CHECKPOINTS / "previous.ckpt").unlink()
+    found["gone"] = said(fork(command, *resume, "--fallback"))
+    return found
+
+
+if __name__ == "__main__":
+    os.chdir(sys.argv[1])
+    run_module.plot_curves = run_module.plot_confusion = lambda *_: None  # most of the time of so small a run
+    write_project()
+    ended = fork(lambda: (command(*TRAIN, "--out", "run"), list(sys.modules)))
+    import_all(ended.result[1])
+    result = {"whole": {**said(ended._replace(result=ended.result[0])), "outcome": outcome()}}
+    for name, time, half in (
+        ("last.ckpt", 1, False),
+        ("last.ckpt", 2, True),
+        ("previous.ckpt", 1, False),
+        ("metrics.csv", 3, False),
+    ):
+        result[f"{name} {time}"] = trial(killed, name, time, half)
+    result["step"] = trial(killed_within_an_epoch)
+    result["disk"] = trial(without_space)
+    for end in ("killed", "exit", "error"):
+        result[f"worker {end}"] = trial(losing_a_worker, end)
+    result["damages"] = damages()
+    json.dump(result, sys.stdout)
