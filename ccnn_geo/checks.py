@@ -3,14 +3,42 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
+import torch
 from torch import Tensor
 
 from ccnn_geo.neighbors import Neighbors
+from ccnn_geo.neighbors.query import cloud_offsets
 
 if TYPE_CHECKING:
     from ccnn_geo.continuous_conv import ContinuousConv
     from ccnn_geo.point_plan import PointPlan
+
+_SEEN: WeakSet[PointPlan] = WeakSet()
+
+
+def check_tensors(name: str, x: object, pos: object) -> None:
+    """Says what is no tensor, or no real one; sources and targets may come as pairs.
+
+    Raises:
+        TypeError: If features or positions are something else.
+    """
+    for what, value in (("x", x), ("pos", pos)):
+        parts = value if isinstance(value, (tuple, list)) else (value,)
+        bad = [
+            part for part in parts if part is not None and (not isinstance(part, Tensor) or part.is_complex())
+        ]
+        if (
+            bad
+            or len(parts) != (2 if isinstance(value, (tuple, list)) else 1)
+            or (what == "x" and parts[0] is None)
+        ):
+            got = [p.dtype if isinstance(p, Tensor) else type(p).__name__ for p in parts]
+            raise TypeError(
+                f"{name}: expected {what} to be a real tensor, or a pair for sources and targets, got "
+                f"{type(value).__name__} of {', '.join(map(str, got))}"
+            )
 
 
 def check_points(
@@ -21,8 +49,12 @@ def check_points(
 ) -> None:
     """Says what does not fit, before any path runs.
 
+    Values are looked at once per plan, by the first layer that gets it: those of features and positions on the CPU
+    only, for elsewhere it would wait for the device.
+
     Raises:
-        ValueError: If shapes, types or sizes do not fit the layer or each other.
+        ValueError: If shapes, types or sizes do not fit the layer or each other, a value is NaN or infinite, the
+            clouds are not in order, or an edge ends nowhere.
     """
     name = type(layer).__name__
     if x.dim() != 2 or x.size(1) != layer.in_channels:
@@ -45,3 +77,36 @@ def check_points(
         raise ValueError(
             f"{name}: expected neighbours of {num_src} sources and {num_dst} targets, got {edge_index}"
         )
+    if not torch.compiler.is_compiling() and plan not in _SEEN:
+        _check_values(name, x, plan, weight)
+        _SEEN.add(plan)
+
+
+def _check_values(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) -> None:
+    if plan.edge_index is None:
+        for p, batch, what in zip(plan.given_pos, plan.batch, ("batch", "batch of the targets"), strict=True):
+            cloud_offsets(p, batch, 1, what)
+            size = plan.batch_size
+            if size is not None and batch is not None and batch.numel() and int(batch[-1]) >= size:
+                raise ValueError(f"{name}: expected {what} below batch_size={size}, got {int(batch[-1])}")
+    for what, values in (
+        ("x", x),
+        ("pos", plan.given_pos[0]),
+        ("pos", plan.given_pos[1]),
+        ("weight", weight),
+    ):
+        _check_finite(name, what, values)
+    for values in plan.pos:  # what is finite in float64 may be infinite in float32
+        _check_finite(name, f"pos in {plan.dtype}", values)
+    if isinstance(plan.edge_index, Tensor):
+        _ = plan.neighbors  # says what is wrong with them
+
+
+def _check_finite(name: str, what: str, values: Tensor | None) -> None:
+    if values is None or values.device.type != "cpu" or bool(values.isfinite().all()):
+        return
+    bad = ~values.isfinite().reshape(len(values), -1).all(dim=1)
+    raise ValueError(
+        f"{name}: expected {what} to be finite, got NaN or Inf in {int(bad.sum())} of {len(bad)} points "
+        f"(first: number {int(bad.nonzero()[0])})"
+    )

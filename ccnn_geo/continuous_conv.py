@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
-from ccnn_geo.checks import check_points
+from ccnn_geo.checks import check_points, check_tensors
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.grid_path import GridPath
 from ccnn_geo.kernel_cache import KernelCache
@@ -166,6 +166,7 @@ class ContinuousConv(GridPath, MessagePassing):
                 f"{type(self).__name__}: expected float32 or float64 parameters, got {dtype}; kernels of relative "
                 "positions need them, use torch.autocast for the rest"
             )
+        check_tensors(type(self).__name__, x, pos)
         x_src = (x if isinstance(x, Tensor) else x[0]).to(dtype)
         with torch.autocast(x_src.device.type, enabled=False):  # omega . r and FFTs need full precision
             if pos is None:
