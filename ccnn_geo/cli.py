@@ -1,4 +1,4 @@
-"""The command line: ``ccnn-geo train | test | predict | info | data | show | reproduce``."""
+"""The command line: ``ccnn-geo train | test | predict | export | info | data | show | reproduce``."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ commands:
   test CHECKPOINT_OR_RUN [overrides]        accuracy on the test set, e.g. --data.carrier voxels
   predict CHECKPOINT_OR_RUN FILE... [--json] classify meshes and point clouds
   info [CHECKPOINT | PRESET | CONFIG]       versions and devices, or the parameters of a model
+  export CHECKPOINT_OR_RUN OUT [--format ..] a folder without pickles, or a program (torch.export, ONNX)
   data list | info NAME | prepare NAME      data sets: which there are, what they take, download and prepare
   show kernels | cloud | run ...            pictures of a trained network, .png or interactive .html
   reproduce [NAME] [--root DIR]             a table or figure of the paper, at small scale or in full
@@ -95,6 +96,7 @@ _COMMANDS = {
     "train": _elsewhere("ccnn_geo.train_command", "train"),
     "test": _elsewhere("ccnn_geo.train_command", "test"),
     "predict": _elsewhere("ccnn_geo.predict_command"),
+    "export": _elsewhere("ccnn_geo.export_command"),
     "info": _info,
     "data": _elsewhere("ccnn_geo.data_command"),
     "show": _elsewhere("ccnn_geo.show_command"),

@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ccnn_geo.conv import SepFlexConv
 from ccnn_geo.exchange.points import ready_copy, replace
-from ccnn_geo.functional.fft_conv import FFTPlan
-from ccnn_geo.functional.grid_conv import GridKernel, apply_kernel, fft_is_cheaper
+from ccnn_geo.functional.fft_conv import FFTPlan, fft_conv
+from ccnn_geo.functional.grid_conv import DIRECT_CONVS, fft_is_cheaper
 from ccnn_geo.model import CCNN
 from ccnn_geo.representations import grid_spacing
 
@@ -30,7 +31,8 @@ class GridProgram(nn.Module):
         spacing: Distance of the samples, one or one per axis: kernels are rendered once and are constants of the
             program. By default a grid's longest axis covers [-1, 1], as in training: then they are rendered for
             every grid, as fine as it is.
-        method: ``"fft"``, ``"direct"``, or ``"auto"`` for the cheaper one at the size trained on.
+        method: ``"fft"``, ``"direct"``, or ``"auto"`` for the cheaper one at the size trained on. Without a spacing
+            kernels have taps at all offsets of a grid, for sizes that may change cannot choose some.
 
     Shapes:
         - **x:** :math:`(B, C_{in}, *S)`, axes of 2 samples or more
@@ -103,14 +105,16 @@ class GridSum(nn.Module):
         shape = tuple(taps.shape[1:])
         center = tuple(0 if self.conv.kernel.causal else k // 2 for k in shape)
         if self.method == "direct":
-            return self.conv.mix(apply_kernel(x, GridKernel(taps, center)))
+            # padded apart: converters take no paddings of a convolution that depend on a size
+            pads = [p for k, m in zip(reversed(shape), reversed(center), strict=True) for p in (k - 1 - m, m)]
+            correlate, axes = DIRECT_CONVS[self.conv.dim], tuple(range(-self.conv.dim, 0))
+            y = correlate(F.pad(x, pads), taps.flip(axes).unsqueeze(1), groups=x.size(1))
+            return self.conv.mix(y)
         # at least what wraps around only to outputs that are cut off, and as much as the taps
         lengths = tuple(
             2 * s - 1 if self.taps is None else s + k - 1 for s, k in zip(size, shape, strict=True)
         )
-        return self.conv.mix(
-            apply_kernel(x, GridKernel(taps, center, FFTPlan(size, shape, center, lengths, False)))
-        )
+        return self.conv.mix(fft_conv(x, taps, FFTPlan(size, shape, center, lengths, False)))
 
     def _taps_of(self, size: Sequence[int]) -> Tensor:
         """Taps at all offsets of a grid whose longest axis covers [-1, 1]: sizes may be symbols, which choose none."""

@@ -7,16 +7,14 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-from ccnn_geo.exchange.grids import GridProgram
+from ccnn_geo.exchange.folder import Writer
+from ccnn_geo.exchange.grids import GridProgram, GridSum
 from ccnn_geo.exchange.points import PointProgram
 from ccnn_geo.model import CCNN
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 KINDS = {"points": PointProgram, "grid": GridProgram}
 """What a network may be exported for."""
@@ -40,11 +38,15 @@ def exportable(model: CCNN, kind: str | None = None, **given: Any) -> PointProgr
         >>> exportable(model)(torch.randn(2, 50, 6), torch.rand(2, 50, 3)).shape
         torch.Size([2, 10])
     """
-    if kind is None:
-        kind = "grid" if bool((model.stem.reference_spacing > 0).all()) else "points"
+    kind = trained_on(model) if kind is None else kind
     if kind not in KINDS:
         raise ValueError(f"export: expected kind to be one of {', '.join(KINDS)}, got {kind!r}")
     return KINDS[kind](model, **given)
+
+
+def trained_on(model: CCNN) -> str:
+    """``"grid"`` if a network has learned on grids, else ``"points"``."""
+    return "grid" if bool((model.stem.reference_spacing > 0).all()) else "points"
 
 
 def export_program(
@@ -63,11 +65,12 @@ def export_program(
 def export_onnx(model: CCNN | PointProgram | GridProgram, kind: str | None = None, **given: Any) -> bytes:
     """The same as an ONNX model, which needs the extra ``onnx``.
 
-    Grids are convolved directly unless ``method="fft"`` asks for transforms.
+    Grids are convolved directly: onnxruntime refuses Fourier transforms of sizes that change. That is slow for kernels
+    of thousands of taps; a ``spacing`` leaves those in the window.
 
     Raises:
         ImportError: If the extra is not installed.
-        ValueError: If the network has no such form.
+        ValueError: If the network has no such form, or is to transform.
     """
     try:
         import onnx
@@ -76,7 +79,14 @@ def export_onnx(model: CCNN | PointProgram | GridProgram, kind: str | None = Non
         raise ImportError(
             f"export to ONNX needs the extra: pip install 'ccnn_geo[onnx]' ({error})"
         ) from error
-    program = exportable(model, kind, **given) if isinstance(model, CCNN) else model
+    if isinstance(model, CCNN):
+        direct = {"method": "direct"} if (kind or trained_on(model)) == "grid" else {}
+        model = exportable(model, kind, **{**direct, **given})
+    program = model
+    if any(module.method == "fft" for module in program.modules() if isinstance(module, GridSum)):
+        raise ValueError(
+            "export to ONNX: expected method='direct', got 'fft', whose sizes onnxruntime wants fixed"
+        )
     inputs, sizes = program.example()
     names = list(program.inputs)
     with torch.no_grad(), _quiet():
@@ -94,10 +104,13 @@ def export_onnx(model: CCNN | PointProgram | GridProgram, kind: str | None = Non
     return file.getvalue()
 
 
-def run_onnx(session: InferenceSession, *inputs: torch.Tensor) -> torch.Tensor:
-    """Outputs of an ONNX model in onnxruntime."""
-    given = {slot.name: value.numpy() for slot, value in zip(session.get_inputs(), inputs, strict=True)}
-    return torch.from_numpy(session.run(None, given)[0])
+def program_writer(program: PointProgram | GridProgram, form: str) -> Writer:
+    """Writes a program, ``"torch-export"`` or ``"onnx"``."""
+    if form == "onnx":
+        written = export_onnx(program)
+        return lambda file: file.write(written)
+    exported = export_program(program)
+    return lambda file: torch.export.save(exported, file)
 
 
 @contextlib.contextmanager
