@@ -1,12 +1,10 @@
 """Data sets whose preparation is killed, done twice at once, or runs out of disk."""
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from scripts import run_script
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on Windows")
 SETS = ("shapes", "images", "series", "expressions", "contours", "archive")
@@ -16,17 +14,7 @@ SETS = ("shapes", "images", "series", "expressions", "contours", "archive")
 def happened(tmp_path_factory) -> dict:
     """One process for all, because importing torch takes longer than everything else."""
     script = Path(__file__).with_name("preparing.py")
-    folder = tmp_path_factory.mktemp("preparing")
-    done = subprocess.run(
-        [sys.executable, str(script), str(folder)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=580,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return run_script(script, str(tmp_path_factory.mktemp("preparing")))
 
 
 @pytest.mark.parametrize("name", SETS)
