@@ -1,0 +1,248 @@
+"""Networks in two processes beside one process with all samples; prints the differences as JSON.
+
+python two_processes.py FOLDER
+"""
+
+import csv
+import json
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from forks import fork, import_all, start, wait
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+
+from ccnn_geo import CCNN
+from ccnn_geo.cli import main
+from ccnn_geo.sync_norm import SyncNorm, convert_sync_norms
+
+SIZES = {"hidden_channels": 6, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 1.0, "window_init": 0.5}
+CASES: dict[str, tuple[dict[str, Any], Sequence[int]]] = {  # arguments, and samples of each process
+    "grid": ({"dim": 2}, (2, 2)),
+    "ragged": ({"dim": 3, "num_neighbors": 6}, (2, 2)),
+    "unequal": ({"dim": 3, "num_neighbors": 6}, (3, 1)),
+    "mean_max": ({"dim": 3, "num_neighbors": 6, "pool": "mean_max"}, (1, 1)),
+    "quadrature": ({"dim": 3, "num_neighbors": None, "measure": "quadrature"}, (2, 2)),
+    "unsynchronised": ({"dim": 3, "num_neighbors": 6}, (2, 2)),
+}
+POINTS = (9, 23, 40, 12)
+
+
+def make(name: str) -> CCNN:
+    torch.manual_seed(1)
+    return CCNN(2, 3, **{**SIZES, **CASES[name][0]}).double()
+
+
+def samples(name: str, rank: int | None) -> tuple[list[Tensor], Tensor]:
+    """Inputs and labels of a process, or of all."""
+    arguments, counts = CASES[name]
+    generator = torch.Generator().manual_seed(2)
+    total, dim = sum(counts), arguments["dim"]
+    begin, end = (0, total) if rank is None else (sum(counts[:rank]), sum(counts[: rank + 1]))
+    y = torch.arange(total) % 3
+    if dim == 2:
+        x = torch.randn(total, 2, 5, 7, generator=generator, dtype=torch.double)
+        return [x[begin:end]], y[begin:end]
+    clouds = [
+        (torch.randn(n, 2, generator=generator).double(), torch.rand(n, 3, generator=generator).double())
+        for n in POINTS[:total]
+    ][begin:end]
+    x, pos = (torch.cat(parts) for parts in zip(*clouds, strict=True))
+    batch = torch.cat([torch.full((len(c[0]),), i) for i, c in enumerate(clouds)])
+    return [x, pos, batch], y[begin:end]
+
+
+def train(name: str, network: CCNN, wrapped: nn.Module, rank: int | None) -> dict[str, Any]:
+    """Three steps; the gradients of each, and what remains."""
+    counts = CASES[name][1]
+    inputs, y = samples(name, rank)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    network.train()
+    if name == "unsynchronised":
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm1d):
+                module.eval()
+    grads = []
+    for _ in range(3):
+        optimizer.zero_grad()
+        # DistributedDataParallel takes the mean over processes: this is the mean over all samples
+        share = 1 / sum(counts) if rank is None else len(counts) / sum(counts)
+        (share * F.cross_entropy(wrapped(*inputs), y, reduction="sum")).backward()
+        grads.append({key: p.grad.clone() for key, p in network.named_parameters()})
+        optimizer.step()
+    return {"grads": grads, "state": {k: v.clone() for k, v in network.state_dict().items()}}
+
+
+def alone(name: str) -> dict[str, Any]:
+    network = make(name)
+    return train(name, network, network, None)
+
+
+def join(rank: int, store: Path) -> None:
+    torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+
+
+def together(name: str, rank: int, store: Path) -> dict[str, Any]:
+    join(rank, store)
+    network = make(name)
+    if name != "unsynchronised":
+        network = convert_sync_norms(network)
+    return train(name, network, DistributedDataParallel(network), rank)
+
+
+def in_two(function, *args) -> list[Any]:
+    processes = [start(function, rank, *args) for rank in range(2)]
+    ended = [wait(*process) for process in processes]
+    for end in ended:
+        if end.code:
+            raise RuntimeError(end.errors)
+    return [end.result for end in ended]
+
+
+def difference(a: dict[str, Tensor], b: dict[str, Tensor]) -> float:
+    assert a.keys() == b.keys()
+    return max(float((a[k].double() - b[k].double()).abs().max()) for k in a)
+
+
+def compare(name: str, folder: Path) -> dict[str, Any]:
+    one = fork(alone, name)
+    if one.code:
+        raise RuntimeError(one.errors)
+    one = one.result
+    pair = in_two(lambda rank: together(name, rank, folder / name))
+    # seen by each process alone: the extent of its clouds, which bounds kernels that have no window
+    states = [{k: v for k, v in p["state"].items() if not k.endswith("domain")} for p in (one, *pair)]
+    scales = {
+        k: v for k, v in states[0].items() if k.endswith(("effective_taps", "first_variance", "density"))
+    }
+    return {
+        "grads": [difference(a, b) for p in pair for a, b in zip(one["grads"], p["grads"], strict=True)],
+        "size": max(float(g.abs().max()) for grads in one["grads"] for g in grads.values()),
+        "state": [difference(states[0], state) for state in states[1:]],
+        "between": difference({k: states[1][k] for k in scales}, {k: states[2][k] for k in scales}),
+        "scales": {k: float(v) for k, v in scales.items()},
+    }
+
+
+def norms(rank: int, store: Path) -> dict[str, Any]:
+    """One row in all, half precision, and a process without rows."""
+    join(rank, store)
+    norm = SyncNorm(3)
+    norm.running_mean.fill_(2.0)
+    single = norm(torch.full((1 - rank, 3), 5.0))
+    unchanged = bool((norm.running_mean == 2).all() and (norm.running_var == 1).all())
+    x = 1000 + torch.randn(6, 3, 4, generator=torch.Generator().manual_seed(0))
+    part = x[:5] if rank == 0 else x[5:]
+    expected, norm = nn.BatchNorm1d(3, momentum=None), SyncNorm(3, momentum=None)
+    both = [expected(x), norm(part)]
+    stats = difference(dict(expected.named_buffers()), dict(norm.named_buffers()))
+    half = norm(part.bfloat16())
+    return {
+        "single": single.tolist(),
+        "unchanged": unchanged,
+        "value": float((both[0][:5] if rank == 0 else both[0][5:]).sub(both[1]).abs().max()),
+        "stats": stats,
+        "half": str(half.dtype),
+    }
+
+
+CONFIG = """\
+name: tiny
+model: {hidden_channels: 4, num_blocks: 1, kernel_hidden: 4, omega_0: 0.5, window_init: 0.3, num_neighbors: 8,
+        pool: mean_max}
+optim: {lr: 0.02, warmup_epochs: 1}
+data: {dataset: folder, root: shapes, num_points: 24, num_samples: 32, augment: {jitter: 0.01}}
+trainer: {max_epochs: 2, accelerator: cpu}
+"""
+
+
+def write_project() -> None:
+    rng = np.random.default_rng(0)
+    for name, height in (("ball", 1), ("disc", 0.05)):
+        folder = Path("shapes/train") / name
+        folder.mkdir(parents=True)
+        for i in range(10):
+            normal = rng.normal(size=(32, 3))
+            normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+            np.save(folder / f"{i}.npy", np.concatenate([normal * [1, 1, height], normal], axis=1))
+    Path("tiny.yaml").write_text(CONFIG)
+
+
+def command(*arguments: str) -> tuple[int, list[str]]:
+    return main(("train", "--config", "tiny.yaml", *arguments)), list(sys.modules)
+
+
+def as_torchrun(rank: int, port: int, nodes: int, *arguments: str) -> int:
+    """The command as ``torchrun`` starts it, on one machine or as many as there are processes."""
+    per_node = 2 // nodes
+    os.environ |= {
+        "TORCHELASTIC_RUN_ID": "test",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": "2",
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank % per_node),
+        "LOCAL_WORLD_SIZE": str(per_node),
+        "GROUP_RANK": str(rank // per_node),
+    }
+    from pytorch_lightning.utilities import rank_zero_only
+
+    rank_zero_only.rank = rank  # as found when it is imported in a process of its own
+    sizes = ("--trainer.devices", str(per_node), "--trainer.num_nodes", str(nodes))
+    return command("--trainer.strategy", "ddp", *sizes, *arguments)[0]
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def rows(run: str) -> list[dict[str, float]]:
+    with Path(run, "metrics.csv").open() as file:
+        return [{k: float(v) for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+def weights(run: str) -> dict[str, Tensor]:
+    state = torch.load(Path(run, "checkpoints", "last.ckpt"), weights_only=True)["state_dict"]
+    return {k: v for k, v in state.items() if v.is_floating_point() and not k.endswith("domain")}
+
+
+def commands() -> dict[str, Any]:
+    """The command line on one process, on two, and on two machines, whose batches are together as large."""
+    write_project()
+    one = fork(command, "--out", "one", "--data.batch_size", "8")
+    if one.result is None or one.result[0] != 0:
+        raise RuntimeError(one.errors)
+    import_all(one.result[1])
+    found: dict[str, Any] = {"one": rows("one")}
+    for name, nodes in (("two", 1), ("nodes", 2)):
+        options = ("--out", name, "--data.batch_size", "4", "--trainer.sync_batchnorm", "true")
+        port = free_port()
+        processes = [start(as_torchrun, rank, port, nodes, *options) for rank in range(2)]
+        ended = [wait(*process) for process in processes]
+        found[name] = {
+            "codes": [end.result for end in ended],
+            "output": [end.output for end in ended],
+            "errors": [end.errors for end in ended],
+            "rows": rows(name),
+            "weights": difference(weights("one"), weights(name)),
+            "files": sorted(p.relative_to(name).as_posix() for p in Path(name).rglob("*") if p.is_file()),
+        }
+    return found
+
+
+if __name__ == "__main__":
+    os.chdir(sys.argv[1])
+    here = Path.cwd()
+    result = {"cases": {name: compare(name, here) for name in CASES}}
+    result["norms"] = in_two(norms, here / "norms")
+    result["commands"] = commands()
+    json.dump(result, sys.stdout)
