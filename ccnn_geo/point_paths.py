@@ -64,6 +64,8 @@ def choose(conv: ContinuousConv, plan: PointPlan) -> Candidate:
     """
     if conv.needs_messages:
         return _plain(conv, plan)
+    if torch.compiler.is_compiling():  # costs and lattices are read off numbers, of which a graph has none
+        return _edge(conv, plan)
     if conv.method in PATHS:
         found = PATHS[conv.method](conv, plan)
         if isinstance(found, str):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, cached_property, partial
+from functools import cache, partial
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
+from ccnn_geo.functional import graph_ops
 from ccnn_geo.functional.edge_chunks import edge_offsets
 from ccnn_geo.functional.edge_extent import edge_extent
 from ccnn_geo.functional.mesh_geometry import MeshGeometry
@@ -15,6 +17,22 @@ from ccnn_geo.lattice import LatticeOffsets, detect_spacing
 from ccnn_geo.neighbors import Neighbors, build_neighbors
 
 Pair = tuple[Tensor, Tensor]
+T = TypeVar("T")
+
+
+def once(make: Callable[[Any], T]) -> T:
+    """A property that is made when first asked for.
+
+    Up to Python 3.11 ``functools.cached_property`` takes a lock, which ``torch.compile`` cannot follow.
+    """
+    name = make.__name__
+
+    def get(self: Any) -> T:
+        if name not in self._made:
+            self._made[name] = make(self)
+        return self._made[name]
+
+    return property(get, doc=make.__doc__)
 
 
 class PointPlan:
@@ -64,10 +82,11 @@ class PointPlan:
         self.spacing, self.flow = spacing, flow
         self.is_square = target is source
         self.dtype = torch.float32 if dtype is None else dtype
+        self._made: dict[str, Any] = {}
         self._within: tuple[float, Neighbors, Callable[[], Tensor]] | None = None
         self._meshes: dict[tuple[float, ...], MeshGeometry] = {}
 
-    @cached_property
+    @once
     def pos(self) -> Pair:
         """Positions of sources and targets as kernels see them, one tensor if they are the same points."""
         source, target = self.given_pos
@@ -84,7 +103,7 @@ class PointPlan:
 
     # Edges ---------------------------------------------------------------------------------------
 
-    @cached_property
+    @once
     def neighbors(self) -> Neighbors:
         """The edges, target by target."""
         if isinstance(self.edge_index, Neighbors):
@@ -92,18 +111,18 @@ class PointPlan:
         if self.edge_index is None:
             return self._search(self.num_neighbors, None)
         edge_index = self.edge_index if self.flow == "source_to_target" else self.edge_index.flip(0)
-        return Neighbors.from_edge_index(edge_index, self.pos[0].size(0), self.pos[1].size(0))
+        sizes = self.pos[0].size(0), self.pos[1].size(0)
+        if torch.compiler.is_compiling():
+            return Neighbors(*graph_ops.sort_edges(edge_index, *sizes), *sizes)
+        return Neighbors.from_edge_index(edge_index, *sizes)
 
     def _search(self, num_neighbors: int | None, radius: float | None) -> Neighbors:
         source, target = self.given_pos
-        return build_neighbors(
-            source,
-            self.batch[0],
-            num_neighbors=num_neighbors,
-            radius=radius,
-            pos_dst=None if self.is_square else target,
-            batch_dst=None if self.is_square else self.batch[1],
-        )
+        others = (None, None) if self.is_square else (target, self.batch[1])
+        if torch.compiler.is_compiling():
+            found = graph_ops.nearest(source.detach(), self.batch[0], num_neighbors, *others)
+            return Neighbors(*found, source.size(0), target.size(0))
+        return build_neighbors(source, self.batch[0], num_neighbors, radius, *others)
 
     def ends(self) -> Pair:
         """Sources and targets of all edges; those of a tensor in the order they were given in."""
@@ -112,7 +131,7 @@ class PointPlan:
             return self.edge_index[source], self.edge_index[target]
         return self.neighbors.edge_index[0], self.neighbors.edge_index[1]
 
-    @cached_property
+    @once
     def offsets(self) -> Tensor:
         """Relative positions of all edges, ``[D, E]`` without gradient."""
         return edge_offsets(*self.pos, self.neighbors)
@@ -132,11 +151,14 @@ class PointPlan:
             self._within = (reach, found, cache(partial(edge_offsets, *self.pos, found)))
         return self._within[1:]
 
-    @cached_property
+    @once
     def extent(self) -> Tensor:
         """Largest offset that occurs along each axis, ``[D]``."""
         if not self.sees_all:
-            return edge_extent(*(p.detach() for p in self.pos), self.neighbors)
+            pos, edges = [p.detach() for p in self.pos], self.neighbors
+            if torch.compiler.is_compiling():
+                return graph_ops.extent(*pos, edges.edge_index, edges.ptr)
+            return edge_extent(*pos, edges)
         source, target = (p.detach() for p in self.pos)
         if source.size(0) == 0 or target.size(0) == 0:
             return source.new_zeros(self.dim)
@@ -156,14 +178,14 @@ class PointPlan:
         high = pos.new_full((size, pos.size(1)), -torch.inf).scatter_reduce_(0, index, pos, "amax")
         return low, high
 
-    @cached_property
+    @once
     def num_clouds(self) -> int:
         """Number of clouds."""
         if self.batch_size is not None:
             return self.batch_size
         return 1 + max((int(b[-1]) for b in self.batch if b is not None and b.numel() > 0), default=0)
 
-    @cached_property
+    @once
     def num_pairs(self) -> int:
         """Number of pairs of a target and a source of the same cloud."""
         if self.batch[0] is None or self.batch[1] is None:
@@ -178,7 +200,7 @@ class PointPlan:
 
     # Lattice and mesh ----------------------------------------------------------------------------
 
-    @cached_property
+    @once
     def lattice_spacing(self) -> tuple[float, ...] | None:
         """Step of the lattice that all points lie on, or ``None``. Declared, or detected on a CPU."""
         if self.spacing is not None:
@@ -189,7 +211,7 @@ class PointPlan:
         pos = self.pos[0] if self.is_square else torch.cat(self.pos)
         return detect_spacing(pos)
 
-    @cached_property
+    @once
     def lattice(self) -> LatticeOffsets:
         """The distinct offsets of all edges, on a lattice."""
         return LatticeOffsets.build(*self.pos, self.neighbors, self.lattice_spacing)

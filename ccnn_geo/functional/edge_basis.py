@@ -27,9 +27,14 @@ TABLE_EDGES = 6
 
 def edge_basis(kernel: ContinuousKernel) -> AutogradBasis | MAGNetBasis:
     """The fastest basis for a kernel."""
+    return magnet_basis(kernel) or AutogradBasis(kernel)
+
+
+def magnet_basis(kernel: ContinuousKernel) -> MAGNetBasis | None:
+    """The basis written out, if the kernel is one of Gabor filters with no or a Gaussian window."""
     gabor = kernel.network.gabor_layers()
     if gabor is None or not (kernel.window is None or type(kernel.window) is GaussianWindow):
-        return AutogradBasis(kernel)
+        return None
     return MAGNetBasis(kernel, *gabor)
 
 

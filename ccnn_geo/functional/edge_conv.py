@@ -38,7 +38,8 @@ def edge_conv(
     Edges outside the kernel's support are dropped first. Targets are worked off in chunks of similar
     degree; nothing of a chunk is kept for the backward pass, which computes it again. Where there is a C
     compiler, one compiled loop does the same for MAGNet kernels in float32
-    (:mod:`ccnn_geo.functional.native`); giving ``chunk_edges`` asks for the chunks.
+    (:mod:`ccnn_geo.functional.native`); giving ``chunk_edges`` asks for the chunks. Under ``torch.compile`` that
+    loop is one operator of the graph; where there is none, the graph has the formula, a kernel per edge.
     A dense kernel has :math:`C_{out} C` values and also sums over the input's channels.
 
     Args:
@@ -63,6 +64,8 @@ def edge_conv(
         found = native_edge_conv(x, pos_src, pos_dst, neighbors, kernel, weight)
         if found is not None:
             return found
+    if torch.compiler.is_compiling():
+        return _by_formula(x, pos_src, pos_dst, neighbors, kernel, weight, dense)
     if chunk_edges is None:
         floats = x.size(1) + 8 * kernel.network.basis_channels  # an edge's features and basis
         chunk_edges = max(1, CHUNK_FLOATS.get(x.device.type, CHUNK_FLOATS["cuda"]) // floats)
@@ -77,6 +80,27 @@ def edge_conv(
     return _EdgeConv.apply(
         basis, contraction, chunks, x, pos_src, pos_dst, kernel.output_weight(), *basis.tensors
     )
+
+
+def _by_formula(
+    x: Tensor,
+    pos_src: Tensor,
+    pos_dst: Tensor,
+    neighbors: Neighbors,
+    kernel: ContinuousKernel,
+    weight: Tensor | None,
+    dense: bool,
+) -> Tensor:
+    """All edges at once, for a compiler that makes its own fast code of it."""
+    source, target = neighbors.edge_index
+    if weight is not None:
+        x = x * weight.unsqueeze(-1)
+    values = kernel.definition(pos_dst.index_select(0, target) - pos_src.index_select(0, source))
+    x = x.index_select(0, source)
+    if dense:
+        values = values.unflatten(-1, (-1, x.size(1)))
+    values = torch.einsum("eoc,ec->eo" if dense else "ec,ec->ec", values, x)
+    return values.new_zeros(pos_dst.size(0), values.size(1)).index_add(0, target, values)
 
 
 class _EdgeConv(torch.autograd.Function):

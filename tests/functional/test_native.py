@@ -8,7 +8,7 @@ import torch
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional.edge_conv import edge_conv
-from ccnn_geo.functional.native import build, edge_magnet, native_edge_conv, native_status
+from ccnn_geo.functional.native import build, edge_magnet_call, native_edge_conv, native_status
 from ccnn_geo.neighbors import Neighbors, build_neighbors
 from tests.other_processors import run_on_other_processors
 
@@ -179,7 +179,7 @@ def test_repeats_are_bitwise_equal(threads):
 @needs_native
 def test_little_memory_takes_fewer_threads(monkeypatch):
     x, pos = points(100, 2, 4)
-    monkeypatch.setattr(edge_magnet, "SUMS", -x.numel())
+    monkeypatch.setattr(edge_magnet_call, "SUMS", -x.numel())
     torch.set_num_threads(2)
     compare(make(2, 4), (x, pos, pos), build_neighbors(pos, num_neighbors=9))
 

@@ -47,6 +47,12 @@ def native_function(name: str) -> Callable[..., int] | None:
     return None if _disabled() else load(name).function
 
 
+@torch.compiler.assume_constant_result
+def has_native(name: str) -> bool:
+    """Whether there is a function of ``name.c``; ``torch.compile`` asks once."""
+    return native_function(name) is not None
+
+
 def on_host(*tensors: Tensor) -> bool:
     """Whether functions in C may take these: float32 on the CPU, not traced, transformed or under autocast."""
     if torch.compiler.is_compiling() or torch.is_autocast_enabled(tensors[0].device.type):

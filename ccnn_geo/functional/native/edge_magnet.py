@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
 import torch
@@ -10,25 +9,13 @@ from torch import Tensor
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional import magnet
-from ccnn_geo.functional.edge_basis import MAGNetBasis, edge_basis
-from ccnn_geo.functional.native.build import arguments, native_function, threads_for
-from ccnn_geo.memory import empty, zeros
+from ccnn_geo.functional.edge_basis import magnet_basis
+from ccnn_geo.functional.native.build import has_native
+from ccnn_geo.functional.native.edge_magnet_call import gradients, sums
+from ccnn_geo.functional.native.edge_magnet_op import traced_edge_magnet
 from ccnn_geo.neighbors import Neighbors
 
-SLACK = 16
-"""Numbers after the last row of features: vectors reach beyond it."""
-SUMS = 1 << 26
-"""Numbers that all threads' sums of sources' gradients may take beyond as many as there are sources."""
 MAX_DIM, MAX_HIDDEN, MAX_LAYERS = 3, 64, 4
-POINTS = ("x", "pos_src", "pos_dst", "src", "ptr")
-KERNEL = ("low", "high", "quadratic", "linear", "affine", "output")
-GRADIENTS = ("grad_out", "grad_x", "grad_src", "grad_dst")
-SUMMED = ("grad_quadratic", "grad_linear", "grad_affine", "grad_output")
-Arguments = arguments(
-    ("num_src", "num_dst", "channels", "dim", "hidden", "layers", "threads", "memory"),
-    (*POINTS, *KERNEL, "out", *GRADIENTS, *SUMMED),
-)
-"""``edge_args`` of ``edge_magnet.c``."""
 
 
 def native_edge_conv(
@@ -55,7 +42,8 @@ def native_edge_conv(
         return None
     if weight is not None:
         x = x * weight.unsqueeze(-1)
-    return _EdgeMAGNet.apply(neighbors, _box(kernel, kernel.support()), x, pos_src, pos_dst, *found)
+    apply = traced_edge_magnet if torch.compiler.is_compiling() else _EdgeMAGNet.apply
+    return apply(neighbors, _box(kernel, kernel.support()), x, pos_src, pos_dst, *found)
 
 
 def native_kernel(kernel: ContinuousKernel, rel: Tensor, support: Tensor | None = None) -> Tensor | None:
@@ -77,10 +65,10 @@ def native_kernel(kernel: ContinuousKernel, rel: Tensor, support: Tensor | None 
 def _packed(kernel: ContinuousKernel) -> tuple[Tensor, ...] | None:
     """Output layer and packed filters of a kernel this code is for."""
     output = kernel.output_weight()
-    if not _suits(output) or native_function("edge_magnet") is None:
+    if not _suits(output) or not has_native("edge_magnet"):
         return None
-    basis = edge_basis(kernel)
-    if not isinstance(basis, MAGNetBasis):
+    basis = magnet_basis(kernel)
+    if basis is None:
         return None
     hidden, layers = kernel.network.basis_channels, (len(basis.tensors) - 3) // 2
     if kernel.dim > MAX_DIM or hidden % 4 or not 0 < hidden <= MAX_HIDDEN or layers > MAX_LAYERS:
@@ -102,9 +90,7 @@ class _EdgeMAGNet(torch.autograd.Function):
     def forward(ctx: Any, neighbors: Neighbors, box: Tensor, x: Tensor, *tensors: Tensor) -> Tensor:
         ctx.neighbors = neighbors
         ctx.save_for_backward(box, x, *tensors)
-        out = zeros(neighbors.num_dst, x.size(1))
-        _call(neighbors, box, x, tensors, out=out)
-        return out
+        return sums(neighbors, box, x, tensors)
 
     @staticmethod
     def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
@@ -113,44 +99,7 @@ class _EdgeMAGNet(torch.autograd.Function):
                 "edge_conv has first derivatives only: for create_graph=True use method='plain'"
             )
         box, x, *tensors = ctx.saved_tensors
-        need_x, need_src, need_dst, need_output, *need = ctx.needs_input_grad[2:]
-        pos_src, pos_dst, output, quadratic, window, linear, *affine = tensors
-        grads: dict[str, Tensor] = {"grad_out": _with_slack(grad_out)}
-        if need_x:
-            grads["grad_x"] = zeros(x.numel() + SLACK)
-        if need_src:
-            grads["grad_src"] = torch.zeros_like(pos_src, memory_format=torch.contiguous_format)
-        if need_dst:
-            grads["grad_dst"] = torch.zeros_like(pos_dst, memory_format=torch.contiguous_format)
-        if need_output:
-            grads["grad_output"] = _zeros(output.size(1), output.size(0))
-        if need_src or need_dst or any(need):
-            grads["grad_quadratic"] = _zeros(quadratic.size(0), quadratic.size(1) + 1)
-            grads["grad_linear"] = _zeros(*linear.shape)
-            grads["grad_affine"] = _zeros(sum(t.numel() for t in affine))
-        _call(ctx.neighbors, box, x, tensors, **grads)
-
-        parts: list[Tensor | None] = [None] * len(need)
-        if any(need):
-            own, last = grads["grad_quadratic"].split([quadratic.size(1), 1], dim=1)
-            flat = grads["grad_affine"].split([t.numel() for t in affine])
-            parts = [
-                own,
-                last,
-                grads["grad_linear"],
-                *(g.view_as(t) for g, t in zip(flat, affine, strict=True)),
-            ]
-            given = (quadratic, window, linear, *affine)
-            parts = [g.to(t.dtype) if n else None for g, t, n in zip(parts, given, need, strict=True)]
-        return (
-            None,
-            None,
-            grads["grad_x"][: x.numel()].view(x.shape) if need_x else None,
-            grads.get("grad_src"),
-            grads.get("grad_dst"),
-            grads["grad_output"].mT.to(output.dtype) if need_output else None,
-            *parts,
-        )
+        return None, None, *gradients(ctx.neighbors, box, x, tensors, grad_out, ctx.needs_input_grad[2:])
 
 
 class _Kernel(_EdgeMAGNet):
@@ -182,57 +131,3 @@ def _formula(
     weight = torch.exp2(rel.square().to(window.dtype) @ window[: rel.size(1)])
     inside = ((rel >= box[0]) & (rel <= box[1])).all(dim=1, keepdim=True)
     return torch.cat([values, weight.to(values.dtype)], dim=1) @ output.mT * inside
-
-
-def _call(
-    neighbors: Neighbors, box: Tensor, x: Tensor, tensors: tuple[Tensor, ...], **results: Tensor
-) -> None:
-    function = native_function("edge_magnet")
-    if function is None:
-        raise RuntimeError("native code was turned off between a forward pass and its backward pass")
-    pos_src, pos_dst, output, quadratic, window, linear, *affine = tensors
-    box = box.to(torch.float32)
-    given = {
-        "x": _with_slack(x),
-        "pos_src": pos_src.contiguous(),
-        "pos_dst": pos_dst.contiguous(),
-        "src": neighbors.edge_index[0].contiguous(),
-        "ptr": neighbors.ptr.contiguous(),
-        "low": box[0],
-        "high": box[1],
-        "quadratic": torch.cat([quadratic.double(), window.double()], dim=1),
-        "linear": linear.contiguous(),
-        "affine": torch.cat([t.flatten() for t in affine]) if affine else x.new_zeros(1),
-        "output": output.contiguous(),
-        **results,
-    }
-    hidden = linear.size(1) // (len(affine) // 2 + 1)
-    sizes = (*_sizes(x, pos_dst), pos_src.size(1), hidden, len(affine) // 2)
-    args = Arguments(
-        *sizes,
-        threads_for(neighbors.num_edges),
-        x.numel() + SUMS,
-        **{name: t.data_ptr() for name, t in given.items()},
-    )
-    if function(ctypes.byref(args)) != 0:
-        raise MemoryError("edge_conv: no memory for a block of edges per thread")
-
-
-def _sizes(x: Tensor, pos_dst: Tensor) -> tuple[int, int, int]:
-    return x.size(0), pos_dst.size(0), x.size(1)
-
-
-def _with_slack(t: Tensor) -> Tensor:
-    """``t [N, C]`` in memory that goes on for one more vector."""
-    t = t.detach()
-    end = t.storage_offset() + t.numel() + SLACK
-    if t.is_contiguous() and t.untyped_storage().nbytes() >= end * t.element_size():
-        return t
-    out = empty(t.numel() + SLACK)
-    out[: t.numel()].view(t.shape).copy_(t)
-    out[t.numel() :] = 0
-    return out
-
-
-def _zeros(*shape: int) -> Tensor:
-    return torch.zeros(shape, dtype=torch.float64)
