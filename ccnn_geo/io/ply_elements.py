@@ -76,6 +76,10 @@ def _header(path: Path, content: bytes) -> tuple[str, list[_Element], int]:
                 break
             case ["format", name, _] if name in _ORDERS:
                 order = _ORDERS[name]
+            case ["element" | "property", *_] if order is None:
+                raise ShapeError(
+                    f"{path}: no line 'format' before {line!r}, expected one of {', '.join(_ORDERS)}"
+                )
             case ["element", name, count] if count.isdecimal() and name not in [e.name for e in elements]:
                 elements.append(_Element(name, int(count), []))
             case ["property", kind, name] if kind in _TYPES and elements:

@@ -1,0 +1,202 @@
+"""Files that are empty, cut, unreadable, folders, or not what their name says: every reader, and the commands."""
+
+import errno
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ccnn_geo import CCNN, predict
+from ccnn_geo.cli import main
+from ccnn_geo.datasets.csv_table import read_table
+from ccnn_geo.datasets.las import read_las
+from ccnn_geo.datasets.lidar_frames import read_frame
+from ccnn_geo.datasets.read_image import read_image
+from ccnn_geo.datasets.shape_folder import ShapeFolder
+from ccnn_geo.datasets.wav import read_wav
+from ccnn_geo.experiments.fuzz_readers import FORMATS
+from ccnn_geo.io import EXTENSIONS, ShapeError, read_shape
+from ccnn_geo.predict import ShapeClassifier
+from ccnn_geo.training.pipeline import ShapePipeline
+
+SHAPES = [name for name, kind in FORMATS.items() if kind.read is read_shape and name != "pcd"]
+SUFFIXES = sorted({FORMATS[name].suffix for name in SHAPES})
+OTHERS = {
+    "a.wav": read_wav,
+    "a.png": read_image,
+    "a.csv": read_table,
+    "a.las": read_las,
+    "b.las": read_frame,
+    "a.bin": read_frame,
+    "c.ply": read_frame,
+}
+
+
+def put(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def refused(path: Path, message: str) -> None:
+    with pytest.raises(ShapeError, match=message) as caught:
+        read_shape(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("suffix", [*EXTENSIONS, ".OFF"])
+def test_files_that_are_none(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    refused(path, "no such file")
+    path.touch()
+    refused(path, "the file is empty, expected one shape")
+    path.unlink()
+    path.mkdir()
+    refused(path, "not a file but a directory or device, expected one shape")
+
+
+@pytest.mark.parametrize("suffix", [".gltf", ".dae", ".txt", ".off.gz", "", ".xyz "])
+def test_extensions_that_are_unknown(tmp_path, suffix):
+    path = put(tmp_path / f"a{suffix}", b"OFF\n1 0 0\n0 0 0\n")
+    refused(path, rf"unknown extension {re.escape(repr(path.suffix))}, expected one of \.off, \.obj, \.ply")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_wrong_extension(tmp_path, suffix):
+    """What another kind of file holds is never taken for a shape."""
+    for name in FORMATS:
+        if FORMATS[name].suffix == suffix:
+            continue
+        for content in FORMATS[name].files():
+            path = put(tmp_path / f"a{suffix}", content)
+            try:
+                shape = read_shape(path)
+            except ShapeError as error:
+                assert str(error).startswith(f"{path}: ")
+            else:  # rows of numbers are a table, whatever was meant
+                raise AssertionError(f"{name} read as {suffix}: {shape}")
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_capitals_in_an_extension(tmp_path, name):
+    content, suffix = FORMATS[name].files()[0], FORMATS[name].suffix
+    capital, small = (read_shape(put(tmp_path / f"a{s}", content)) for s in (suffix.upper(), suffix))
+    assert np.array_equal(capital.vertices, small.vertices)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_files_that_the_system_refuses(tmp_path, monkeypatch, name):
+    """As a file without permission, or on a failing disk; root may read all, so that the error is made."""
+    path = put(tmp_path / f"a{FORMATS[name].suffix}", FORMATS[name].files()[0])
+    for code, words in ((errno.EACCES, "Permission denied"), (errno.EIO, "Input/output error")):
+
+        def fail(*_, code=code, words=words, **__):
+            raise OSError(code, words)
+
+        for method in ("open", "read_bytes", "read_text"):
+            monkeypatch.setattr(Path, method, fail)
+        refused(path, rf"cannot be read \({words}\), expected a readable file")
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_file_in_a_folder_of_that_name(tmp_path, name):
+    refused(put(tmp_path / "file", b"x") / f"a{FORMATS[name].suffix}", "no such file")
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_signals_and_scans(tmp_path, name):
+    path, read = tmp_path / name, OTHERS[name]
+    with pytest.raises((FileNotFoundError, ValueError), match=re.escape(str(path))):
+        read(path)
+    path.mkdir()
+    with pytest.raises((IsADirectoryError, ValueError), match=re.escape(str(path))):
+        read(path)
+    path.rmdir()
+    for content in (b"", b"\0", b"hello, world\n" * 9, bytes(16 * 5 - 1)):
+        with pytest.raises(ValueError, match=re.escape(str(path))):
+            read(put(path, content))
+
+
+@pytest.mark.parametrize("name", ["wav", "png", "jpeg", "las", "listops", "csv"])
+def test_signals_cut_anywhere_are_refused_or_sound(tmp_path, name):
+    kind = FORMATS[name]
+    path = tmp_path / f"a{kind.suffix}"
+    for content in kind.files():
+        complete = 0
+        for size in range(0, len(content), max(1, len(content) // 60)):
+            try:
+                found = kind.read(put(path, content[:size]))
+            except ValueError as error:
+                assert str(path) in str(error)
+            else:
+                assert kind.sound(found)
+                complete += 1
+        # a table does not say how long it is; the rest does, but for a few bytes at the end
+        assert name in ("csv", "listops") or complete <= 3
+
+
+# Through a network and the commands ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    torch.manual_seed(0)
+    sizes = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 0.5, "window_init": 0.3}
+    network = CCNN(6, 2, 3, num_neighbors=8, **sizes)
+    network(torch.randn(64, 6), torch.rand(64, 3))
+    return ShapeClassifier(network.eval(), ("cup", "table"), ShapePipeline(num_points=32, num_samples=64))
+
+
+BAD = {
+    "empty.off": b"",
+    "cut.ply": FORMATS["ply binary"].files()[0][:-9],
+    "cut.glb": FORMATS["glb"].files()[0][:-9],
+    "cut.npz": FORMATS["npz"].files()[0][:-9],
+    "nan.xyz": b"0 0 0\n1 nan 0\n",
+    "flat.obj": b"v 0 0 0\nv 1 0 0\nv 2 0 0\nf 1 2 3\n",
+    "range.obj": b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 4\n",
+    "plain.stl": b"hello",
+    "what.docx": b"hello",
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, content in BAD.items():
+        put(tmp_path / name, content)
+    (tmp_path / "folder.off").mkdir()
+    put(tmp_path / "good.off", FORMATS["off"].files()[0])
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", [*BAD, "folder.off", "missing.off"])
+def test_predict_names_the_file(classifier, folder, name):
+    with pytest.raises(ValueError, match=rf"^{re.escape(name)}: "):
+        predict(classifier, name)
+
+
+def test_the_command_says_a_line_for_each_bad_file_and_classifies_the_others(
+    classifier, folder, monkeypatch, capsys
+):
+    monkeypatch.setattr(ShapeClassifier, "load", lambda *_: classifier)
+    bad = [*BAD, "folder.off", "missing.off"]
+    assert main(["predict", "a.ckpt", *bad, "good.off"]) == 1
+    output, errors = capsys.readouterr()
+    assert [line.split()[0] for line in output.splitlines()] == ["file", "good.off"]
+    lines = errors.splitlines()
+    assert [line.split(": ")[1] for line in lines[:-1]] == bad
+    assert lines[-1].startswith(f"ccnn-geo: {len(bad)} of {len(bad) + 1} files could not be classified: ")
+    assert "Traceback" not in errors
+
+
+def test_a_data_set_names_all_its_bad_files(folder):
+    for name in ("train/cup", "train/table"):
+        (folder / name).mkdir(parents=True)
+        put(folder / name / "good.off", FORMATS["off"].files()[0])
+    for name in ("cut.ply", "nan.xyz", "range.obj"):
+        put(folder / "train/cup" / name, BAD[name])
+    with pytest.raises(ShapeError, match="3 of 5 files") as caught:
+        ShapeFolder(folder, "train")
+    assert all(name in str(caught.value) for name in ("cut.ply", "nan.xyz", "range.obj"))
