@@ -119,7 +119,7 @@ class Pretrained(nn.Module):
         """The network of a folder whose ``config.json`` has been read."""
         where = f"{folder / CONFIG} (written by ccnn_geo {config.get('package_version')})"
         network = _made(cls, config["network"], where)
-        weights = read_weights(folder, allow_pickle)
+        weights = read_weights(folder, config, allow_pickle)
         try:
             _compare(network.state_dict(), weights)
         except ValueError as error:

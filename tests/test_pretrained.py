@@ -208,6 +208,12 @@ def test_configurations_of_older_releases(saved):
 
 def test_damaged_files(saved):
     weights = (saved / "model.safetensors").read_bytes()
+    flipped = weights[:-3] + bytes([weights[-3] ^ 1]) + weights[-2:]
+    (saved / "model.safetensors").write_bytes(flipped)
+    with pytest.raises(ValueError, match=r"damaged, or of another model: not the checksum"):
+        CCNN.from_pretrained(saved)
+    edit(saved, sha256=None)  # of those who replace the weights
+    CCNN.from_pretrained(saved)
     for damaged in (weights[:-9], weights[:5], b""):
         (saved / "model.safetensors").write_bytes(damaged)
         with pytest.raises(ValueError, match=r"model.safetensors: damaged"):
@@ -252,6 +258,13 @@ def test_a_folder_is_complete_or_absent(tmp_path, monkeypatch):
             model.save_pretrained(target, overwrite=True)
     with pytest.raises(FileNotFoundError, match=r"no config.json"):
         CCNN.from_pretrained(target)
+    monkeypatch.chdir(tmp_path)
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for part in ("model.safetensors", ".config.json.77.tmp"):
+        (killed / part).write_bytes(b"part")
+    model.save_pretrained("killed")
+    assert CCNN.from_pretrained("killed").config == model.config
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match="a file; expected the name of a folder"):
         model.save_pretrained(tmp_path / "file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -31,30 +32,38 @@ def write_folder(
     from ccnn_geo import __version__
     from ccnn_geo.datasets.storage import write_atomic
 
-    head = {"format": FORMAT, "format_version": VERSION, "package_version": __version__}
-    text = (json.dumps({**head, **config}, indent=2) + "\n").encode()
-    parts = {**files, CONFIG: lambda file: file.write(text)}
+    head = {"format": FORMAT, "format_version": VERSION, "package_version": __version__, **config}
+
+    def fill(base: Path) -> None:
+        for name, write in files.items():
+            write_atomic(base / name, write)
+        digests = {name: _digest((base / name).read_bytes()) for name in files}
+        text = json.dumps({**head, "sha256": digests}, indent=2) + "\n"
+        write_atomic(base / CONFIG, lambda file: file.write(text.encode()))
+
     folder = Path(folder).expanduser()
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder}: a file; expected the name of a folder")
-    if folder.is_dir() and any(folder.iterdir()):
-        if not overwrite:
+    if folder.is_dir():
+        # what a killed process has left is no model: nothing but parts, and no configuration
+        others = {p.name for p in folder.iterdir() if p.suffix != ".tmp"} - set(files)
+        if others and not overwrite:
             raise ValueError(
                 f"{folder}: not empty; name another folder, or set overwrite to replace the model"
             )
         (folder / CONFIG).unlink(missing_ok=True)
-        for name, write in parts.items():
-            write_atomic(folder / name, write)
+        fill(folder)
         return
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
-        for name, write in parts.items():
-            write_atomic(temporary / name, write)
-        if folder.is_dir():
-            folder.rmdir()
+        fill(temporary)
         temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def weights_writer(weights: Mapping[str, Tensor]) -> Writer:
@@ -97,8 +106,10 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def read_weights(folder: Path, allow_pickle: bool = False) -> dict[str, Tensor]:
+def read_weights(folder: Path, config: Mapping[str, Any], allow_pickle: bool = False) -> dict[str, Tensor]:
     """The weights of a folder; a pickle only if that is allowed, and then its tensors alone.
+
+    Bytes are compared with the checksum in ``config.json``, if there is one: a flipped one would become a weight.
 
     Raises:
         FileNotFoundError: If there are none.
@@ -109,8 +120,11 @@ def read_weights(folder: Path, allow_pickle: bool = False) -> dict[str, Tensor]:
 
     path = folder / WEIGHTS
     if path.is_file():
+        data, digests = path.read_bytes(), config.get("sha256")
+        if isinstance(digests, dict) and digests.get(WEIGHTS, _digest(data)) != _digest(data):
+            raise ValueError(f"{path}: damaged, or of another model: not the checksum that {CONFIG} has")
         try:
-            return load(path.read_bytes())
+            return load(data)
         except SafetensorError as error:
             raise ValueError(f"{path}: damaged ({error})") from error
     if not allow_pickle:

@@ -97,7 +97,7 @@ class GridSum(nn.Module):
             reach = [math.floor(r / h * MARGIN) for r, h in zip(support.tolist(), step, strict=True)]
         size = [n + 1 if conv.kernel.causal else 2 * n + 1 for n in reach]
         self.method = ("fft" if fft_is_cheaper(trained, size) else "direct") if method == "auto" else method
-        self.register_buffer("taps", None if step is None else self._render(reach, step))
+        self.register_buffer("taps", None if step is None else self._render(reach, step).contiguous())
 
     def forward(self, x: Tensor, **_: Any) -> Tensor:
         size = tuple(x.shape[2:])

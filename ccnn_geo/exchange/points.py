@@ -37,7 +37,7 @@ class PointProgram(nn.Module):
 
     It needs the memory of a layer's edges, about :math:`4 B N k (3 (L + 1) H + 2 C)` bytes for kernels of
     :math:`L + 1` layers of width :math:`H`, and of all distances, :math:`24 B N (N + k)`, if it finds the neighbours:
-    1,024 points, 256 neighbours and ``ccnn_4_140`` take 0.6 GB. Larger clouds go in parts with ``neighbors="given"``,
+    1,024 points, 256 neighbours and ``ccnn_4_140`` take 0.7 GB. Larger clouds go in parts with ``neighbors="given"``,
     or through this package.
 
     Args:
