@@ -267,9 +267,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path, help="A folder for the files that broke a reader.")
     args = parser.parse_args(argv)
     logging.disable()  # what libraries say of damaged files
-    faulthandler.dump_traceback_later(3600, exit=True)  # a decoder in C hears no signal
-    tallies = fuzz(args.files, args.seed, args.formats)
-    faulthandler.cancel_dump_traceback_later()
+    faulthandler.dump_traceback_later(3600, exit=True, file=sys.__stderr__)  # a decoder in C hears no signal
+    try:
+        tallies = fuzz(args.files, args.seed, args.formats)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        logging.disable(logging.NOTSET)
     print(report(tallies, args.keep, args.seed))
     return int(any(tally.broken for tally in tallies.values()))
 

@@ -2,8 +2,8 @@
 
 All formats but GLB and PCD are parsed here: the files of shape benchmarks bend them, and a truncated one must
 not pass as a smaller shape. OBJ and XYZ do not say how much they hold, so that one cut at the end of a line
-cannot be told from a complete one. GLB goes through trimesh, PCD through open3d; both are imported when such a
-file is read.
+cannot be told from a complete one, nor a text STL cut between two of its solids. GLB goes through trimesh, PCD
+through open3d; both are imported when such a file is read.
 
 One error: whatever is wrong with a file, :func:`read_shape` raises :class:`ShapeError`, a ``ValueError`` that
 names the file, what was found and what was expected, without allocating what a header merely claims. (A .pcd

@@ -118,22 +118,24 @@ def test_signals_and_scans(tmp_path, name):
             read(put(path, content))
 
 
-@pytest.mark.parametrize("name", ["wav", "png", "jpeg", "las", "listops", "csv"])
-def test_signals_cut_anywhere_are_refused_or_sound(tmp_path, name):
+def held(found) -> np.ndarray:
+    """The numbers among what a reader returns."""
+    return getattr(found, "xyz", found[0] if isinstance(found, tuple) else found)
+
+
+@pytest.mark.parametrize("name", ["wav", "png", "jpeg", "las"])
+def test_no_part_of_a_signal_or_scan_passes_as_a_smaller_one(tmp_path, name):
     kind = FORMATS[name]
-    path = tmp_path / f"a{kind.suffix}"
     for content in kind.files():
-        complete = 0
+        path = put(tmp_path / f"a{kind.suffix}", content)
+        whole = held(kind.read(path))
         for size in range(0, len(content), max(1, len(content) // 60)):
             try:
-                found = kind.read(put(path, content[:size]))
+                part = held(kind.read(put(path, content[:size])))
             except ValueError as error:
                 assert str(path) in str(error)
-            else:
-                assert kind.sound(found)
-                complete += 1
-        # a table does not say how long it is; the rest does, but for a few bytes at the end
-        assert name in ("csv", "listops") or complete <= 3
+            else:  # a checksum is missing at the end
+                assert np.array_equal(part, whole)
 
 
 # Through a network and the commands ---------------------------------------------------------------
