@@ -1,6 +1,7 @@
 # Two commands do all the set-up: `make demo` and `make test`.
 # PYTHON chooses the interpreter; everything goes into .venv, nothing outside this folder is touched.
 PYTHON ?= python3
+CONSTRAINTS ?= constraints.txt
 BIN := .venv/bin
 RUN ?= runs/demo
 
@@ -10,15 +11,15 @@ export OMP_NUM_THREADS ?= 1
 # Compiled code goes where everything else goes.
 export CCNN_GEO_CACHE ?= $(CURDIR)/.venv/cache
 
-.PHONY: demo test lint install install-dev clean
+.PHONY: demo test lint docs install install-dev clean
 
-.venv/installed: pyproject.toml constraints.txt
+.venv/installed: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/pip install --quiet --constraint $(CONSTRAINTS) --editable .
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/pip install --quiet --constraint $(CONSTRAINTS) --editable ".[dev]"
 	touch $@
 
 install: .venv/installed
@@ -39,5 +40,13 @@ lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+.venv/installed-docs: .venv/installed
+	$(BIN)/pip install --quiet --constraint $(CONSTRAINTS) --editable ".[docs]"
+	touch $@
+
+docs: .venv/installed-docs
+	$(BIN)/python -m sphinx --fail-on-warning --quiet -b html docs docs/_build
+	@echo "docs/_build/index.html"
+
 clean:
-	rm -rf .venv runs build dist *.egg-info
+	rm -rf .venv runs build dist docs/_build *.egg-info

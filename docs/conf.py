@@ -1,0 +1,25 @@
+"""Sphinx: the pages of this folder and the reference made of docstrings. ``make docs`` builds them."""
+
+from importlib.metadata import version as installed
+
+project = "ccnn_geo"
+author = "the ccnn_geo authors"
+version = release = installed("ccnn_geo")
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+]
+myst_heading_anchors = 3
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_custom_sections = ["Shapes", "Source"]
+autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True}
+autodoc_inherit_docstrings = False
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+html_theme = "furo"
+html_title = f"ccnn_geo {release}"
