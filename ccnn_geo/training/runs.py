@@ -140,7 +140,7 @@ def find_config(name: str) -> Path:
     """The file of a configuration: a path, or the name of a packaged one such as ``demo``.
 
     Raises:
-        FileNotFoundError: If there is neither; the message lists the packaged ones.
+        FileNotFoundError: If there is neither; the message has the new name, or lists the packaged ones.
     """
     path = Path(name).expanduser()
     if path.is_file():
@@ -150,6 +150,9 @@ def find_config(name: str) -> Path:
     if packaged.is_file():
         return packaged
     known = sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml"))
+    renamed = f"{name.removesuffix('.yaml')}_paper"  # when there came to be other recipes for the same task
+    if renamed in known:
+        raise FileNotFoundError(f"--config {name}: no such file; the configuration is called {renamed} now")
     raise FileNotFoundError(f"--config {name}: no such file, and not one of {', '.join(known)}")
 
 
