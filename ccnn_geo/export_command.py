@@ -38,11 +38,9 @@ def main(arguments: list[str]) -> None:
     if options.kind is not None and options.format == "safetensors":
         parser.error(f"--kind {options.kind} is for programs; weights take points and grids")
 
-    from ccnn_geo.exchange.classifier import is_pretrained, read_classifier, save_classifier
-    from ccnn_geo.predict import read_network
+    from ccnn_geo.exchange.classifier import read_trained, save_classifier
 
-    read = read_classifier if is_pretrained(options.checkpoint) else read_network
-    settings, network = read(options.checkpoint)
+    settings, network = read_trained(options.checkpoint)
     given = (network, settings["classes"], settings["data"], options.overwrite)
     if options.format == "safetensors":
         folder = save_classifier(options.out, *given)

@@ -96,6 +96,23 @@ def read_classifier(folder: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]:
     return settings, network
 
 
+def read_trained(path: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]:
+    """Settings and network of a folder, a checkpoint of ``ccnn-geo train``, or a run, for its best one.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is none, or has arguments that this release does not know.
+    """
+    from ccnn_geo.predict import read_network
+
+    if is_pretrained(path):
+        return read_classifier(path)
+    try:
+        return read_network(path)
+    except TypeError as error:  # of a signature
+        raise ValueError(f"{path}: of another release of ccnn_geo, {error}") from error
+
+
 def load_classifier(
     source: str | PathLike[str], revision: str | None = None, device: torch.device | str = "cpu", **hub: Any
 ) -> ShapeClassifier:

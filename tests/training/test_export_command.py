@@ -122,3 +122,22 @@ def test_wrong_usage_of_the_command(run, run_cli):
         found, _, errors = run_cli("export", *arguments)
         assert found == code and message in errors and len(errors.splitlines()) == 1
     assert not Path("out").exists()
+
+
+def test_checkpoints_and_configurations_of_older_releases(run, run_cli):
+    """What an older release did not write has its default; what a newer one knows, or a name of before, is said."""
+    best = run / "checkpoints" / "best.ckpt"
+    stored = torch.load(best, weights_only=True)
+    given = stored["hyper_parameters"]
+    old = {key: given[key] for key in ("network", "classes", "in_channels", "data")}
+    torch.save({**stored, "hyper_parameters": old}, "old.ckpt")
+    assert run_cli("export", "old.ckpt", "old")[0] == 0
+    assert predict(load_classifier("old"), SHAPE) == predict(best, SHAPE)
+
+    other = {**given, "network": {**given["network"], "spin": 1}}
+    torch.save({**stored, "hyper_parameters": other}, "new.ckpt")
+    code, _, errors = run_cli("export", "new.ckpt", "new")
+    assert code == 1 and "new.ckpt: of another release of ccnn_geo" in errors and "'spin'" in errors
+
+    code, _, errors = run_cli("train", "--config", "modelnet40/ccnn_4_140")
+    assert code == 1 and "the configuration is called modelnet40/ccnn_4_140_paper now" in errors
