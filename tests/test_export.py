@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 import torch
@@ -20,6 +21,8 @@ SIZES = {
     "omega_0": 0.5,
     "window_init": 0.4,
 }
+SHORT = {"num_blocks": 0, "kernel_layers": 1}
+"""For programs whose tracing takes seconds."""
 CLOUDS = ((1, 7), (3, 40), (2, 2))
 """Clouds side by side, and points of each: fewer than neighbours as well."""
 ALONE = """
@@ -134,31 +137,23 @@ def alone(tmp_path_factory):
     """Outputs of programs in a process that cannot import this package, and what they should be."""
     folder = tmp_path_factory.mktemp("programs")
     torch.manual_seed(0)
-    points, series, images = (
-        point_network(),
-        grid_network(40, causal=True),
-        grid_network(9, 12, readout="node"),
-    )
-    some = [clouds(*size) for size in CLOUDS]
+    points = point_network()
+    series, images = grid_network(40, causal=True, **SHORT), grid_network(9, 12, readout="node", **SHORT)
     made = {
-        "points": (export_program(points), some, [usual(points, *s) for s in some]),
-        "series": (export_program(series), [(torch.randn(3, 2, n),) for n in (40, 64, 17)], None),
+        "points": (export_program(points), [clouds(*size) for size in CLOUDS], partial(usual, points)),
+        "series": (export_program(series), [(torch.randn(3, 2, n),) for n in (40, 64, 17)], series),
         "images": (
             export_program(images, spacing=0.2),
-            [(torch.randn(1, 2, *s),) for s in ((9, 12), (20, 5))],
-            None,
+            [(torch.randn(1, 2, 9, 12),), (torch.randn(3, 2, 20, 5),)],
+            partial(images, spacing=0.2),
         ),
     }
     found = {}
-    for name, (program, inputs, expected) in made.items():
+    for name, (program, inputs, network) in made.items():
         torch.export.save(program, folder / f"{name}.pt2")
         torch.save(inputs, folder / f"{name}.inputs")
         with torch.no_grad():
-            if name == "series":
-                expected = [series(x) for (x,) in inputs]
-            if name == "images":
-                expected = [images(x, spacing=0.2) for (x,) in inputs]
-        found[name] = expected
+            found[name] = [network(*given) for given in inputs]
     command = [sys.executable, "-W", "ignore", "-c", ALONE, *made]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr
@@ -192,11 +187,11 @@ def test_onnx_of_points():
         assert_same(run(*inputs), usual(model, *inputs))
 
 
-@pytest.mark.parametrize("spacing", [None, 0.2])
-def test_onnx_of_images(spacing):
-    model = grid_network(9, 12)
+@pytest.mark.parametrize(("spacing", "sizes"), [(None, ((33,), (50,))), (0.2, ((9, 12), (20, 5)))])
+def test_onnx_of_grids(spacing, sizes):
+    model = grid_network(*sizes[0], **SHORT)
     run = onnx_session(model, spacing=spacing)
-    for size in ((9, 12), (20, 5)):
+    for size in sizes:
         x = torch.randn(3, 2, *size)
         with torch.no_grad():
             assert_same(run(x), model(x, spacing=spacing))

@@ -35,10 +35,10 @@ class PointProgram(nn.Module):
     by their formula. Clouds come side by side, of as many points each; a ragged batch is one call per cloud. A cloud
     of fewer points than ``num_neighbors`` is summed over as a whole.
 
-    It needs the memory of a layer's edges, about :math:`4 B N k (3 (L + 1) H + 2 C)` bytes for kernels of
-    :math:`L + 1` layers of width :math:`H`, and of all distances, :math:`24 B N (N + k)`, if it finds the neighbours:
-    1,024 points, 256 neighbours and ``ccnn_4_140`` take 0.7 GB. Larger clouds go in parts with ``neighbors="given"``,
-    or through this package.
+    It needs the memory of a layer's edges, about :math:`4 B N k (4 H + C)` bytes for kernels of width :math:`H`, and of
+    all distances, :math:`24 B N (N + k)`, unless neighbours are given; larger clouds are for this package itself.
+    ``ccnn_4_140`` on 1,024 points took 0.2 GB and 2.1 s of one core with 256 neighbours, most of which lie outside of
+    the published window, and 0.3 s with 32. This package leaves edges outside of windows out: 0.03 s for both.
 
     Args:
         model: The network, after its first batch; it is copied.
