@@ -48,6 +48,23 @@ class WindowWidths(Callback):
                 pl_module.log(f"window_{i}", conv.kernel.window.width.detach().mean(), rank_zero_only=True)
 
 
+class KernelDomains(Callback):
+    """Lets the kernels of all processes know the largest extent of clouds that any of them has seen.
+
+    ``DistributedDataParallel`` hands out the buffers of the first process, which would forget the others' clouds.
+    """
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        domains = [conv.kernel.domain for conv in pl_module.network.convs]
+        if trainer.world_size > 1 and domains:
+            largest = torch.cat(domains)
+            torch.distributed.all_reduce(largest, torch.distributed.ReduceOp.MAX)
+            for domain, found in zip(domains, largest.split([d.numel() for d in domains]), strict=True):
+                domain.copy_(found)
+
+
 class MetricsFile(Callback):
     """Keeps one row per epoch in a CSV file.
 

@@ -51,17 +51,23 @@ class LastCheckpoint(Checkpoint):
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / LAST
+        self._is_whole = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # a run that starts from another checkpoint may have left a damaged one here
+        self._is_whole = (
+            trainer.ckpt_path is not None and self.path.resolve() == Path(trainer.ckpt_path).resolve()
+        )
         if trainer.is_global_zero:
             remove_unfinished(self.path.parent)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.fast_dev_run:
             return
-        if trainer.is_global_zero and self.path.is_file():
+        if trainer.is_global_zero and self._is_whole:
             link_atomic(self.path, self.path.with_name(PREVIOUS))
         trainer.save_checkpoint(self.path, weights_only=False)  # the optimiser's state too
+        self._is_whole = True
 
 
 class InterruptCheckpoint(Callback):

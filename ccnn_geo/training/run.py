@@ -12,7 +12,14 @@ from pytorch_lightning import Trainer
 
 from ccnn_geo.nyquist import nyquist_penalty
 from ccnn_geo.predict import read_checkpoint
-from ccnn_geo.training.callbacks import ConfigFile, MetricsFile, StepSeed, WindowWidths, read_metrics
+from ccnn_geo.training.callbacks import (
+    ConfigFile,
+    KernelDomains,
+    MetricsFile,
+    StepSeed,
+    WindowWidths,
+    read_metrics,
+)
 from ccnn_geo.training.checkpoints import (
     InterruptCheckpoint,
     LastCheckpoint,
@@ -119,6 +126,7 @@ def train(
     callbacks = [
         ConfigFile(folder / "config.yaml", config),
         StepSeed(config["seed"]),
+        KernelDomains(),
         WindowWidths(),
         MetricsFile(metrics, report),
         *averaging(config["optim"].get("ema", 0.0)),

@@ -211,8 +211,13 @@ def rows(run: str) -> list[dict[str, float]]:
 
 
 def weights(run: str) -> dict[str, Tensor]:
+    """Without biases that a normalisation takes away: of their gradients, which are rounding, Adam makes steps."""
     state = torch.load(Path(run, "checkpoints", "last.ckpt"), weights_only=True)["state_dict"]
-    return {k: v for k, v in state.items() if v.is_floating_point() and not k.endswith("domain")}
+    return {
+        k: v
+        for k, v in state.items()
+        if k.endswith((".weight", "domain", "effective_taps", "first_variance"))
+    }
 
 
 def commands() -> dict[str, Any]:
