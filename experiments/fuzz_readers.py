@@ -157,7 +157,7 @@ def fuzz(files: int, seed: int, names: Sequence[str] = tuple(FORMATS)) -> dict[s
     memory = Path("/dev/shm")  # no disk is worn
     with (
         tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder,
-        _limited_time() as clock,
+        limited_time() as clock,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("error")
@@ -166,7 +166,7 @@ def fuzz(files: int, seed: int, names: Sequence[str] = tuple(FORMATS)) -> dict[s
             _valid(name)
             FORMATS[name].read(_write(path, _valid(name)[0]))  # what is imported on first use
             start = time.process_time()
-            with _limited_memory(FORMATS[name].megabytes * 2**20):
+            with limited_memory(FORMATS[name].megabytes * 2**20):
                 for number in range(names.index(name), files, len(names)):
                     _write(path, damaged(name, number, seed))
                     outcome, what = _outcome(FORMATS[name], path, clock)
@@ -204,7 +204,7 @@ def _outcome(kind: Format, path: Path, clock: Callable[[float], None]) -> tuple[
 
 
 @contextlib.contextmanager
-def _limited_time() -> Iterator[Callable[[float], None]]:
+def limited_time() -> Iterator[Callable[[float], None]]:
     """A clock of the processor's time, which a busy machine does not disturb."""
 
     def stop(*_: object) -> None:
@@ -219,7 +219,7 @@ def _limited_time() -> Iterator[Callable[[float], None]]:
 
 
 @contextlib.contextmanager
-def _limited_memory(extra: int) -> Iterator[None]:
+def limited_memory(extra: int) -> Iterator[None]:
     """Lets the process have that many bytes more than it has, where the system can tell."""
     statm = Path("/proc/self/statm")
     if not statm.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def _header(path: Path, content: bytes) -> tuple[str, list[_Element], int]:
     first = re.match(rb"ply[ \t]*(\r\n|\n|\r)", content)
     if first is None:
         raise ShapeError(f"{path}: starts with {content[:20]!r}, expected a line 'ply'")
-    order, elements, position = None, [], first.end()
+    order, position = None, first.end()
+    elements: dict[str, _Element] = {}
     while True:
         if position >= len(content):
             raise ShapeError(f"{path}: truncated, no end_header, expected a PLY header")
@@ -80,15 +82,15 @@ def _header(path: Path, content: bytes) -> tuple[str, list[_Element], int]:
                 raise ShapeError(
                     f"{path}: no line 'format' before {line!r}, expected one of {', '.join(_ORDERS)}"
                 )
-            case ["element", name, count] if count.isdecimal() and name not in [e.name for e in elements]:
-                elements.append(_Element(name, int(count), []))
+            case ["element", name, count] if count.isdecimal() and name not in elements:
+                elements[name] = last = _Element(name, int(count), [])
             case ["property", kind, name] if kind in _TYPES and elements:
-                elements[-1].properties.append((name, np.dtype(f"{order}{_TYPES[kind]}"), None))
+                last.properties.append((name, np.dtype(f"{order}{_TYPES[kind]}"), None))
             case ["property", "list", length, kind, name] if elements and kind in _TYPES:
                 length = np.dtype(f"{order}{_TYPES.get(length, 'f4')}")
                 if length.kind == "f":
                     raise ShapeError(f"{path}: header line {line!r}, expected lengths of an integer type")
-                elements[-1].properties.append((name, np.dtype(f"{order}{_TYPES[kind]}"), length))
+                last.properties.append((name, np.dtype(f"{order}{_TYPES[kind]}"), length))
             case [] | ["comment" | "obj_info", *_]:
                 pass
             case _:
@@ -97,11 +99,11 @@ def _header(path: Path, content: bytes) -> tuple[str, list[_Element], int]:
                 )
     if order is None:
         raise ShapeError(f"{path}: no line 'format' in the header, expected one of {', '.join(_ORDERS)}")
-    for element in elements:
+    for element in elements.values():
         names = [name for name, _, _ in element.properties]
         if len(set(names)) < len(names):
             raise ShapeError(f"{path}: properties {', '.join(names)}, expected different names")
-    return order, [e for e in elements if e.properties], position
+    return order, [e for e in elements.values() if e.properties], position
 
 
 def _read_binary(path: Path, element: _Element, body: bytes, start: int) -> tuple[Columns, int]:
@@ -175,6 +177,10 @@ def _read_text(path: Path, element: _Element, rows: list[list[str]], start: int)
         raise ShapeError(
             f"{path}: truncated, {len(rows) - start} lines of element {element.name} found, expected {element.count}"
         )
+    lists = any(length is not None for _, _, length in element.properties)
+    if not lists and {len(row) for row in rows[start:end]} == {len(element.properties)}:
+        table = zip(element.properties, zip(*rows[start:end], strict=True), strict=True)
+        return {n: _numbers(path, f"{element.name} {n}", words, kind) for (n, kind, _), words in table}, end
     values: list[list[str]] = [[] for _ in element.properties]
     counts: list[list[int]] = [[] for _ in element.properties]
     for row in rows[start:end]:
@@ -197,7 +203,7 @@ def _read_text(path: Path, element: _Element, rows: list[list[str]], start: int)
     return columns, end
 
 
-def _numbers(path: Path, what: str, words: list[str], kind: np.dtype) -> np.ndarray:
+def _numbers(path: Path, what: str, words: Sequence[str], kind: np.dtype) -> np.ndarray:
     try:
         numbers = np.array(words, dtype=np.float64)
     except ValueError as error:
