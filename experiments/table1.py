@@ -89,7 +89,7 @@ TASKS = (
         Small(
             "520 shapes in 10 classes",
             {"data__num_points": 256, "optim__warmup_epochs": 4, "trainer__max_epochs": 20},
-            "shapes", "shapes", config="shapes/ccnn_4_32", classes=10, tested=False,
+            "shapes", "shapes", config="shapes/ccnn_4_32_random", classes=10, tested=False,
         ),
         suffix="_paper",
     ),

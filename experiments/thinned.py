@@ -49,7 +49,7 @@ SMALL = {
     "trainer__max_epochs": 20,
 }
 PAPER = {"model__omega_0": 0.5, "data__num_samples": 4096}
-CONFIG = {"small": "shapes/ccnn_4_32", "paper": "modelnet40/ccnn_4_140_paper"}
+CONFIG = {"small": "shapes/ccnn_4_32_random", "paper": "modelnet40/ccnn_4_140_paper"}
 
 
 def compare(options: Options, variant: str, seed: int, folder: Path) -> Numbers:

@@ -41,7 +41,7 @@ SMALL = {
     "trainer__max_epochs": 20,
 }
 PAPER = {"data__dataset": "modelnet10"}
-CONFIG = {"small": "shapes/ccnn_4_32", "paper": "modelnet40/ccnn_4_140_paper"}
+CONFIG = {"small": "shapes/ccnn_4_32_random", "paper": "modelnet40/ccnn_4_140_paper"}
 
 
 def transfer(options: Options, carrier: str, variant: str, seed: int, folder: Path) -> Numbers:
