@@ -105,4 +105,4 @@ class FlexBlock(nn.Module):
         return gelu(x + self.drop_path(h, *args, **kwargs))
 
 
-BLOCKS: dict[str, type[nn.Module]] = {"ccnn": CCNNBlock, "s4": S4Block, "flex": FlexBlock}
+BLOCKS: dict[str, type[CCNNBlock] | type[FlexBlock]] = {"ccnn": CCNNBlock, "s4": S4Block, "flex": FlexBlock}

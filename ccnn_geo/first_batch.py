@@ -35,8 +35,9 @@ class FirstBatchScale(nn.Module):
         """Divides the output layer by the root of ``moment`` and remembers it."""
         layer, buffer = self.get_submodule(self.scaled_layer), getattr(self, self.scale_buffer)
         moment = torch.as_tensor(moment).to(buffer)
-        layer.weight.div_(moment.sqrt())
-        layer.bias.div_(moment.sqrt())
+        for parameter in (layer.weight, layer.bias):
+            assert isinstance(parameter, Tensor)
+            parameter.div_(moment.sqrt())
         buffer.copy_(moment)
         self._scaled = True
 

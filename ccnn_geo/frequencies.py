@@ -82,7 +82,7 @@ class Frequencies(nn.Module):
             ValueError: If the window alone is narrower than that allows, or the network has no frequencies.
         """
         nyquist, window = self.nyquist(spacing), self.window_frequency()
-        if not (window < nyquist).all():
+        if self.window is not None and not (window < nyquist).all():
             width = (self.window.width * window / nyquist).amax().item()
             raise ValueError(
                 f"limit_frequencies: points {_list(math.pi / nyquist)} apart carry frequencies up to {_list(nyquist)} "

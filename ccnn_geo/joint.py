@@ -136,7 +136,9 @@ class JointCCNN(nn.Module):
         """The network of a kind, whose blocks' parameters are those of all kinds."""
         if kind not in self.networks:
             raise ValueError(f"JointCCNN: expected one of {', '.join(self.networks)}, got {kind!r}")
-        return self.networks[kind]
+        network = self.networks[kind]
+        assert isinstance(network, CCNN)
+        return network
 
     def forward(self, kind: str, x: Tensor | Data, pos: Tensor | None = None, **carrier: Any) -> Tensor:
         """Applies the network of a kind.
@@ -190,7 +192,7 @@ def embed_grid(
 
 def _check_alike(name: str, first: CCNN, other: str, network: CCNN) -> None:
     """Finds what keeps two networks from having one trunk."""
-    layouts = []
+    layouts: list[dict[str, object]] = []
     for blocks in (first.blocks, network.blocks):
         layouts.append({key: type(module).__name__ for key, module in blocks.named_modules() if key})
         layouts[-1] |= {key: list(value.shape) for key, value in blocks.named_parameters()}

@@ -44,13 +44,14 @@ def detect_spacing(
     """
     if pos.size(0) == 0:
         return None
-    steps = []
+    steps: list[float] = []
     for axis in pos.detach().unbind(1):
-        h = None
+        h: float | None = None
         for part in (axis[:256], axis):
             h = _axis_spacing(part.double().sort().values, tolerance * torch.finfo(pos.dtype).eps, max_steps)
             if h is None:
                 return None
+        assert h is not None
         steps.append(h)
     return tuple(steps)
 
@@ -133,8 +134,8 @@ class LatticeOffsets:
         else:
             low = cells_dst.amin(dim=0) - cells_src.amax(dim=0)
             size = (cells_dst.amax(dim=0) - cells_src.amin(dim=0) - low + 1).tolist()
-            lines = (_ravel(c, size) for c in (cells_src, cells_dst - low))
-            line, runs = Runs.group(neighbors, *lines, math.prod(size))
+            line_src, line_dst = _ravel(cells_src, size), _ravel(cells_dst - low, size)
+            line, runs = Runs.group(neighbors, line_src, line_dst, math.prod(size))
             codes = torch.stack(torch.unravel_index(line, size), dim=-1) + low
         rel = (codes * codes.new_tensor(spacing, dtype=torch.double)).to(pos_src.dtype)
         return cls(codes, rel, runs, neighbors.num_src, neighbors.num_dst)

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from ccnn_geo.blocks import BLOCKS, FlexBlock
+from ccnn_geo.blocks import BLOCKS, CCNNBlock, FlexBlock
 from ccnn_geo.channels import channel_linear, channel_norm
 from ccnn_geo.conv import SepFlexConv
 from ccnn_geo.first_batch import FirstBatchScale
 from ccnn_geo.functional.gelu import gelu
+from ccnn_geo.module_list import ModuleListOf
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.nyquist import FirstSpacing
 from ccnn_geo.point_paths import Explanation
@@ -131,7 +132,7 @@ class CCNN(Pretrained, FirstBatchScale):
 
         self.stem = SepFlexConv(in_channels, hidden_channels, dim, **conv_kwargs)
         self.stem_norm = nn.BatchNorm1d(hidden_channels)
-        self.blocks = nn.ModuleList(
+        self.blocks: ModuleListOf[CCNNBlock | FlexBlock] = ModuleListOf(
             BLOCKS[block](
                 hidden_channels,
                 dim,
@@ -173,7 +174,7 @@ class CCNN(Pretrained, FirstBatchScale):
         self.forget_scale()
         if self.first_spacing is not None:
             self.first_spacing.reset_parameters()
-        elif self.init_spacing is not None:
+        elif self.init_spacing is not None and not isinstance(self.init_spacing, str):
             self.limit_frequencies(self.init_spacing)
 
     def limit_frequencies(self, spacing: float | Sequence[float] | Tensor) -> None:

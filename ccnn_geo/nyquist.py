@@ -37,6 +37,7 @@ def sample_spacing(
         ValueError: If no cloud has six distinct points.
     """
     if pos is None:
+        assert x is not None, "a grid or positions"
         return torch.tensor(grid_spacing(x.shape[2:], spacing))
     if spacing is not None:
         return torch.tensor(grid_spacing((1,) * pos.size(1), spacing))

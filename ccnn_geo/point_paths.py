@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -113,7 +113,7 @@ def _plain(conv: ContinuousConv, plan: PointPlan) -> Candidate:
     return Candidate(lambda: math.inf, run)
 
 
-def _edge(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
+def _edge(conv: ContinuousConv, plan: PointPlan) -> Candidate:
     def seconds() -> float:
         inside = _edges_inside(conv, plan)
         listed = inside if plan.sees_all else plan.neighbors.num_edges
@@ -132,13 +132,14 @@ def _lattice(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
         return "it is for depthwise kernels"
     if any(p.requires_grad for p in plan.pos):
         return "positions on a lattice have no gradient"
-    if plan.lattice_spacing is None:
+    spacing = plan.lattice_spacing
+    if spacing is None:
         where = "" if plan.pos[0].device.type == "cpu" else ", or their spacing was not declared"
         return f"the points lie on no common lattice{where}"
 
     def seconds() -> float:
         inside = _edges_inside(conv, plan)
-        steps = zip(_reach(conv, plan).tolist(), plan.lattice_spacing, strict=True)
+        steps = zip(_reach(conv, plan).tolist(), spacing, strict=True)
         offsets = math.prod(2 * math.floor(r / h) + 1 for r, h in steps)
         listed = plan.num_pairs if plan.sees_all else plan.neighbors.num_edges
         share = LATTICE_COMPILED_SHARE if _is_compiled("lattice_conv", plan) else 1.0
@@ -189,7 +190,9 @@ def _mesh(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
     def run(x: Tensor, weight: Tensor | None) -> Tensor:
         record_points(conv.kernel, plan)
         geometry = plan.mesh(spacing, ORDER)
-        memory = conv.remember(("spectra", spacing), dict) if conv.remembers_kernel else None
+        memory: dict[Hashable, Tensor] | None = None
+        if conv.remembers_kernel:
+            memory = conv.remember(("spectra", spacing), dict)
         return mesh_conv(x, *plan.pos, conv.kernel, geometry=geometry, weight=weight, memory=memory)
 
     return Candidate(seconds, run)
@@ -215,9 +218,10 @@ def _roughness(kernel: ContinuousKernel) -> str | None:
 
 def _mesh_step(conv: ContinuousConv, plan: PointPlan) -> tuple[float, ...]:
     """Spacing of the mesh, rounded down to a ladder of eight steps per octave so that layers share lattices."""
-    if plan.spacing is not None:
-        check_spacing(conv.kernel, plan.lattice_spacing)
-        return plan.lattice_spacing
+    given = None if plan.spacing is None else plan.lattice_spacing
+    if given is not None:
+        check_spacing(conv.kernel, given)
+        return given
     return tuple(2.0 ** (math.floor(8 * math.log2(h)) / 8) for h in mesh_spacing(conv.kernel))
 
 

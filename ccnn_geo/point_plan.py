@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -32,7 +32,7 @@ def once(make: Callable[[Any], T]) -> T:
             self._made[name] = make(self)
         return self._made[name]
 
-    return property(get, doc=make.__doc__)
+    return cast("T", property(get, doc=make.__doc__))  # what it is read as
 
 
 class PointPlan:
@@ -76,8 +76,8 @@ class PointPlan:
     ) -> None:
         source, target = (pos, pos) if isinstance(pos, Tensor) else pos
         self.given_pos = (source, target)
-        self.batch: tuple[Tensor | None, Tensor | None]
-        self.batch = tuple(batch) if isinstance(batch, (tuple, list)) else (batch, batch)
+        batch_src, batch_dst = batch if isinstance(batch, (tuple, list)) else (batch, batch)
+        self.batch: tuple[Tensor | None, Tensor | None] = (batch_src, batch_dst)
         self.edge_index, self.num_neighbors, self.batch_size = edge_index, num_neighbors, batch_size
         self.spacing, self.flow = spacing, flow
         self.is_square = target is source
@@ -113,16 +113,20 @@ class PointPlan:
         edge_index = self.edge_index if self.flow == "source_to_target" else self.edge_index.flip(0)
         sizes = self.pos[0].size(0), self.pos[1].size(0)
         if torch.compiler.is_compiling():
-            return Neighbors(*graph_ops.sort_edges(edge_index, *sizes), *sizes)
+            sorted_edges, ptr = graph_ops.sort_edges(edge_index, *sizes)
+            return Neighbors(sorted_edges, ptr, *sizes)
         return Neighbors.from_edge_index(edge_index, *sizes)
 
     def _search(self, num_neighbors: int | None, radius: float | None) -> Neighbors:
         source, target = self.given_pos
-        others = (None, None) if self.is_square else (target, self.batch[1])
+        pos_dst, batch_dst = (None, None) if self.is_square else (target, self.batch[1])
         if torch.compiler.is_compiling():
-            found = graph_ops.nearest(source.detach(), self.batch[0], num_neighbors, *others)
-            return Neighbors(*found, source.size(0), target.size(0))
-        return build_neighbors(source, self.batch[0], num_neighbors, radius, *others)
+            assert num_neighbors is not None, "of a radius there are no edges in a graph"
+            edges, ptr = graph_ops.nearest(source.detach(), self.batch[0], num_neighbors, pos_dst, batch_dst)
+            return Neighbors(edges, ptr, source.size(0), target.size(0))
+        return build_neighbors(
+            source, self.batch[0], num_neighbors, radius=radius, pos_dst=pos_dst, batch_dst=batch_dst
+        )
 
     def ends(self) -> Pair:
         """Sources and targets of all edges; those of a tensor in the order they were given in."""
@@ -154,12 +158,12 @@ class PointPlan:
     @once
     def extent(self) -> Tensor:
         """Largest offset that occurs along each axis, ``[D]``."""
-        if not self.sees_all:
-            pos, edges = [p.detach() for p in self.pos], self.neighbors
-            if torch.compiler.is_compiling():
-                return graph_ops.extent(*pos, edges.edge_index, edges.ptr)
-            return edge_extent(*pos, edges)
         source, target = (p.detach() for p in self.pos)
+        if not self.sees_all:
+            edges = self.neighbors
+            if torch.compiler.is_compiling():
+                return graph_ops.extent(source, target, edges.edge_index, edges.ptr)
+            return edge_extent(source, target, edges)
         if source.size(0) == 0 or target.size(0) == 0:
             return source.new_zeros(self.dim)
         low, high = self._bounds(source, self.batch[0])
@@ -188,9 +192,10 @@ class PointPlan:
     @once
     def num_pairs(self) -> int:
         """Number of pairs of a target and a source of the same cloud."""
-        if self.batch[0] is None or self.batch[1] is None:
+        batch_src, batch_dst = self.batch
+        if batch_src is None or batch_dst is None:
             return self.pos[0].size(0) * self.pos[1].size(0)
-        sizes = [torch.bincount(b, minlength=self.num_clouds) for b in self.batch]
+        sizes = [torch.bincount(b, minlength=self.num_clouds) for b in (batch_src, batch_dst)]
         return int((sizes[0] * sizes[1]).sum())
 
     @property
@@ -214,6 +219,7 @@ class PointPlan:
     @once
     def lattice(self) -> LatticeOffsets:
         """The distinct offsets of all edges, on a lattice."""
+        assert self.lattice_spacing is not None, "points on a lattice"
         return LatticeOffsets.build(*self.pos, self.neighbors, self.lattice_spacing)
 
     def mesh(self, spacing: tuple[float, ...], order: int) -> MeshGeometry:

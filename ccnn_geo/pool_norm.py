@@ -29,5 +29,6 @@ class PoolNorm(nn.BatchNorm1d):
 
     def running_affine(self) -> tuple[Tensor, Tensor]:
         """Factor and summand that it is in evaluation, ``[C]`` each."""
+        assert self.running_mean is not None and self.running_var is not None, "statistics are tracked"
         scale = self.weight * torch.rsqrt(self.running_var + self.eps)
         return scale, self.bias - self.running_mean * scale

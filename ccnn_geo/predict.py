@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from ccnn_geo.training.network import build_network, class_logits, num_outputs
 from ccnn_geo.training.pipeline import ShapePipeline, network_inputs
 
 INDEX = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
-Source = str | PathLike[str] | np.ndarray | Tensor | Data
+Source: TypeAlias = str | PathLike[str] | np.ndarray | Tensor | Data
 
 
 @dataclass(frozen=True)

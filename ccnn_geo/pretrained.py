@@ -152,7 +152,7 @@ def _made(cls: type[Model], given: Mapping[str, Any], where: str) -> Model:
 
 
 def _defaults(cls: type) -> dict[str, Any]:
-    found = inspect.signature(cls.__init__).parameters.values()
+    found = inspect.signature(cls).parameters.values()
     return {p.name: p.default for p in found if p.default is not p.empty}
 
 

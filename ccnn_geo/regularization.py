@@ -61,7 +61,11 @@ def ignore_kernel_norms() -> Iterator[None]:
 
 def is_collecting() -> bool:
     """Whether norms are being collected; in compiled code they are not."""
-    return not torch.compiler.is_compiling() and _NORMS.get() is not None
+    return _collected() is not None
+
+
+def _collected() -> list[Tensor] | None:
+    return None if torch.compiler.is_compiling() else _NORMS.get()
 
 
 def l2_penalty(norms: list[Tensor]) -> Tensor:
@@ -85,8 +89,9 @@ def l2_penalty(norms: list[Tensor]) -> Tensor:
 
 def record_grid(taps: Tensor) -> None:
     """Adds the norm of rendered kernel taps ``[*K, C]``, if norms are being collected."""
-    if is_collecting():
-        _NORMS.get().append(taps.square().sum())
+    norms = _collected()
+    if norms is not None:
+        norms.append(taps.square().sum())
 
 
 def record_points(kernel: ContinuousKernel, plan: PointPlan) -> None:
@@ -96,7 +101,8 @@ def record_points(kernel: ContinuousKernel, plan: PointPlan) -> None:
     :math:`G = \sum \varphi \varphi^\top` the sum over edges is :math:`\mathrm{tr}(W G W^\top)`: no kernel is
     rendered per edge.
     """
-    if not is_collecting():
+    norms = _collected()
+    if norms is None:
         return
     pos_src, pos_dst = plan.pos
     chosen = torch.randperm(pos_dst.size(0), device=pos_dst.device)[:SAMPLE_TARGETS].sort().values
@@ -118,4 +124,4 @@ def record_points(kernel: ContinuousKernel, plan: PointPlan) -> None:
         rel = pos_dst[t] - pos_src[s]
         total = total + checkpoint(gram, rel[kernel.inside(rel)], use_reentrant=False)
     weight = kernel.output_weight()
-    _NORMS.get().append(((weight @ total) * weight).sum() / max(1, chosen.numel()))
+    norms.append(((weight @ total) * weight).sum() / max(1, chosen.numel()))

@@ -37,7 +37,7 @@ class SyncNorm(nn.BatchNorm1d):
         # from deviations and not from squares: those cancel in float32
         variance = _sum_over_processes((y - mean.view(shape)).square().sum(axes)) / count
         self._remember(mean.detach(), variance.detach(), count)
-        if self.running_mean is not None:
+        if self.running_mean is not None and self.running_var is not None:
             mean = torch.where(count > 1, mean, self.running_mean)
             variance = torch.where(count > 1, variance, self.running_var)
         scale = torch.rsqrt(variance + self.eps)
@@ -48,7 +48,7 @@ class SyncNorm(nn.BatchNorm1d):
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
-        if self.running_mean is None:
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         self.num_batches_tracked.add_(1)
         share = 1 / self.num_batches_tracked if self.momentum is None else self.momentum

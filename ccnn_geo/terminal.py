@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 EXPECTED = (ValueError, OSError, ImportError)
 """Errors whose message says enough."""
@@ -17,7 +18,7 @@ class Failure(Exception):
 class OneLineParser(argparse.ArgumentParser):
     """Raises what argparse would print below its usage."""
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         raise argparse.ArgumentError(None, message)
 
 

@@ -55,10 +55,10 @@ def assert_same_function(
         results.append(
             (out, [torch.zeros_like(t) if g is None else g for t, g in zip(wanted, grads, strict=True)])
         )
-    (value, grads), (expected, expected_grads) = results
+    (value, value_grads), (expected, expected_grads) = results
     assert_close(value, expected, tol, f"{what}: values")
     scale = max((g.double().norm().item() for g in expected_grads), default=0.0)
-    for i, (g, e) in enumerate(zip(grads, expected_grads, strict=True)):
+    for i, (g, e) in enumerate(zip(value_grads, expected_grads, strict=True)):
         if e.double().norm() > 1e-8 * scale:
             assert_close(g, e, tol, f"{what}: gradient {i} of shape {list(e.shape)}")
         elif g.double().norm() > 1e-5 * scale:  # below, both are rounding errors of zero

@@ -183,7 +183,8 @@ def _display(trainer: dict[str, Any]) -> tuple[bool, Any]:
 def _is_first_process() -> bool:
     from pytorch_lightning.utilities import rank_zero_only
 
-    return rank_zero_only.rank == 0
+    rank: int = vars(rank_zero_only)["rank"]
+    return rank == 0
 
 
 def plain_values(config: Namespace, parts: Sequence[str]) -> dict[str, Any]:
@@ -195,6 +196,6 @@ def plain_values(config: Namespace, parts: Sequence[str]) -> dict[str, Any]:
 def _as_plain(value: Any) -> Any:
     from dataclasses import asdict, is_dataclass
 
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     raise ValueError(f"expected plain values, got {value!r}")

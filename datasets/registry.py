@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 PLACES = {
     "smnist": "mnist:SequentialMNIST",
@@ -36,7 +37,7 @@ PLACES = {
 """Module and class of each name, in the order in which they are listed."""
 
 
-def dataset_class(name: str) -> type:
+def dataset_class(name: str) -> Any:
     """The class of a name.
 
     Raises:

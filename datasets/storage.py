@@ -28,7 +28,7 @@ def exclusive(folder: Path, name: str) -> Iterator[None]:
         yield
 
 
-def write_atomic(target: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_atomic(target: Path, write: Callable[[BinaryIO], object]) -> None:
     """Writes a file under another name and renames it when it is on the disk.
 
     In the same folder: a reader sees the old file or the new one.

@@ -18,7 +18,7 @@ FORMAT, VERSION = "ccnn_geo", 1
 """What folders say they are; the version is raised when older releases could not read what newer ones write."""
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
 
-Writer = Callable[[BinaryIO], None]
+Writer = Callable[[BinaryIO], object]
 
 
 def write_folder(

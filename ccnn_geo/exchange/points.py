@@ -98,6 +98,7 @@ class PointProgram(nn.Module):
             index = torch.arange(points, device=pos.device).expand(clouds, points, points)
             valid = torch.ones_like(index, dtype=torch.bool)
         elif index is None:
+            assert self.num_neighbors is not None, "what sums over all points is above"
             index, valid = nearest(pos, self.num_neighbors)
         else:
             valid = index >= 0
@@ -109,7 +110,9 @@ class PointProgram(nn.Module):
 
     def _weight(self, pos: Tensor) -> Tensor | None:
         """Weights of the quadrature measure, whose sums over the bandwidth are sums over all points here."""
-        measure = self.model.stem.conv.quadrature
+        stem: nn.Module = self.model.stem
+        assert isinstance(stem, DenseSum)
+        measure = stem.conv.quadrature
         if measure is None:
             return None
         d2 = squared_distances(pos.double().unsqueeze(2), pos.double().unsqueeze(1))

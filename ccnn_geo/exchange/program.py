@@ -99,6 +99,7 @@ def export_onnx(model: CCNN | PointProgram | GridProgram, kind: str | None = Non
             output_names=["outputs"],
             verbose=False,
         )
+    assert found is not None, "the exporter on torch.export returns its program"
     file = io.BytesIO()
     onnx.save_model(found.model_proto, file)
     return file.getvalue()

@@ -113,7 +113,7 @@ class MAGNetBasis:
         packed = magnet.pack(filters, hidden)
         quadratic, width = packed.quadratic, filters[-1].mu.size(0)
         self.has_window = kernel.window is not None
-        if self.has_window:
+        if kernel.window is not None:
             window = -0.5 / magnet.LN2 / (kernel.window.width * kernel.radius).to(quadratic.dtype).square()
             window = torch.cat([window, window.new_zeros(kernel.dim + 1)]).unsqueeze(1)
             own, last = quadratic.split([quadratic.size(1) - width, width], dim=1)
@@ -138,8 +138,8 @@ class MAGNetBasis:
         sin, cos = phi.sin(), phi.cos()
         turned = target[0] * cos + target[1] * sin, target[1] * cos - target[0] * sin
         # one more source: what fills up short rows
-        source = [torch.cat([t, t.new_zeros(1, t.size(1))]) for t in source]
-        return _MAGNetState(quadratic, window, linear, layers, tuple(source), turned)
+        padded = [torch.cat([t, t.new_zeros(1, t.size(1))]) for t in source]
+        return _MAGNetState(quadratic, window, linear, layers, tuple(padded), turned)
 
     def forward(
         self, state: _MAGNetState, chunk: Chunk, scratch: Scratch, need: Sequence[bool] = ()
@@ -157,7 +157,7 @@ class MAGNetBasis:
             basis[:, -1:] = magnet.envelopes(rel, powers, state.window, out=scratch("window", edges, 1))
         else:
             basis[:, -1] = 1
-        if not keep:
+        if cosine is None:
             return basis, None
         return basis, (powers, basis, gabor, cosine.mul_(envelope), h, maps)
 
@@ -192,7 +192,7 @@ class MAGNetBasis:
     ) -> tuple[Tensor, Tensor | None]:
         """Sines, and cosines where they are needed, of the edges' phases ``[T * K, F]``."""
         shape = (chunk.src.numel(), state.linear.size(1))
-        if state.source is None:
+        if state.source is None or state.target is None:
             phase = magnet.phases(powers, state.linear)
             sine = torch.sin(phase, out=scratch("sine", *shape))
             return sine, phase.cos_() if need_cosine else None

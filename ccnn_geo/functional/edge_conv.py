@@ -152,7 +152,7 @@ class _EdgeConv(torch.autograd.Function):
                 grad, x_j, values.unflatten(0, shape), output, need_x, scratch
             )
             grad_output += part_output
-            if need_x:
+            if grad_x is not None:
                 grad_x.index_add_(0, c.src, part_x.flatten(0, 1))
             if not any(need):
                 continue
@@ -162,8 +162,8 @@ class _EdgeConv(torch.autograd.Function):
             for total, part in zip(grads, parts, strict=True):
                 if total is not None and part is not None:
                     total += part
-            if need_src:  # what fills up short rows has no features, hence no gradient
+            if grad_src is not None:  # what fills up short rows has no features, hence no gradient
                 grad_src.index_add_(0, c.src.clamp(max=pos_src.size(0) - 1), grad_rel.mT, alpha=-1)
-            if need_dst:
+            if grad_dst is not None:
                 grad_dst[c.rows] = grad_rel.unflatten(1, shape).sum(dim=2).mT
         return None, None, None, grad_x, grad_src, grad_dst, grad_output if need_output else None, *grads

@@ -108,9 +108,9 @@ class _FFTConv(torch.autograd.Function):
     def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
         (x, taps), plan, need = ctx.saved_tensors, ctx.plan, ctx.needs_input_grad[:2]
         if torch.is_grad_enabled():  # second derivatives: let autograd differentiate the formula
-            inputs = [t.view_as(t) for t in (x, taps)]
-            wanted = [t for t, n in zip(inputs, need, strict=True) if n]
-            found = iter(torch.autograd.grad(_plain(*inputs, plan), wanted, grad_out, create_graph=True))
+            x, taps = x.view_as(x), taps.view_as(taps)
+            wanted = [t for t, n in zip((x, taps), need, strict=True) if n]
+            found = iter(torch.autograd.grad(_plain(x, taps, plan), wanted, grad_out, create_graph=True))
             return *(next(found) if n else None for n in need), None, None
         if x.numel() == 0:
             return torch.zeros_like(x), torch.zeros_like(taps), None, None
@@ -124,10 +124,10 @@ class _FFTConv(torch.autograd.Function):
             placed = grad_out.new_zeros(x.size(0), part.stop - part.start, *plan.lengths)
             _box(placed, plan.center, plan.size).copy_(grad_out[:, part])
             grad = _spectrum(placed, plan)
-            if need[1]:
+            if grad_taps is not None:
                 product = (_spectrum(x[:, part], plan).conj() * grad).sum(dim=0)
                 grad_taps[part] = _box(_signal(product, plan), [0] * len(plan.taps), plan.taps)
-            if need[0]:
+            if grad_x is not None:
                 product = grad.mul_(_kernel(taps, ctx.spectrum, part, plan).conj())
                 grad_x[:, part] = _box(_signal(product, plan), [0] * len(plan.size), plan.size)
         return grad_x, grad_taps, None, None

@@ -95,7 +95,8 @@ def apply_kernel(x: Tensor, kernel: GridKernel) -> Tensor:
     depthwise = kernel.taps.dim() == x.dim() - 1
     if kernel.plan is None:
         return _direct_conv(x, kernel, depthwise)
-    return fft_conv(x, kernel.taps, kernel.plan, kernel.spectrum) if depthwise else _dense_fft_conv(x, kernel)
+    convolve = fft_conv if depthwise else _dense_fft_conv
+    return convolve(x, kernel.taps, kernel.plan, kernel.spectrum)
 
 
 def ladder(n: int) -> int:
@@ -112,12 +113,13 @@ def fft_is_cheaper(size: Sequence[int], taps: Sequence[int], compiled: bool = Fa
     return fft < math.prod(size) * math.prod(taps)
 
 
-def _dense_fft_conv(x: Tensor, kernel: GridKernel) -> Tensor:
-    axes, lengths = tuple(range(2 - x.dim(), 0)), kernel.plan.lengths
-    spectrum = kernel.spectrum if kernel.spectrum is not None else kernel_spectrum(kernel.taps, kernel.plan)
+def _dense_fft_conv(x: Tensor, taps: Tensor, plan: FFTPlan, spectrum: Tensor | None) -> Tensor:
+    axes, lengths = tuple(range(2 - x.dim(), 0)), plan.lengths
+    if spectrum is None:
+        spectrum = kernel_spectrum(taps, plan)
     product = torch.einsum("bc...,oc...->bo...", torch.fft.rfftn(x, s=lengths, dim=axes), spectrum)
     out = torch.fft.irfftn(product, s=lengths, dim=axes)
-    for axis, m in zip(axes, kernel.center, strict=True):
+    for axis, m in zip(axes, plan.center, strict=True):
         out = out.narrow(axis, m, x.size(axis))
     return out
 

@@ -143,9 +143,9 @@ class _LatticeConv(torch.autograd.Function):
         grad_table = torch.zeros_like(table, memory_format=torch.contiguous_format) if need_table else None
         for index, src, dst in _chunks(ctx.offsets, ctx.chunk_edges):
             grad = grad_out.index_select(0, dst)
-            if need_x:
+            if grad_x is not None:
                 _add_rows(grad_x, src, table.index_select(0, index).mul_(grad))
-            if need_table:
+            if grad_table is not None:
                 _add_rows(grad_table, index, grad.mul_(x.index_select(0, src)))
         return grad_x, grad_table, None, None
 

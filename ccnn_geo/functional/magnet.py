@@ -224,7 +224,7 @@ def offset_gradient(
 ) -> Tensor:
     """Gradient of the offsets ``[D, E]``; ``exponents`` are coefficients and the gradient of what they give."""
     dim = rel.size(0)
-    by_power = LN2 * sum(q[: 2 * dim].to(rel.dtype) @ by.mT for q, by in exponents)
+    by_power = LN2 * sum((q[: 2 * dim].to(rel.dtype) @ by.mT for q, by in exponents), start=rel.new_zeros(()))
     return torch.addmm(2 * rel * by_power[:dim] + by_power[dim:], linear[:dim], by_phase.mT)
 
 

@@ -86,7 +86,7 @@ class MeshGeometry:
         if len(spacing) != dim or not all(0 < h < math.inf for h in spacing):
             raise ValueError(f"MeshGeometry: expected {dim} spacings > 0, got {tuple(spacing)}")
         same = pos_dst is None
-        if same:
+        if pos_dst is None:
             pos_dst, batch_dst = pos_src, batch_src
         batch_src = _cloud_of(pos_src, batch_src)
         batch_dst = batch_src if same else _cloud_of(pos_dst, batch_dst)

@@ -98,13 +98,13 @@ class MeshSum(torch.autograd.Function):
                             lattice.write(x_hat.mul_(spectrum), x_box)
                         if need_x or need_src:
                             lattice.write(g_hat.mul_(adjoint), g_box)
-                    if need_taps:
+                    if grad_taps is not None:
                         lattice.add_taps(total, grad_taps[c][part])
-                if need_x:
+                if grad_x is not None:
                     grad_x[src.rows, c] = src.gather(g_cells)
-                if need_src:
+                if grad_src is not None:
                     grad_src.index_add_(0, src.rows, src.gather_slopes(g_cells, x[src.rows, c]))
-                if need_dst:
+                if grad_dst is not None:
                     grad_dst.index_add_(0, dst.rows, dst.gather_slopes(x_cells, grad[dst.rows, c]))
         return None, None, grad_x, grad_taps, grad_src, grad_dst
 
@@ -159,7 +159,7 @@ class _Lattice:
         """Spectrum of lattices ``[b, c, *size]``; the first axis is padded by its transform, for 10 % less time."""
         rows = self.size[:1] if len(self.size) > 1 else self.lengths[:1]
         padded = box.new_zeros(*box.shape[:2], *rows, *self.lengths[1:])
-        padded[(..., *(slice(n) for n in self.size))] = box
+        padded[(slice(None), slice(None), *(slice(n) for n in self.size))] = box
         if len(self.size) == 1:
             return torch.fft.rfft(padded)
         spectrum = torch.fft.rfftn(padded, dim=self.axes[1:])

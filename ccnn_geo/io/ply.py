@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,23 +18,25 @@ def read_ply(path: Path) -> Shape:
     vertex = elements.get("vertex", {})
     if missing := [name for name in "xyz" if not isinstance(vertex.get(name), np.ndarray)]:
         raise ShapeError(f"{path}: no {', '.join(missing)} of the vertices, expected properties x, y, z")
-    vertices, normals = (
-        np.stack([vertex[n] for n in names], axis=1).astype(np.float64)
-        if all(isinstance(vertex.get(n), np.ndarray) for n in names)
-        else None
-        for names in (("x", "y", "z"), ("nx", "ny", "nz"))
-    )
+    vertices, normals = _stacked(vertex, ("x", "y", "z")), _stacked(vertex, ("nx", "ny", "nz"))
+    assert vertices is not None
     if "face" not in elements and "tristrips" in elements:
         raise ShapeError(f"{path}: triangle strips, expected an element 'face'")
     return Shape(vertices, _faces(path, elements.get("face", {})), normals)
 
 
+def _stacked(columns: Columns, names: Sequence[str]) -> np.ndarray | None:
+    """Columns of numbers side by side in double precision, if there are all of them."""
+    found = [c for c in map(columns.get, names) if isinstance(c, np.ndarray)]
+    return np.stack(found, axis=1).astype(np.float64) if len(found) == len(names) else None
+
+
 def _faces(path: Path, columns: Columns) -> np.ndarray | None:
     lists = {name: column for name, column in columns.items() if isinstance(column, Lists)}
     named = [lists[name] for name in ("vertex_indices", "vertex_index") if name in lists]
-    corners = (named or list(lists.values()) or [None])[0]
+    corners = next(iter(named or lists.values()), None)
     if corners is None:
-        if any(len(column) for column in columns.values()):
+        if any(len(column) for column in columns.values() if isinstance(column, np.ndarray)):
             raise ShapeError(f"{path}: faces of {', '.join(columns)}, expected a list 'vertex_indices'")
         return None
     if corners.values.dtype.kind not in "iu":

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -45,17 +46,19 @@ def read_elements(path: Path) -> dict[str, Columns]:
     """
     content = path.read_bytes()
     order, elements, start = _header(path, content)
-    rows: bytes | list[list[str]] = content
-    read, what = _read_binary, "bytes"
+    tables: dict[str, Columns] = {}
     if order == "":
         lines = content[start:].decode("latin-1").splitlines()
         rows, start = [line.split() for line in lines if line.strip()], 0
-        read, what = _read_text, "lines"
-    tables = {}
-    for element in elements:
-        tables[element.name], start = read(path, element, rows, start)
-    if start < len(rows):
-        raise ShapeError(f"{path}: {len(rows) - start} {what} behind the last element, expected none")
+        for element in elements:
+            tables[element.name], start = _read_text(path, element, rows, start)
+        rest, what = len(rows) - start, "lines"
+    else:
+        for element in elements:
+            tables[element.name], start = _read_binary(path, element, content, start)
+        rest, what = len(content) - start, "bytes"
+    if rest > 0:
+        raise ShapeError(f"{path}: {rest} {what} behind the last element, expected none")
     return tables
 
 
@@ -86,8 +89,8 @@ def _header(path: Path, content: bytes) -> tuple[str, list[_Element], int]:
                 elements[name] = last = _Element(name, int(count), [])
             case ["property", kind, name] if kind in _TYPES and elements:
                 last.properties.append((name, np.dtype(f"{order}{_TYPES[kind]}"), None))
-            case ["property", "list", length, kind, name] if elements and kind in _TYPES:
-                length = np.dtype(f"{order}{_TYPES.get(length, 'f4')}")
+            case ["property", "list", counted, kind, name] if elements and kind in _TYPES:
+                length = np.dtype(f"{order}{_TYPES.get(counted, 'f4')}")
                 if length.kind == "f":
                     raise ShapeError(f"{path}: header line {line!r}, expected lengths of an integer type")
                 last.properties.append((name, np.dtype(f"{order}{_TYPES[kind]}"), length))
@@ -112,13 +115,14 @@ def _read_binary(path: Path, element: _Element, body: bytes, start: int) -> tupl
         return _none(element), start
     lengths = _first_lengths(element, body, start)
     if lengths is not None:  # all rows are as long as the first, as a rule
-        fields = []
+        fields: list[tuple] = []
         for i, ((_, kind, length), n) in enumerate(zip(element.properties, lengths, strict=True)):
             fields += [(f"n{i}", length), (f"v{i}", kind, (n,))] if length is not None else [(f"v{i}", kind)]
         row = np.dtype(fields)
         if element.count * row.itemsize <= len(body) - start:
             rows = np.frombuffer(body, row, element.count, start)
-            if all((rows[f"n{i}"] == n).all() for i, n in enumerate(lengths) if f"n{i}" in row.names):
+            counted = [i for i, (_, _, length) in enumerate(element.properties) if length is not None]
+            if all((rows[f"n{i}"] == lengths[i]).all() for i in counted):
                 columns: Columns = {}
                 for i, (name, _, length) in enumerate(element.properties):
                     values = rows[f"v{i}"]
@@ -229,5 +233,5 @@ def _none(element: _Element) -> Columns:
     }
 
 
-def _endian(kind: np.dtype) -> str:
+def _endian(kind: np.dtype) -> Literal["little", "big"]:
     return "big" if kind.str[0] == ">" else "little"

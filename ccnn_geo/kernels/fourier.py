@@ -13,6 +13,7 @@ from ccnn_geo.functional.magnet import Affine, Gabor, project
 from ccnn_geo.functional.spectrum import log_cosh
 from ccnn_geo.kernels.base import KernelNetwork, host, uniform_fan_in_
 from ccnn_geo.kernels.magnet import log_product
+from ccnn_geo.module_list import ModuleListOf
 
 
 class SineFilter(nn.Module):
@@ -63,8 +64,8 @@ class FourierNet(KernelNetwork):
         low_pass: float = 0.0,
     ) -> None:
         super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0, low_pass=low_pass)
-        self.filters = nn.ModuleList(SineFilter(dim, hidden_channels) for _ in range(num_layers + 1))
-        self.hidden = nn.ModuleList(nn.Linear(hidden_channels, hidden_channels) for _ in range(num_layers))
+        self.filters = ModuleListOf(SineFilter(dim, hidden_channels) for _ in range(num_layers + 1))
+        self.hidden = ModuleListOf(nn.Linear(hidden_channels, hidden_channels) for _ in range(num_layers))
         self.reset_parameters()
 
     def reset_basis(self) -> None:

@@ -12,6 +12,7 @@ from ccnn_geo.functional.low_pass import low_pass_layers
 from ccnn_geo.functional.magnet import Affine, Gabor, magnet_basis, project
 from ccnn_geo.functional.spectrum import log_affine, log_cosh
 from ccnn_geo.kernels.base import GAUSSIAN_STDDEVS, KernelNetwork, host, uniform_fan_in_
+from ccnn_geo.module_list import ModuleListOf
 
 
 class GaborFilter(nn.Module):
@@ -97,10 +98,10 @@ class MAGNet(KernelNetwork):
         super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0, low_pass=low_pass)
         self.mean_scale = mean_scale
         self.causal = causal
-        self.filters = nn.ModuleList(
+        self.filters = ModuleListOf(
             GaborFilter(dim, hidden_channels, self.isotropic) for _ in range(num_layers + 1)
         )
-        self.hidden = nn.ModuleList(nn.Linear(hidden_channels, hidden_channels) for _ in range(num_layers))
+        self.hidden = ModuleListOf(nn.Linear(hidden_channels, hidden_channels) for _ in range(num_layers))
         self.reset_parameters()
 
     def gamma_shape(self, layer: int) -> float:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ccnn_geo.functional.magnet import project
 from ccnn_geo.functional.spectrum import GELU_SLOPE, log_cosh
 from ccnn_geo.kernels.base import KernelNetwork, host, uniform_fan_in_
+from ccnn_geo.module_list import ModuleListOf
 
 
 class RandomFourierNet(KernelNetwork):
@@ -59,9 +60,7 @@ class RandomFourierNet(KernelNetwork):
             )
         super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0, low_pass=low_pass)
         self.register_buffer("frequencies", torch.empty(hidden_channels // 2, dim))
-        self.hidden = nn.ModuleList(
-            nn.Linear(hidden_channels, hidden_channels) for _ in range(num_layers - 1)
-        )
+        self.hidden = ModuleListOf(nn.Linear(hidden_channels, hidden_channels) for _ in range(num_layers - 1))
         self.reset_parameters()
 
     def reset_basis(self) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ccnn_geo.functional.magnet import project
 from ccnn_geo.functional.spectrum import log_cosh
 from ccnn_geo.kernels.base import KernelNetwork, host, uniform_fan_in_
+from ccnn_geo.module_list import ModuleListOf
 
 
 class SIREN(KernelNetwork):
@@ -46,7 +47,7 @@ class SIREN(KernelNetwork):
     ) -> None:
         super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0)
         widths = [dim] + [hidden_channels] * num_layers
-        self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+        self.hidden = ModuleListOf(nn.Linear(a, b) for a, b in pairwise(widths))
         self.reset_parameters()
 
     def reset_basis(self) -> None:

@@ -87,7 +87,8 @@ def search_candidates(
         rows = max(1, _CHUNK_CANDIDATES // (width if query.k is not None else 64))
         for start in range(0, dst.size(0), rows):
             some = torch.arange(start, min(start + rows, dst.size(0)), device=device)
-            if query.k is None:
+            if query.radius is not None and query.k is None:
+                assert isinstance(index, ScipyIndex), "torch-cluster is for a k"
                 width = min(num_src, index.count_within(dst[some], query.radius * _CLEARLY))
             columns, count = _search_rows(query, src, dst, some, index.propose, width)
             sources.append(take_first(columns, count) + first_src)

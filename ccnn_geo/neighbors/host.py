@@ -19,7 +19,8 @@ from ccnn_geo.neighbors.products import Products
 from ccnn_geo.neighbors.query import Query
 from ccnn_geo.neighbors.select import smallest_on_host
 
-Item, Answer = TypeVar("Item"), TypeVar("Answer")
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 # Pairs whose distances, 8 bytes each, and as many keys stay in a core's cache.
 _CHUNK_PAIRS = 1 << 16
@@ -93,6 +94,7 @@ class _Points:
         """The sources inside the radius, target by target, and their number per target."""
         d2 = self.distances(chunk)
         radius = self.query.radius
+        assert radius is not None
         count = np.minimum((d2 <= radius * radius).sum(axis=-1), self.width(chunk)).reshape(-1)
         width = int(count.max(initial=0))
         sources = self._sources(chunk, smallest_on_host(d2, width))

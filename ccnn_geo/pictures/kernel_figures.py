@@ -123,7 +123,9 @@ def _draw_curves(
 def _mark(layer: LayerKernels, period: int | None, *several: Any) -> None:
     lags = layer.axes[0]
     step = float(lags[1] - lags[0]) if len(lags) > 1 else 0.0
-    for axes in several if period and step else ():
+    if not period or not step:
+        return
+    for axes in several:
         for n in range(1, int(float(lags[-1]) / (period * step)) + 1):
             axes.axvline(n * period * step, color="k", lw=0.7, ls=":", alpha=0.7)
 

@@ -119,7 +119,7 @@ def _layer_menu(figure: Any, names: Sequence[str], counts: Sequence[int]) -> Non
     owner = [i for i, count in enumerate(counts) for _ in range(count)]
     for trace, i in zip(figure.data, owner, strict=True):
         trace.visible = i == 0
-    buttons = []
+    buttons: list[dict[str, Any]] = []
     for i, name in enumerate(names):
         titles = [
             _panel_title(figure, t)

@@ -30,7 +30,7 @@ def read_runs(folders: Sequence[str | PathLike[str]]) -> dict[str, Rows]:
     paths = [Path(f).expanduser() for f in folders]
     if len(set(paths)) < len(paths):
         raise ValueError(f"expected different runs, got {', '.join(map(str, paths))}")
-    runs = {}
+    runs: dict[str, Sequence[Mapping[str, str]]] = {}
     for name, path in zip(_short(paths), paths, strict=True):
         if not (path / "metrics.csv").is_file():
             raise FileNotFoundError(f"{path}: no metrics.csv, expected the folder of a run")

@@ -58,8 +58,8 @@ def _traces(sample: Sample, coloring: Coloring) -> list[Any]:
     pos, values = sample.pos.cpu().float().numpy(), coloring.values.cpu().float().numpy()
     dim, colors = pos.shape[1], {"colorscale": DIVERGING, "cmin": -coloring.limit, "cmax": coloring.limit}
     if dim == 1:
-        signal = sample.inputs["x"].cpu().float()
-        signal = (signal if sample.is_points else signal[0].T).numpy()
+        x = sample.inputs["x"].cpu().float()
+        signal = (x if sample.is_points else x[0].T).numpy()
         lines = [
             graphs.Scatter(
                 x=pos[:, 0], y=s, mode="lines", line={"width": 1, "color": "silver"}, name=f"input {i}"

@@ -51,7 +51,8 @@ class Voxelize(BaseTransform):
         index = self._choose(len(data.pos)).to(data.pos.device)
         data.pos = data.pos[index]
         widths = [data[key].size(1) for key in averaged]
-        for key, part in zip(averaged, columns[index].split(widths, dim=1) if averaged else (), strict=True):
+        parts = () if columns is None else columns[index].split(widths, dim=1)
+        for key, part in zip(averaged, parts, strict=True):
             data[key] = normalize(part, dim=1) if key == "normal" else part
         return data
 

@@ -151,7 +151,7 @@ def _processor() -> str:
     except OSError:
         return f"{platform.machine()} {platform.processor()}"
     keys = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU implementer", "CPU part")
-    first = {}
+    first: dict[str, str] = {}
     for line in lines:
         key, _, value = line.partition(":")
         if key.strip() in keys:

@@ -68,9 +68,9 @@ def gradients(
     if any(need):
         own, last = grads["grad_quadratic"].split([quadratic.size(1), 1], dim=1)
         flat = grads["grad_affine"].split([t.numel() for t in affine])
-        parts = [own, last, grads["grad_linear"], *(g.view_as(t) for g, t in zip(flat, affine, strict=True))]
+        found = [own, last, grads["grad_linear"], *(g.view_as(t) for g, t in zip(flat, affine, strict=True))]
         given = (quadratic, window, linear, *affine)
-        parts = [g.to(t.dtype) if n else None for g, t, n in zip(parts, given, need, strict=True)]
+        parts = [g.to(t.dtype) if n else None for g, t, n in zip(found, given, need, strict=True)]
     return (
         grads["grad_x"][: x.numel()].view(x.shape) if need_x else None,
         grads.get("grad_src"),

@@ -37,8 +37,8 @@ def native_linear_backward(
     _call(x, weight, grad_out=grad_out, grad_x=grad_x, grad_weight=grad_weight, grad_bias=grad_bias)
     return (
         grad_x,
-        grad_weight.sum(dim=0)[:, :inputs] if need[1] else None,
-        grad_bias.sum(dim=0) if need[2] else None,
+        None if grad_weight is None else grad_weight.sum(dim=0)[:, :inputs],
+        None if grad_bias is None else grad_bias.sum(dim=0),
     )
 
 
@@ -56,7 +56,7 @@ def _call(x: Tensor, weight: Tensor, **tensors: Tensor | None) -> None:
         raise RuntimeError("native code was turned off between a forward pass and its backward pass")
     (batch, inputs, length), outputs, threads = x.shape, weight.size(0), _threads(x)
     own = TILE * (3 * _pad(inputs) + _pad(outputs)) + outputs * _pad(inputs)
-    given = {"x": x, "weight": weight, "scratch": empty(threads * own), **tensors}
-    given = {name: t.contiguous() for name, t in given.items() if t is not None}
+    named = {"x": x, "weight": weight, "scratch": empty(threads * own), **tensors}
+    given = {name: t.contiguous() for name, t in named.items() if t is not None}
     addresses = {name: t.data_ptr() for name, t in given.items()}
     function(ctypes.byref(Arguments(batch, inputs, outputs, length, threads, **addresses)))
