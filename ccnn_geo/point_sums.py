@@ -55,6 +55,10 @@ class PointSums(FirstBatchScale, MessagePassing):
 
     def point_weights(self, plan: PointPlan) -> Tensor | None:
         """Weights of a plan's sources by the layer's measure, ``[N]``; ``None`` for 1 each."""
+        return None if self.measure == "uniform" else self._measured_weights(plan)
+
+    @torch.compiler.disable
+    def _measured_weights(self, plan: PointPlan) -> Tensor | None:
         if self.measure == "quadrature":
             return self.quadrature(plan, self.kernel.support())
         return point_measure(self.measure, plan)
