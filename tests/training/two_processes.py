@@ -233,8 +233,9 @@ def commands() -> dict[str, Any]:
         port = free_port()
         processes = [start(as_torchrun, rank, port, nodes, *options) for rank in range(2)]
         ended = [wait(*process) for process in processes]
+        if any(end.result != 0 for end in ended):
+            raise RuntimeError("\n".join(end.errors for end in ended))
         found[name] = {
-            "codes": [end.result for end in ended],
             "output": [end.output for end in ended],
             "errors": [end.errors for end in ended],
             "rows": rows(name),
