@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -29,6 +29,8 @@ class PointSums(FirstBatchScale, MessagePassing):
     method: str
     measure: str
     dense: bool
+    flow: str
+    propagate: Callable[..., Tensor]
 
     def sum_on_points(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
         """The sum over neighbours, by the path that :func:`~ccnn_geo.point_paths.choose` finds."""
@@ -59,7 +61,7 @@ class PointSums(FirstBatchScale, MessagePassing):
 
     @torch.compiler.disable
     def _measured_weights(self, plan: PointPlan) -> Tensor | None:
-        if self.measure == "quadrature":
+        if self.quadrature is not None:
             return self.quadrature(plan, self.kernel.support())
         return point_measure(self.measure, plan)
 

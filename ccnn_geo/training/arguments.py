@@ -19,7 +19,8 @@ def options(arguments: Sequence[str]) -> Iterator[tuple[str | None, str | None]]
         if not argument.startswith("-"):
             yield None, argument
         elif "=" in argument:
-            yield tuple(argument.split("=", 1))
+            option, _, value = argument.partition("=")
+            yield option, value
         else:
             yield argument, rest.pop(0) if rest and not rest[0].startswith("--") else None
 
@@ -43,7 +44,9 @@ def resume_point(arguments: Sequence[str]) -> Path | None:
         FileNotFoundError: If there is none.
         ValueError: If ``--out`` is not the folder of that run.
     """
-    name, out, given = "run", None, {}
+    name: Any = "run"
+    out: str | None = None
+    given: dict[str, Any] = {}
     for option, value in options(arguments):
         if option == "--config" and value is not None:
             name = _read(value).get("name", name)

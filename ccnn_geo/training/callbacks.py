@@ -42,7 +42,8 @@ class WindowWidths(Callback):
     """Logs the mean window width of each convolution as ``window_0`` (the stem), ``window_1``, ..."""
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        for i, conv in enumerate(pl_module.network.convs):
+        network: Any = pl_module.network
+        for i, conv in enumerate(network.convs):
             if conv.kernel.window is not None:
                 # every process holds the same parameters
                 pl_module.log(f"window_{i}", conv.kernel.window.width.detach().mean(), rank_zero_only=True)
@@ -57,7 +58,8 @@ class KernelDomains(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        domains = [conv.kernel.domain for conv in pl_module.network.convs]
+        network: Any = pl_module.network
+        domains = [conv.kernel.domain for conv in network.convs]
         if trainer.world_size > 1 and domains:
             largest = torch.cat(domains)
             torch.distributed.all_reduce(largest, torch.distributed.ReduceOp.MAX)

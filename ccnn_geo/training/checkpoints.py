@@ -62,7 +62,7 @@ class LastCheckpoint(Checkpoint):
             remove_unfinished(self.path.parent)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.fast_dev_run:
+        if getattr(trainer, "fast_dev_run", False):
             return
         if trainer.is_global_zero and self._is_whole:
             link_atomic(self.path, self.path.with_name(PREVIOUS))

@@ -91,14 +91,10 @@ class ShapesDataModule(EpochDataModule):
             raise ValueError(f"data.dataset: expected one of {', '.join(DATASETS)}, got {dataset!r}")
         check_arguments(dataset, dataset_args or {})
         self.root, self.dataset_args = root, dataset_args or {}
+        self.in_channels = self.pipeline.in_channels
         self.num_classes = DATASETS[dataset].info.classes
         self.augment = augment or Augmentation()
         self.validation_fraction, self.neighbor_cache = validation_fraction, neighbor_cache
-
-    @property
-    def in_channels(self) -> int:
-        """Columns of a point's features."""
-        return self.pipeline.in_channels
 
     @property
     def label(self) -> str:
@@ -153,7 +149,7 @@ class ShapesDataModule(EpochDataModule):
         """The samples, with their neighbours if there is memory for them and a network to say how many."""
         if self.neighbor_cache == 0 or self.trainer is None:
             return samples
-        network = self.trainer.lightning_module.network
+        network: Any = self.trainer.lightning_module.network
         if network.num_neighbors is None or network.stem.method == "mesh":
             return samples  # all points of a cloud, whose pairs are never listed
         return NeighborCache(samples, network.num_neighbors, self.neighbor_cache * 2**20)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pytorch_lightning import LightningDataModule
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Sampler
 from torch_geometric.loader import DataLoader
 
 from ccnn_geo.training.epochs import EpochDataset, EpochSampler
@@ -39,8 +39,8 @@ class EpochDataModule(LightningDataModule):
     """0 until the data are opened, where they alone say it."""
 
     train_set: EpochDataset
-    validation_set: Dataset
-    test_set: Dataset
+    validation_set: Any
+    test_set: Any
 
     def __init__(self, dataset: str, batch_size: int, num_workers: int) -> None:
         super().__init__()
@@ -73,7 +73,10 @@ class EpochDataModule(LightningDataModule):
         self._resumed_epoch = state_dict["epoch"]
 
     def _complete_epochs(self) -> int:
-        return 0 if self.trainer is None else self.trainer.fit_loop.epoch_progress.current.processed
+        if self.trainer is None:
+            return 0
+        current: Any = self.trainer.fit_loop.epoch_progress.current  # a tracker of what is processed, too
+        return current.processed
 
     def train_dataloader(self) -> DataLoader:
         replicas, rank = self._processes()

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn import functional as F
 from torch_geometric.data import Data
@@ -55,6 +56,9 @@ class Classifier(LightningModule):
 
     Source: appendix C.2; Eq. 3.
     """
+
+    hparams: Any  # Lightning's property: what save_hyperparameters has stored, by attributes
+    network: Any  # what make_network gives, None before; a network of another kind in a subclass
 
     def __init__(
         self,
@@ -113,14 +117,14 @@ class Classifier(LightningModule):
             },
             logger=False,
         )
-        self.network: torch.nn.Module | None = None
+        self.network = None
         if classes is not None and in_channels is not None:
             self._build()
 
     def configure_model(self) -> None:
         """Builds the network once the data module knows its classes."""
         if self.network is None:
-            source = self.trainer.datamodule
+            source = getattr(self.trainer, "datamodule", None)
             if source is None:
                 raise ValueError(
                     "Classifier: expected classes and in_channels, or a data module of this package"
@@ -187,7 +191,7 @@ class Classifier(LightningModule):
 
     def on_test_start(self) -> None:
         """Refuses data of other classes or features than the network was trained on."""
-        source = self.trainer.datamodule
+        source = getattr(self.trainer, "datamodule", None)
         if source is not None:
             self._compare(self.hparams, source.classes, _inputs(source), "test")
 
@@ -241,7 +245,7 @@ class Classifier(LightningModule):
         self.confusion.reset()
         self.mean_loss.reset()
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         groups = decay_groups(self, self.hparams.weight_decay, self.hparams.decay)
         optimizer = torch.optim.AdamW(groups, lr=self.hparams.lr)
         total = self.trainer.estimated_stepping_batches

@@ -69,7 +69,10 @@ def build_network(
     if preset is not None and preset not in PRESETS:
         raise ValueError(f"model.preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
     given = {"hidden_channels": hidden_channels, "num_blocks": num_blocks, "kernel_hidden": kernel_hidden}
-    sizes = {**PRESETS.get(preset, {}), **{key: size for key, size in given.items() if size is not None}}
+    sizes = {
+        **({} if preset is None else PRESETS[preset]),
+        **{key: size for key, size in given.items() if size is not None},
+    }
     missing = [key for key in given if key not in sizes]
     if missing:
         raise ValueError(

@@ -81,13 +81,13 @@ def check_resume(config: Mapping[str, Any], checkpoint: Path) -> None:
     rows = [(f"model.{key}", before[key], now[key]) for key in now if before.get(key) != now[key]]
     binary = [bool(optim.get("binary")) for optim in (stored, config["optim"])]
     if binary[0] != binary[1]:
-        rows.append(("optim.binary", *binary))
+        rows.append(("optim.binary", binary[0], binary[1]))
     if data_module(config["data"]["dataset"]) is ShapesDataModule:
         features = [
             list(ShapePipeline.from_settings(data).features) for data in (stored["data"], config["data"])
         ]
         if features[0] != features[1]:
-            rows.append(("data.features", *features))
+            rows.append(("data.features", features[0], features[1]))
     if rows:
         changes = "; ".join(f"{key} was {old!r}, got {new!r}" for key, old, new in rows)
         raise ValueError(f"--resume {checkpoint}: {changes}; expected the same, or a new run")
@@ -210,5 +210,7 @@ def test(
 
 
 def _scores(trainer: Trainer, name: str) -> Scores:
-    overall, mean_class = accuracies(trainer.lightning_module.last_confusion)
+    model = trainer.lightning_module
+    assert isinstance(model, Classifier)
+    overall, mean_class = accuracies(model.last_confusion)
     return Scores(overall, mean_class, float(trainer.callback_metrics[f"{name}_loss"]))

@@ -30,7 +30,7 @@ def claim_run(out: str | None, name: str, is_first: bool) -> Path:
         return Path(os.environ[RUN])
     if out is None and (not is_first or _started_together()):
         raise ValueError("--out: expected the folder of the run, which processes started together must share")
-    folder = new_run(out, name) if is_first else Path(out).expanduser()
+    folder = new_run(out, name) if is_first or out is None else Path(out).expanduser()
     os.environ[RUN] = str(folder)
     return folder
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,8 @@ def open_split(dataset: str, root: str, split: str, **kwargs: Any) -> ShapeDatas
     """
     if dataset not in DATASETS:
         raise ValueError(f"data.dataset: expected one of {', '.join(DATASETS)}, got {dataset!r}")
-    return DATASETS[dataset](root, split, **kwargs)
+    opened: Callable[..., ShapeDataset] = DATASETS[dataset]
+    return opened(root, split, **kwargs)
 
 
 def check_arguments(dataset: str, arguments: Mapping[str, Any]) -> None:
@@ -71,7 +72,8 @@ def keywords(dataset: type) -> set[str]:
         if not arguments or arguments[-1].kind is not Parameter.VAR_KEYWORD:
             break
         passed = (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD)
-        more = [a for a in signature(base.__init__).parameters.values() if a.kind in passed]
+        init = signature(base.__init__)  # type: ignore[misc]  # read, not called
+        more = [a for a in init.parameters.values() if a.kind in passed]
         arguments = [*arguments[:-1], *more]
     return {a.name for a in arguments if a.kind is not Parameter.VAR_KEYWORD}
 
