@@ -113,7 +113,8 @@ class CIFAR10(_CIFAR):
     all_classes = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
     train_files = tuple(f"cifar-10-batches-bin/data_batch_{i}.bin" for i in range(1, 6))
     test_file = "cifar-10-batches-bin/test_batch.bin"
-    mean, std = (0.4914, 0.4822, 0.4465), (0.247, 0.243, 0.261)
+    mean: ClassVar[tuple[float, ...]] = (0.4914, 0.4822, 0.4465)
+    std: ClassVar[tuple[float, ...]] = (0.247, 0.243, 0.261)
 
 
 class SequentialCIFAR10(CIFAR10):

@@ -72,7 +72,9 @@ class EncodeSignal:
     def __call__(self, row: np.ndarray) -> Tensor:
         x = torch.from_numpy(row.astype(np.float32)).div_(self.scale)
         if self.statistics is not None:
-            of_row = self.statistics == "clip"
-            mean, std = (x.mean(dim=1), x.std(dim=1, correction=0)) if of_row else self.statistics
+            if isinstance(self.statistics, str):
+                mean, std = x.mean(dim=1), x.std(dim=1, correction=0)
+            else:
+                mean, std = self.statistics
             x.sub_(mean[:, None]).div_(std[:, None] + EPSILON)
         return x[:, :: self.step].contiguous()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -62,7 +62,7 @@ class ClipSettings:
 
 def prepare_clips(
     paths: Sequence[Path],
-    extra: dict[str, Sequence],
+    extra: Mapping[str, Sequence | np.ndarray],
     settings: ClipSettings,
     target: Path,
     num_workers: int | None = None,
@@ -102,7 +102,7 @@ def prepare_clips(
                 check(np.array(samples))
 
         write_rows(rows, np.int16, (len(paths), form.channels, form.length), chunks())
-        columns = {name: np.array(column) for name, column in extra.items()}
+        columns: dict[str, Any] = {name: np.array(column) for name, column in extra.items()}
         write_atomic(index, partial(np.savez, samples=np.array(samples), rate=np.array(form.rate), **columns))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -82,13 +83,13 @@ class ImageFolder(ImageDataset):
         transform: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         root = Path(root).expanduser()
-        size = (size, size) if isinstance(size, int) else size if size is None else tuple(size)
-        _check(size, channels, mean, std)
+        pair: Any = (size, size) if isinstance(size, int) else None if size is None else tuple(size)
+        _check(pair, channels, mean, std)  # of the pair that it is two numbers, too
         home = root / "processed" / self.info.folder if cache is None else Path(cache).expanduser()
         classes = split_classes(root, split)
-        open_part = partial(_stored, root, classes, size, channels, home, num_workers)
+        open_part = partial(_stored, root, classes, pair, channels, home, num_workers)
         part = open_part(split)
-        if mean is None:
+        if mean is None or std is None:
             if not (root / "train").is_dir():
                 raise FileNotFoundError(f"{root}: no folder 'train' to normalise with; pass mean and std")
             train = part if split == "train" else open_part("train")
@@ -115,9 +116,10 @@ def _check(
         raise ValueError(f"size: expected (H, W) of at least 1, got {size}")
     if channels not in (1, 3):
         raise ValueError(f"channels must be 1 or 3, got {channels}")
-    if (mean is None) != (std is None):
-        raise ValueError(f"mean and std are given together, got mean={mean} and std={std}")
-    if mean is not None and (len(mean) != channels or len(std) != channels or min(std) <= 0):
+    if mean is None or std is None:
+        if mean is not std:
+            raise ValueError(f"mean and std are given together, got mean={mean} and std={std}")
+    elif len(mean) != channels or len(std) != channels or min(std) <= 0:
         raise ValueError(f"mean and std: expected {channels} numbers, std above 0, got {mean} and {std}")
 
 
@@ -129,7 +131,7 @@ def _stored(
     home: Path,
     num_workers: int | None,
     split: str,
-) -> dict[str, np.ndarray | MappedArray]:
+) -> dict[str, Any]:
     """What is stored of a folder of images; decodes them unless it is there."""
     paths, y = [], []
     for label, folder in enumerate(root / split / name for name in classes):
@@ -147,7 +149,7 @@ def _stored(
         with exclusive(home, target.name):
             if not target.exists():
                 moments = _decode(paths, size, channels, num_workers, pixels)
-                table = {"y": np.array(y), "name": np.array(names), **moments}
+                table: dict[str, Any] = {"y": np.array(y), "name": np.array(names), **moments}
                 write_atomic(target, partial(np.savez, **table))  # the last of the two to be written
     return read_arrays(target, ("y", "name", "mean", "std")) | {"images": MappedArray(pixels)}
 

@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ccnn_geo.datasets.info import DatasetInfo
-from ccnn_geo.datasets.mapped import MappedArray
-from ccnn_geo.datasets.signals import SignalDataset
+from ccnn_geo.datasets.signals import Rows, SignalDataset
 
 _SEED = 42  # of the split: the one that the authors' code passes to random_split
 
@@ -39,7 +38,7 @@ class ImageDataset(SignalDataset):
 
     def __init__(
         self,
-        images: Tensor | MappedArray,
+        images: Rows,
         y: Tensor | np.ndarray,
         classes: Sequence[str],
         mean: Sequence[float],
@@ -67,8 +66,8 @@ class _Encode:
     """Bytes ``[C, H, W]`` to a normalised float32 image."""
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], size: tuple[int, int] | None) -> None:
-        mean, std = (torch.as_tensor(v, dtype=torch.float64).view(-1, 1, 1) for v in (mean, std))
-        self.scale, self.shift = (1 / (255 * std)).float(), (mean / std).float()
+        center, width = (torch.as_tensor(v, dtype=torch.float64).view(-1, 1, 1) for v in (mean, std))
+        self.scale, self.shift = (1 / (255 * width)).float(), (center / width).float()
         self.size = size
 
     def __call__(self, image: Tensor | np.ndarray) -> Tensor:

@@ -108,6 +108,7 @@ def read_las(path: str | PathLike[str]) -> LasPoints:
     frame = np.array(struct.unpack_from("<6d", header, 131))
     if not np.isfinite(frame).all() or not (frame[:3] != 0).all():
         raise ValueError(f"{path}: scale {frame[:3]} and offset {frame[3:]}, expected finite, scale not 0")
+    assert fields.fields is not None and fields.names is not None, "point formats are structures"
     layout = {name: fields.fields[name] for name in fields.names}
     record = np.dtype(
         {
@@ -126,7 +127,7 @@ def read_las(path: str | PathLike[str]) -> LasPoints:
 
 
 def _points(raw: np.ndarray, frame: np.ndarray, modern: bool) -> LasPoints:
-    flags, names = raw["flags"], raw.dtype.names
+    flags, names = raw["flags"], raw.dtype.names or ()
     with np.errstate(over="ignore", invalid="ignore"):  # seen to by the caller
         xyz = raw["xyz"] * frame[:3] + frame[3:]
     return LasPoints(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -119,7 +120,7 @@ class LidarFrames(Dataset):
         path, name = self._place(idx)
         frame = self._read(path)
         keep = np.arange(len(frame.xyz))
-        if self._tiles is not None:
+        if self._tiles is not None and self.tile is not None:
             keep = np.flatnonzero((_cells(frame.xyz, self.tile) == self._tiles["cell"][idx]).all(1))
         if self.voxel is not None:
             keep = keep[thin(frame.xyz[keep], self.voxel)]
@@ -171,15 +172,17 @@ class LidarFrames(Dataset):
             (p.relative_to(self.root_folder).as_posix(), (s := p.stat()).st_size, s.st_mtime_ns)
             for p in self.paths
         ]
+        edge = self.tile
+        assert edge is not None
         target = folder / f"tiles-{split or 'all'}-{digest(stats, self.tile)}.npz"
         with exclusive(folder, target.name):
             if not target.exists():
                 frames, cells = [], []
                 for number, path in enumerate(tqdm(self.paths, desc="LidarFrames tiles", delay=1)):
-                    found = np.unique(_cells(read_frame(path).xyz, self.tile), axis=0)
+                    found = np.unique(_cells(read_frame(path).xyz, edge), axis=0)
                     cells.append(found)
                     frames.append(np.full(len(found), number))
-                arrays = {"frame": np.concatenate(frames), "cell": np.concatenate(cells)}
+                arrays: dict[str, Any] = {"frame": np.concatenate(frames), "cell": np.concatenate(cells)}
                 write_atomic(target, partial(np.savez, **arrays))
         return read_arrays(target, ("frame", "cell"))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import ClassVar
+from typing import BinaryIO, ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -148,12 +149,10 @@ def generate(
     """
     for split, (tokens, y) in _generated(_counts(counts), seed, grammar).items():
         lines = (f"{to_source(tokens[i])}\t{label}\r\n".encode() for i, label in enumerate(y))
-        write_atomic(
-            Path(folder).expanduser() / FILES[split], lambda file, lines=lines: _write_lines(file, lines)
-        )
+        write_atomic(Path(folder).expanduser() / FILES[split], partial(_write_lines, lines))
 
 
-def _write_lines(file, lines) -> None:
+def _write_lines(lines: Iterable[bytes], file: BinaryIO) -> None:
     file.write(HEADER + b"\r\n")
     file.writelines(lines)
 

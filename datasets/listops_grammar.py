@@ -95,7 +95,7 @@ def generate_expressions(num: int, seed: int = 0, grammar: Grammar = LRA) -> tup
 
 def _draw(rng: np.random.Generator, grammar: Grammar) -> tuple[Ragged, np.ndarray]:
     """A batch of expressions, level by level for all at once, without those of other lengths."""
-    levels = []
+    levels: list[tuple] = []
     parent = np.full(BATCH, -1)
     while len(parent):
         is_op = rng.random(len(parent)) < (grammar.probability if len(levels) < grammar.max_depth - 1 else 0)
@@ -110,7 +110,8 @@ def _draw(rng: np.random.Generator, grammar: Grammar) -> tuple[Ragged, np.ndarra
 
 def _lengths_and_values(levels: Sequence[tuple]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Tokens and value of every node of every level, from the leaves up."""
-    lengths, values = [], []
+    lengths: list[np.ndarray] = []
+    values: list[np.ndarray] = []
     for depth in reversed(range(len(levels))):
         _, is_op, args, what = levels[depth]
         length, value = np.ones(len(what), np.int64), what.copy()
@@ -187,12 +188,12 @@ def _value(operator: int, args: list[int]) -> int:
 
 def depth(ids: Sequence[int]) -> int:
     """Levels of an expression: 1 for a digit, 2 for an operation on digits."""
-    ids = np.asarray(ids)
-    opens = (ids >= OPERATOR) & (ids < CLOSE)
-    return 1 + int(np.cumsum(opens.astype(int) - (ids == CLOSE)).max(initial=0))
+    tokens = np.asarray(ids)
+    opens = (tokens >= OPERATOR) & (tokens < CLOSE)
+    return 1 + int(np.cumsum(opens.astype(int) - (tokens == CLOSE)).max(initial=0))
 
 
-def to_source(ids: Sequence[int]) -> str:
+def to_source(ids: Sequence[int] | np.ndarray) -> str:
     """An expression as the release writes it: a binary tree, ``( ( ( [SM 2 ) 6 ) ] )`` for ``[SM 2 6 ]``."""
     pieces: list[str] = []
     open_ops: list[

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ccnn_geo.datasets.storage import write_atomic
 
@@ -29,7 +30,7 @@ class MappedArray:
         return MappedArray, (self.path,)
 
 
-def write_rows(target: Path, dtype: type, shape: tuple[int, ...], chunks: Iterable[np.ndarray]) -> None:
+def write_rows(target: Path, dtype: DTypeLike, shape: tuple[int, ...], chunks: Iterable[np.ndarray]) -> None:
     """Writes a ``.npy`` file chunk by chunk, of which only one need be in memory."""
 
     def write(file: BinaryIO) -> None:
@@ -40,6 +41,6 @@ def write_rows(target: Path, dtype: type, shape: tuple[int, ...], chunks: Iterab
         }
         np.lib.format.write_array_header_1_0(file, header)
         for chunk in chunks:
-            file.write(np.ascontiguousarray(chunk, dtype))
+            file.write(np.ascontiguousarray(chunk, dtype).data)
 
     write_atomic(target, write)

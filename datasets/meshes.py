@@ -35,7 +35,7 @@ def prism(outline: np.ndarray, low: float, high: float, taper: float = 1.0) -> M
     return vertices, np.concatenate([np.column_stack(f) for f in faces])
 
 
-def regular_polygon(sides: int, radius: float = 1.0) -> np.ndarray:
+def regular_polygon(sides: int | np.integer, radius: float = 1.0) -> np.ndarray:
     """Corners ``[sides, 2]``, counter-clockwise."""
     angle = 2 * np.pi * np.arange(sides) / sides
     return radius * np.column_stack([np.cos(angle), np.sin(angle)])
@@ -95,8 +95,8 @@ def tube(path: np.ndarray, radius: float, segments: int = 8) -> Mesh:
 
 def _lattice(rows: int, columns: int, wrap: bool) -> np.ndarray:
     """Triangles between the cells of a lattice whose rows close, and whose columns may."""
-    i, j = np.meshgrid(np.arange(rows), np.arange(columns if wrap else columns - 1), indexing="ij")
-    i, j = i.ravel(), j.ravel()
+    grid = np.meshgrid(np.arange(rows), np.arange(columns if wrap else columns - 1), indexing="ij")
+    i, j = (index.ravel() for index in grid)
     up, right = (i + 1) % rows, (j + 1) % columns
     a, b, c, d = i * columns + j, up * columns + j, up * columns + right, i * columns + right
     return np.concatenate([np.column_stack([a, b, c]), np.column_stack([a, c, d])])

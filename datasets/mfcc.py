@@ -61,6 +61,9 @@ class MFCC(nn.Module):
         if log not in ("natural", "decibel"):
             raise ValueError(f"MFCC: log must be natural or decibel, got {log!r}")
         self.sizes, self.n_fft, self.hop, self.log = sizes, n_fft, hop, log
+        self.window: Tensor
+        self.mel: Tensor
+        self.cosine: Tensor
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
         self.register_buffer("mel", mel_triangles(n_mels, n_fft // 2 + 1, sample_rate), persistent=False)
         self.register_buffer("cosine", cosine_transform(n_mfcc, n_mels), persistent=False)

@@ -39,11 +39,11 @@ class _ModelNet(ShapeDataset):
             self._ensure_raw(root, download, checksum)
             return self._list(root / self.name, split, check_counts)
 
-        key = split
+        key, source = split, files
         if not check_counts:  # files may come and go: the stored points are of these
-            files = files()
-            key = f"{split}-unchecked-{digest([f.name for f in files])}"
-        super().__init__(files, self.all_classes, root / "processed" / self.name, key, **kwargs)
+            found = files()
+            key, source = f"{split}-unchecked-{digest([f.name for f in found])}", lambda: found
+        super().__init__(source, self.all_classes, root / "processed" / self.name, key, **kwargs)
 
     def _ensure_raw(self, root: Path, download: bool, checksum: str | None) -> None:
         folder, archive = root / self.name, root / f"{self.name}.zip"

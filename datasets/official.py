@@ -76,8 +76,8 @@ def _placed(file: DataFile, home: Path, root: Path) -> Path | None:
 
 
 def _all(folder: Path, needed: Sequence[str]) -> list[Path] | None:
-    found = [_find(folder, name) for name in needed]
-    return None if None in found else found
+    found = [path for name in needed if (path := _find(folder, name)) is not None]
+    return found if len(found) == len(needed) else None
 
 
 def _find(folder: Path, name: str) -> Path | None:

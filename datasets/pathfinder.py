@@ -70,6 +70,7 @@ class _Pathfinder(SignalDataset):
             drawing = _drawing(drawing, size)
             size = drawing.size
             base = processed / f"pathfinder{size}-generated-{digest(total, seed, drawing)}"
+            batches: Callable[[], Iterable]
             batches = partial(generate_images, total, size, seed, drawing, num_workers)
             images, y = _stored(base, total, size, batches)
         else:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,7 +67,7 @@ def prepare(
         if errors:
             warnings.warn(_report(errors, len(files)) + "; left out", UserWarning, stacklevel=4)
         kept = [(file, cloud) for file, cloud in zip(files, clouds, strict=True) if cloud is not None]
-        arrays = {
+        arrays: dict[str, Any] = {
             "pos": np.concatenate([pos for _, (pos, _) in kept]),
             "normal": np.concatenate([normal for _, (_, normal) in kept]),
             "offset": np.cumsum([0] + [len(pos) for _, (pos, _) in kept]),

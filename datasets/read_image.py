@@ -42,17 +42,17 @@ def read_image(path: Path, size: tuple[int, int] | None = None, channels: int = 
             content = path.read_bytes()
             # from memory: a file would be asked for as much as its header claims
             with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-                most = min(_MAX_PIXELS, len(content) * _PIXELS_PER_BYTE.get(image.format, _MAX_PIXELS))
+                most = min(_MAX_PIXELS, len(content) * _PIXELS_PER_BYTE.get(image.format or "", _MAX_PIXELS))
                 if image.width * image.height > most:
                     raise ValueError(
                         f"{image.width} x {image.height} pixels in {len(content)} bytes, expected at most {most}"
                     )
                 if image.mode[0] in "IF":
                     raise ValueError(f"pixels of mode {image.mode}, expected 8 bits per channel")
-                image = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+                upright = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
                 if size is not None:
-                    image = ImageOps.fit(image, size[::-1], Image.Resampling.BILINEAR)
-                pixels = np.asarray(image)
+                    upright = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.BILINEAR)
+                pixels = np.asarray(upright)
     except Exception as error:  # decoders of hostile files raise anything
         raise ValueError(f"{path}: {type(error).__name__}: {error}") from error
     return np.ascontiguousarray(pixels[None] if channels == 1 else pixels.transpose(2, 0, 1))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,7 +105,7 @@ def write_series(
 ) -> None:
     """Standardises records and writes what :class:`SeriesDataset` reads."""
     values = np.concatenate([record.values for record in records])
-    arrays = {
+    arrays: dict[str, Any] = {
         "time": np.concatenate([record.time for record in records]),
         "values": scale(values),
         "offset": np.cumsum([0] + [len(record.time) for record in records]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -12,6 +12,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ccnn_geo.datasets.info import DatasetInfo
+
+
+class Rows(Protocol):
+    """Stored samples: an array or tensor ``[N, ...]``, in memory or in a file, or rows of their own lengths."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Any, /) -> Any: ...
 
 
 class SignalDataset(Dataset):
@@ -39,7 +47,7 @@ class SignalDataset(Dataset):
 
     def __init__(
         self,
-        values: np.ndarray | Tensor,
+        values: Rows,
         y: np.ndarray | Tensor | Sequence[int],
         classes: Sequence[str],
         encode: Callable[[Any], Tensor],

@@ -91,7 +91,7 @@ class _SpeechCommands(SignalDataset):
             )
         parts = split_of(names[kept], y[kept], official[kept] if splitting == "official" else None)
         values, scale = self._values(stored.waves)
-        moments = normalize if normalize == "clip" else None
+        moments: tuple[Tensor, Tensor] | str | None = "clip" if normalize == "clip" else None
         if normalize is True:
             known = values.path.with_name(f"{values.path.stem}-{splitting}-{clips}.json")
             moments = statistics(values, kept[parts == 0], scale, known)
@@ -233,6 +233,6 @@ def _prepared(
 
     if len(files.paths) < total:
         check(np.full(len(files.paths), LENGTH))  # before they are read
-    columns = {"name": files.names, "y": files.labels, "official": files.official}
+    columns: dict[str, Any] = {"name": files.names, "y": files.labels, "official": files.official}
     prepare_clips(files.paths, columns, ClipSettings(LENGTH, RATE), target, num_workers, check)
     return target

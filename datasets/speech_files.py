@@ -118,7 +118,9 @@ def _official(folder: Path, names: Sequence[str]) -> np.ndarray:
     return np.array([part.get(name, 0) for name in names], np.uint8)
 
 
-def split_of(names: Sequence[str], labels: np.ndarray, official: np.ndarray | None) -> np.ndarray:
+def split_of(
+    names: Sequence[str] | np.ndarray, labels: np.ndarray, official: np.ndarray | None
+) -> np.ndarray:
     """Index of :data:`SPLITS` of each recording ``[N]``.
 
     Args:
@@ -144,7 +146,7 @@ def split_of(names: Sequence[str], labels: np.ndarray, official: np.ndarray | No
     return parts
 
 
-def _drawn(names: Sequence[str], labels: np.ndarray) -> np.ndarray:
+def _drawn(names: Sequence[str] | np.ndarray, labels: np.ndarray) -> np.ndarray:
     lots = np.array([hashlib.sha256(name.encode()).hexdigest() for name in names])
     place = np.empty(len(names))  # of a recording among those of its word, in (0, 1)
     for label in np.unique(labels):

@@ -87,7 +87,7 @@ class STL10(ImageDataset):
             download=download,
             checksum=checksum,
         )
-        images, y = _read(*paths, published_part(self.info, split) if check_counts else None)
+        images, y = _read(paths[0], paths[1], published_part(self.info, split) if check_counts else None)
         index = split_index(self.info, split, len(y))
         super().__init__(
             images if split == "test" else images[index],

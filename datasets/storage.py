@@ -12,7 +12,7 @@ import numpy as np
 try:
     import fcntl
 except ImportError:  # not on Windows: there, two processes would do the same work twice
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]  # a module or nothing
 
 
 @contextmanager

@@ -157,8 +157,8 @@ class TokenEncoder:
         if self.length < 2:
             raise ValueError(f"length must be 2 or more, for a token and the end, got {self.length}")
 
-    def __call__(self, ids: np.ndarray) -> Tensor:
-        ids = torch.from_numpy(ids[: self.length - 1].astype(np.int64))
+    def __call__(self, row: np.ndarray) -> Tensor:
+        ids = torch.from_numpy(row[: self.length - 1].astype(np.int64))
         start = self.length - len(ids) - 1
         if self.representation == "one_hot":
             grid = torch.zeros(self.num_tokens, self.length)

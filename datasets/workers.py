@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from types import TracebackType
+from typing import IO
 
 _COMMAND = "from ccnn_geo.datasets.workers import serve; serve()"
 
@@ -55,9 +56,10 @@ class Workers:
     def _call(self, function: Callable, row: tuple) -> object:
         process = self._idle.get()
         try:
-            pickle.dump((function, row), process.stdin)
-            process.stdin.flush()
-            error, result = pickle.load(process.stdout)
+            requests, answers = _pipes(process)
+            pickle.dump((function, row), requests)
+            requests.flush()
+            error, result = pickle.load(answers)
         except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
             raise RuntimeError(
                 f"a worker process ended at {row!r} with code {process.poll()}; if for want of memory, use fewer "
@@ -80,9 +82,10 @@ class Workers:
                 process.kill()
         self._threads.shutdown(wait=True, cancel_futures=True)
         for process in self._processes:
-            process.stdout.close()
+            requests, answers = _pipes(process)
+            answers.close()
             with suppress(BrokenPipeError):  # it has ended already
-                process.stdin.close()
+                requests.close()
             process.wait()
 
 
@@ -94,6 +97,12 @@ def mapper(num: int) -> Iterator[Callable]:
     else:
         with Workers(num) as workers:
             yield workers.map
+
+
+def _pipes(process: subprocess.Popen) -> tuple[IO[bytes], IO[bytes]]:
+    """Where a worker reads, and where it writes."""
+    assert process.stdin is not None and process.stdout is not None
+    return process.stdin, process.stdout
 
 
 def serve() -> None:
