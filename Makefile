@@ -11,7 +11,7 @@ export OMP_NUM_THREADS ?= 1
 # Compiled code goes where everything else goes.
 export CCNN_GEO_CACHE ?= $(CURDIR)/.venv/cache
 
-.PHONY: demo test lint docs install install-dev clean
+.PHONY: demo test lint types docs install install-dev clean
 
 .venv/installed: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv .venv
@@ -39,6 +39,13 @@ test: install-dev
 lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# Names of modules follow from folders, so datasets and experiments are put where the package has them.
+types: install-dev
+	rm -rf .venv/types
+	mkdir -p .venv/types/ccnn_geo
+	ln -s $(CURDIR)/ccnn_geo/* $(CURDIR)/datasets $(CURDIR)/experiments .venv/types/ccnn_geo
+	cd .venv/types && ../bin/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir ../mypy_cache
 
 .venv/installed-docs: .venv/installed
 	$(BIN)/pip install --quiet --constraint $(CONSTRAINTS) --editable ".[docs]"

@@ -32,6 +32,10 @@ def test_data_sets_are_inside_the_package(wheel):
     assert "ccnn_geo/experiments/demo.yaml" in names
 
 
+def test_the_wheel_says_that_it_is_typed(wheel):
+    assert "ccnn_geo/py.typed" in zipfile.ZipFile(wheel).namelist()
+
+
 def test_every_module_of_the_tree_is_packed(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     tracked = subprocess.run(
