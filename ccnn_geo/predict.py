@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
+from ccnn_geo.exchange.classifier import is_pretrained, read_classifier
 from ccnn_geo.io import LARGEST, Shape, ShapeError, read_shape
 from ccnn_geo.model import CCNN
 from ccnn_geo.training.checkpoint_file import load_checkpoint
@@ -99,7 +100,7 @@ def predict(
     The same source gives the same answer: the points are chosen with a fixed seed.
 
     Args:
-        model: A checkpoint of ``ccnn-geo train``, the folder of a run (its best one), or a
+        model: A checkpoint of ``ccnn-geo train``, the folder of a run (its best one) or of ``ccnn-geo export``, or a
             :class:`ShapeClassifier` to load it only once.
         source: A file (see :func:`ccnn_geo.io.read_shape`), an array, or a ``Data`` with ``pos`` and perhaps
             ``face`` or ``normal``.
@@ -140,19 +141,23 @@ def read_checkpoint(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str
 
 
 def read_network(checkpoint: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]:
-    """Settings and network of a checkpoint.
+    """Settings and network of a checkpoint, of a run, or of a folder of ``ccnn-geo export``.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not a checkpoint of ``ccnn-geo train``.
+        ValueError: If it is none of these, or of another release.
     """
+    if is_pretrained(checkpoint):
+        return read_classifier(checkpoint)
     settings, weights = read_checkpoint(checkpoint)
     outputs = num_outputs(len(settings["classes"]), settings.get("binary", False))
     # checkpoints of shapes alone did not say dim and readout
     shape = settings.get("dim", 3), settings.get("readout", "global")
-    network = build_network(settings["in_channels"], outputs, *shape, **settings["network"])
     try:
+        network = build_network(settings["in_channels"], outputs, *shape, **settings["network"])
         network.load_state_dict(weights)
+    except TypeError as error:
+        raise ValueError(f"{checkpoint}: of another release of ccnn_geo ({error})") from error
     except RuntimeError as error:
         raise ValueError(f"{checkpoint}: the weights do not fit the network ({error})") from error
     return settings, network

@@ -27,7 +27,7 @@ def test_code_block_runs_and_prints_what_it_says(page, code, capsys, tmp_path, m
 
 
 def test_there_is_something_to_run():
-    assert [page for page, _ in SELF_CONTAINED].count("README.md") == 5
+    assert [page for page, _ in SELF_CONTAINED].count("README.md") == 6
     assert "data.md" in dict(SELF_CONTAINED)
 
 

@@ -50,7 +50,7 @@ def run(project) -> Path:
 def test_a_folder_predicts_as_its_checkpoint(run, run_cli, monkeypatch):
     assert run_cli("export", "run", "model") == (0, "model/config.json\nmodel/model.safetensors\n", "")
     expected = predict(run, SHAPE)
-    assert predict(load_classifier("model"), SHAPE) == expected
+    assert predict(load_classifier("model"), SHAPE) == expected == predict("model", SHAPE)
     settings, network = read_classifier("model")
     assert ShapePipeline.from_settings(settings["data"]) == ShapePipeline.from_settings(DATA)
     text = Path("model/config.json").read_text()
