@@ -122,7 +122,7 @@ def losing_a_worker(end: str) -> int:
 
 
 def flip_a_bit(path: Path) -> None:
-    """In the middle of the largest tensor, where nothing but a checksum can tell."""
+    """In the middle of the largest part of the archive."""
     content = bytearray(path.read_bytes())
     with zipfile.ZipFile(path) as archive:
         member = max(archive.infolist(), key=lambda m: m.file_size)
