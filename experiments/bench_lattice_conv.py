@@ -74,7 +74,9 @@ class Setting:
         self.x = x.requires_grad_()
 
     def offsets(self) -> LatticeOffsets:
-        return LatticeOffsets.build(self.pos, self.pos, self.neighbors, detect_spacing(self.pos))
+        spacing = detect_spacing(self.pos)
+        assert spacing is not None, "voxels lie on a lattice"
+        return LatticeOffsets.build(self.pos, self.pos, self.neighbors, spacing)
 
     def edge(self) -> Tensor:
         return edge_conv(self.x, self.pos, self.pos, self.neighbors, self.kernel)

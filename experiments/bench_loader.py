@@ -95,6 +95,7 @@ def time_loader(data: EpochDataModule, batches: int) -> float:
 def training_step(data: EpochDataModule, model: dict[str, Any]) -> Any:
     """A function that trains a network on a batch."""
     torch.manual_seed(0)
+    assert data.in_channels is not None, "set up before"
     network = build_network(data.in_channels, len(data.classes), data.dim, data.readout, **model)
     optimizer = torch.optim.AdamW(network.parameters())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 from unittest import mock
 
 import torch
@@ -39,7 +40,10 @@ def main(
         cells = []
         for k in counts:
             search = partial(build_neighbors, pos, batch, num_neighbors=k)
-            cases = {**_all_distances(search), "scipy": partial(search, backend="scipy")}
+            cases: dict[str, Callable[[], object]] = {
+                **_all_distances(search),
+                "scipy": partial(search, backend="scipy"),
+            }
             seconds = interleaved(cases, repeats=5)
             chosen = _fastest(make_query(pos, batch, None, None, k, None, True))
             cells.append(f"k={k}: {' / '.join(f'{1e3 * s:4.0f}' for s in seconds.values())} {chosen}")
@@ -113,7 +117,7 @@ def _batches(size: int, k: int, clouds: int = 16) -> None:
 class _Copies(list):
     """A data set makes a new ``Data`` at every access."""
 
-    def __getitem__(self, index: int) -> Data:
+    def __getitem__(self, index: Any) -> Any:
         return super().__getitem__(index).clone()
 
 

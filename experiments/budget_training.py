@@ -93,6 +93,7 @@ def train_within(
     if (epochs is None) == (seconds is None):
         raise ValueError(f"train_within: expected epochs or seconds, got {epochs} and {seconds}")
     if epochs is None:
+        assert seconds is not None
         epochs = _epochs(folder, config, classifier, seconds)
     whole = {
         **config,

@@ -84,8 +84,9 @@ def _label(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
     """Names at the ends of lines, moved apart where those of one size would overlap."""
     from matplotlib.patheffects import withStroke
 
-    scale = 72 / axes.figure.dpi
-    axes.figure.draw_without_rendering()  # sets the limits, which positions on the page depend on
+    figure: Any = axes.figure
+    scale = 72 / figure.dpi
+    figure.draw_without_rendering()  # sets the limits, which positions on the page depend on
     by_size = defaultdict(list)
     for x, y, name, color in ends:
         by_size[x].append((axes.transData.transform((x, y))[1] * scale, y, name, color))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ccnn_geo.experiments.point_layers import Case
 
 SIZES = (1024, 4096, 16384, 65536, 262144)
 PEERS = ("PointNetConv", "PointTransformerConv", "EdgeConv", "NNConv")
-SMOOTH = {"kernel": "siren", "omega": 0.5, "window": 0.3, "threshold": 1e-4}
+SMOOTH: dict[str, Any] = {"kernel": "siren", "omega": 0.5, "window": 0.3, "threshold": 1e-4}
 """A band-limited kernel, as meshes need: up to some 20 rad per unit, the window's part included, where 1,024 points
 of the unit sphere (0.11 apart) can carry 28; and a window that ends where it has vanished."""
 
@@ -20,7 +21,7 @@ Groups = dict[str, list[Case]]
 def headline(sizes: Sequence[int]) -> Groups:
     """The published size, and where it differs."""
     both = ("plain", "rendered", "compiled", "edge")
-    sized = {
+    sized: dict[str, dict[str, Any]] = {
         "C=140, H=32, published window opened until no edge is dropped": {"drawn": 0.075},
         "C=140, H=32, published window 0.075": {"window": 0.075},
         "C=16, H=8, published window opened until no edge is dropped": {
@@ -36,7 +37,7 @@ def headline(sizes: Sequence[int]) -> Groups:
             groups[f"B=8, N=512, k=256, {name}{suffix}"] = [
                 Case(method, allocator=kept, **settings) for method in both
             ]
-    one = {"batch": 1, "points": 16384, "neighbors": 64, "channels": 64}
+    one: dict[str, Any] = {"batch": 1, "points": 16384, "neighbors": 64, "channels": 64}
     groups["one cloud, N=16,384, k=64, C=64, H=32, no edge dropped"] = [Case(m, **one) for m in both]
     return groups
 
@@ -49,7 +50,7 @@ def lattice(sizes: Sequence[int]) -> Groups:
 
 def mesh(sizes: Sequence[int]) -> Groups:
     """All points of a cloud, by the error of the whole sum."""
-    shared = {"points": 1024, "channels": 110, "against": "all", **SMOOTH}
+    shared: dict[str, Any] = {"points": 1024, "channels": 110, "against": "all", **SMOOTH}
     cases = [Case("plain", **shared), Case("edge", neighbors=None, **shared)]
     cases.append(Case("mesh", neighbors=None, **shared))
     return {f"B=8, N=1,024, C=110, H=32, {_words(SMOOTH)}; error against the sum over all points": cases}
@@ -59,7 +60,7 @@ def cost(sizes: Sequence[int]) -> Groups:
     """One cloud of growing size."""
     groups = {}
     for size in sizes:
-        shared = {"batch": 1, "points": size, "channels": 16, "hidden": 8, **SMOOTH}
+        shared: dict[str, Any] = {"batch": 1, "points": size, "channels": 16, "hidden": 8, **SMOOTH}
         cases = [Case(method, **shared) for method in ("plain", "edge")]
         cases += [Case(method, neighbors=None, **shared) for method in ("edge", "mesh")]
         cases += [Case(method, **shared) for method in PEERS]
@@ -79,9 +80,9 @@ def peers(sizes: Sequence[int]) -> Groups:
 
 def lidar(sizes: Sequence[int]) -> Groups:
     """A whole network, an output per point, on a whole Velodyne frame."""
-    shared = {"batch": 1, "points": 124668, "channels": 4, "hidden": 8, "cloud": "kitti"}
-    local = {"neighbors": 32, "omega": 0.5, "window": 0.5, "radius": 2.0}
-    wide = {"neighbors": None, **SMOOTH, "radius": 5.0}
+    shared: dict[str, Any] = {"batch": 1, "points": 124668, "channels": 4, "hidden": 8, "cloud": "kitti"}
+    local: dict[str, Any] = {"neighbors": 32, "omega": 0.5, "window": 0.5, "radius": 2.0}
+    wide: dict[str, Any] = {"neighbors": None, **SMOOTH, "radius": 5.0}
     return {
         "CCNN-4,16 on a LiDAR frame; edge: sigma 1 m, mesh: sigma 1.5 m": [
             Case("ccnn_edge", **shared, **local),

@@ -182,7 +182,7 @@ def _write(path: Path, content: bytes) -> Path:
     return path
 
 
-def _outcome(kind: Format, path: Path, clock: Callable[[float], None]) -> tuple[str, str]:
+def _outcome(kind: Format, path: Path, clock: Callable[[float], object]) -> tuple[str, str]:
     try:
         clock(SECONDS)
         try:
@@ -204,7 +204,7 @@ def _outcome(kind: Format, path: Path, clock: Callable[[float], None]) -> tuple[
 
 
 @contextlib.contextmanager
-def limited_time() -> Iterator[Callable[[float], None]]:
+def limited_time() -> Iterator[Callable[[float], object]]:
     """A clock of the processor's time, which a busy machine does not disturb."""
 
     def stop(*_: object) -> None:
@@ -267,7 +267,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path, help="A folder for the files that broke a reader.")
     args = parser.parse_args(argv)
     logging.disable()  # what libraries say of damaged files
-    faulthandler.dump_traceback_later(3600, exit=True, file=sys.__stderr__)  # a decoder in C hears no signal
+    # a decoder in C hears no signal
+    faulthandler.dump_traceback_later(3600, exit=True, file=sys.__stderr__ or sys.stderr)
     try:
         tallies = fuzz(args.files, args.seed, args.formats)
     finally:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -39,7 +40,7 @@ DRAWING = {
 }
 """How far the discs are apart alone gives 61 % of the labels."""
 EPOCHS = 16
-SHARED = {
+SHARED: dict[str, Any] = {
     "model__preset": "ccnn_4_16",
     "model__dropout": 0.0,
     "optim__lr": 0.02,
@@ -69,7 +70,7 @@ def rows_of(scale: str) -> list[Row]:
 def run(row: Row, options: Options, seed: int, folder: Path) -> Numbers:
     """Trains, and shows images as points to a network that learned from images."""
     small = options.scale == "small"
-    config, changes = (row.small_config, SHARED | row.small) if small else (row.config, {})
+    config, changes = (row.small_config, SHARED | dict(row.small or {})) if small else (row.config, {})
     root = folder / "data" if small else options.root
     found = train(folder, config, seed, **changes, data__root=str(root))
     found["test"] = test(folder)

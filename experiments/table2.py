@@ -75,7 +75,7 @@ TASKS = (
     ),
     Task(
         "2DPathfinder", "pathfinder2d", (94.80, 96.00), "lra", 2, None,
-        Small("the same, in 2-D", PATHS | pathfinder_2d.ROWS[0].small),
+        Small("the same, in 2-D", PATHS | dict(pathfinder_2d.ROWS[0].small or {})),
     ),
 )  # fmt: skip
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,7 +30,7 @@ from ccnn_geo.training.families import make_data
 from ccnn_geo.transforms import FixedSubset, PointFeatures, ThinHalf
 
 WINDOW = {"model__num_neighbors": None, "model__window_init": 0.2}
-VARIANTS = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "uniform, nearest": {"model__measure": "uniform"},
     "density, nearest": {"model__measure": "density"},
     "uniform, all in the window": {"model__measure": "uniform", **WINDOW},
@@ -42,13 +43,13 @@ SAMPLINGS = {TRAINED: 1.0, "half thinned": 1.0, "as few, even": 0.5 + 0.5 / FACT
 """Points over those of training, before one half of the second is thinned."""
 DRAWS = 3
 """Directions per shape along which it is thinned."""
-SMALL = {
+SMALL: dict[str, Any] = {
     "model__omega_0": 0.5,
     "data__num_points": 256,
     "data__batch_size": 16,
     "trainer__max_epochs": 20,
 }
-PAPER = {"model__omega_0": 0.5, "data__num_samples": 4096}
+PAPER: dict[str, Any] = {"model__omega_0": 0.5, "data__num_samples": 4096}
 CONFIG = {"small": "shapes/ccnn_4_32_random", "paper": "modelnet40/ccnn_4_140_paper"}
 
 

@@ -56,7 +56,7 @@ def training_study(
     def run(row: Row, options: Options, seed: int, folder: Path) -> Numbers:
         small = options.scale == "small"
         config = row.small_config if small and row.small_config else row.config
-        changes = {**(shared or {}), **row.small, **row.changes} if small else row.changes
+        changes = {**(shared or {}), **(row.small or {}), **row.changes} if small else row.changes
         found = train(folder, config, seed, **changes, data__root=str(options.root))
         return {**found, "test": test(folder)} if tested or not small else found
 

@@ -8,12 +8,14 @@ a second batch (the first one sets the scales). ``unscaled`` is what the logits 
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from ccnn_geo import CCNN
 from ccnn_geo.experiments.timing import machine
 
-CARRIERS = {
+CARRIERS: dict[str, tuple[dict[str, Any], tuple[int, ...] | int]] = {
     "sequence 1,024": ({"dim": 1, "causal": True, "omega_0": 2386.49}, (1024,)),
     "sequence 16,000": ({"dim": 1, "causal": True, "omega_0": 1295.61}, (16000,)),
     "image 32 x 32": ({"dim": 2, "omega_0": 1435.77}, (32, 32)),
@@ -41,7 +43,8 @@ def main(seeds: int = 3, batch: int = 2) -> None:
     print(machine())
     print(f"{'carrier':36s} {'layers':>14s} {'logits':>14s} {'unscaled':>10s}")
     for name, (kwargs, size) in CARRIERS.items():
-        layers, logits, unscaled = [], [], []
+        layers: list[float] = []
+        logits, unscaled = [], []
         for seed in range(seeds):
             torch.manual_seed(seed)
             model = CCNN(3, 10, **{"hidden_channels": 140, **kwargs}).eval()

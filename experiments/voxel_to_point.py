@@ -14,6 +14,7 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,19 +29,19 @@ from ccnn_geo.training.epoch_datamodule import EpochDataModule
 from ccnn_geo.training.families import make_data
 
 CARRIERS = ("voxels", "points")
-VARIANTS = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "band-limited": {"model__omega_0": 0.5},
     "band-limited, density": {"model__omega_0": 0.5, "model__measure": "density"},
     "published": {"model__omega_0": 50.0},
 }
 """Kernels of a few rad per unit, with 256 points 0.2 apart; the same, points weighted by the inverse of the density
 around them; the paper's frequencies."""
-SMALL = {
+SMALL: dict[str, Any] = {
     "data__num_points": 256,
     "data__batch_size": 16,
     "trainer__max_epochs": 20,
 }
-PAPER = {"data__dataset": "modelnet10"}
+PAPER: dict[str, Any] = {"data__dataset": "modelnet10"}
 CONFIG = {"small": "shapes/ccnn_4_32_random", "paper": "modelnet40/ccnn_4_140_paper"}
 
 

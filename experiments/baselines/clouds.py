@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -105,7 +106,7 @@ class PointMLP(nn.Sequential):
 
 
 def classifier_head(
-    widths: Sequence[int], num_classes: int, dropout: Sequence[float], **options: object
+    widths: Sequence[int], num_classes: int, dropout: Sequence[float], **options: Any
 ) -> nn.Sequential:
     """A :class:`PointMLP` with dropout after each layer, and a linear layer to the logits."""
     layers: list[nn.Module] = []

@@ -63,6 +63,7 @@ class PointPerceiver(nn.Module):
                 "PointPerceiver needs perceiver-pytorch: pip install 'ccnn_geo[peers]'"
             ) from error
         self.in_channels = in_channels
+        self.frequencies: Tensor
         self.register_buffer("frequencies", torch.linspace(1.0, max_frequency / 2, bands), persistent=False)
         self.network = Perceiver(
             num_freq_bands=0,
