@@ -285,8 +285,10 @@ class CCNN(Pretrained, FirstBatchScale):
     def outputs(self, h: Tensor) -> Tensor:
         """The head, which the first batch scales."""
         if not self.is_scaled:
-            with torch.no_grad():
-                self.measure_scale(channel_linear(h, self.head), centered=True)
+            # outside of autocast, which would go on with the weights it has seen here
+            with torch.no_grad(), torch.autocast(h.device.type, enabled=False):
+                logits = channel_linear(h.to(self.head.weight.dtype), self.head)
+                self.measure_scale(logits, centered=True)
         return channel_linear(h, self.head)
 
     def _forward_data(self, data: Data) -> Tensor:

@@ -25,8 +25,11 @@ def pool_clouds(
         weight: Quadrature weights of the points.
 
     Shapes:
-        - **h:** :math:`(N, C)`; **batch, weight:** :math:`(N)`; **output:** :math:`(B, P C)` for :math:`P` reductions
+        - **h:** :math:`(N, C)`; **batch, weight:** :math:`(N)`; **output:** :math:`(B, P C)` for :math:`P` reductions,
+          float32 of half precision
     """
+    if h.dtype in (torch.float16, torch.bfloat16):
+        h = h.float()  # a running sum of a thousand points has no digits left for the next one
     reduce = partial(scatter, index=batch, dim=0, dim_size=batch_size)
     parts = []
     for how in POOLS[pool]:

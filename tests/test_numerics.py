@@ -7,6 +7,7 @@ import torch
 from torch.nn.functional import cross_entropy, normalize
 
 from ccnn_geo import CCNN
+from ccnn_geo.pooling import pool_clouds
 
 SIZES = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4}
 
@@ -67,9 +68,17 @@ def train(task, autocast):
 @pytest.mark.parametrize("task", TASKS)
 def test_bfloat16_learns_what_float32_learns(task):
     (losses, accuracy), (expected, reference) = train(task, True), train(task, False)
-    if (
-        task == "sequences"
-    ):  # the same function, but for rounding; means over points are summed in bfloat16 themselves
-        assert losses[0] == pytest.approx(expected[0], rel=0.1)
+    assert losses[0] == pytest.approx(expected[0], rel=0.1)  # the same function, but for rounding
     assert reference > 0.85 and abs(accuracy - reference) < 0.1
     assert sum(losses[-5:]) == pytest.approx(sum(expected[-5:]), rel=0.3, abs=0.3)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_means_over_many_points_are_summed_in_float32(dtype, weighted):
+    h = (1 + 0.1 * torch.randn(6000, 3, generator=torch.Generator().manual_seed(0))).to(dtype)
+    batch, weight = torch.arange(6000) // 3000, torch.ones(6000) if weighted else None
+    expected = h.double().view(2, 3000, 3).mean(dim=1)
+    torch.testing.assert_close(
+        pool_clouds("mean", h, batch, weight=weight).double(), expected, rtol=1e-4, atol=0
+    )

@@ -119,7 +119,7 @@ def test_processes_started_together_share_a_folder(tmp_path, monkeypatch):
         with pytest.raises(ValueError, match="--out: expected the folder"):
             claim_run(None, "x", is_first)
     assert claim_run("out", "x", True) == Path("out")
-    (tmp_path / "out" / "metrics.csv").touch()  # of the first process, which was faster
+    (tmp_path / "out" / "metrics.csv").write_text("epoch\n1\n2\n")  # of the first process, which was faster
     monkeypatch.delenv(RUN)
     assert claim_run("out", "x", False) == Path("out")
     with pytest.raises(ValueError, match="not an empty folder"):
