@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import faulthandler
-import importlib.util
 import logging
 import os
 import resource
@@ -116,7 +115,6 @@ FORMATS: dict[str, Format] = {
     "npy": _shape(".npy", lambda: seeds.array_files(archive=False)),
     "npz": _shape(".npz", lambda: seeds.array_files(archive=True)),
     "xyz": _shape(".xyz", seeds.xyz_files),
-    **({"pcd": _shape(".pcd", seeds.pcd_files)} if importlib.util.find_spec("open3d") else {}),
     "png": _image(".png", "PNG"),
     "jpeg": _image(".jpg", "JPEG"),
     "gif": _image(".gif", "GIF"),

@@ -135,16 +135,6 @@ def xyz_files() -> list[bytes]:
     ]
 
 
-def pcd_files() -> list[bytes]:
-    """Text and binary."""
-    header = "VERSION 0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nWIDTH 4\nHEIGHT 1\n"
-    header += "VIEWPOINT 0 0 0 1 0 0 0\nPOINTS 4\nDATA "
-    return [
-        (header + "ascii\n" + _rows(CORNERS)).encode(),
-        header.encode() + b"binary\n" + CORNERS.astype("<f4").tobytes(),
-    ]
-
-
 def image_files(kind: str) -> list[bytes]:
     """A gradient in colour, and one in grey."""
     from PIL import Image

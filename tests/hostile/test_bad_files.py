@@ -21,7 +21,7 @@ from ccnn_geo.io import EXTENSIONS, ShapeError, read_shape
 from ccnn_geo.predict import ShapeClassifier
 from ccnn_geo.training.pipeline import ShapePipeline
 
-SHAPES = [name for name, kind in FORMATS.items() if kind.read is read_shape and name != "pcd"]
+SHAPES = [name for name, kind in FORMATS.items() if kind.read is read_shape]
 SUFFIXES = sorted({FORMATS[name].suffix for name in SHAPES})
 OTHERS = {
     "a.wav": read_wav,
