@@ -25,11 +25,12 @@ def test_killed_at_any_step_it_is_prepared_again(happened, name):
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_of_two_processes_at_once_one_prepares(happened, name):
+def test_of_two_processes_at_once_each_step_is_done_by_one(happened, name):
     found = happened[name]
     (first, prepared), (second, repeated) = found["at_once"]
     assert first == second == found["expected"]
-    assert (prepared, repeated) == (found["renames"], 0)
+    # no step is done twice; between two steps the other process may take over
+    assert prepared + repeated == found["renames"]
 
 
 @pytest.mark.parametrize("name", SETS)
