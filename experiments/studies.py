@@ -11,7 +11,7 @@ from ccnn_geo.terminal import OneLineParser, print_table
 NAMES = (
     *("table1", "table2", "table8", "fig6", "fig8", "fig9", "fig12"),
     *("voxel_to_point", "resolution", "pathfinder_2d", "smnist_s4", "joint"),
-    *("bandlimit", "recipe", "thinned", "point_peers", "peer_rates"),
+    *("bandlimit", "recipe", "thinned", "point_peers", "peer_rates", "precision"),
 )
 """Modules of this package with a ``STUDY``."""
 
