@@ -1,4 +1,4 @@
-"""A file, an array or a ``Data`` -> the class of a shape."""
+"""A file, an array, a ``Data``, or a shape of trimesh or open3d -> its class."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from ccnn_geo.exchange.classifier import is_pretrained, read_classifier
-from ccnn_geo.io import LARGEST, Shape, ShapeError, read_shape
+from ccnn_geo.io import LARGEST, Shape, ShapeError, as_shape
+from ccnn_geo.io.objects import ShapeLike
 from ccnn_geo.model import CCNN
 from ccnn_geo.training.checkpoint_file import load_checkpoint
 from ccnn_geo.training.network import build_network, class_logits, num_outputs
 from ccnn_geo.training.pipeline import ShapePipeline, network_inputs
 
 INDEX = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
-Source: TypeAlias = str | PathLike[str] | np.ndarray | Tensor | Data
+Source: TypeAlias = str | PathLike[str] | np.ndarray | Tensor | Data | ShapeLike
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,9 @@ def predict(
     Args:
         model: A checkpoint of ``ccnn-geo train``, the folder of a run (its best one) or of ``ccnn-geo export``, or a
             :class:`ShapeClassifier` to load it only once.
-        source: A file (see :func:`ccnn_geo.io.read_shape`), an array, or a ``Data`` with ``pos`` and perhaps
-            ``face`` or ``normal``.
+        source: A file (see :func:`ccnn_geo.io.read_shape`), an array, a ``Data`` with ``pos`` and perhaps
+            ``face`` or ``normal``, or a mesh, cloud or scene of trimesh or open3d (see
+            :func:`ccnn_geo.io.as_shape`).
         device: Where a checkpoint is loaded to.
 
     Shapes:
@@ -112,7 +114,7 @@ def predict(
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
-        ShapeError: If the file is not a readable shape.
+        ShapeError: If the file or object is not a sound shape.
         ValueError: If the checkpoint, array or ``Data`` does not fit.
         TypeError: If the source is something else.
     """
@@ -178,8 +180,6 @@ def _check_device(device: torch.device | str) -> None:
 
 
 def _read(source: Source) -> Data:
-    if isinstance(source, (str, PathLike)):
-        return read_shape(source).to_data()
     if isinstance(source, Data):
         return _checked(source)
     if isinstance(source, (np.ndarray, Tensor)):
@@ -196,7 +196,13 @@ def _read(source: Source) -> Data:
             )
         array = array.astype(np.float64)
         return _checked(Shape(array[:, :3], None, array[:, 3:] if array.shape[1] == 6 else None).to_data())
-    raise TypeError(f"predict: expected a path, an array or a Data, got {type(source).__name__}")
+    try:
+        return as_shape(source).to_data()
+    except TypeError as error:
+        raise TypeError(
+            "predict: expected a path, an array, a Data, or a mesh, cloud or scene of trimesh or open3d, got "
+            f"{type(source).__name__}"
+        ) from error
 
 
 def _checked(data: Data) -> Data:

@@ -2,10 +2,11 @@
 
     python -m ccnn_geo.experiments.fuzz_readers --files 20000
 
-Small valid files (``fuzz_seeds``) are cut, spliced, bent (``fuzz_mutations``). A reader must return something sound, or
-raise ``ValueError`` (:class:`~ccnn_geo.io.ShapeError` for shapes): no other error, no warning, within 5 s of the
-processor and 512 MB (2 GB for TIFF and WebP, where few bytes may say many pixels). Each file follows from the seed, the
-format and its number alone. The command prints what happened by format, and ends with 1 if a reader broke its word.
+Small valid files of every format (``fuzz_formats``) are cut, spliced, bent (``fuzz_mutations``). A reader must return
+something sound, or raise ``ValueError`` (:class:`~ccnn_geo.io.ShapeError` for shapes): no other error, no warning,
+within 5 s of the processor and 512 MB (2 GB for TIFF and WebP, where few bytes may say many pixels). Each file follows
+from the seed, the format and its number alone. The command prints what happened by format, and ends with 1 if a reader
+broke its word.
 """
 
 from __future__ import annotations
@@ -27,19 +28,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any
 
-import numpy as np
-
-from ccnn_geo.datasets.csv_table import read_table
-from ccnn_geo.datasets.lidar_frames import read_frame
-from ccnn_geo.datasets.listops import read_tsv
-from ccnn_geo.datasets.physionet_records import read_record
-from ccnn_geo.datasets.read_image import read_image
-from ccnn_geo.datasets.wav import read_wav
-from ccnn_geo.experiments import fuzz_seeds as seeds
+from ccnn_geo.experiments.fuzz_formats import FORMATS, Format
 from ccnn_geo.experiments.fuzz_mutations import mutate
-from ccnn_geo.io import ShapeError, read_shape
 
 SECONDS = 5.0
 OUTCOMES = ("read", "refused", "unsound", "raised", "hung", "memory")
@@ -50,18 +41,6 @@ class Hung(BaseException):
     """Time is up; not an ``Exception``, which readers catch."""
 
 
-@dataclass(frozen=True)
-class Format:
-    """Files of a kind: extension, valid ones, who reads them, what must hold of what comes out, what may be raised."""
-
-    suffix: str
-    files: Callable[[], list[bytes]]
-    read: Callable[[Path], Any]
-    sound: Callable[[Any], bool]
-    error: type[Exception] = ValueError
-    megabytes: int = 512
-
-
 @dataclass
 class Tally:
     """Outcomes of one format, and the files whose reader broke its word: number, outcome, what was said."""
@@ -69,72 +48,6 @@ class Tally:
     counts: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     broken: list[tuple[int, str, str]] = field(default_factory=list)
-
-
-def _finite(*arrays: np.ndarray) -> bool:
-    return all(np.isfinite(a).all() for a in arrays)
-
-
-def _sound_shape(shape: Any) -> bool:
-    v, f = shape.vertices, shape.faces
-    in_range = f is None or (f.ndim == 2 and f.shape[1] == 3 and 0 <= f.min() <= f.max() < len(v))
-    return v.dtype == np.float64 and v.shape[1:] == (3,) and len(v) > 0 and _finite(v) and in_range
-
-
-def _sound_frame(frame: Any) -> bool:
-    columns = [*frame.fields.values(), *([] if frame.labels is None else [frame.labels])]
-    return all(c.shape == (len(frame.xyz),) for c in columns) and _finite(frame.xyz, *columns)
-
-
-def _sound_table(table: Any) -> bool:
-    same = len(table.time) == len(table.variable) == len(table.value)
-    return same and _finite(table.time) and table.variable.max() < len(table.variables)
-
-
-def _shape(suffix: str, files: Callable[[], list[bytes]]) -> Format:
-    return Format(suffix, files, read_shape, _sound_shape, ShapeError)
-
-
-def _image(suffix: str, kind: str, megabytes: int = 512) -> Format:
-    sound = lambda pixels: pixels.dtype == np.uint8 and pixels.shape[0] == 3  # noqa: E731
-    return Format(suffix, lambda: seeds.image_files(kind), read_image, sound, megabytes=megabytes)
-
-
-def _frame(suffix: str, files: Callable[[], list[bytes]]) -> Format:
-    return Format(suffix, files, read_frame, _sound_frame)
-
-
-FORMATS: dict[str, Format] = {
-    "off": _shape(".off", seeds.off_files),
-    "obj": _shape(".obj", seeds.obj_files),
-    "ply text": _shape(".ply", lambda: seeds.ply_files(text=True)),
-    "ply binary": _shape(".ply", lambda: seeds.ply_files(text=False)),
-    "stl text": _shape(".stl", lambda: seeds.stl_files(text=True)),
-    "stl binary": _shape(".stl", lambda: seeds.stl_files(text=False)),
-    "glb": _shape(".glb", seeds.glb_files),
-    "npy": _shape(".npy", lambda: seeds.array_files(archive=False)),
-    "npz": _shape(".npz", lambda: seeds.array_files(archive=True)),
-    "xyz": _shape(".xyz", seeds.xyz_files),
-    "png": _image(".png", "PNG"),
-    "jpeg": _image(".jpg", "JPEG"),
-    "gif": _image(".gif", "GIF"),
-    "bmp": _image(".bmp", "BMP"),
-    "webp": _image(".webp", "WEBP", megabytes=2048),
-    "tiff": _image(".tif", "TIFF", megabytes=2048),
-    "ppm": _image(".ppm", "PPM"),
-    "wav": Format(".wav", seeds.wav_files, read_wav, lambda got: got[0].shape[1] > 0 and _finite(got[0])),
-    "csv": Format(".csv", seeds.csv_files, read_table, _sound_table),
-    "las": _frame(".las", seeds.las_files),
-    "kitti": _frame(".bin", seeds.bin_files),
-    "ply scan": _frame(".ply", lambda: seeds.ply_files(text=False) + seeds.ply_files(text=True)),
-    "physionet": Format(
-        ".txt",
-        seeds.record_files,
-        lambda p: read_record(p, 0),
-        lambda r: _finite(r.time) and r.values.ndim == 2,
-    ),
-    "listops": Format(".tsv", seeds.tsv_files, read_tsv, lambda got: len(got[0]) == len(got[1])),
-}
 
 
 @cache

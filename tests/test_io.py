@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import numpy as np
@@ -294,35 +293,6 @@ def test_every_damaged_file_is_refused_by_name(tmp_path):
         with pytest.raises(ShapeError) as caught:
             read_shape(tmp_path / name)
         assert name in str(caught.value) and words in str(caught.value), str(caught.value)
-
-
-def test_pcd_without_open3d_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "open3d", None)
-    with pytest.raises(ImportError, match=r"ccnn_geo\[open3d\].*libusb-1.0-0 libgl1 libgomp1 libx11-6"):
-        read_shape(write(tmp_path / "a.pcd", "# .PCD"))
-
-
-def test_pcd_through_a_stand_in(tmp_path, monkeypatch):
-    points = np.arange(6.0).reshape(2, 3)
-    cloud = types.SimpleNamespace(points=points, normals=points[:, ::-1], has_normals=lambda: True)
-    stand_in = types.SimpleNamespace(io=types.SimpleNamespace(read_point_cloud=lambda path, **_: cloud))
-    monkeypatch.setitem(sys.modules, "open3d", stand_in)
-    shape = read_shape(write(tmp_path / "a.pcd", "# .PCD"))
-    assert np.array_equal(shape.vertices, points) and np.array_equal(shape.normals, points[:, ::-1])
-
-
-def test_pcd_with_open3d(tmp_path):
-    pytest.importorskip(
-        "open3d", reason="needs the extra open3d and its system libraries", exc_type=ImportError
-    )
-    header = (
-        "# .PCD v0.7\nVERSION 0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nWIDTH 3\nHEIGHT 1\n"
-        "VIEWPOINT 0 0 0 1 0 0 0\nPOINTS 3\nDATA ascii\n"
-    )
-    shape = read_shape(write(tmp_path / "a.pcd", header + "0 1 2\n3 4 5\n6 7 8\n"))
-    assert shape.vertices.tolist() == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
-    with pytest.raises(ShapeError, match=r"no\.pcd"):
-        read_shape(write(tmp_path / "no.pcd", "hello"))
 
 
 def test_import_is_light():

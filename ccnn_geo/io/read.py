@@ -12,8 +12,9 @@ import numpy as np
 from ccnn_geo.io.arrays import read_npy, read_npz, read_xyz
 from ccnn_geo.io.obj import read_obj
 from ccnn_geo.io.off import read_off
+from ccnn_geo.io.pcd import read_pcd
 from ccnn_geo.io.ply import read_ply
-from ccnn_geo.io.scenes import read_glb, read_pcd
+from ccnn_geo.io.scenes import read_glb
 from ccnn_geo.io.shape import Shape, ShapeError, check_shape
 from ccnn_geo.io.stl import read_stl
 
@@ -47,7 +48,6 @@ def read_shape(path: str | PathLike[str]) -> Shape:
     Raises:
         ShapeError: if there is no such file, or it is empty, truncated, of an unknown kind, without vertices,
             or holds NaN, infinities, coordinates beyond 1e100, rows of a wrong length or faces out of range.
-        ImportError: if a .pcd is read without open3d.
     """
     path = Path(path)
     reader = _READERS.get(path.suffix.lower())
@@ -65,7 +65,7 @@ def read_shape(path: str | PathLike[str]) -> Shape:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # of numbers that are refused below
             shape = reader(path)
-    except (ShapeError, ImportError):
+    except ShapeError:
         raise
     except OSError as error:
         raise ShapeError(

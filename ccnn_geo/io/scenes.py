@@ -1,4 +1,4 @@
-"""GLB by trimesh, PCD by open3d; both are imported when such a file is read."""
+"""GLB by trimesh, which is imported when such a file is read."""
 
 from __future__ import annotations
 
@@ -24,18 +24,29 @@ def read_glb(path: Path) -> Shape:
     _check_glb(path, content)
     # from memory: a file would be asked for as much as its header claims, and could name others
     scene = trimesh.load_scene(io.BytesIO(content), file_type="glb", process=False, skip_materials=True)
+    return join_scene(path, scene)
+
+
+def join_scene(name: object, scene: Any) -> Shape:
+    """The parts of a trimesh scene as one mesh, each in its place.
+
+    Raises:
+        ShapeError: If there is none.
+    """
+    from trimesh import transform_points
+
     vertices, faces, seen = [], [], 0
     for node in scene.graph.nodes_geometry:
-        transform, name = scene.graph[node]
-        part = scene.geometry[name]
-        vertices.append(trimesh.transform_points(part.vertices, transform))
+        transform, key = scene.graph[node]
+        part = scene.geometry[key]
+        vertices.append(transform_points(part.vertices, transform))
         if getattr(part, "faces", None) is not None:
             # a mirrored part would be inside out
             mirrored = np.linalg.det(transform[:3, :3]) < 0
             faces.append((part.faces[:, ::-1] if mirrored else part.faces) + seen)
         seen += len(vertices[-1])
     if not vertices:
-        raise ShapeError(f"{path}: no geometry found, expected a mesh or points")
+        raise ShapeError(f"{name}: no geometry found, expected a mesh or points")
     return Shape(
         np.concatenate(vertices).astype(np.float64),
         np.concatenate(faces).astype(np.int64) if faces else None,
@@ -73,16 +84,3 @@ def _check_glb(path: Path, content: bytes) -> None:
         for index in (primitive["attributes"]["POSITION"], primitive.get("indices")):
             if index is not None and ("bufferView" not in accessors[index] or "sparse" in accessors[index]):
                 raise ShapeError(f"{path}: compressed or sparse geometry, expected plain one")
-
-
-def read_pcd(path: Path) -> Shape:
-    try:
-        import open3d
-    except (ImportError, OSError) as error:  # OSError: a system library of open3d is missing
-        raise ImportError(
-            f"{path}: reading .pcd needs open3d: pip install ccnn_geo[open3d], and the system libraries "
-            f"libusb-1.0-0 libgl1 libgomp1 libx11-6 ({error})"
-        ) from error
-    cloud = open3d.io.read_point_cloud(str(path), remove_nan_points=False, remove_infinite_points=False)
-    normals = np.asarray(cloud.normals, dtype=np.float64) if cloud.has_normals() else None
-    return Shape(np.asarray(cloud.points, dtype=np.float64).reshape(-1, 3), None, normals)

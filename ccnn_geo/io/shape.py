@@ -42,11 +42,15 @@ class Shape:
         return data
 
 
-def check_shape(path: Path, shape: Shape) -> Shape:
+def check_shape(path: Path | str, shape: Shape) -> Shape:
     """The shape if it is one: vertices, all numbers finite, faces in range; a mesh without faces is a cloud."""
     vertices, faces, normals = shape.vertices, shape.faces, shape.normals
     if len(vertices) == 0:
         raise ShapeError(f"{path}: no vertices found, expected at least one")
+    if normals is not None and len(normals) != len(vertices):
+        raise ShapeError(
+            f"{path}: normals {list(normals.shape)} of {len(vertices)} vertices, expected as many"
+        )
     for what, array in (("vertices", vertices), ("normals", normals)):
         if array is not None and not np.isfinite(array).all():
             bad = np.flatnonzero(~np.isfinite(array).all(1))

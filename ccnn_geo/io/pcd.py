@@ -1,0 +1,207 @@
+"""PCD of the Point Cloud Library: text, binary, and binary compressed by LZF."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ccnn_geo.io.lzf import LARGEST_RATIO, decompress
+from ccnn_geo.io.shape import Shape, ShapeError
+
+_VERSIONS = (".5", ".6", ".7", "0.5", "0.6", "0.7")
+_SIZES = {"F": (4, 8), "I": (1, 2, 4, 8), "U": (1, 2, 4, 8)}
+_WAYS = ("ascii", "binary", "binary_compressed")
+_KEYS = {"COLUMNS": "FIELDS"} | {
+    key: key
+    for key in (
+        "VERSION",
+        "FIELDS",
+        "SIZE",
+        "TYPE",
+        "COUNT",
+        "WIDTH",
+        "HEIGHT",
+        "VIEWPOINT",
+        "POINTS",
+        "DATA",
+    )
+}
+_POSITION, _NORMAL = ("x", "y", "z"), ("normal_x", "normal_y", "normal_z")
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A column, or several; the bytes and the columns of a row before it."""
+
+    name: str
+    kind: np.dtype
+    count: int
+    offset: int
+    column: int
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What a file says of itself, and where its data begin."""
+
+    fields: list[_Field]
+    points: int
+    way: str
+    start: int
+
+    @property
+    def row(self) -> int:
+        """Bytes of a point."""
+        return self.fields[-1].offset + self.fields[-1].count * self.fields[-1].kind.itemsize
+
+    @property
+    def columns(self) -> int:
+        """Numbers of a point."""
+        return self.fields[-1].column + self.fields[-1].count
+
+
+def read_pcd(path: Path) -> Shape:
+    """Positions, and normals if there are all three; other fields and the viewpoint are left out.
+
+    Versions .5 to .7, fields of any type, size and count in any order.
+
+    Source: https://pointclouds.org/documentation/tutorials/pcd_file_format.html
+    """
+    content = path.read_bytes()
+    header = _read_header(path, content)
+    names = [field.name for field in header.fields]
+    if missing := [name for name in _POSITION if name not in names]:
+        raise ShapeError(
+            f"{path}: fields {', '.join(names)[:80]} without {', '.join(missing)}, expected x, y, z"
+        )
+    wanted = _POSITION + (_NORMAL if set(_NORMAL) <= set(names) else ())
+    fields = [field for name in wanted for field in header.fields if field.name == name]
+    if len(fields) != len(wanted) or any(field.count != 1 for field in fields):
+        raise ShapeError(
+            f"{path}: fields {', '.join(names)[:80]}, expected one number each of {', '.join(wanted)}"
+        )
+    read = {"ascii": _read_text, "binary": _read_binary, "binary_compressed": _read_compressed}[header.way]
+    array = read(path, header, fields, content)
+    return Shape(array[:, :3], None, array[:, 3:] if len(wanted) == 6 else None)
+
+
+def _read_header(path: Path, content: bytes) -> _Header:
+    said: dict[str, list[str]] = {}
+    position = 0
+    while "DATA" not in said:
+        if position >= len(content):
+            raise ShapeError(f"{path}: truncated, no line DATA, expected a PCD header")
+        end = content.find(b"\n", position)
+        end = len(content) if end < 0 else end
+        line = content[position:end].decode("latin-1")
+        position = end + 1
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        key = _KEYS.get(words[0])
+        if key is None or key in said:
+            raise ShapeError(f"{path}: header line {line[:80]!r}, expected each of {', '.join(_KEYS)} once")
+        said[key] = words[1:]
+    if "VERSION" in said and " ".join(said["VERSION"]) not in _VERSIONS:
+        raise ShapeError(
+            f"{path}: version {' '.join(said['VERSION'])[:20]}, expected one of {', '.join(_VERSIONS)}"
+        )
+    if " ".join(said["DATA"]) not in _WAYS:
+        raise ShapeError(f"{path}: data {' '.join(said['DATA'])[:20]!r}, expected one of {', '.join(_WAYS)}")
+    return _Header(_fields(path, said), _points(path, said), said["DATA"][0], position)
+
+
+def _fields(path: Path, said: dict[str, list[str]]) -> list[_Field]:
+    names, sizes, types = (said.get(key, []) for key in ("FIELDS", "SIZE", "TYPE"))
+    counts = said.get("COUNT", ["1"] * len(names))
+    if not names or not len(names) == len(sizes) == len(types) == len(counts):
+        raise ShapeError(
+            f"{path}: {len(names)} fields of {len(sizes)} sizes, {len(types)} types and {len(counts)} counts, "
+            "expected as many of each"
+        )
+    fields, offset, column = [], 0, 0
+    for name, size, kind, given in zip(names, sizes, types, counts, strict=True):
+        count = _whole(path, "COUNT", given)
+        if _whole(path, "SIZE", size) not in _SIZES.get(kind, ()) or count == 0:
+            raise ShapeError(
+                f"{path}: field {name[:20]} of TYPE {kind[:20]}, SIZE {size[:20]}, COUNT {given[:20]}, expected F of 4 "
+                "or 8 bytes, I or U of 1, 2, 4 or 8, once or more"
+            )
+        fields.append(_Field(name, np.dtype(f"<{kind.lower()}{int(size)}"), count, offset, column))
+        offset, column = offset + count * int(size), column + count
+    return fields
+
+
+def _points(path: Path, said: dict[str, list[str]]) -> int:
+    found = {}
+    for key in ("WIDTH", "HEIGHT", "POINTS"):
+        if key in said:
+            found[key] = _whole(path, key, " ".join(said[key]))
+    if not {"WIDTH", "POINTS"} & set(found):
+        raise ShapeError(f"{path}: neither WIDTH nor POINTS in the header, expected the number of points")
+    height = found.get("HEIGHT", 1)
+    points = found.get("POINTS", found.get("WIDTH", 0) * height)
+    if "WIDTH" in found and found["WIDTH"] * height != points:
+        raise ShapeError(
+            f"{path}: WIDTH {found['WIDTH']}, HEIGHT {height} and POINTS {points}, expected their product"
+        )
+    return points
+
+
+def _whole(path: Path, key: str, word: str) -> int:
+    if not (word.isascii() and word.isdecimal() and len(word) < 20):
+        raise ShapeError(f"{path}: {key} {word[:20]!r}, expected a whole number")
+    return int(word)
+
+
+def _read_text(path: Path, header: _Header, fields: list[_Field], content: bytes) -> np.ndarray:
+    """Chosen columns ``[N, len(fields)]`` in double precision, as by the other two."""
+    rows = [row for line in content[header.start :].decode("latin-1").split("\n") if (row := line.split())]
+    if len(rows) != header.points:
+        cut = "truncated, " if len(rows) < header.points else ""
+        raise ShapeError(f"{path}: {cut}{len(rows)} lines of points, expected {header.points}")
+    if widths := {len(row) for row in rows} - {header.columns}:
+        raise ShapeError(f"{path}: points of {sorted(widths)[:5]} numbers, expected {header.columns}")
+    try:
+        columns = [np.array([row[field.column] for row in rows], dtype=np.float64) for field in fields]
+    except ValueError as error:
+        raise ShapeError(f"{path}: {error} among the points, expected numbers") from None
+    return np.stack(columns, axis=1)
+
+
+def _read_binary(path: Path, header: _Header, fields: list[_Field], content: bytes) -> np.ndarray:
+    size = header.points * header.row
+    _expect(path, content, header.start + size)
+    rows = np.frombuffer(content, np.uint8, size, header.start).reshape(header.points, header.row)
+    columns = [rows[:, f.offset : f.offset + f.kind.itemsize].copy().view(f.kind) for f in fields]
+    return np.concatenate(columns, axis=1, dtype=np.float64)
+
+
+def _read_compressed(path: Path, header: _Header, fields: list[_Field], content: bytes) -> np.ndarray:
+    """The same bytes, but column after column."""
+    start = header.start + 8
+    if len(content) < start:
+        raise ShapeError(f"{path}: truncated, {len(content)} bytes, expected {start} and more")
+    packed, size = struct.unpack_from("<2I", content, header.start)
+    if size != header.points * header.row or size > LARGEST_RATIO * packed:
+        raise ShapeError(
+            f"{path}: {packed} bytes that were {size}, expected those of {header.points} points of {header.row} bytes"
+        )
+    _expect(path, content, start + packed)
+    try:
+        block = decompress(content[start : start + packed], size)
+    except ValueError as error:
+        raise ShapeError(f"{path}: damaged, {error}") from None
+    columns = [np.frombuffer(block, f.kind, header.points, f.offset * header.points) for f in fields]
+    return np.stack(columns, axis=1).astype(np.float64)
+
+
+def _expect(path: Path, content: bytes, size: int) -> None:
+    """Refuses another length; zeros behind the data are how some releases of the library stretch a file."""
+    if len(content) < size:
+        raise ShapeError(f"{path}: truncated, {len(content)} bytes, expected {size}")
+    if content.count(0, size) != len(content) - size:
+        raise ShapeError(f"{path}: {len(content) - size} bytes behind the last point, expected none")
