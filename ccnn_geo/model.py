@@ -9,19 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from ccnn_geo.blocks import BLOCKS, CCNNBlock, FlexBlock
-from ccnn_geo.channels import channel_linear, channel_norm
-from ccnn_geo.conv import SepFlexConv
+from ccnn_geo.blocks import BLOCKS
+from ccnn_geo.channels import channel_linear
 from ccnn_geo.first_batch import FirstBatchScale
-from ccnn_geo.functional.gelu import gelu
-from ccnn_geo.module_list import ModuleListOf
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.nyquist import FirstSpacing
-from ccnn_geo.point_paths import Explanation
 from ccnn_geo.point_plan import PointPlan
 from ccnn_geo.pool_norm import PoolNorm
 from ccnn_geo.pooling import POOLS, pool_clouds, pool_dense
 from ccnn_geo.pretrained import Pretrained
+from ccnn_geo.trunk import Trunk
 
 PRESETS: dict[str, dict[str, int]] = {
     "ccnn_4_16": {"num_blocks": 4, "hidden_channels": 16, "kernel_hidden": 8},
@@ -33,7 +30,7 @@ PRESETS: dict[str, dict[str, int]] = {
 """Sizes of the paper's models (Sec. 5, appendix C.2)."""
 
 
-class CCNN(Pretrained, FirstBatchScale):
+class CCNN(Pretrained, FirstBatchScale, Trunk):
     r"""Continuous convolutional neural network (Fig. 5).
 
     .. math::
@@ -63,8 +60,9 @@ class CCNN(Pretrained, FirstBatchScale):
         dropout: Dropout in the blocks.
         drop_path: Probability of leaving the last block's branch out of a sample in training, and in proportion of
             those before.
-        init_spacing: Distance of samples whose Nyquist rate no kernel starts above, see :meth:`limit_frequencies`;
-            ``"auto"`` takes that of the first batch, once, before it scales the kernels.
+        init_spacing: Distance of samples whose Nyquist rate no kernel starts above, see
+            :meth:`~ccnn_geo.trunk.Trunk.limit_frequencies`; ``"auto"`` takes that of the first batch, once, before it
+            scales the kernels.
         **conv_kwargs: Further arguments of :class:`~ccnn_geo.conv.SepFlexConv`, e.g. ``causal``, ``window_init``.
 
     Shapes:
@@ -105,8 +103,6 @@ class CCNN(Pretrained, FirstBatchScale):
         **conv_kwargs: Any,
     ) -> None:
         given = {**locals(), **conv_kwargs}
-        super().__init__()
-        self.remember_arguments(given)
         if readout not in ("global", "node"):
             raise ValueError(f"CCNN: expected readout 'global' or 'node', got {readout!r}")
         if pool not in POOLS:
@@ -125,25 +121,22 @@ class CCNN(Pretrained, FirstBatchScale):
             raise ValueError(
                 f"CCNN: expected init_spacing to be a number, 'auto' or None, got {init_spacing!r}"
             )
-        self.in_channels, self.out_channels, self.dim = in_channels, out_channels, dim
-        self.init_spacing = init_spacing
-        self.num_neighbors, self.readout, self.pool = num_neighbors, readout, pool
-        conv_kwargs |= {"kernel_hidden": kernel_hidden, "omega_0": omega_0, "num_neighbors": num_neighbors}
-
-        self.stem = SepFlexConv(in_channels, hidden_channels, dim, **conv_kwargs)
-        self.stem_norm = nn.BatchNorm1d(hidden_channels)
-        self.blocks: ModuleListOf[CCNNBlock | FlexBlock] = ModuleListOf(
-            BLOCKS[block](
-                hidden_channels,
-                dim,
-                dropout=dropout,
-                drop_path=drop_path * (l + 1) / num_blocks,
-                **conv_kwargs,
-            )
-            for l in range(num_blocks)
+        super().__init__(
+            in_channels,
+            dim,
+            hidden_channels,
+            num_blocks,
+            num_neighbors,
+            block,
+            dropout,
+            drop_path,
+            kernel_hidden=kernel_hidden,
+            omega_0=omega_0,
+            **conv_kwargs,
         )
-        # Pre-norm blocks leave the last sum unnormalised; FlexBlock does not.
-        self.norm = nn.Identity() if BLOCKS[block] is FlexBlock else nn.BatchNorm1d(hidden_channels)
+        self.remember_arguments(given)
+        self.out_channels, self.init_spacing = out_channels, init_spacing
+        self.readout, self.pool = readout, pool
         pooled = hidden_channels * len(POOLS[pool])
         self.pool_norm = nn.Identity() if pool == "mean" else PoolNorm(pooled)
         self.head = nn.Linear(pooled, out_channels)
@@ -162,13 +155,9 @@ class CCNN(Pretrained, FirstBatchScale):
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew."""
-        self.stem.reset_parameters()
-        self.stem_norm.reset_parameters()
-        for block in self.blocks:
-            block.reset_parameters()
-        for norm in (self.norm, self.pool_norm):
-            if isinstance(norm, nn.BatchNorm1d):
-                norm.reset_parameters()
+        super().reset_parameters()
+        if isinstance(self.pool_norm, nn.BatchNorm1d):
+            self.pool_norm.reset_parameters()
         nn.init.normal_(self.head.weight, std=self.head.in_features**-0.5)
         nn.init.zeros_(self.head.bias)
         self.forget_scale()
@@ -176,29 +165,6 @@ class CCNN(Pretrained, FirstBatchScale):
             self.first_spacing.reset_parameters()
         elif self.init_spacing is not None and not isinstance(self.init_spacing, str):
             self.limit_frequencies(self.init_spacing)
-
-    def limit_frequencies(self, spacing: float | Sequence[float] | Tensor) -> None:
-        r"""Slows down those filters of all kernels that samples a distance apart could not carry.
-
-        .. math::
-            |\omega_d| + 2 \gamma_d \le \frac{\pi / h_d - f^w_d}{L + 1}
-
-        with :math:`f^w` the width of the window's spectrum and :math:`L + 1` layers of filters. Filters below stay as
-        they are. A limit holds where it is set: :func:`~ccnn_geo.nyquist.nyquist_penalty` keeps them there in training.
-
-        Args:
-            spacing: Distance :math:`h` of the samples, one or one per axis.
-
-        Raises:
-            ValueError: If a window alone is narrower than that allows, or kernels have no frequencies.
-        """
-        for conv in self.convs:
-            conv.kernel.limit_frequencies(spacing)
-
-    @property
-    def convs(self) -> list[SepFlexConv]:
-        """All convolutions, from the stem to the last block."""
-        return [m for m in self.modules() if isinstance(m, SepFlexConv)]
 
     def forward(
         self,
@@ -243,40 +209,6 @@ class CCNN(Pretrained, FirstBatchScale):
                 batch_size = 1 if batch_size is None else batch_size
             h = self.pool_norm(pool_clouds(self.pool, h, batch, batch_size, weight))
         return self.outputs(h)
-
-    def plan(
-        self,
-        pos: Tensor,
-        batch: Tensor | None = None,
-        edge_index: Tensor | Neighbors | PointPlan | None = None,
-        spacing: float | Sequence[float] | None = None,
-        batch_size: int | None = None,
-    ) -> PointPlan:
-        """What all layers need to know of the points: made once per forward pass, see :meth:`forward`."""
-        if isinstance(edge_index, PointPlan):
-            return edge_index
-        return PointPlan(
-            pos,
-            batch,
-            edge_index,
-            num_neighbors=None if self.stem.method == "mesh" else self.num_neighbors,
-            spacing=spacing,
-            batch_size=batch_size,
-            flow=self.stem.flow,
-            dtype=self.head.weight.dtype,
-        )
-
-    def explain_plan(self, pos: Tensor, *args: Any, **kwargs: Any) -> dict[str, Explanation]:
-        """Which path each convolution takes on given points, by name; arguments as in :meth:`plan`."""
-        plan = self.plan(pos, *args, **kwargs)
-        return {n: m.explain_plan(pos, plan) for n, m in self.named_modules() if isinstance(m, SepFlexConv)}
-
-    def features(self, x: Tensor, **carrier: Any) -> Tensor:
-        """What the last block gives, normalised; further arguments are those of the convolutions."""
-        h = gelu(channel_norm(self.stem(x, **carrier), self.stem_norm))
-        for block in self.blocks:
-            h = block(h, **carrier)
-        return channel_norm(h, self.norm)
 
     def pool_dense(self, h: Tensor, weight: Tensor | None = None) -> Tensor:
         """Pooled features ``[B, P C]`` of as many points, or cells, per sample: ``[B, C, *S]``."""
