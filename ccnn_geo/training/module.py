@@ -17,6 +17,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionM
 from ccnn_geo.nyquist import mean_over_processes, nyquist_penalty, sample_spacing
 from ccnn_geo.regularization import collect_kernel_norms, l2_penalty
 from ccnn_geo.training.decay import DECAYS, decay_groups
+from ccnn_geo.training.loss import is_distributed, own_cross_entropy, share_of_labels
 from ccnn_geo.training.metrics import accuracies
 from ccnn_geo.training.network import build_network, class_logits, num_outputs
 from ccnn_geo.training.schedule import warmup_cosine
@@ -168,12 +169,15 @@ class Classifier(LightningModule):
             penalty = penalty + self.hparams.nyquist * self._nyquist(batch)
         logits, y = self._labelled(logits, batch)
         size = y.size(0)
-        if size == 0:
-            return None  # Lightning goes on to the next batch
-        loss = F.cross_entropy(logits, y, label_smoothing=self.hparams.label_smoothing) + penalty
-        self.train_accuracy(logits, y)
-        self.log("loss", loss, prog_bar=True, logger=False, batch_size=size)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=size)
+        if size == 0 and not is_distributed():
+            return None  # Lightning goes on to the next batch; with others it must take part in their step
+        own = own_cross_entropy(logits, y, self.hparams.label_smoothing)
+        loss = share_of_labels(size, logits.device) * own + penalty
+        if size > 0:
+            self.train_accuracy(logits, y)
+        shown = own.detach() + penalty  # weighed by its labels in the means of an epoch and of processes
+        self.log("loss", shown, prog_bar=True, logger=False, batch_size=size)
+        self.log("train_loss", shown, on_step=False, on_epoch=True, sync_dist=True, batch_size=size)
         self.log(
             "train_acc", self.train_accuracy, on_step=False, on_epoch=True, prog_bar=True, batch_size=size
         )

@@ -14,6 +14,8 @@ _MESSAGES = (
     # what we log at the end of an epoch is the same in all processes already
     r".*It is recommended to use `self\.log\('(val|test)_\w+', .* sync_dist=True\)`.*",
     r".*It is recommended to use `self\.log\('window_\d+', .* sync_dist=True\)`.*",
+    # of weights with an axis of length 1, whose stride means nothing
+    r"Grad strides do not match bucket view strides.*",
     # nothing of these networks is sharded
     r".*WeightAveraging callback with a model that overrides the configure_model.*",
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",

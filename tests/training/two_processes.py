@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
-from forks import fork, import_all, start, wait
+from forks import Ended, fork, import_all, start, wait
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
@@ -97,13 +98,13 @@ def together(name: str, rank: int, store: Path) -> dict[str, Any]:
     return train(name, network, DistributedDataParallel(network), rank)
 
 
-def in_two(function, *args) -> list[Any]:
+def in_two(function, *args) -> list[Ended]:
     processes = [start(function, rank, *args) for rank in range(2)]
     ended = [wait(*process) for process in processes]
     for end in ended:
         if end.code:
             raise RuntimeError(end.errors)
-    return [end.result for end in ended]
+    return ended
 
 
 def difference(a: dict[str, Tensor], b: dict[str, Tensor]) -> float:
@@ -116,7 +117,7 @@ def compare(name: str, folder: Path) -> dict[str, Any]:
     if one.code:
         raise RuntimeError(one.errors)
     one = one.result
-    pair = in_two(lambda rank: together(name, rank, folder / name))
+    pair = [end.result for end in in_two(lambda rank: together(name, rank, folder / name))]
     # seen by each process alone: the extent of its clouds, which bounds kernels that have no window
     states = [{k: v for k, v in p["state"].items() if not k.endswith("domain")} for p in (one, *pair)]
     scales = {
@@ -161,6 +162,13 @@ optim: {lr: 0.02, warmup_epochs: 1}
 data: {dataset: folder, root: shapes, num_points: 24, num_samples: 32, augment: {jitter: 0.01}}
 trainer: {max_epochs: 2, accelerator: cpu}
 """
+SCENES = """\
+name: scenes
+model: {hidden_channels: 4, num_blocks: 1, kernel_hidden: 4, omega_0: 0.5, window_init: 0.3, num_neighbors: 8}
+optim: {lr: 0.02, warmup_epochs: 1, label_smoothing: 0.1}
+data: {dataset: scenes, root: .}
+trainer: {max_epochs: 2, accelerator: cpu}
+"""
 
 
 def write_project() -> None:
@@ -173,13 +181,18 @@ def write_project() -> None:
             normal /= np.linalg.norm(normal, axis=1, keepdims=True)
             np.save(folder / f"{i}.npy", np.concatenate([normal * [1, 1, height], normal], axis=1))
     Path("tiny.yaml").write_text(CONFIG)
+    Path("scenes.yaml").write_text(SCENES)
+    sys.path.append(str(Path(__file__).parents[1]))
+    import fake_data
+
+    fake_data.register(pytest.MonkeyPatch(), Path.cwd())
 
 
-def command(*arguments: str) -> tuple[int, list[str]]:
-    return main(("train", "--config", "tiny.yaml", *arguments)), list(sys.modules)
+def command(config: str, *arguments: str) -> tuple[int, list[str]]:
+    return main(("train", "--config", config, *arguments)), list(sys.modules)
 
 
-def as_torchrun(rank: int, port: int, nodes: int, *arguments: str) -> int:
+def as_torchrun(rank: int, port: int, nodes: int, config: str, *arguments: str) -> int:
     """The command as ``torchrun`` starts it, on one machine or as many as there are processes."""
     per_node = 2 // nodes
     os.environ |= {
@@ -196,7 +209,7 @@ def as_torchrun(rank: int, port: int, nodes: int, *arguments: str) -> int:
 
     rank_zero_only.rank = rank  # as found when it is imported in a process of its own
     sizes = ("--trainer.devices", str(per_node), "--trainer.num_nodes", str(nodes))
-    return command("--trainer.strategy", "ddp", *sizes, *arguments)[0]
+    return command(config, "--trainer.strategy", "ddp", *sizes, *arguments)[0]
 
 
 def free_port() -> int:
@@ -211,37 +224,42 @@ def rows(run: str) -> list[dict[str, float]]:
 
 
 def weights(run: str) -> dict[str, Tensor]:
-    """Without biases that a normalisation takes away: of their gradients, which are rounding, Adam makes steps."""
+    """Without what a normalisation takes away: of such gradients, which are rounding, Adam makes steps.
+
+    Biases, and the weights of a single channel, which only scale it.
+    """
     state = torch.load(Path(run, "checkpoints", "last.ckpt"), weights_only=True)["state_dict"]
     return {
         k: v
         for k, v in state.items()
         if k.endswith((".weight", "domain", "effective_taps", "first_variance"))
+        and not (k == "network.stem.pointwise.weight" and v.size(1) == 1)
     }
 
 
 def commands() -> dict[str, Any]:
     """The command line on one process, on two, and on two machines, whose batches are together as large."""
     write_project()
-    one = fork(command, "--out", "one", "--data.batch_size", "8")
-    if one.result is None or one.result[0] != 0:
-        raise RuntimeError(one.errors)
-    import_all(one.result[1])
-    found: dict[str, Any] = {"one": rows("one")}
-    for name, nodes in (("two", 1), ("nodes", 2)):
-        options = ("--out", name, "--data.batch_size", "4", "--trainer.sync_batchnorm", "true")
-        port = free_port()
-        processes = [start(as_torchrun, rank, port, nodes, *options) for rank in range(2)]
-        ended = [wait(*process) for process in processes]
-        if any(end.result != 0 for end in ended):
-            raise RuntimeError("\n".join(end.errors for end in ended))
-        found[name] = {
-            "output": [end.output for end in ended],
-            "errors": [end.errors for end in ended],
-            "rows": rows(name),
-            "weights": difference(weights("one"), weights(name)),
-            "files": sorted(p.relative_to(name).as_posix() for p in Path(name).rglob("*") if p.is_file()),
-        }
+    found: dict[str, Any] = {}
+    for config, size, runs in (("tiny", 8, {"two": 1, "nodes": 2}), ("scenes", 2, {"two_scenes": 1})):
+        one = fork(command, f"{config}.yaml", "--out", config, "--data.batch_size", str(size))
+        if one.result is None or one.result[0] != 0:
+            raise RuntimeError(one.errors)
+        import_all(one.result[1])
+        for name, nodes in runs.items():
+            options = ("--out", name, "--data.batch_size", str(size // 2), "--trainer.sync_batchnorm", "true")
+            port = free_port()
+            ended = in_two(as_torchrun, port, nodes, f"{config}.yaml", *options)
+            if any(end.result != 0 for end in ended):
+                raise RuntimeError("\n".join(end.errors for end in ended))
+            found[name] = {
+                "output": [end.output for end in ended],
+                "errors": [end.errors for end in ended],
+                "one": rows(config),
+                "rows": rows(name),
+                "weights": difference(weights(config), weights(name)),
+                "files": sorted(p.relative_to(name).as_posix() for p in Path(name).rglob("*") if p.is_file()),
+            }
     return found
 
 
@@ -249,6 +267,6 @@ if __name__ == "__main__":
     os.chdir(sys.argv[1])
     here = Path.cwd()
     result = {"cases": {name: compare(name, here) for name in CASES}}
-    result["norms"] = in_two(norms, here / "norms")
+    result["norms"] = [end.result for end in in_two(norms, here / "norms")]
     result["commands"] = commands()
     json.dump(result, sys.stdout)

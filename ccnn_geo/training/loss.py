@@ -1,0 +1,44 @@
+"""The mean of a loss over the labels of all processes, of which each has as many as it likes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def own_cross_entropy(logits: Tensor, y: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Mean cross-entropy of the labels of this process; 0 without any, with gradients of 0.
+
+    Shapes:
+        - **logits:** :math:`(n, K)`; **y:** :math:`(n)`
+        - **output:** scalar
+    """
+    total = F.cross_entropy(logits, y, label_smoothing=label_smoothing, reduction="sum")
+    return total / max(1, y.size(0))
+
+
+def share_of_labels(count: int, device: torch.device) -> Tensor | float:
+    r"""What the mean loss of a process is multiplied by, since ``DistributedDataParallel`` takes the mean of processes.
+
+    .. math::
+        s_r = \frac{R \, n_r}{\sum_q n_q}, \qquad
+        \frac{1}{R} \sum_r s_r \ell_r = \frac{\sum_r n_r \ell_r}{\sum_r n_r}
+
+    Scenes are ragged, and points of them may have no label: without it, a point of a process that has few would weigh
+    more than that of one that has many.
+
+    Args:
+        count: Labels :math:`n_r` of this process.
+        device: Where numbers are exchanged.
+    """
+    if not is_distributed():
+        return 1.0
+    total = torch.tensor(float(count), device=device)
+    torch.distributed.all_reduce(total)
+    return count * torch.distributed.get_world_size() / total.clamp(min=1)
+
+
+def is_distributed() -> bool:
+    """Whether other processes wait for what this one computes."""
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
