@@ -16,7 +16,12 @@ def traced_edge_magnet(neighbors: Neighbors, box: Tensor, x: Tensor, *tensors: T
     return edge_magnet(neighbors.edge_index, neighbors.ptr, box, x, list(tensors))
 
 
-@torch.library.custom_op("ccnn_geo::edge_magnet", mutates_args=())
+# Schemas are written out: the lowest torch does not read list[Tensor].
+@torch.library.custom_op(
+    "ccnn_geo::edge_magnet",
+    mutates_args=(),
+    schema="(Tensor edge_index, Tensor ptr, Tensor box, Tensor x, Tensor[] tensors) -> Tensor",
+)
 def edge_magnet(edge_index: Tensor, ptr: Tensor, box: Tensor, x: Tensor, tensors: list[Tensor]) -> Tensor:
     """``[M, C]`` of :func:`~ccnn_geo.functional.native.edge_magnet_call.sums`."""
     return sums(_neighbors(edge_index, ptr, x), box, x, tensors)
@@ -27,7 +32,12 @@ def _(edge_index: Tensor, ptr: Tensor, box: Tensor, x: Tensor, tensors: list[Ten
     return x.new_empty(ptr.size(0) - 1, x.size(1))
 
 
-@torch.library.custom_op("ccnn_geo::edge_magnet_backward", mutates_args=())
+@torch.library.custom_op(
+    "ccnn_geo::edge_magnet_backward",
+    mutates_args=(),
+    schema="(Tensor grad, Tensor edge_index, Tensor ptr, Tensor box, Tensor x, Tensor[] tensors, bool[] need) "
+    "-> Tensor[]",
+)
 def edge_magnet_backward(
     grad: Tensor,
     edge_index: Tensor,
