@@ -8,6 +8,13 @@ from pathlib import Path
 
 from ccnn_geo.training.checkpoint_file import LAST
 
+LOST = re.compile(
+    r"(?:gloo|NCCL|c10d|TCPStore).*?(connection (?:closed|reset) by peer|connection was closed|broken pipe|"
+    r"timed out[^.]*|remote process exited[^.]*|connection refused)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What the libraries that exchange numbers say when there is nobody to exchange them with."""
+
 
 def explain_failure(error: Exception, run: Path) -> Exception:
     """The error to show instead: what happened, and how to go on.
@@ -17,14 +24,20 @@ def explain_failure(error: Exception, run: Path) -> Exception:
         run: Folder of the run.
 
     Returns:
-        ``ChildProcessError`` if a process that loads batches ended, ``OSError`` for files and disks; any other error
-        as it is, but for the traceback that a loading process has put into its message.
+        ``ChildProcessError`` if a process that loads batches ended, ``ConnectionError`` if one that trains did,
+        ``OSError`` for files and disks; any other error as it is, but for the traceback that a loading process has put
+        into its message.
     """
     text = _without_traceback(str(error))
     if lost := re.search(r"DataLoader worker \(pid.*", text):
         return ChildProcessError(
             f"a process that loads batches is gone ({lost[0].rstrip('. ')}); if for want of memory, use a smaller "
             f"data.num_workers or data.batch_size{how_to_continue(run)}"
+        )
+    if isinstance(error, RuntimeError) and (lost := LOST.search(text)):
+        return ConnectionError(
+            f"another process of this run has ended or cannot be reached ({lost[1].lower()}); if it could say why, "
+            f"its own output does{how_to_continue(run)}"
         )
     if isinstance(error, OSError):
         return OSError(text + how_to_continue(run))
