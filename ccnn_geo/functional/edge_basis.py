@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
-from ccnn_geo.functional import magnet
+from ccnn_geo.functional import gabor_filters, magnet
 from ccnn_geo.functional.edge_chunks import Chunk
 from ccnn_geo.functional.linear import cross
 from ccnn_geo.functional.scratch import Scratch
@@ -105,22 +105,27 @@ class MAGNetBasis:
     """
 
     def __init__(
-        self, kernel: ContinuousKernel, filters: Sequence[magnet.Gabor], hidden: Sequence[magnet.Affine]
+        self,
+        kernel: ContinuousKernel,
+        filters: Sequence[gabor_filters.Gabor],
+        hidden: Sequence[magnet.Affine],
     ) -> None:
         if kernel.radius != 1:
             R = kernel.radius
-            filters = [magnet.Gabor(f.mu * R, f.gamma / R, f.omega / R, f.phi) for f in filters]
-        packed = magnet.pack(filters, hidden)
+            filters = [gabor_filters.Gabor(f.mu * R, f.gamma / R, f.omega / R, f.phi) for f in filters]
+        packed = gabor_filters.pack(filters)
         quadratic, width = packed.quadratic, filters[-1].mu.size(0)
         self.has_window = kernel.window is not None
         if kernel.window is not None:
-            window = -0.5 / magnet.LN2 / (kernel.window.width * kernel.radius).to(quadratic.dtype).square()
+            window = (
+                -0.5 / gabor_filters.LN2 / (kernel.window.width * kernel.radius).to(quadratic.dtype).square()
+            )
             window = torch.cat([window, window.new_zeros(kernel.dim + 1)]).unsqueeze(1)
             own, last = quadratic.split([quadratic.size(1) - width, width], dim=1)
             quadratic = torch.cat([own, last + window], dim=1)
         else:
             window = quadratic.new_zeros(quadratic.size(0), 1)
-        self.tensors = [quadratic, window, packed.linear, *(p for layer in packed.hidden for p in layer)]
+        self.tensors = [quadratic, window, packed.linear, *(p for layer in hidden for p in layer)]
 
     def prepare(
         self, tensors: Sequence[Tensor], pos_src: Tensor, pos_dst: Tensor, chunks: Sequence[Chunk]
@@ -147,14 +152,18 @@ class MAGNetBasis:
         """Basis ``[T * K, H + 1]``, and what :meth:`backward` needs if ``need`` says what is wanted of it."""
         keep, rel = any(need), chunk.rel
         edges, filters = rel.size(1), state.linear.size(1)
-        powers = magnet.offset_powers(rel)
-        envelope = magnet.envelopes(rel, powers, state.quadratic, out=scratch("envelope", edges, filters))
+        powers = gabor_filters.offset_powers(rel)
+        envelope = gabor_filters.envelopes(
+            rel, powers, state.quadratic, out=scratch("envelope", edges, filters)
+        )
         sine, cosine = self._waves(state, chunk, powers, scratch, keep)
         gabor = sine.mul_(envelope)
         basis = scratch("basis", edges, filters // (len(state.hidden) + 1) + 1)
         h, maps = magnet.multiply_layers(gabor, state.hidden, scratch, out=basis[:, :-1])
         if self.has_window:
-            basis[:, -1:] = magnet.envelopes(rel, powers, state.window, out=scratch("window", edges, 1))
+            basis[:, -1:] = gabor_filters.envelopes(
+                rel, powers, state.window, out=scratch("window", edges, 1)
+            )
         else:
             basis[:, -1] = 1
         if cosine is None:
@@ -175,15 +184,15 @@ class MAGNetBasis:
         grad_gabor, grad_hidden = magnet.multiply_layers_backward(
             grad[:, :-1], gabor, h, maps, state.hidden, scratch
         )
-        grad_quadratic, grad_linear, by_exponent, by_phase = magnet.gabor_backward(
+        grad_quadratic, grad_linear, by_exponent, by_phase = gabor_filters.gabor_backward(
             grad_gabor, gabor, cosine, powers
         )
         by_window = grad[:, -1:] * basis[:, -1:]
-        grad_window = magnet.LN2 * cross(powers, by_window) if self.has_window else None
+        grad_window = gabor_filters.LN2 * cross(powers, by_window) if self.has_window else None
         grad_rel = None
         if need[0]:
             exponents = [(state.quadratic, by_exponent), (state.window, by_window)]
-            grad_rel = magnet.offset_gradient(chunk.rel, exponents, state.linear, by_phase)
+            grad_rel = gabor_filters.offset_gradient(chunk.rel, exponents, state.linear, by_phase)
         return [grad_rel, grad_quadratic, grad_window, grad_linear, *grad_hidden]
 
     @staticmethod
@@ -193,7 +202,7 @@ class MAGNetBasis:
         """Sines, and cosines where they are needed, of the edges' phases ``[T * K, F]``."""
         shape = (chunk.src.numel(), state.linear.size(1))
         if state.source is None or state.target is None:
-            phase = magnet.phases(powers, state.linear)
+            phase = gabor_filters.phases(powers, state.linear)
             sine = torch.sin(phase, out=scratch("sine", *shape))
             return sine, phase.cos_() if need_cosine else None
         rows = (chunk.rows.numel(), chunk.width, -1)
@@ -220,6 +229,6 @@ class _MAGNetState(NamedTuple):
 
 def _sines(pos: Tensor, omega: Tensor) -> tuple[Tensor, Tensor]:
     """Sine and cosine of the phases of points, ``[N, F]``: reduced to one turn in double precision."""
-    turns = pos.to(magnet.wide(pos)) @ (omega.to(magnet.wide(pos)) / math.tau)
+    turns = pos.to(gabor_filters.wide(pos)) @ (omega.to(gabor_filters.wide(pos)) / math.tau)
     phase = (turns - turns.round()).mul_(math.tau).to(pos.dtype)
     return phase.sin(), phase.cos()

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ccnn_geo.functional.magnet import Affine, Gabor
+from ccnn_geo.functional.gabor_filters import Gabor
+from ccnn_geo.functional.magnet import Affine
 
 
 def low_pass_gabor(gabor: Gabor, std: float) -> tuple[Gabor, Tensor]:

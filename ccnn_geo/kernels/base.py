@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.functional.magnet import Affine, Gabor
+from ccnn_geo.functional.gabor_filters import Gabor
+from ccnn_geo.functional.magnet import Affine
 from ccnn_geo.functional.spectrum import SHIFTS, log_affine, strip_band
 
 GAUSSIAN_STDDEVS = 2.0

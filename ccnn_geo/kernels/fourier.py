@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo.functional.gabor_filters import Gabor, project
 from ccnn_geo.functional.low_pass import low_pass_layers
-from ccnn_geo.functional.magnet import Affine, Gabor, project
+from ccnn_geo.functional.magnet import Affine
 from ccnn_geo.functional.spectrum import log_cosh
 from ccnn_geo.kernels.base import KernelNetwork, host, uniform_fan_in_
 from ccnn_geo.kernels.magnet import log_product

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo.functional.gabor_filters import Gabor, project
 from ccnn_geo.functional.low_pass import low_pass_layers
-from ccnn_geo.functional.magnet import Affine, Gabor, magnet_basis, project
+from ccnn_geo.functional.magnet import Affine, magnet_basis
 from ccnn_geo.functional.spectrum import log_affine, log_cosh
 from ccnn_geo.kernels.base import GAUSSIAN_STDDEVS, KernelNetwork, host, uniform_fan_in_
 from ccnn_geo.module_list import ModuleListOf

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from ccnn_geo import SepFlexConv
+from ccnn_geo.functional.gabor_filters import Gabor
 from ccnn_geo.functional.low_pass import low_pass_gabor
-from ccnn_geo.functional.magnet import Gabor
 from ccnn_geo.kernels import KERNELS, FourierNet, GaborNet, MAGNet, RandomFourierNet
 from ccnn_geo.kernels.magnet import gabor_values
 from ccnn_geo.neighbors import build_neighbors

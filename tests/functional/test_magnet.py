@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from ccnn_geo import testing
-from ccnn_geo.functional import magnet
-from ccnn_geo.functional.magnet import Affine, Gabor, magnet_basis, pack, project
+from ccnn_geo.functional import gabor_filters
+from ccnn_geo.functional.gabor_filters import Gabor, pack, project
+from ccnn_geo.functional.magnet import Affine, magnet_basis
 
 
 def parameters(dim, hidden, layers, width, far, dtype=torch.float64):
@@ -49,7 +50,7 @@ def compare(rel, filters, hidden, tol=None):
 @pytest.mark.parametrize("exact", [False, True])
 def test_values_and_gradients_match_the_formula(dim, layers, exact, monkeypatch):
     if exact:
-        monkeypatch.setattr(magnet, "EXPANSION_ERROR", 0.0)
+        monkeypatch.setattr(gabor_filters, "EXPANSION_ERROR", 0.0)
     compare(torch.randn(4, 5, dim).double(), *parameters(dim, 6, layers, width=1.0, far=0.5))
 
 
@@ -65,10 +66,11 @@ def test_narrow_far_filters_keep_float32_precision(width, far):
 
 def test_float32_is_used_where_it_is_safe():
     """The published filters at their initialisation are, however far the offsets reach."""
-    safe = pack(*parameters(3, 8, 2, width=5.0, far=0.1, dtype=torch.float32))
+    safe = pack(parameters(3, 8, 2, width=5.0, far=0.1, dtype=torch.float32)[0])
     assert safe.quadratic.dtype == torch.float32
     assert (
-        pack(*parameters(3, 8, 2, width=100.0, far=1.0, dtype=torch.float32)).quadratic.dtype == torch.float64
+        pack(parameters(3, 8, 2, width=100.0, far=1.0, dtype=torch.float32)[0]).quadratic.dtype
+        == torch.float64
     )
 
 
