@@ -7,28 +7,38 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from ccnn_geo.terminal import EXPECTED, Failure, OneLineParser, complain, print_table, reason
 
-if TYPE_CHECKING:
-    pass
-
 USAGE = """usage: ccnn-geo COMMAND ...
 
-Continuous convolutional neural networks for sequences, images, shapes and scenes.
+Continuous convolutional neural networks for sequences, images, shapes and
+scenes.
 
 commands:
-  train --config NAME_OR_FILE [overrides]   train a classifier, e.g. --config demo
-  test CHECKPOINT_OR_RUN [overrides]        accuracy on the test set, e.g. --data.carrier voxels
-  predict CHECKPOINT_OR_RUN FILE... [--json] classify meshes and point clouds
-  info [CHECKPOINT | PRESET | CONFIG]       versions and devices, or the parameters of a model
-  export CHECKPOINT_OR_RUN OUT [--format ..] a folder without pickles, or a program (torch.export, ONNX)
-  data list | info NAME | prepare NAME      data sets: which there are, what they take, download and prepare
-  show kernels | cloud | run ...            pictures of a trained network, .png or interactive .html
-  reproduce [NAME] [--root DIR]             a table or figure of the paper, at small scale or in full
+  train --config NAME_OR_FILE [overrides]
+                        trains a classifier, e.g. --config demo
+  test CHECKPOINT_OR_RUN [overrides]
+                        accuracy on the test set, e.g. --data.carrier voxels
+  predict CHECKPOINT_OR_RUN FILE... [--json]
+                        classifies meshes and point clouds
+  info [CHECKPOINT | PRESET | CONFIG]
+                        versions and devices, or the parameters of a model
+  export CHECKPOINT_OR_RUN OUT [--format ...]
+                        a folder without pickles, or a program (torch.export,
+                        ONNX)
+  data list | info NAME | prepare NAME
+                        data sets: which there are, what they take, download
+                        and prepare
+  show kernels | cloud | run ...
+                        pictures of a trained network, .png or .html
+  reproduce [NAME] [--root DIR]
+                        a table or figure of the paper, small or in full
 
-ccnn-geo COMMAND --help lists the options of a command. --debug anywhere shows the traceback of an error.
+ccnn-geo COMMAND --help lists the options of a command. --debug anywhere shows
+the traceback of an error.
+
+exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 130 Ctrl-C.
 """
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.registry import PLACES, dataset_class
-from ccnn_geo.terminal import OneLineParser, print_table
+from ccnn_geo.terminal import OneLineParser, add_command, print_table
 
 HEAD = ("name", "family", "classes", "samples", "size", "disk")
 
@@ -19,12 +19,11 @@ def main(arguments: list[str]) -> None:
     """Runs one of the actions."""
     parser = OneLineParser(prog="ccnn-geo data", description="Data sets by name.")
     actions = parser.add_subparsers(dest="action", required=True, metavar="list | info | prepare")
-    actions.add_parser("list", help="All of them.")
-    actions.add_parser("info", help="Files, digests, where to place them without a network.").add_argument(
-        "name"
-    )
-    ready = actions.add_parser("prepare", help="Downloads and prepares one.")
-    ready.add_argument("name")
+    add_command(actions, "list", "All of them.")
+    about = add_command(actions, "info", "Files, digests, where to place them without a network.")
+    ready = add_command(actions, "prepare", "Downloads and prepares one; what is there already is kept.")
+    for action in (about, ready):
+        action.add_argument("name", help="As ccnn-geo data list has it.")
     ready.add_argument(
         "--root", default="data", help="Where it goes, or where its files are; data by default."
     )

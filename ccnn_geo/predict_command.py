@@ -16,7 +16,9 @@ def main(arguments: list[str]) -> None:
         description="Classifies meshes (.off .obj .ply .stl .glb) and clouds (.npy .npz .xyz .pcd .ply).",
     )
     parser.add_argument("checkpoint", help="A checkpoint of train, or the run, for its best one.")
-    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="Each is told apart; a bad one stops no other."
+    )
     parser.add_argument("--json", action="store_true", help="One JSON array on standard output.")
     parser.add_argument("--device", default="cpu", help="Such as cuda; cpu by default.")
     options = parser.parse_args(arguments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ccnn_geo.terminal import OneLineParser
+from ccnn_geo.terminal import OneLineParser, add_command
 
 MODEL = "A checkpoint of train, or the run, for its best one."
 
@@ -21,7 +21,7 @@ def _parser() -> OneLineParser:
     parser = OneLineParser(prog="ccnn-geo show", description="Pictures of trained networks.")
     pictures = parser.add_subparsers(dest="picture", required=True, metavar="kernels | cloud | run")
 
-    kernels = pictures.add_parser("kernels", help="The kernels of each layer.")
+    kernels = add_command(pictures, "kernels", "The kernels of each layer.")
     kernels.add_argument("model", help=MODEL)
     kernels.add_argument("--layer", type=int, nargs="+", help="0 for the stem; all by default.")
     kernels.add_argument("--channels", type=int, nargs="+", help="The strongest of each layer by default.")
@@ -30,7 +30,7 @@ def _parser() -> OneLineParser:
     )
     kernels.add_argument("--period", type=int, help="Taps between marks, for sequences of pixels the row.")
 
-    cloud = pictures.add_parser("cloud", help="The points of a file, or a sample, by what the network sees.")
+    cloud = add_command(pictures, "cloud", "The points of a file, or a sample, by what the network sees.")
     cloud.add_argument("model", help=MODEL)
     cloud.add_argument("file", nargs="?", help="A mesh or cloud, as predict reads it.")
     cloud.add_argument("--sample", type=int, help="Number of a validation sample instead; any kind of data.")
@@ -40,7 +40,7 @@ def _parser() -> OneLineParser:
     cloud.add_argument("--channel", type=int, help="Of the kernel; the strongest by default.")
     cloud.add_argument("--point", type=int, help="Where the kernel is centred; in the middle by default.")
 
-    run = pictures.add_parser("run", help="Window widths per layer, loss and accuracy during training.")
+    run = add_command(pictures, "run", "Window widths per layer, loss and accuracy during training.")
     run.add_argument("runs", nargs="+", metavar="RUN", help="Folders of runs.")
 
     for picture in (kernels, cloud, run):

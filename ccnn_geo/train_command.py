@@ -15,12 +15,25 @@ PARTS = ("name", "seed", "model", "optim", "data", "trainer")
 """What the configuration of a run consists of."""
 
 
-def train_parser(dataset: str) -> ArgumentParser:
-    """Options of ``train`` for a data set of this name, whose family has options of its own."""
+def train_parser(dataset: str, every: bool = False) -> ArgumentParser:
+    """Options of ``train`` for a data set of this name, whose family has options of its own.
+
+    Args:
+        dataset: Its name.
+        every: Whether ``--help`` is to show all arguments of Lightning's trainer.
+    """
     from ccnn_geo.training.module import Classifier
     from ccnn_geo.training.network import build_network
+    from ccnn_geo.training.runs import packaged_configs
 
-    parser = _parser("train", "Trains a classifier; every option may also stand in the file of --config.")
+    parser = _parser(
+        "train",
+        "Trains a classifier; every option may also stand in the file of --config.\n\n"
+        f"The options of --data are those of {dataset}; for another of `ccnn-geo data list` ask with its name: "
+        "ccnn-geo train --data.dataset cifar10 --help.",
+        f"Packaged configurations: {', '.join(packaged_configs())}.",
+        every,
+    )
     parser.add_argument("--config", action="config", help="A YAML file, or the name of a packaged one.")
     parser.add_argument("--name", type=str, default="run", help="Runs go to runs/NAME/NUMBER.")
     parser.add_argument("--seed", type=int, default=0, help="Of weights, order, augmentation and dropout.")
@@ -51,9 +64,12 @@ def train_parser(dataset: str) -> ArgumentParser:
     return parser
 
 
-def _test_parser(settings: dict[str, Any], dataset: str) -> ArgumentParser:
+def _test_parser(settings: dict[str, Any], dataset: str, every: bool = False) -> ArgumentParser:
     parser = _parser(
-        "test", "Evaluates a checkpoint on the test set, with the data settings of its training."
+        "test",
+        "Evaluates a checkpoint on the test set, with the data settings of its training.",
+        "Defaults are those of the training: ccnn-geo test CHECKPOINT --help shows them.",
+        every,
     )
     parser.add_argument("checkpoint", type=str, help="A checkpoint of train, or the run, for its best one.")
     parser.add_argument("--out", type=str | None, default=None, help="Folder of the results.")
@@ -62,12 +78,24 @@ def _test_parser(settings: dict[str, Any], dataset: str) -> ArgumentParser:
     return parser
 
 
-def _parser(command: str, description: str) -> ArgumentParser:
+def _parser(command: str, description: str, epilog: str, every: bool) -> ArgumentParser:
     from jsonargparse import ArgumentParser
 
+    from ccnn_geo.training.option_help import AllOptions, CommonOptions
+
     return ArgumentParser(
-        prog=f"ccnn-geo {command}", description=description, exit_on_error=False, allow_abbrev=False
+        prog=f"ccnn-geo {command}",
+        description=description,
+        epilog=epilog,
+        formatter_class=AllOptions if every else CommonOptions,
+        exit_on_error=False,
+        allow_abbrev=False,
     )
+
+
+def _every_option(arguments: list[str]) -> tuple[bool, list[str]]:
+    """Whether help on all options is asked for, and the arguments with ``--help`` in its place."""
+    return "--help-all" in arguments, ["--help" if a == "--help-all" else a for a in arguments]
 
 
 def _add_data_and_trainer(parser: ArgumentParser, dataset: str) -> None:
@@ -98,14 +126,14 @@ def train(arguments: list[str]) -> None:
     )
     from ccnn_geo.training.trainer import Interrupted
 
-    arguments = with_config_paths(arguments)
+    every, arguments = _every_option(with_config_paths(arguments))
     resume = resume_point(arguments)
     if resume is not None and "--fallback" in arguments:
         resume = previous_if_damaged(resume)
     saved = None if resume is None else run_of(resume) / "config.yaml"
     if saved is not None and saved.is_file():  # what the run was started with, and what is said now
         arguments = ["--config", str(saved), *without_config(arguments)]
-    config = train_parser(named_dataset(arguments)).parse_args(arguments)
+    config = train_parser(named_dataset(arguments), every).parse_args(arguments)
     settings = plain_values(config, PARTS)
     run.check(settings)  # before a folder is made
     if resume is not None:
@@ -144,6 +172,7 @@ def test(arguments: list[str]) -> None:
     from ccnn_geo.training.arguments import first_positional, named_dataset
     from ccnn_geo.training.families import data_module, make_data
 
+    every, arguments = _every_option(arguments)
     named = first_positional(arguments)
     trained = {} if named is None else read_checkpoint(named)[0]["data"]
     before = trained.get("dataset", "parametric")
@@ -154,7 +183,7 @@ def test(arguments: list[str]) -> None:
         )
     if dataset != before:
         trained = {**trained, "dataset": dataset, "dataset_args": None}
-    config = _test_parser(trained, dataset).parse_args(arguments)
+    config = _test_parser(trained, dataset, every).parse_args(arguments)
     plain = plain_values(config, ("data", "trainer"))
     progress, _ = _display(plain["trainer"])
     out = None if config.out is None else Path(config.out)

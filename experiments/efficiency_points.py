@@ -38,6 +38,7 @@ from ccnn_geo.experiments.timing import (
     peak_memory,
 )
 from ccnn_geo.neighbors import build_neighbors
+from ccnn_geo.terminal import Paragraphs
 
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "8000000000", "MALLOC_TRIM_THRESHOLD_": "20000000000"}
 """Settings of the C library with which a process keeps freed memory for its next tensors."""
@@ -128,10 +129,11 @@ class Forecast:
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="ccnn-geo reproduce efficiency_points", description=__doc__, formatter_class=Paragraphs
     )
-    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
-    parser.add_argument("--methods", nargs="+", choices=LAYERS, default=list(LAYERS))
+    for name, known in {"table": TABLES, "method": LAYERS}.items():
+        options = {"nargs": "+", "choices": known, "default": list(known), "metavar": name.upper()}
+        parser.add_argument(f"--{name}s", **options, help=f"of {', '.join(known)}")
     parser.add_argument("--sizes", nargs="+", type=int, help="points of the table 'cost'")
     parser.add_argument("--repeats", type=int, default=3, help="after a warm-up; the median counts")
     parser.add_argument("--seconds", type=float, default=60.0, help="for the passes of one measurement")

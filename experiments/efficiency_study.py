@@ -20,6 +20,7 @@ from ccnn_geo.experiments.sequence_layers import METHODS, Case
 from ccnn_geo.experiments.step_cost import Job, Row
 from ccnn_geo.experiments.study_report import FIELDS, SETTINGS, header, plot_study, table_lines
 from ccnn_geo.experiments.timing import peak_above_start
+from ccnn_geo.terminal import Paragraphs
 
 ENOUGH = 1.0
 """Seconds within which steps are repeated more often than asked for."""
@@ -62,11 +63,13 @@ def apart(job: Job) -> list[Row]:
 
 def parse(study: Study, description: str, argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog=study.name, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=f"ccnn-geo reproduce {study.name}", description=description, formatter_class=Paragraphs
     )
     gpu = torch.cuda.is_available()
     more = "; in rounds, as many as fit into a second" if study.unit == "ms" else ", each in a fresh process"
-    parser.add_argument("--methods", nargs="+", choices=METHODS[study.kind], help="rows, all by default")
+    methods = METHODS[study.kind]
+    rows = f"rows, by default all of {', '.join(methods)}"
+    parser.add_argument("--methods", nargs="+", choices=methods, metavar="METHOD", help=rows)
     parser.add_argument("--lengths", nargs="+", type=int, help=f"by default {study.lengths}")
     parser.add_argument("--hidden", nargs="+", type=int, help=f"channels, by default {study.hidden}")
     parser.add_argument("--large", action="store_true", help=f"with {study.large} channels, as on a GPU")

@@ -182,7 +182,10 @@ def main(
     parser_class: type[argparse.ArgumentParser] = argparse.ArgumentParser,
 ) -> None:
     """The command of a study."""
-    parser = parser_class(prog=study.name, description=f"{study.title}. {study.source}")
+    parser = parser_class(
+        prog=f"ccnn-geo reproduce {study.name}",
+        description=f"{study.title[0].upper()}{study.title[1:]}. {study.source}",
+    )
     parser.add_argument("--scale", choices=SCALES, default="small", help="the paper's, or one for two cores")
     parser.add_argument("--root", type=Path, help=study.data or "not needed")
     parser.add_argument("--out", type=Path, help="results/NAME-SCALE by default")

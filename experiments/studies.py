@@ -6,7 +6,7 @@ import importlib
 
 from ccnn_geo.experiments.reproduction import Study
 from ccnn_geo.experiments.reproduction import main as run
-from ccnn_geo.terminal import OneLineParser, print_table
+from ccnn_geo.terminal import OneLineParser, print_entries
 
 NAMES = (
     *("table1", "table2", "table8", "fig6", "fig8", "fig9", "fig12"),
@@ -39,7 +39,7 @@ def find_study(name: str) -> Study:
 def main(arguments: list[str]) -> None:
     """Runs the study or measurement that the first argument names; without any, lists them."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        print_table([*((name, find_study(name).title) for name in NAMES), *EFFICIENCY.items()])
+        print_entries([*((name, find_study(name).title) for name in NAMES), *EFFICIENCY.items()])
         print("\nccnn-geo reproduce NAME --help lists the options of one.")
         return
     if arguments[0] in EFFICIENCY:

@@ -145,15 +145,24 @@ def find_config(name: str) -> Path:
     path = Path(name).expanduser()
     if path.is_file():
         return path
-    folder = Path(str(files("ccnn_geo.experiments")))
-    packaged = folder / f"{name.removesuffix('.yaml')}.yaml"
+    packaged = _packaged() / f"{name.removesuffix('.yaml')}.yaml"
     if packaged.is_file():
         return packaged
-    known = sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml"))
+    known = packaged_configs()
     renamed = f"{name.removesuffix('.yaml')}_paper"  # when there came to be other recipes for the same task
     if renamed in known:
         raise FileNotFoundError(f"--config {name}: no such file; the configuration is called {renamed} now")
     raise FileNotFoundError(f"--config {name}: no such file, and not one of {', '.join(known)}")
+
+
+def packaged_configs() -> list[str]:
+    """Names of the configurations that come with the package."""
+    folder = _packaged()
+    return sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml"))
+
+
+def _packaged() -> Path:
+    return Path(str(files("ccnn_geo.experiments")))
 
 
 def with_config_paths(arguments: list[str]) -> list[str]:

@@ -96,6 +96,7 @@ def test_tables_of_trainings(module, scale, tmp_path, monkeypatch):
 
 
 def test_the_command_line_runs_them(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # a line each
     assert cli.main(["reproduce"]) == 0
     listed = capsys.readouterr().out.splitlines()
     names = [*NAMES, *EFFICIENCY]
