@@ -1,4 +1,4 @@
-"""The ways to sum over points: what each asks for, what it costs, and the choice between them."""
+"""The ways to sum over points: what each asks for, and the choice between them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from torch import Tensor
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional.edge_conv import edge_conv
 from ccnn_geo.functional.lattice_conv import lattice_conv, render, render_missing
-from ccnn_geo.functional.mesh_band import LINES, SAMPLES, check_spacing, mesh_spacing
+from ccnn_geo.functional.mesh_band import check_spacing, mesh_spacing
 from ccnn_geo.functional.mesh_conv import ORDER, mesh_conv, mesh_error
-from ccnn_geo.functional.native.build import native_function
+from ccnn_geo.path_costs import edge_seconds, lattice_seconds, mesh_seconds
 from ccnn_geo.point_plan import PointPlan
 from ccnn_geo.regularization import record_points
 from ccnn_geo.window import GaussianWindow
@@ -23,12 +23,8 @@ from ccnn_geo.window import GaussianWindow
 if TYPE_CHECKING:
     from ccnn_geo.continuous_conv import ContinuousConv
 
-SAMPLE = 1 << 14
-"""Edges that tell how many lie in a kernel's support."""
 SMOOTH_THRESHOLD = 1e-3
 """Largest window value at the support's end for which "auto" takes the mesh: a jump has no band-limit."""
-MAX_CELLS = 1 << 24
-"""Largest lattice of a cloud for which "auto" takes the mesh."""
 
 
 class Candidate(NamedTuple):
@@ -114,17 +110,12 @@ def _plain(conv: ContinuousConv, plan: PointPlan) -> Candidate:
 
 
 def _edge(conv: ContinuousConv, plan: PointPlan) -> Candidate:
-    def seconds() -> float:
-        inside = _edges_inside(conv, plan)
-        listed = inside if plan.sees_all else plan.neighbors.num_edges
-        return 1e-9 * (LISTED_NS * listed + _kernel_ns(conv, plan) * inside)
-
     def run(x: Tensor, weight: Tensor | None) -> Tensor:
         neighbors, offsets = plan.edges_within(conv.kernel.support())
         record_points(conv.kernel, plan)
         return edge_conv(x, *plan.pos, neighbors, conv.kernel, weight, dense=conv.dense, offsets=offsets)
 
-    return Candidate(seconds, run)
+    return Candidate(lambda: edge_seconds(conv, plan), run)
 
 
 def _lattice(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
@@ -136,15 +127,6 @@ def _lattice(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
     if spacing is None:
         where = "" if plan.pos[0].device.type == "cpu" else ", or their spacing was not declared"
         return f"the points lie on no common lattice{where}"
-
-    def seconds() -> float:
-        inside = _edges_inside(conv, plan)
-        steps = zip(_reach(conv, plan).tolist(), spacing, strict=True)
-        offsets = math.prod(2 * math.floor(r / h) + 1 for r, h in steps)
-        listed = plan.num_pairs if plan.sees_all else plan.neighbors.num_edges
-        share = LATTICE_COMPILED_SHARE if _is_compiled("lattice_conv", plan) else 1.0
-        edges = share * (LATTICE_LISTED_NS * listed + LATTICE_CHANNEL_NS * conv.in_channels * inside)
-        return 1e-9 * (edges + _kernel_ns(conv, plan) * min(offsets, inside))
 
     def run(x: Tensor, weight: Tensor | None) -> Tensor:
         record_points(conv.kernel, plan)
@@ -159,7 +141,7 @@ def _lattice(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
         conv.kernel_cache.replace(key, (keys, rows))
         return lattice_conv(x, table, offsets)
 
-    return Candidate(seconds, run)
+    return Candidate(lambda: lattice_seconds(conv, plan, spacing), run)
 
 
 def _mesh(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
@@ -174,19 +156,6 @@ def _mesh(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
     except ValueError as error:
         return str(error)
 
-    def seconds() -> float:
-        reach, extent = _reach(conv, plan).tolist(), plan.extent.tolist()
-        cells = math.prod((e + r) / h + 2 * ORDER for e, r, h in zip(extent, reach, spacing, strict=True))
-        if cells > MAX_CELLS:
-            return math.inf
-        # the kernel on the lattice, and on the lines where its band is measured
-        taps = (
-            math.prod(2 * r / h + 1 for r, h in zip(reach, spacing, strict=True)) + plan.dim * LINES * SAMPLES
-        )
-        points = (plan.pos[0].size(0) + plan.pos[1].size(0)) * ORDER**plan.dim
-        per_channel = CELL_NS * plan.num_clouds * cells * math.log2(max(2.0, cells)) + SPREAD_NS * points
-        return 1e-9 * (conv.in_channels * per_channel + _kernel_ns(conv, plan) * taps)
-
     def run(x: Tensor, weight: Tensor | None) -> Tensor:
         record_points(conv.kernel, plan)
         geometry = plan.mesh(spacing, ORDER)
@@ -195,7 +164,7 @@ def _mesh(conv: ContinuousConv, plan: PointPlan) -> Candidate | str:
             memory = conv.remember(("spectra", spacing), dict)
         return mesh_conv(x, *plan.pos, conv.kernel, geometry=geometry, weight=weight, memory=memory)
 
-    return Candidate(seconds, run)
+    return Candidate(lambda: mesh_seconds(conv, plan, spacing), run)
 
 
 PATHS: dict[str, Callable[[ContinuousConv, PointPlan], Candidate | str]] = {
@@ -241,45 +210,3 @@ def sampled_mesh_error(
     return mesh_error(
         x, plan.pos[0], target, conv.kernel, plan.batch[0], batch_dst, weight, samples, spacing=spacing
     )
-
-
-# What a path costs, in nanoseconds on one core of the machine of docs/performance.md ---------------
-
-LISTED_NS, FILTER_NS, PRODUCT_NS = 5.0, 7.0, 0.013
-COMPILED_SHARE = 0.3
-LATTICE_LISTED_NS, LATTICE_CHANNEL_NS = 26.0, 1.5
-LATTICE_COMPILED_SHARE = 0.25
-CELL_NS, SPREAD_NS = 0.2, 0.4
-
-
-def _is_compiled(name: str, plan: PointPlan) -> bool:
-    return plan.pos[0].device.type == "cpu" and native_function(name) is not None
-
-
-def _kernel_ns(conv: ContinuousConv, plan: PointPlan) -> float:
-    """Evaluating a kernel at one offset and using its values, forward and backward."""
-    net = conv.kernel.network
-    width, depth = net.basis_channels, net.num_layers
-    products = depth * width**2 + conv.kernel.out_channels * (width + 1)
-    compiled = not conv.dense and net.gabor_layers() is not None and _is_compiled("edge_magnet", plan)
-    share = COMPILED_SHARE if compiled else 1.0
-    return share * (FILTER_NS * width * (depth + 1) + 4 * PRODUCT_NS * products)
-
-
-def _reach(conv: ContinuousConv, plan: PointPlan) -> Tensor:
-    """Largest offsets at which the kernel counts, ``[D]``."""
-    return torch.minimum(conv.kernel.support().to(plan.extent), plan.extent)
-
-
-@torch.no_grad()
-def _edges_inside(conv: ContinuousConv, plan: PointPlan) -> float:
-    """Edges in the kernel's support, counted on a sample; all of them where counting would wait for a device."""
-    if plan.sees_all:
-        ends = zip(conv.kernel.support().tolist(), plan.extent.tolist(), strict=True)
-        return plan.num_pairs * math.prod(min(1.0, 2 * s / e) if e > 0 else 1.0 for s, e in ends)
-    (source, target), total = plan.neighbors.edge_index, plan.neighbors.num_edges
-    if source.device.type != "cpu" or total == 0:
-        return float(total)
-    step = max(1, total // SAMPLE)
-    rel = plan.pos[1].detach()[target[::step]] - plan.pos[0].detach()[source[::step]]
-    return total * conv.kernel.inside(rel).double().mean().item()
