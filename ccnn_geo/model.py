@@ -11,6 +11,7 @@ from torch_geometric.data import Data
 
 from ccnn_geo.blocks import BLOCKS
 from ccnn_geo.channels import channel_linear
+from ccnn_geo.checks import check_grid
 from ccnn_geo.first_batch import FirstBatchScale
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.nyquist import FirstSpacing
@@ -191,6 +192,8 @@ class CCNN(Pretrained, FirstBatchScale, Trunk):
         """
         if isinstance(x, Data):
             return self._forward_data(x)
+        if pos is None and isinstance(x, Tensor) and x.dim() > 1:  # layers say what is no grid
+            check_grid("CCNN", x)
         first = self.first_spacing
         if first is not None and not first.is_known and first.measure(x, pos, batch, spacing):
             self.limit_frequencies(first.value)

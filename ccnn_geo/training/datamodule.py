@@ -143,7 +143,7 @@ class ShapesDataModule(EpochDataModule):
         )
 
     def val_dataloader(self) -> DataLoader:
-        return self._evaluation_loader(self._with_neighbors(self.validation_set))
+        return self._evaluation_loader(self._with_neighbors(self.validation_set), "validation")
 
     def _with_neighbors(self, samples: ShapeDataset) -> Dataset:
         """The samples, with their neighbours if there is memory for them and a network to say how many."""

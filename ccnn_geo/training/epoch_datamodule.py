@@ -10,6 +10,7 @@ from torch.utils.data import Sampler
 from torch_geometric.loader import DataLoader
 
 from ccnn_geo.training.epochs import EpochDataset, EpochSampler
+from ccnn_geo.training.finite_samples import FiniteSamples
 
 
 class EpochDataModule(LightningDataModule):
@@ -84,22 +85,24 @@ class EpochDataModule(LightningDataModule):
         # workers ask for their first batches before Lightning tells the sampler the epoch of a resumed run
         sampler.set_epoch(max(self._resumed_epoch, self._complete_epochs()))
         # a last batch of one sample would upset the batch statistics
-        return self._loader(self.train_set, sampler, drop_last=len(sampler) > self.batch_size)
+        return self._loader(self.train_set, "training", sampler, drop_last=len(sampler) > self.batch_size)
 
     def val_dataloader(self) -> DataLoader:
-        return self._evaluation_loader(self.validation_set)
+        return self._evaluation_loader(self.validation_set, "validation")
 
     def test_dataloader(self) -> DataLoader:
-        return self._evaluation_loader(self.test_set)
+        return self._evaluation_loader(self.test_set, "test")
 
-    def _evaluation_loader(self, samples: Any) -> DataLoader:
+    def _evaluation_loader(self, samples: Any, part: str) -> DataLoader:
         replicas, rank = self._processes()
         # not padded: no sample may count twice
-        return self._loader(samples, range(rank, len(samples), replicas))
+        return self._loader(samples, part, range(rank, len(samples), replicas))
 
-    def _loader(self, samples: Any, sampler: Sampler | Sequence[int], drop_last: bool = False) -> DataLoader:
+    def _loader(
+        self, samples: Any, part: str, sampler: Sampler | Sequence[int], drop_last: bool = False
+    ) -> DataLoader:
         return DataLoader(
-            samples,
+            FiniteSamples(samples, f"{self.dataset}, {part} set"),
             batch_size=self.batch_size,
             sampler=sampler,
             drop_last=drop_last,

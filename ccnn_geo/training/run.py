@@ -26,6 +26,7 @@ from ccnn_geo.training.checkpoints import (
     best_checkpoint,
 )
 from ccnn_geo.training.datamodule import ShapesDataModule
+from ccnn_geo.training.divergence import DivergenceStop, divergence_named
 from ccnn_geo.training.families import data_module, make_data
 from ccnn_geo.training.metrics import accuracies
 from ccnn_geo.training.module import Classifier
@@ -126,6 +127,7 @@ def train(
     callbacks = [
         ConfigFile(folder / "config.yaml", config),
         StepSeed(config["seed"]),
+        DivergenceStop(),
         KernelDomains(),
         WindowWidths(),
         MetricsFile(metrics, report),
@@ -137,7 +139,7 @@ def train(
     trainer = make_trainer(
         config["trainer"], folder, callbacks, tensorboard_logger(folder) if tensorboard else False, progress
     )
-    with interruptible(trainer):
+    with interruptible(trainer), divergence_named(trainer, model):
         trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
         trainer.validate(
             model, datamodule=data, ckpt_path=best.best_model_path or None, verbose=False, weights_only=True
