@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from ccnn_geo.continuous_conv import ContinuousConv
+from ccnn_geo.exchange.arguments import listed
 from ccnn_geo.first_batch import FirstBatchScale
 from ccnn_geo.model import CCNN
+from ccnn_geo.pretrained import Pretrained
 from ccnn_geo.representations import grid_spacing
 
 OWN = ("norms", "scales")
@@ -66,7 +68,7 @@ class KindConv(FirstBatchScale):
         return self.conv
 
 
-class JointCCNN(nn.Module):
+class JointCCNN(Pretrained):
     r"""Several networks with one trunk: the residual blocks are shared, stems, heads and norms are not.
 
     .. math::
@@ -100,6 +102,8 @@ class JointCCNN(nn.Module):
         torch.Size([1, 10])
     """
 
+    saved_as = "JointCCNN"
+
     def __init__(self, networks: Mapping[str, CCNN], own: Collection[str] = OWN) -> None:
         super().__init__()
         unknown = set(own) - set(OWN)
@@ -131,6 +135,31 @@ class JointCCNN(nn.Module):
                 if is_first and conv.is_scaled:  # a network that has been used goes on as it was
                     part.set_scale(1.0)
             setattr(block, name, part)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The arguments of each kind's network, and what each has for itself."""
+        return {"networks": {kind: self[kind].config for kind in self.networks}, "own": list(self.own)}
+
+    @classmethod
+    def from_arguments(
+        cls, given: Mapping[str, Any], where: str, weights: Mapping[str, Tensor] | None = None
+    ) -> JointCCNN:
+        """A fresh network of a :attr:`config`, no larger than the weights that are for it."""
+        networks, own = given.get("networks"), given.get("own")
+        if not isinstance(networks, Mapping) or not isinstance(own, list):
+            raise ValueError(
+                f"{where}: expected networks by their kinds, and own, a list; got {listed(given)}"
+            )
+        if weights is not None and (empty := set(networks) - {name.split(".")[1] for name in weights}):
+            raise ValueError(f"{where}: there are no weights of {listed(empty)}")
+        parts = {
+            kind: CCNN.from_arguments(one, f"{where}, {kind}", weights) for kind, one in networks.items()
+        }
+        try:
+            return cls(parts, own)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
 
     def __getitem__(self, kind: str) -> CCNN:
         """The network of a kind, whose blocks' parameters are those of all kinds."""

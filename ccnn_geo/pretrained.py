@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterable, Mapping
+import contextlib
+import tempfile
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import MessagePassing
 
 from ccnn_geo.continuous_conv import ContinuousConv
+from ccnn_geo.exchange.arguments import defaults, made, plain
+from ccnn_geo.exchange.compare import compare, first_names, settings
 from ccnn_geo.exchange.folder import CONFIG, WEIGHTS, read_config, read_weights, weights_writer, write_folder
-from ccnn_geo.exchange.hub import find_folder
+from ccnn_geo.exchange.hub import find_folder, push_to_hub
+from ccnn_geo.exchange.limits import no_larger_than
 
 Model = TypeVar("Model", bound="Pretrained")
-SHOWN = 4
-"""Names that an error lists before it counts the rest."""
 
 
 class Pretrained(nn.Module):
     """Base of networks that know the arguments they were made with."""
+
+    saved_as: ClassVar[str] = "CCNN"
+    """What a folder says it holds."""
 
     _given: dict[str, Any]
 
@@ -37,13 +41,28 @@ class Pretrained(nn.Module):
         Raises:
             ValueError: If one is not a plain value.
         """
-        given = {**_defaults(ContinuousConv), **self._given}
-        return {name: _plain(value, name) for name, value in given.items()}
+        given = {**defaults(ContinuousConv), **self._given}
+        return {name: plain(value, name) for name, value in given.items()}
+
+    @classmethod
+    def from_arguments(
+        cls: type[Model], given: Mapping[str, Any], where: str, weights: Mapping[str, Tensor] | None = None
+    ) -> Model:
+        """A fresh network of a :attr:`config`, no larger than the weights that are for it.
+
+        Args:
+            given: The arguments.
+            where: They were found; errors begin with it.
+            weights: What was stored with them.
+        """
+        with contextlib.nullcontext() if weights is None else no_larger_than(weights):
+            return made(cls, given, where)
 
     def save_pretrained(self, folder: str | PathLike[str], overwrite: bool = False) -> Path:
         """Writes the network to a folder: ``config.json`` and ``model.safetensors``, complete or absent.
 
-        Parameters and buffers are kept, with what the first batch has set and statistics of the norms.
+        Parameters and buffers are kept, with what the first batch has set and statistics of the norms; those of shared
+        parts once.
 
         Args:
             folder: A new one, or an empty one.
@@ -54,12 +73,35 @@ class Pretrained(nn.Module):
                 were changed since, or it is a part of a :class:`~ccnn_geo.joint.JointCCNN`.
         """
         folder = Path(folder).expanduser()
-        write_folder(folder, {"network": self.checked_config()}, self.weight_files(), overwrite)
+        config = {"model": self.saved_as, "network": self.checked_config()}
+        write_folder(folder, config, self.weight_files(), overwrite)
         return folder
+
+    def push_to_hub(
+        self, name: str, revision: str | None = None, message: str | None = None, **hub: Any
+    ) -> str:
+        """Uploads to the Hugging Face hub (extra ``hub``) what :meth:`save_pretrained` writes.
+
+        Args:
+            name: ``user/name`` there; it is made if there is none.
+            revision: Branch, made if there is none; by default the main one.
+            message: Of the commit.
+            **hub: ``token``, ``private`` and ``endpoint``, see :func:`~ccnn_geo.exchange.push_to_hub`.
+
+        Returns:
+            Address of the commit.
+
+        Raises:
+            ImportError: If the extra is not installed.
+            OSError: If the hub does not take it.
+            ValueError: If the name is none, or as in :meth:`save_pretrained`.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            return push_to_hub(self.save_pretrained(folder), name, revision, message, **hub)
 
     def weight_files(self) -> dict[str, Any]:
         """The files of its weights, by name, and what writes them."""
-        return {WEIGHTS: weights_writer(self.state_dict())}
+        return {WEIGHTS: weights_writer(_weights(self))}
 
     def checked_config(self) -> dict[str, Any]:
         """:attr:`config`, after a network of it was compared with this one.
@@ -68,15 +110,15 @@ class Pretrained(nn.Module):
             ValueError: If they differ in more than their weights.
         """
         config = self.config
-        again = _made(type(self), config, type(self).__name__)
+        again = type(self).from_arguments(config, type(self).__name__)
         try:
-            _compare(again.state_dict(), self.state_dict())
+            compare(_weights(again), _weights(self))
         except ValueError as error:
             raise ValueError(
                 f"{type(self).__name__}.save_pretrained: not the network that its arguments make, {error}; of a "
                 "JointCCNN save what separate() gives"
             ) from error
-        mine, fresh = _settings(self), _settings(again)
+        mine, fresh = settings(self), settings(again)
         for name, value in mine.items():
             if fresh.get(name, value) != value:
                 raise ValueError(
@@ -118,82 +160,23 @@ class Pretrained(nn.Module):
     ) -> Model:
         """The network of a folder whose ``config.json`` has been read."""
         where = f"{folder / CONFIG} (written by ccnn_geo {config.get('package_version')})"
-        network = _made(cls, config["network"], where)
+        found = config.get("model", "CCNN")
+        if found != cls.saved_as:
+            raise ValueError(
+                f"{where}: of a {found}, expected a {cls.saved_as}; {found}.from_pretrained reads it"
+            )
         weights = read_weights(folder, config, allow_pickle)
+        network = cls.from_arguments(config["network"], where, weights)
         try:
-            _compare(network.state_dict(), weights)
+            compare(_weights(network), weights)
         except ValueError as error:
             raise ValueError(f"{folder}: the weights do not fit {CONFIG}, {error}") from error
-        network.load_state_dict(weights, assign=True)  # in the type they were written in
+        whole = {name: weights[first] for name, first in first_names(network).items()}
+        network.load_state_dict(whole, assign=True)  # in the type they were written in
         return network.eval()
 
 
-def _made(cls: type[Model], given: Mapping[str, Any], where: str) -> Model:
-    """A network of plain arguments; the random numbers of others stay what they are."""
-    from ccnn_geo import __version__
-
-    own = inspect.signature(cls.__init__).parameters
-    needed = {name for name, p in own.items() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD}
-    missing = needed - {"self", *given}
-    if missing:
-        raise ValueError(f"{where}: the network lacks {_listed(missing)}")
-    known = {*own, *_defaults(ContinuousConv), *_defaults(MessagePassing)}
-    unknown = {name for name in given if name not in known}
-    if unknown:
-        raise ValueError(
-            f"{where}: the network has {_listed(unknown)}, which ccnn_geo {__version__} does not know; "
-            "the release that wrote it does"
-        )
-    with torch.random.fork_rng(devices=[]):
-        try:
-            return cls(**given)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{where}: {error}") from error
-
-
-def _defaults(cls: type) -> dict[str, Any]:
-    found = inspect.signature(cls).parameters.values()
-    return {p.name: p.default for p in found if p.default is not p.empty}
-
-
-def _compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
-    """Finds names or shapes of two state dicts that differ."""
-    shapes = [k for k in expected if k in found and expected[k].shape != found[k].shape]
-    if shapes:
-        raise ValueError(
-            f"{shapes[0]} is {list(found[shapes[0]].shape)}, expected {list(expected[shapes[0]].shape)}"
-        )
-    missing, extra = [[k for k in a if k not in b] for a, b in ((expected, found), (found, expected))]
-    said = [f"without {_listed(missing)}"] * bool(missing) + [f"with {_listed(extra)}"] * bool(extra)
-    if said:
-        raise ValueError(" and ".join(said))
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = sorted(names)
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
-
-
-def _settings(network: nn.Module) -> dict[str, Any]:
-    """All plain attributes of all modules, by name."""
-    kinds = (bool, int, float, str, tuple, type(None))
-    return {
-        f"{prefix}.{name}".removeprefix("."): value
-        for prefix, module in network.named_modules()
-        for name, value in vars(module).items()
-        if isinstance(value, kinds) and not name.startswith("_") and name != "training"
-    }
-
-
-def _plain(value: Any, name: str) -> Any:
-    """A value as JSON has it: numbers of arrays become Python's, tuples lists."""
-    if isinstance(value, (bool, int, float, str, type(None))):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): _plain(entry, name) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry, name) for entry in value]
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise ValueError(f"CCNN.config: expected a plain value of {name}, got {value!r}")
+def _weights(network: nn.Module) -> dict[str, Tensor]:
+    """The state dict, without the further names of what several parts share."""
+    state = network.state_dict()
+    return {name: state[name] for name, first in first_names(network).items() if name == first}

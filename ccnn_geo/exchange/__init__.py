@@ -12,6 +12,7 @@ _MODULES = {
     "save_classifier": "classifier",
     "load_classifier": "classifier",
     "is_pretrained": "classifier",
+    "push_to_hub": "hub",
     "exportable": "program",
     "export_program": "program",
     "export_onnx": "program",

@@ -76,8 +76,8 @@ def read_classifier(folder: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]:
     found = config.get("classifier")
     if found is None:
         raise ValueError(
-            f"{folder / CONFIG}: a network alone, which knows no classes; expected what save_classifier or "
-            "ccnn-geo export has written"
+            f"{folder / CONFIG}: a {config.get('model', 'CCNN')} alone, which knows no classes; expected what "
+            "save_classifier or ccnn-geo export has written"
         )
     missing = {"classes", "data"} - set(found)
     if missing:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -85,7 +85,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
     path = folder / CONFIG
     if not path.is_file():
-        _refuse_pickles(folder)
+        refuse_pickles(folder, os.listdir(folder))
         raise FileNotFoundError(f"{folder}: no {CONFIG}; expected a folder that save_pretrained has written")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -128,7 +128,7 @@ def read_weights(folder: Path, config: Mapping[str, Any], allow_pickle: bool = F
         except SafetensorError as error:
             raise ValueError(f"{path}: damaged ({error})") from error
     if not allow_pickle:
-        _refuse_pickles(folder)
+        refuse_pickles(folder, os.listdir(folder))
     path = folder / PICKLE
     if not (allow_pickle and path.is_file()):
         raise FileNotFoundError(f"{folder}: no {WEIGHTS}; expected a folder that save_pretrained has written")
@@ -141,11 +141,12 @@ def read_weights(folder: Path, config: Mapping[str, Any], allow_pickle: bool = F
     return weights
 
 
-def _refuse_pickles(folder: Path) -> None:
-    found = sorted(p.name for p in folder.iterdir() if p.suffix in PICKLES)
+def refuse_pickles(where: str | Path, names: Iterable[str]) -> None:
+    """Says that pickles are not opened, if there are any among the files of a folder or a repository."""
+    found = sorted(name for name in names if Path(name).suffix in PICKLES)
     if found:
         raise ValueError(
-            f"{folder}: holds {', '.join(found)} and no {CONFIG} with {WEIGHTS}; pickles can run code when they are "
+            f"{where}: holds {', '.join(found)} and no {CONFIG} with {WEIGHTS}; pickles can run code when they are "
             "read, so none is opened. Write such a folder with save_pretrained, or from a checkpoint of ccnn-geo "
             "train with: ccnn-geo export CHECKPOINT OUT"
         )

@@ -73,7 +73,7 @@ def test_folders_that_are_no_classifier(run, run_cli):
     assert run_cli("export", "run", "model")[0] == 0
     network = CCNN.from_pretrained("model")
     network.save_pretrained("alone")
-    with pytest.raises(ValueError, match="a network alone, which knows no classes"):
+    with pytest.raises(ValueError, match="a CCNN alone, which knows no classes"):
         load_classifier("alone")
     with pytest.raises(ValueError, match="save_classifier: 3 classes, expected 2 for 2 outputs"):
         save_classifier("three", network, ["a", "b", "c"], DATA)
