@@ -6,23 +6,20 @@ from dataclasses import dataclass
 from math import isfinite
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from ccnn_geo.exchange.classifier import is_pretrained, read_classifier
-from ccnn_geo.io import LARGEST, Shape, ShapeError, as_shape
-from ccnn_geo.io.objects import ShapeLike
+from ccnn_geo.exchange.limits import no_larger_than
+from ccnn_geo.io import ShapeError
 from ccnn_geo.model import CCNN
+from ccnn_geo.shape_sources import Source, read_source
 from ccnn_geo.training.checkpoint_file import load_checkpoint
 from ccnn_geo.training.network import build_network, class_logits, num_outputs
 from ccnn_geo.training.pipeline import ShapePipeline, network_inputs
-
-INDEX = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
-Source: TypeAlias = str | PathLike[str] | np.ndarray | Tensor | Data | ShapeLike
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ class ShapeClassifier:
     def __call__(self, source: Source) -> Prediction:
         """Classifies a shape, see :func:`predict`."""
         try:
-            data = self.pipeline(_read(source))
+            data = self.pipeline(read_source(source))
         except ValueError as error:
             if isinstance(error, ShapeError) or not isinstance(source, (str, PathLike)):
                 raise
@@ -134,12 +131,13 @@ def read_checkpoint(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str
     try:
         settings, weights = stored["hyper_parameters"], stored["state_dict"]
         missing = {"network", "classes", "in_channels", "data"} - set(settings)
+        tensors = {name: value for name, value in weights.items() if isinstance(value, Tensor)}
     except Exception as error:  # what another program has stored may be anything
         raise ValueError(f"{path}: not a checkpoint of ccnn-geo train ({type(error).__name__})") from error
     if missing:
         raise ValueError(f"{path}: not a checkpoint of ccnn-geo train, without {', '.join(sorted(missing))}")
     prefix = "network."
-    return settings, {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+    return settings, {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def read_network(checkpoint: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]:
@@ -152,14 +150,16 @@ def read_network(checkpoint: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]
     if is_pretrained(checkpoint):
         return read_classifier(checkpoint)
     settings, weights = read_checkpoint(checkpoint)
-    outputs = num_outputs(len(settings["classes"]), settings.get("binary", False))
-    # checkpoints of shapes alone did not say dim and readout
-    shape = settings.get("dim", 3), settings.get("readout", "global")
     try:
-        network = build_network(settings["in_channels"], outputs, *shape, **settings["network"])
+        outputs = num_outputs(len(settings["classes"]), settings.get("binary", False))
+        # checkpoints of shapes alone did not say dim and readout
+        shape = settings.get("dim", 3), settings.get("readout", "global")
+        with no_larger_than(weights):
+            network = build_network(settings["in_channels"], outputs, *shape, **settings["network"])
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        raise ValueError(f"{checkpoint}: of another release of ccnn_geo, or damaged ({error})") from error
+    try:
         network.load_state_dict(weights)
-    except TypeError as error:
-        raise ValueError(f"{checkpoint}: of another release of ccnn_geo ({error})") from error
     except RuntimeError as error:
         raise ValueError(f"{checkpoint}: the weights do not fit the network ({error})") from error
     return settings, network
@@ -177,66 +177,3 @@ def _check_device(device: torch.device | str) -> None:
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
         reason = str(error).partition("\n")[0]
         raise ValueError(f"device {str(device)!r}: expected one that this machine has ({reason})") from error
-
-
-def _read(source: Source) -> Data:
-    if isinstance(source, Data):
-        return _checked(source)
-    if isinstance(source, (np.ndarray, Tensor)):
-        if isinstance(source, Tensor):
-            source = source.detach().cpu()
-            # numpy has no bfloat16
-            array = (source.float() if source.dtype == torch.bfloat16 else source).numpy()
-        else:
-            array = source
-        if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[1] not in (3, 6):
-            raise ValueError(
-                "predict: expected an array [N, 3] (positions) or [N, 6] (and normals) of real numbers, "
-                f"got {list(array.shape)} of {array.dtype}"
-            )
-        array = array.astype(np.float64)
-        return _checked(Shape(array[:, :3], None, array[:, 3:] if array.shape[1] == 6 else None).to_data())
-    try:
-        return as_shape(source).to_data()
-    except TypeError as error:
-        raise TypeError(
-            "predict: expected a path, an array, a Data, or a mesh, cloud or scene of trimesh or open3d, got "
-            f"{type(source).__name__}"
-        ) from error
-
-
-def _checked(data: Data) -> Data:
-    """Positions, faces and normals of a cloud or mesh, and nothing else."""
-    pos = data.pos
-    if not isinstance(pos, Tensor) or pos.dim() != 2 or pos.size(1) != 3 or pos.size(0) == 0:
-        raise ValueError(f"predict: expected pos [N, 3] with N > 0, got {data}")
-    if pos.is_complex() or not bool(torch.isfinite(pos).all()):
-        raise ValueError(f"predict: expected finite positions, got NaN, Inf or complex numbers in {data}")
-    clean = Data(pos=pos.detach().cpu().double())
-    if clean.pos.abs().max() > LARGEST:
-        raise ValueError(
-            f"predict: expected coordinates of at most {LARGEST:g}, got {clean.pos.abs().max():g}"
-        )
-    face, normal = data.get("face"), data.get("normal")
-    if face is not None:
-        if (
-            not isinstance(face, Tensor)
-            or face.dtype not in INDEX
-            or face.shape[:1] != (3,)
-            or face.dim() != 2
-        ):
-            raise ValueError(f"predict: expected face [3, F] of integers, got {_described(face)}")
-        if face.numel() and not 0 <= int(face.min()) <= int(face.max()) < len(pos):
-            raise ValueError(
-                f"predict: expected face of 0 to {len(pos) - 1}, got {int(face.min())} to {int(face.max())}"
-            )
-        clean.face = face.detach().cpu().long()
-    if normal is not None:
-        if not isinstance(normal, Tensor) or normal.is_complex() or normal.shape != pos.shape:
-            raise ValueError(f"predict: expected normal {list(pos.shape)} as pos, got {_described(normal)}")
-        clean.normal = normal.detach().cpu().double()
-    return clean
-
-
-def _described(value: object) -> str:
-    return f"{list(value.shape)} of {value.dtype}" if isinstance(value, Tensor) else type(value).__name__

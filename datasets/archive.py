@@ -1,10 +1,13 @@
 """Unpack archives of strangers."""
 
+import bz2
+import errno
 import gzip
 import lzma
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -12,6 +15,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
+
+_DAMAGES = (
+    *(EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(NotImplementedError, RuntimeError, struct.error, OverflowError, UnicodeError),
+)
+"""What the libraries raise on damaged archives; RuntimeError if a member is encrypted."""
+
+_LARGEST_HEADER = 2**20
+"""Bytes that a name in a tar may take, and what it is read in at a time."""
 
 
 class UnsafeArchiveError(ValueError):
@@ -35,14 +47,15 @@ def extract(archive: Path, folder: Path, max_bytes: int = 64 * 2**30, inner: str
     """
     try:
         _extract(archive, folder, max_bytes, PurePosixPath(inner).parts)
-    except (
-        EOFError,
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        gzip.BadGzipFile,
-        zlib.error,
-        lzma.LZMAError,
-    ) as error:
+    except ValueError as error:  # of the libraries some as well
+        if str(error).startswith(f"{archive}: "):
+            raise
+        raise ValueError(f"{archive}: damaged archive ({type(error).__name__}: {error})") from error
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):  # of the disk, and not of what is in the archive
+            raise
+        raise ValueError(f"{archive}: damaged archive ({type(error).__name__}: {error})") from error
+    except _DAMAGES as error:
         raise ValueError(f"{archive}: damaged archive ({type(error).__name__}: {error})") from error
 
 
@@ -107,19 +120,45 @@ def _members(archive: Path) -> Iterator[list]:
                 (m.filename, m.file_size, _is_plain(m), None if m.is_dir() else _opener(handle.open, m))
                 for m in handle.infolist()
             ]
-    elif tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as handle:
+    else:
+        with _decompressed(archive) as file, _open_tar(archive, file) as handle:
             yield [
                 (
                     m.name,
                     m.size,
-                    m.isfile() or m.isdir(),
+                    (m.isfile() and not m.issparse()) or m.isdir(),
                     _opener(handle.extractfile, m) if m.isfile() else None,
                 )
                 for m in handle.getmembers()
             ]
-    else:
-        raise ValueError(f"{archive}: neither a zip nor a tar file")
+
+
+class _Careful:
+    """A file of which no more is read at a time than a header may have, whatever that claims."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.seek, self.tell, self._file = file.seek, file.tell, file
+
+    def read(self, size: int) -> bytes:
+        if size > _LARGEST_HEADER:
+            raise tarfile.ReadError(f"a header of {size} bytes, expected at most {_LARGEST_HEADER}")
+        return self._file.read(size)
+
+
+def _open_tar(archive: Path, file: IO[bytes]) -> tarfile.TarFile:
+    try:
+        return tarfile.open(fileobj=_Careful(file), mode="r:")
+    except tarfile.ReadError as error:
+        raise ValueError(f"{archive}: neither a zip nor a tar file, or a damaged one ({error})") from error
+
+
+def _decompressed(archive: Path) -> IO[bytes]:
+    with archive.open("rb") as file:
+        start = file.read(6)
+    for magic, opened in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open)):
+        if start.startswith(magic):
+            return opened(archive)
+    return archive.open("rb")
 
 
 def _opener(open_member: Callable, member: object) -> Callable[[], IO[bytes]]:

@@ -54,7 +54,7 @@ class _CIFAR(ImageDataset):
             Path(root).expanduser(), self.info, needed, download=download, checksum=checksum
         )
         count = published_part(self.info, split) // len(paths) if check_counts else None
-        parts = [_read(path, self.label_bytes, len(self.all_classes), count) for path in paths]
+        parts = [read_batch(path, self.label_bytes, len(self.all_classes), count) for path in paths]
         rows = torch.from_numpy(np.concatenate(parts))
         rows = rows[split_index(self.info, split, len(rows))]
         images = self.convert(rows[:, self.label_bytes :].view(-1, 3, 32, 32))
@@ -209,7 +209,7 @@ def to_gray(images: Tensor) -> Tensor:
     return ((19595 * r + 38470 * g + 7471 * b + 2**15) >> 16).to(torch.uint8).unsqueeze(1)
 
 
-def _read(path: Path, label_bytes: int, classes: int, count: int | None) -> np.ndarray:
+def read_batch(path: Path, label_bytes: int, classes: int, count: int | None) -> np.ndarray:
     """Rows ``[N, labels + pixels]`` of a file; mapped, so that only what is kept takes memory."""
     length, size = label_bytes + _PIXELS, path.stat().st_size
     num, rest = divmod(size, length)

@@ -206,7 +206,7 @@ def _prepare(
     level: str,
     min_freq: int,
 ) -> None:
-    letters = [_read(path, LEVELS[level])[: max_length - 1] for path in paths]
+    letters = [read_letters(path, LEVELS[level])[: max_length - 1] for path in paths]
     points = Ragged.of(letters, np.dtype(np.uint32))
     counts = np.bincount(points.values, minlength=256)
     counts[0] = 0  # NUL cannot be stored as a string; no review has it
@@ -220,7 +220,7 @@ def _prepare(
     save_tokens(target, Ragged(id_of[points.values], points.offset), y, vocabulary)
 
 
-def _read(path: Path, encoding: str) -> np.ndarray:
+def read_letters(path: Path, encoding: str) -> np.ndarray:
     """Code points ``[T]`` of a text."""
     try:
         return np.frombuffer(path.read_bytes().decode(encoding).encode("utf-32-le"), np.uint32)

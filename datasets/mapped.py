@@ -10,14 +10,19 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ccnn_geo.datasets.storage import write_atomic
+from ccnn_geo.io.arrays import map_array
 
 
 class MappedArray:
-    """Rows of a ``.npy`` file, read when they are asked for; what another process is sent is the path alone."""
+    """Rows of a ``.npy`` file, read when they are asked for; what another process is sent is the path alone.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._rows = np.load(path, mmap_mode="r", allow_pickle=False)
+        self._rows = map_array(path)
         self.shape = self._rows.shape
 
     def __len__(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 import struct
 import zlib
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from torch import Tensor
 from ccnn_geo.datasets.images import ImageDataset, check_split, published_part, split_index
 from ccnn_geo.datasets.info import DataFile, DatasetInfo
 from ccnn_geo.datasets.official import official_files
+from ccnn_geo.io.arrays import INFLATION
 
 _URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 _FILES = tuple(
@@ -86,8 +88,8 @@ class MNIST(ImageDataset):
             Path(root).expanduser(), self.info, needed, download=download, checksum=checksum
         )
         count = published_part(self.info, split) if check_counts else None
-        x = _read_idx(images, (28, 28), count)
-        y = _read_idx(labels, (), len(x))
+        x = read_idx(images, (28, 28), count)
+        y = read_idx(labels, (), len(x))
         if len(y) and y.max() > 9:
             raise ValueError(f"{labels}: label {y.max()} at {int(y.argmax())}, expected 0 to 9")
         index = split_index(self.info, split, len(x))
@@ -170,7 +172,7 @@ def fixed_permutation() -> Tensor:
     return torch.from_numpy(order).long()
 
 
-def _read_idx(path: Path, shape: tuple[int, ...], count: int | None) -> Tensor:
+def read_idx(path: Path, shape: tuple[int, ...], count: int | None) -> Tensor:
     """Bytes ``[N, *shape]`` of an idx file, which begins with its type, its number of axes and their lengths."""
     magic = 0x800 + 1 + len(shape)  # 8: unsigned bytes
     length = 4 * (2 + len(shape))
@@ -185,8 +187,9 @@ def _read_idx(path: Path, shape: tuple[int, ...], count: int | None) -> Tensor:
                     f"{path}: holds {[num, *found]}, expected {[count or 'N', *shape]}; check_counts=False accepts "
                     f"another number of images"
                 )
-            size = num * int(np.prod(shape, dtype=int))
-            content = bytearray(file.read(size + 1))
+            size = num * math.prod(shape)
+            # no more is asked for than can be there
+            content = bytearray(file.read(min(size, INFLATION * path.stat().st_size) + 1))
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path}: damaged ({type(error).__name__}: {error})") from error
     if len(content) != size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -10,7 +11,8 @@ from typing import BinaryIO
 import numpy as np
 from tqdm import tqdm
 
-from ccnn_geo.datasets.storage import write_atomic
+from ccnn_geo.datasets.storage import read_arrays, write_atomic
+from ccnn_geo.io.arrays import map_array, parse_array
 
 _FOLDER, _IMAGE = re.compile(r"imgs/\d+/?"), re.compile(r"sample_\d+\.png")
 
@@ -27,7 +29,7 @@ def read_metadata(path: Path) -> list[tuple[str, int]]:
     raw = path.read_bytes()
     if raw.startswith(b"\x93NUMPY"):
         try:
-            table = np.load(path, allow_pickle=False)
+            table = parse_array(path, raw)
         except ValueError as error:
             raise ValueError(
                 f"{path}: an array of Python objects, or damaged ({error}). To open it would be to run it; if you made "
@@ -120,9 +122,12 @@ def read_archive(path: Path, size: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     if path.suffix == ".npy":
         return *load_images(path.with_name(path.name.removesuffix("-images.npy")), size), None
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            x, y = arrays["x"], arrays["y"]
-            split = arrays.get("split")
+        with zipfile.ZipFile(path) as archive:
+            names = [
+                name for name in ("x", "y", "split") if name != "split" or "split.npy" in archive.namelist()
+            ]
+        x, y, *more = read_arrays(path, names).values()
+        split = more[0] if more else None
     except Exception as error:  # damaged archives raise anything
         raise ValueError(
             f"{path}: expected an archive of x and y ({type(error).__name__}: {error})"
@@ -179,8 +184,8 @@ def load_images(base: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
     path = base.with_name(f"{base.name}-images.npy")
     try:
         images, y = (
-            np.load(path, mmap_mode="r", allow_pickle=False),
-            np.load(labels_path(base), allow_pickle=False),
+            map_array(path),
+            parse_array(labels_path(base), bytearray(labels_path(base).read_bytes())),
         )
     except (OSError, ValueError, EOFError) as error:
         raise ValueError(

@@ -87,7 +87,9 @@ class STL10(ImageDataset):
             download=download,
             checksum=checksum,
         )
-        images, y = _read(paths[0], paths[1], published_part(self.info, split) if check_counts else None)
+        images, y = read_images(
+            paths[0], paths[1], published_part(self.info, split) if check_counts else None
+        )
         index = split_index(self.info, split, len(y))
         super().__init__(
             images if split == "test" else images[index],
@@ -100,7 +102,7 @@ class STL10(ImageDataset):
         )
 
 
-def _read(images: Path, labels: Path, count: int | None) -> tuple[Tensor, Tensor]:
+def read_images(images: Path, labels: Path, count: int | None) -> tuple[Tensor, Tensor]:
     """Images ``[N, 3, 96, 96]``, mapped from their file, and labels from 0."""
     length, size = 3 * _SIDE**2, images.stat().st_size
     num, rest = divmod(size, length)

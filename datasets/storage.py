@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+
+from ccnn_geo.io.arrays import read_member
 
 try:
     import fcntl
@@ -96,8 +99,11 @@ def read_arrays(target: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
         ValueError: If the file is damaged, or lacks one of them.
     """
     try:
-        with target.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return {name: stored[name] for name in names}
+        with zipfile.ZipFile(target) as archive:
+            size = target.stat().st_size
+            return {
+                name: read_member(target, archive, archive.getinfo(f"{name}.npy"), size) for name in names
+            }
     except Exception as error:  # damaged archives raise anything: BadZipFile, zlib.error, EOFError, KeyError
         raise ValueError(
             f"{target}: the stored points are damaged ({type(error).__name__}: {error}); remove this file to have "

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,19 +15,9 @@ from ccnn_geo.datasets.read_image import read_image
 from ccnn_geo.datasets.wav import read_wav
 from ccnn_geo.experiments import fuzz_seeds as seeds
 from ccnn_geo.experiments import fuzz_signal_seeds as signals
+from ccnn_geo.experiments.fuzz_format import Format
+from ccnn_geo.experiments.fuzz_stored_formats import STORED
 from ccnn_geo.io import ShapeError, read_shape
-
-
-@dataclass(frozen=True)
-class Format:
-    """Files of a kind: extension, valid ones, who reads them, what must hold of what comes out, what may be raised."""
-
-    suffix: str
-    files: Callable[[], list[bytes]]
-    read: Callable[[Path], Any]
-    sound: Callable[[Any], bool]
-    error: type[Exception] = ValueError
-    megabytes: int = 512
 
 
 def _finite(*arrays: np.ndarray) -> bool:
@@ -96,4 +84,5 @@ FORMATS: dict[str, Format] = {
         lambda r: _finite(r.time) and r.values.ndim == 2,
     ),
     "listops": Format(".tsv", signals.tsv_files, read_tsv, lambda got: len(got[0]) == len(got[1])),
+    **STORED,
 }

@@ -29,7 +29,8 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
-from ccnn_geo.experiments.fuzz_formats import FORMATS, Format
+from ccnn_geo.experiments.fuzz_format import Format
+from ccnn_geo.experiments.fuzz_formats import FORMATS
 from ccnn_geo.experiments.fuzz_mutations import mutate
 
 SECONDS = 5.0
