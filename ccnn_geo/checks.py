@@ -50,7 +50,7 @@ def check_points(
     """Says what does not fit, before any path runs.
 
     Values are looked at once per plan, by the first layer that gets it: those of features and positions on the CPU
-    only, for elsewhere it would wait for the device.
+    only, for elsewhere it would wait for the device. A network looks at its input in every pass (:func:`check_reused`).
 
     Raises:
         ValueError: If shapes, types or sizes do not fit the layer or each other, a value is NaN or infinite, the
@@ -80,6 +80,18 @@ def check_points(
     if not torch.compiler.is_compiling() and plan not in _SEEN:
         _check_values(name, x, plan, weight)
         _SEEN.add(plan)
+
+
+def check_reused(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) -> None:
+    """Looks at features and weights that come with a plan of an earlier pass, which layers take as seen.
+
+    Raises:
+        ValueError: If a value is NaN or infinite.
+    """
+    if not torch.compiler.is_compiling() and plan in _SEEN:
+        for what, values in (("x", x), ("weight", weight)):
+            if isinstance(values, Tensor):  # layers say what is none
+                _check_finite(name, what, values)
 
 
 def _check_values(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) -> None:

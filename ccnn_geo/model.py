@@ -11,7 +11,7 @@ from torch_geometric.data import Data
 
 from ccnn_geo.blocks import BLOCKS
 from ccnn_geo.channels import channel_linear
-from ccnn_geo.checks import check_grid
+from ccnn_geo.checks import check_grid, check_reused
 from ccnn_geo.first_batch import FirstBatchScale
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.nyquist import FirstSpacing
@@ -204,6 +204,8 @@ class CCNN(Pretrained, FirstBatchScale, Trunk):
         if batch is not None and (batch.dim() != 1 or batch.size(0) != pos.size(0)):
             raise ValueError(f"CCNN: expected batch [{pos.size(0)}] beside pos, got {list(batch.shape)}")
         plan = self.plan(pos, batch, edge_index, spacing, batch_size)
+        if plan is edge_index:
+            check_reused("CCNN", x, plan, weight)
         weight = self.stem.point_weights(plan) if weight is None else weight
         h = self.features(x, pos=pos, edge_index=plan, weight=weight)
         if self.readout == "global":

@@ -39,7 +39,9 @@ class PointPlan:
     """Sources, targets, their neighbours, and everything about them that does not depend on a kernel.
 
     A model makes one per forward pass and hands it to all its layers in the place of ``edge_index``. Make one
-    yourself to share the neighbour search between models or passes on the same points.
+    yourself to share the neighbour search between models or passes on the same points. A network looks for NaN in the
+    features of every pass; a layer on its own in those of the first one that it gets with a plan, for what comes later
+    may be the features of a network that has diverged.
 
     Args:
         pos: Positions, or those of sources and targets.

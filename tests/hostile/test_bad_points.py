@@ -201,6 +201,31 @@ def test_values_inside_a_network_are_not_looked_at():
     assert layer("edge")(spoiled(features(), math.nan), POS, plan).isnan().any()
 
 
+@pytest.mark.parametrize("value", [math.nan, -math.inf])
+def test_a_network_looks_at_its_input_also_where_the_points_are_known(model, value):
+    plan = PointPlan(POS, num_neighbors=8)
+    weight = torch.ones(NUM)
+    before = model(features(), POS, edge_index=plan, weight=weight)
+    for what, arguments in {
+        "x": (spoiled(features(), value), weight),
+        "weight": (features(), spoiled(weight, value)),
+    }.items():
+        message = rf"CCNN: expected {what} to be finite, got NaN or Inf in 1 of 36 points \(first: number 3\)"
+        with pytest.raises(ValueError, match=message):
+            model(arguments[0], POS, edge_index=plan, weight=arguments[1])
+    assert torch.equal(model(features(), POS, edge_index=plan, weight=weight), before)
+
+
+@pytest.mark.parametrize("number", [0, -3, 2.5, "8", [8]])
+def test_numbers_of_neighbors_that_are_none(number):
+    for make in (
+        lambda: SepFlexConv(4, 5, 3, num_neighbors=number),
+        lambda: CCNN(4, 2, 3, hidden_channels=8, num_blocks=1, num_neighbors=number),
+    ):
+        with pytest.raises(ValueError, match="expected num_neighbors to be 1 or more, or None, got "):
+            make()
+
+
 # Networks ----------------------------------------------------------------------------------------
 
 
