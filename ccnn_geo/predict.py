@@ -66,7 +66,10 @@ class ShapeClassifier:
             raise ValueError(
                 f"{checkpoint}: trained on {name}, expected a data set of shapes; test takes any"
             )
-        pipeline = ShapePipeline.from_settings(settings["data"])
+        try:
+            pipeline = ShapePipeline.from_settings(settings["data"])
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{checkpoint}: {error}") from error
         return cls(network.to(device).eval(), tuple(settings["classes"]), pipeline)
 
     @torch.no_grad()
@@ -131,11 +134,13 @@ def read_checkpoint(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str
     try:
         settings, weights = stored["hyper_parameters"], stored["state_dict"]
         missing = {"network", "classes", "in_channels", "data"} - set(settings)
+        wrong = [key for key in ("network", "data") if not isinstance(settings.get(key, {}), dict)]
         tensors = {name: value for name, value in weights.items() if isinstance(value, Tensor)}
     except Exception as error:  # what another program has stored may be anything
         raise ValueError(f"{path}: not a checkpoint of ccnn-geo train ({type(error).__name__})") from error
-    if missing:
-        raise ValueError(f"{path}: not a checkpoint of ccnn-geo train, without {', '.join(sorted(missing))}")
+    if missing or wrong:
+        lacks = ", ".join([*sorted(missing), *(f"settings of {key}" for key in wrong)])
+        raise ValueError(f"{path}: not a checkpoint of ccnn-geo train, without {lacks}")
     prefix = "network."
     return settings, {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 

@@ -122,6 +122,15 @@ def _members(archive: Path) -> Iterator[list]:
             ]
     else:
         with _decompressed(archive) as file, _open_tar(archive, file) as handle:
+            members = handle.getmembers()
+            file.seek(handle.offset)
+            if file.read(tarfile.BLOCKSIZE).strip(b"\0") or file.tell() < handle.offset + tarfile.BLOCKSIZE:
+                # at a header that is damaged or missing tarfile stops as at the end
+                raise ValueError(
+                    f"{archive}: truncated or damaged behind {len(members)} members, expected the end"
+                )
+            while file.read(2**20):  # to the checksum of what is compressed
+                pass
             yield [
                 (
                     m.name,
@@ -129,7 +138,7 @@ def _members(archive: Path) -> Iterator[list]:
                     (m.isfile() and not m.issparse()) or m.isdir(),
                     _opener(handle.extractfile, m) if m.isfile() else None,
                 )
-                for m in handle.getmembers()
+                for m in members
             ]
 
 

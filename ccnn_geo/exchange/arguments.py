@@ -36,8 +36,8 @@ def made(cls: type[Network], given: Mapping[str, Any], where: str) -> Network:
     with torch.random.fork_rng(devices=[]):
         try:
             return cls(**given)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{where}: {error}") from error
+        except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:  # of sizes that none can have
+            raise ValueError(f"{where}: {str(error).partition(chr(10))[0]}") from error
 
 
 def defaults(cls: type) -> dict[str, Any]:

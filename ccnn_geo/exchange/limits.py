@@ -30,7 +30,8 @@ def no_larger_than(weights: Mapping[str, Tensor]) -> Iterator[None]:
         numbers, tensors = numbers + parameter.numel(), tensors + 1
         if numbers > largest or tensors > most:
             raise ValueError(
-                f"the weights do not fit, {largest} numbers in {most} tensors: the network has more parameters"
+                f"the weights do not fit: the network has more parameters than the {largest} in {most} tensors that "
+                "were stored"
             )
 
     hook = register_module_parameter_registration_hook(count)
