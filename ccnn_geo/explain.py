@@ -1,0 +1,52 @@
+"""What PyG's explainers need of a model: features and edges as its first two arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+
+class EdgesFirst(nn.Module):
+    """A network or layer in the call of PyG's explainers, ``model(x, edge_index, pos=pos)``.
+
+    Layers and networks here take positions second, as PyG's own point layers do, and may find their edges themselves.
+    An explainer masks given edges, so find them first: with :func:`~ccnn_geo.neighbors.knn_graph`, as many per
+    point as the network has ``num_neighbors``, or with :class:`~ccnn_geo.transforms.BuildNeighbors`. Models of your
+    own whose ``forward`` has features and edges first need nothing around them, whatever layers they are made of.
+
+    Args:
+        model: A :class:`~ccnn_geo.CCNN`, or a :class:`~ccnn_geo.SepFlexConv` or :class:`~ccnn_geo.FlexConv`.
+
+    Shapes:
+        ``x`` :math:`(N, C_{in})`, ``edge_index`` :math:`(2, E)`, ``pos`` :math:`(N, D)` to what the model gives.
+
+    Source: :class:`torch_geometric.explain.Explainer`, which calls ``model(x, edge_index, **kwargs)``.
+
+    Example:
+        >>> import torch
+        >>> from torch_geometric.explain import Explainer, GNNExplainer
+        >>> from ccnn_geo import CCNN
+        >>> from ccnn_geo.neighbors import knn_graph
+        >>> model = CCNN.from_preset("ccnn_4_16", dim=3, in_channels=6, out_channels=4, num_neighbors=8)
+        >>> x, pos = torch.randn(50, 6), torch.rand(50, 3)
+        >>> explainer = Explainer(
+        ...     EdgesFirst(model),
+        ...     algorithm=GNNExplainer(epochs=2),
+        ...     explanation_type="model",
+        ...     node_mask_type="attributes",
+        ...     edge_mask_type="object",
+        ...     model_config=dict(mode="multiclass_classification", task_level="graph", return_type="raw"),
+        ... )
+        >>> found = explainer(x, knn_graph(pos, 8), pos=pos)
+        >>> found.node_mask.shape, found.edge_mask.shape
+        (torch.Size([50, 6]), torch.Size([400]))
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, edge_index: Tensor, pos: Tensor, **kwargs: Any) -> Tensor:
+        """Calls the model by the names of its arguments; further ones, like ``batch``, are handed on."""
+        return self.model(x, pos=pos, edge_index=edge_index, **kwargs)
