@@ -15,13 +15,17 @@ from ccnn_geo.io import EXTENSIONS, ShapeError, read_shape
 from ccnn_geo.io.shape import check_shape
 
 
+CHECKED = {"npz", "mnist gz", "tar gz", "tar bz2", "tar xz", "zip", "tokens", "pathfinder"}
+CHECKED |= {"weights", "pickle", "checkpoint", "repacked"}
+"""Their checksums, or what must fit together in them, find nearly all damage."""
+
+
 def test_damaged_files_are_read_or_refused():
-    tallies = fuzz(2400, seed=1)
+    tallies = fuzz(2760, seed=1)
     assert all(tally.broken == [] for tally in tallies.values()), report(tallies)
-    assert sum(tally.counts.total() for tally in tallies.values()) == 2400
-    assert all(tally.counts["read"] and tally.counts["refused"] for tally in tallies.values()), report(
-        tallies
-    )
+    assert sum(tally.counts.total() for tally in tallies.values()) == 2760
+    assert all(tally.counts["refused"] for tally in tallies.values()), report(tallies)
+    assert all(tallies[name].counts["read"] for name in set(tallies) - CHECKED), report(tallies)
 
 
 def test_a_damaged_file_follows_from_its_number():
