@@ -3,6 +3,7 @@
 import bz2
 import errno
 import gzip
+import io
 import lzma
 import os
 import shutil
@@ -14,11 +15,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, BinaryIO, cast
 
 _DAMAGES = (
     *(EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-    *(NotImplementedError, RuntimeError, struct.error, OverflowError, UnicodeError),
+    *(NotImplementedError, RuntimeError, struct.error, OverflowError, LookupError),
 )
 """What the libraries raise on damaged archives; RuntimeError if a member is encrypted."""
 
@@ -142,31 +143,37 @@ def _members(archive: Path) -> Iterator[list]:
             ]
 
 
-class _Careful:
+class _Careful(io.RawIOBase):
     """A file of which no more is read at a time than a header may have, whatever that claims."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self.seek, self.tell, self._file = file.seek, file.tell, file
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
 
-    def read(self, size: int) -> bytes:
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def read(self, size: int = -1) -> bytes:
         if size > _LARGEST_HEADER:
             raise tarfile.ReadError(f"a header of {size} bytes, expected at most {_LARGEST_HEADER}")
         return self._file.read(size)
 
 
-def _open_tar(archive: Path, file: IO[bytes]) -> tarfile.TarFile:
+def _open_tar(archive: Path, file: BinaryIO) -> tarfile.TarFile:
     try:
         return tarfile.open(fileobj=_Careful(file), mode="r:")
     except tarfile.ReadError as error:
         raise ValueError(f"{archive}: neither a zip nor a tar file, or a damaged one ({error})") from error
 
 
-def _decompressed(archive: Path) -> IO[bytes]:
+def _decompressed(archive: Path) -> BinaryIO:
     with archive.open("rb") as file:
         start = file.read(6)
     for magic, opened in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open)):
         if start.startswith(magic):
-            return opened(archive)
+            return cast("BinaryIO", opened(archive))
     return archive.open("rb")
 
 

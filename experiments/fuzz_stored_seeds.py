@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
 import pickle
 import struct
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ from ccnn_geo.model import CCNN
 from ccnn_geo.training.network import build_network
 
 BYTES = np.arange(256, dtype=np.uint8)
-ARGUMENTS = {"hidden_channels": 4, "num_blocks": 1, "kernel_hidden": 4, "num_neighbors": 4}
+ARGUMENTS: dict[str, Any] = {"hidden_channels": 4, "num_blocks": 1, "kernel_hidden": 4, "num_neighbors": 4}
 
 
 def idx_files(zipped: bool) -> list[bytes]:
@@ -54,12 +57,17 @@ def archive_files(kind: str) -> list[bytes]:
             for name in ("a/b.txt", "a/c.txt"):
                 archive.writestr(zipfile.ZipInfo(name), b"content " * 9)
         return [file.getvalue()]
-    with tarfile.open(None, f"w:{kind}", file) as tar:
+    with tarfile.open(fileobj=file, mode="w") as tar:
         for name in ("a/b.txt", "a/" + "long" * 40):  # longer than a header has room for
             info = tarfile.TarInfo(name)
             info.size = 72
             tar.addfile(info, io.BytesIO(b"content " * 9))
-    return [file.getvalue()]
+    pack: dict[str, Callable[[bytes], bytes]] = {
+        "gz": gzip.compress,
+        "bz2": bz2.compress,
+        "xz": lzma.compress,
+    }
+    return [pack.get(kind, bytes)(file.getvalue())]
 
 
 def token_files() -> list[bytes]:
@@ -92,8 +100,7 @@ def metadata_files() -> list[bytes]:
 def pathfinder_files() -> list[bytes]:
     """Images of Pathfinder, labels and splits."""
     file = io.BytesIO()
-    arrays = {"x": np.resize(BYTES, (10, 8, 8)), "y": np.arange(10) % 2, "split": np.arange(10) % 3}
-    np.savez_compressed(file, **arrays)
+    np.savez_compressed(file, x=np.resize(BYTES, (10, 8, 8)), y=np.arange(10) % 2, split=np.arange(10) % 3)
     return [file.getvalue()]
 
 

@@ -7,7 +7,7 @@ import math
 import sys
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -122,7 +122,7 @@ def map_array(path: Path) -> np.memmap | np.ndarray:
         )
     if header.nbytes == 0:  # nothing can be mapped
         return np.empty(header.shape, header.dtype)
-    order = "F" if header.fortran else "C"
+    order: Literal["F", "C"] = "F" if header.fortran else "C"
     return np.memmap(path, header.dtype, "r", header.start, header.shape, order)
 
 

@@ -14,7 +14,6 @@ from ccnn_geo.experiments.fuzz_readers import FORMATS, Format, fuzz, report
 from ccnn_geo.io import EXTENSIONS, ShapeError, read_shape
 from ccnn_geo.io.shape import check_shape
 
-
 CHECKED = {"npz", "mnist gz", "tar gz", "tar bz2", "tar xz", "zip", "tokens", "pathfinder"}
 CHECKED |= {"weights", "pickle", "checkpoint", "repacked"}
 """Their checksums, or what must fit together in them, find nearly all damage."""
