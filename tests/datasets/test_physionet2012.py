@@ -1,52 +1,25 @@
 """Intensive care: the official layout in small, every error, and real stays against their archive."""
 
 import math
-import shutil
-import tarfile
 
 import numpy as np
 import pytest
 import torch
+from stays_on_disk import V, opened, write_set
 from torch_geometric.loader import DataLoader
 
 from ccnn_geo import CCNN
 from ccnn_geo.datasets import physionet2012
-from ccnn_geo.datasets.archive import UnsafeArchiveError
 from ccnn_geo.datasets.physionet2012 import PhysioNet2012
-from ccnn_geo.datasets.physionet_records import STATIC, VARIABLES, read_record
+from ccnn_geo.datasets.physionet_records import VARIABLES
 from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.datasets.series import Scale
-
-V = len(VARIABLES)
-HEADERS = {
-    "a": "RecordID,SAPS-I,SOFA,Length_of_stay,Survival,In-hospital_death",
-    "c": "RecordID,In-hospital_death",
-}
-
-
-def write_set(root, letter, count, start):
-    """Stays that say which they are: a heart rate of 60 plus their number, at 00:30 and, twice, at 47:59."""
-    folder = root / f"set-{letter}"
-    folder.mkdir(parents=True)
-    outcomes = [HEADERS.get(letter, HEADERS["a"])]
-    for i in range(count):
-        rows = [f"00:00,RecordID,{start + i}", "00:00,Age,54", f"00:00,Gender,{i % 2}", "00:00,Height,-1"]
-        rows += [f"00:00,ICUType,{1 + i % 4}", "00:00,Weight,-1", f"47:59,HR,{60 + i}", f"00:30,HR,{60 + i}"]
-        rows += [f"47:59,HR,{62 + i}", "47:59,,0.9", "01:00,Temp,37.5"]
-        (folder / f"{start + i}.txt").write_text("Time,Parameter,Value\n" + "\n".join(rows) + "\n")
-        cells = [f"{start + i}"] + ["0"] * (len(outcomes[0].split(",")) - 2) + [str(int(i % 5 == 0))]
-        outcomes.append(",".join(cells))
-    (root / f"Outcomes-{letter}.txt").write_text("\n".join(outcomes) + "\n")
 
 
 @pytest.fixture
 def root(tmp_path):
     write_set(tmp_path / "physionet2012", "c", 40, 900)
     return tmp_path
-
-
-def opened(root, split="train", **kwargs):
-    return PhysioNet2012(root, split, download=False, check_counts=False, **kwargs)
 
 
 def test_a_stay_is_a_series_of_points(root):
@@ -127,125 +100,6 @@ def test_counts_are_checked_and_stored_files_need_no_others(root, monkeypatch):
     names = PhysioNet2012(root, download=False, sets="c").names
     (root / "physionet2012").rename(root / "gone")
     assert PhysioNet2012(root, download=False, sets="c").names == names
-
-
-def test_archives_placed_by_hand(root):
-    home = root / "physionet2012"
-    with tarfile.open(home / "set-c.tar.gz", "w:gz") as archive:
-        archive.add(home / "set-c", "set-c")
-    names = opened(root, sets="c").names
-    for path in (home / "set-c").iterdir():
-        path.unlink()
-    (home / "set-c").rmdir()
-    assert opened(root, sets="c").names == names
-    (home / "set-c").rename(home / "old")
-    whole = (home / "set-c.tar.gz").read_bytes()
-    (home / "set-c.tar.gz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"set-c\.tar\.gz"):
-        opened(root, sets="c")
-    assert not (home / "set-c").exists()
-    with pytest.raises(FileNotFoundError, match=r"no set-a, set-b, .*Outcomes-a\.txt"):
-        opened(root)  # an archive tells of a download, which is of all
-
-
-@pytest.fixture
-def publisher(tmp_path, monkeypatch):
-    """Archives and outcomes of three small sets, fetched from a folder; ``broken`` names what cannot be had."""
-    source, broken, fetched = tmp_path / "source", set(), []
-    for i, letter in enumerate("abc"):
-        write_set(source, letter, 6, 100 * i)
-        with tarfile.open(source / f"set-{letter}.tar.gz", "w:gz") as archive:
-            archive.add(source / f"set-{letter}", f"set-{letter}")
-
-    def fetch(url, path, checksum=None):
-        assert url.startswith("https://physionet.org/files/challenge-2012/1.0.0/")
-        if path.name in broken:
-            raise ConnectionError(path.name)
-        if not path.exists():
-            fetched.append(path.name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source / path.name, path)
-        return path
-
-    monkeypatch.setattr(physionet2012, "fetch", fetch)
-    return source, broken, fetched
-
-
-def test_a_broken_download_is_of_all_sets_again(tmp_path, publisher):
-    _, broken, fetched = publisher
-    for name in ("set-b.tar.gz", "Outcomes-c.txt"):
-        broken.add(name)
-        with pytest.raises(ConnectionError):
-            PhysioNet2012(tmp_path / "data", check_counts=False)
-        broken.clear()
-        assert not list((tmp_path / "data").rglob("*.npz"))
-    data = PhysioNet2012(tmp_path / "data", "test", check_counts=False)
-    assert len(data) == 6 and data.names[0] == "200" and len(fetched) == len(set(fetched)) == 6
-
-
-def test_hostile_archives_are_refused(tmp_path, publisher):
-    source, _, _ = publisher
-    with tarfile.open(source / "set-b.tar.gz", "w:gz") as archive:
-        archive.add(source / "set-b", "set-b")
-        archive.add(source / "Outcomes-b.txt", "../escaped.txt")
-    with pytest.raises(UnsafeArchiveError, match="escaped"):
-        PhysioNet2012(tmp_path / "data", check_counts=False)
-    assert not (tmp_path / "data/physionet2012/set-b").exists() and not list(tmp_path.rglob("escaped.txt"))
-
-
-def test_unpacked_into_the_root_itself(tmp_path):
-    write_set(tmp_path, "c", 12, 0)
-    assert len(opened(tmp_path)) == 8
-
-
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("00:07,HR", "line 3: '00:07,HR', expected hh:mm,parameter,number"),
-        ("7,HR,60", "expected hh:mm"),
-        ("00:07,HR,fast", "expected hh:mm"),
-        ("00:07,HR,nan", "expected hh:mm"),
-        ("00:07,HR,inf", "expected hh:mm"),
-        ("-1:07,HR,60", "expected hh:mm"),
-        ("00:07,HeartRate,60", "unknown parameter 'HeartRate'"),
-    ],
-)
-def test_lines_that_are_not_understood(tmp_path, line, words):
-    path = tmp_path / "1.txt"
-    path.write_text(f"Time,Parameter,Value\n00:00,Age,50\n{line}\n")
-    with pytest.raises(ValueError, match=words):
-        read_record(path, 0)
-
-
-def test_files_that_are_not_understood(root):
-    home = root / "physionet2012"
-    path, outcomes = home / "set-c/905.txt", home / "Outcomes-c.txt"
-    good, table = path.read_bytes(), outcomes.read_text()
-    for content, words in ((b"", "is empty"), (b"\xff\xfe\x00bin", "expected Time,Parameter,Value")):
-        path.write_bytes(content)
-        with pytest.raises(ValueError, match=words):
-            opened(root)
-    path.write_bytes(good)
-    for content, words in (
-        (table.replace("In-hospital_death", "Death"), "expected RecordID and In-hospital_death"),
-        (table.replace("905,1", "905,2"), "line 7: '905,2', expected 2 columns, death 0 or 1"),
-        (table.replace("905,1\n", ""), "no record 905"),
-    ):
-        outcomes.write_text(content)
-        with pytest.raises(ValueError, match=words):
-            opened(root)
-    assert not list((root / "processed/physionet2012").glob("*.npz"))
-
-
-def test_a_stay_without_measurements_is_its_admission(tmp_path):
-    path = tmp_path / "7.txt"
-    path.write_text("Time,Parameter,Value\n00:00,RecordID,7\n00:00,Age,81\n00:00,ICUType,3\n")
-    stay = read_record(path, 1)
-    assert stay.time.tolist() == [0] and np.isnan(stay.values).all()
-    assert (
-        stay.static[0] == 81 and np.isnan(stay.static[1:3]).all() and stay.static[3:].tolist() == [0, 0, 1, 0]
-    )
-    assert len(STATIC) == 7
 
 
 def test_slips_are_pulled_in():

@@ -1,47 +1,20 @@
-import os
-import signal
-import subprocess
-import sys
-import time
+"""Folders of shapes: all formats, stored once, in the same order whoever prepares them."""
 
 import numpy as np
 import pytest
 import torch
-import trimesh
+from shapes_in_folders import SMALL, sphere, write_shapes
 from torch_geometric.loader import DataLoader
 from torch_geometric.transforms import Compose
 
 from ccnn_geo import CCNN
 from ccnn_geo.datasets import ShapeFolder, processing
-from ccnn_geo.datasets.workers import Workers
-from ccnn_geo.io import ShapeError
 from ccnn_geo.transforms import PointFeatures, RandomSubset
-
-SMALL = {"num_samples": 64, "num_points": 32}
-
-
-def sphere(num: int = 200, seed: int = 0) -> np.ndarray:
-    points = np.random.default_rng(seed).normal(size=(num, 3))
-    return points / np.linalg.norm(points, axis=1, keepdims=True)
 
 
 @pytest.fixture
 def root(tmp_path, write_box):
-    """Two classes in two splits, in every format that needs no extra library."""
-    for split, count in (("train", 3), ("test", 2)):
-        for i in range(count):
-            write_box(tmp_path / split / "box" / f"b{i}.off", (1, 2, 3 + i), glue="" if i == 1 else "\n")
-        folder = tmp_path / split / "ball"
-        folder.mkdir()
-        ball = trimesh.creation.icosphere(subdivisions=2)
-        for suffix in ("obj", "ply", "stl", "glb"):
-            ball.export(folder / f"ball.{suffix}")
-        np.save(folder / "a.npy", sphere())
-        np.save(folder / "small.npy", sphere(20))
-        np.savez(folder / "b.npz", pos=sphere(), normal=sphere() * 3)
-        np.savetxt(folder / "c.xyz", np.hstack([sphere(), sphere()]))
-        (folder / "README.md").write_text("not a shape")
-        (folder / ".hidden.npy").write_text("not a shape either")
+    write_shapes(tmp_path, write_box)
     return tmp_path
 
 
@@ -113,18 +86,6 @@ def test_files_are_read_once(root, monkeypatch):
     assert torch.equal(again[0].pos, first[0].pos[:7])
 
 
-def test_damaged_stored_points_are_named(root):
-    target = ShapeFolder(root, "train", **SMALL).processed_file
-    for content in (target.read_bytes()[:-40], b"", b"junk"):
-        target.write_bytes(content)
-        with pytest.raises(
-            ValueError, match=rf"{target.name}: the stored points are damaged .*remove this file"
-        ):
-            ShapeFolder(root, "train", **SMALL)
-    target.unlink()
-    assert len(ShapeFolder(root, "train", **SMALL)) == 11
-
-
 def test_settings_and_changed_files_do_not_collide(root, write_box):
     variants = [{}, {"seed": 1}, {"num_samples": 65}, {"k": 5}, {"on_error": "skip"}]
     sets = [ShapeFolder(root, "train", **{**SMALL, **v}) for v in variants]
@@ -150,158 +111,6 @@ def test_points_depend_on_the_file_alone(root, write_box):
     write_box(root / "test/box/a_new_first.off")
     after = ShapeFolder(root, "test", **SMALL)
     assert torch.equal(before[-1].pos, after[-1].pos) and before.names[-1] == after.names[-1]
-
-
-def test_unreadable_files_are_reported_together(root):
-    (root / "train/box/bad1.off").write_text("OFF\n4 4 0\n0 0 0\n")
-    (root / "train/box/bad2.off").write_text("OFF\n3 1 0\n0 0 0\n1 0 0\n2 0 0\n3 0 1 2\n")
-    (root / "train/ball/bad3.npy").touch()
-    with pytest.raises(ShapeError, match="3 of 14 files") as caught:
-        ShapeFolder(root, "train", **SMALL)
-    assert all(
-        name in str(caught.value) for name in ("bad1.off", "bad2.off", "zero area", "bad3.npy", "skip")
-    )
-    with pytest.warns(UserWarning, match=r"3 of 14 files.*(?s:.*)left out"):
-        skipped = ShapeFolder(root, "train", on_error="skip", **SMALL)
-    assert len(skipped) == 11 and len(skipped.skipped) == 3
-    assert len(ShapeFolder(root, "train", on_error="skip", **SMALL).skipped) == 3
-    with pytest.raises(ShapeError):  # the skipping run must not satisfy the strict one
-        ShapeFolder(root, "train", **SMALL)
-
-
-@pytest.mark.parametrize("num_workers", [0, 1])
-def test_any_error_belongs_to_its_file(root, monkeypatch, num_workers):
-    (root / "train/box/a.pcd").write_text("# .PCD")
-    np.save(root / "train/ball/huge.npy", sphere() * 1e300)
-    with pytest.warns(UserWarning, match=r"2 of 13 files(?s:.*)huge.npy(?s:.*)a\.pcd"):
-        data = ShapeFolder(root, "train", on_error="skip", num_workers=num_workers, **SMALL)
-    assert len(data) == 11
-    if num_workers == 0:
-        monkeypatch.setattr(processing, "read_shape", lambda path: {}[str(path)])
-        with pytest.raises(ShapeError, match=r"b0\.off: KeyError"):
-            ShapeFolder(root, "test", **SMALL)
-
-
-def test_nothing_readable_is_an_error_even_when_skipping(tmp_path):
-    (tmp_path / "train/a").mkdir(parents=True)
-    (tmp_path / "train/a/x.off").write_text("no")
-    with pytest.raises(ShapeError, match="1 of 1"):
-        ShapeFolder(tmp_path, "train", on_error="skip")
-
-
-@pytest.mark.parametrize(
-    ("prepare", "split", "error", "words"),
-    [
-        (lambda r: None, "val", ValueError, "train, validation, test, got 'val'"),
-        (lambda r: None, "validation", FileNotFoundError, "no split 'validation', found train, test"),
-        (lambda r: (r / "train/cone").mkdir(), "train", ValueError, r"only in train: \['cone'\]"),
-        (
-            lambda r: [(r / s / "cone").mkdir() for s in ("train", "test")],
-            "train",
-            ValueError,
-            "cone: no shapes among 0 files",
-        ),
-        (lambda r: (r / "validation").mkdir(), "validation", ValueError, "no classes"),
-    ],
-)
-def test_wrong_folders(root, prepare, split, error, words):
-    prepare(root)
-    with pytest.raises(error, match=words):
-        ShapeFolder(root, split)
-
-
-def test_wrong_arguments(root):
-    with pytest.raises(FileNotFoundError, match="no such folder"):
-        ShapeFolder(root / "nowhere", "train")
-    for kwargs in (
-        {"num_points": 0},
-        {"num_points": 9, "num_samples": 8},
-        {"num_workers": -1},
-        {"on_error": "x"},
-    ):
-        with pytest.raises(ValueError, match="got"):
-            ShapeFolder(root, "train", **kwargs)
-
-
-KILLED = """
-import os, signal, sys
-import numpy as np
-from ccnn_geo.datasets import ShapeFolder, processing
-
-def write_half(file, **arrays):
-    file.write(b"half a file")
-    file.flush()
-    os.kill(os.getpid(), signal.SIGKILL)
-
-real, seen = processing.sample_file, []
-
-def sample_some(*args):
-    seen.append(args)
-    if len(seen) == 5:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(*args)
-
-if sys.argv[2] == "writing":
-    processing.np.savez = write_half
-else:
-    processing.sample_file = sample_some
-ShapeFolder(sys.argv[1], "train", num_samples=64, num_points=32)
-"""
-
-
-@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL on Windows")
-def test_kill_in_the_middle_leaves_nothing_half_written(root):
-    for moment in ("writing", "sampling"):
-        done = subprocess.run([sys.executable, "-c", KILLED, str(root), moment], check=False)
-        assert done.returncode == -signal.SIGKILL
-        assert list((root / "processed").glob("*.npz")) == []
-        if moment == "writing":
-            assert len(list((root / "processed").glob(".*.tmp"))) == 1
-    data = ShapeFolder(root, "train", **SMALL)  # neither stuck in a lock nor misled by what is left
-    assert len(data) == 11 and data[0].num_nodes == 32
-    assert sorted(p.suffix for p in (root / "processed").iterdir()) == [".lock", ".npz"]
-
-
-ORPHANS = """
-import os, signal
-from ccnn_geo.datasets.workers import Workers
-with Workers(1) as workers:
-    print(*[p.pid for p in workers._processes], flush=True)
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks for processes in /proc")
-def test_workers_of_a_killed_program_end():
-    done = subprocess.run([sys.executable, "-c", ORPHANS], stdout=subprocess.PIPE, text=True, check=False)
-    pids = done.stdout.split()
-    assert done.returncode == -signal.SIGKILL and len(pids) == 1
-    for _ in range(300):
-        alive = [p for p in pids if os.path.isdir(f"/proc/{p}") and _command(p).startswith(sys.executable)]
-        if not alive:
-            break
-        time.sleep(0.1)
-    assert not alive
-
-
-def _command(pid: str) -> str:
-    try:
-        with open(f"/proc/{pid}/cmdline") as file:
-            return file.read()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def test_a_worker_that_dies_is_reported():
-    with pytest.raises(RuntimeError, match="worker process ended"), Workers(1) as workers:
-        list(workers.map(os._exit, [3]))
-
-
-def test_a_worker_sends_errors_back():
-    with Workers(1) as workers:
-        with pytest.raises(ZeroDivisionError):
-            list(workers.map(divmod, [1], [0]))
-        assert list(workers.map(divmod, [7], [2])) == [(3, 1)]
 
 
 def test_princeton_shapes(shared, tmp_path):

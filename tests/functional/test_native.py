@@ -1,4 +1,4 @@
-"""The compiled edge convolution: against the torch path in double precision, and every way not to have it."""
+"""The compiled edge convolution: against the torch path in double precision."""
 
 import copy
 import sys
@@ -13,6 +13,7 @@ from ccnn_geo.neighbors import Neighbors, build_neighbors
 from tests.other_processors import run_on_other_processors
 
 HAVE = build.native_function("edge_magnet") is not None
+
 needs_native = pytest.mark.skipif(not HAVE, reason=native_status())
 
 
@@ -27,15 +28,6 @@ def threads(request):
     torch.set_num_threads(request.param)
     yield request.param
     torch.set_num_threads(before)
-
-
-@pytest.fixture
-def fresh(monkeypatch):
-    """Forgets the library before and after."""
-    build.load.cache_clear()
-    yield monkeypatch
-    monkeypatch.undo()
-    build.load.cache_clear()
 
 
 def make(dim=3, channels=5, hidden=8, omega_0=1.0, width=0.5, **kwargs):
@@ -241,54 +233,6 @@ def test_it_can_be_turned_off(monkeypatch):
     x, pos = points(10, 2, 4)
     assert native_edge_conv(x, pos, pos, build_neighbors(pos, num_neighbors=3), make(2, 4)) is None
     assert "CCNN_GEO_NATIVE=0" in native_status()
-
-
-def test_without_a_compiler(fresh, tmp_path):
-    fresh.delenv("CC", raising=False)
-    fresh.setenv("PATH", str(tmp_path))
-    assert build.native_function("edge_magnet") is None
-    assert "no C compiler" in native_status()
-
-
-def script(path, text):
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
-    return str(path)
-
-
-def test_compiler_that_fails(fresh, tmp_path):
-    fresh.setenv("CC", script(tmp_path / "cc", "echo 'error: no OpenMP here' >&2; exit 1"))
-    fresh.setenv("CCNN_GEO_CACHE", str(tmp_path / "cache"))
-    assert build.native_function("edge_magnet") is None
-    assert "no OpenMP here" in native_status()
-    assert list((tmp_path / "cache").iterdir()) == []
-
-
-def test_compiler_that_writes_nonsense(fresh, tmp_path):
-    body = 'while [ "$1" != "-o" ]; do shift; done; echo nonsense > "$2"'
-    fresh.setenv("CC", script(tmp_path / "cc", body))
-    fresh.setenv("CCNN_GEO_CACHE", str(tmp_path / "cache"))
-    assert build.native_function("edge_magnet") is None
-    assert native_status().startswith("No native code")
-
-
-@pytest.mark.skipif(build.find_compiler() is None, reason="no C compiler")
-def test_cache_that_cannot_be_written(fresh, tmp_path):
-    (tmp_path / "file").write_text("")
-    fresh.setenv("CCNN_GEO_CACHE", str(tmp_path / "file" / "cache"))
-    assert build.native_function("edge_magnet") is None
-    assert "file" in native_status()
-
-
-@needs_native
-def test_compiled_once_per_machine(fresh, tmp_path):
-    fresh.setenv("CCNN_GEO_CACHE", str(tmp_path))
-    assert str(tmp_path) in native_status()
-    (library,) = tmp_path.iterdir()
-    written = library.stat().st_mtime_ns
-    build.load.cache_clear()
-    assert build.native_function("edge_magnet") is not None
-    assert library.stat().st_mtime_ns == written
 
 
 @needs_native

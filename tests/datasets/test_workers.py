@@ -1,0 +1,52 @@
+"""Processes that prepare data: they report their errors and their end, and none outlives its program."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ccnn_geo.datasets.workers import Workers
+
+ORPHANS = """
+import os, signal
+from ccnn_geo.datasets.workers import Workers
+with Workers(1) as workers:
+    print(*[p.pid for p in workers._processes], flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks for processes in /proc")
+def test_workers_of_a_killed_program_end():
+    done = subprocess.run([sys.executable, "-c", ORPHANS], stdout=subprocess.PIPE, text=True, check=False)
+    pids = done.stdout.split()
+    assert done.returncode == -signal.SIGKILL and len(pids) == 1
+    for _ in range(300):
+        alive = [p for p in pids if os.path.isdir(f"/proc/{p}") and _command(p).startswith(sys.executable)]
+        if not alive:
+            break
+        time.sleep(0.1)
+    assert not alive
+
+
+def _command(pid: str) -> str:
+    try:
+        with open(f"/proc/{pid}/cmdline") as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def test_a_worker_that_dies_is_reported():
+    with pytest.raises(RuntimeError, match="worker process ended"), Workers(1) as workers:
+        list(workers.map(os._exit, [3]))
+
+
+def test_a_worker_sends_errors_back():
+    with Workers(1) as workers:
+        with pytest.raises(ZeroDivisionError):
+            list(workers.map(divmod, [1], [0]))
+        assert list(workers.map(divmod, [7], [2])) == [(3, 1)]
