@@ -135,7 +135,7 @@ def read_checkpoint(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str
         settings, weights = stored["hyper_parameters"], stored["state_dict"]
         missing = {"network", "classes", "in_channels", "data"} - set(settings)
         wrong = [key for key in ("network", "data") if not isinstance(settings.get(key, {}), dict)]
-        tensors = {name: value for name, value in weights.items() if isinstance(value, Tensor)}
+        tensors = {str(name): value for name, value in weights.items() if isinstance(value, Tensor)}
     except Exception as error:  # what another program has stored may be anything
         raise ValueError(f"{path}: not a checkpoint of ccnn-geo train ({type(error).__name__})") from error
     if missing or wrong:

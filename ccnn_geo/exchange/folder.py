@@ -125,7 +125,12 @@ def read_weights(folder: Path, config: Mapping[str, Any], allow_pickle: bool = F
             raise ValueError(f"{path}: damaged, or of another model: not the checksum that {CONFIG} has")
         try:
             return load(data)
-        except SafetensorError as error:
+        except (
+            SafetensorError,
+            LookupError,
+            ValueError,
+            TypeError,
+        ) as error:  # such as of a type that torch has not
             raise ValueError(f"{path}: damaged ({error})") from error
     if not allow_pickle:
         refuse_pickles(folder, os.listdir(folder))

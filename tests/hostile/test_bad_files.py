@@ -10,15 +10,25 @@ import torch
 
 from ccnn_geo import CCNN, predict
 from ccnn_geo.cli import main
+from ccnn_geo.datasets.archive import extract
+from ccnn_geo.datasets.cifar import read_batch
 from ccnn_geo.datasets.csv_table import read_table
 from ccnn_geo.datasets.las import read_las
 from ccnn_geo.datasets.lidar_frames import read_frame
+from ccnn_geo.datasets.listops import read_tsv
+from ccnn_geo.datasets.mapped import MappedArray
+from ccnn_geo.datasets.mnist import read_idx
+from ccnn_geo.datasets.pathfinder_files import read_archive, read_metadata
+from ccnn_geo.datasets.physionet_records import read_record
 from ccnn_geo.datasets.read_image import read_image
 from ccnn_geo.datasets.shape_folder import ShapeFolder
+from ccnn_geo.datasets.stl10 import read_images
+from ccnn_geo.datasets.tokens import load_tokens
 from ccnn_geo.datasets.wav import read_wav
 from ccnn_geo.experiments.fuzz_readers import FORMATS
 from ccnn_geo.io import EXTENSIONS, ShapeError, read_shape
 from ccnn_geo.predict import ShapeClassifier
+from ccnn_geo.training.checkpoint_file import load_checkpoint
 from ccnn_geo.training.pipeline import ShapePipeline
 
 SHAPES = [name for name, kind in FORMATS.items() if kind.read is read_shape]
@@ -31,6 +41,19 @@ OTHERS = {
     "b.las": read_frame,
     "a.bin": read_frame,
     "c.ply": read_frame,
+    "a.gz": lambda path: read_idx(path, (28, 28), None),
+    "a.idx": lambda path: read_idx(path, (), None),
+    "batch.bin": lambda path: read_batch(path, 1, 10, None),
+    "X.bin": lambda path: read_images(path, path, None),
+    "a.tar.gz": lambda path: extract(path, path.with_name("out")),
+    "a.npz": load_tokens,
+    "b.npz": lambda path: read_archive(path, 8),
+    "a.npy": MappedArray,
+    "b.npy": read_metadata,
+    "a.txt": lambda path: read_record(path, 0),
+    "a.tsv": read_tsv,
+    "a.ckpt": load_checkpoint,
+    "model": CCNN.from_pretrained,
 }
 
 
@@ -105,12 +128,12 @@ def test_a_file_in_a_folder_of_that_name(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_signals_and_scans(tmp_path, name):
+def test_other_readers(tmp_path, name):
     path, read = tmp_path / name, OTHERS[name]
     with pytest.raises((FileNotFoundError, ValueError), match=re.escape(str(path))):
         read(path)
     path.mkdir()
-    with pytest.raises((IsADirectoryError, ValueError), match=re.escape(str(path))):
+    with pytest.raises((IsADirectoryError, FileNotFoundError, ValueError), match=re.escape(str(path))):
         read(path)
     path.rmdir()
     for content in (b"", b"\0", b"hello, world\n" * 9, bytes(16 * 5 - 1)):

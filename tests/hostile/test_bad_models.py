@@ -102,6 +102,7 @@ def safetensors(header: dict, data: bytes = b"") -> bytes:
         struct.pack("<Q", 2**63) + b"{}",
         safetensors({"a": {"dtype": "F32", "shape": [BILLION, BILLION], "data_offsets": [0, 4]}}, bytes(4)),
         safetensors({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 2**62]}}, bytes(4)),
+        safetensors({"a": {"dtype": "F4", "shape": [8], "data_offsets": [0, 4]}}, bytes(4)),
         safetensors({"a": {"dtype": "F99", "shape": [1], "data_offsets": [0, 4]}}, bytes(4)),
         safetensors({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, bytes(5)),
     ],
