@@ -25,6 +25,8 @@ SHORT = {"num_blocks": 0, "kernel_layers": 1}
 """For programs whose tracing takes seconds."""
 CLOUDS = ((1, 7), (3, 40), (2, 2))
 """Clouds side by side, and points of each: fewer than neighbours as well."""
+OTHERS = (*CLOUDS, (1, 1), (3, 1), (1, 9), (1, 10), (1, 600))
+"""One point, as many as neighbours, one more, and far more than the program was traced with."""
 ALONE = """
 import sys
 sys.modules["ccnn_geo"] = None
@@ -65,6 +67,16 @@ def usual(model, x, pos, **given):
     batch = torch.arange(x.size(0)).repeat_interleave(x.size(1))
     out = model(x.flatten(0, 1), pos.flatten(0, 1), batch, **given)
     return out if model.readout == "global" else out.unflatten(0, x.shape[:2])
+
+
+def with_neighbors(x, pos):
+    """Neighbours that a caller has found, -1 for none, and weights."""
+    index, there = nearest(pos, 9)
+    return x, pos, index.masked_fill(~there, -1), torch.rand(x.shape[:2]) + 0.5
+
+
+def usual_of_given(model, x, pos, index, weight):
+    return usual(model, x, pos, weight=weight.flatten())
 
 
 def assert_same(found, expected):
@@ -139,8 +151,16 @@ def alone(tmp_path_factory):
     torch.manual_seed(0)
     points = point_network()
     series, images = grid_network(40, causal=True, **SHORT), grid_network(9, 12, readout="node", **SHORT)
+    whole = point_network(num_neighbors=None, measure="quadrature", pool="mean_max", **SHORT)
+    weighed = point_network(measure="density", **SHORT)
     made = {
-        "points": (export_program(points), [clouds(*size) for size in CLOUDS], partial(usual, points)),
+        "points": (export_program(points), [clouds(*size) for size in OTHERS], partial(usual, points)),
+        "all_points": (export_program(whole), [clouds(*size) for size in OTHERS], partial(usual, whole)),
+        "given": (
+            export_program(weighed, neighbors="given", weights=True),
+            [with_neighbors(*clouds(*size)) for size in OTHERS],
+            partial(usual_of_given, weighed),
+        ),
         "series": (export_program(series), [(torch.randn(3, 2, n),) for n in (40, 64, 17)], series),
         "images": (
             export_program(images, spacing=0.2),
@@ -160,7 +180,7 @@ def alone(tmp_path_factory):
     return {name: (torch.load(folder / f"{name}.outputs"), expected) for name, expected in found.items()}
 
 
-@pytest.mark.parametrize("name", ["points", "series", "images"])
+@pytest.mark.parametrize("name", ["points", "all_points", "given", "series", "images"])
 def test_programs_run_without_this_package_at_other_sizes(alone, name):
     for found, expected in zip(*alone[name], strict=True):
         assert_same(found, expected)
@@ -179,15 +199,29 @@ def onnx_session(model, *args, **given):
     return run
 
 
-def test_onnx_of_points():
-    model = point_network()
+@pytest.mark.parametrize(
+    "given", [{}, {"num_neighbors": None, "measure": "quadrature"}], ids=["nearest", "all"]
+)
+def test_onnx_of_points(given):
+    model = point_network(**given, **SHORT)
     run = onnx_session(model)
-    for size in CLOUDS:
+    for size in OTHERS:
         inputs = clouds(*size)
         assert_same(run(*inputs), usual(model, *inputs))
 
 
-@pytest.mark.parametrize(("spacing", "sizes"), [(None, ((33,), (50,))), (0.2, ((9, 12), (20, 5)))])
+def test_onnx_of_given_neighbours_and_weights():
+    model = point_network(measure="density", **SHORT)
+    run = onnx_session(model, neighbors="given", weights=True)
+    for size in OTHERS:
+        inputs = with_neighbors(*clouds(*size))
+        assert_same(run(*inputs), usual_of_given(model, *inputs))
+
+
+@pytest.mark.parametrize(
+    ("spacing", "sizes"),
+    [(None, ((33,), (50,))), (0.2, ((9, 12), (20, 5))), (0.3, ((5, 6, 7), (9, 4, 5)))],
+)
 def test_onnx_of_grids(spacing, sizes):
     model = grid_network(*sizes[0], **SHORT)
     run = onnx_session(model, spacing=spacing)
@@ -202,6 +236,14 @@ def test_onnx_says_what_it_lacks(monkeypatch):
     pytest.importorskip("onnxscript", reason="needs the onnx extra")
     with pytest.raises(ValueError, match="expected method='direct', got 'fft'"):
         export_onnx(model, method="fft")
+
+    def fail(*_, **__):
+        raise torch.onnx.OnnxExporterError("Failed\n to convert") from TypeError("no such operator")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.onnx, "export", fail)
+        with pytest.raises(ValueError, match=r"torch .* cannot convert this network \(no such operator\)"):
+            export_onnx(model)
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.raises(ImportError, match=r"pip install 'ccnn_geo\[onnx\]'"):
         export_onnx(model)

@@ -94,10 +94,16 @@ class PointProgram(nn.Module):
 
     def _edges(self, pos: Tensor, index: Tensor | None) -> DenseEdges:
         clouds, points, _ = pos.shape
+        flat = pos.flatten(0, 1)
         if self.search == "all":
-            index = torch.arange(points, device=pos.device).expand(clouds, points, points)
-            valid = torch.ones_like(index, dtype=torch.bool)
-        elif index is None:
+            # in two dimensions from the start: a tracer cannot flatten [B, N, N] whatever N is
+            first = torch.arange(clouds, device=pos.device).unsqueeze(1) * points
+            first = (first + torch.zeros(points, dtype=torch.long, device=pos.device)).flatten()
+            source = first.unsqueeze(1) + torch.arange(points, device=pos.device)
+            return DenseEdges(
+                source, flat.unsqueeze(1) - flat[source], torch.ones_like(source, dtype=torch.bool)
+            )
+        if index is None:
             assert self.num_neighbors is not None, "what sums over all points is above"
             index, valid = nearest(pos, self.num_neighbors)
         else:
@@ -105,7 +111,6 @@ class PointProgram(nn.Module):
             index = index.clamp(min=0)
         first = torch.arange(clouds, device=pos.device).view(-1, 1, 1) * points
         source = (index + first).flatten(0, 1)
-        flat = pos.flatten(0, 1)
         return DenseEdges(source, flat.unsqueeze(1) - flat[source], valid.flatten(0, 1))
 
     def _weight(self, pos: Tensor) -> Tensor | None:
@@ -126,14 +131,14 @@ class PointProgram(nn.Module):
         k = 16 if self.num_neighbors is None else self.num_neighbors
         pos = torch.rand(2, 24, self.dim).to(weight) * 2 - 1
         inputs = [torch.randn(2, 24, self.model.in_channels).to(weight), pos]
-        shapes = [{0: batch, 1: points}] * 2
+        shape, more = {0: batch, 1: points}, []
         if self.search == "given":
             inputs.append(nearest(pos, k)[0].clamp(max=23))
-            shapes.append({0: batch, 1: points, 2: torch.export.Dim("neighbors", min=2)})
+            more.append({**shape, 2: torch.export.Dim("neighbors", min=2)})
         if self.weights:
             inputs.append(torch.ones(2, 24).to(weight))
-            shapes.append({0: batch, 1: points})
-        return tuple(inputs), tuple(shapes)
+            more.append(shape)
+        return tuple(inputs), (shape, shape, *([tuple(more)] if more else []))  # of *given one entry
 
     @property
     def inputs(self) -> dict[str, list[Any]]:

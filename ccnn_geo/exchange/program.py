@@ -70,7 +70,7 @@ def export_onnx(model: CCNN | PointProgram | GridProgram, kind: str | None = Non
 
     Raises:
         ImportError: If the extra is not installed.
-        ValueError: If the network has no such form, or is to transform.
+        ValueError: If the network has no such form, is to transform, or has something that the exporter cannot convert.
     """
     try:
         import onnx
@@ -89,16 +89,23 @@ def export_onnx(model: CCNN | PointProgram | GridProgram, kind: str | None = Non
         )
     inputs, sizes = program.example()
     names = list(program.inputs)
-    with torch.no_grad(), _quiet():
-        found = torch.onnx.export(
-            program,
-            inputs,
-            dynamo=True,
-            dynamic_shapes=sizes,
-            input_names=names,
-            output_names=["outputs"],
-            verbose=False,
-        )
+    try:
+        with torch.no_grad(), _quiet():
+            found = torch.onnx.export(
+                program,
+                inputs,
+                dynamo=True,
+                dynamic_shapes=sizes,
+                input_names=names,
+                output_names=["outputs"],
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise ValueError(
+            f"export to ONNX: torch {torch.__version__} with onnxscript cannot convert this network ({reason}); "
+            "export_program may"
+        ) from error
     assert found is not None, "the exporter on torch.export returns its program"
     file = io.BytesIO()
     onnx.save_model(found.model_proto, file)
