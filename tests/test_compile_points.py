@@ -146,6 +146,11 @@ def test_operators_keep_what_they_promise():
     tensors = [t.detach().clone().requires_grad_() for t in tensors]
     box = torch.stack([-conv.kernel.support(), conv.kernel.support()])
     torch.library.opcheck(edge_magnet_op.edge_magnet, (*graph, box, x.requires_grad_(), tensors))
+    given = [x.detach(), [t.detach() for t in tensors]]
+    need = [True] * (1 + len(tensors))
+    torch.library.opcheck(
+        edge_magnet_op.edge_magnet_backward, (torch.randn(12, 4), *graph, box, *given, need)
+    )
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs a C++ compiler")

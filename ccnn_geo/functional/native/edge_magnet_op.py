@@ -49,8 +49,9 @@ def edge_magnet_backward(
 ) -> list[Tensor]:
     """Those gradients of :func:`~ccnn_geo.functional.native.edge_magnet_call.gradients` that are needed."""
     found = gradients(_neighbors(edge_index, ptr, x), box, x, tensors, grad, need)
-    # an operator returns memory of its own: some are parts of one tensor
-    return [t.contiguous() if t is found[0] else t.clone() for t in found if t is not None]
+    # an operator returns memory of its own, laid out as it promises: some are parts of one tensor, or turned
+    lay = torch.contiguous_format
+    return [t.contiguous() if t is found[0] else t.clone(memory_format=lay) for t in found if t is not None]
 
 
 @edge_magnet_backward.register_fake
