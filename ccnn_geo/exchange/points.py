@@ -124,9 +124,9 @@ class PointProgram(nn.Module):
         density = (1 - d2 / measure.bandwidth.double().square()).clamp(min=0).sum(dim=2).clamp(min=1)
         return (measure.density.double() / density).to(pos.dtype)
 
-    def example(self) -> tuple[tuple[Tensor, ...], tuple[dict[int, Any], ...]]:
+    def example(self) -> tuple[tuple[Tensor, ...], tuple[Any, ...]]:
         """Inputs to trace with, and which of their sizes may change."""
-        batch, points = torch.export.Dim("batch", min=1), torch.export.Dim("points", min=2)
+        batch, points = torch.export.Dim("batch", min=1), torch.export.Dim("points", min=1)
         weight = self.model.head.weight
         k = 16 if self.num_neighbors is None else self.num_neighbors
         pos = torch.rand(2, 24, self.dim).to(weight) * 2 - 1
