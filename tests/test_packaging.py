@@ -1,7 +1,9 @@
-"""The wheel: where its modules land, and what importing it does not pull in."""
+"""What is built and installed: where its modules land, that it works, and what importing it does not pull in."""
 
+import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -11,17 +13,71 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
+def built(tmp_path_factory):
+    """A folder with the source distribution, and the wheel that is built from it alone."""
     pytest.importorskip("build", reason="building a wheel needs the dev extra (build)")
-    out = tmp_path_factory.mktemp("wheel")
+    out = tmp_path_factory.mktemp("built")
     source = out / "source"  # a copy, so that the build leaves nothing in the tree
     subprocess.run(["git", "clone", "-q", str(ROOT), str(source)], check=True)
     subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(source)],
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(source)],
         check=True,
         capture_output=True,
     )
-    return next(out.glob("*.whl"))
+    return out
+
+
+@pytest.fixture(scope="module")
+def wheel(built):
+    return next(built.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """A folder that holds the wheel's files alone, as pip lays them out."""
+    target = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*pip, "--target", str(target), str(wheel)], check=True, capture_output=True)
+    return target
+
+
+def _run(installed: Path, cwd: Path, *arguments: str) -> str:
+    """What Python prints that finds the installed files, and not the tree."""
+    environment = {**os.environ, "PYTHONPATH": str(installed), "CCNN_GEO_CACHE": str(cwd / "cache")}
+    command = (
+        [sys.executable, "-P", *arguments] if sys.version_info >= (3, 11) else [sys.executable, *arguments]
+    )
+    done = subprocess.run(command, cwd=cwd, env=environment, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def test_the_source_distribution_has_what_a_build_needs(built):
+    (path,) = built.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    for name in ("LICENSE", "README.md", "pyproject.toml", "datasets/__init__.py", "experiments/demo.yaml"):
+        assert name in names
+    assert "ccnn_geo/functional/native/edge_magnet.c" in names
+
+
+def test_nothing_but_the_package_is_installed(installed):
+    tops = {path.name for path in installed.iterdir()}
+    assert {name for name in tops if not name.endswith(".dist-info")} == {"ccnn_geo", "bin"}
+
+
+def test_the_installed_package_works_without_the_tree(installed, tmp_path):
+    code = (
+        "import torch, ccnn_geo, ccnn_geo.datasets, ccnn_geo.experiments\n"
+        "print(ccnn_geo.__file__)\n"
+        "conv = ccnn_geo.SepFlexConv(2, 3, dim=3)\n"
+        "print(tuple(conv(torch.randn(9, 2), torch.rand(9, 3)).shape))\n"
+    )
+    where, shape = _run(installed, tmp_path, "-c", code).splitlines()
+    assert Path(where).is_relative_to(installed)
+    assert shape == "(9, 3)"
+    assert "modelnet40" in _run(installed, tmp_path, "-m", "ccnn_geo.cli", "data", "list")
+    assert "6,545" in _run(installed, tmp_path, "-m", "ccnn_geo.cli", "info", "ccnn_4_16")
+    assert "total" in _run(installed, tmp_path, "-m", "ccnn_geo.cli", "info", "demo")  # a packaged file
 
 
 def test_data_sets_are_inside_the_package(wheel):
