@@ -5,13 +5,13 @@ import re
 import numpy as np
 import pytest
 import torch
-from torch_geometric import EdgeIndex
+from torch_geometric import EdgeIndex, typing
 from torch_geometric import transforms as T
 from torch_geometric.data import Data, InMemoryDataset
 from torch_geometric.explain import Explainer, GNNExplainer, PGExplainer
 from torch_geometric.explain.algorithm.utils import clear_masks, set_masks
 from torch_geometric.explain.metric import fidelity
-from torch_geometric.loader import DataLoader
+from torch_geometric.loader import DataLoader, NeighborLoader
 from torch_geometric.nn import Sequential, global_mean_pool, summary
 from torch_geometric.utils import k_hop_subgraph
 
@@ -107,6 +107,22 @@ def test_subgraph_of_all_hops_gives_the_seeds_what_the_whole_graph_gives(method)
     assert len(subset) < 200
     expected = model(x, pos, edge_index=edge_index)
     testing.assert_close(model(x[subset], pos[subset], edge_index=edges)[mapping], expected[seeds], 1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*without a 'pyg-lib' installation is deprecated:UserWarning")
+def test_neighbor_loader_gives_the_seeds_what_the_whole_graph_gives():
+    if not (typing.WITH_PYG_LIB or typing.WITH_TORCH_SPARSE):
+        pytest.skip("NeighborLoader needs pyg-lib or torch-sparse")
+    model, (x, pos) = network(), cloud(200)
+    edge_index = knn_graph(pos, 6)
+    expected = model(x, pos, edge_index=edge_index)
+    data = Data(x=x, pos=pos, edge_index=edge_index)
+    seen = 0
+    for block in NeighborLoader(data, num_neighbors=[-1] * 3, batch_size=32):
+        seeds = block.n_id[: block.batch_size]
+        testing.assert_close(model(block)[: block.batch_size], expected[seeds], 1e-5)
+        seen += len(seeds)
+    assert seen == 200
 
 
 def hop(targets, edge_index):
