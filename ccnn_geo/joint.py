@@ -6,66 +6,18 @@ import copy
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from ccnn_geo.continuous_conv import ContinuousConv
 from ccnn_geo.exchange.arguments import listed
-from ccnn_geo.first_batch import FirstBatchScale
+from ccnn_geo.kind_conv import KindConv
 from ccnn_geo.model import CCNN
 from ccnn_geo.pretrained import Pretrained
 from ccnn_geo.representations import grid_spacing
 
 OWN = ("norms", "scales")
 """What of a shared block each kind of data may have for itself."""
-
-
-class KindConv(FirstBatchScale):
-    r"""A shared convolution as one kind of data uses it: the same kernel, with a measure of its own.
-
-    .. math::
-        y(p_i) = W \Big( \alpha \sum_{j \in \mathcal N(i)} w_j \, k(p_i - p_j) \odot x(p_j) + b \Big) + c,
-        \qquad \alpha = \Big( \operatorname{mean} \big( \textstyle\sum_j w_j k \odot x \big)^2 \Big)^{-1/2}
-
-    The sum runs over 32 neighbours of a point or over hundreds of pixels. Its scale is that of the kind whose batch
-    came first, so every kind multiplies it once by the :math:`\alpha` of its own first batch, a constant: outputs have
-    unit variance on each kind (Sec. 4.1), and the kernel stays one function.
-
-    Args:
-        conv: The shared convolution.
-
-    Shapes:
-        As those of ``conv``.
-    """
-
-    scale_buffer, scaled_layer = "mean_square", "conv.kernel.network.output"
-    mean_square: Tensor
-
-    def __init__(self, conv: ContinuousConv) -> None:
-        super().__init__()
-        self.conv = conv
-        self.register_buffer("mean_square", torch.zeros(()))
-
-    @torch.no_grad()
-    def set_scale(self, moment: Tensor | float) -> None:
-        """Remembers the mean square of this kind's sums; the kernel is left alone, for it is shared."""
-        self.mean_square.copy_(torch.as_tensor(moment).to(self.mean_square))
-        self._scaled = True
-
-    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        y = self.conv.aggregate_neighbors(x, *args, **kwargs)
-        if not self.is_scaled:
-            self.measure_scale(y.detach(), centered=False)
-        return self.conv.mix(y * self.mean_square.rsqrt() if self.is_scaled else y)
-
-    def folded(self) -> ContinuousConv:
-        """The convolution itself, its kernel multiplied by this kind's scale."""
-        if self.is_scaled:
-            before = self.conv.effective_taps.clone()
-            self.conv.set_scale(self.mean_square)
-            self.conv.effective_taps.mul_(before)
-        return self.conv
 
 
 class JointCCNN(Pretrained):
@@ -77,8 +29,9 @@ class JointCCNN(Pretrained):
 
     All blocks :math:`\mathcal R_l^{(k)}` have the same kernels and linear layers. Each kind has norms of its own, since
     batch statistics of one kind are wrong for another (domain-specific batch normalisation), and a scale per
-    convolution (:class:`KindConv`). Grids with fewer axes than the trunk has dimensions lie in a plane or on a
-    line of it (:func:`embed_grid`), so a three-dimensional trunk takes images.
+    convolution (:class:`~ccnn_geo.kind_conv.KindConv`). Grids with fewer axes than the trunk has dimensions lie in a
+    plane or on a line of it (:func:`embed_grid`), so a three-dimensional trunk takes images. A folder of
+    ``save_pretrained`` holds the trunk once; for a program export what :meth:`separate` gives.
 
     Args:
         networks: A network per kind of data, of the same blocks; they become parts of this one. The trunk is that of

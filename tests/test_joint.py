@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from ccnn_geo import CCNN
-from ccnn_geo.joint import JointCCNN, KindConv, embed_grid
+from ccnn_geo.joint import JointCCNN, embed_grid
+from ccnn_geo.kind_conv import KindConv
 from ccnn_geo.representations import grid_positions, to_points
 
 SIZES = {"hidden_channels": 8, "num_blocks": 2, "kernel_hidden": 6, "omega_0": 0.5, "window_init": 0.5}
