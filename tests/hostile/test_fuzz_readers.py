@@ -82,7 +82,7 @@ def test_the_command_ends_with_0_if_all_keep_their_word(capsys):
 
 
 @pytest.mark.parametrize(
-    "name", ["off", "ply text", "ply binary", "stl text", "stl binary", "glb", "npy", "npz", "pcd"]
+    "name", ["off", "ply text", "ply binary", "stl text", "stl binary", "glb", "npy", "npz"]
 )
 def test_no_part_of_a_file_passes_as_a_smaller_shape(tmp_path, name):
     path = tmp_path / f"cut{FORMATS[name].suffix}"
