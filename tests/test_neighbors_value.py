@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ccnn_geo.neighbors import Neighbors, knn_graph
+from ccnn_geo.neighbors import Neighbors, build_neighbors, knn_graph
 
 
 def test_from_edge_index_sorts_by_target_and_keeps_order_within():
@@ -46,3 +46,25 @@ def test_edges_of_some_targets():
     assert some.ptr.tolist() == [0, 2, 2, 4] and (some.num_src, some.num_dst) == (4, 3)
     none = neighbors.of(torch.empty(0, dtype=torch.long))
     assert none.num_edges == 0 and none.ptr.tolist() == [0]
+
+
+def test_sizes_are_numbers():
+    none = torch.zeros(2, 0, dtype=torch.int64)
+    for size in (2.0, True, "3"):
+        with pytest.raises(TypeError, match=f"num_src must be an int, got {size!r}"):
+            Neighbors.from_edge_index(none, size, 1)
+    with pytest.raises(ValueError, match="num_dst must not be negative, got -1"):
+        Neighbors.from_edge_index(none, 1, -1)
+
+
+def test_positions_of_other_kinds():
+    with pytest.raises(TypeError, match=r"pos must be a tensor \[N, D\], got list"):
+        knn_graph([[0.0, 1.0]], 1)
+
+
+def test_edges_go_to_another_device():
+    neighbors = build_neighbors(torch.rand(5, 2), num_neighbors=2)
+    assert neighbors.to("cpu") is neighbors
+    there = neighbors.to("meta")
+    assert there.edge_index.device.type == there.ptr.device.type == "meta"
+    assert (there.num_edges, there.num_src, there.num_dst) == (10, 5, 5)

@@ -179,3 +179,16 @@ def test_voxelize_refuses(pos, size, words):
 def test_no_points_give_no_voxels():
     pos, x, batch = voxelize(torch.zeros(0, 3), 40, torch.zeros(0, 2))
     assert pos.shape == (0, 3) and x.shape == (0, 2) and batch.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("pos", "x", "words"),
+    [
+        (torch.zeros(4), None, r"pos must be \[N, D\], got \[4\]"),
+        (torch.zeros(4, 3), torch.zeros(5, 2), r"x must be \[N, C\] with N = 4 like pos, got \[5, 2\]"),
+        (torch.zeros(4, 3), torch.zeros(4), r"x must be \[N, C\] with N = 4 like pos, got \[4\]"),
+    ],
+)
+def test_points_of_other_shapes(pos, x, words):
+    with pytest.raises(ValueError, match=words):
+        voxelize(pos, 8, x)

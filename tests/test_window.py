@@ -117,3 +117,18 @@ def test_a_kernel_takes_its_window_by_name():
     torch.testing.assert_close(kernel.support(), plain.support())
     with pytest.raises(ValueError, match=r"\['gaussian', 'tapered'\] or None, got 'hann'"):
         ContinuousKernel(2, 3, window="hann")
+
+
+def test_offsets_and_domains_must_fit():
+    with pytest.raises(ValueError, match=r"expected offsets \[\.\.\., 2\], got \[5, 3\]"):
+        ContinuousKernel(2, 3)(torch.rand(5, 3))
+    for domain in (0.0, -1.0, math.nan):
+        with pytest.raises(ValueError, match="kernel_domain > 0 or None, got"):
+            ContinuousKernel(2, 3, domain=domain)
+
+
+def test_a_window_says_what_it_is():
+    assert (
+        repr(GaussianWindow(2, width_init=0.3))
+        == "GaussianWindow(width_init=0.3, threshold=0.1, isotropic=False)"
+    )

@@ -91,3 +91,11 @@ def test_extract_atomic(tmp_path):
     with pytest.raises(ValueError, match="expected a folder 'Other'"):
         extract_atomic(archive, "Other", tmp_path / "other")
     assert {p.name for p in tmp_path.iterdir()} == {"a.zip", "target"}
+
+
+def test_a_file_in_the_place_of_the_folder(tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo("data"))
+    with pytest.raises(ValueError, match=r"a\.tar: 'data' is a file, expected a folder"):
+        extract_atomic(tmp_path / "a.tar", "data", tmp_path / "data")
+    assert not (tmp_path / "data").exists()

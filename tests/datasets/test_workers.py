@@ -1,6 +1,7 @@
 """Processes that prepare data: they report their errors and their end, and none outlives its program."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -8,11 +9,11 @@ import time
 
 import pytest
 
-from ccnn_geo.datasets.workers import Workers
+from ccnn_geo.datasets.workers import Workers, _packed
 
 ORPHANS = """
 import os, signal
-from ccnn_geo.datasets.workers import Workers
+from ccnn_geo.datasets.workers import Workers, _packed
 with Workers(1) as workers:
     print(*[p.pid for p in workers._processes], flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -50,3 +51,17 @@ def test_a_worker_sends_errors_back():
         with pytest.raises(ZeroDivisionError):
             list(workers.map(divmod, [1], [0]))
         assert list(workers.map(divmod, [7], [2])) == [(3, 1)]
+
+
+class Unreadable(Exception):
+    """Can be written, but not read back: it wants two arguments."""
+
+    def __init__(self, file, line):
+        super().__init__(f"{file}, line {line}")
+
+
+def test_an_error_that_cannot_be_sent_is_told_in_words():
+    error, _ = pickle.loads(_packed(Unreadable("a.csv", 3)))
+    assert type(error) is RuntimeError and str(error) == "Unreadable: a.csv, line 3"
+    error, _ = pickle.loads(_packed(ValueError("as it is")))
+    assert type(error) is ValueError and str(error) == "as it is"
