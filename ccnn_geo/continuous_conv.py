@@ -81,7 +81,9 @@ class ContinuousConv(GridPath, PointSums):
                 f"where points are denser, got {num_neighbors}"
             )
         if num_neighbors is not None and not (isinstance(num_neighbors, Integral) and num_neighbors >= 1):
-            raise ValueError(f"{name}: expected num_neighbors to be 1 or more, or None, got {num_neighbors!r}")
+            raise ValueError(
+                f"{name}: expected num_neighbors to be 1 or more, or None, got {num_neighbors!r}"
+            )
         if num_taps is not None and not num_taps > 0:
             raise ValueError(f"{name}: expected num_taps > 0 or None, got {num_taps}")
         self.in_channels, self.out_channels, self.dim = in_channels, out_channels, dim
