@@ -52,7 +52,9 @@ def read_metadata(path: Path) -> list[tuple[str, int]]:
             )
         samples.append((f"{row[0].rstrip('/')}/{row[1]}", int(row[3])))
     if not samples:
-        raise ValueError(f"{path}: lists no images, expected lines 'imgs/<n> sample_<m>.png <m> <0 or 1> ...'")
+        raise ValueError(
+            f"{path}: lists no images, expected lines 'imgs/<n> sample_<m>.png <m> <0 or 1> ...'"
+        )
     return samples
 
 
