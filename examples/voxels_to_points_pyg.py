@@ -4,8 +4,9 @@
     python examples/voxels_to_points_pyg.py --dataset modelnet10            # downloads 450 MB
     python examples/voxels_to_points_pyg.py --dataset folder --root shapes --test validation  # <split>/<class>/*.off
 
-In training a shape is the occupied cells of a 40^3 lattice; at last the same network gets the cells of unseen
-shapes, and points on their surface.
+In training a shape is the occupied cells of a 40^3 lattice; at last the same network gets the cells of unseen shapes,
+and points on them. The third command, 520 shapes of docs/results.md: 82.3 % of 167 as voxels, 83.2 % as points (four
+seeds, +-1.6 and +-2.2), in 0.8 minutes of one core.
 """
 
 import argparse
@@ -41,20 +42,10 @@ points = Compose([FarthestSubset(args.points, random=False), features])
 Shapes = dataset_class(args.dataset)
 train_set = Shapes(args.root, "train", num_points=None, transform=train_voxels)
 train_loader = DataLoader(train_set, batch_size=16, shuffle=True)
-test_loaders = {
-    name: DataLoader(Shapes(args.root, args.test, num_points=None, transform=transform), batch_size=16)
-    for name, transform in (("voxels", voxels), ("points", points))
-}
 
-model = CCNN.from_preset(
-    args.preset,
-    dim=3,
-    in_channels=10,
-    out_channels=train_set.num_classes,
-    omega_0=0.5,  # faster kernels would learn the lattice instead of the shape
-    window_init=0.3,
-    num_neighbors=args.neighbors,
-).to(device)
+# faster kernels would learn the lattice instead of the shape
+kernels = {"omega_0": 0.5, "window_init": 0.3, "num_neighbors": args.neighbors}
+model = CCNN.from_preset(args.preset, 3, 10, train_set.num_classes, **kernels).to(device)
 optimizer = torch.optim.AdamW(decay_groups(model, weight_decay=0.1, decay="weights"), lr=0.01)
 steps = args.epochs * len(train_loader)
 scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warmup_cosine(step, steps // 25, steps))
@@ -78,14 +69,12 @@ def train():
 @torch.no_grad()
 def test(loader):
     model.eval()
-    correct = 0
-    for data in loader:
-        data = data.to(device)
-        correct += int((model(data).argmax(dim=1) == data.y).sum())
-    return correct / len(loader.dataset)
+    right = [model(data.to(device)).argmax(dim=1) == data.y.to(device) for data in loader]
+    return torch.cat(right).float().mean()
 
 
 for epoch in range(1, args.epochs + 1):
     print(f"Epoch: {epoch:03d}, Loss: {train():.4f}")
-for name, loader in test_loaders.items():
-    print(f"Test on {name}: {test(loader):.4f}")
+for name, transform in (("voxels", voxels), ("points", points)):
+    test_set = Shapes(args.root, args.test, num_points=None, transform=transform)
+    print(f"Test on {name}: {test(DataLoader(test_set, batch_size=16)):.4f}")

@@ -74,3 +74,4 @@ def test_voxels_to_points_on_a_folder_of_shapes(run, shapes):
     losses = numbers(out, "Loss")
     assert len(losses) == 2 and losses[1] < losses[0]
     assert 0 <= numbers(out, "Test on voxels")[0] <= 1 and 0 <= numbers(out, "Test on points")[0] <= 1
+    assert len((EXAMPLES / "voxels_to_points_pyg.py").read_text().splitlines()) < 80
