@@ -43,8 +43,11 @@ Shapes = dataset_class(args.dataset)
 train_set = Shapes(args.root, "train", num_points=None, transform=train_voxels)
 train_loader = DataLoader(train_set, batch_size=16, shuffle=True)
 
-# faster kernels would learn the lattice instead of the shape
-kernels = {"omega_0": 0.5, "window_init": 0.3, "num_neighbors": args.neighbors}
+kernels = {
+    "omega_0": 0.5,
+    "window_init": 0.3,
+    "num_neighbors": args.neighbors,
+}  # faster ones learn the lattice
 model = CCNN.from_preset(args.preset, 3, 10, train_set.num_classes, **kernels).to(device)
 optimizer = torch.optim.AdamW(decay_groups(model, weight_decay=0.1, decay="weights"), lr=0.01)
 steps = args.epochs * len(train_loader)
