@@ -43,11 +43,7 @@ Shapes = dataset_class(args.dataset)
 train_set = Shapes(args.root, "train", num_points=None, transform=train_voxels)
 train_loader = DataLoader(train_set, batch_size=16, shuffle=True)
 
-kernels = {
-    "omega_0": 0.5,
-    "window_init": 0.3,
-    "num_neighbors": args.neighbors,
-}  # faster ones learn the lattice
+kernels = {"omega_0": 0.5, "window_init": 0.3, "num_neighbors": args.neighbors}  # too slow for the lattice
 model = CCNN.from_preset(args.preset, 3, 10, train_set.num_classes, **kernels).to(device)
 optimizer = torch.optim.AdamW(decay_groups(model, weight_decay=0.1, decay="weights"), lr=0.01)
 steps = args.epochs * len(train_loader)
