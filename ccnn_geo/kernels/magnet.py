@@ -17,7 +17,7 @@ from ccnn_geo.module_list import ModuleListOf
 
 
 class GaborFilter(nn.Module):
-    r"""One layer of Gabor filters.
+    r"""Parameters of one layer of Gabor filters.
 
     .. math::
         g_j(r) = \exp\Big(-\tfrac12 \sum_d \gamma_{jd}^2 (r_d - \mu_{jd})^2\Big) \,
@@ -27,10 +27,6 @@ class GaborFilter(nn.Module):
         dim: Dimension :math:`D` of the relative positions.
         channels: Number of filters :math:`H`.
         isotropic: One :math:`\gamma` per filter instead of one per filter and axis.
-
-    Shapes:
-        - **input:** relative positions :math:`(*, D)`
-        - **output:** :math:`(*, H)`
     """
 
     def __init__(self, dim: int, channels: int, isotropic: bool = False) -> None:
@@ -39,9 +35,6 @@ class GaborFilter(nn.Module):
         self.gamma = nn.Parameter(torch.empty(channels, 1 if isotropic else dim))
         self.omega = nn.Parameter(torch.empty(channels, dim))
         self.phi = nn.Parameter(torch.empty(channels))
-
-    def forward(self, rel: Tensor) -> Tensor:
-        return gabor_values(rel, self.parameters_of_axes())
 
     def parameters_of_axes(self) -> Gabor:
         """The parameters with one width per axis."""

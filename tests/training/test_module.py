@@ -158,7 +158,16 @@ def test_other_classes_are_refused(project):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"lr": 0}, {"weight_decay": -1}, {"warmup_epochs": -1}, {"kernel_l2": -1}, {"label_smoothing": 1}],
+    [
+        {"lr": 0},
+        {"weight_decay": -1},
+        {"warmup_epochs": -1},
+        {"kernel_l2": -1},
+        {"label_smoothing": 1},
+        {"nyquist": -1},
+        {"ema": 1},
+        {"decay": "some"},
+    ],
 )
 def test_arguments_out_of_range(wrong):
     with pytest.raises(ValueError, match=r"optim.*expected"):
