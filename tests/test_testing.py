@@ -90,7 +90,9 @@ def test_functions(what):
 
 def test_gradients_count_as_values_do():
     with pytest.raises(AssertionError, match=r"gradient 0 of shape \[3\]: relative error"):
-        testing.assert_same_function(lambda x: 2 * x, lambda x: 2 * x.detach() + x - x.detach(), [torch.ones(3)])
+        testing.assert_same_function(
+            lambda x: 2 * x, lambda x: 2 * x.detach() + x - x.detach(), [torch.ones(3)]
+        )
     with pytest.raises(AssertionError, match=r"gradient 1 of shape \[3\] should be zero"):
         testing.assert_same_function(
             lambda x, y: x + y - y.detach(), lambda x, y: x + 0 * y, [torch.ones(3), torch.ones(3)]
