@@ -34,7 +34,10 @@ demo: install
 	@echo "Pictures: $(RUN)/curves.png, $(RUN)/confusion_test_points.png, $(RUN)/confusion_test_voxels.png"
 
 test: install-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	rm -rf .venv/coverage && mkdir -p .venv/coverage
+	$(BIN)/python -m coverage run -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report --include="*/ccnn_geo/*" --fail-under=95
 
 lint: install-dev
 	$(BIN)/ruff check .

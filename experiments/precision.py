@@ -53,9 +53,10 @@ TASKS = (
 def compare(options: Options, task: Task, precision: str, seed: int, folder: Path) -> Numbers:
     """Trains in one precision; the last epoch's losses and, in the lower one, what a step takes in both."""
     config, changes, root = f"{task.config}/ccnn_4_140{task.suffix}", {}, options.root
-    if options.scale == "small":
-        config = task.small.config or config
-        changes, root = dict(task.small.options), root / task.small.root
+    small = task.small if options.scale == "small" else None
+    if small is not None:
+        config = small.config or config
+        changes, root = dict(small.options), Path(root or ".") / small.root
     changes |= {"trainer__precision": precision, "data__root": str(root)}
     found = train(folder, config, seed, **changes)
     with (folder / "run" / "metrics.csv").open() as file:
