@@ -35,7 +35,7 @@ def grid_spacing(size: Sequence[int], spacing: Spacing = None) -> tuple[float, .
     if spacing is None:
         longest = max(size)
         return (2.0 / (longest - 1) if longest > 1 else 1.0,) * len(size)
-    given = [spacing] * len(size) if isinstance(spacing, int | float | Real) else spacing
+    given = [spacing] * len(size) if isinstance(spacing, (int, float, Real)) else spacing
     steps = tuple(float(h) for h in given)
     if len(steps) != len(size):
         raise ValueError(f"spacing has {len(steps)} entries {steps}, but size {size} has {len(size)} axes")

@@ -21,7 +21,7 @@ class Failure(Exception):
 
 
 class Paragraphs(argparse.HelpFormatter):
-    """Help whose text is that of a docstring: paragraphs as wide as the terminal, commands as lines, without remarks."""
+    """Help whose text is a docstring: paragraphs as wide as the terminal, commands as lines, without remarks."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         parts = []
