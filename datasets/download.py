@@ -1,6 +1,7 @@
 """Fetch a published file, continue where a broken transfer stopped, and check what came."""
 
 import os
+import re
 from pathlib import Path
 
 MESSAGE = (
@@ -51,7 +52,7 @@ def fetch(url: str, path: Path, checksum: str | None = None) -> Path:
 def _reason(error: Exception) -> str:
     """What went wrong, without the names of all objects that it went through."""
     inner = error.args[0] if error.args else error
-    return str(getattr(inner, "reason", inner)).rpartition("): ")[2]
+    return re.sub(r"^(<[^>]*>|\w+\(.*\)): ", "", str(getattr(inner, "reason", inner)))
 
 
 class _Resuming:

@@ -7,6 +7,7 @@ import torch
 
 from ccnn_geo import CCNN, SepFlexConv
 from ccnn_geo.host_copy import HostCopy
+from tests.torch_versions import since_2_10
 
 SIZES = {1: (64,), 2: (12, 13), 3: (6, 7, 8)}
 
@@ -54,6 +55,7 @@ def test_exported_models_take_any_batch(dim):
     torch.testing.assert_close(program.module()(more), eager(more), rtol=1e-4, atol=1e-5)
 
 
+@since_2_10
 def test_export_asks_for_a_first_pass():
     conv = SepFlexConv(2, 2, 1, num_taps=1).eval()
     with pytest.raises(Exception, match="run it once before"):

@@ -12,6 +12,7 @@ from ccnn_geo.functional.edge_basis import magnet_basis
 from ccnn_geo.functional.native import edge_magnet_op
 from ccnn_geo.functional.native.build import native_function, native_status
 from ccnn_geo.neighbors import build_neighbors, knn_graph
+from tests.torch_versions import since_2_10
 
 ARGS = {"kernel_hidden": 8, "kernel_layers": 1, "omega_0": 1.0, "window_init": 0.5}
 native = pytest.mark.skipif(native_function("edge_magnet") is None, reason=native_status("edge_magnet"))
@@ -83,6 +84,7 @@ def test_bipartite_and_turned_edges():
     )
 
 
+@since_2_10
 def test_a_network_is_one_graph_with_its_search_and_takes_other_clouds():
     model = CCNN(4, 3, 3, 4, 0, num_neighbors=6, **ARGS)
     x, pos = cloud()
@@ -115,6 +117,7 @@ def test_what_is_wrong_with_edges_is_said_at_run_time():
         compiled(x, pos, edge_index + 10)
 
 
+@since_2_10
 def test_sums_over_all_points_run_beside_the_graph():
     """They take the mesh, whose size depends on numbers: a compiler steps aside, and says so if it may not."""
     conv = SepFlexConv(

@@ -12,6 +12,7 @@ from ccnn_geo.exchange import export_onnx, export_program, exportable
 from ccnn_geo.exchange.points import nearest
 from ccnn_geo.kernels import KERNELS
 from ccnn_geo.neighbors import knn_graph
+from tests.torch_versions import since_2_10
 
 SIZES = {
     "hidden_channels": 8,
@@ -180,6 +181,7 @@ def alone(tmp_path_factory):
     return {name: (torch.load(folder / f"{name}.outputs"), expected) for name, expected in found.items()}
 
 
+@since_2_10
 @pytest.mark.parametrize("name", ["points", "all_points", "given", "series", "images"])
 def test_programs_run_without_this_package_at_other_sizes(alone, name):
     for found, expected in zip(*alone[name], strict=True):

@@ -51,6 +51,7 @@ def test_training_never_reads_the_test_set(project, run_cli):
 
 
 def test_tensorboard(project, run_cli):
+    pytest.importorskip("tensorboard", reason="needs the viz extra")
     arguments = (
         "train",
         "--config",
