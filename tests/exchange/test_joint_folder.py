@@ -115,6 +115,9 @@ def test_folders_that_do_not_fit(tmp_path):
     save_file(stored, folder / "model.safetensors")
     with pytest.raises(ValueError, match=r"do not fit config.json, without networks.clouds.head.bias"):
         JointCCNN.from_pretrained(folder)
+    save_file({**stored, "strange": torch.zeros(2)}, folder / "model.safetensors")
+    with pytest.raises(ValueError, match=r"do not fit config.json, without .* and with strange"):
+        JointCCNN.from_pretrained(folder)
 
 
 def test_what_would_be_lost_is_named(tmp_path):
