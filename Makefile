@@ -11,7 +11,7 @@ export OMP_NUM_THREADS ?= 1
 # Compiled code goes where everything else goes.
 export CCNN_GEO_CACHE ?= $(CURDIR)/.venv/cache
 
-.PHONY: demo test lint types docs install install-dev clean
+.PHONY: demo test coverage lint types docs install install-dev clean
 
 .venv/installed: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv .venv
@@ -34,6 +34,10 @@ demo: install
 	@echo "Pictures: $(RUN)/curves.png, $(RUN)/confusion_test_points.png, $(RUN)/confusion_test_voxels.png"
 
 test: install-dev
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Apart from the test run: tracing makes Python loops several times slower.
+coverage: install-dev
 	rm -rf .venv/coverage && mkdir -p .venv/coverage
 	$(BIN)/python -m coverage run -m pytest -n 2 --dist loadfile
 	$(BIN)/python -m coverage combine --quiet
