@@ -104,7 +104,9 @@ class JointCCNN(Pretrained):
             raise ValueError(
                 f"{where}: expected networks by their kinds, and own, a list; got {listed(given)}"
             )
-        if weights is not None and (empty := set(networks) - {".".join(name.split(".")[1:2]) for name in weights}):
+        if weights is not None and (
+            empty := set(networks) - {".".join(name.split(".")[1:2]) for name in weights}
+        ):
             raise ValueError(f"{where}: there are no weights of {listed(empty)}")
         parts = {
             kind: CCNN.from_arguments(one, f"{where}, {kind}", weights) for kind, one in networks.items()
