@@ -1,0 +1,11 @@
+"""The measurement of imports."""
+
+from ccnn_geo.experiments import import_time
+
+
+def test_imports_are_timed_beside_torch_geometric(monkeypatch, capsys):
+    monkeypatch.setattr(import_time, "PACKAGES", ("torch_geometric", "json"))
+    import_time.main(["--repeats", "1"])
+    (first, light) = capsys.readouterr().out.splitlines()
+    assert first.split()[0] == "torch_geometric" and first.endswith("1.00x")
+    assert 0 < float(light.split()[1]) < float(first.split()[1])
