@@ -19,6 +19,7 @@ from ccnn_geo.datasets.tokens import load_tokens
 from ccnn_geo.experiments import fuzz_stored_seeds as seeds
 from ccnn_geo.experiments.fuzz_readers import limited_memory, limited_time
 from ccnn_geo.predict import ShapeClassifier
+from tests.torch_versions import since_2_10
 
 
 @pytest.fixture(autouse=True)
@@ -136,6 +137,7 @@ def test_checkpoints_that_lie(tmp_path, change, message):
         ShapeClassifier.load(tmp_path / "a.ckpt")
 
 
+@since_2_10
 def test_tensors_larger_than_their_storage(tmp_path):
     file = io.BytesIO()
     torch.save({"state_dict": {"w": torch.zeros(10)}, "hyper_parameters": {}}, file)
