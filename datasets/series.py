@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch_geometric.data import Data, Dataset
+from torch_geometric.data import Data
 
+from ccnn_geo.datasets.labelled import LabelledDataset
 from ccnn_geo.datasets.storage import read_arrays, write_atomic
 
 
@@ -134,7 +134,7 @@ _ARRAYS = (
 )
 
 
-class SeriesDataset(Dataset):
+class SeriesDataset(LabelledDataset):
     r"""Labelled series with real timestamps: one point per distinct time, kept in memory.
 
     A point's position is its time since the record began, :math:`2 t / \mathrm{span} - 1`, where the longest
@@ -178,11 +178,6 @@ class SeriesDataset(Dataset):
         super().__init__(root=None, transform=transform)
 
     @property
-    def num_classes(self) -> int:
-        """Number of classes, also of those without a sample here."""
-        return len(self.classes)
-
-    @property
     def channels(self) -> list[str]:
         """What the columns of ``x`` are."""
         names = self.variables + (self.static_variables if self.static else [])
@@ -192,19 +187,6 @@ class SeriesDataset(Dataset):
     def in_channels(self) -> int:
         """Columns of ``x``."""
         return len(self.channels)
-
-    @property
-    def y(self) -> Tensor:
-        """Labels ``[len(self)]``, int64."""
-        return self._y[torch.as_tensor(list(self.indices()), dtype=torch.long)]
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the records."""
-        return [self._names[i] for i in self.indices()]
-
-    def len(self) -> int:
-        return len(self._y)
 
     def get(self, idx: int) -> Data:
         part = slice(self._offset[idx], self._offset[idx + 1])

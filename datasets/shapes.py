@@ -8,12 +8,13 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from torch_geometric.data import Data, Dataset
 
+from ccnn_geo.datasets.labelled import LabelledDataset
 from ccnn_geo.datasets.processing import STEPS, Settings, ShapeFile, digest, prepare
 from ccnn_geo.datasets.storage import read_arrays
 from ccnn_geo.transforms import PointFeatures
 
 
-class ShapeDataset(Dataset):
+class ShapeDataset(LabelledDataset):
     """Labelled clouds with normals on the unit sphere, sampled once from files and kept in memory.
 
     ``num_samples`` points of each shape are stored, in random order, normalised together; a sample is the
@@ -80,24 +81,6 @@ class ShapeDataset(Dataset):
         self.classes = list(classes)
         self.num_points = num_points
         super().__init__(root=None, transform=transform)
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes, also of those without a sample here."""
-        return len(self.classes)
-
-    @property
-    def y(self) -> Tensor:
-        """Labels ``[len(self)]``, int64."""
-        return self._y[torch.as_tensor(list(self.indices()), dtype=torch.long)]
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the files, relative to the root of the data."""
-        return [self._names[i] for i in self.indices()]
-
-    def len(self) -> int:
-        return len(self._y)
 
     def __getitem__(self, idx: int | slice | Sequence[int] | Tensor) -> Data | Dataset:
         found = super().__getitem__(idx)

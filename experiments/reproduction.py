@@ -8,14 +8,11 @@ itself has a folder that outlives an interruption, for checkpoints.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import math
-import os
 import platform
 import shutil
 import statistics
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -29,11 +26,10 @@ from typing import Any
 import torch
 
 from ccnn_geo.datasets.storage import exclusive, write_atomic
+from ccnn_geo.experiments.provenance import commit, fingerprints
 
 SCALES = ("small", "paper")
 Numbers = dict[str, Any]
-HEAD_AND_TAIL = 1 << 20
-"""Bytes at either end of a file that its fingerprint is made of."""
 
 
 @dataclass(frozen=True)
@@ -131,49 +127,6 @@ def mean_and_deviation(values: Sequence[float], digits: int = 1) -> str:
     """``mean`` or, of several, ``mean ± standard deviation``."""
     mean = f"{statistics.fmean(values):.{digits}f}"
     return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
-
-
-def commit() -> str:
-    """The commit of the source tree, with a mark if files differ from it; empty outside of one."""
-    here = Path(__file__).resolve().parent
-    try:
-        run = partial(subprocess.run, cwd=here, capture_output=True, text=True, check=True)
-        found = run(["git", "rev-parse", "--short=12", "HEAD"]).stdout.strip()
-        return found + "+" * bool(run(["git", "status", "--porcelain", "--", "*.py", "*.c", "*.h"]).stdout)
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
-def fingerprints(root: Path) -> dict[str, str]:
-    """A digest for each file and folder in a folder, or of one file: names, sizes and both ends of all files below.
-
-    What data sets prepare beside their files is left out.
-    """
-    parts = sorted(root.iterdir()) if root.is_dir() else [root]
-    return {part.name: _digest(part) for part in parts if not _is_ours(part.name)}
-
-
-def _digest(part: Path) -> str:
-    files = [part]
-    if part.is_dir():  # and what links lead to
-        found = os.walk(part, followlinks=True)
-        files = sorted(Path(folder, name) for folder, _, names in found for name in names)
-    digest = hashlib.sha256()
-    for path in files:
-        name = path.relative_to(part)
-        if any(map(_is_ours, name.parts)):
-            continue
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            ends = file.read(HEAD_AND_TAIL)
-            file.seek(max(0, size - HEAD_AND_TAIL))
-            ends += file.read(HEAD_AND_TAIL)
-        digest.update(f"{name.as_posix()}\0{size}\0".encode() + ends)
-    return digest.hexdigest()[:16]
-
-
-def _is_ours(name: str) -> bool:
-    return name.startswith(".") or name == "processed"
 
 
 def main(

@@ -20,6 +20,7 @@ from ccnn_geo.training.decay import DECAYS, decay_groups
 from ccnn_geo.training.loss import is_distributed, own_cross_entropy, share_of_labels
 from ccnn_geo.training.metrics import accuracies
 from ccnn_geo.training.network import build_network, class_logits, num_outputs
+from ccnn_geo.training.same_data import inputs_of, refuse_other_data
 from ccnn_geo.training.schedule import warmup_cosine
 from ccnn_geo.training.seeds import local_seed, mix_seed
 
@@ -130,13 +131,13 @@ class Classifier(LightningModule):
                 raise ValueError(
                     "Classifier: expected classes and in_channels, or a data module of this package"
                 )
-            self.hparams.update(classes=list(source.classes), **_inputs(source))
+            self.hparams.update(classes=list(source.classes), **inputs_of(source))
             self._build()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuses weights for other classes, as many as they may be, or other samples."""
         stored = checkpoint["hyper_parameters"]
-        self._compare(stored, self.hparams.classes, self.hparams, "training")
+        refuse_other_data(stored, self.hparams.classes, self.hparams, "training")
         if self.hparams.nyquist_spacing is None:
             self.hparams.nyquist_spacing = stored.get("nyquist_spacing")
 
@@ -197,23 +198,7 @@ class Classifier(LightningModule):
         """Refuses data of other classes or features than the network was trained on."""
         source = getattr(self.trainer, "datamodule", None)
         if source is not None:
-            self._compare(self.hparams, source.classes, _inputs(source), "test")
-
-    @staticmethod
-    def _compare(
-        stored: Mapping[str, Any], classes: Sequence[str], inputs: Mapping[str, Any], part: str
-    ) -> None:
-        if list(stored["classes"]) != list(classes):
-            raise ValueError(
-                f"data: the checkpoint knows the classes {', '.join(stored['classes'])}, "
-                f"the {part} set has {', '.join(classes)}"
-            )
-        before = {"dim": 3, "readout": "global", **stored}  # checkpoints of shapes alone did not say so
-        for key in ("in_channels", "dim", "readout"):
-            if before[key] != inputs[key]:
-                raise ValueError(
-                    f"data: the checkpoint has {key} {before[key]}, the {part} set {inputs[key]}"
-                )
+            refuse_other_data(self.hparams, source.classes, inputs_of(source), "test")
 
     def test_step(self, batch: Data | Sequence[Tensor], batch_idx: int) -> None:
         self._evaluate(batch)
@@ -272,8 +257,3 @@ class Classifier(LightningModule):
 def _split(batch: Data | Sequence[Tensor]) -> tuple[Data | Tensor, Tensor]:
     """What the network takes, and the labels, of a ``Data`` with ``y`` or a pair ``(grids, labels)``."""
     return (batch, batch.y) if isinstance(batch, Data) else (batch[0], batch[1])
-
-
-def _inputs(source: Any) -> dict[str, Any]:
-    """What a data module says of the network."""
-    return {key: getattr(source, key) for key in ("in_channels", "dim", "readout")}

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from ccnn_geo.experiments import reproduction
-from ccnn_geo.experiments.reproduction import Job, Options, Study, fingerprints, mean_and_deviation, run_study
+from ccnn_geo.experiments.provenance import fingerprints
+from ccnn_geo.experiments.reproduction import Job, Options, Study, mean_and_deviation, run_study
 
 
 class Trial:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from ccnn_geo import CCNN, predict
 from ccnn_geo.cli import main
@@ -29,7 +28,6 @@ from ccnn_geo.experiments.fuzz_readers import FORMATS
 from ccnn_geo.io import EXTENSIONS, ShapeError, read_shape
 from ccnn_geo.predict import ShapeClassifier
 from ccnn_geo.training.checkpoint_file import load_checkpoint
-from ccnn_geo.training.pipeline import ShapePipeline
 
 SHAPES = [name for name, kind in FORMATS.items() if kind.read is read_shape]
 SUFFIXES = sorted({FORMATS[name].suffix for name in SHAPES})
@@ -162,15 +160,6 @@ def test_no_part_of_a_signal_or_scan_passes_as_a_smaller_one(tmp_path, name):
 
 
 # Through a network and the commands ---------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def classifier():
-    torch.manual_seed(0)
-    sizes = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 0.5, "window_init": 0.3}
-    network = CCNN(6, 2, 3, num_neighbors=8, **sizes)
-    network(torch.randn(64, 6), torch.rand(64, 3))
-    return ShapeClassifier(network.eval(), ("cup", "table"), ShapePipeline(num_points=32, num_samples=64))
 
 
 BAD = {

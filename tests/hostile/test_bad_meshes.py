@@ -10,22 +10,9 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from ccnn_geo import CCNN
 from ccnn_geo.experiments.fuzz_readers import limited_time
 from ccnn_geo.experiments.fuzz_seeds import CORNERS, FACES, glb, glb_files, ply_files, stl_files
 from ccnn_geo.io import Shape, ShapeError, read_shape
-from ccnn_geo.predict import ShapeClassifier
-from ccnn_geo.training.pipeline import ShapePipeline
-
-
-@pytest.fixture(scope="module")
-def classify():
-    """A network with fixed weights, as ``ccnn_geo.predict`` calls it."""
-    torch.manual_seed(0)
-    sizes = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 0.5, "window_init": 0.3}
-    network = CCNN(6, 2, 3, num_neighbors=8, **sizes)
-    network(torch.randn(64, 6), torch.rand(64, 3))
-    return ShapeClassifier(network.eval(), ("cup", "table"), ShapePipeline(num_points=32, num_samples=64))
 
 
 def rows(*tables) -> str:
@@ -55,37 +42,41 @@ def volume(shape: Shape) -> float:
 TETRAHEDRON = 1.5 / 6
 
 
-def test_one_triangle(tmp_path, classify):
+def test_one_triangle(tmp_path, classifier):
     corners = np.array([[0.0, 0, 2], [4, 0, 2], [0, 3, 2]])
     stl = b"x" * 80 + struct.pack("<I12fH", 1, 0, 0, 1, *corners.ravel(), 0)
-    expected = classify(Data(pos=torch.from_numpy(corners), face=torch.tensor([[0], [1], [2]])))
+    expected = classifier(Data(pos=torch.from_numpy(corners), face=torch.tensor([[0], [1], [2]])))
     for name, content in {
         "a.off": off(corners, [(0, 1, 2)]),
         "a.obj": obj(corners, [(0, 1, 2)]),
         "a.stl": stl,
     }.items():
         path = write(tmp_path / name, content)
-        assert classify(path) == expected
-        data = classify.pipeline(read_shape(path).to_data())
+        assert classifier(path) == expected
+        data = classifier.pipeline(read_shape(path).to_data())
         assert data.pos.shape == (32, 3) and data.pos[:, 2].abs().max() < 1e-6
         assert data.normal.tolist() == [[0, 0, 1]] * 32
 
 
-def test_faces_without_area(tmp_path, classify):
+def test_faces_without_area(tmp_path, classifier):
     with pytest.raises(ValueError, match=r"flat\.off: the mesh has no surface: all 2 faces have zero area"):
-        classify(write(tmp_path / "flat.off", off([[0, 0, 0], [1, 0, 0], [2, 0, 0]], [(0, 1, 2), (1, 1, 1)])))
-    plain = classify(write(tmp_path / "a.off", off(CORNERS, FACES.tolist())))
-    assert classify(write(tmp_path / "b.off", off(CORNERS, [*FACES.tolist(), (0, 0, 1), (2, 2, 2)]))) == plain
+        classifier(
+            write(tmp_path / "flat.off", off([[0, 0, 0], [1, 0, 0], [2, 0, 0]], [(0, 1, 2), (1, 1, 1)]))
+        )
+    plain = classifier(write(tmp_path / "a.off", off(CORNERS, FACES.tolist())))
+    assert (
+        classifier(write(tmp_path / "b.off", off(CORNERS, [*FACES.tolist(), (0, 0, 1), (2, 2, 2)]))) == plain
+    )
 
 
 @pytest.mark.parametrize("points", [np.zeros((1, 3)), np.ones((5, 3)), np.arange(5.0)[:, None] * [1, 2, 3]])
-def test_clouds_of_one_place_or_line(classify, points):
-    assert sum(classify(points).probabilities.values()) == pytest.approx(1)
+def test_clouds_of_one_place_or_line(classifier, points):
+    assert sum(classifier(points).probabilities.values()) == pytest.approx(1)
 
 
-def test_meshes_without_faces_are_clouds(tmp_path, classify):
+def test_meshes_without_faces_are_clouds(tmp_path, classifier):
     points = np.random.default_rng(0).normal(size=(40, 3))
-    expected = classify(points)
+    expected = classifier(points)
     ply = "ply\nformat ascii 1.0\nelement vertex 40\n" + "".join(f"property double {a}\n" for a in "xyz")
     contents = {
         "a.xyz": rows(points),
@@ -97,26 +88,26 @@ def test_meshes_without_faces_are_clouds(tmp_path, classify):
     for name, content in contents.items():
         path = write(tmp_path / name, content)
         assert read_shape(path).faces is None
-        assert classify(path) == expected
+        assert classifier(path) == expected
 
 
-def test_points_and_lines_beside_faces_are_left_out(tmp_path, classify):
-    plain = classify(write(tmp_path / "a.obj", obj(CORNERS, FACES.tolist())))
+def test_points_and_lines_beside_faces_are_left_out(tmp_path, classifier):
+    plain = classifier(write(tmp_path / "a.obj", obj(CORNERS, FACES.tolist())))
     assert (
-        classify(write(tmp_path / "b.obj", obj(CORNERS, FACES.tolist(), after="p 1\nl 1 2 3\np 2 4\n")))
+        classifier(write(tmp_path / "b.obj", obj(CORNERS, FACES.tolist(), after="p 1\nl 1 2 3\np 2 4\n")))
         == plain
     )
     edges = f"{off(CORNERS, [*FACES.tolist(), (0, 1), (3,)])}"
-    assert classify(write(tmp_path / "c.off", edges)) == plain
+    assert classifier(write(tmp_path / "c.off", edges)) == plain
 
 
-def test_all_parts_of_a_scene_count(tmp_path, classify):
+def test_all_parts_of_a_scene_count(tmp_path, classifier):
     moved = CORNERS + np.array([5, 0, 0])
     both = np.concatenate([CORNERS, moved])
     faces = [*FACES.tolist(), *(FACES + 4).tolist()]
-    expected = classify(write(tmp_path / "a.off", off(both, faces)))
+    expected = classifier(write(tmp_path / "a.off", off(both, faces)))
     parts = obj(CORNERS, FACES.tolist(), "o a\n") + obj(moved, (FACES + 4).tolist(), "o b\n")
-    assert classify(write(tmp_path / "a.obj", parts)) == expected
+    assert classifier(write(tmp_path / "a.obj", parts)) == expected
     two = read_shape(
         write(tmp_path / "a.stl", stl_files(text=True)[0])
     )  # two triangles in each of two solids
@@ -186,16 +177,16 @@ def test_a_scene_that_contains_itself_ends(tmp_path):
     assert len(shape.vertices) <= 12
 
 
-def test_textures_that_are_missing_are_not_missed(tmp_path, classify, caplog, capfd):
-    plain = classify(write(tmp_path / "a.obj", obj(CORNERS, FACES.tolist())))
+def test_textures_that_are_missing_are_not_missed(tmp_path, classifier, caplog, capfd):
+    plain = classifier(write(tmp_path / "a.obj", obj(CORNERS, FACES.tolist())))
     textured = obj(CORNERS, FACES.tolist(), "mtllib none.mtl\nusemtl wood\n")
-    assert classify(write(tmp_path / "b.obj", textured)) == plain
+    assert classifier(write(tmp_path / "b.obj", textured)) == plain
     header = "ply\nformat ascii 1.0\ncomment TextureFile none.png\nelement vertex 4\n"
     header += "".join(f"property double {a}\n" for a in ("x", "y", "z", "s", "t"))
     header += "element face 4\nproperty list uchar int vertex_indices\nproperty list uchar float texcoord\nend_header\n"
     body = "".join(f"{row} 0 0\n" for row in rows(CORNERS).splitlines())
     body += "".join(f"3 {' '.join(map(str, f))} 6 0 0 1 0 0 1\n" for f in FACES)
-    assert classify(write(tmp_path / "a.ply", header + body)) == plain
+    assert classifier(write(tmp_path / "a.ply", header + body)) == plain
     wood = {
         "images": [{"uri": "none.png"}],
         "textures": [{"source": 0}],
@@ -318,11 +309,11 @@ def test_stl_files_that_are_not_complete(tmp_path, content, message):
 
 
 @pytest.mark.parametrize("kind", ["cloud", "mesh"])
-def test_map_coordinates(tmp_path, classify, kind):
+def test_map_coordinates(tmp_path, classifier, kind):
     """UTM metres, where float32 would round to half a metre."""
     points = np.random.default_rng(0).normal(size=(30, 3)) if kind == "cloud" else CORNERS
     faces = () if kind == "cloud" else FACES.tolist()
-    near = classify(write(tmp_path / "near.off", off(points, faces)))
+    near = classifier(write(tmp_path / "near.off", off(points, faces)))
     far = points + np.array([500_000.125, 5_400_000.5, 100])
     paths = [write(tmp_path / "far.off", off(far, faces)), write(tmp_path / "far.obj", obj(far, faces))]
     if kind == "cloud":
@@ -331,4 +322,4 @@ def test_map_coordinates(tmp_path, classify, kind):
         paths.append(write(tmp_path / "far.ply", header.encode() + far.astype("<f8").tobytes()))
         paths.append(write(tmp_path / "far.xyz", rows(far)))
     for path in paths:
-        assert classify(path).probability == pytest.approx(near.probability, abs=1e-5)
+        assert classifier(path).probability == pytest.approx(near.probability, abs=1e-5)

@@ -8,21 +8,10 @@ import torch
 import trimesh
 from torch_geometric.data import Data
 
-from ccnn_geo import CCNN, predict
+from ccnn_geo import predict
 from ccnn_geo.io import Shape, ShapeError, as_shape, read_shape
-from ccnn_geo.predict import ShapeClassifier
-from ccnn_geo.training.pipeline import ShapePipeline
 
 POINTS = np.random.default_rng(0).normal(size=(40, 3))
-
-
-@pytest.fixture(scope="module")
-def classifier():
-    torch.manual_seed(0)
-    sizes = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 0.5, "window_init": 0.3}
-    network = CCNN(6, 2, 3, num_neighbors=8, **sizes)
-    network(torch.randn(64, 6), torch.rand(64, 3))
-    return ShapeClassifier(network.eval(), ("cup", "table"), ShapePipeline(num_points=32, num_samples=64))
 
 
 def same(a: Shape, b: Shape) -> bool:

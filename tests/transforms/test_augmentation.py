@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from draws import assert_seeds_decide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch_geometric.data import Data
@@ -148,13 +149,7 @@ def test_generators_and_global_seed(transform):
         del full.row
         return transform(*first, **kwargs)(full).pos
 
-    torch.manual_seed(0)
-    a, b = run(), run()
-    torch.manual_seed(0)
-    assert torch.equal(a, run()) and not torch.equal(a, b)
-    state = torch.get_rng_state()
-    c, d = (run(generator=torch.Generator().manual_seed(1)) for _ in range(2))
-    assert torch.equal(c, d) and torch.equal(state, torch.get_rng_state())
+    assert_seeds_decide(run)
 
 
 def test_voxelize_means_and_choice():

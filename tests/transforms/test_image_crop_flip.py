@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from draws import assert_seeds_decide
 from torch_geometric.transforms import Compose
 
 from ccnn_geo.transforms import RandomCrop, RandomFlip
@@ -45,13 +46,7 @@ def test_generators_and_global_seed(transform):
         once = transform(**kwargs) if transform is RandomFlip else transform(3, **kwargs)
         return torch.stack([once(image()) for _ in range(20)])
 
-    torch.manual_seed(0)
-    first, second = run(), run()
-    torch.manual_seed(0)
-    assert torch.equal(first, run()) and not torch.equal(first, second)
-    state = torch.get_rng_state()
-    a, b = (run(generator=torch.Generator().manual_seed(1)) for _ in range(2))
-    assert torch.equal(a, b) and torch.equal(state, torch.get_rng_state())
+    assert_seeds_decide(run)
 
 
 def test_on_other_devices_and_types(device):

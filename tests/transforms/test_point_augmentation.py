@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from draws import assert_seeds_decide
 from torch_geometric.data import Batch, Data
 
 from ccnn_geo.training.pipeline import Augmentation, ShapePipeline
@@ -166,13 +167,7 @@ def test_generators_and_global_seed(make):
         batch = Batch.from_data_list([sphere(64, seed=i, label=i) for i in range(3)])
         return make(**kwargs)(batch).pos
 
-    torch.manual_seed(0)
-    a, b = run(), run()
-    torch.manual_seed(0)
-    assert torch.equal(a, run()) and not torch.equal(a, b)
-    state = torch.get_rng_state()
-    c, d = (run(generator=torch.Generator().manual_seed(1)) for _ in range(2))
-    assert torch.equal(c, d) and torch.equal(state, torch.get_rng_state())
+    assert_seeds_decide(run)
 
 
 def test_reprs():
