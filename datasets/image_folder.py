@@ -50,7 +50,6 @@ class ImageFolder(ImageDataset):
         ``dataset[i]`` is ``(image [C, H, W], label)``.
 
     Raises:
-        ImportError: If Pillow is not installed and images are to be decoded.
         FileNotFoundError: If there is no such folder or split, or no ``root/train`` to normalise with.
         ValueError: For arguments out of range, a class without images, splits of different classes or sizes, and
             files that cannot be used, which are all named.

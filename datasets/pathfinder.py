@@ -147,7 +147,6 @@ class Pathfinder(_Pathfinder):
     Raises:
         ConnectionError: If the release cannot be fetched; the message says what to place where.
         FileNotFoundError: If it is missing and ``download`` is False.
-        ImportError: If Pillow, which reads png files, is not installed.
         ValueError: For another split, files that are not as described, or another number of images.
     """
 

@@ -87,13 +87,10 @@ def read_pngs(paths: Sequence[Path], size: int) -> np.ndarray:
     """Grey images ``[N, size, size]`` uint8 of png files.
 
     Raises:
-        ImportError: If Pillow is not installed.
         ValueError: Names a file that is missing, damaged or of another size.
     """
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError("png files need Pillow: pip install pillow") from error
+    from PIL import Image
+
     images = np.empty((len(paths), size, size), np.uint8)
     for image, path in zip(images, paths, strict=True):
         try:

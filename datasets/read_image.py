@@ -28,14 +28,11 @@ def read_image(path: Path, size: tuple[int, int] | None = None, channels: int = 
         channels: 3 for colour, 1 for grey.
 
     Raises:
-        ImportError: If Pillow is not installed.
         ValueError: For a file that is no image, truncated, of more than 67 million pixels, or of pixels that are not
             of 8 bits.
     """
-    try:
-        from PIL import Image, ImageOps
-    except ImportError as error:
-        raise ImportError("image files need Pillow: pip install pillow") from error
+    from PIL import Image, ImageOps
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what is refused below, or repaired

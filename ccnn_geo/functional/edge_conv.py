@@ -11,6 +11,7 @@ from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional.contraction import Dense, Depthwise
 from ccnn_geo.functional.edge_basis import edge_basis
 from ccnn_geo.functional.edge_chunks import edge_offsets, plan_chunks
+from ccnn_geo.functional.first_order import refuse_second_order
 from ccnn_geo.functional.native import native_edge_conv
 from ccnn_geo.functional.scratch import Scratch
 from ccnn_geo.neighbors import Neighbors
@@ -122,10 +123,7 @@ class _EdgeConv(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_out):
-        if torch.is_grad_enabled():
-            raise RuntimeError(
-                "edge_conv has first derivatives only: for create_graph=True use method='plain'"
-            )
+        refuse_second_order("edge_conv")
         with torch.autocast(grad_out.device.type, enabled=False):
             return _EdgeConv._backward(ctx, grad_out)
 

@@ -8,6 +8,7 @@ from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
+from ccnn_geo.functional.first_order import refuse_second_order
 from ccnn_geo.functional.kernel_values import kernel_values
 from ccnn_geo.functional.native import native_kernel
 from ccnn_geo.functional.native.lattice_conv import native_lattice_conv
@@ -132,10 +133,7 @@ class _LatticeConv(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_out):
-        if torch.is_grad_enabled():
-            raise RuntimeError(
-                "lattice_conv has first derivatives only: for create_graph=True use method='plain'"
-            )
+        refuse_second_order("lattice_conv")
         x, table = ctx.saved_tensors
         need_x, need_table = ctx.needs_input_grad[:2]
         grad_out = grad_out.contiguous()

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ccnn_geo.functional.bspline import bspline_dual
 from ccnn_geo.functional.fft_conv import fast_length
+from ccnn_geo.functional.first_order import refuse_second_order
 from ccnn_geo.functional.mesh_geometry import LatticeGroup
 
 BOX_FLOATS = 1 << 25
@@ -63,10 +64,7 @@ class MeshSum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        if torch.is_grad_enabled():
-            raise RuntimeError(
-                "mesh_conv has first derivatives only: for create_graph=True use method='plain'"
-            )
+        refuse_second_order("mesh_conv")
         with torch.autocast(grad.device.type, enabled=False):
             return MeshSum._backward(ctx, grad)
 

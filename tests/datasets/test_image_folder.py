@@ -2,7 +2,6 @@
 
 import pickle
 import struct
-import sys
 import zlib
 from contextlib import contextmanager
 
@@ -242,12 +241,6 @@ def test_wrong_folders(tmp_path):
     save(tmp_path / "test/a/0.png")
     with pytest.raises(ValueError, match=r"same classes; only in train: \['b'\]"):
         ImageFolder(tmp_path)
-
-
-def test_without_pillow(root, monkeypatch):
-    monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(ImportError, match="pip install pillow"):
-        ImageFolder(root)
 
 
 def test_real_photographs(tmp_path, shared):

@@ -10,6 +10,7 @@ from torch import Tensor
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional import magnet
 from ccnn_geo.functional.edge_basis import magnet_basis
+from ccnn_geo.functional.first_order import refuse_second_order
 from ccnn_geo.functional.native.build import has_native
 from ccnn_geo.functional.native.edge_magnet_call import gradients, sums
 from ccnn_geo.functional.native.edge_magnet_op import traced_edge_magnet
@@ -94,10 +95,7 @@ class _EdgeMAGNet(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
-        if torch.is_grad_enabled():
-            raise RuntimeError(
-                "edge_conv has first derivatives only: for create_graph=True use method='plain'"
-            )
+        refuse_second_order("edge_conv")
         box, x, *tensors = ctx.saved_tensors
         return None, None, *gradients(ctx.neighbors, box, x, tensors, grad_out, ctx.needs_input_grad[2:])
 

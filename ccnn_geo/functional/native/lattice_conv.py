@@ -7,6 +7,7 @@ import ctypes
 import torch
 from torch import Tensor
 
+from ccnn_geo.functional.first_order import refuse_second_order
 from ccnn_geo.functional.native.build import arguments, native_function, threads_for
 from ccnn_geo.functional.runs import Runs
 from ccnn_geo.memory import zeros
@@ -42,10 +43,7 @@ class _LatticeConv(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad_out):
-        if torch.is_grad_enabled():
-            raise RuntimeError(
-                "lattice_conv has first derivatives only: for create_graph=True use method='plain'"
-            )
+        refuse_second_order("lattice_conv")
         x, table = ctx.saved_tensors
         need_x, need_table = ctx.needs_input_grad[:2]
         given = {"grad_out": _pad(grad_out)}
