@@ -1,5 +1,9 @@
 """Continuous convolutional neural networks for sequences, images, voxels and point clouds."""
 
+import ccnn_geo.pyg_import  # noqa: F401 - first
+
+# isort: split
+
 from ccnn_geo.blocks import CCNNBlock, FlexBlock, S4Block
 from ccnn_geo.conv import FlexConv, SepFlexConv
 from ccnn_geo.joint import JointCCNN

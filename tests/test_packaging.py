@@ -113,3 +113,10 @@ def test_import_is_light():
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_import_is_silent_and_leaves_no_filter():
+    code = "import warnings; f = list(warnings.filters); import ccnn_geo; print(warnings.filters == f)"
+    command = [sys.executable, "-W", "error:`torch.jit", "-c", code]  # what torch-geometric sets off
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")

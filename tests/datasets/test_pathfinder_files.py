@@ -143,7 +143,7 @@ def test_refusals(tmp_path, level):
         Pathfinder(tmp_path, file=tmp_path / "x.npz")
     with pytest.raises(ValueError, match="10 images or more, got 5"):
         Pathfinder(tmp_path, generate=5)
-    with pytest.raises(ValueError, match=r"drawing: .*'dashes', got \{'dashes': 3\}"):
+    with pytest.raises(ValueError, match=r"drawing: .*'dashes'.*, got \{'dashes': 3\}"):
         Pathfinder(tmp_path, generate=20, drawing={"dashes": 3})
     for path in (level / "metadata").iterdir():
         path.unlink()
