@@ -34,7 +34,8 @@ class _Grid(NamedTuple):
         rows = [torch.stack(pair).unsqueeze(1) for pair in ((c, s), (s * s * c, s * c * c))]
         rows += [torch.stack([row[0], -row[1]]) for row in rows]
         real = [t.to(like.dtype) for t in (c, c * c, -4 * s * s, (4 * s * c).square(), *rows)]
-        return cls(*real, torch.complex(c, s).to(torch.promote_types(like.dtype, torch.complex64)))
+        phase = torch.complex(c, s).to(torch.promote_types(like.dtype, torch.complex64))
+        return cls._make([*real, phase])
 
 
 def dplr_spectrum(poles: Tensor, weights: Tensor, length: int, chunk_floats: int = CHUNK_FLOATS) -> Tensor:
@@ -89,8 +90,9 @@ class _Spectrum(torch.autograd.Function):
         ctx.save_for_backward(*tensors)
         out = grid.phase.new_empty(tensors[0].size(0), grid.c.numel())
         scratch = _scratch(grid, rows, tensors[2], 2)
-        for part, *chunk in zip(*(t.split(rows) for t in (out, *tensors)), strict=True):
-            r0, r1, r2, r3 = _sums(grid, *chunk[:2], *_tables(grid, *chunk[2:], *scratch)).unbind(1)
+        for part, with_p, with_r, *ratios in zip(*(t.split(rows) for t in (out, *tensors)), strict=True):
+            p, r = _tables(grid, *ratios, *scratch)
+            r0, r1, r2, r3 = _sums(grid, with_p, with_r, p, r).unbind(1)
             r0 -= (r1 * grid.c).mul_(r2).div_((r3 * grid.c).add_(1))
             torch.mul(r0, grid.phase, out=part)
         return out

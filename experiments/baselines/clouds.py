@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -94,7 +93,7 @@ class PointMLP(nn.Sequential):
         self,
         *widths: int,
         bias: bool = True,
-        activation: type[nn.Module] | partial[nn.Module] = nn.ReLU,
+        activation: Callable[..., nn.Module] = nn.ReLU,
     ) -> None:
         layers: list[nn.Module] = []
         for width, out in pairwise(widths):

@@ -49,7 +49,9 @@ class EdgeConv(nn.Module):
         return F.leaky_relu((a - mean) * scale + self.norm.bias + neighbor_max(b, index), SLOPE)
 
     def _running(self) -> tuple[Tensor, Tensor]:
-        return self.norm.running_mean, self.norm.running_var
+        mean, variance = self.norm.running_mean, self.norm.running_var
+        assert mean is not None and variance is not None, "statistics are tracked"
+        return mean, variance
 
     def _statistics(self, a: Tensor, b: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of all edges; the norm's running ones follow, as in ``BatchNorm1d``."""
@@ -60,11 +62,13 @@ class EdgeConv(nn.Module):
         a, b = a - mean_a, b - mean_b
         square = index.size(2) * (a * a).sum((0, 1)) + (degree * b * b).sum((0, 1))
         variance = ((square + 2 * (a * (edges @ b)).sum((0, 1))) / count).clamp_min(0)
-        mean, norm = mean_a + mean_b, self.norm
+        mean, seen, momentum = mean_a + mean_b, self.norm.num_batches_tracked, self.norm.momentum
+        assert seen is not None and momentum is not None, "running means, not cumulative ones"
         with torch.no_grad():
-            norm.num_batches_tracked += 1
-            norm.running_mean.lerp_(mean, norm.momentum)
-            norm.running_var.lerp_(variance * (count / max(1, count - 1)), norm.momentum)
+            seen += 1
+            running_mean, running_variance = self._running()
+            running_mean.lerp_(mean, momentum)
+            running_variance.lerp_(variance * (count / max(1, count - 1)), momentum)
         return mean, variance
 
 

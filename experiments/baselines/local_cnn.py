@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ccnn_geo.blocks import CCNNBlock, FlexBlock
 from ccnn_geo.experiments.baselines.discrete_cnn import DiscreteCNN, per_axis
 
-POOLS = {
+POOLS: Mapping[str, Mapping[int, Callable[..., Tensor]]] = {
     "max": {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d},
     "average": {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d},
 }
@@ -94,13 +95,14 @@ class LocalCNN(DiscreteCNN):
             causal,
             method="direct",
         )
-        self.network.blocks = nn.ModuleList(Downsampled(b, downsampling) for b in self.network.blocks)
+        for i, b in enumerate(self.network.blocks):
+            self.network.set_submodule(f"blocks.{i}", Downsampled(b, downsampling))
 
 
 class Downsampled(nn.Module):
     """A block followed by pooling of size 2, grids ``[B, C, *S]`` to ``[B, C, *ceil(S / 2)]``."""
 
-    def __init__(self, block: nn.Module, downsampling: str) -> None:
+    def __init__(self, block: CCNNBlock | FlexBlock, downsampling: str) -> None:
         super().__init__()
         self.block, self.downsampling = block, downsampling
 

@@ -47,7 +47,7 @@ class SetAbstraction(nn.Module):
         index = ball(pos, centers, self.radius, self.neighbors)
         linear, *rest = self.mlp
         per_point = linear(torch.cat([pos, x], dim=-1))
-        shift = centers @ linear.weight[:, :3].mT
+        shift = centers @ linear.get_parameter("weight")[:, :3].mT
         h = (rows_of(per_point, index) - shift.unsqueeze(2)).flatten(0, 2)
         for layer in rest:
             h = layer(h)

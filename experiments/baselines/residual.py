@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from ccnn_geo.channels import channel_linear, channel_norm
+from ccnn_geo.conv import FlexConv
+from ccnn_geo.module_list import ModuleListOf
 
-MakeConv = Callable[[int, int], nn.Module]
-MakeNorm = Callable[[int], nn.Module]
+MakeConv = Callable[[int, int], FlexConv]
+MakeNorm = Callable[[int], nn.BatchNorm1d | nn.GroupNorm]
 
 
 class ResNetBlock(nn.Module):
@@ -128,22 +130,21 @@ class ResidualNet(nn.Module):
         self.stem = conv(in_channels, hidden_channels) if stem else None
         self.stem_norm = norm(hidden_channels) if stem else None
         widths = [hidden_channels if stem else in_channels] + [hidden_channels] * (num_blocks - 1)
-        self.blocks = nn.Sequential(*(block(c, hidden_channels, conv, norm, dropout) for c in widths))
+        self.blocks = ModuleListOf(block(c, hidden_channels, conv, norm, dropout) for c in widths)
         self.head = nn.Linear(hidden_channels, out_channels)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew."""
-        if self.stem is not None:
-            self.stem.reset_parameters()
-            self.stem_norm.reset_parameters()
-        for block in self.blocks:
-            block.reset_parameters()
+        for module in (self.stem, self.stem_norm, *self.blocks):
+            if module is not None:
+                module.reset_parameters()
         nn.init.normal_(self.head.weight, std=self.head.in_features**-0.5)
         nn.init.zeros_(self.head.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.stem is not None:
+        if self.stem is not None and self.stem_norm is not None:
             x = torch.relu(channel_norm(self.stem(x), self.stem_norm))
-        h = self.blocks(x)
-        return channel_linear(h.flatten(2).mean(dim=2) if self.readout == "global" else h, self.head)
+        for block in self.blocks:
+            x = block(x)
+        return channel_linear(x.flatten(2).mean(dim=2) if self.readout == "global" else x, self.head)
