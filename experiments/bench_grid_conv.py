@@ -7,6 +7,8 @@ CCNN_GEO_NATIVE=0 python -m ccnn_geo.experiments.bench_grid_conv        # torch'
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 
@@ -37,7 +39,7 @@ def main(batch: int = 4, channels: int = 32, lengths: tuple[int, ...] = (1024, 4
         def step(method: str, x=x, kernel=kernel, center=center) -> None:
             grid_conv(x, kernel, center, method).sum().backward()
 
-        seconds = interleaved({m: lambda m=m, step=step: step(m) for m in ("direct", "fft")}, repeats=3)
+        seconds = interleaved({m: partial(step, m) for m in ("direct", "fft")}, repeats=3)
         points = math.prod(fast_length(s + k // 2) for s, k in zip(size, taps, strict=True))
         operations = points * math.log2(points) / (math.prod(size) * math.prod(taps))
         constant = seconds["fft"] / seconds["direct"] / operations
@@ -60,21 +62,21 @@ def _layers(batch: int, channels: int, lengths: tuple[int, ...]) -> None:
             if name != "published window":
                 open_window(conv)
             conv(x)
-
-            def forward(conv=conv, x=x) -> None:
-                with torch.no_grad():
-                    conv(x)
-
-            seconds = interleaved(
-                {
-                    "forward": forward,
-                    "both": lambda conv=conv, x=x: conv(x).sum().backward(),
-                    "sum": lambda conv=conv, x=x: conv.aggregate_neighbors(x).sum().backward(),
-                },
-                repeats=9,
-            )
+            seconds = interleaved(_passes(conv, x), repeats=9)
             forward_ms, both, alone = (1e3 * value for value in seconds.values())
             print(f"L={length:6d}, {name:28s} {forward_ms:6.1f} ms {both:7.1f} ms {alone:7.1f} ms")
+
+
+def _passes(conv: SepFlexConv, x: torch.Tensor) -> Mapping[str, Callable[[], object]]:
+    def forward() -> None:
+        with torch.no_grad():
+            conv(x)
+
+    return {
+        "forward": forward,
+        "both": lambda: conv(x).sum().backward(),
+        "sum": lambda: conv.aggregate_neighbors(x).sum().backward(),
+    }
 
 
 def _leaf(*shape: int) -> torch.Tensor:

@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> None:
         begin = time.perf_counter()
         with collect_kernel_norms() if args.l2 > 0 else nullcontext() as norms:
             loss = model(x, pos, batch).square().mean()
-        (loss + args.l2 * l2_penalty(norms) if args.l2 > 0 else loss).backward()
+        (loss if norms is None else loss + args.l2 * l2_penalty(norms)).backward()
         optimizer.step()
         optimizer.zero_grad()
         synchronize()

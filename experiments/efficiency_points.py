@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 
+from ccnn_geo.continuous_conv import ContinuousConv
 from ccnn_geo.experiments.efficiency_picture import plot_cost
 from ccnn_geo.experiments.efficiency_tables import SIZES, TABLES, toy
 from ccnn_geo.experiments.point_layers import LAYERS, Case, make_cloud, relative_error
@@ -69,7 +70,7 @@ def measure(case: Case, root: str, repeats: int, seconds: float) -> Row:
     x.requires_grad_()
     row |= forward_and_backward(lambda x: run(x, pos, batch, neighbors), x, repeats, seconds - row["search"])
     row["peak"] = peak_memory() - start
-    if hasattr(layer, "aggregate_neighbors"):
+    if isinstance(layer, ContinuousConv):
         row["error"] = relative_error(layer, x.detach(), pos, batch, neighbors, case.against)
     return row
 
@@ -131,9 +132,16 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="ccnn-geo reproduce efficiency_points", description=__doc__, formatter_class=Paragraphs
     )
-    for name, known in {"table": TABLES, "method": LAYERS}.items():
-        options = {"nargs": "+", "choices": known, "default": list(known), "metavar": name.upper()}
-        parser.add_argument(f"--{name}s", **options, help=f"of {', '.join(known)}")
+    choices: dict[str, list[str]] = {"table": list(TABLES), "method": list(LAYERS)}
+    for name, known in choices.items():
+        parser.add_argument(
+            f"--{name}s",
+            nargs="+",
+            choices=known,
+            default=known,
+            metavar=name.upper(),
+            help=f"of {', '.join(known)}",
+        )
     parser.add_argument("--sizes", nargs="+", type=int, help="points of the table 'cost'")
     parser.add_argument("--repeats", type=int, default=3, help="after a warm-up; the median counts")
     parser.add_argument("--seconds", type=float, default=60.0, help="for the passes of one measurement")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ccnn_geo.experiments.point_layers import Case
@@ -113,5 +113,5 @@ def toy(case: Case) -> Case:
     )
 
 
-def _words(settings: dict[str, str | float]) -> str:
+def _words(settings: Mapping[str, Any]) -> str:
     return "{kernel}, omega_0={omega:g}, sigma={window:g} down to {threshold:g}".format(**settings)

@@ -13,6 +13,7 @@ import argparse
 import re
 from collections.abc import Mapping
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def convert(recordings: Path, out: Path) -> Mapping[str, int]:
         raise FileNotFoundError(f"{recordings}: no recordings, expected <digit>_<speaker>_<index>.wav")
     for part, file in LISTS.items():
         text = "".join(f"{name}\n" for name in lists[part]).encode()
-        write_atomic(out / file, lambda target, text=text: target.write(text))
+        write_atomic(out / file, methodcaller("write", text))
     return {part: len(names) for part, names in lists.items()}
 
 

@@ -15,6 +15,7 @@ from torch_geometric.nn import EdgeConv, NNConv, PointNetConv, PointTransformerC
 from ccnn_geo import CCNN, SepFlexConv
 from ccnn_geo.continuous_conv import ContinuousConv
 from ccnn_geo.continuous_kernel import ContinuousKernel
+from ccnn_geo.experiments.sequence_layers import open_window
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.point_plan import PointPlan
 from ccnn_geo.representations import voxelize
@@ -126,8 +127,7 @@ def sep_flex_conv(case: Case) -> tuple[nn.Module, Run]:
         method="plain" if case.method in FORMS else case.method,
         num_taps=case.neighbors or case.points,  # declared: no first batch to measure
     )
-    conv.kernel.window.width_init = case.window
-    conv.kernel.window.reset_parameters()
+    open_window(conv, case.window)
     return conv, lambda x, pos, batch, neighbors: conv(x, pos, neighbors, batch=batch)
 
 
@@ -136,20 +136,20 @@ def pointnet(case: Case) -> tuple[nn.Module, Run]:
     c = case.channels
     perceptron = nn.Sequential(nn.Linear(c + 3, c), nn.ReLU(), nn.Linear(c, c))
     layer = PointNetConv(perceptron, add_self_loops=False)
-    return layer, lambda x, pos, batch, neighbors: layer(x, pos, neighbors.edge_index)
+    return layer, lambda x, pos, batch, neighbors: layer(x, pos, _edges(neighbors))
 
 
 def transformer(case: Case) -> tuple[nn.Module, Run]:
     """PointTransformerConv with its default (linear) networks."""
     layer = PointTransformerConv(case.channels, case.channels, add_self_loops=False)
-    return layer, lambda x, pos, batch, neighbors: layer(x, pos, neighbors.edge_index)
+    return layer, lambda x, pos, batch, neighbors: layer(x, pos, _edges(neighbors))
 
 
 def edge_conv(case: Case) -> tuple[nn.Module, Run]:
     """EdgeConv on the given graph: DynamicEdgeConv without its search, which needs pyg-lib."""
     c = case.channels
     layer = EdgeConv(nn.Sequential(nn.Linear(2 * c, c), nn.ReLU(), nn.Linear(c, c)))
-    return layer, lambda x, pos, batch, neighbors: layer(x, neighbors.edge_index)
+    return layer, lambda x, pos, batch, neighbors: layer(x, _edges(neighbors))
 
 
 def nn_conv(case: Case) -> tuple[nn.Module, Run]:
@@ -157,11 +157,17 @@ def nn_conv(case: Case) -> tuple[nn.Module, Run]:
     c = case.channels
     layer = NNConv(c, c, nn.Sequential(nn.Linear(3, case.hidden), nn.GELU(), nn.Linear(case.hidden, c * c)))
 
-    def run(x: Tensor, pos: Tensor, batch: Tensor, neighbors: Neighbors) -> Tensor:
-        source, target = neighbors.edge_index
-        return layer(x, neighbors.edge_index, pos[target] - pos[source])
+    def run(x: Tensor, pos: Tensor, batch: Tensor, neighbors: Neighbors | None) -> Tensor:
+        edges = _edges(neighbors)
+        source, target = edges
+        return layer(x, edges, pos[target] - pos[source])
 
     return layer, run
+
+
+def _edges(neighbors: Neighbors | None) -> Tensor:
+    assert neighbors is not None, "meshes alone have none"
+    return neighbors.edge_index
 
 
 def network(case: Case) -> tuple[nn.Module, Run]:
@@ -214,15 +220,15 @@ def relative_error(
     kernel = copy.deepcopy(conv.kernel).double()
     kernel.reset_domain()  # of what was seen in training: the definition has no such bound
     generator = torch.Generator().manual_seed(1)
-    everything = neighbors is None or against == "all"
+    summed = None if against == "all" else neighbors
     count = max(8, min(64, (1 << 22) // len(x)))
     targets = torch.randperm(len(x), generator=generator)[:count].to(x.device)
     expected = torch.zeros(len(targets), x.size(1), dtype=torch.float64, device=x.device)
     for row, i in enumerate(targets.tolist()):
-        if everything:
+        if summed is None:
             sources = (batch == batch[i]).nonzero().squeeze(1)
         else:
-            sources = neighbors.edge_index[0, neighbors.ptr[i] : neighbors.ptr[i + 1]]
+            sources = summed.edge_index[0, summed.ptr[i] : summed.ptr[i + 1]]
         for part in sources.split(PAIRS):
             values = kernel(pos[i].double() - pos[part].double())
             expected[row] += (values * x[part].double()).sum(dim=0)

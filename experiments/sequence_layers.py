@@ -56,10 +56,12 @@ class Method:
     build: Callable[[Case], Model]
 
 
-def open_window(conv: SepFlexConv) -> None:
-    """Lets a kernel reach as far as the input, drawn as it is for the published window."""
-    conv.kernel.window.width_init = OPEN
-    conv.kernel.window.reset_parameters()
+def open_window(conv: SepFlexConv, width: float = OPEN) -> None:
+    """Lets a kernel reach as far as the input, or its window's new width, drawn as it is for the old one."""
+    window = conv.kernel.window
+    assert window is not None, "what is opened has a window"
+    window.width_init = width
+    window.reset_parameters()
 
 
 def ccnn_layer(case: Case, opened: bool, pointwise: bool) -> Model:
