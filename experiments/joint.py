@@ -28,8 +28,11 @@ from ccnn_geo.figures import canvas, save
 from ccnn_geo.joint import OWN
 
 AUGMENT = {"scale": [0.67, 1.5], "shift": 0.2}
-SHAPES = {"small": {"dataset": "folder", "num_points": 256}, "paper": {"dataset": "modelnet40"}}
-IMAGES = {
+SHAPES: Mapping[str, Mapping[str, Any]] = {
+    "small": {"dataset": "folder", "num_points": 256},
+    "paper": {"dataset": "modelnet40"},
+}
+IMAGES: Mapping[str, Mapping[str, Any]] = {
     "small": {"dataset": "mnist", "limit": 1024, "batch_size": 16},
     "paper": {"dataset": "cifar10", "batch_size": 50, "augment": {"crop": 4, "flip": True}},
 }
@@ -77,7 +80,7 @@ def data_of(options: Options) -> dict[str, dict[str, Any]]:
     Raises:
         FileNotFoundError: If there are no shapes.
     """
-    small, root = options.scale == "small", options.root
+    small, root = options.scale == "small", options.data_root
     places = (root / "shapes" / "train", root / "shapes" / "validation") if small else ()
     for place in places:
         if not place.is_dir():
@@ -98,18 +101,20 @@ def data_of(options: Options) -> dict[str, dict[str, Any]]:
 
 def run(row: Row, options: Options, seed: int, folder: Path) -> Numbers:
     """A training in a process of its own."""
-    data = data_of(options)
-    settings = {
-        "kinds": {kind: data[kind] for kind in row.kinds},
-        "network": {**NETWORK, "preset": PRESET[options.scale]},
-        "optim": OPTIM,
-        "seed": seed,
-        **LENGTH[options.scale],
-        "own": row.own,
-        "also": {kind: data[kind] for kind in row.also},
-    }
+    data, length = data_of(options), LENGTH[options.scale]
+    train = partial(
+        fit,
+        kinds={kind: data[kind] for kind in row.kinds},
+        network={**NETWORK, "preset": PRESET[options.scale]},
+        optim=OPTIM,
+        seed=seed,
+        rounds=length["rounds"],
+        steps=length["steps"],
+        own=row.own,
+        also={kind: data[kind] for kind in row.also},
+    )
     with Workers(1) as worker:
-        return next(worker.map(partial(fit, **settings), [folder]))
+        return next(worker.map(train, [folder]))
 
 
 def job_name(row: Row, seed: int) -> str:

@@ -53,6 +53,7 @@ class Kind:
 
     def network(self, settings: Mapping[str, Any]) -> CCNN:
         """A fresh network for these samples."""
+        assert self.data.in_channels is not None, "the data are open"
         return build_network(self.data.in_channels, len(self.data.classes), DIM, **settings)
 
     def fits(self, other: Kind) -> bool:
@@ -117,6 +118,7 @@ def fit(
     """
     found = {name: Kind(seed=seed, **settings) for name, settings in kinds.items()}
     networks = build(found, network, seed, own)
+    network_of = {name: _network(networks[name]) for name in found}
     optimizer = torch.optim.AdamW(networks.parameters(), lr=optim["lr"], weight_decay=optim["weight_decay"])
     result: Numbers = {
         "curves": {name: [] for name in found},
@@ -134,7 +136,7 @@ def fit(
     before = result["seconds"][-1] if result["seconds"] else 0.0
     start, total = time.process_time(), rounds * steps
     for index in range(begun, rounds):
-        hits = {name: [] for name in found}
+        hits: dict[str, list[float]] = {name: [] for name in found}
         for step in range(index * steps, (index + 1) * steps):
             networks.train()
             rate = optim["lr"] * warmup_cosine(step, round(optim["warmup"] * total), total)
@@ -145,13 +147,13 @@ def fit(
             batches = {name: next(stream) for name, stream in streams.items()}
             with local_seed(mix_seed(seed, step, "dropout")):
                 for name, kind in found.items():
-                    logits, y = kind.logits(networks[name], batches[name])
+                    logits, y = kind.logits(network_of[name], batches[name])
                     F.cross_entropy(logits, y, label_smoothing=optim["label_smoothing"]).backward()
                     hits[name].append((logits.argmax(dim=1) == y).float().mean().item())
             nn.utils.clip_grad_norm_(networks.parameters(), optim["clip"])
             optimizer.step()
         for name, kind in found.items():
-            result["curves"][name].append(kind.accuracy(networks[name]))
+            result["curves"][name].append(kind.accuracy(network_of[name]))
             result["training"][name].append(100 * sum(hits[name]) / steps)
         result |= {name: curve[-1] for name, curve in result["curves"].items()}
         result["seconds"].append(before + time.process_time() - start)
@@ -159,7 +161,7 @@ def fit(
         write_atomic(target, partial(torch.save, {**state, "rounds": index + 1, "result": result}))
     tested = {**found, **{name: Kind(seed=seed, **settings) for name, settings in (also or {}).items()}}
     result["across"] = {
-        f"{a}, {b}": tested[b].accuracy(networks[a])
+        f"{a}, {b}": tested[b].accuracy(network_of[a])
         for a in found
         for b in tested
         if found[a].fits(tested[b])
@@ -171,7 +173,7 @@ def build(
     kinds: Mapping[str, Kind], settings: Mapping[str, Any], seed: int, own: Sequence[str] | None
 ) -> JointCCNN | nn.ModuleDict:
     """Networks by kind: one trunk with ``own`` parts per kind, or, with None, the same network for all."""
-    networks = {}
+    networks: dict[str, CCNN] = {}
     for name, kind in kinds.items():
         with local_seed(mix_seed(seed, "weights")):
             networks[name] = kind.network(settings)
@@ -180,3 +182,8 @@ def build(
         return JointCCNN(networks, own).to(device)
     first = next(iter(networks.values()))
     return nn.ModuleDict(dict.fromkeys(networks, first)).to(device)
+
+
+def _network(module: nn.Module) -> CCNN:
+    assert isinstance(module, CCNN)
+    return module

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +21,7 @@ from ccnn_geo import CCNN
 from ccnn_geo.experiments.timing import machine
 from ccnn_geo.representations import to_points
 
-TASKS = {
+TASKS: Mapping[str, Mapping[str, Any]] = {
     "image": {"dim": 2, "omega_0": 10.0, "window_init": 0.2},
     "sequence": {"dim": 1, "omega_0": 500.0, "causal": True},
 }
@@ -30,11 +32,8 @@ def accuracy(model: CCNN, x: Tensor, y: Tensor, as_points: bool = False) -> floa
     """Share of right answers, of the grids or of the same samples as points with all pairs as neighbours."""
     model.eval()
     model.num_neighbors = None
-    logits = [
-        model(points.x, points.pos, points.batch) if as_points else model(part)
-        for part in x.split(20 if as_points else 200)
-        for points in [to_points(part) if as_points else None]
-    ]
+    parts = x.split(20 if as_points else 200)
+    logits = [model(to_points(part) if as_points else part) for part in parts]
     return (torch.cat(logits).argmax(dim=1) == y).float().mean().item()
 
 

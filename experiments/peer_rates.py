@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any, TypedDict
 
 from ccnn_geo.experiments.budget_training import train_within
 from ccnn_geo.experiments.folds import fold_folder
@@ -21,7 +22,16 @@ from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, main
 
 RATES = (1e-3, 3e-3)
 EPOCHS = {"small": 15, "paper": 30}
-OTHERS = {
+
+
+class Other(TypedDict, total=False):
+    """What of a :class:`Method` is another one."""
+
+    features: Sequence[str]
+    model: Mapping[str, Any]
+
+
+OTHERS: Mapping[str, Other] = {
     "pointnet": {"features": ("normal",)},
     "pointnet2": {"model": {"radii": [0.2, 0.4]}},
     "dgcnn": {"features": ("normal",)},
@@ -41,9 +51,13 @@ def tries() -> dict[str, Method]:
     }
     for name, other in OTHERS.items():
         method = peers[name]
-        changed = {**other, "model": {**method.model, **other.get("model", {})}}
         (of,) = other.values()
-        found[f"{name}-other"] = replace(method, title=f"{method.title}, {of}", **changed)
+        found[f"{name}-other"] = replace(
+            method,
+            title=f"{method.title}, {of}",
+            model={**method.model, **other.get("model", {})},
+            features=other.get("features", method.features),
+        )
     return found
 
 
@@ -56,7 +70,7 @@ def jobs(options: Options) -> Sequence[Job]:
 
 
 def _train(options: Options, method: Method, seed: int, folder: Path) -> Numbers:
-    root = fold_folder(options.root, folder.parents[1] / "folds" / str(TUNED_ON), TUNED_ON)
+    root = fold_folder(options.data_root, folder.parents[1] / "folds" / str(TUNED_ON), TUNED_ON)
     config = settings(method, "small", root, seed)
     return apart(train_within, folder, config, classifier(method), EPOCHS[options.scale], None)
 

@@ -40,16 +40,8 @@ class S4Classifier(Classifier):
         with local_seed(mix_seed(self.hparams.seed, "s4")):
             with_s4(self.network)
 
-    def configure_optimizers(self) -> dict[str, Any]:
-        found = super().configure_optimizers()
-        (factor,) = found["lr_scheduler"]["scheduler"].lr_lambdas
-        groups = parameter_groups(self.network, self.hparams.lr, self.hparams.weight_decay)
-        optimizer = torch.optim.AdamW(groups)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {**found["lr_scheduler"], "scheduler": schedule},
-        }
+    def optimizer_groups(self) -> list[dict[str, Any]]:
+        return parameter_groups(self.network, self.hparams.lr, self.hparams.weight_decay)
 
 
 class PeerClassifier(Classifier):

@@ -123,7 +123,7 @@ def classifier(method: Method) -> str:
 
 def jobs(options: Options) -> Sequence[Job]:
     if options.scale == "paper":
-        ModelNet40(options.root, "train")  # finds what is missing before any training
+        ModelNet40(options.data_root, "train")  # finds what is missing before any training
     return [
         Job(f"{budget}-{name}-{seed}", partial(_train, options, budget, name, seed))
         for seed in options.seeds
@@ -133,7 +133,7 @@ def jobs(options: Options) -> Sequence[Job]:
 
 
 def _train(options: Options, budget: str, name: str, seed: int, folder: Path) -> Numbers:
-    root = options.root
+    root = options.data_root
     if options.scale == "small":
         fold = seed % TUNED_ON
         root = fold_folder(root, folder.parents[1] / "folds" / str(fold), fold)

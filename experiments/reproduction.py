@@ -40,6 +40,13 @@ class Options:
     root: Path | None
     seeds: tuple[int, ...]
 
+    @property
+    def data_root(self) -> Path:
+        """``root`` of a study that needs data, which :func:`run_study` does not run without."""
+        if self.root is None:
+            raise FileNotFoundError("expected --root FOLDER")
+        return self.root
+
 
 @dataclass(frozen=True)
 class Job:

@@ -82,10 +82,11 @@ def power_beyond_half(model: CCNN, length: int) -> float:
 
 def across_rates(options: Options, size: str, seed: int, folder: Path) -> Numbers:
     """Trains at the full rate and evaluates all forms."""
-    changes = {"data__root": str(options.root)}
-    if options.scale == "small":
-        changes = {**SMALL, "data__root": str(options.root / FOLDERS["small"])}
-    found = train(folder, f"speech_raw/{SIZES[size]}", seed, **changes)
+    small, root = options.scale == "small", options.data_root
+    place = root / FOLDERS["small"] if small else root
+    found = train(
+        folder, f"speech_raw/{SIZES[size]}", seed, **(SMALL if small else {}), data__root=str(place)
+    )
     hparams, network = read_network(folder / "run" / "checkpoints" / "last.ckpt")
     data = make_data(hparams["data"])
     data.setup("fit")
@@ -106,10 +107,9 @@ def jobs(options: Options) -> list[Job]:
     Raises:
         FileNotFoundError: If there are no recordings.
     """
-    if not (options.root / FOLDERS[options.scale]).is_dir():
-        raise FileNotFoundError(
-            f"resolution: no {options.root / FOLDERS[options.scale]}, expected {STUDY.data}"
-        )
+    place = options.data_root / FOLDERS[options.scale]
+    if not place.is_dir():
+        raise FileNotFoundError(f"resolution: no {place}, expected {STUDY.data}")
     small = options.scale == "small"
     return [
         Job(f"{'small' if small else SIZES[size]}-{seed}", partial(across_rates, options, size, seed))

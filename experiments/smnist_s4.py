@@ -29,15 +29,17 @@ from ccnn_geo.training.runs import find_config
 CONFIG = "smnist/ccnn_4_140"
 NETWORKS = {"ccnn": "CCNN-4,140", "s4": "S4, width 140"}
 """Classifiers of ``peer_training``, and what they are called."""
-PEER = {"s4": {"optim": {"kernel_l2": 0.0}}}
+Changes = Mapping[str, Mapping[str, Any]]
+"""Settings by their part of a configuration."""
+PEER: Mapping[str, Changes] = {"s4": {"optim": {"kernel_l2": 0.0}}}
 """The penalty is one on continuous kernels."""
-SMALL: Mapping[str, Mapping[str, Any]] = {
+SMALL: Changes = {
     "model": {"dropout": 0.0},
     "optim": {"warmup_epochs": 0.5},
     "data": {"batch_size": 50, "limit": 5000},
     "trainer": {"max_epochs": 5, "limit_val_batches": 20},
 }
-SMALL_OF: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+SMALL_OF: Mapping[str, Changes] = {
     "ccnn": {"model": {"omega_0": 1000.0}, "optim": {"lr": 0.01}},
     "s4": {"optim": {"lr": 0.01}},
 }
@@ -48,7 +50,7 @@ PUBLISHED = {"CCNN-4,140": 99.72, "CCNN-6,380": 99.72, "S4, 7.8 M parameters": 9
 def settings(scale: str, network: str, root: Path, seed: int) -> dict[str, Any]:
     """The published configuration with what is another one: ``seed``, ``model``, ``optim``, ``data``, ``trainer``."""
     config = yaml.safe_load(find_config(CONFIG).read_text())
-    changes = [PEER.get(network, {}), {"data": {"root": str(root)}}]
+    changes: list[Changes] = [PEER.get(network, {}), {"data": {"root": str(root)}}]
     if scale == "small":
         changes += [SMALL, SMALL_OF[network]]
     parts = {part: dict(config[part]) for part in ("model", "optim", "data", "trainer")}
@@ -60,7 +62,7 @@ def settings(scale: str, network: str, root: Path, seed: int) -> dict[str, Any]:
 
 def jobs(options: Options) -> Sequence[Job]:
     for split in ("train", "test"):
-        SequentialMNIST(options.root, split)  # finds what is missing before any training
+        SequentialMNIST(options.data_root, split)  # finds what is missing before any training
     return [
         Job(f"{network}-{seed}", partial(_train, options, network, seed))
         for seed in options.seeds
@@ -69,7 +71,7 @@ def jobs(options: Options) -> Sequence[Job]:
 
 
 def _train(options: Options, network: str, seed: int, folder: Path) -> Numbers:
-    return train_apart(folder, settings(options.scale, network, options.root, seed), network)
+    return train_apart(folder, settings(options.scale, network, options.data_root, seed), network)
 
 
 def accuracy_after(run: Numbers, seconds: float) -> float | None:
@@ -123,7 +125,8 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
 
 
 def _mean(values: Sequence[float | None]) -> str:
-    return "-" if None in values else mean_and_deviation(values)
+    known = [value for value in values if value is not None]
+    return "-" if len(known) < len(values) else mean_and_deviation(known)
 
 
 STUDY = Study(

@@ -72,6 +72,10 @@ class Task:
     test_options: Mapping[str, Any] = field(default_factory=dict)
     suffix: str = ""
 
+    def made_small(self, options: Options) -> Small | None:
+        """``small`` at small scale."""
+        return self.small if options.scale == "small" else None
+
 
 def task_study(
     name: str,
@@ -106,8 +110,8 @@ def task_study(
         ]
 
     def _run(task: Task, size: str, options: Options, seed: int, folder: Path) -> Numbers:
-        root, small = options.root, task.small
-        if options.scale == "paper":
+        root, small = options.data_root, task.made_small(options)
+        if small is None:
             found = train(folder, f"{task.config}/{SIZES[size]}{task.suffix}", seed, data__root=str(root))
         else:
             root = folder / "data" if small.prepare else root / small.root
@@ -115,32 +119,32 @@ def task_study(
                 small.prepare(root)
             changes = {**shared, **small.options, "data__root": str(root)}
             found = train(folder, small.config or f"{task.config}/ccnn_4_140", seed, **changes)
-        if options.scale == "paper" or small.tested:
+        if small is None or small.tested:
             found["test"] = test(folder)
         for other in present(tasks, options):
             if other.trained_as == task.name:
-                changes = other.test_options if options.scale == "paper" else other.small.test_options
-                found[other.name] = test(folder, file_name(other.name), **changes)
+                asked = other.made_small(options) or other
+                found[other.name] = test(folder, file_name(other.name), **asked.test_options)
         return found
 
     def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-        small = options.scale == "small"
         rows = [
             Row(
                 task.name,
                 size,
-                task.small.data if small else "",
-                (small and task.small.classes) or task.classes,
+                small.data if small else "",
+                (small and small.classes) or task.classes,
                 task.paper,
                 task.peer,
                 [numbers[job_name(task.trained_as or task.name, size, s)] for s in options.seeds],
                 task.name if task.trained_as else "test",
             )
             for task in present(tasks, options)
+            for small in [task.made_small(options)]
             for size in sizes(options)
         ]
         names = {row.name for row in rows}
-        lines = [note, ""] if note and small else []
+        lines = [note, ""] if note and options.scale == "small" else []
         lines += write_report(rows, average, folder)
         if left_out := [task.name for task in tasks if task.name not in names]:
             lines += ["", f"Not run, since --root or this scale does not have them: {', '.join(left_out)}."]
@@ -165,11 +169,11 @@ def present(tasks: Sequence[Task], options: Options) -> list[Task]:
         FileNotFoundError: If there is none.
     """
     at_scale = [
-        (task, task.folder if options.scale == "paper" else task.small.folder)
+        (task, (task.made_small(options) or task).folder)
         for task in tasks
         if options.scale == "paper" or task.small is not None
     ]
-    found = [task for task, folder in at_scale if (options.root / folder).is_dir()]
+    found = [task for task, folder in at_scale if (options.data_root / folder).is_dir()]
     if not found:
         folders = ", ".join(dict.fromkeys(f"{folder}/" for _, folder in at_scale))
         raise FileNotFoundError(f"--root {options.root}: expected one or more of {folders}")

@@ -25,7 +25,7 @@ from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, main
 from ccnn_geo.experiments.training_job import train
 from ccnn_geo.experiments.training_study import file_name
 from ccnn_geo.predict import read_network
-from ccnn_geo.training.epoch_datamodule import EpochDataModule
+from ccnn_geo.training.datamodule import ShapesDataModule
 from ccnn_geo.training.families import make_data
 from ccnn_geo.transforms import FixedSubset, PointFeatures, ThinHalf
 
@@ -65,6 +65,7 @@ def compare(options: Options, variant: str, seed: int, folder: Path) -> Numbers:
     )
     hparams, network = read_network(folder / "run" / "checkpoints" / "last.ckpt")
     data = make_data(hparams["data"])
+    assert isinstance(data, ShapesDataModule)
     data.setup("fit" if small else "test")
     expected = outputs(network, data, small, 1.0)
     for sampling, share in SAMPLINGS.items():
@@ -80,7 +81,7 @@ Outputs = tuple[Tensor, Tensor, dict[tuple[int, int], Tensor]]
 
 @torch.no_grad()
 def outputs(
-    network: CCNN, data: EpochDataModule, small: bool, share: float, draw: int | None = None
+    network: CCNN, data: ShapesDataModule, small: bool, share: float, draw: int | None = None
 ) -> Outputs:
     """What a network says of the shapes that it was not trained on, sampled in some way."""
     samples = data.validation_set if small else data.test_set
@@ -90,7 +91,10 @@ def outputs(
     samples.transform = Compose([*chain, PointFeatures(data.pipeline.features)])
     seen: list[Tensor] = []
     handle = network.eval().norm.register_forward_hook(lambda module, args, out: seen.append(out))
-    logits, classes, features, first = [], [], {}, 0
+    logits: list[Tensor] = []
+    classes: list[Tensor] = []
+    features: dict[tuple[int, int], Tensor] = {}
+    first = 0
     try:
         for batch in data.val_dataloader() if small else data.test_dataloader():
             logits.append(network(batch))

@@ -234,9 +234,12 @@ class Classifier(LightningModule):
         self.confusion.reset()
         self.mean_loss.reset()
 
+    def optimizer_groups(self) -> list[dict[str, Any]]:
+        """The optimizer's groups of parameters; those without a learning rate get that of the hyperparameters."""
+        return decay_groups(self, self.hparams.weight_decay, self.hparams.decay)
+
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        groups = decay_groups(self, self.hparams.weight_decay, self.hparams.decay)
-        optimizer = torch.optim.AdamW(groups, lr=self.hparams.lr)
+        optimizer = torch.optim.AdamW(self.optimizer_groups(), lr=self.hparams.lr)
         total = self.trainer.estimated_stepping_batches
         if total == float("inf"):
             raise ValueError(

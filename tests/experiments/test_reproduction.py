@@ -146,3 +146,9 @@ def test_the_command_says_where_the_report_is(tmp_path, monkeypatch, capsys):
     reproduction.main(Trial().study(seeds=2), [])
     assert capsys.readouterr().out.rstrip().endswith("results/trial-small/report.md")
     assert mean_and_deviation([2.0]) == "2.0"
+
+
+def test_a_job_that_needs_data_says_so(tmp_path):
+    assert Options("small", tmp_path, (0,)).data_root == tmp_path
+    with pytest.raises(FileNotFoundError, match="--root FOLDER"):
+        _ = Options("small", None, (0,)).data_root
