@@ -80,7 +80,9 @@ class ContinuousConv(GridPath, PointSums):
                 f"{name}: expected num_neighbors=None with measure='quadrature', for a list of the nearest covers less "
                 f"where points are denser, got {num_neighbors}"
             )
-        if num_neighbors is not None and not (isinstance(num_neighbors, Integral) and num_neighbors >= 1):
+        if num_neighbors is not None and not (
+            isinstance(num_neighbors, int | Integral) and num_neighbors >= 1
+        ):
             raise ValueError(
                 f"{name}: expected num_neighbors to be 1 or more, or None, got {num_neighbors!r}"
             )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -145,7 +146,7 @@ class PermutedMNIST(MNIST):
         split: str = "train",
         *,
         permutation: Sequence[int] | Tensor | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         order = fixed_permutation() if permutation is None else torch.as_tensor(permutation)
         if order.is_floating_point() or not torch.equal(order.sort().values.long(), torch.arange(784)):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from ccnn_geo.datasets.archive import extract_atomic
 from ccnn_geo.datasets.download import fetch
@@ -28,7 +29,7 @@ class _ModelNet(ShapeDataset):
         download: bool = True,
         checksum: str | None = "published",
         check_counts: bool = True,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         if split not in self.counts:
             raise ValueError(f"{self.name} has the splits {', '.join(self.counts)}, got {split!r}")

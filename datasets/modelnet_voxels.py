@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from os import PathLike
+from typing import Any
 
 from torch import Tensor
 from torch_geometric.data import Data
@@ -74,7 +75,7 @@ class ModelNet10Voxels(ModelNet10):
         features: Sequence[str] = ("pos",),
         random: bool = False,
         transform: Callable[[Data], Data] | None = None,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         if isinstance(features, str) or not features or set(features) - {"pos", "normal"}:
             raise ValueError(f"features: expected a list of pos and normal, got {features!r}")

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -203,7 +204,7 @@ class ParametricShapes(ShapeFolder):
         train_per_class: int = 60,
         test_per_class: int = 20,
         shape_seed: int = 0,
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         counts = {"train": train_per_class, "test": test_per_class}
         if split not in counts or min(counts.values()) < 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Drawing:
             raise ValueError(f"no room for contours of dashes of {self.dash} in {self.size} pixels")
 
     @classmethod
-    def of_size(cls, size: int, **changes) -> Drawing:
+    def of_size(cls, size: int, **changes: Any) -> Drawing:
         """The settings for a resolution: 32, 64, 128 (Path-X) and 256 as published, others in proportion to 128.
 
         Args:

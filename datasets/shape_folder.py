@@ -2,6 +2,7 @@
 
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.processing import ShapeFile, digest
@@ -41,7 +42,12 @@ class ShapeFolder(ShapeDataset):
     )
 
     def __init__(
-        self, root: str | PathLike[str], split: str, *, cache: str | PathLike[str] | None = None, **kwargs
+        self,
+        root: str | PathLike[str],
+        split: str,
+        *,
+        cache: str | PathLike[str] | None = None,
+        **kwargs: Any,
     ) -> None:
         root = Path(root).expanduser()
         classes = split_classes(root, split)

@@ -152,7 +152,7 @@ class SpeechCommandsRaw(_SpeechCommands):
     """
 
     def __init__(
-        self, root: str | PathLike[str], split: str = "train", *, rate: int = RATE, **kwargs
+        self, root: str | PathLike[str], split: str = "train", *, rate: int = RATE, **kwargs: Any
     ) -> None:
         if rate < 1 or RATE % rate:
             raise ValueError(f"{self.info.name}: rate must divide {RATE}, got {rate}")
@@ -177,7 +177,7 @@ class SpeechCommandsHalf(SpeechCommandsRaw):
     info = replace(_INFO, name="speech_half", title="ten spoken words at half the rate", size=(LENGTH // 2,))
 
     def __init__(
-        self, root: str | PathLike[str], split: str = "train", *, rate: int = RATE // 2, **kwargs
+        self, root: str | PathLike[str], split: str = "train", *, rate: int = RATE // 2, **kwargs: Any
     ) -> None:
         super().__init__(root, split, rate=rate, **kwargs)
 

@@ -7,7 +7,7 @@ CCNN_GEO_NATIVE=0 python -m ccnn_geo.experiments.bench_grid_conv        # torch'
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch
@@ -36,10 +36,8 @@ def main(batch: int = 4, channels: int = 32, lengths: tuple[int, ...] = (1024, 4
         x, kernel = _leaf(batch, channels, *size), _leaf(channels, *taps)
         center = [k // 2 for k in taps]
 
-        def step(method: str, x=x, kernel=kernel, center=center) -> None:
-            grid_conv(x, kernel, center, method).sum().backward()
-
-        seconds = interleaved({m: partial(step, m) for m in ("direct", "fft")}, repeats=3)
+        ways = ("direct", "fft")
+        seconds = interleaved({m: partial(_step, x, kernel, center, m) for m in ways}, repeats=3)
         points = math.prod(fast_length(s + k // 2) for s, k in zip(size, taps, strict=True))
         operations = points * math.log2(points) / (math.prod(size) * math.prod(taps))
         constant = seconds["fft"] / seconds["direct"] / operations
@@ -65,6 +63,10 @@ def _layers(batch: int, channels: int, lengths: tuple[int, ...]) -> None:
             seconds = interleaved(_passes(conv, x), repeats=9)
             forward_ms, both, alone = (1e3 * value for value in seconds.values())
             print(f"L={length:6d}, {name:28s} {forward_ms:6.1f} ms {both:7.1f} ms {alone:7.1f} ms")
+
+
+def _step(x: torch.Tensor, kernel: torch.Tensor, center: Sequence[int], method: str) -> None:
+    grid_conv(x, kernel, center, method).sum().backward()
 
 
 def _passes(conv: SepFlexConv, x: torch.Tensor) -> Mapping[str, Callable[[], object]]:

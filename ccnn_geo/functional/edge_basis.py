@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +25,30 @@ TABLE_EDGES = 6
 """Edges per point from which on it pays to tabulate the sines of the points."""
 
 
-def edge_basis(kernel: ContinuousKernel) -> AutogradBasis | MAGNetBasis:
+class EdgeBasis(Protocol):
+    """What the convolution asks of a basis: a state of its own, then chunk by chunk values and derivatives."""
+
+    @property
+    def tensors(self) -> Sequence[Tensor]:
+        """What it depends on."""
+
+    def prepare(
+        self, tensors: Sequence[Tensor], pos_src: Tensor, pos_dst: Tensor, chunks: Sequence[Chunk]
+    ) -> Any:
+        """What all chunks share, the ``state`` of the other two."""
+
+    def forward(
+        self, state: Any, chunk: Chunk, scratch: Scratch, need: Sequence[bool] = ()
+    ) -> tuple[Tensor, Any]:
+        """Basis ``[T * K, H + 1]``, and what :meth:`backward` needs if ``need`` says what is wanted of it."""
+
+    def backward(
+        self, state: Any, chunk: Chunk, saved: Any, grad: Tensor, scratch: Scratch, need: Sequence[bool]
+    ) -> list[Tensor | None]:
+        """Gradients of the offsets ``[D, T * K]`` and of the tensors, as far as ``need`` asks for them."""
+
+
+def edge_basis(kernel: ContinuousKernel) -> EdgeBasis:
     """The fastest basis for a kernel."""
     return magnet_basis(kernel) or AutogradBasis(kernel)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional.contraction import Dense, Depthwise
-from ccnn_geo.functional.edge_basis import edge_basis
-from ccnn_geo.functional.edge_chunks import edge_offsets, plan_chunks
+from ccnn_geo.functional.edge_basis import EdgeBasis, edge_basis
+from ccnn_geo.functional.edge_chunks import Chunk, edge_offsets, plan_chunks
 from ccnn_geo.functional.first_order import refuse_second_order
 from ccnn_geo.functional.native import native_edge_conv
 from ccnn_geo.functional.scratch import Scratch
@@ -106,7 +107,17 @@ def _by_formula(
 
 class _EdgeConv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, basis, contraction, chunks, x, pos_src, pos_dst, output, *tensors):
+    def forward(
+        ctx: Any,
+        basis: EdgeBasis,
+        contraction: type[Dense | Depthwise],
+        chunks: Sequence[Chunk],
+        x: Tensor,
+        pos_src: Tensor,
+        pos_dst: Tensor,
+        output: Tensor,
+        *tensors: Tensor,
+    ) -> Tensor:
         ctx.basis, ctx.contraction, ctx.chunks = basis, contraction, chunks
         ctx.save_for_backward(x, pos_src, pos_dst, output, *tensors)
         state = basis.prepare(tensors, pos_src, pos_dst, chunks)
@@ -122,14 +133,15 @@ class _EdgeConv(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx, grad_out):
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
         refuse_second_order("edge_conv")
         with torch.autocast(grad_out.device.type, enabled=False):
             return _EdgeConv._backward(ctx, grad_out)
 
     @staticmethod
-    def _backward(ctx, grad_out):
-        basis, contraction = ctx.basis, ctx.contraction
+    def _backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
+        basis: EdgeBasis = ctx.basis
+        contraction: type[Dense | Depthwise] = ctx.contraction
         x, pos_src, pos_dst, output, *tensors = ctx.saved_tensors
         need_x, need_src, need_dst, need_output, *need_tensors = ctx.needs_input_grad[3:]
         need = [need_src or need_dst, *need_tensors]
@@ -150,7 +162,7 @@ class _EdgeConv(torch.autograd.Function):
                 grad, x_j, values.unflatten(0, shape), output, need_x, scratch
             )
             grad_output += part_output
-            if grad_x is not None:
+            if grad_x is not None and part_x is not None:
                 grad_x.index_add_(0, c.src, part_x.flatten(0, 1))
             if not any(need):
                 continue
@@ -160,6 +172,8 @@ class _EdgeConv(torch.autograd.Function):
             for total, part in zip(grads, parts, strict=True):
                 if total is not None and part is not None:
                     total += part
+            if grad_rel is None:
+                continue
             if grad_src is not None:  # what fills up short rows has no features, hence no gradient
                 grad_src.index_add_(0, c.src.clamp(max=pos_src.size(0) - 1), grad_rel.mT, alpha=-1)
             if grad_dst is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -123,7 +126,7 @@ def render_missing(
 
 class _LatticeConv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, table, offsets, chunk_edges):
+    def forward(ctx: Any, x: Tensor, table: Tensor, offsets: LatticeOffsets, chunk_edges: int) -> Tensor:
         ctx.offsets, ctx.chunk_edges = offsets, chunk_edges
         ctx.save_for_backward(x, table)
         out = x.new_zeros(offsets.num_dst, x.size(1))
@@ -132,7 +135,7 @@ class _LatticeConv(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx, grad_out):
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
         refuse_second_order("lattice_conv")
         x, table = ctx.saved_tensors
         need_x, need_table = ctx.needs_input_grad[:2]
@@ -148,7 +151,7 @@ class _LatticeConv(torch.autograd.Function):
         return grad_x, grad_table, None, None
 
 
-def _chunks(offsets: LatticeOffsets, chunk_edges: int):
+def _chunks(offsets: LatticeOffsets, chunk_edges: int) -> Iterable[tuple[Tensor, ...]]:
     parts = (t.split(chunk_edges) for t in offsets.runs.edges)
     return zip(*parts, strict=True) if offsets.num_edges > 0 else ()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch import Tensor
 from ccnn_geo.functional.bspline import bspline_dual
 from ccnn_geo.functional.fft_conv import fast_length
 from ccnn_geo.functional.first_order import refuse_second_order
-from ccnn_geo.functional.mesh_geometry import LatticeGroup
+from ccnn_geo.functional.mesh_geometry import LatticeGroup, MeshGeometry
 
 BOX_FLOATS = 1 << 25
 """Numbers of the unpadded lattices in memory at once: channels are worked off in chunks of this."""
@@ -45,7 +46,15 @@ class MeshSum(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, geometry, memory, x, taps, coords_src, coords_dst):
+    def forward(
+        ctx: Any,
+        geometry: MeshGeometry,
+        memory: dict[Hashable, Tensor] | None,
+        x: Tensor,
+        taps: Tensor,
+        coords_src: Tensor,
+        coords_dst: Tensor,
+    ) -> Tensor:
         ctx.geometry = geometry
         ctx.save_for_backward(x, taps)
         out = x.new_zeros(coords_dst.size(0), x.size(1))
@@ -63,13 +72,13 @@ class MeshSum(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         refuse_second_order("mesh_conv")
         with torch.autocast(grad.device.type, enabled=False):
             return MeshSum._backward(ctx, grad)
 
     @staticmethod
-    def _backward(ctx, grad):
+    def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, taps = ctx.saved_tensors
         geometry = ctx.geometry
         need_x, need_taps, need_src, need_dst = ctx.needs_input_grad[2:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ def native_lattice_conv(x: Tensor, table: Tensor, runs: Runs, num_dst: int) -> T
 
 class _LatticeConv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, table, runs, num_dst):
+    def forward(ctx: Any, x: Tensor, table: Tensor, runs: Runs, num_dst: int) -> Tensor:
         ctx.runs = runs
         ctx.save_for_backward(x, table)
         out = zeros(num_dst, _padded(x.size(1)))
@@ -42,7 +43,7 @@ class _LatticeConv(torch.autograd.Function):
         return out[:, : x.size(1)].contiguous()
 
     @staticmethod
-    def backward(ctx, grad_out):
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
         refuse_second_order("lattice_conv")
         x, table = ctx.saved_tensors
         need_x, need_table = ctx.needs_input_grad[:2]
