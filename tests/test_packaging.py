@@ -60,6 +60,20 @@ def test_the_source_distribution_has_what_a_build_needs(built):
     assert "ccnn_geo/functional/native/edge_magnet.c" in names
 
 
+def test_a_checkout_that_shadows_the_installed_package_finds_its_parts():
+    code = (
+        "import sys\n"
+        "sys.meta_path = [f for f in sys.meta_path if 'Editable' not in repr(f)]\n"  # this environment's own
+        "import ccnn_geo.datasets, ccnn_geo.experiments.timing as timing\n"
+        "print(ccnn_geo.__file__, ccnn_geo.datasets.__file__, timing.__file__, sep='\\n')\n"
+        "import ccnn_geo.nothing\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    found = [str(Path(line).relative_to(ROOT)) for line in done.stdout.splitlines()]
+    assert found == ["ccnn_geo/__init__.py", "datasets/__init__.py", "experiments/timing.py"]
+    assert "No module named 'ccnn_geo.nothing'" in done.stderr
+
+
 def test_nothing_but_the_package_is_installed(installed):
     tops = {path.name for path in installed.iterdir()}
     assert {name for name in tops if not name.endswith(".dist-info")} == {"ccnn_geo", "bin"}
