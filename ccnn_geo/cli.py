@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from ccnn_geo import __version__
 from ccnn_geo.terminal import EXPECTED, Failure, OneLineParser, complain, print_table, reason
 
 USAGE = """usage: ccnn-geo COMMAND ...
@@ -35,8 +36,8 @@ commands:
   reproduce [NAME] [--root DIR]
                         a table or figure of the paper, small or in full
 
-ccnn-geo COMMAND --help lists the options of a command. --debug anywhere shows
-the traceback of an error.
+ccnn-geo COMMAND --help lists the options of a command, ccnn-geo --version says
+which release this is. --debug anywhere shows the traceback of an error.
 
 exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 130 Ctrl-C.
 """
@@ -50,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(USAGE, end="", file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
+    if arguments[0] == "--version":
+        print(f"ccnn-geo {__version__}")
+        return 0
     command = _COMMANDS.get(arguments[0])
     if command is None:
         complain(f"unknown command {arguments[0]!r}, expected one of {', '.join(_COMMANDS)}")

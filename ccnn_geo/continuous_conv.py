@@ -111,8 +111,14 @@ class ContinuousConv(GridPath, PointSums):
         self.kernel_cache = KernelCache()
         self.register_buffer("effective_taps", torch.zeros(()))
         self.register_buffer("reference_spacing", torch.zeros(dim))
+        self.make_mixer()
+        self.reset_parameters()
 
     # Initialisation ---------------------------------------------------------------------------
+
+    def make_mixer(self) -> None:
+        """Adds the parameters of :meth:`mix`."""
+        raise NotImplementedError
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew and forgets what the first batch has set."""

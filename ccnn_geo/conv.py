@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -31,12 +29,14 @@ class SepFlexConv(ContinuousConv):
         kernel_layers: Depth of the kernel network.
         omega_0: Frequency prior of the kernel network.
         kernel: Its family, a key of :data:`ccnn_geo.kernels.KERNELS`.
-        window: ``"gaussian"`` or ``None``.
+        window: ``"gaussian"``, ``"tapered"`` (:class:`~ccnn_geo.window.TaperedWindow`) or ``None``.
         window_init: Initial width of the window, in units of ``kernel_radius``.
         window_threshold: Value at which the window (and the kernel) ends.
         window_isotropic: One width for all axes; by default for ``dim == 3`` only.
-        num_neighbors: Neighbours per point when none are given and ``method="edge"``.
-        method: ``"auto"``; or one path for the carrier it applies to: ``"edge"`` (chunked, exact) or
+        num_neighbors: Neighbours per point when none are given and ``method="edge"``; other methods then sum over all
+            points of a cloud.
+        method: ``"auto"``; or one path for the carrier it applies to: ``"edge"`` (chunked, exact), ``"lattice"`` (a
+            kernel per distinct offset, exact), ``"mesh"`` (all points, to the error of :meth:`mesh_error`) or
             ``"plain"`` (one kernel per edge) on points, ``"fft"`` or ``"direct"`` on grids.
         causal: Whether the kernel sees the past only (``dim == 1``).
         measure: Weights :math:`w_j` of points when none are given: ``"uniform"`` (1, as the paper); ``"density"``, by
@@ -71,11 +71,9 @@ class SepFlexConv(ContinuousConv):
 
     dense = False
 
-    def __init__(self, in_channels: int, out_channels: int, dim: int, *args: Any, **kwargs: Any) -> None:
-        super().__init__(in_channels, out_channels, dim, *args, **kwargs)
-        self.bias = nn.Parameter(torch.empty(in_channels))
-        self.pointwise = nn.Linear(in_channels, out_channels)
-        self.reset_parameters()
+    def make_mixer(self) -> None:
+        self.bias = nn.Parameter(torch.empty(self.in_channels))
+        self.pointwise = nn.Linear(self.in_channels, self.out_channels)
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew; the next forward scales the kernel again."""
@@ -103,10 +101,8 @@ class FlexConv(ContinuousConv):
 
     dense = True
 
-    def __init__(self, in_channels: int, out_channels: int, dim: int, *args: Any, **kwargs: Any) -> None:
-        super().__init__(in_channels, out_channels, dim, *args, **kwargs)
-        self.bias = nn.Parameter(torch.empty(out_channels))
-        self.reset_parameters()
+    def make_mixer(self) -> None:
+        self.bias = nn.Parameter(torch.empty(self.out_channels))
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew; the next forward scales the kernel again."""

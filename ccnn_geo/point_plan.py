@@ -88,6 +88,11 @@ class PointPlan:
         self._within: tuple[float, Neighbors, Callable[[], Tensor]] | None = None
         self._meshes: dict[tuple[float, ...], MeshGeometry] = {}
 
+    def __repr__(self) -> str:
+        source, target = (len(p) for p in self.given_pos)
+        sees = "given edges" if self.edge_index is not None else f"num_neighbors={self.num_neighbors}"
+        return f"{type(self).__name__}({source} -> {target} points, {sees})"
+
     @once
     def pos(self) -> Pair:
         """Positions of sources and targets as kernels see them, one tensor if they are the same points."""

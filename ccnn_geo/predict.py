@@ -64,7 +64,8 @@ class ShapeClassifier:
         if network.dim != 3 or network.readout != "global":
             name = settings["data"].get("dataset")
             raise ValueError(
-                f"{checkpoint}: trained on {name}, expected a data set of shapes; test takes any"
+                f"{checkpoint}: trained on {name}, expected a data set of shapes; test takes any, and "
+                "after ccnn-geo export CCNN.from_pretrained reads its network"
             )
         try:
             pipeline = ShapePipeline.from_settings(settings["data"])

@@ -28,6 +28,7 @@ def test_from_edge_index_keeps_sorted_edges_as_they_are():
     [
         (torch.zeros(3, 4, dtype=torch.int64), ValueError, r"shape \[2, E\], got \[3, 4\]"),
         (torch.zeros(2, 4), TypeError, "int64 or int32, got torch.float32"),
+        (torch.eye(5).to_sparse(), TypeError, r"got a sparse matrix \[5, 5\]; of an adj_t"),
         ([[0], [0]], TypeError, r"tensor \[2, E\], got list"),
         (torch.tensor([[0, 7], [0, 1]]), ValueError, r"row 0 .* \[0, 5\), got indices from 0 to 7"),
         (torch.tensor([[0, 1], [-1, 1]]), ValueError, r"row 1 .* \[0, 4\), got indices from -1 to 1"),

@@ -212,6 +212,7 @@ def test_edges_in_reach_are_enough(bipartite, searches, device):
     conv = SepFlexConv(3, 4, 3, **{**ROUGH, "window_init": 0.1}).double().to(device)
     conv((x, None), (pos, target), build_neighbors(pos, num_neighbors=None, pos_dst=target))
     plan = PointPlan((pos, target) if bipartite else pos, dtype=torch.float64)
+    assert repr(plan) == f"PointPlan({len(pos)} -> {len(plan.given_pos[1])} points, num_neighbors=None)"
     actual = conv((x, None), (pos, target), plan)
     assert searches[-1]["radius"] is not None and plan._within[1].num_edges < 80 * len(target) / 4
     testing.assert_close(actual, conv.mix(testing.plain_sum(conv, x, pos, target)))

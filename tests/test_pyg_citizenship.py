@@ -1,5 +1,6 @@
 """Layers and networks inside PyG's own machinery: containers, loaders, sampled blocks, explainers, data sets."""
 
+import inspect
 import re
 
 import numpy as np
@@ -61,6 +62,37 @@ def test_sequential_is_its_parts_one_after_the_other(cls):
     for a, e in zip(
         *(torch.autograd.grad(o.square().sum(), parameters) for o in (out, expected)), strict=True
     ):
+        testing.assert_close(a, e)
+
+
+# Signatures and transforms --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cls", [SepFlexConv, FlexConv])
+def test_signature_is_what_the_reference_describes(cls):
+    described = re.findall(r"^        (?:\*\*)?(\w+): ", SepFlexConv.__doc__.split("Shapes:")[0], re.M)
+    assert described == list(inspect.signature(cls).parameters)
+
+
+def test_torch_func_takes_the_definition():
+    """With ``method="plain"`` and given edges: gradients, and several features or models at once."""
+    conv, (x, pos) = SepFlexConv(4, 3, 3, method="plain", **ARGS), cloud()
+    edge_index = knn_graph(pos, 5)
+    out = conv(x, pos, edge_index)
+    conv.eval()
+    parameters = {name: p.detach() for name, p in conv.named_parameters()}
+
+    def of(parameters, x):
+        return torch.func.functional_call(conv, parameters, (x, pos, edge_index))
+
+    both = torch.func.vmap(of, in_dims=(None, 0))(parameters, torch.stack([x, 2 * x]))
+    testing.assert_close(both[0], out)
+    testing.assert_close(both[1], conv(2 * x, pos, edge_index))
+    pair = {name: torch.stack([p, p]) for name, p in parameters.items()}
+    testing.assert_close(torch.func.vmap(of, in_dims=(0, None))(pair, x)[1], out)
+    found = torch.func.grad(lambda p: of(p, x).square().sum())(parameters)
+    expected = torch.autograd.grad(out.square().sum(), list(conv.parameters()))
+    for a, e in zip(found.values(), expected, strict=True):
         testing.assert_close(a, e)
 
 

@@ -50,6 +50,11 @@ class Neighbors:
             raise TypeError(f"edge_index must be a tensor [2, E], got {type(edge_index).__name__}")
         if isinstance(edge_index, EdgeIndex):  # it has no memory of its own, which compiled code would read
             edge_index = edge_index.as_tensor()
+        if edge_index.layout != torch.strided:
+            raise TypeError(
+                "edge_index must be a dense tensor [2, E], source then target, got a sparse matrix "
+                f"{list(edge_index.shape)}; of an adj_t that is torch_geometric.utils.to_edge_index(adj_t)[0].flip(0)"
+            )
         if edge_index.dtype not in (torch.int64, torch.int32):
             raise TypeError(f"edge_index must be int64 or int32, got {edge_index.dtype}")
         if edge_index.dim() != 2 or edge_index.size(0) != 2:

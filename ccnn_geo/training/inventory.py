@@ -21,7 +21,8 @@ EXTRAS = {
     "accel": ("torch-cluster", "torch-scatter"),
     "open3d": ("open3d",),
     "viz": ("plotly", "tensorboard"),
-    "audio": ("soundfile",),
+    "hub": ("huggingface_hub",),
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
 }
 
 

@@ -50,10 +50,10 @@ def build_network(
         num_neighbors: Neighbours per point; null for all points of a cloud.
         block: ``ccnn``, ``s4`` or ``flex``.
         dropout: Dropout in the blocks.
-        kernel: Family of the kernel networks.
+        kernel: Family of the kernel networks: ``magnet``, ``siren``, ``gabor``, ...
         kernel_layers: Depth of the kernel networks.
         causal: Whether kernels see the past only; for sequences.
-        window: ``gaussian``, or null for none.
+        window: ``gaussian``, ``tapered`` (falls to zero at its end), or null for none.
         window_init: Initial window width, in units of the positions.
         window_threshold: Value at which the window ends.
         measure: Weight of a point: ``uniform``, ``density``, or ``quadrature``, which asks for all neighbours.

@@ -1,8 +1,12 @@
 import json
+import re
 import signal
+from importlib.metadata import metadata
 
 import pytest
 import torch
+
+import ccnn_geo
 
 
 def test_train_then_test(project, run_cli):
@@ -64,6 +68,10 @@ def test_tensorboard(project, run_cli):
     )
     assert run_cli(*arguments)[0] == 0
     assert list((project / "out" / "tensorboard").glob("events*"))
+
+
+def test_version(run_cli):
+    assert run_cli("--version") == (0, f"ccnn-geo {ccnn_geo.__version__}\n", "")
 
 
 TRAIN = ("train", "--config", "tiny.yaml")
@@ -172,6 +180,10 @@ def test_help(run_cli):
 def test_info(run_cli):
     code, output, _ = run_cli("info")
     assert code == 0 and "torch-geometric" in output and "torch-cluster" in output
+    assert set(re.findall(r"ccnn_geo\[(\w+)\]", output)) <= set(
+        metadata("ccnn_geo").get_all("Provides-Extra")
+    )
+    assert {"plotly", "huggingface_hub", "onnxruntime"} <= {line.split()[0] for line in output.splitlines()}
     code, output, _ = run_cli("info", "ccnn_4_16")
     assert code == 0 and output.splitlines()[-1].split() == ["total", "6,545"]
 
