@@ -1,5 +1,6 @@
 """The Python of the README and the other pages runs as it stands."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -32,6 +33,15 @@ def test_there_is_something_to_run():
 
 
 ROOT = README.parent
+PUBLIC = ("", ".datasets", ".exchange", ".io", ".kernels", ".neighbors", ".pictures", ".transforms")
+
+
+@pytest.mark.parametrize("package", [f"ccnn_geo{name}" for name in PUBLIC])
+def test_the_reference_has_all_public_names(package):
+    reference = "".join(page.read_text(encoding="utf-8") for page in ROOT.glob("docs/api/*.md"))
+    if f"automodule:: {package}\n" not in reference:
+        for name in importlib.import_module(package).__all__:
+            assert name.startswith("__") or f":: {package}.{name}\n" in reference, name
 
 
 @pytest.mark.parametrize(
