@@ -19,6 +19,7 @@ from ccnn_geo.datasets.processing import digest
 from ccnn_geo.datasets.shape_folder import SPLITS
 from ccnn_geo.datasets.storage import exclusive, read_arrays, write_atomic
 
+COORDINATES = ("x", "y", "z")
 IGNORED = -1
 """Label of points whose class is none of those asked for: ``cross_entropy(..., ignore_index=-1)``."""
 
@@ -36,8 +37,9 @@ class LidarFrames(Dataset):
         split: "train", "validation" or "test"; None for files that lie in ``root``.
         download: There is nothing to download; kept for the common interface.
         checksum: Likewise.
-        features: Columns of ``x``, see :func:`~ccnn_geo.datasets.lidar_frames.read_frame`: ``intensity`` in all
-            files, in LAS also ``return_number``, ``num_returns``, ``red``, ``green``, ``blue``, in PLY any property.
+        features: Columns of ``x``, see :func:`~ccnn_geo.datasets.lidar_frames.read_frame`: ``intensity`` of BIN and
+            LAS, in LAS also ``return_number``, ``num_returns``, ``red``, ``green``, ``blue``, in PLY any property; and
+            what every file has, ``constant`` (1) and ``x``, ``y``, ``z`` of ``pos``.
         classes: Codes of the files that are the classes 0, 1 and so on; points of others get the label -1. None
             leaves the codes as they are.
         tile: Edge of square tiles in x and y, in units of the file; empty ones are left out.
@@ -130,17 +132,21 @@ class LidarFrames(Dataset):
         return self._sample(path, name, frame, keep)
 
     def _sample(self, path: Path, name: str, frame: Frame, keep: np.ndarray) -> Data:
-        lacking = [feature for feature in self.features if feature not in frame.fields]
-        if lacking:
-            raise ValueError(
-                f"{path}: no {', '.join(lacking)}, the file has {', '.join(frame.fields) or 'nothing'}"
-            )
         xyz = frame.xyz[keep]
         origin = (xyz.min(0) + xyz.max(0)) / 2  # in float64: large coordinates keep their detail
-        x = np.stack([frame.fields[feature][keep] for feature in self.features], axis=1)
+        pos = (xyz - origin) / self.unit
+        known = {"constant": np.ones(len(pos)), **dict(zip(COORDINATES, pos.T, strict=True))}
+        known |= {field: values[keep] for field, values in frame.fields.items()}
+        lacking = [feature for feature in self.features if feature not in known]
+        if lacking:
+            raise ValueError(
+                f"{path}: no {', '.join(lacking)}, the file has {', '.join(frame.fields) or 'nothing measured'}; "
+                f"features may be some of {', '.join(known)}"
+            )
+        x = np.stack([known[feature] for feature in self.features], axis=1)
         data = Data(
             x=torch.from_numpy(x.astype(np.float32)),
-            pos=torch.from_numpy(((xyz - origin) / self.unit).astype(np.float32)),
+            pos=torch.from_numpy(pos.astype(np.float32)),
             origin=torch.from_numpy(origin[None]),
             name=name,
         )

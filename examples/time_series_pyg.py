@@ -60,10 +60,8 @@ if args.root is None:
 torch.manual_seed(0)
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 Series = dataset_class(args.dataset)
-train_set, test_set = (
-    Series(args.root, "train"),
-    Series(args.root, "test"),
-)  # Data(x [N, 2V], pos [N, 1], y [1])
+train_set = Series(args.root, "train")  # of Data(x [N, 2V], pos [N, 1], y [1])
+test_set = Series(args.root, "test")
 train_loader = DataLoader(train_set, batch_size=32, shuffle=True)
 test_loader = DataLoader(test_set, batch_size=32)
 num_classes = train_set.num_classes

@@ -33,6 +33,16 @@ def test_there_is_something_to_run():
 
 
 ROOT = README.parent
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_rows_of_tables_have_as_many_cells_as_their_heads(page):
+    """A bar in a cell ends it, in code too, and what is too much is not shown."""
+    for table in re.findall(r"(?:^\|.*\n)+", page.read_text(encoding="utf-8"), re.M):
+        rows = table.splitlines()
+        assert [row for row in rows if row.count("|") != rows[0].count("|")] == []
+
+
 PUBLIC = ("", ".datasets", ".exchange", ".io", ".kernels", ".neighbors", ".pictures", ".transforms")
 
 

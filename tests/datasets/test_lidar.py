@@ -98,6 +98,8 @@ def test_ply_properties(tmp_path, text):
     assert np.allclose(back(data), np.stack([rows[n] for n in "xyz"], axis=1), atol=1e-6)
     assert np.allclose(data.x[:, 0], rows["reflectance"]) and np.array_equal(data.y, rows["label"])
     assert data.x[:, 1].max() <= 1 and np.allclose(data.x[:, 1], rows["red"] / 255)
+    bare = LidarFrames(tmp_path, "test", features=["z", "constant"], unit=2.0)[0]  # of any file
+    assert torch.equal(bare.x, torch.stack([bare.pos[:, 2], torch.ones(len(bare.pos))], dim=1))
     trimesh.creation.icosphere().export(tmp_path / "train.ply")  # a mesh: its vertices
     assert read_frame(tmp_path / "train.ply").labels is None
 
@@ -166,7 +168,7 @@ def broken(name, content):
         (
             lambda root: write_bin(root / "train/a.bin"),
             {"features": ["red"]},
-            "no red, the file has intensity",
+            "no red, the file has intensity; features may be some of constant, x, y, z, intensity",
         ),
     ],
 )
