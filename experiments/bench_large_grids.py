@@ -14,6 +14,7 @@ import copy
 import json
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ MODULE = "ccnn_geo.experiments.bench_large_grids"
 def build(size: Sequence[int], window: str, network: bool) -> tuple[torch.nn.Module, torch.Tensor]:
     """A model and its input."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    kwargs = {"num_taps": math.prod(size), "causal": len(size) == 1}
+    kwargs: dict[str, Any] = {"num_taps": math.prod(size), "causal": len(size) == 1}
     torch.manual_seed(0)
     if network:
         model, channels = CCNN.from_preset("ccnn_4_16", len(size), 3, 10, **kwargs), 3
