@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
-from ccnn_geo.io import LARGEST, Shape, as_shape
+from ccnn_geo.io import LARGEST, as_shape
+from ccnn_geo.io.arrays import array_cloud
+from ccnn_geo.io.missing import without_missing
 from ccnn_geo.io.objects import ShapeLike
 
 INDEX = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
@@ -34,13 +36,7 @@ def read_source(source: Source) -> Data:
             array = (source.float() if source.dtype == torch.bfloat16 else source).numpy()
         else:
             array = source
-        if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[1] not in (3, 6):
-            raise ValueError(
-                "predict: expected an array [N, 3] (positions) or [N, 6] (and normals) of real numbers, "
-                f"got {list(array.shape)} of {array.dtype}"
-            )
-        array = array.astype(np.float64)
-        return _checked(Shape(array[:, :3], None, array[:, 3:] if array.shape[1] == 6 else None).to_data())
+        return _checked(without_missing("predict", array_cloud("predict", array)).to_data())
     try:
         return as_shape(source).to_data()
     except TypeError as error:

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch_geometric.data import Data, Dataset
-from tqdm import tqdm
 
 from ccnn_geo.datasets.info import DatasetInfo
-from ccnn_geo.datasets.lidar_frames import EXTENSIONS, Frame, read_frame
+from ccnn_geo.datasets.lidar_bin import check_columns
+from ccnn_geo.datasets.lidar_files import file_states, list_scans
+from ccnn_geo.datasets.lidar_frames import Frame, read_frame
+from ccnn_geo.datasets.lidar_survey import Survey, survey
+from ccnn_geo.datasets.lidar_tiles import cells, thin, tiles
+from ccnn_geo.datasets.point_labels import IGNORED
 from ccnn_geo.datasets.processing import digest
-from ccnn_geo.datasets.shape_folder import SPLITS
-from ccnn_geo.datasets.storage import exclusive, read_arrays, write_atomic
 
 COORDINATES = ("x", "y", "z")
-IGNORED = -1
-"""Label of points whose class is none of those asked for: ``cross_entropy(..., ignore_index=-1)``."""
+MADE = ("constant", *COORDINATES)
+"""Features that are no measurements."""
+
+FARTHEST = 10
+"""Positions beyond, in units, are said: kernels are made for those on [-1, 1]."""
 
 
 class LidarFrames(Dataset):
-    """Scans in ``root/<split>``, in folders of their own or not: ``.bin`` (KITTI), ``.las`` and ``.ply``.
+    r"""Scans in ``root/<split>``, in folders of their own or not: ``.bin``, ``.las`` and ``.ply``.
 
     Files are read at every access; the last one is kept, so that the tiles of a frame are cheapest in their order.
     A frame of 100,000 points is made bearable by ``voxel``, which evens out the density, by ``tile``, which makes
     several samples of it, and by ``max_points``; in this order, tiles first. What remains of ``max_points`` is the
     same at every access: for other points in every epoch use ``transform=RandomSubset(n)`` instead.
+
+    Measurements are standardised by mean and deviation over the points of ``root/train``, as images and series are;
+    they, the labels found there and the size of its scans are measured once and stored. Without splits the files
+    themselves take its place.
 
     Args:
         root: The folder of the splits, or of the files themselves.
@@ -38,26 +47,31 @@ class LidarFrames(Dataset):
         download: There is nothing to download; kept for the common interface.
         checksum: Likewise.
         features: Columns of ``x``, see :func:`~ccnn_geo.datasets.lidar_frames.read_frame`: ``intensity`` of BIN and
-            LAS, in LAS also ``return_number``, ``num_returns``, ``red``, ``green``, ``blue``, in PLY any property; and
-            what every file has, ``constant`` (1) and ``x``, ``y``, ``z`` of ``pos``.
+            LAS, in LAS also ``return_number``, ``num_returns``, ``red``, ``green``, ``blue``, in PLY any property,
+            in BIN any declared column; and what every file has, ``constant`` (1) and ``x``, ``y``, ``z`` of ``pos``.
         classes: Codes of the files that are the classes 0, 1 and so on; points of others get the label -1. None
             leaves the codes as they are.
+        label: Name of the column that holds the labels; None for the only one with the name of one.
+        columns: What the numbers of a point in ``.bin`` are, such as ``[x, y, z, intensity, ring]``, with ``_`` for
+            one that is not used; None for those of nuScenes in ``.pcd.bin``, else of KITTI.
+        column_type: Their type, ``float32`` or ``float64``.
+        normalize: Whether measurements are standardised.
         tile: Edge of square tiles in x and y, in units of the file; empty ones are left out.
         voxel: Edge of cubes of which one point remains, the one nearest to the centre.
         max_points: Points that remain at most, chosen at random.
-        unit: Units of the file that are 1 in ``pos``. Kernels are made for positions on [-1, 1]: half of a tile's
-            or of the frames' extent, the same for all frames.
-        cache: Where the list of tiles goes (default ``root/processed/lidar``).
+        unit: Units of the file that are 1 in ``pos``, the same for all frames. Kernels are made for positions on
+            [-1, 1], so that None is half a tile, or half the longest edge of the largest scan of ``root/train``.
+        cache: Where the list of tiles and what was measured go (default ``root/processed/lidar``).
         transform: Applied at every access; augmentation, only for training.
 
     Shapes:
         ``dataset[i]`` is ``Data(pos [N, 3], x [N, F], y [N], origin [1, 3], name)``; pos and x float32, y int64 and
-        only where the file has labels. ``pos * unit + origin`` are the file's coordinates; origin float64.
+        only where the file has labels. ``pos * dataset.unit + origin`` are the file's coordinates; origin float64.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: For an argument out of range, a folder without scans, a file that cannot be read (at access, or
-            at once with ``tile``), or a feature that a file lacks.
+        FileNotFoundError: If there is no such folder, or no ``root/train`` to standardise by.
+        ValueError: For an argument out of range, a class without points in ``root/train``, a folder without scans, a
+            file that cannot be read, or a feature that a file lacks.
     """
 
     info = DatasetInfo(
@@ -79,10 +93,14 @@ class LidarFrames(Dataset):
         checksum: str | None = "published",
         features: Sequence[str] = ("intensity",),
         classes: Sequence[int] | None = None,
+        label: str | None = None,
+        columns: Sequence[str] | None = None,
+        column_type: str = "float32",
+        normalize: bool = True,
         tile: float | None = None,
         voxel: float | None = None,
         max_points: int | None = None,
-        unit: float = 1.0,
+        unit: float | None = None,
         cache: str | PathLike[str] | None = None,
         transform: Callable[[Data], Data] | None = None,
     ) -> None:
@@ -92,17 +110,22 @@ class LidarFrames(Dataset):
             raise ValueError(f"lidar: expected numbers above 0, got {wrong}")
         if isinstance(features, str) or not features:
             raise ValueError(f"lidar: expected features to be a list of names, got {features!r}")
+        check_columns(columns, column_type)
+        self.classes = None if classes is None else _codes(classes)
         root = Path(root).expanduser()
-        self.paths = _list(root, split)
-        self.root_folder, self.features = root, tuple(features)
-        self.classes = None if classes is None else [int(code) for code in classes]
-        self.tile, self.voxel, self.max_points, self.unit = tile, voxel, max_points, float(unit)
+        self.paths = list_scans(root, split)
+        self.root_folder, self.split, self.features = root, split, tuple(features)
+        self.normalize, self.tile, self.voxel, self.max_points = normalize, tile, voxel, max_points
+        self._layout = {"columns": columns, "column_type": column_type, "label": label}
+        self._cache = Path(cache).expanduser() if cache is not None else root / "processed/lidar"
         self._last: tuple[Path, Frame] | None = None
+        self._survey = self._look(unit)
         self._tiles: dict[str, np.ndarray] | None = None
         if tile is not None:
-            self._tiles = self._list_tiles(
-                Path(cache) if cache is not None else root / "processed/lidar", split
-            )
+            self._tiles = tiles(self.paths, self._read_file, tile, self._target("tiles", self.paths, split, tile))
+        half = tile if tile is not None else self._survey.extent if self._survey is not None else 0
+        self.unit = float(unit) if unit is not None else half / 2 or 1.0
+        self._told_far = False
         super().__init__(root=None, transform=transform)
 
     @property
@@ -115,6 +138,12 @@ class LidarFrames(Dataset):
         """Columns of ``x``."""
         return len(self.features)
 
+    @property
+    def labels_found(self) -> str:
+        """Labels of ``root/train`` with their numbers of points, and which of them are a class."""
+        codes = "as they are" if self.classes is None else f"classes are {self.classes}, others have no label"
+        return f"labels found: {self._part().told}; {codes}"
+
     def len(self) -> int:
         return len(self.paths) if self._tiles is None else len(self._tiles["frame"])
 
@@ -123,7 +152,7 @@ class LidarFrames(Dataset):
         frame = self._read(path)
         keep = np.arange(len(frame.xyz))
         if self._tiles is not None and self.tile is not None:
-            keep = np.flatnonzero((_cells(frame.xyz, self.tile) == self._tiles["cell"][idx]).all(1))
+            keep = np.flatnonzero((cells(frame.xyz, self.tile) == self._tiles["cell"][idx]).all(1))
         if self.voxel is not None:
             keep = keep[thin(frame.xyz[keep], self.voxel)]
         if self.max_points is not None and len(keep) > self.max_points:
@@ -135,6 +164,7 @@ class LidarFrames(Dataset):
         xyz = frame.xyz[keep]
         origin = (xyz.min(0) + xyz.max(0)) / 2  # in float64: large coordinates keep their detail
         pos = (xyz - origin) / self.unit
+        self._tell_far(name, float(np.abs(pos).max()))
         known = {"constant": np.ones(len(pos)), **dict(zip(COORDINATES, pos.T, strict=True))}
         known |= {field: values[keep] for field, values in frame.fields.items()}
         lacking = [feature for feature in self.features if feature not in known]
@@ -143,7 +173,7 @@ class LidarFrames(Dataset):
                 f"{path}: no {', '.join(lacking)}, the file has {', '.join(frame.fields) or 'nothing measured'}; "
                 f"features may be some of {', '.join(known)}"
             )
-        x = np.stack([known[feature] for feature in self.features], axis=1)
+        x = np.stack([self._scaled(feature, known[feature]) for feature in self.features], axis=1)
         data = Data(
             x=torch.from_numpy(x.astype(np.float32)),
             pos=torch.from_numpy(pos.astype(np.float32)),
@@ -154,11 +184,49 @@ class LidarFrames(Dataset):
             data.y = torch.from_numpy(self._labels(frame.labels[keep]))
         return data
 
+    def _scaled(self, feature: str, values: np.ndarray) -> np.ndarray:
+        """Measurements standardised; positions and constants are as they should be."""
+        if not self.normalize or self._survey is None or feature in MADE:
+            return values
+        return self._survey.standardise(feature, values)
+
     def _labels(self, codes: np.ndarray) -> np.ndarray:
         if self.classes is None:
             return codes
         hit = codes[:, None] == np.array(self.classes)
         return np.where(hit.any(1), hit.argmax(1), IGNORED)
+
+    def _tell_far(self, name: str, farthest: float) -> None:
+        """Once: every sample would say the same."""
+        if farthest > FARTHEST and not self._told_far:
+            self._told_far = True
+            warnings.warn(
+                f"lidar: positions of {name} go to {farthest:.3g} with unit={self.unit:g}, expected about 1: kernels "
+                "are made for [-1, 1]; without 'unit' it is half a tile, or half of the largest scan",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def _look(self, unit: float | None) -> Survey | None:
+        """What is measured of the training part, as far as the arguments ask for it."""
+        measured = self.normalize and not set(self.features) <= set(MADE)
+        sized = unit is None and self.tile is None
+        if self.split in (None, "train") or (self.root_folder / "train").is_dir():
+            found = self._part() if measured or sized or self.classes is not None else None
+            if found is not None and self.classes is not None and (found.labels or self.split is not None):
+                place = self.root_folder / ("train" if self.split is not None else "")
+                found.check_classes(place, self.classes, all_of_them=self.split is not None)
+            return found
+        if measured or sized:
+            raise FileNotFoundError(
+                f"{self.root_folder}: no folder 'train' to standardise by; normalize=False and a unit do without"
+            )
+        return None
+
+    def _part(self) -> Survey:
+        part = None if self.split is None else "train"
+        paths = self.paths if part == self.split else list_scans(self.root_folder, part)
+        return survey(paths, self._read_file, self._target("survey", paths, part))
 
     def _place(self, idx: int) -> tuple[Path, str]:
         if self._tiles is None:
@@ -170,56 +238,28 @@ class LidarFrames(Dataset):
 
     def _read(self, path: Path) -> Frame:
         if self._last is None or self._last[0] != path:
-            self._last = path, read_frame(path)
+            self._last = path, self._read_file(path)
         return self._last[1]
 
-    def _list_tiles(self, folder: Path, split: str | None) -> dict[str, np.ndarray]:
-        stats = [
-            (p.relative_to(self.root_folder).as_posix(), (s := p.stat()).st_size, s.st_mtime_ns)
-            for p in self.paths
-        ]
-        edge = self.tile
-        assert edge is not None
-        target = folder / f"tiles-{split or 'all'}-{digest(stats, self.tile)}.npz"
-        with exclusive(folder, target.name):
-            if not target.exists():
-                frames, cells = [], []
-                for number, path in enumerate(tqdm(self.paths, desc="LidarFrames tiles", delay=1)):
-                    found = np.unique(_cells(read_frame(path).xyz, edge), axis=0)
-                    cells.append(found)
-                    frames.append(np.full(len(found), number))
-                arrays: dict[str, Any] = {"frame": np.concatenate(frames), "cell": np.concatenate(cells)}
-                write_atomic(target, partial(np.savez, **arrays))
-        return read_arrays(target, ("frame", "cell"))
+    def _read_file(self, path: Path) -> Frame:
+        return read_frame(path, **self._layout)
+
+    def _target(self, what: str, paths: Sequence[Path], part: str | None, *settings: object) -> Path:
+        """Where that is stored which follows from files and from how they are read."""
+        key = digest(file_states(self.root_folder, paths), self._layout, settings)
+        return self._cache / f"{what}-{part or 'all'}-{key}.npz"
 
 
-def thin(xyz: np.ndarray, edge: float) -> np.ndarray:
-    """Indices, ascending, of one point in each occupied cube: that nearest to its centre.
+def _codes(classes: Sequence[int]) -> list[int]:
+    """Codes of the classes as they should be.
 
-    Shapes:
-        ``xyz [N, 3]`` -> ``[M]``, M <= N.
+    Raises:
+        ValueError: If they are no list of different whole numbers, or one of them means that there is no label.
     """
-    cell = np.floor(xyz / edge)
-    distance = ((xyz / edge - cell - 0.5) ** 2).sum(1)
-    order = np.lexsort((distance, *cell.T))
-    ordered = cell[order]
-    first = np.concatenate([[True], (ordered[1:] != ordered[:-1]).any(1)])
-    return np.sort(order[first])
-
-
-def _cells(xyz: np.ndarray, edge: float) -> np.ndarray:
-    """Tile of each point ``[N, 2]``, the same grid for all frames of one coordinate system."""
-    return np.floor(xyz[:, :2] / edge) + 0.0  # no -0 in names
-
-
-def _list(root: Path, split: str | None) -> list[Path]:
-    if split is not None and split not in SPLITS:
-        raise ValueError(f"lidar: expected split {', '.join(SPLITS)} or None, got {split!r}")
-    folder = root if split is None else root / split
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder; place scans there ({' '.join(EXTENSIONS)})")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
-    found = [p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts)]
-    if not found:
-        raise ValueError(f"{folder}: no scans, expected {' '.join(EXTENSIONS)}")
-    return found
+    found = [] if isinstance(classes, str) else list(classes)
+    whole = all(isinstance(code, Integral) and not isinstance(code, bool) for code in found)
+    if not whole or not found or len(set(found)) < len(found) or IGNORED in found:
+        raise ValueError(
+            f"lidar: expected classes to be different whole numbers, not {IGNORED} (no label), got {classes!r}"
+        )
+    return [int(code) for code in found]

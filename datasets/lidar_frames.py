@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
 from ccnn_geo.datasets.las import read_las
-from ccnn_geo.io import read_shape
+from ccnn_geo.datasets.lidar_bin import read_bin, read_labels
+from ccnn_geo.datasets.point_colours import unit_colours, unit_rgb16
+from ccnn_geo.datasets.point_labels import LABELS, label_column, whole_labels
+from ccnn_geo.io import MissingPoints, read_shape
+from ccnn_geo.io.missing import left_out, present
 from ccnn_geo.io.ply_elements import read_elements
-
-LABELS = ("label", "class", "classification", "scalar_label", "scalar_class", "scalar_classification")
-"""Names, in lower case, of the property of a PLY file that holds labels."""
 
 LARGEST = 1e30
 """Largest coordinate and measurement; differences still fit into float32."""
+
+Columns = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,99 +31,97 @@ class Frame:
     Args:
         xyz: ``[N, 3]`` float64, in the units of the file, metres as a rule.
         fields: Measurements ``[N]`` by name; intensity and colours that are integers in the file are divided by
-            the largest of their type.
-        labels: ``[N]`` int64 as in the file, or None.
+            the largest of their type (see :func:`~ccnn_geo.datasets.point_colours.unit_colours`).
+        labels: ``[N]`` int64 as in the file, -1 where a point has none; or None.
     """
 
     xyz: np.ndarray
-    fields: dict[str, np.ndarray]
+    fields: Columns
     labels: np.ndarray | None
 
 
-def read_frame(path: Path) -> Frame:
-    """Reads a scan by its extension: ``.bin`` (KITTI), ``.las``, ``.ply``.
+def read_frame(
+    path: str | PathLike[str],
+    columns: Sequence[str] | None = None,
+    column_type: str = "float32",
+    label: str | None = None,
+) -> Frame:
+    """Reads a scan by its extension: ``.bin``, ``.las``, ``.ply``.
 
-    Labels are the classification of a LAS file, a property of a PLY file named as in :data:`LABELS`, and for
-    ``velodyne/<frame>.bin`` the lower 16 bits of ``labels/<frame>.label``, or of ``<frame>.label`` beside it
-    (SemanticKITTI).
+    Labels are the classification of a LAS file, a property of a PLY file or a declared column named as in
+    :data:`~ccnn_geo.datasets.point_labels.LABELS`, and for ``velodyne/<frame>.bin`` the lower 16 bits of
+    ``labels/<frame>.label``, or of ``<frame>.label`` beside it (SemanticKITTI). Points without a position, whose
+    coordinates are NaN, are left out, and a warning (:class:`~ccnn_geo.io.MissingPoints`) says how many.
+
+    Args:
+        path: The file.
+        columns: What the numbers of a point in ``.bin`` are, see :func:`~ccnn_geo.datasets.lidar_bin.read_bin`.
+        column_type: Their type, ``float32`` or ``float64``.
+        label: Name of the column that holds the labels.
 
     Raises:
-        ValueError: For another kind, or a file that is compressed, truncated, empty, or holds NaN, infinities or
-            numbers beyond 1e30.
+        ValueError: For another kind, columns or labels that cannot be told, labels that are no whole numbers, or a
+            file that is compressed, truncated, empty, or holds infinities, NaN in a measurement or numbers beyond
+            1e30.
     """
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in EXTENSIONS:
         raise ValueError(f"{path}: unknown extension {path.suffix!r}, expected one of {' '.join(EXTENSIONS)}")
-    frame = reader(path)
-    if len(frame.xyz) == 0:
+    found = read_bin(path, columns, column_type) if kind == ".bin" else _READERS[kind](path)
+    xyz = np.stack([found.pop(axis) for axis in "xyz"], axis=1).astype(np.float64)
+    if len(xyz) == 0:
         raise ValueError(f"{path}: no points, expected one or more")
-    for name, values in {"positions": frame.xyz, **frame.fields}.items():
+    if kind == ".bin" and (beside := read_labels(path, len(xyz))) is not None:
+        found[LABELS[0]] = beside
+    chosen = label_column(path, found, label)
+    labels = None if chosen is None else whole_labels(path, chosen, found.pop(chosen))
+    found = unit_colours(found)
+    if not (seen := present(xyz)).all():
+        warnings.warn(left_out(path, seen), MissingPoints, stacklevel=2)
+        xyz, labels = xyz[seen], None if labels is None else labels[seen]
+        found = {name: values[seen] for name, values in found.items()}
+    for name, values in {"positions": xyz, **found}.items():
         if not np.isfinite(values).all():
             raise ValueError(f"{path}: NaN or Inf in {name}, expected numbers")
         if np.abs(values).max() > LARGEST:
             raise ValueError(f"{path}: {name} up to {np.abs(values).max():.3g}, expected at most {LARGEST:g}")
-    return frame
+    return Frame(xyz, found, labels)
 
 
-def _read_bin(path: Path) -> Frame:
-    size = path.stat().st_size
-    if size % 16:
-        raise ValueError(f"{path}: {size} bytes, expected 16 a point: float32 x, y, z, intensity")
-    rows = np.fromfile(path, dtype="<f4").reshape(-1, 4)
-    places = (path.with_suffix(".label"), path.parents[1] / "labels" / f"{path.stem}.label")
-    found = next((place for place in places if place.is_file()), None)
-    labels = None
-    if found is not None:
-        if found.stat().st_size != 4 * len(rows):
-            raise ValueError(
-                f"{found}: {found.stat().st_size} bytes, expected 4 for each of {len(rows)} points of {path.name}"
-            )
-        labels = (np.fromfile(found, dtype="<u4") & 0xFFFF).astype(np.int64)  # above: which object
-    with np.errstate(invalid="ignore"):  # NaN is refused later
-        return Frame(rows[:, :3].astype(np.float64), {"intensity": rows[:, 3]}, labels)
-
-
-def _read_las(path: Path) -> Frame:
+def _read_las(path: Path) -> Columns:
     points = read_las(path)
-    fields = {
-        "intensity": _unit(points.intensity),
+    found = {
+        **dict(zip("xyz", points.xyz.T, strict=True)),
+        "intensity": points.intensity,
         "return_number": points.return_number,
         "num_returns": points.num_returns,
+        "classification": points.classification,
     }
     if points.rgb is not None:
-        fields |= dict(zip(("red", "green", "blue"), _unit(points.rgb).T, strict=True))
-    return Frame(points.xyz, fields, points.classification.astype(np.int64))
+        found |= dict(zip(("red", "green", "blue"), unit_rgb16(points.rgb).T, strict=True))
+    return found
 
 
-def _read_ply(path: Path) -> Frame:
-    shape = read_shape(path)  # checks all that can be wrong with the points
-    fields, labels = {}, None
-    for name, values in read_elements(path)["vertex"].items():
-        if name in ("x", "y", "z") or not isinstance(values, np.ndarray):
-            continue
-        if name.lower() in LABELS:
-            labels = values.astype(np.int64)
-        else:
-            fields[name] = _unit(values) if name in ("intensity", "red", "green", "blue") else values
-    return Frame(shape.vertices, fields, labels)
+def _read_ply(path: Path) -> Columns:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MissingPoints)  # said of the whole frame
+        read_shape(path)  # checks all that can be wrong with the points
+    vertex = read_elements(path)["vertex"]
+    return {name: values for name, values in vertex.items() if isinstance(values, np.ndarray)}
 
 
-def _read_laz(path: Path) -> Frame:
+def _read_laz(path: Path) -> Columns:
     raise ValueError(
         f"{path}: compressed (LAZ), expected plain LAS; unpack it first, e.g. with 'laszip -i in.laz -o out.las'"
     )
 
 
-def _unit(values: np.ndarray) -> np.ndarray:
-    return values / np.iinfo(values.dtype).max if values.dtype.kind in "iu" else values
-
-
-_READERS: dict[str, Callable[[Path], Frame]] = {
-    ".bin": _read_bin,
+_READERS: dict[str, Callable[[Path], Columns]] = {
     ".las": _read_las,
     ".laz": _read_laz,
     ".ply": _read_ply,
 }
 
-EXTENSIONS: tuple[str, ...] = tuple(_READERS)
+EXTENSIONS: tuple[str, ...] = (".bin", *_READERS)
 """Extensions that belong to scans; of these ``.laz`` is refused with advice."""

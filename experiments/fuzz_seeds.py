@@ -10,6 +10,7 @@ import struct
 import numpy as np
 
 CORNERS = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1.5]])
+NORMALS = np.array([[0.0, 0, 1], [0, 1, 0], [0.6, 0, -0.8], [0, 0, -1]])
 FACES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
 
 
@@ -115,7 +116,7 @@ def glb(header: dict, data: bytes) -> bytes:
 
 def array_files(archive: bool) -> list[bytes]:
     """Clouds with and without normals, archives stored and deflated."""
-    points = np.column_stack([CORNERS, CORNERS[::-1]])
+    points = np.column_stack([CORNERS, NORMALS])
     files = []
     for write in (
         (lambda f: np.savez(f, pos=CORNERS, normal=points[:, 3:]), lambda f: np.savez_compressed(f, points))
@@ -129,10 +130,11 @@ def array_files(archive: bool) -> list[bytes]:
 
 
 def xyz_files() -> list[bytes]:
-    """Positions, and positions with normals and more."""
+    """Positions, positions with normals and more, and positions with colours."""
     return [
         _rows(CORNERS).encode(),
-        ("# x y z nx ny nz i\n" + _rows(np.column_stack([CORNERS, FACES, FACES]))).encode(),
+        ("# x y z nx ny nz i\n" + _rows(np.column_stack([CORNERS, NORMALS, FACES]))).encode(),
+        _rows(np.column_stack([CORNERS, FACES])).encode(),
     ]
 
 

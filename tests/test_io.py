@@ -188,6 +188,7 @@ def test_binary_ply_cloud(tmp_path):
 
 def test_arrays(tmp_path):
     points = np.random.default_rng(0).normal(size=(7, 6))
+    points[:, 3:] /= np.linalg.norm(points[:, 3:], axis=1, keepdims=True)
     np.save(tmp_path / "a.npy", points.astype(np.float32))
     np.save(tmp_path / "b.npy", np.arange(9).reshape(3, 3))
     np.savez(tmp_path / "c.npz", pos=points[:, :3], normal=points[:, 3:])
@@ -228,7 +229,7 @@ def damaged(folder: Path) -> dict[str, str]:
     np.save(folder / "complex.npy", np.zeros((5, 3), dtype=complex))
     np.save(folder / "pickle.npy", np.array([{"a": 1}], dtype=object))
     np.save(folder / "none.npy", np.zeros((0, 3)))
-    np.save(folder / "nan.npy", np.array([[0, 0, 0], [0, np.nan, 0.0]]))
+    np.save(folder / "nan.npy", np.full((2, 3), np.nan))
     np.savez(folder / "keys.npz", a=np.zeros((5, 3)), b=np.zeros((5, 3)))
     np.savez(folder / "pair.npz", pos=np.zeros((5, 3)), normal=np.zeros((4, 3)))
     (folder / "cut.npy").write_bytes((folder / "none.npy").read_bytes()[:40])

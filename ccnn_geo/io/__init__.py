@@ -13,8 +13,9 @@ and scans raise ``ValueError`` in the same way, and the ``OSError`` of the syste
 opened. ``python -m ccnn_geo.experiments.fuzz_readers`` holds all of them to that.
 """
 
+from ccnn_geo.io.missing import MissingPoints
 from ccnn_geo.io.objects import as_shape
 from ccnn_geo.io.read import EXTENSIONS, read_shape
 from ccnn_geo.io.shape import LARGEST, Shape, ShapeError
 
-__all__ = ["EXTENSIONS", "LARGEST", "Shape", "ShapeError", "as_shape", "read_shape"]
+__all__ = ["EXTENSIONS", "LARGEST", "MissingPoints", "Shape", "ShapeError", "as_shape", "read_shape"]

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from ccnn_geo.io.columns import normals_of
 from ccnn_geo.io.shape import Shape, ShapeError
 from ccnn_geo.io.text import lines_of, table_of
 
@@ -53,11 +54,13 @@ def read_npz(path: Path) -> Shape:
         raise ShapeError(
             f"{path}: pos {list(arrays[0].shape)} and normal {list(arrays[1].shape)}, expected [N, 3] twice"
         )
-    return _cloud(path, arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1))
+    if len(arrays) == 1:
+        return array_cloud(path, arrays[0])
+    return Shape(array_cloud(path, arrays[0]).vertices, None, array_cloud(path, arrays[1]).vertices)
 
 
 def read_npy(path: Path) -> Shape:
-    return _cloud(path, parse_array(path, path.read_bytes()))
+    return array_cloud(path, parse_array(path, path.read_bytes()))
 
 
 def read_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> np.ndarray:
@@ -155,16 +158,24 @@ def read_xyz(path: Path) -> Shape:
     table = table_of(path, lines_of(path), "points")
     if table.shape[1] in (4, 5):
         raise ShapeError(
-            f"{path}: {table.shape[1]} columns, expected 3 (position) or 6 and more (and normal)"
+            f"{path}: {table.shape[1]} columns, expected 3 (position) or 6 and more (and normal or colour)"
         )
-    return _cloud(path, table[:, :6])
+    return Shape(table[:, :3], None, normals_of(path, table[:, 3:]) if table.shape[1] > 3 else None)
 
 
-def _cloud(path: Path, array: np.ndarray) -> Shape:
+def array_cloud(name: Path | str, array: np.ndarray) -> Shape:
+    """The cloud that an array is.
+
+    Shapes:
+        ``array [N, 3]``, positions, or ``[N, 6]``, with normals or colours behind them
+
+    Raises:
+        ShapeError: If it is another array, or its columns cannot be told.
+    """
     if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[1] not in (3, 6):
         raise ShapeError(
-            f"{path}: array {list(array.shape)} of {array.dtype}, expected [N, 3] (position) or [N, 6] (and "
-            f"normal) of real numbers"
+            f"{name}: array {list(array.shape)} of {array.dtype}, expected [N, 3] (position) or [N, 6] (and "
+            f"normal or colour) of real numbers"
         )
     array = array.astype(np.float64)
-    return Shape(array[:, :3], None, array[:, 3:] if array.shape[1] == 6 else None)
+    return Shape(array[:, :3], None, normals_of(name, array[:, 3:]) if array.shape[1] == 6 else None)

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
+from ccnn_geo.io.missing import without_missing
 from ccnn_geo.io.read import read_shape
 from ccnn_geo.io.scenes import join_scene
 from ccnn_geo.io.shape import Shape, ShapeError, check_shape
@@ -63,7 +64,7 @@ def as_shape(source: str | PathLike[str] | ShapeLike) -> Shape:
         return read_shape(source)
     name, thing = type(source).__name__, _legacy(source)
     if hasattr(thing, "geometry") and hasattr(thing, "graph"):
-        return check_shape(name, join_scene(name, thing))
+        return check_shape(name, without_missing(name, join_scene(name, thing)))
     points = getattr(thing, "vertices", getattr(thing, "points", None))
     if points is None:
         raise TypeError(
@@ -75,7 +76,7 @@ def as_shape(source: str | PathLike[str] | ShapeLike) -> Shape:
         None if faces is None else _rows(name, "faces", faces, np.int64),
         _normals(name, thing),
     )
-    return check_shape(name, shape)
+    return check_shape(name, without_missing(name, shape))
 
 
 def _legacy(source: Any) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ccnn_geo.io.arrays import read_npy, read_npz, read_xyz
+from ccnn_geo.io.missing import without_missing
 from ccnn_geo.io.obj import read_obj
 from ccnn_geo.io.off import read_off
 from ccnn_geo.io.pcd import read_pcd
@@ -40,14 +41,18 @@ def read_shape(path: str | PathLike[str]) -> Shape:
     Polygons become triangle fans, and all parts of a scene become one mesh, each part in its place. OFF
     headers with the counts glued to the keyword (``OFF490 518 0``, as in ModelNet40) are understood. Arrays
     are ``[N, 3]``, or ``[N, 6]`` with normals; archives hold one such array or ``pos`` and ``normal``;
-    pickles are never loaded. In a table of six or more columns the fourth to sixth are the normal.
+    pickles are never loaded. In a table of six or more columns, and in an array of six, the fourth to sixth are a
+    normal if they have the length of one, and left out if they are a colour (see
+    :func:`~ccnn_geo.io.columns.normals_of`). Points of a cloud whose position is NaN, as depth cameras write them,
+    are left out, and a warning (:class:`MissingPoints`) says how many.
 
     Args:
         path: the file; its extension says what it is.
 
     Raises:
         ShapeError: if there is no such file, or it is empty, truncated, of an unknown kind, without vertices,
-            or holds NaN, infinities, coordinates beyond 1e100, rows of a wrong length or faces out of range.
+            or holds infinities, NaN in a mesh or in all points, coordinates beyond 1e100, columns that are neither
+            normals nor colours, rows of a wrong length or faces out of range.
     """
     path = Path(path)
     reader = _READERS.get(path.suffix.lower())
@@ -75,4 +80,4 @@ def read_shape(path: str | PathLike[str]) -> Shape:
         raise ShapeError(
             f"{path}: not a valid {path.suffix} file ({type(error).__name__}: {error})"
         ) from error
-    return check_shape(path, shape)
+    return check_shape(path, without_missing(path, shape))

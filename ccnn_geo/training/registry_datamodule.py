@@ -125,8 +125,12 @@ class RegistryDataModule(EpochDataModule):
         """Channels, and dimension of the positions."""
 
     def _describe(self, samples: Any) -> None:
+        found = getattr(samples, "labels_found", None)  # of points, in a user's own files
         if samples.classes is None:
-            raise ValueError(f"data.dataset_args: {self.dataset} needs classes, got {self.dataset_args}")
+            told = "" if found is None else f"; {found}"
+            raise ValueError(f"data.dataset_args: {self.dataset} needs classes, got {self.dataset_args}{told}")
+        if found is not None and self.trainer is not None and self.trainer.is_global_zero:
+            print(found, flush=True)
         self.classes = [str(name) for name in samples.classes]
         self.num_classes = len(self.classes)
         self.in_channels, self.dim = self.sample_shape(samples)

@@ -12,6 +12,7 @@ from ccnn_geo import predict
 from ccnn_geo.io import Shape, ShapeError, as_shape, read_shape
 
 POINTS = np.random.default_rng(0).normal(size=(40, 3))
+NORMALS = POINTS[::-1] / np.linalg.norm(POINTS[::-1], axis=1, keepdims=True)
 
 
 def same(a: Shape, b: Shape) -> bool:
@@ -54,9 +55,9 @@ def stand_in(**attributes):
 
 
 def test_what_looks_like_open3d(classifier):
-    cloud = stand_in(points=POINTS.tolist(), normals=POINTS[::-1].tolist())
-    assert same(as_shape(cloud), Shape(POINTS, None, POINTS[::-1]))
-    assert predict(classifier, cloud) == predict(classifier, np.column_stack([POINTS, POINTS[::-1]]))
+    cloud = stand_in(points=POINTS.tolist(), normals=NORMALS.tolist())
+    assert same(as_shape(cloud), Shape(POINTS, None, NORMALS))
+    assert predict(classifier, cloud) == predict(classifier, np.column_stack([POINTS, NORMALS]))
     assert same(as_shape(stand_in(points=POINTS, normals=[])), Shape(POINTS))
     box = trimesh.creation.box()
     mesh = stand_in(vertices=box.vertices, triangles=box.faces.astype(np.int32), vertex_normals=[])
@@ -70,9 +71,9 @@ def test_open3d(classifier):
     )
     cloud = open3d.geometry.PointCloud(open3d.utility.Vector3dVector(POINTS))
     assert same(as_shape(cloud), Shape(POINTS))
-    cloud.normals = open3d.utility.Vector3dVector(POINTS[::-1])
-    assert same(as_shape(cloud), Shape(POINTS, None, POINTS[::-1]))
-    assert predict(classifier, cloud) == predict(classifier, np.column_stack([POINTS, POINTS[::-1]]))
+    cloud.normals = open3d.utility.Vector3dVector(NORMALS)
+    assert same(as_shape(cloud), Shape(POINTS, None, NORMALS))
+    assert predict(classifier, cloud) == predict(classifier, np.column_stack([POINTS, NORMALS]))
     mesh = open3d.geometry.TriangleMesh.create_box()
     expected = Shape(np.array(mesh.vertices), np.array(mesh.triangles, dtype=np.int64))
     assert same(as_shape(mesh), expected)

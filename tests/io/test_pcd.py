@@ -162,7 +162,7 @@ def test_a_page_of_zeros_behind_the_data(read, way):
             "could not convert string to float: 'x' among the points",
         ),
         (
-            pcd(XYZ, ROWS[:1], POINTS=2, WIDTH=2) + b"1 2 nan\n",
+            pcd(XYZ, ROWS[:1], POINTS=2, WIDTH=2) + b"1 2 inf\n",
             r"NaN or Inf in 1 vertices \(first: number 1\)",
         ),
         (pcd(XYZ, np.full((1, 3), np.inf), "binary"), "NaN or Inf in 1 vertices"),

@@ -34,6 +34,7 @@ NETWORK = {
 }
 NETWORK |= {"window_init": 0.3, "num_neighbors": 8, "kernel_layers": 2}
 SHAPE = np.random.default_rng(0).normal(size=(64, 6))
+SHAPE[:, 3:] /= np.linalg.norm(SHAPE[:, 3:], axis=1, keepdims=True)
 
 
 @pytest.fixture

@@ -202,7 +202,7 @@ def test_the_folder_of_a_run_stands_for_its_best_checkpoint(checkpoint, project,
 def test_lightning_is_not_needed(checkpoint):
     program = (
         "import sys, numpy as np; from ccnn_geo.predict import predict; "
-        "predict('a.ckpt', np.random.default_rng(0).normal(size=(50, 6))); "
+        "predict('a.ckpt', np.random.default_rng(0).normal(size=(50, 3))); "
         "heavy = {'pytorch_lightning', 'lightning', 'matplotlib', 'trimesh', 'open3d'}; "
         "sys.exit(','.join(heavy & set(sys.modules)) or 0)"
     )

@@ -1,0 +1,132 @@
+"""Scans in ``.bin``: rows of numbers without a header, so that the columns are declared, or told by a rule."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+KITTI = ("x", "y", "z", "intensity")
+"""Columns of a ``.bin`` of KITTI and SemanticKITTI, whose intensity is a reflectance from 0 to 1."""
+
+NUSCENES = ("x", "y", "z", "intensity", "ring")
+"""Columns of a ``.pcd.bin`` of nuScenes; a ring is a whole number from 0 to 255."""
+
+SKIPPED = "_"
+"""Name of a column that is not used."""
+
+TYPES = {"float32": "<f4", "float64": "<f8"}
+SMALLEST = 1e-6
+"""A scan whose coordinates are all below is none: labels and other integers are so small as floats."""
+
+
+def check_columns(columns: Sequence[str] | None, column_type: str) -> None:
+    """Finds columns that cannot be.
+
+    Raises:
+        ValueError: If x, y, z are not among them, a name occurs twice, or the type is unknown.
+    """
+    if column_type not in TYPES:
+        raise ValueError(f"column_type: expected {' or '.join(TYPES)}, got {column_type!r}")
+    if columns is None:
+        return
+    used = [] if isinstance(columns, str) else [name for name in columns if name != SKIPPED]
+    if not {"x", "y", "z"} <= set(used) or len(set(used)) < len(used):
+        raise ValueError(
+            f"columns: expected different names, x, y, z among them ({SKIPPED} for one not used), got {columns!r}"
+        )
+
+
+def is_labels(path: Path) -> bool:
+    """Whether a file holds labels of nuScenes, one byte each, by its name."""
+    return path.name.lower().endswith("_lidarseg.bin")
+
+
+def read_bin(
+    path: Path, columns: Sequence[str] | None = None, column_type: str = "float32"
+) -> dict[str, np.ndarray]:
+    """Columns of a ``.bin`` by name.
+
+    Args:
+        path: The file.
+        columns: Names of the numbers of a point; None for those of nuScenes in ``.pcd.bin``, else of KITTI.
+        column_type: ``float32`` or ``float64``.
+
+    Raises:
+        ValueError: If the size is no multiple of a point's, if coordinates are as small as those of integers, or if
+            columns that are not declared are not what the rule says.
+
+    Source: the development kits of KITTI, SemanticKITTI and nuScenes.
+    """
+    check_columns(columns, column_type)
+    if is_labels(path):
+        raise ValueError(f"{path}: labels of nuScenes by their name, expected a scan")
+    nuscenes = columns is None and path.name.lower().endswith(".pcd.bin")
+    names = tuple(columns or (NUSCENES if nuscenes else KITTI))
+    kind = np.dtype(TYPES[column_type])
+    size, row = path.stat().st_size, kind.itemsize * len(names)
+    if size % row:
+        raise ValueError(f"{path}: {size} bytes, expected {row} a point: {column_type} {', '.join(names)}; {_ASK}")
+    table = np.fromfile(path, dtype=kind).reshape(-1, len(names))
+    found = {name: table[:, i] for i, name in enumerate(names) if name != SKIPPED}
+    if columns is None:
+        _check_rule(path, found, nuscenes)
+    largest = max((float(np.abs(found[axis]).max(initial=0)) for axis in "xyz"), default=0)
+    if len(table) > 1 and largest < SMALLEST:
+        raise ValueError(
+            f"{path}: coordinates up to {largest:.3g}, expected those of a scan ({column_type}); integers, such as "
+            f"labels, look like this; {_ASK}"
+        )
+    return found
+
+
+_ASK = "the option 'columns' names those of other scans, such as [x, y, z, intensity, ring]"
+
+
+def _check_rule(path: Path, found: dict[str, np.ndarray], nuscenes: bool) -> None:
+    """Refuses columns that the rule does not fit; numbers that are none are refused later."""
+    limit, what = (255, "nuScenes") if nuscenes else (1, "KITTI")
+    labels = label_file(path)
+    if not nuscenes and labels is not None and labels.stat().st_size == 4 * len(found["x"]):
+        return  # as many labels as points: there are four columns
+    for name in ("intensity", "ring"):
+        if name not in found:
+            continue
+        values = found[name][np.abs(found[name]) <= 1e30]
+        whole = name != "ring" or bool((values == np.floor(values)).all())
+        if len(values) and not (whole and 0 <= values.min() and values.max() <= limit):
+            asked = "whole numbers " * (name == "ring")
+            raise ValueError(
+                f"{path}: read as {', '.join(found)} of {what}, {name} goes from {values.min():.4g} to "
+                f"{values.max():.4g}, expected {asked}from 0 to {limit}; {_ASK}"
+            )
+
+
+def label_file(path: Path) -> Path | None:
+    """SemanticKITTI's labels of a scan: ``<frame>.label`` beside it, or in the folder ``labels`` beside its folder.
+
+    Of a link the folders are those where it lies, then those where it leads to.
+    """
+    for place in dict.fromkeys((Path(os.path.abspath(path)), path.parent.resolve() / path.name, path.resolve())):
+        for found in (place.with_suffix(".label"), place.parent.parent / "labels" / f"{place.stem}.label"):
+            if found.is_file():
+                return found
+    return None
+
+
+def read_labels(path: Path, points: int) -> np.ndarray | None:
+    """Labels of a scan, the lower 16 bits of SemanticKITTI's; None if it has none.
+
+    Raises:
+        ValueError: If there are not as many as points.
+    """
+    found = label_file(path)
+    if found is None:
+        return None
+    if found.stat().st_size != 4 * points:
+        raise ValueError(
+            f"{found}: {found.stat().st_size} bytes, expected 4 for each of {points} points of {path.name}"
+        )
+    return (np.fromfile(found, dtype="<u4") & 0xFFFF).astype(np.int64)  # above: which object
