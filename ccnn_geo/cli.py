@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 
 from ccnn_geo import __version__
@@ -59,7 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(f"unknown command {arguments[0]!r}, expected one of {', '.join(_COMMANDS)}")
         return 2
     try:
-        command(arguments[1:])
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_: complain(str(message))
+            command(arguments[1:])
     except Failure:
         return 1
     except argparse.ArgumentError as error:

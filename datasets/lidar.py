@@ -122,7 +122,9 @@ class LidarFrames(Dataset):
         self._survey = self._look(unit)
         self._tiles: dict[str, np.ndarray] | None = None
         if tile is not None:
-            self._tiles = tiles(self.paths, self._read_file, tile, self._target("tiles", self.paths, split, tile))
+            self._tiles = tiles(
+                self.paths, self._read_file, tile, self._target("tiles", self.paths, split, tile)
+            )
         half = tile if tile is not None else self._survey.extent if self._survey is not None else 0
         self.unit = float(unit) if unit is not None else half / 2 or 1.0
         self._told_far = False

@@ -68,7 +68,9 @@ def read_bin(
     kind = np.dtype(TYPES[column_type])
     size, row = path.stat().st_size, kind.itemsize * len(names)
     if size % row:
-        raise ValueError(f"{path}: {size} bytes, expected {row} a point: {column_type} {', '.join(names)}; {_ASK}")
+        raise ValueError(
+            f"{path}: {size} bytes, expected {row} a point: {column_type} {', '.join(names)}; {_ASK}"
+        )
     table = np.fromfile(path, dtype=kind).reshape(-1, len(names))
     found = {name: table[:, i] for i, name in enumerate(names) if name != SKIPPED}
     if columns is None:
@@ -82,6 +84,9 @@ def read_bin(
     return found
 
 
+_FEWEST = 16
+"""Points from which on two kinds of rows in turn are no chance."""
+
 _ASK = "the option 'columns' names those of other scans, such as [x, y, z, intensity, ring]"
 
 
@@ -91,12 +96,17 @@ def _check_rule(path: Path, found: dict[str, np.ndarray], nuscenes: bool) -> Non
     labels = label_file(path)
     if not nuscenes and labels is not None and labels.stat().st_size == 4 * len(found["x"]):
         return  # as many labels as points: there are four columns
+    if not nuscenes and _two_kinds(np.stack([found[axis] for axis in "xyz"], axis=1)):
+        raise ValueError(
+            f"{path}: read as {', '.join(found)} of KITTI, every second row is of another kind, "
+            f"expected one kind; {_ASK}"
+        )
     for name in ("intensity", "ring"):
         if name not in found:
             continue
         values = found[name][np.abs(found[name]) <= 1e30]
         whole = name != "ring" or bool((values == np.floor(values)).all())
-        if len(values) and not (whole and 0 <= values.min() and values.max() <= limit):
+        if len(values) and not (whole and values.min() >= 0 and values.max() <= limit):
             asked = "whole numbers " * (name == "ring")
             raise ValueError(
                 f"{path}: read as {', '.join(found)} of {what}, {name} goes from {values.min():.4g} to "
@@ -104,12 +114,29 @@ def _check_rule(path: Path, found: dict[str, np.ndarray], nuscenes: bool) -> Non
             )
 
 
+def _two_kinds(coordinates: np.ndarray) -> bool:
+    """Whether every second row is of another kind: a point of eight columns, of which the last is from 0 to 1 as well.
+
+    Then some of its coordinates are whole numbers or from 0 to 1, and those of the other rows are not.
+    """
+    even, odd = coordinates[::2], coordinates[1::2]
+    if len(odd) < _FEWEST:
+        return False
+    plain = [
+        [bool((c == np.floor(c)).all() or ((c >= 0) & (c <= 1)).all()) for c in rows.T]
+        for rows in (even, odd)
+    ]
+    return any(b and not a for a, b in zip(*plain, strict=True))
+
+
 def label_file(path: Path) -> Path | None:
     """SemanticKITTI's labels of a scan: ``<frame>.label`` beside it, or in the folder ``labels`` beside its folder.
 
     Of a link the folders are those where it lies, then those where it leads to.
     """
-    for place in dict.fromkeys((Path(os.path.abspath(path)), path.parent.resolve() / path.name, path.resolve())):
+    for place in dict.fromkeys(
+        (Path(os.path.abspath(path)), path.parent.resolve() / path.name, path.resolve())
+    ):
         for found in (place.with_suffix(".label"), place.parent.parent / "labels" / f"{place.stem}.label"):
             if found.is_file():
                 return found

@@ -36,7 +36,9 @@ def _files(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder, followlinks=True):
         seen.add(os.path.realpath(place))
         ways = [f for f in folders if not f.startswith(".")]
-        folders[:] = [f for f in ways if os.path.realpath(os.path.join(place, f)) not in seen]  # a link may go back
+        folders[:] = [
+            f for f in ways if os.path.realpath(os.path.join(place, f)) not in seen
+        ]  # a link may go back
         yield from (p for n in names if not n.startswith(".") and (p := Path(place) / n).is_file())
 
 

@@ -40,6 +40,7 @@ class Frame:
     labels: np.ndarray | None
 
 
+@np.errstate(over="ignore", invalid="ignore")  # numbers that are none are refused below
 def read_frame(
     path: str | PathLike[str],
     columns: Sequence[str] | None = None,

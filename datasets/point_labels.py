@@ -10,7 +10,15 @@ import numpy as np
 IGNORED = -1
 """Label of points that have none, or none of the classes asked for: ``cross_entropy(..., ignore_index=-1)``."""
 
-LABELS = (".label", "label", "class", "classification", "scalar_label", "scalar_class", "scalar_classification")
+LABELS = (
+    ".label",
+    "label",
+    "class",
+    "classification",
+    "scalar_label",
+    "scalar_class",
+    "scalar_classification",
+)
 """Names, in lower case, of columns that hold labels; the first stands for a file of labels beside a scan."""
 
 
@@ -47,7 +55,7 @@ def whole_labels(path: Path, name: str, values: np.ndarray) -> np.ndarray:
     if wrong.any():
         first = int(np.argmax(wrong))
         raise ValueError(
-            f"{path}: {name} is {values[first]} at point {first} and no label at {np.count_nonzero(wrong)} of "
+            f"{path}: {name} is {values[first]!s} at point {first} and no label at {np.count_nonzero(wrong)} of "
             f"{len(values)} points, expected whole numbers, or NaN for none"
         )
     return values.astype(np.int64)

@@ -67,6 +67,22 @@ class KernelDomains(Callback):
                 domain.copy_(found)
 
 
+class DataNotes(Callback):
+    """Says what the data module has found out about the data, when they are opened.
+
+    Args:
+        tell: Receives one line of text each.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.tell = tell
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.is_global_zero:
+            for line in getattr(trainer.datamodule, "notes", ()):  # type: ignore[attr-defined]
+                self.tell(line)
+
+
 class MetricsFile(Callback):
     """Keeps one row per epoch in a CSV file.
 

@@ -53,6 +53,8 @@ class EpochDataModule(LightningDataModule):
         self.run_seed = 0
         self._resumed_epoch = 0
         self.classes: list[str] = []
+        self.notes: list[str] = []
+        """What a user should know of the data once they are opened, a line each."""
 
     @property
     def label(self) -> str:

@@ -81,6 +81,7 @@ class RegistryDataModule(EpochDataModule):
         change = self.training_transform(), self.evaluation_transform()
         train = self.open("train", change[0])
         self._describe(train)
+        self.notes = [train.labels_found] if hasattr(train, "labels_found") else []
         validation = self._open_validation()
         if validation is None:
             keep, held_out = stratified_split(self.strata(train), self.validation_fraction, self.seed)
@@ -125,12 +126,11 @@ class RegistryDataModule(EpochDataModule):
         """Channels, and dimension of the positions."""
 
     def _describe(self, samples: Any) -> None:
-        found = getattr(samples, "labels_found", None)  # of points, in a user's own files
         if samples.classes is None:
-            told = "" if found is None else f"; {found}"
-            raise ValueError(f"data.dataset_args: {self.dataset} needs classes, got {self.dataset_args}{told}")
-        if found is not None and self.trainer is not None and self.trainer.is_global_zero:
-            print(found, flush=True)
+            told = f"; {samples.labels_found}" if hasattr(samples, "labels_found") else ""
+            raise ValueError(
+                f"data.dataset_args: {self.dataset} needs classes, got {self.dataset_args}{told}"
+            )
         self.classes = [str(name) for name in samples.classes]
         self.num_classes = len(self.classes)
         self.in_channels, self.dim = self.sample_shape(samples)

@@ -14,6 +14,7 @@ from ccnn_geo.nyquist import nyquist_penalty
 from ccnn_geo.predict import read_checkpoint
 from ccnn_geo.training.callbacks import (
     ConfigFile,
+    DataNotes,
     KernelDomains,
     MetricsFile,
     StepSeed,
@@ -101,6 +102,7 @@ def train(
     tensorboard: bool = False,
     progress: bool = True,
     report: Callable[[str], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Scores:
     """Trains a classifier, then validates its best checkpoint and draws the pictures.
 
@@ -111,6 +113,7 @@ def train(
         tensorboard: Also log for TensorBoard.
         progress: Show a progress bar.
         report: Receives one line per epoch.
+        tell: Receives what the data say of themselves, a line each.
 
     Returns:
         Scores of the best checkpoint on the validation set.
@@ -130,6 +133,7 @@ def train(
         DivergenceStop(),
         KernelDomains(),
         WindowWidths(),
+        *([] if tell is None else [DataNotes(tell)]),
         MetricsFile(metrics, report),
         *averaging(config["optim"].get("ema", 0.0)),
         InterruptCheckpoint(folder / "checkpoints"),

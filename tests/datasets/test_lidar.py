@@ -65,13 +65,13 @@ def test_velodyne_frames_with_labels(tmp_path):
         tmp_path / "train/velodyne/000001.bin", 70, labels=tmp_path / "train/velodyne/000001.label"
     )
     write_bin(tmp_path / "train/velodyne/000002.bin")
-    frames = LidarFrames(tmp_path, classes=(20, 10))
+    frames = LidarFrames(tmp_path, classes=(20, 10), normalize=False, unit=40)
     assert type(frames) is dataset_class("lidar") and len(frames) == 3
     assert (frames.num_classes, frames.in_channels) == (2, 1)
     data = frames[0]
     assert data.pos.dtype == data.x.dtype == torch.float32 and data.x.shape == (200, 1)
-    assert np.allclose(back(data), rows[:, :3], atol=1e-5) and np.array_equal(data.x[:, 0], rows[:, 3])
-    assert data.pos.abs().max() <= 40 and data.name == "train/velodyne/000000.bin"
+    assert np.allclose(back(data, 40), rows[:, :3], atol=1e-5) and np.array_equal(data.x[:, 0], rows[:, 3])
+    assert data.pos.abs().max() <= 1 and data.name == "train/velodyne/000000.bin"
     assert data.y.tolist() == [(-1, 1, 0)[i % 3] for i in range(200)]  # the upper half is an object's number
     assert LidarFrames(tmp_path)[1].y.tolist() == [i % 3 * 10 for i in range(70)] and len(beside) == 70
     assert "y" not in frames[2]
@@ -82,7 +82,11 @@ def test_airborne_scans(tmp_path):
         tmp_path / "a.LAS", kind=2, rgb=np.full((300, 3), 65535)
     )
     frames = LidarFrames(
-        tmp_path, None, features=("intensity", "return_number", "num_returns", "red"), unit=5.0
+        tmp_path,
+        None,
+        features=("intensity", "return_number", "num_returns", "red"),
+        unit=5.0,
+        normalize=False,
     )
     data = frames[0]
     assert np.abs(back(data, 5).numpy() - xyz).max() < 1e-5  # of coordinates in the millions
@@ -94,7 +98,7 @@ def test_airborne_scans(tmp_path):
 @pytest.mark.parametrize("text", [False, True])
 def test_ply_properties(tmp_path, text):
     rows = write_ply(tmp_path / "test/a.ply", text)
-    data = LidarFrames(tmp_path, "test", features=["reflectance", "red"])[0]
+    data = LidarFrames(tmp_path, "test", features=["reflectance", "red"], normalize=False, unit=1)[0]
     assert np.allclose(back(data), np.stack([rows[n] for n in "xyz"], axis=1), atol=1e-6)
     assert np.allclose(data.x[:, 0], rows["reflectance"]) and np.array_equal(data.y, rows["label"])
     assert data.x[:, 1].max() <= 1 and np.allclose(data.x[:, 1], rows["red"] / 255)
@@ -120,8 +124,8 @@ def test_tiles_cover_a_frame_once(tmp_path, monkeypatch):
     tiles = LidarFrames(tmp_path, tile=4.0)
     assert len(tiles) > 9 and len({d.name for d in tiles}) == len(tiles)
     mine = [d for d in tiles if d.name.startswith("train/a.las ")]
-    assert all((d.pos[:, :2].abs() <= 2).all() for d in mine)
-    found = np.concatenate([back(d) for d in mine])
+    assert all((d.pos[:, :2].abs() <= 1).all() for d in mine)  # half a tile is the unit
+    found = np.concatenate([back(d, 2.0) for d in mine])
     assert len(found) == 2000
     assert np.allclose(np.sort(found, axis=0), np.sort(xyz, axis=0), atol=1e-5)
     assert tiles[[0, 1]][1].name == tiles[1].name
@@ -142,7 +146,9 @@ def test_fewer_points_the_same_ones_every_time(tmp_path):
 def test_files_are_read_once_in_a_row(tmp_path, monkeypatch):
     write_bin(tmp_path / "train/a.bin", 1000)
     frames, real, seen = LidarFrames(tmp_path, tile=20.0), lidar.read_frame, []
-    monkeypatch.setattr(lidar, "read_frame", lambda path: seen.append(path) or real(path))
+    monkeypatch.setattr(
+        lidar, "read_frame", lambda path, **options: seen.append(path) or real(path, **options)
+    )
     assert len([d.pos for d in frames]) >= 16 and len(seen) == 1
 
 
@@ -198,6 +204,18 @@ def test_as_many_labels_as_points(tmp_path):
         ({"max_points": 0}, ValueError, "numbers above 0"),
         ({"features": "intensity"}, ValueError, "a list of names, got 'intensity'"),
         ({"features": ()}, ValueError, "a list of names"),
+        ({"classes": [10, 10]}, ValueError, r"different whole numbers, not -1 \(no label\), got \[10, 10\]"),
+        ({"classes": [1.5]}, ValueError, "different whole numbers"),
+        ({"classes": [-1, 0]}, ValueError, "different whole numbers"),
+        ({"classes": []}, ValueError, "different whole numbers"),
+        (
+            {"columns": ["x", "y", "intensity"]},
+            ValueError,
+            "columns: expected different names, x, y, z among them",
+        ),
+        ({"columns": "xyz"}, ValueError, "columns: expected different names"),
+        ({"columns": ["x", "y", "z", "i", "i"]}, ValueError, "columns: expected different names"),
+        ({"column_type": "f4"}, ValueError, "column_type: expected float32 or float64, got 'f4'"),
     ],
 )
 def test_wrong_arguments(tmp_path, kwargs, error, words):
@@ -222,7 +240,7 @@ def test_real_velodyne_frames(shared, tmp_path):
         rows, offset = archive["xyzi"], archive["offset"]
     for i in range(2):
         rows[offset[i] : offset[i + 1]].tofile(tmp_path / f"{i:06d}.bin")
-    frames = LidarFrames(tmp_path, None, unit=40.0)
+    frames = LidarFrames(tmp_path, None, unit=40.0, normalize=False)
     assert [d.num_nodes for d in frames] == [124668, 124605]
     for i, data in enumerate(frames):
         part = rows[offset[i] : offset[i + 1]]
