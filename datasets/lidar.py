@@ -30,7 +30,7 @@ FARTHEST = 10
 
 
 class LidarFrames(Dataset):
-    r"""Scans in ``root/<split>``, in folders of their own or not: ``.bin``, ``.las`` and ``.ply``.
+    r"""Scans in ``root/<split>``, in folders of their own or not: ``.bin``, ``.las``, ``.ply`` and ``.pcd``.
 
     Files are read at every access; the last one is kept, so that the tiles of a frame are cheapest in their order.
     A frame of 100,000 points is made bearable by ``voxel``, which evens out the density, by ``tile``, which makes
@@ -47,8 +47,9 @@ class LidarFrames(Dataset):
         download: There is nothing to download; kept for the common interface.
         checksum: Likewise.
         features: Columns of ``x``, see :func:`~ccnn_geo.datasets.lidar_frames.read_frame`: ``intensity`` of BIN and
-            LAS, in LAS also ``return_number``, ``num_returns``, ``red``, ``green``, ``blue``, in PLY any property,
-            in BIN any declared column; and what every file has, ``constant`` (1) and ``x``, ``y``, ``z`` of ``pos``.
+            LAS, in LAS also ``return_number``, ``num_returns``, ``red``, ``green``, ``blue``, in PLY and PCD any
+            property, in BIN any declared column; and what every file has, ``constant`` (1) and ``x``, ``y``, ``z`` of
+            ``pos``.
         classes: Codes of the files that are the classes 0, 1 and so on; points of others get the label -1. None
             leaves the codes as they are.
         label: Name of the column that holds the labels; None for the only one with the name of one.
@@ -76,7 +77,7 @@ class LidarFrames(Dataset):
 
     info = DatasetInfo(
         name="lidar",
-        title="your own laser scans (.bin .las .ply), a label per point",
+        title="your own laser scans (.bin .las .ply .pcd), a label per point",
         family="scene",
         in_channels=None,
         size=None,

@@ -16,6 +16,7 @@ from ccnn_geo.datasets.point_colours import unit_colours, unit_rgb16
 from ccnn_geo.datasets.point_labels import LABELS, label_column, whole_labels
 from ccnn_geo.io import MissingPoints, read_shape
 from ccnn_geo.io.missing import left_out, present
+from ccnn_geo.io.pcd import read_fields
 from ccnn_geo.io.ply_elements import read_elements
 
 LARGEST = 1e30
@@ -47,9 +48,9 @@ def read_frame(
     column_type: str = "float32",
     label: str | None = None,
 ) -> Frame:
-    """Reads a scan by its extension: ``.bin``, ``.las``, ``.ply``.
+    """Reads a scan by its extension: ``.bin``, ``.las``, ``.ply``, ``.pcd``.
 
-    Labels are the classification of a LAS file, a property of a PLY file or a declared column named as in
+    Labels are the classification of a LAS file, a column of a PLY or PCD file or a declared column named as in
     :data:`~ccnn_geo.datasets.point_labels.LABELS`, and for ``velodyne/<frame>.bin`` the lower 16 bits of
     ``labels/<frame>.label``, or of ``<frame>.label`` beside it (SemanticKITTI). Points without a position, whose
     coordinates are NaN, are left out, and a warning (:class:`~ccnn_geo.io.MissingPoints`) says how many.
@@ -104,11 +105,20 @@ def _read_las(path: Path) -> Columns:
     return found
 
 
-def _read_ply(path: Path) -> Columns:
+def _checked(path: Path) -> Path:
+    """The file, if nothing is wrong with its points."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MissingPoints)  # said of the whole frame
-        read_shape(path)  # checks all that can be wrong with the points
-    vertex = read_elements(path)["vertex"]
+        read_shape(path)
+    return path
+
+
+def _read_pcd(path: Path) -> Columns:
+    return read_fields(_checked(path))
+
+
+def _read_ply(path: Path) -> Columns:
+    vertex = read_elements(_checked(path))["vertex"]
     return {name: values for name, values in vertex.items() if isinstance(values, np.ndarray)}
 
 
@@ -122,6 +132,7 @@ _READERS: dict[str, Callable[[Path], Columns]] = {
     ".las": _read_las,
     ".laz": _read_laz,
     ".ply": _read_ply,
+    ".pcd": _read_pcd,
 }
 
 EXTENSIONS: tuple[str, ...] = (".bin", *_READERS)

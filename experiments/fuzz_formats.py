@@ -76,6 +76,7 @@ FORMATS: dict[str, Format] = {
     "csv": Format(".csv", signals.csv_files, read_table, _sound_table),
     "las": _frame(".las", signals.las_files),
     "kitti": _frame(".bin", signals.bin_files),
+    "pcd scan": _frame(".pcd", seeds.pcd_files),
     "ply scan": _frame(".ply", lambda: seeds.ply_files(text=False) + seeds.ply_files(text=True)),
     "physionet": Format(
         ".txt",

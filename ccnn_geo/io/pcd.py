@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ _KEYS = {"COLUMNS": "FIELDS"} | {
         "DATA",
     )
 }
+_COLOURS = ("rgb", "rgba")
 _POSITION, _NORMAL = ("x", "y", "z"), ("normal_x", "normal_y", "normal_z")
 
 
@@ -83,9 +84,36 @@ def read_pcd(path: Path) -> Shape:
         raise ShapeError(
             f"{path}: fields {', '.join(names)[:80]}, expected one number each of {', '.join(wanted)}"
         )
-    read = {"ascii": _read_text, "binary": _read_binary, "binary_compressed": _read_compressed}[header.way]
-    array = read(path, header, fields, content)
+    array = _READ[header.way](path, header, fields, content)
     return Shape(array[:, :3], None, array[:, 3:] if len(wanted) == 6 else None)
+
+
+def read_fields(path: Path) -> dict[str, np.ndarray]:
+    """All fields of one number, by name; integers as their type says, packed colours of a float as 32 bits.
+
+    Raises:
+        ShapeError: If the file is no PCD, or two fields have one name.
+    """
+    content = path.read_bytes()
+    header = _read_header(path, content)
+    fields = [field for field in header.fields if field.count == 1 and field.name != "_"]
+    names = [field.name for field in fields]
+    if len(set(names)) < len(names):
+        raise ShapeError(f"{path}: fields {', '.join(names)[:80]}, expected different names")
+    if header.way != "ascii":  # as a float some colours are NaN
+        bits = np.dtype("<u4")
+        fields = [replace(f, kind=bits) if f.name in _COLOURS and f.kind == "<f4" else f for f in fields]
+    columns = _READ[header.way](path, header, fields, content).T
+    return {f.name: _of_kind(values, f.kind) for f, values in zip(fields, columns, strict=True)}
+
+
+def _of_kind(values: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """Numbers as a type of integers, unless it does not hold them."""
+    if kind.kind == "f":
+        return values
+    limits = np.iinfo(kind)
+    fit = (values == np.floor(values)) & (values >= limits.min) & (values < float(limits.max) + 1)
+    return values.astype(kind) if fit.all() else values
 
 
 def _read_header(path: Path, content: bytes) -> _Header:
@@ -205,3 +233,6 @@ def _expect(path: Path, content: bytes, size: int) -> None:
         raise ShapeError(f"{path}: truncated, {len(content)} bytes, expected {size}")
     if content.count(0, size) != len(content) - size:
         raise ShapeError(f"{path}: {len(content) - size} bytes behind the last point, expected none")
+
+
+_READ = {"ascii": _read_text, "binary": _read_binary, "binary_compressed": _read_compressed}

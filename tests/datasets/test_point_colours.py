@@ -42,6 +42,33 @@ def test_channels_by_the_largest_of_their_type(kind, largest):
     assert np.array_equal(found["label_"], values[:, 0])
 
 
+@pytest.mark.parametrize("way", ["ascii", "binary"])
+@pytest.mark.parametrize("kind", ["F", "U"])
+def test_packed_words_of_a_pcd(tmp_path, way, kind):
+    """A float of alpha 255 and red from 128 on is NaN, which a text cannot hold."""
+    words = WORDS if way == "binary" or kind == "U" else WORDS & 0xFFFFFF
+    rows = np.zeros(4, [("xyz", "<f4", 3), ("rgba", "<u4"), ("intensity", "u1"), ("label", "<u2")])
+    rows["xyz"], rows["rgba"], rows["intensity"], rows["label"] = np.eye(4, 3), words, 51, [1, 2, 65535, 0]
+    head = "VERSION 0.7\nFIELDS x y z rgba intensity label\nSIZE 4 4 4 4 1 2\n"
+    head += f"TYPE F F F {kind} U U\nWIDTH 4\nHEIGHT 1\nDATA {way}\n"
+    texts = [
+        str(w) if kind == "U" else repr(float(f))
+        for w, f in zip(words, words.astype("u4").view("f4"), strict=True)
+    ]
+    lines = [
+        f"{' '.join(map(str, p))} {t} 51 {n}\n"
+        for p, t, n in zip(np.eye(4, 3), texts, rows["label"], strict=True)
+    ]
+    (tmp_path / "a.pcd").write_bytes(
+        head.encode() + ("".join(lines).encode() if way == "ascii" else rows.tobytes())
+    )
+    frame = read_frame(tmp_path / "a.pcd")
+    expected = COLOURS if words is WORDS else COLOURS * [1, 1, 1, 0]
+    assert np.allclose(told(frame.fields, ("red", "green", "blue", "alpha")), expected / 255)
+    assert frame.fields["intensity"].tolist() == [0.2] * 4 and frame.labels.tolist() == [1, 2, 65535, 0]
+    assert np.array_equal(frame.xyz, np.eye(4, 3))
+
+
 def test_alpha_of_a_ply(tmp_path):
     head = "ply\nformat ascii 1.0\nelement vertex 2\n" + "".join(f"property float {a}\n" for a in "xyz")
     head += "".join(f"property uchar {c}\n" for c in ("red", "green", "blue", "alpha")) + "end_header\n"
