@@ -110,7 +110,8 @@ def predict(
         device: Where a checkpoint is loaded to.
 
     Shapes:
-        - **array:** :math:`(N, 3)`, positions in any unit, or :math:`(N, 6)`, positions and normals
+        - **array:** :math:`(N, 3)`, positions in any unit, or :math:`(N, 6)`, positions and normals,
+          whose length is one; colours instead of normals are left out
         - **data:** ``pos`` :math:`(N, 3)`, ``face`` :math:`(3, F)`, ``normal`` :math:`(N, 3)`
 
     Raises:

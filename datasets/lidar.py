@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -117,7 +118,7 @@ class LidarFrames(Dataset):
         self.paths = list_scans(root, split)
         self.root_folder, self.split, self.features = root, split, tuple(features)
         self.normalize, self.tile, self.voxel, self.max_points = normalize, tile, voxel, max_points
-        self._layout = {"columns": columns, "column_type": column_type, "label": label}
+        self._layout: dict[str, Any] = {"columns": columns, "column_type": column_type, "label": label}
         self._cache = Path(cache).expanduser() if cache is not None else root / "processed/lidar"
         self._last: tuple[Path, Frame] | None = None
         self._survey = self._look(unit)
@@ -253,7 +254,7 @@ class LidarFrames(Dataset):
         return self._cache / f"{what}-{part or 'all'}-{key}.npz"
 
 
-def _codes(classes: Sequence[int]) -> list[int]:
+def _codes(classes: Any) -> list[int]:
     """Codes of the classes as they should be.
 
     Raises:
