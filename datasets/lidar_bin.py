@@ -74,9 +74,9 @@ def read_bin(
     table = np.fromfile(path, dtype=kind).reshape(-1, len(names))
     found = {name: table[:, i] for i, name in enumerate(names) if name != SKIPPED}
     if columns is None:
-        _check_rule(path, found, nuscenes)
-    largest = max((float(np.abs(found[axis]).max(initial=0)) for axis in "xyz"), default=0)
-    if len(table) > 1 and largest < SMALLEST:
+        _check_rule(path, table, found, nuscenes)
+    largest = _largest(found, _FIRST)
+    if len(table) > 1 and largest < SMALLEST and (largest := _largest(found)) < SMALLEST:
         raise ValueError(
             f"{path}: coordinates up to {largest:.3g}, expected those of a scan ({column_type}); integers, such as "
             f"labels, look like this; {_ASK}"
@@ -84,19 +84,24 @@ def read_bin(
     return found
 
 
-_FEWEST = 16
-"""Points from which on two kinds of rows in turn are no chance."""
+_FEWEST, _FIRST = 16, 256
+"""Points from which on two kinds of rows in turn are no chance, and how many are looked at first."""
 
 _ASK = "the option 'columns' names those of other scans, such as [x, y, z, intensity, ring]"
 
 
-def _check_rule(path: Path, found: dict[str, np.ndarray], nuscenes: bool) -> None:
+def _largest(found: dict[str, np.ndarray], points: int | None = None) -> float:
+    """Largest coordinate, of the first points only if so many are given."""
+    return max(float(np.abs(found[axis][:points]).max(initial=0)) for axis in "xyz")
+
+
+def _check_rule(path: Path, table: np.ndarray, found: dict[str, np.ndarray], nuscenes: bool) -> None:
     """Refuses columns that the rule does not fit; numbers that are none are refused later."""
     limit, what = (255, "nuScenes") if nuscenes else (1, "KITTI")
     labels = label_file(path)
     if not nuscenes and labels is not None and labels.stat().st_size == 4 * len(found["x"]):
         return  # as many labels as points: there are four columns
-    if not nuscenes and _two_kinds(np.stack([found[axis] for axis in "xyz"], axis=1)):
+    if not nuscenes and _two_kinds(table[:, :3]):
         raise ValueError(
             f"{path}: read as {', '.join(found)} of KITTI, every second row is of another kind, "
             f"expected one kind; {_ASK}"
@@ -104,7 +109,10 @@ def _check_rule(path: Path, found: dict[str, np.ndarray], nuscenes: bool) -> Non
     for name in ("intensity", "ring"):
         if name not in found:
             continue
-        values = found[name][np.abs(found[name]) <= 1e30]
+        values = found[name]
+        if name == "intensity" and values.min(initial=0) >= 0 and values.max(initial=0) <= limit:
+            continue
+        values = values[np.abs(values) <= 1e30]
         whole = name != "ring" or bool((values == np.floor(values)).all())
         if len(values) and not (whole and values.min() >= 0 and values.max() <= limit):
             asked = "whole numbers " * (name == "ring")
@@ -121,6 +129,8 @@ def _two_kinds(coordinates: np.ndarray) -> bool:
     """
     even, odd = coordinates[::2], coordinates[1::2]
     if len(odd) < _FEWEST:
+        return False
+    if len(odd) > _FIRST and not _two_kinds(coordinates[: 2 * _FIRST]):
         return False
     plain = [
         [bool((c == np.floor(c)).all() or ((c >= 0) & (c <= 1)).all()) for c in rows.T]

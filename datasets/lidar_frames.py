@@ -71,7 +71,7 @@ def read_frame(
     if kind not in EXTENSIONS:
         raise ValueError(f"{path}: unknown extension {path.suffix!r}, expected one of {' '.join(EXTENSIONS)}")
     found = read_bin(path, columns, column_type) if kind == ".bin" else _READERS[kind](path)
-    xyz = np.stack([found.pop(axis) for axis in "xyz"], axis=1).astype(np.float64)
+    xyz = np.stack([found.pop(axis) for axis in "xyz"], axis=1, dtype=np.float64)
     if len(xyz) == 0:
         raise ValueError(f"{path}: no points, expected one or more")
     if kind == ".bin" and (beside := read_labels(path, len(xyz))) is not None:
