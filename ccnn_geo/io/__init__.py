@@ -1,10 +1,9 @@
 """Read a mesh or a point cloud from a file.
 
-All formats but GLB are parsed here: the files of shape benchmarks bend them, and a truncated one must not pass
-as a smaller shape. OBJ and XYZ do not say how much they hold, so that one cut at the end of a line cannot be told
-from a complete one, nor a text STL cut between two of its solids. GLB goes through trimesh, which is imported when
-such a file is read. Meshes, clouds and scenes of trimesh or open3d that are in memory already become a
-:class:`Shape` by :func:`as_shape`.
+All formats are parsed here: the files of shape benchmarks bend them, and a truncated one must not pass as a smaller
+shape. OBJ and XYZ do not say how much they hold, so that one cut at the end of a line cannot be told from a complete
+one, nor a text STL cut between two of its solids. Meshes, clouds and scenes of trimesh or open3d that are in memory
+already become a :class:`Shape` by :func:`as_shape`.
 
 One error: whatever is wrong with a file, :func:`read_shape` raises :class:`ShapeError`, a ``ValueError`` that
 names the file, what was found and what was expected, without allocating what a header merely claims. The

@@ -89,13 +89,14 @@ def parse_array(path: Path, content: bytes | bytearray) -> np.ndarray:
     """The array that the content of an ``.npy`` file holds, in the memory of that content.
 
     Raises:
-        ShapeError: If it is no array of numbers or words, or holds less than its header says.
+        ShapeError: If it is no array of numbers or words, or holds less or more than its header says.
     """
     header = parse_header(path, content[:_LONGEST])
     found, expected = len(content) - header.start, header.nbytes
-    if found < expected:
+    if found != expected:
+        cut = "truncated, " if found < expected else ""
         raise ShapeError(
-            f"{path}: truncated, {found} bytes, expected {expected} of {list(header.shape)} {header.dtype}"
+            f"{path}: {cut}{found} bytes, expected {expected} of {list(header.shape)} {header.dtype}"
         )
     if header.dtype.kind == "U":
         letters = np.frombuffer(
@@ -145,7 +146,7 @@ def parse_header(path: Path, content: bytes | bytearray) -> ArrayHeader:
         raise
     except Exception as error:  # a header is Python's, and its parser raises anything
         raise ShapeError(
-            f"{path}: no array ({type(error).__name__}: {error}), expected a .npy header"
+            f"{path}: starts with {bytes(content[:20])!r}, expected the header of an .npy array"
         ) from error
     if dtype.hasobject:
         raise ShapeError(f"{path}: Python objects, which would need allow_pickle, expected numbers")

@@ -7,35 +7,56 @@ from pathlib import Path
 import numpy as np
 
 from ccnn_geo.io.shape import Shape, ShapeError
-from ccnn_geo.io.text import fan_triangles, lines_of
+from ccnn_geo.io.text import fans, lines_of, numbers_of, words_of
 
 
 def read_obj(path: Path) -> Shape:
-    """Vertices, vertex normals and polygons of all objects; indices count from 1, or back from the end."""
+    """Vertices and polygons of all objects, or vertices and their normals if there are no polygons.
+
+    Indices count from 1, or back from the last vertex before them. Polygons of one or two corners have no area:
+    left out.
+    """
     rows: dict[str, list[str]] = {"v": [], "vn": []}
-    faces = []
-    for line in "\n".join(lines_of(path)).replace("\\\n", " ").splitlines():
+    faces, seen = [], []
+    for line in lines_of(path, continued=True):
         key, rest = (*line.split(None, 1), "")[:2]
         if key in rows:
             rows[key].append(rest)
         elif key == "f":
-            corners = [int(corner.split("/")[0]) for corner in rest.split()]
-            seen = len(rows["v"])
-            if 0 in corners or len(corners) < 3:
-                raise ShapeError(f"{path}: face {line!r}, expected three or more indices that are not 0")
-            faces.append([str(len(corners)), *(str(i - 1 if i > 0 else seen + i) for i in corners)])
+            faces.append(rest)
+            seen.append(len(rows["v"]))
     if not rows["v"]:
         raise ShapeError(f"{path}: no vertices found, expected lines 'v x y z'")
     # a fourth column is a weight, a fourth to sixth a colour
-    vertices = np.array([_row(path, row) for row in rows["v"]], dtype=np.float64)
-    normals = np.array([_row(path, row) for row in rows["vn"]], dtype=np.float64) if rows["vn"] else None
-    if normals is not None and len(normals) != len(vertices):
-        normals = None
-    return Shape(vertices, fan_triangles(path, iter(faces)), normals)
+    vertices, triangles = _triples(path, rows["v"], "vertices"), _triangles(path, faces, seen)
+    normals = None
+    if len(triangles) == 0 and len(rows["vn"]) == len(vertices):
+        normals = _triples(path, rows["vn"], "normals")
+    return Shape(vertices, triangles, normals)
 
 
-def _row(path: Path, text: str) -> list[float]:
-    values = [float(value) for value in text.split()]
-    if len(values) < 3:
-        raise ShapeError(f"{path}: row {text!r} has {len(values)} columns, expected 3 or more")
-    return values[:3]
+def _triples(path: Path, rows: list[str], what: str) -> np.ndarray:
+    """The first three numbers of each row ``[N, 3]``."""
+    words, widths = words_of(rows)
+    if widths.min() < 3:
+        row = rows[int(widths.argmin())]
+        raise ShapeError(
+            f"{path}: row {row[:40]!r} of the {what} has {widths.min()} columns, expected 3 or more"
+        )
+    numbers = numbers_of(path, words, what)
+    return numbers[(np.cumsum(widths) - widths)[:, None] + np.arange(3)]
+
+
+def _triangles(path: Path, lines: list[str], seen: list[int]) -> np.ndarray:
+    """Rows ``i_1[/t_1[/n_1]] ...``, each behind so many vertices, as triangles ``[F, 3]``."""
+    words, counts = words_of(lines)
+    words = [word.partition("/")[0] if "/" in word else word for word in words]
+    corners = numbers_of(path, words, "corners of faces", np.int64)
+    of = np.repeat(np.arange(len(lines)), counts)
+    wrong = np.concatenate([np.flatnonzero(counts == 0), of[corners == 0]])
+    if len(wrong):
+        raise ShapeError(
+            f"{path}: face {f'f {lines[wrong.min()]}'[:40]!r}, expected one or more indices that are not 0"
+        )
+    before = np.array(seen, dtype=np.int64)[of]
+    return fans(counts, np.where(corners > 0, corners - 1, before + corners))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from ccnn_geo.io.lzf import LARGEST_RATIO, decompress
 from ccnn_geo.io.shape import Shape, ShapeError
+from ccnn_geo.io.text import numbers_of
 
 _VERSIONS = (".5", ".6", ".7", "0.5", "0.6", "0.7")
 _SIZES = {"F": (4, 8), "I": (1, 2, 4, 8), "U": (1, 2, 4, 8)}
@@ -71,7 +73,7 @@ def read_pcd(path: Path) -> Shape:
 
     Source: https://pointclouds.org/documentation/tutorials/pcd_file_format.html
     """
-    content = path.read_bytes()
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     header = _read_header(path, content)
     names = [field.name for field in header.fields]
     if missing := [name for name in _POSITION if name not in names]:
@@ -193,10 +195,7 @@ def _read_text(path: Path, header: _Header, fields: list[_Field], content: bytes
         raise ShapeError(f"{path}: {cut}{len(rows)} lines of points, expected {header.points}")
     if widths := {len(row) for row in rows} - {header.columns}:
         raise ShapeError(f"{path}: points of {sorted(widths)[:5]} numbers, expected {header.columns}")
-    try:
-        columns = [np.array([row[field.column] for row in rows], dtype=np.float64) for field in fields]
-    except ValueError as error:
-        raise ShapeError(f"{path}: {error} among the points, expected numbers") from None
+    columns = [numbers_of(path, [row[field.column] for row in rows], "points") for field in fields]
     return np.stack(columns, axis=1)
 
 

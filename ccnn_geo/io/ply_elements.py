@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from ccnn_geo.io.shape import ShapeError
+from ccnn_geo.io.text import numbers_of
 
 _TYPES = {"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4"}
 _TYPES |= {"float": "f4", "double": "f8", "float32": "f4", "float64": "f8"}
@@ -44,7 +46,7 @@ def read_elements(path: Path) -> dict[str, Columns]:
     Raises:
         ShapeError: If the file is no PLY, or holds less or more than its header says.
     """
-    content = path.read_bytes()
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     order, elements, start = _header(path, content)
     tables: dict[str, Columns] = {}
     if order == "":
@@ -85,7 +87,7 @@ def _header(path: Path, content: bytes) -> tuple[str, list[_Element], int]:
                 raise ShapeError(
                     f"{path}: no line 'format' before {line!r}, expected one of {', '.join(_ORDERS)}"
                 )
-            case ["element", name, count] if count.isdecimal() and name not in elements:
+            case ["element", name, count] if count.isdecimal() and len(count) < 20 and name not in elements:
                 elements[name] = last = _Element(name, int(count), [])
             case ["property", kind, name] if kind in _TYPES and elements:
                 last.properties.append((name, np.dtype(f"{order}{_TYPES[kind]}"), None))
@@ -208,10 +210,7 @@ def _read_text(path: Path, element: _Element, rows: list[list[str]], start: int)
 
 
 def _numbers(path: Path, what: str, words: Sequence[str], kind: np.dtype) -> np.ndarray:
-    try:
-        numbers = np.array(words, dtype=np.float64)
-    except ValueError as error:
-        raise ShapeError(f"{path}: {error} in {what}, expected numbers") from None
+    numbers = numbers_of(path, words, f"numbers of {what}")
     if kind.kind == "f":
         return numbers
     limits = np.iinfo(kind)

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from ccnn_geo.io.arrays import read_npy, read_npz, read_xyz
+from ccnn_geo.io.glb import read_glb
 from ccnn_geo.io.missing import without_missing
 from ccnn_geo.io.obj import read_obj
 from ccnn_geo.io.off import read_off
 from ccnn_geo.io.pcd import read_pcd
 from ccnn_geo.io.ply import read_ply
-from ccnn_geo.io.scenes import read_glb
 from ccnn_geo.io.shape import Shape, ShapeError, check_shape
 from ccnn_geo.io.stl import read_stl
 
@@ -74,10 +74,10 @@ def read_shape(path: str | PathLike[str]) -> Shape:
         raise
     except OSError as error:
         raise ShapeError(
-            f"{path}: cannot be read ({error.strerror or error}), expected a readable file"
+            f"{path}: cannot be read ({error.strerror or 'no reason given'}), expected a readable file"
         ) from error
     except Exception as error:  # parsers raise anything on damaged input: struct.error, KeyError, zlib.error
         raise ShapeError(
-            f"{path}: not a valid {path.suffix} file ({type(error).__name__}: {error})"
+            f"{path}: {path.stat().st_size} bytes that are no {path.suffix} file, expected a complete one"
         ) from error
     return check_shape(path, without_missing(path, shape))

@@ -24,8 +24,8 @@ class Shape:
     Args:
         vertices: ``[V, 3]`` float64, in the units of the file.
         faces: ``[F, 3]`` int64, indices into ``vertices``; counter-clockwise seen from outside.
-        normals: ``[V, 3]`` float64, as stored in the file (any length). Clouds only: surfaces have the
-            normals of their faces.
+        normals: ``[V, 3]`` float64, as stored in the file (any length, also zero or NaN, which
+            :class:`~ccnn_geo.transforms.SampleShape` replaces). Clouds only: surfaces have the normals of their faces.
     """
 
     vertices: np.ndarray
@@ -43,20 +43,18 @@ class Shape:
 
 
 def check_shape(path: Path | str, shape: Shape) -> Shape:
-    """The shape if it is one: vertices, all numbers finite, faces in range; a mesh without faces is a cloud."""
+    """The shape if it is one: vertices, all finite, faces in range; a mesh without faces is a cloud.
+
+    Normals of a mesh are not looked at; those of a cloud may be of any length, zero or NaN.
+    """
     vertices, faces, normals = shape.vertices, shape.faces, shape.normals
     if len(vertices) == 0:
         raise ShapeError(f"{path}: no vertices found, expected at least one")
-    if normals is not None and len(normals) != len(vertices):
+    if not np.isfinite(vertices).all():
+        bad = np.flatnonzero(~np.isfinite(vertices).all(1))
         raise ShapeError(
-            f"{path}: normals {list(normals.shape)} of {len(vertices)} vertices, expected as many"
+            f"{path}: NaN or Inf in {len(bad)} vertices (first: number {bad[0]}), expected numbers"
         )
-    for what, array in (("vertices", vertices), ("normals", normals)):
-        if array is not None and not np.isfinite(array).all():
-            bad = np.flatnonzero(~np.isfinite(array).all(1))
-            raise ShapeError(
-                f"{path}: NaN or Inf in {len(bad)} {what} (first: number {bad[0]}), expected numbers"
-            )
     if np.abs(vertices).max() > LARGEST:
         raise ShapeError(
             f"{path}: coordinates up to {np.abs(vertices).max():.3g}, expected at most {LARGEST:g}"
@@ -65,6 +63,10 @@ def check_shape(path: Path | str, shape: Shape) -> Shape:
         raise ShapeError(
             f"{path}: faces use vertices {faces.min()} to {faces.max()}, expected 0 to {len(vertices) - 1}"
         )
-    if faces is None or len(faces) == 0:
-        return Shape(vertices, None, normals)
-    return Shape(vertices, faces)
+    if faces is not None and len(faces):
+        return Shape(vertices, faces)
+    if normals is not None and len(normals) != len(vertices):
+        raise ShapeError(
+            f"{path}: normals {list(normals.shape)} of {len(vertices)} vertices, expected as many"
+        )
+    return Shape(vertices, None, normals)

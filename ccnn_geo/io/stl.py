@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from ccnn_geo.io.shape import Shape, ShapeError
+from ccnn_geo.io.text import numbers_of, text_of
 
 _RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
-_FACET = ["facet", "outer", "vertex", "vertex", "vertex", "endloop", "endfacet"]
+_FACET = ("facet", "outer", "vertex", "vertex", "vertex", "endloop", "endfacet")
+_KEYS = {"solid", "endsolid", *_FACET}
 
 
 def read_stl(path: Path) -> Shape:
@@ -19,41 +21,45 @@ def read_stl(path: Path) -> Shape:
     size = 84 + count * _RECORD.itemsize
     if len(content) >= 84 and len(content) == size:  # binary files may start with "solid" as well
         return _soup(np.frombuffer(content, _RECORD, count, 84)["corners"])
-    if content[:100].lstrip()[:5].lower() != b"solid":
+    text = text_of(content)
+    if text[:100].lstrip()[:5].lower() == "solid" and "\0" not in text:
+        return _soup(_read_text(path, text))
+    if len(content) >= 84 and b"\0" in content:
         raise ShapeError(
-            f"{path}: {len(content)} bytes (truncated?), expected {size} for the {count} triangles of its header, "
-            "or text that starts with 'solid'"
+            f"{path}: {len(content)} bytes (truncated?), expected {size} for the {count} triangles of its header"
         )
-    return _soup(_read_text(path, content.decode("latin-1")))
+    raise ShapeError(
+        f"{path}: starts with {content[:20]!r}, {len(content)} bytes, expected 'solid', or 84 bytes and 50 a triangle"
+    )
 
 
 def _read_text(path: Path, text: str) -> np.ndarray:
-    """Corners ``[F, 3, 3]``."""
-    inside, facets = False, []
-    for line in text.splitlines():
-        row = line.split()
-        if not row:
+    """Corners ``[F, 3, 3]``; lines of a solid that begin with another word than those of STL (colours) are skipped."""
+    inside, state = False, 0
+    corners = []
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        if not words:
             continue
-        key = row[0].lower()
-        if key in ("solid", "endsolid"):
-            if inside == (key == "solid"):
-                raise ShapeError(f"{path}: line {line[:40]!r}, expected 'solid' and 'endsolid' in turn")
+        key = words[0].lower()
+        if key == "end" and len(words) > 1:
+            key += words[1].lower()
+        if inside and key == _FACET[state]:
+            state = (state + 1) % len(_FACET)
+            if key == "vertex":
+                corners += words[1:]
+                if len(words) != 4:
+                    raise ShapeError(
+                        f"{path}: line {number} is {line.strip()[:40]!r}, expected 'vertex x y z'"
+                    )
+        elif state == 0 and key == ("endsolid" if inside else "solid"):
             inside = not inside
-        elif not inside:
-            raise ShapeError(f"{path}: line {line[:40]!r} outside of a solid, expected 'solid'")
-        else:
-            facets.append([key, *row[1:]])
+        elif not inside or key in _KEYS:
+            expected = _FACET[state] + ("' or 'endsolid" if state == 0 else "") if inside else "solid"
+            raise ShapeError(f"{path}: line {number} is {line.strip()[:40]!r}, expected '{expected}'")
     if inside:
         raise ShapeError(f"{path}: truncated, no 'endsolid' of the last solid, expected one")
-    if [row[0] for row in facets] != _FACET * (len(facets) // len(_FACET)):
-        raise ShapeError(f"{path}: expected facets of the lines {', '.join(_FACET)}, got others between them")
-    corners = [row[1:] for row in facets if row[0] == "vertex"]
-    if any(len(row) != 3 for row in corners):
-        raise ShapeError(f"{path}: a vertex of other than three numbers, expected 'vertex x y z'")
-    try:
-        return np.array(corners, dtype=np.float64).reshape(-1, 3, 3)
-    except ValueError as error:
-        raise ShapeError(f"{path}: {error} among the vertices, expected numbers") from None
+    return numbers_of(path, corners, "vertices").reshape(-1, 3, 3)
 
 
 def _soup(corners: np.ndarray) -> Shape:
