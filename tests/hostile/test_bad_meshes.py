@@ -153,13 +153,12 @@ def accessors(**changes) -> list[dict]:
         ),
         ({"accessors": accessors(count=10**12)}, "1000000000000 entries in .* bytes, expected 1 to that"),
         ({"accessors": accessors(count=-4)}, "-4 entries in"),
-        ({"accessors": accessors(sparse={"count": 1})}, "compressed or sparse geometry, expected plain one"),
-        ({"accessors": [{"componentType": 5126, "count": 4, "type": "VEC3"}] * 2}, "compressed or sparse"),
+        ({"accessors": [{"componentType": 5126, "count": 4, "type": "VEC3"}] * 2}, "without a bufferView"),
         (
-            {"meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "mode": 6}]}] * 2},
-            "parts of mode 6, expected points, lines, triangles, triangle strips",
+            {"meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "mode": 7}]}] * 2},
+            r"a part of mode 7, expected 0 \(points\) to 6",
         ),
-        ({"meshes": []}, "no geometry found"),
+        ({"meshes": []}, "number 0 of the meshes, expected one of 0"),
         ({"nodes": [], "scenes": [{"nodes": []}]}, "no geometry found, expected a mesh or points"),
     ],
 )
@@ -170,11 +169,8 @@ def test_scenes_that_would_be_read_wrongly(tmp_path, changes, message):
 
 def test_a_scene_that_contains_itself_ends(tmp_path):
     nodes = [{"mesh": 0, "children": [1]}, {"mesh": 0, "children": [0]}]
-    try:
-        shape = read_shape(write(tmp_path / "a.glb", scene(nodes=nodes, scenes=[{"nodes": [0]}])))
-    except ShapeError:
-        return
-    assert len(shape.vertices) <= 12
+    with pytest.raises(ShapeError, match="node 0 more than once in the scene, expected once"):
+        read_shape(write(tmp_path / "a.glb", scene(nodes=nodes, scenes=[{"nodes": [0]}])))
 
 
 def test_textures_that_are_missing_are_not_missed(tmp_path, classifier, caplog, capfd):
@@ -239,7 +235,7 @@ PLY = "ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float
         (PLY + "end_header\n0 0\n", "vertex '0 0', expected x y z"),
         (
             PLY + "end_header\n0 0 1,5\n",
-            "among|could not convert string to float: '1,5' in vertex z, expected numbers",
+            "'1,5' among the numbers of vertex z, expected numbers",
         ),
         (PLY.replace("float x", "uchar x") + "end_header\n300 0 0\n", "no uint8, expected 0 to 255"),
         (PLY + "element face 1\nproperty int a\nend_header\n0 0 0\n7\n", "faces of a, expected a list"),
@@ -290,11 +286,11 @@ STL = stl_files(text=True)[0].decode()
     [
         (STL[: STL.index("endsolid")], "truncated, no 'endsolid' of the last solid"),
         (STL[: STL.rindex("endsolid")], "truncated, no 'endsolid' of the last solid"),
-        (STL.replace("vertex 1 0 0\n", "", 1), "expected facets of the lines facet, outer, vertex"),
-        (STL.replace("vertex 1 0 0", "vertex 1 0", 1), "a vertex of other than three numbers"),
-        (STL.replace("vertex 1 0 0", "vertex 1 0 0,5", 1), "could not convert string to float: '0,5'"),
-        (STL.replace("solid 2\n", "", 1), "outside of a solid, expected 'solid'"),
-        (STL.replace("endsolid 0\n", ""), "expected 'solid' and 'endsolid' in turn"),
+        (STL.replace("vertex 1 0 0\n", "", 1), "line 6 is 'endloop', expected 'vertex'"),
+        (STL.replace("vertex 1 0 0", "vertex 1 0", 1), "line 6 is 'vertex 1 0', expected 'vertex x y z'"),
+        (STL.replace("vertex 1 0 0", "vertex 1 0 0,5", 1), "'0,5' among the vertices, expected numbers"),
+        (STL.replace("solid 2\n", "", 1), "line 17 is 'facet normal 0 0 1', expected 'solid'"),
+        (STL.replace("endsolid 0\n", ""), "line 16 is 'solid 2', expected 'facet' or 'endsolid'"),
         ("solid a\nendsolid a\n", "no vertices found"),
         (
             stl_files(text=False)[0][:-1],

@@ -159,7 +159,7 @@ def test_a_page_of_zeros_behind_the_data(read, way):
         (pcd(XYZ, ROWS[:1], POINTS=2, WIDTH=2) + b"1 2\n", "points of \\[2\\] numbers, expected 3"),
         (
             pcd(XYZ, ROWS[:1], POINTS=2, WIDTH=2) + b"1 2 x\n",
-            "could not convert string to float: 'x' among the points",
+            "'x' among the points, expected numbers",
         ),
         (
             pcd(XYZ, ROWS[:1], POINTS=2, WIDTH=2) + b"1 2 inf\n",
