@@ -91,7 +91,10 @@ def _normals(name: str, thing: Any) -> np.ndarray | None:
 
 def _rows(name: str, what: str, values: Any, kind: type) -> np.ndarray:
     """A copy ``[N, 3]``."""
-    found = np.asarray(values)
+    try:
+        found = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        raise ShapeError(f"{name}: {what} that are no table, expected [N, 3]") from None
     found = found.reshape(0, 3) if found.size == 0 else found
     if (
         found.ndim != 2

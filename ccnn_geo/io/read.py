@@ -44,15 +44,19 @@ def read_shape(path: str | PathLike[str]) -> Shape:
     pickles are never loaded. In a table of six or more columns, and in an array of six, the fourth to sixth are a
     normal if they have the length of one, and left out if they are a colour (see
     :func:`~ccnn_geo.io.columns.normals_of`). Points of a cloud whose position is NaN, as depth cameras write them,
-    are left out, and a warning (:class:`MissingPoints`) says how many.
+    are left out, and a warning (:class:`MissingPoints`) says how many. In text a ``#`` at the start of a line or
+    after a blank begins a comment.
+
+    Of a mesh no normals are looked at, whatever they hold. Those of a cloud may be zero or NaN, for some points.
 
     Args:
         path: the file; its extension says what it is.
 
     Raises:
         ShapeError: if there is no such file, or it is empty, truncated, of an unknown kind, without vertices,
-            or holds infinities, NaN in a mesh or in all points, coordinates beyond 1e100, columns that are neither
-            normals nor colours, rows of a wrong length or faces out of range.
+            has positions that are infinite or beyond 1e100, NaN in a mesh or in all points, words that are no
+            numbers, columns that are neither normals nor colours, rows of a wrong length, faces out of range, or more
+            or less than its header says.
     """
     path = Path(path)
     reader = _READERS.get(path.suffix.lower())

@@ -152,7 +152,7 @@ def accessors(**changes) -> list[dict]:
             "data in '/dev/zero', expected them inside the file",
         ),
         ({"accessors": accessors(count=10**12)}, "1000000000000 entries in .* bytes, expected 1 to that"),
-        ({"accessors": accessors(count=-4)}, "-4 entries in"),
+        ({"accessors": accessors(count=-4)}, "count -4, expected a whole number of 0 or more"),
         ({"accessors": [{"componentType": 5126, "count": 4, "type": "VEC3"}] * 2}, "without a bufferView"),
         (
             {"meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "mode": 7}]}] * 2},

@@ -9,7 +9,7 @@ import pytest
 import trimesh
 
 from ccnn_geo.experiments.fuzz_seeds import CORNERS, FACES, glb
-from ccnn_geo.io import ShapeError, read_shape
+from ccnn_geo.io import ShapeError, as_shape, read_shape
 
 KINDS = {"i1": 5120, "u1": 5121, "<i2": 5122, "<u2": 5123, "<u4": 5125, "<f4": 5126}
 SHAPES = {1: "SCALAR", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
@@ -191,7 +191,9 @@ def test_the_scene_that_is_shown_and_nodes_that_are_not(tmp_path):
     scene = Scene()
     scene.header["nodes"] = [{"mesh": 0}, {"mesh": 0, "translation": [1, 0, 0], "children": [2]}, {"mesh": 0}]
     scene.header |= {"scenes": [{"nodes": [0]}, {"nodes": [1]}], "scene": 1}
-    assert np.array_equal(scene.read(tmp_path).vertices, np.concatenate([CORNERS, CORNERS]) + np.array([1, 0, 0]))
+    assert np.array_equal(
+        scene.read(tmp_path).vertices, np.concatenate([CORNERS, CORNERS]) + np.array([1, 0, 0])
+    )
     scene.header["nodes"][2]["extensions"] = {"KHR_node_visibility": {"visible": False}}
     assert np.array_equal(scene.read(tmp_path).vertices, CORNERS + np.array([1, 0, 0]))
     del scene.header["scene"]
@@ -309,3 +311,11 @@ def test_bytes_behind_the_end_and_descriptions_that_are_none(tmp_path):
         body = struct.pack("<4s4I", b"glTF", 2, 20 + len(text), len(text), 0x4E4F534A) + text
         with pytest.raises(ShapeError, match=r"a description .*, expected JSON"):
             read_content(tmp_path, body)
+
+
+def test_parts_of_a_scene_in_memory_that_use_vertices_of_others():
+    scene = trimesh.Scene()
+    scene.add_geometry(trimesh.Trimesh(CORNERS, [[0, 1, 4]], process=False, validate=False), "a")
+    scene.add_geometry(trimesh.creation.box(), "b")
+    with pytest.raises(ShapeError, match="Scene: part 'a' uses vertices 0 to 4, expected 0 to 3"):
+        as_shape(scene)

@@ -99,6 +99,10 @@ def test_a_shape_is_one_and_a_copy(classifier):
             stand_in(points=POINTS[:, :2]),
             r"SimpleNamespace: vertices \[40, 2\] of float64, expected \[N, 3\]",
         ),
+        (
+            stand_in(points=[[0, 1, 2], [3, 4]]),
+            r"SimpleNamespace: vertices that are no table, expected \[N, 3\]",
+        ),
         (stand_in(points=["a", "b", "c"]), r"vertices \[3\] of <U1, expected \[N, 3\]"),
         (stand_in(points=POINTS * 1e200), r"coordinates up to .*, expected at most 1e\+100"),
         (stand_in(vertices=POINTS, faces=[[0, 1, 40]]), "faces use vertices 0 to 40, expected 0 to 39"),
