@@ -14,7 +14,7 @@ from ccnn_geo.io.scenes import join_parts
 from ccnn_geo.io.shape import Shape, ShapeError
 
 _HONOURED = ("KHR_mesh_quantization", "EXT_mesh_gpu_instancing", "KHR_node_visibility")
-_LOOKS = (
+_LOOKS: tuple[str, ...] = (
     "KHR_materials_",
     "KHR_texture_",
     "KHR_lights_",
@@ -101,7 +101,8 @@ def _parents(gltf: GltfFile, children: list[list[Any]]) -> dict[int, int]:
 
 def _world(gltf: GltfFile, children: list[list[Any]], parents: dict[int, int]) -> dict[int, np.ndarray]:
     """Matrices ``[4, 4]`` of all nodes that hang on a root."""
-    world, waiting = {}, [i for i in range(len(children)) if i not in parents]
+    world: dict[int, np.ndarray] = {}
+    waiting = [i for i in range(len(children)) if i not in parents]
     while waiting:
         index = waiting.pop()
         local = _local(gltf, gltf.item("nodes", index))

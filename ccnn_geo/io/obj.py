@@ -17,16 +17,19 @@ def read_obj(path: Path) -> Shape:
     left out.
     """
     rows: dict[str, list[str]] = {"v": [], "vn": []}
-    faces, seen = [], []
+    faces, seen, surfaces = [], [], 0
     for line in lines_of(path, continued=True):
         key, rest = (*line.split(None, 1), "")[:2]
         if key in rows:
             rows[key].append(rest)
-        elif key == "f":
+        elif key in ("f", "fo"):  # the same, in older files
             faces.append(rest)
             seen.append(len(rows["v"]))
+        surfaces += key == "surf"
     if not rows["v"]:
         raise ShapeError(f"{path}: no vertices found, expected lines 'v x y z'")
+    if surfaces and not faces:  # whose vertices lie elsewhere than the surface does
+        raise ShapeError(f"{path}: {surfaces} free-form surfaces, expected polygons, lines 'f i j k'")
     # a fourth column is a weight, a fourth to sixth a colour
     vertices, triangles = _triples(path, rows["v"], "vertices"), _triangles(path, faces, seen)
     normals = None

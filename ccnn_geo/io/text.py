@@ -54,7 +54,7 @@ def numbers_of(path: Path, words: Sequence[str], what: str, kind: type = np.floa
         ShapeError: If a word is no number, also one that Python alone takes (``1_000``, other digits than 0 to 9).
     """
     try:
-        numbers = np.array(words, dtype=kind)
+        numbers: np.ndarray = np.array(words, dtype=kind)
         joined = "".join(words)
         plain = joined.isascii() and "_" not in joined and "\0" not in joined
     except (ValueError, OverflowError):

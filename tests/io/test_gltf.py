@@ -315,7 +315,7 @@ def test_bytes_behind_the_end_and_descriptions_that_are_none(tmp_path):
 
 def test_parts_of_a_scene_in_memory_that_use_vertices_of_others():
     scene = trimesh.Scene()
-    scene.add_geometry(trimesh.Trimesh(CORNERS, [[0, 1, 4]], process=False, validate=False), "a")
-    scene.add_geometry(trimesh.creation.box(), "b")
+    scene.add_geometry(trimesh.Trimesh(CORNERS, [[0, 1, 4]], process=False, validate=False), geom_name="a")
+    scene.add_geometry(trimesh.creation.box(), geom_name="b")
     with pytest.raises(ShapeError, match="Scene: part 'a' uses vertices 0 to 4, expected 0 to 3"):
         as_shape(scene)

@@ -163,6 +163,7 @@ OBJ = "v 0 0 0\nv 1 0 0\nv 0 1 0\n"
         "f 1 \\\n2 \\\n3\n",
         "f 1 \\\n\nf 1 2 3\n",
         "f 1 2 3\nv 5 5 5\nf -1 -2\n",
+        "fo 1 2 3\n",
     ],
 )
 def test_faces_of_obj(read, lines):
@@ -182,6 +183,7 @@ def test_vertices_of_obj_with_weights_and_colours(read):
         ("f\n", "face 'f ', expected one or more indices"),
         ("f 1 2 -4\n", "faces use vertices -1 to 1, expected 0 to 2"),
         ("f 1,2,3\n", "'1,2,3' among the corners of faces, expected whole numbers"),
+        ("cstype bezier\nsurf 0 1 0 1 1 2 3\n", "1 free-form surfaces, expected polygons, lines 'f i j k'"),
         ("v 1 2\n", "row '1 2' of the vertices has 2 columns, expected 3 or more"),
     ],
 )
