@@ -118,10 +118,10 @@ def test_products_match_float64(by_loop, threads):
         for b, out in ((None, None), (bias, torch.empty(300, 65)), (bias, torch.empty(300, 66)[:, :65])):
             found = products.linear(x, weight, b, out)
             assert out is None or found is out
-            testing.assert_close(found.double(), expected if b is None else expected + b, rtol=1e-5)
+            testing.assert_close(found.double(), expected if b is None else expected + b, tol=1e-6)
         a, b = torch.randn(70, 1000), torch.randn(1000, 65)
         for left in (a, a.mT.contiguous().mT):
-            testing.assert_close(products.cross(left, b).double(), a.double() @ b.double(), rtol=1e-5)
+            testing.assert_close(products.cross(left, b).double(), a.double() @ b.double(), tol=1e-6)
     finally:
         torch.set_num_threads(before)
 
