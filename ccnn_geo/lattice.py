@@ -14,6 +14,10 @@ from ccnn_geo.neighbors import Neighbors
 
 MAX_STEPS = 4096
 """Steps across the points beyond which a spacing says little: with enough of them any cloud is a lattice."""
+ACCURATE = 2.0**-15
+"""Distance from a lattice, in steps, that no kernel the lattice carries tells: a phase of 1e-4."""
+OFF = 1e-3
+"""Distance from a lattice, in steps, beyond which points do not lie on it."""
 KEY_BITS = 21
 """Bits per axis of a key, of which three fit into an int64."""
 
@@ -33,6 +37,10 @@ def detect_spacing(
     clouds of one lattice agree. Clouds of a batch must share one lattice. An axis on which all points coincide
     has spacing 1. Most clouds that lie on none are told by their first points.
 
+    Far from the origin rounding moves points off their lattice, and sums over lattice steps would not be those over the
+    points: there is a spacing only where it moves them by less than ``ACCURATE`` steps, or no more than it would near
+    the origin. Gaps that rounding may have made tell none.
+
     Args:
         pos: Positions, any unit of length.
         tolerance: Allowed rounding error, in machine epsilons of the largest coordinate.
@@ -44,26 +52,35 @@ def detect_spacing(
     """
     if pos.size(0) == 0:
         return None
+    eps = torch.finfo(pos.dtype).eps
     steps: list[float] = []
+    flat = 0.0  # thickness of axes on which points coincide up to rounding
     for axis in pos.detach().unbind(1):
-        h: float | None = None
-        for part in (axis[:256], axis):
-            h = _axis_spacing(part.double().sort().values, tolerance * torch.finfo(pos.dtype).eps, max_steps)
-            if h is None:
-                return None
-        assert h is not None
+        first, ordered = (part.double().sort().values for part in (axis[:256], axis))
+        if _axis_spacing(first, tolerance * eps, max_steps) is None:
+            return None
+        h = _axis_spacing(ordered, tolerance * eps, max_steps)
+        extent = (ordered[-1] - ordered[0]).item()
+        if h is None or (
+            h > 0 and _distance(ordered, h) > min(OFF / 2 * h, max(3 * eps * extent, ACCURATE * h))
+        ):
+            return None
+        flat = flat if h > 0 else max(flat, extent)
         steps.append(h)
-    return tuple(steps)
+    if flat > min([OFF / 2, *(ACCURATE * h for h in steps if h > 0)]) or (flat > 0 and not any(steps)):
+        return None
+    return tuple(h if h > 0 else 1.0 for h in steps)
 
 
 def _axis_spacing(ordered: Tensor, relative: float, max_steps: int) -> float | None:
+    """The spacing along an axis, 0 if no points are farther apart than rounding may set them."""
     slack = relative * ordered.abs().amax().item()
     if not math.isfinite(slack):
         return None
     gaps = ordered.diff()
     gaps = gaps[gaps > slack]
     if gaps.numel() == 0:
-        return 1.0
+        return 0.0
     extent = (ordered[-1] - ordered[0]).item()
     smallest = gaps.amin().item()
     if extent > (max_steps + 0.5) * smallest:
@@ -75,8 +92,13 @@ def _axis_spacing(ordered: Tensor, relative: float, max_steps: int) -> float | N
         if abs(rounded - h) * steps <= slack / 4:
             h = rounded
             break
+    return h if _distance(ordered, h) <= slack else None
+
+
+def _distance(ordered: Tensor, h: float) -> float:
+    """How far the worst point lies from the lattice of the first."""
     exact = (ordered - ordered[0]) / h
-    return h if ((exact - exact.round()).abs().amax() * h).item() <= slack else None
+    return (exact - exact.round()).abs().amax().item() * h
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,7 +130,7 @@ class LatticeOffsets:
         pos_dst: Tensor,
         neighbors: Neighbors,
         spacing: Sequence[float],
-        tolerance: float = 1e-3,
+        tolerance: float = OFF,
     ) -> LatticeOffsets:
         """Groups edges by their relative position, once for all layers that share them.
 

@@ -1,29 +1,30 @@
-"""Products of many rows with a small matrix, by the faster of two libraries.
+"""Products of many rows with a small matrix, by torch or a compiled loop of ours, whichever is faster.
 
-On x86 processors that are not Intel's, the library behind ``torch.mm`` leaves AVX-512 unused; oneDNN, which is
-part of the same builds and runs the convolutions, does not, and takes half the time
-(``python -m ccnn_geo.experiments.bench_primitives``). Both sum in float32.
+On AMD processors the library behind ``torch.mm`` leaves AVX-512 unused, and the loop takes half the time; on others
+torch is faster (``python -m ccnn_geo.experiments.bench_primitives``). Both sum in float32. Neither remembers sizes:
+oneDNN, as fast as the loop, keeps half a megabyte for each number of rows that it has seen.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
-MIN_ROWS = 256
-"""Rows below which the call itself costs more than it saves."""
+from ccnn_geo.functional.native.build import native_function, on_host, processor
+from ccnn_geo.functional.native.row_products import native_cross, native_rows
+
+MIN_WORK = 1 << 22
+"""Products of two numbers below which the call itself costs more than it saves."""
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, out: Tensor | None = None) -> Tensor:
-    r""":math:`x W^\top + b`, in ``out`` where the library takes one; no gradients.
+    r""":math:`x W^\top + b`, in ``out`` if given; no gradients.
 
     Shapes:
         - **x:** :math:`(E, K)`; **weight:** :math:`(N, K)`; **bias:** :math:`(N)`; **output:** :math:`(E, N)`
     """
-    if _ONEDNN is not None and _suits(x) and x.size(0) >= MIN_ROWS:
-        return _ONEDNN(x, weight, bias, "none", [], "")
+    if _LOOP and x.size(0) * weight.numel() >= MIN_WORK and _suits(x, weight):
+        return native_rows(x, weight, bias, out)
     if bias is None:
         return torch.mm(x, weight.mT, out=out)
     return torch.addmm(bias, x, weight.mT, out=out)
@@ -35,28 +36,13 @@ def cross(a: Tensor, b: Tensor) -> Tensor:
     Shapes:
         - **a:** :math:`(I, E)`; **b:** :math:`(E, J)`; **output:** :math:`(I, J)`
     """
-    if _ONEDNN is not None and _suits(a) and a.size(1) >= MIN_ROWS and b.size(1) >= 64:  # pays for its copies
-        return _ONEDNN(a, b.mT, None, "none", [], "")
+    if _LOOP and a.numel() * b.size(1) >= MIN_WORK and _suits(a, b):
+        return native_cross(a, b)
     return a @ b
 
 
-def _suits(x: Tensor) -> bool:
-    return x.dtype == torch.float32 and x.device.type == "cpu"
+def _suits(*tensors: Tensor) -> bool:
+    return on_host(*tensors) and native_function("row_products") is not None
 
 
-def _find_onednn() -> Any:
-    """The operator that compiled graphs call for a linear layer, if it is there and does what it should."""
-    if torch.backends.cpu.get_cpu_capability() != "AVX512" or not torch.backends.mkldnn.is_available():
-        return None
-    try:
-        operator = torch.ops.mkldnn._linear_pointwise.default
-        x, weight, bias = (
-            torch.linspace(-1, 1, n).view(s) for n, s in ((12, (4, 3)), (6, (2, 3)), (2, (2,)))
-        )
-        same = torch.allclose(operator(x, weight, bias, "none", [], ""), x @ weight.mT + bias, atol=1e-6)
-    except (AttributeError, RuntimeError, TypeError):  # not a public operator: another version may lack it
-        return None
-    return operator if same else None
-
-
-_ONEDNN = _find_onednn()
+_LOOP = torch.backends.cpu.get_cpu_capability() == "AVX512" and "AuthenticAMD" in processor()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ccnn_geo.functional.gabor_filters import project
+from ccnn_geo.functional.gelu import gelu
 from ccnn_geo.functional.spectrum import GELU_SLOPE, slope_band
 from ccnn_geo.kernels.base import KernelNetwork, host, uniform_fan_in_
 from ccnn_geo.module_list import ModuleListOf
@@ -58,9 +59,9 @@ class MLPKernel(KernelNetwork):
 
     def basis(self, rel: Tensor) -> Tensor:
         first, *rest = self.hidden
-        h = nn.functional.gelu(project(rel, first.weight, first.bias))
+        h = gelu(project(rel, first.weight, first.bias))
         for linear in rest:
-            h = nn.functional.gelu(linear(h))
+            h = gelu(linear(h))
         return h
 
     def max_frequency(self) -> Tensor:

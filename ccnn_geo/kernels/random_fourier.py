@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ccnn_geo.functional.gabor_filters import project
+from ccnn_geo.functional.gelu import gelu
 from ccnn_geo.functional.spectrum import GELU_SLOPE, log_cosh
 from ccnn_geo.kernels.base import KernelNetwork, host, uniform_fan_in_
 from ccnn_geo.module_list import ModuleListOf
@@ -80,7 +81,7 @@ class RandomFourierNet(KernelNetwork):
         if self.low_pass > 0:
             h = h * self.log_amplitudes().exp().repeat(2)
         for linear in self.hidden:
-            h = nn.functional.gelu(linear(h))
+            h = gelu(linear(h))
         return h
 
     def log_amplitudes(self) -> Tensor:

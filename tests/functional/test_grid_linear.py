@@ -6,9 +6,10 @@ from torch import nn
 
 from ccnn_geo import memory, testing
 from ccnn_geo.channels import channel_linear
+from ccnn_geo.functional import linear as products
 from ccnn_geo.functional.gelu import MIN_SIZE, gelu
 from ccnn_geo.functional.grid_linear import grid_linear
-from ccnn_geo.functional.linear import MIN_ROWS
+from ccnn_geo.functional.linear import MIN_WORK
 from ccnn_geo.functional.native import build
 from ccnn_geo.functional.point_linear import point_linear
 
@@ -90,14 +91,48 @@ def test_a_broken_place_stays_alone(engine):
     assert broken[1, :, 300].all() and broken.sum() == 6
 
 
-@pytest.mark.parametrize("n", [0, 1, MIN_ROWS - 1, MIN_ROWS, 3 * MIN_ROWS + 5])
+@pytest.fixture(params=[False, True], ids=["torch", "loop"])
+def by_loop(request, monkeypatch):
+    """Products by torch, or by the loop that AMD processors take."""
+    if request.param and build.native_function("row_products") is None:
+        pytest.skip(build.native_status("row_products"))
+    monkeypatch.setattr(products, "_LOOP", request.param)
+    monkeypatch.setattr(products, "MIN_WORK", 1)
+
+
+@pytest.mark.parametrize("n", [0, 1, 127, 128, 773])
 @pytest.mark.parametrize(("inputs", "outputs"), [(3, 5), (70, 64), (16, 140)])
-def test_points_match_torch(n, inputs, outputs, dtype):
+def test_points_match_torch(n, inputs, outputs, dtype, by_loop):
     tensors = [torch.randn(s, dtype=dtype) for s in ((n, inputs), (outputs, inputs), (outputs,))]
     testing.assert_same_function(point_linear, nn.functional.linear, tensors)
 
 
-@pytest.mark.parametrize("n", [3, 2 * MIN_ROWS])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_products_match_float64(by_loop, threads):
+    """Of steps that differ, into memory of its own or of a larger tensor, with and without a bias."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        x, weight, bias = torch.randn(300, 80)[:, 3:73], torch.randn(70, 65).mT, torch.randn(65)
+        expected = x.double() @ weight.double().mT
+        for b, out in ((None, None), (bias, torch.empty(300, 65)), (bias, torch.empty(300, 66)[:, :65])):
+            found = products.linear(x, weight, b, out)
+            assert out is None or found is out
+            testing.assert_close(found.double(), expected if b is None else expected + b, tol=1e-6)
+        a, b = torch.randn(70, 1000), torch.randn(1000, 65)
+        for left in (a, a.mT.contiguous().mT):
+            testing.assert_close(products.cross(left, b).double(), a.double() @ b.double(), tol=1e-6)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_loop_is_for_large_products(monkeypatch):
+    monkeypatch.setattr(products, "_LOOP", True)
+    monkeypatch.setattr(products, "native_rows", lambda *_: pytest.fail("too few"))
+    products.linear(torch.randn(MIN_WORK // 64 // 64 - 1, 64), torch.randn(64, 64))
+
+
+@pytest.mark.parametrize("n", [3, 512])
 def test_second_derivatives_of_points(n):
     def second(function):
         leaves = [torch.randn(s, requires_grad=True) for s in ((n, 4), (70, 4), (70,))]
@@ -163,7 +198,7 @@ def test_transforms_of_torch_func():
     weight, bias = torch.randn(6, 5), torch.randn(6)
     for function, x in (
         (lambda x, w: grid_linear(x, w, bias).square().sum(), torch.randn(3, 2, 5, 7)),
-        (lambda x, w: point_linear(x, w, bias).square().sum(), torch.randn(3, 2 * MIN_ROWS, 5)),
+        (lambda x, w: point_linear(x, w, bias).square().sum(), torch.randn(3, 512, 5)),
         (lambda x, w: (gelu(x) * w.sum()).sum(), torch.randn(3, MIN_SIZE)),
     ):
         found = torch.func.vmap(torch.func.grad(function, argnums=1), in_dims=(0, None))(x, weight)

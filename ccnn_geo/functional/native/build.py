@@ -121,7 +121,7 @@ def _compile(compiler: list[str], source: Path, folder: Path) -> Path:
     # products and sums are fused unless a source needs each rounded, as its first lines say
     flags += (f"-ffp-contract={'off' if EXACT in text else 'fast'}",)
     stamp = os.stat(compiler[0])
-    identity = [*compiler, *flags, str(stamp.st_size), str(stamp.st_mtime_ns), _processor()]
+    identity = [*compiler, *flags, str(stamp.st_size), str(stamp.st_mtime_ns), processor()]
     digest = hashlib.sha256("\0".join(identity).encode())
     for header in sorted(HERE.glob("*.h")):
         text += header.read_text()
@@ -144,7 +144,7 @@ def _compile(compiler: list[str], source: Path, folder: Path) -> Path:
     return target
 
 
-def _processor() -> str:
+def processor() -> str:
     """What ``-march=native`` depends on: machines that share a home may differ."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
