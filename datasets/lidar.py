@@ -13,13 +13,15 @@ import torch
 from torch_geometric.data import Data, Dataset
 from tqdm import tqdm
 
+from ccnn_geo.datasets.class_folders import SPLITS, split_folders, tell_other_folders
 from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.lidar_frames import EXTENSIONS, Frame, read_frame
 from ccnn_geo.datasets.processing import digest
-from ccnn_geo.datasets.shape_folder import SPLITS
+from ccnn_geo.datasets.sample_files import FileKind, list_samples, tell_left_out
 from ccnn_geo.datasets.storage import exclusive, read_arrays, write_atomic
 
 COORDINATES = ("x", "y", "z")
+SCANS = FileKind("scans", EXTENSIONS, (".label", ".txt", ".png", ".jpg", ".xml", ".prj", ".npz"), deep=True)
 IGNORED = -1
 """Label of points whose class is none of those asked for: ``cross_entropy(..., ignore_index=-1)``."""
 
@@ -215,11 +217,13 @@ def _cells(xyz: np.ndarray, edge: float) -> np.ndarray:
 def _list(root: Path, split: str | None) -> list[Path]:
     if split is not None and split not in SPLITS:
         raise ValueError(f"lidar: expected split {', '.join(SPLITS)} or None, got {split!r}")
-    folder = root if split is None else root / split
+    folder = root if split is None or not root.is_dir() else split_folders(root).get(split, root / split)
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; place scans there ({' '.join(EXTENSIONS)})")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
-    found = [p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts)]
-    if not found:
+    found = list_samples(folder, SCANS)
+    if not found.paths:
         raise ValueError(f"{folder}: no scans, expected {' '.join(EXTENSIONS)}")
-    return found
+    tell_left_out(folder, len(found.paths), {"": found.left_out}, SCANS)
+    if split is not None:
+        tell_other_folders(root)
+    return found.paths
