@@ -189,7 +189,7 @@ def load_images(base: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
         )
     except ShapeError as error:
         raise ValueError(
-            f"{error}; remove it and {labels_path(base).name} to have them made again"
+            f"{path}: damaged ({error}); remove it and {labels_path(base).name} to have them made again"
         ) from error
     except (OSError, ValueError, EOFError) as error:
         raise ValueError(
