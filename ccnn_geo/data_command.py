@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ccnn_geo.datasets.class_folders import split_folders
 from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.registry import PLACES, dataset_class
 from ccnn_geo.terminal import OneLineParser, add_command, print_table
@@ -82,7 +83,7 @@ def splits_of(info: DatasetInfo, root: Path) -> list[str]:
     """Splits of a data set; of a user's own files those that have a folder."""
     if info.counts:
         return list(info.counts)
-    return [split for split in ("train", "validation", "test") if (root / split).is_dir()] or ["train"]
+    return (list(split_folders(root)) if root.is_dir() else []) or ["train"]
 
 
 def check_space(info: DatasetInfo, root: Path, download: bool = True) -> str:

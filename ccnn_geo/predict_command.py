@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ccnn_geo.datasets.sample_files import printable
 from ccnn_geo.predict import ShapeClassifier
 from ccnn_geo.terminal import Failure, OneLineParser, complain, reason
 
@@ -42,7 +43,7 @@ def main(arguments: list[str]) -> None:
             | {"probabilities": found.probabilities}
         )
         if not options.json:
-            print(f"{file:<{width}}  {found.label:<{names}}  {found.probability:.3f}", flush=True)
+            print(f"{printable(file):<{width}}  {found.label:<{names}}  {found.probability:.3f}", flush=True)
     if options.json:
         print(json.dumps(results, indent=2, allow_nan=False))
     if bad:

@@ -23,6 +23,8 @@ _DAMAGES = (
 )
 """What the libraries raise on damaged archives; RuntimeError if a member is encrypted."""
 
+_DAMAGED = "{}: damaged archive, or one with a password, expected a whole .zip or .tar (.gz, .bz2, .xz)"
+
 _LARGEST_HEADER = 2**20
 """Bytes that a name in a tar may take, and what it is read in at a time."""
 
@@ -51,13 +53,15 @@ def extract(archive: Path, folder: Path, max_bytes: int = 64 * 2**30, inner: str
     except ValueError as error:  # of the libraries some as well
         if str(error).startswith(f"{archive}: "):
             raise
-        raise ValueError(f"{archive}: damaged archive ({type(error).__name__}: {error})") from error
+        raise ValueError(_DAMAGED.format(archive)) from error
     except OSError as error:
         if error.errno not in (None, errno.EINVAL):  # of the disk, and not of what is in the archive
             raise
-        raise ValueError(f"{archive}: damaged archive ({type(error).__name__}: {error})") from error
+        raise ValueError(_DAMAGED.format(archive)) from error
+    except _OversizedError as error:
+        raise ValueError(f"{archive}: damaged archive, {error}") from error
     except _DAMAGES as error:
-        raise ValueError(f"{archive}: damaged archive ({type(error).__name__}: {error})") from error
+        raise ValueError(_DAMAGED.format(archive)) from error
 
 
 def _extract(archive: Path, folder: Path, max_bytes: int, inner: tuple[str, ...]) -> None:
@@ -143,6 +147,10 @@ def _members(archive: Path) -> Iterator[list]:
             ]
 
 
+class _OversizedError(tarfile.ReadError):
+    """A header that claims more than there may be."""
+
+
 class _Careful(io.RawIOBase):
     """A file of which no more is read at a time than a header may have, whatever that claims."""
 
@@ -157,15 +165,21 @@ class _Careful(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         if size > _LARGEST_HEADER:
-            raise tarfile.ReadError(f"a header of {size} bytes, expected at most {_LARGEST_HEADER}")
+            raise _OversizedError(f"a header of {size} bytes, expected at most {_LARGEST_HEADER}")
         return self._file.read(size)
 
 
 def _open_tar(archive: Path, file: BinaryIO) -> tarfile.TarFile:
     try:
         return tarfile.open(fileobj=_Careful(file), mode="r:")
+    except _OversizedError:
+        raise
     except tarfile.ReadError as error:
-        raise ValueError(f"{archive}: neither a zip nor a tar file, or a damaged one ({error})") from error
+        with archive.open("rb") as raw:
+            start = raw.read(16)
+        raise ValueError(
+            f"{archive}: neither a zip nor a tar file, or a damaged one, it begins with {start!r}"
+        ) from error
 
 
 def _decompressed(archive: Path) -> BinaryIO:

@@ -10,22 +10,27 @@ import numpy as np
 from torch_geometric.data import Data
 from tqdm import tqdm
 
-from ccnn_geo.datasets.csv_table import Table, read_table
+from ccnn_geo.datasets.class_folders import class_folders
+from ccnn_geo.datasets.csv_table import READING, Table, read_table
 from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.processing import digest
+from ccnn_geo.datasets.sample_files import FileKind, class_samples, stamps
 from ccnn_geo.datasets.series import Record, Scale, SeriesDataset, merge, write_series
-from ccnn_geo.datasets.shape_folder import split_classes
 from ccnn_geo.datasets.storage import exclusive
+
+SERIES = FileKind("series", (".csv",))
 
 
 class CSVSeries(SeriesDataset):
-    """One series a file, in ``root/<split>/<class>/<file>.csv``; split train, validation or test.
+    """One series a file, in ``root/<split>/<class>/<file>.csv``; split train, validation (or val, valid, dev) or test.
 
-    A file has a header and a column ``time``, of numbers in a unit of your own or of ISO 8601 dates (without a
-    zone: UTC), in any order. Its other columns are variables; or, in the long form, there are the columns
-    ``variable`` and ``value``, one observation a line. Empty cells, ``NA``, ``NaN``, ``null`` and ``?`` are not
-    observed. Lines of the same time are one point, what they hold of the same variable is averaged, and times at
-    which nothing was observed are left out.
+    A file has a header and a column ``time``, of numbers in a unit of your own or of ISO 8601 dates, in any order.
+    Dates are what :func:`~ccnn_geo.datasets.iso_dates.seconds_of` reads, without a zone of UTC; digits alone, such as
+    20240131, are dates if all of a file make up dates from 1900 to 2099. The other columns are variables; or, in the
+    long form, there are the columns ``variable`` and ``value``, one observation a line. Empty cells, ``NA``, ``NaN``,
+    ``null`` and ``?`` are not observed. Lines of the same time are one point, what they hold of the same variable is
+    averaged, and times at which nothing was observed are left out. A warning counts files of other kinds, but for
+    hidden ones.
 
     The variables are those of the training files, in the order of first appearance. A file begins at its own
     first time, and the longest training file spans [-1, 1]; ``span`` is its length in the unit of ``time``, for
@@ -75,35 +80,23 @@ class CSVSeries(SeriesDataset):
         if not 0 <= tails < 0.5:
             raise ValueError(f"csv_series: expected 0 <= tails < 0.5, got {tails}")
         root = Path(root).expanduser()
-        classes = split_classes(root, split)
-        split_classes(root, "train")  # sets the scale of all
+        # train sets the scale of all
+        folders = {name: class_folders(root, name) for name in dict.fromkeys((split, "train"))}
         folder = Path(cache).expanduser() if cache is not None else root / "processed"
-        files = {name: _files(root, name, classes) for name in dict.fromkeys(("train", split))}
-        targets, key = {}, digest(tails)
-        for (
-            name,
-            listed,
-        ) in files.items():  # the key of another split holds that of train, which sets its scale
-            stats = [
-                (p.relative_to(root).as_posix(), p.stat().st_size, p.stat().st_mtime_ns) for p, _ in listed
-            ]
+        files = {name: class_samples(folders[name], SERIES) for name in dict.fromkeys(("train", split))}
+        targets, key = {}, digest(tails, READING)
+        for name, listed in files.items():
+            # the key of another split holds that of train, which sets its scale
+            paths = [path for path, _ in listed]
+            names = [path.relative_to(root).as_posix() for path in paths]
+            stats = [(name, *stamp) for name, stamp in zip(names, stamps(paths), strict=True)]
             key = digest(key, stats)
             targets[name] = folder / f"series-{name}-{key}.npz"
         if not targets[split].exists():
             with exclusive(folder, f"series-{split}"):
                 if not targets[split].exists():
                     _prepare(root, files, split, targets[split], tails)
-        super().__init__(targets[split], classes, transform=transform)
-
-
-def _files(root: Path, split: str, classes: Sequence[str]) -> list[tuple[Path, int]]:
-    found = []
-    for label, name in enumerate(classes):
-        paths = sorted(p for p in (root / split / name).iterdir() if p.suffix.lower() == ".csv")
-        if not paths:
-            raise ValueError(f"{root / split / name}: no files, expected <file>.csv")
-        found += [(path, label) for path in paths]
-    return found
+        super().__init__(targets[split], list(folders[split]), transform=transform)
 
 
 def _prepare(

@@ -3,10 +3,15 @@
 import csv
 import math
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
+
+from ccnn_geo.datasets.iso_dates import are_dates, may_be_dates, number_of, seconds_of
+from ccnn_geo.datasets.notices import say_once
+
+READING = 2
+"""Counts changes of what is read of a file; part of the name of what is stored."""
 
 MISSING = frozenset({"", "na", "nan", "n/a", "null", "none", "?"})
 """Cells, in lower case, that hold no value."""
@@ -37,11 +42,20 @@ def read_table(path: Path) -> Table:
     Raises:
         ValueError: Names the file, the line, what is there and what was expected.
     """
+    lines: list[tuple[int, list[str]]] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [(number, row) for number, row in enumerate(csv.reader(file, strict=True), 1) if any(row)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: not comma-separated text in UTF-8 ({error})") from error
+            for number, cells in enumerate(csv.reader(file, strict=True), 1):
+                if any(cells):
+                    lines.append((number, cells))
+    except UnicodeDecodeError as error:
+        found = error.object[error.start : error.start + 8]
+        raise ValueError(f"{path}: not comma-separated text in UTF-8, got {found!r}") from error
+    except csv.Error as error:
+        last = lines[-1][0] if lines else 0
+        raise ValueError(
+            f"{path}: not comma-separated text in UTF-8, expected cells with quotes in pairs below line {last}"
+        ) from error
     header = [name.strip() for name in lines[0][1]] if lines else []
     header = ["time" if name.lower() == "time" else name for name in header]
     others = [name for name in header if name != "time"]
@@ -79,36 +93,31 @@ def _there(text: str) -> bool:
 
 
 def _number(path: Path, line: int, name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.inf
+    value = number_of(text)
     if not math.isfinite(value):
         raise ValueError(f"{path}, line {line}: {name} is {text[:40]!r}, expected a number or an empty cell")
     return value
 
 
 def _times(path: Path, texts: list[tuple[int, str]]) -> tuple[np.ndarray, bool]:
-    """Times as numbers, and whether they are dates; all are of the kind of the first."""
-    try:
-        float(texts[0][1])
-        dates = False
-    except ValueError:
-        dates = True
-    values = []
-    for line, text in texts:
-        try:
-            value = _seconds(text) if dates else float(text)
-        except ValueError:
-            value = math.nan
+    """Times as numbers, and whether they are dates; all are of one kind."""
+    written = [text for _, text in texts]
+    numbers = [number_of(text) for text in written]
+    dates = are_dates(written, numbers)
+    if not isinstance(dates, bool):
+        line, text = texts[dates]
+        raise ValueError(
+            f"{path}, line {line}: time is {text[:40]!r}, expected a date like most of the others; if all are numbers, "
+            f"write them with a decimal point"
+        )
+    if not dates and may_be_dates(written):
+        say_once(
+            f"{path.parent}: times of {len(written[0])} digits are taken for numbers; if they are dates, write them "
+            f"with dashes, as 2024-05 or 2024-136"
+        )
+    values = [seconds_of(text) for text in written] if dates else numbers
+    for (line, text), value in zip(texts, values, strict=True):
         if not math.isfinite(value):
             kind = "a date such as 2024-05-01T13:30:00" if dates else "a number like the first"
             raise ValueError(f"{path}, line {line}: time is {text[:40]!r}, expected {kind}")
-        values.append(value)
     return np.array(values, dtype=np.float64), dates
-
-
-def _seconds(text: str) -> float:
-    # Python 3.10 does not know Z
-    moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()

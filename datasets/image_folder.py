@@ -13,23 +13,26 @@ import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
+from ccnn_geo.datasets.class_folders import class_folders, split_folders
 from ccnn_geo.datasets.images import ImageDataset
 from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.mapped import MappedArray, write_rows
 from ccnn_geo.datasets.processing import digest
 from ccnn_geo.datasets.read_image import EXTENSIONS, read_image
-from ccnn_geo.datasets.shape_folder import split_classes
+from ccnn_geo.datasets.sample_files import FileKind, cannot_open, class_samples, stamps
 from ccnn_geo.datasets.storage import exclusive, read_arrays, write_atomic
 from ccnn_geo.datasets.workers import mapper
 
+IMAGES = FileKind("images", EXTENSIONS)
+
 
 class ImageFolder(ImageDataset):
-    """Images in ``root/<split>/<class>/<file>``, split train, validation or test; needs Pillow.
+    """Images in ``root/<split>/<class>/<file>``, split train, validation (also val, valid, dev) or test; needs Pillow.
 
-    PNG, JPEG, BMP, GIF, WebP, TIFF and PPM may occur side by side; other files are ignored. They are decoded once,
-    in parallel, and stored as bytes, and used again as long as names, sizes and dates of the files stay. A sample
-    is normalised with mean and deviation of each channel over ``root/train``. All splits that exist must have the
-    same classes; for validation without a folder of its own hold out a part of train with
+    PNG, JPEG, BMP, GIF, WebP, TIFF and PPM may occur side by side; a warning counts other files, but for hidden ones.
+    They are decoded once, in parallel, and stored as bytes, and used again as long as names, sizes and dates of the
+    files stay. A sample is normalised with mean and deviation of each channel over ``root/train``. All splits that
+    exist must have the same classes; for validation without a folder of its own hold out a part of train with
     :func:`~ccnn_geo.datasets.stratified_split`.
 
     Args:
@@ -85,11 +88,11 @@ class ImageFolder(ImageDataset):
         pair: Any = (size, size) if isinstance(size, int) else None if size is None else tuple(size)
         _check(pair, channels, mean, std)  # of the pair that it is two numbers, too
         home = root / "processed" / self.info.folder if cache is None else Path(cache).expanduser()
-        classes = split_classes(root, split)
-        open_part = partial(_stored, root, classes, pair, channels, home, num_workers)
+        folders = class_folders(root, split)
+        open_part = partial(_stored, root, pair, channels, home, num_workers)
         part = open_part(split)
         if mean is None or std is None:
-            if not (root / "train").is_dir():
+            if "train" not in split_folders(root):
                 raise FileNotFoundError(f"{root}: no folder 'train' to normalise with; pass mean and std")
             train = part if split == "train" else open_part("train")
             mean, std = train["mean"], train["std"]
@@ -98,7 +101,7 @@ class ImageFolder(ImageDataset):
                     f"{root}: images of train are {list(train['images'].shape[1:])}, of {split} "
                     f"{list(part['images'].shape[1:])}; give a size for all"
                 )
-        super().__init__(part["images"], part["y"], classes, mean, std, transform=transform)
+        super().__init__(part["images"], part["y"], list(folders), mean, std, transform=transform)
         self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
         self._names = part["name"].tolist()
 
@@ -124,7 +127,6 @@ def _check(
 
 def _stored(
     root: Path,
-    classes: Sequence[str],
     size: tuple[int, int] | None,
     channels: int,
     home: Path,
@@ -132,17 +134,9 @@ def _stored(
     split: str,
 ) -> dict[str, Any]:
     """What is stored of a folder of images; decodes them unless it is there."""
-    paths, y = [], []
-    for label, folder in enumerate(root / split / name for name in classes):
-        files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
-        images = [p for p in files if p.suffix.lower() in EXTENSIONS]
-        if not images:
-            raise ValueError(f"{folder}: no images among {len(files)} files, expected {' '.join(EXTENSIONS)}")
-        paths += images
-        y += [label] * len(images)
+    paths, y = zip(*class_samples(class_folders(root, split), IMAGES), strict=True)
     names = [path.relative_to(root).as_posix() for path in paths]
-    stamps = [(s.st_size, s.st_mtime_ns) for s in (path.stat() for path in paths)]
-    target = home / f"{split}-{digest(names, stamps, size, channels)}.npz"
+    target = home / f"{split}-{digest(names, stamps(paths), size, channels)}.npz"
     pixels = target.with_suffix(".npy")
     if not target.exists():
         with exclusive(home, target.name):
@@ -203,3 +197,5 @@ def try_image(path: Path, size: tuple[int, int] | None, channels: int) -> np.nda
         return read_image(path, size, channels)
     except ValueError as error:
         return str(error)
+    except OSError as error:
+        return cannot_open(path, error)

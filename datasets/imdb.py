@@ -225,4 +225,7 @@ def read_letters(path: Path, encoding: str) -> np.ndarray:
     try:
         return np.frombuffer(path.read_bytes().decode(encoding).encode("utf-32-le"), np.uint32)
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: expected UTF-8, but {error}; level='byte' reads any bytes") from error
+        found = error.object[error.start : error.start + 8]
+        raise ValueError(
+            f"{path}: expected UTF-8, got {found!r} at byte {error.start}; level='byte' reads any bytes"
+        ) from error

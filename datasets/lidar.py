@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch_geometric.data import Data, Dataset
 
+from ccnn_geo.datasets.class_folders import split_folders
 from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.lidar_bin import check_columns
 from ccnn_geo.datasets.lidar_files import file_states, list_scans
@@ -215,10 +216,10 @@ class LidarFrames(Dataset):
         """What is measured of the training part, as far as the arguments ask for it."""
         measured = self.normalize and not set(self.features) <= set(MADE)
         sized = unit is None and self.tile is None
-        if self.split in (None, "train") or (self.root_folder / "train").is_dir():
+        if self.split in (None, "train") or "train" in split_folders(self.root_folder):
             found = self._part() if measured or sized or self.classes is not None else None
             if found is not None and self.classes is not None and (found.labels or self.split is not None):
-                place = self.root_folder / ("train" if self.split is not None else "")
+                place = self.root_folder if self.split is None else split_folders(self.root_folder)["train"]
                 found.check_classes(place, self.classes, all_of_them=self.split is not None)
             return found
         if measured or sized:

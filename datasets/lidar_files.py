@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from ccnn_geo.datasets.class_folders import SPLITS, split_folders, tell_other_folders
 from ccnn_geo.datasets.lidar_bin import is_labels, label_file
 from ccnn_geo.datasets.lidar_frames import EXTENSIONS
-from ccnn_geo.datasets.shape_folder import SPLITS
+from ccnn_geo.datasets.sample_files import FileKind, list_samples, tell_left_out
+
+SCANS = FileKind("scans", EXTENSIONS, (".label", ".txt", ".png", ".jpg", ".xml", ".prj", ".npz"), deep=True)
 
 
 def list_scans(root: Path, split: str | None) -> list[Path]:
-    """Scans in ``root/<split>`` and in all folders below, in the order of their names; links are followed.
+    """Scans in the folder of a split and in all folders below, in the order of their names; links are followed.
 
     Hidden files and folders are left out, and so are files of labels.
 
@@ -22,24 +24,17 @@ def list_scans(root: Path, split: str | None) -> list[Path]:
     """
     if split is not None and split not in SPLITS:
         raise ValueError(f"lidar: expected split {', '.join(SPLITS)} or None, got {split!r}")
-    folder = root if split is None else root / split
+    folder = root if split is None or not root.is_dir() else split_folders(root).get(split, root / split)
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder; place scans there ({' '.join(EXTENSIONS)})")
-    found = sorted(p for p in _files(folder) if p.suffix.lower() in EXTENSIONS and not is_labels(p))
-    if not found:
+    found = list_samples(folder, SCANS)
+    scans = [path for path in found.paths if not is_labels(path)]
+    if not scans:
         raise ValueError(f"{folder}: no scans, expected {' '.join(EXTENSIONS)}")
-    return found
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    seen = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        seen.add(os.path.realpath(place))
-        ways = [f for f in folders if not f.startswith(".")]
-        folders[:] = [
-            f for f in ways if os.path.realpath(os.path.join(place, f)) not in seen
-        ]  # a link may go back
-        yield from (p for n in names if not n.startswith(".") and (p := Path(place) / n).is_file())
+    tell_left_out(folder, len(scans), {"": found.left_out}, SCANS)
+    if split is not None:
+        tell_other_folders(root)
+    return scans
 
 
 def file_states(root: Path, paths: Sequence[Path]) -> list[tuple[str, int, int]]:

@@ -192,7 +192,7 @@ def read_idx(path: Path, shape: tuple[int, ...], count: int | None) -> Tensor:
             # no more is asked for than can be there
             content = bytearray(file.read(min(size, INFLATION * path.stat().st_size) + 1))
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{path}: damaged ({type(error).__name__}: {error})") from error
+        raise ValueError(f"{path}: damaged or cut off, expected a whole gzip file") from error
     if len(content) != size:
         more = "more" if len(content) > size else str(len(content))
         raise ValueError(f"{path}: {more} bytes after the header, expected {size}")

@@ -10,8 +10,11 @@ from ccnn_geo.datasets.archive import extract_atomic
 from ccnn_geo.datasets.download import fetch
 from ccnn_geo.datasets.info import DataFile, DatasetInfo
 from ccnn_geo.datasets.processing import ShapeFile, digest
+from ccnn_geo.datasets.sample_files import FileKind, list_samples, tell_left_out
 from ccnn_geo.datasets.shapes import ShapeDataset
 from ccnn_geo.datasets.storage import exclusive
+
+MESHES = FileKind("meshes", (".off",))
 
 
 class _ModelNet(ShapeDataset):
@@ -58,11 +61,14 @@ class _ModelNet(ShapeDataset):
             extract_atomic(fetch(self.url, archive, checksum), self.name, folder)
 
     def _list(self, folder: Path, split: str, check_counts: bool) -> list[ShapeFile]:
+        folders = {name: folder / name / split for name in self.all_classes}
+        listings = {name: list_samples(f, MESHES) for name, f in folders.items() if f.is_dir()}
         files = [
-            ShapeFile(path, path.relative_to(folder).as_posix(), label)
-            for label, name in enumerate(self.all_classes)
-            for path in sorted((folder / name / split).glob("*.off"))
+            ShapeFile(path, path.relative_to(folder).as_posix(), self.all_classes.index(name))
+            for name, found in listings.items()
+            for path in found.paths
         ]
+        tell_left_out(folder, len(files), {name: found.left_out for name, found in listings.items()}, MESHES)
         if not files or (check_counts and len(files) != self.counts[split]):
             raise ValueError(
                 f"{folder}: {len(files)} files in <class>/{split}/*.off, expected {self.counts[split]}; "

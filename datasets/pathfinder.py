@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -184,10 +185,13 @@ def _drawing(given: Drawing | Mapping[str, Any] | None, size: int) -> Drawing:
     """The settings of the generator, at a data set's own size unless they have another one."""
     if isinstance(given, Drawing):
         return given
-    try:
-        return Drawing.of_size(**{"size": size, **(given or {})})
-    except TypeError as error:  # a misspelt field
-        raise ValueError(f"drawing: {error}, got {given}") from error
+    known = [field.name for field in fields(Drawing)]
+    unknown = [name for name in given or () if name not in known]
+    if unknown:
+        raise ValueError(
+            f"drawing: no {', '.join(map(repr, unknown))}, expected some of {', '.join(known)}, got {given}"
+        )
+    return Drawing.of_size(**{"size": size, **(given or {})})
 
 
 def split_indices(num: int, split: str) -> Tensor:

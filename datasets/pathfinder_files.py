@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ccnn_geo.datasets.storage import read_arrays, write_atomic
+from ccnn_geo.io import ShapeError
 from ccnn_geo.io.arrays import map_array, parse_array
 
 _FOLDER, _IMAGE = re.compile(r"imgs/\d+/?"), re.compile(r"sample_\d+\.png")
@@ -99,8 +100,8 @@ def read_pngs(paths: Sequence[Path], size: int) -> np.ndarray:
                     image[:] = np.asarray(png.convert("L"))
                     continue
                 found = f"an image of {png.size[1]} x {png.size[0]}"
-        except (OSError, SyntaxError, ValueError) as error:
-            found = f"{type(error).__name__}: {error}"
+        except (OSError, SyntaxError, ValueError):
+            found = "a damaged one" if path.is_file() else "none"
         raise ValueError(f"{path}: expected a png image of {size} x {size}, got {found}")
     return images
 
@@ -130,9 +131,7 @@ def read_archive(path: Path, size: int) -> tuple[np.ndarray, np.ndarray, np.ndar
         x, y, *more = read_arrays(path, names).values()
         split = more[0] if more else None
     except Exception as error:  # damaged archives raise anything
-        raise ValueError(
-            f"{path}: expected an archive of x and y ({type(error).__name__}: {error})"
-        ) from error
+        raise ValueError(f"{path}: expected an archive of x and y, a whole .npz of numbers") from error
     _check(path, x, y, size)
     if split is not None and (split.shape != y.shape or not np.isin(split, (0, 1, 2)).all()):
         raise ValueError(f"{path}: expected split [{len(y)}] of 0, 1 and 2, got {list(split.shape)}")
@@ -188,9 +187,13 @@ def load_images(base: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
             map_array(path),
             parse_array(labels_path(base), bytearray(labels_path(base).read_bytes())),
         )
-    except (OSError, ValueError, EOFError) as error:
+    except ShapeError as error:
         raise ValueError(
             f"{path}: damaged ({error}); remove it and {labels_path(base).name} to have them made again"
+        ) from error
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(
+            f"{path}: damaged, expected a whole array; remove it and {labels_path(base).name} to have them made again"
         ) from error
     _check(path, images, y, size)
     return images, y

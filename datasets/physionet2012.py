@@ -154,7 +154,7 @@ def _ensure(root: Path, sets: str, download: bool) -> None:
             try:
                 extract_atomic(archive, name, home / name)
             except (EOFError, tarfile.TarError, zlib.error) as error:
-                raise ValueError(f"{archive}: damaged archive ({type(error).__name__}: {error})") from error
+                raise ValueError(f"{archive}: damaged archive, expected a whole .tar.gz") from error
 
 
 def _paths(home: Path, letter: str) -> list[Path]:

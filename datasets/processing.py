@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from ccnn_geo.datasets.sample_files import cannot_open
 from ccnn_geo.datasets.storage import exclusive, write_atomic
 from ccnn_geo.datasets.workers import mapper
 from ccnn_geo.io import ShapeError, read_shape
@@ -102,18 +103,19 @@ def _sample_all(
 def sample_file(path: Path, name: str, settings: Settings) -> tuple[np.ndarray, np.ndarray] | str:
     """Stored positions and normals ``[N, 3]`` int16 of one file, or what is wrong with it."""
     # the seed depends on the file alone: neither on the order of the work nor on the number of workers
-    seed = int.from_bytes(hashlib.sha256(f"{settings.seed}:{name}".encode()).digest()[:8], "big") >> 1
+    text = f"{settings.seed}:{name}".encode("utf-8", "surrogatepass")  # names of files may be any bytes
+    seed = int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
     sample = SampleShape(settings.num_samples, settings.k, torch.Generator().manual_seed(seed))
     try:
         data = sample(read_shape(path).to_data())
     except ShapeError as error:
         return str(error)
+    except OSError as error:
+        return cannot_open(path, error)
+    except ValueError as error:  # ours, of a shape that cannot be sampled
+        return f"{path}: {error}"
     except Exception as error:  # whatever it is: it must not take the other files with it
-        return (
-            f"{path}: {error}"
-            if isinstance(error, ValueError)
-            else f"{path}: {type(error).__name__}: {error}"
-        )
+        return f"{path}: {type(error).__name__} when it was read, expected a sound shape"
     return _to_steps(data.pos), _to_steps(data.normal)
 
 

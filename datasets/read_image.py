@@ -5,14 +5,24 @@ from __future__ import annotations
 import io
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+EXTENSIONS = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm"),
+)
 """Files that are taken for images."""
 
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # no others: some run programs
 _MAX_PIXELS = 2**26
+_ORIENTATION = 0x0112
+"""EXIF tag: how the camera was held."""
+
 _PIXELS_PER_BYTE = {"PNG": 8 * 1032, "JPEG": 1024, "GIF": 4096, "BMP": 256, "PPM": 8}
 """More than a byte of these can say; a file that claims them is cut, and would take much memory."""
 
@@ -20,7 +30,7 @@ _PIXELS_PER_BYTE = {"PNG": 8 * 1032, "JPEG": 1024, "GIF": 4096, "BMP": 256, "PPM
 def read_image(path: Path, size: tuple[int, int] | None = None, channels: int = 3) -> np.ndarray:
     """Bytes ``[channels, H, W]`` of an image file; needs Pillow. Of an animation the first picture.
 
-    Turned as its camera says; transparency is dropped.
+    Turned as its camera says, if that can be read; transparency is dropped, 16 bits a colour become 8.
 
     Args:
         path: The file; its content, not its name, says what it is.
@@ -28,28 +38,71 @@ def read_image(path: Path, size: tuple[int, int] | None = None, channels: int = 
         channels: 3 for colour, 1 for grey.
 
     Raises:
-        ValueError: For a file that is no image, truncated, of more than 67 million pixels, or of pixels that are not
+        OSError: If the file cannot be opened.
+        ValueError: For a file that is no image, damaged, of more than 67 million pixels, or of grey values that are not
             of 8 bits.
     """
     from PIL import Image, ImageOps
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what is refused below, or repaired
-            content = path.read_bytes()
-            # from memory: a file would be asked for as much as its header claims
-            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-                most = min(_MAX_PIXELS, len(content) * _PIXELS_PER_BYTE.get(image.format or "", _MAX_PIXELS))
-                if image.width * image.height > most:
-                    raise ValueError(
-                        f"{image.width} x {image.height} pixels in {len(content)} bytes, expected at most {most}"
-                    )
-                if image.mode[0] in "IF":
-                    raise ValueError(f"pixels of mode {image.mode}, expected 8 bits per channel")
-                upright = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
-                if size is not None:
-                    upright = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.BILINEAR)
-                pixels = np.asarray(upright)
-    except Exception as error:  # decoders of hostile files raise anything
-        raise ValueError(f"{path}: {type(error).__name__}: {error}") from error
+    content = path.read_bytes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is refused, or repaired
+        with _opened(path, content) as image:
+            _check(path, image, len(content))
+            try:
+                upright = _turned(image).convert("L" if channels == 1 else "RGB")
+            except Exception as error:  # decoders of hostile files raise anything
+                raise ValueError(
+                    f"{path}: {image.format} of {image.width} x {image.height} pixels ({image.mode}) that cannot be "
+                    f"decoded, expected a whole image; its {len(content)} bytes are damaged or cut off"
+                ) from error
+            if size is not None:
+                upright = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.BILINEAR)
+            pixels = np.asarray(upright)
     return np.ascontiguousarray(pixels[None] if channels == 1 else pixels.transpose(2, 0, 1))
+
+
+def _opened(path: Path, content: bytes) -> Image:
+    from PIL import Image
+
+    try:  # from memory: a file would be asked for as much as its header claims
+        return Image.open(io.BytesIO(content), formats=_FORMATS)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path}: far more than {_MAX_PIXELS} pixels, expected at most as many") from error
+    except Exception as error:
+        raise ValueError(
+            f"{path}: {len(content)} bytes, the first are {content[:16]!r}, expected a whole image, one of "
+            f"{', '.join(_FORMATS)}"
+        ) from error
+
+
+def _check(path: Path, image: Image, size: int) -> None:
+    most = min(_MAX_PIXELS, size * _PIXELS_PER_BYTE.get(image.format or "", _MAX_PIXELS))
+    if image.width * image.height > most:
+        raise ValueError(
+            f"{path}: {image.width} x {image.height} pixels in {size} bytes, expected at most {most}"
+        )
+    if image.mode[0] in "IF":
+        raise ValueError(f"{path}: pixels of mode {image.mode}, expected 8 bits per channel")
+
+
+def _turned(image: Image) -> Image:
+    """The image as it was seen. Of its tags this one alone is read: others may be of types that none should have."""
+    from PIL import Image
+
+    image.load()  # first: of a TIFF it turns the pixels
+    try:
+        orientation = image.getexif().get(_ORIENTATION)
+    except Exception:  # tags that cannot be read say nothing of how the camera was held
+        return image
+    turn = Image.Transpose
+    turns = {
+        2: turn.FLIP_LEFT_RIGHT,
+        3: turn.ROTATE_180,
+        4: turn.FLIP_TOP_BOTTOM,
+        5: turn.TRANSPOSE,
+        6: turn.ROTATE_270,
+        7: turn.TRANSVERSE,
+        8: turn.ROTATE_90,
+    }
+    return image.transpose(turns[orientation]) if orientation in turns else image

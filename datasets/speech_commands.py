@@ -17,8 +17,10 @@ from ccnn_geo.datasets.info import DataFile, DatasetInfo
 from ccnn_geo.datasets.mapped import MappedArray
 from ccnn_geo.datasets.mfcc import MFCC
 from ccnn_geo.datasets.processing import digest
+from ccnn_geo.datasets.sample_files import stamps
 from ccnn_geo.datasets.signals import SignalDataset
 from ccnn_geo.datasets.speech_files import SPLITS, check_words, ensure_words, list_recordings, split_of
+from ccnn_geo.datasets.wav import READING
 
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 """The words of the paper, after Kidger et al. (2020); a word's place is its label."""
@@ -220,8 +222,8 @@ def _prepared(
     place = folder()
     files = list_recordings(place, words)
     if not checked:
-        dates = [((s := path.stat()).st_size, s.st_mtime_ns) for path in files.paths]
-        target = target.with_name(f"words-{digest(files.names, dates, files.official.tolist())}")
+        dates = stamps(files.paths)
+        target = target.with_name(f"words-{digest(files.names, dates, files.official.tolist(), READING)}")
 
     def check(samples: np.ndarray) -> None:
         found = np.count_nonzero(samples == LENGTH)

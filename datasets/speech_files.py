@@ -12,7 +12,9 @@ import numpy as np
 from ccnn_geo.datasets.archive import extract_atomic
 from ccnn_geo.datasets.download import fetch
 from ccnn_geo.datasets.info import DataFile
+from ccnn_geo.datasets.sample_files import class_samples
 from ccnn_geo.datasets.storage import exclusive
+from ccnn_geo.datasets.wav import RECORDINGS
 
 SPLITS = ("train", "validation", "test")
 LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}
@@ -94,15 +96,11 @@ def list_recordings(folder: Path, words: Sequence[str]) -> Recordings:
     Raises:
         ValueError: If a word has none, or a list is not text.
     """
-    paths, labels = [], []
-    for label, word in enumerate(words):
-        found = sorted(p for p in (folder / word).glob("*.wav") if not p.name.startswith("."))
-        if not found:
-            raise ValueError(f"{folder / word}: no recordings, expected <name>.wav")
-        paths += found
-        labels += [label] * len(found)
+    paths, labels = zip(
+        *class_samples({word: folder / word for word in words}, RECORDINGS, beside=False), strict=True
+    )
     names = [f"{path.parent.name}/{path.name}" for path in paths]
-    return Recordings(paths, names, np.array(labels), _official(folder, names))
+    return Recordings(list(paths), names, np.array(labels), _official(folder, names))
 
 
 def _official(folder: Path, names: Sequence[str]) -> np.ndarray:
@@ -114,7 +112,8 @@ def _official(folder: Path, names: Sequence[str]) -> np.ndarray:
         try:
             part.update(dict.fromkeys(path.read_text("utf-8").split(), SPLITS.index(split)))
         except UnicodeDecodeError as error:
-            raise ValueError(f"{path}: expected text, a name on each line ({error})") from error
+            found = error.object[error.start : error.start + 8]
+            raise ValueError(f"{path}: expected text, a name on each line, got {found!r}") from error
     return np.array([part.get(name, 0) for name in names], np.uint8)
 
 
@@ -147,7 +146,7 @@ def split_of(
 
 
 def _drawn(names: Sequence[str] | np.ndarray, labels: np.ndarray) -> np.ndarray:
-    lots = np.array([hashlib.sha256(name.encode()).hexdigest() for name in names])
+    lots = np.array([hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest() for name in names])
     place = np.empty(len(names))  # of a recording among those of its word, in (0, 1)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ccnn_geo.io import ShapeError
 from ccnn_geo.io.arrays import read_member
 
 try:
@@ -104,8 +105,14 @@ def read_arrays(target: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
             return {
                 name: read_member(target, archive, archive.getinfo(f"{name}.npy"), size) for name in names
             }
+    except (FileNotFoundError, PermissionError):
+        raise
+    except ShapeError as error:  # ours, which says what is wrong
+        raise ValueError(
+            f"{target}: the stored points are damaged ({error}); remove this file to have it made again"
+        ) from error
     except Exception as error:  # damaged archives raise anything: BadZipFile, zlib.error, EOFError, KeyError
         raise ValueError(
-            f"{target}: the stored points are damaged ({type(error).__name__}: {error}); remove this file to have "
-            f"it made again"
+            f"{target}: the stored points are damaged, expected a whole .npz of {', '.join(names)}; remove this file "
+            f"to have it made again"
         ) from error

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import math
-import warnings
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
+from ccnn_geo.datasets.sample_files import FileKind
+from ccnn_geo.datasets.wav_chunks import FLOAT, Sound, find_sound
+
+RECORDINGS = FileKind("recordings", (".wav",))
+
 MAX_RATE = 1_000_000
 """Samples per second; a header that claims more is broken."""
 
-_FULL_SCALE = {"i2": 2.0**15, "i4": 2.0**31, "f4": 1.0, "f8": 1.0}
+READING = 2
+"""Counts changes of what is read of a file; part of the name of what is stored."""
 
 
 def read_wav(path: str | PathLike[str]) -> tuple[np.ndarray, int]:
     """Samples and rate of a wav file: PCM of 8, 16, 24 or 32 bits, or floating point, any number of channels.
 
-    Integers are divided by their full scale, 2^(bits - 1). Chunks other than sound are skipped.
+    Integers are divided by their full scale, 2^(bits - 1). Chunks other than sound are skipped. A file that was
+    written into a pipe, of unknown length, is read to its end.
 
     Returns:
         Samples ``[C, T]`` float32, integers in [-1, 1), and samples per second.
@@ -28,55 +33,36 @@ def read_wav(path: str | PathLike[str]) -> tuple[np.ndarray, int]:
         ValueError: If it is no wav file, is cut off, holds no samples, compressed or infinite ones, or claims an
             impossible rate.
     """
-    from scipy.io import wavfile
-
     path = Path(path)
     with path.open("rb") as file:
         start = file.read(12)
-        if start[:4] not in (b"RIFF", b"RIFX", b"RF64") or start[8:] != b"WAVE":
+        if start[:4] not in (b"RIFF", b"RIFX", b"RF64", b"BW64") or start[8:] != b"WAVE":
             raise ValueError(f"{path}: not a wav file, expected it to start with RIFF....WAVE, got {start!r}")
-        content = _Content(start + file.read())
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", wavfile.WavFileWarning)  # of chunks it does not know
-            rate, data = wavfile.read(content)
-    except Exception as error:  # a header can break the reader in many ways
-        raise ValueError(
-            f"{path}: cannot be read ({type(error).__name__}: {error}); expected a complete wav file, PCM of 8, 16, "
-            f"24 or 32 bits or floating point"
-        ) from error
-    if not 0 < rate <= MAX_RATE:
-        raise ValueError(f"{path}: expected 1 to {MAX_RATE} samples per second, got {rate}")
-    if data.size == 0:
+        sound = find_sound(path, start + file.read())
+    if not 0 < sound.rate <= MAX_RATE:
+        raise ValueError(f"{path}: expected 1 to {MAX_RATE} samples per second, got {sound.rate}")
+    if not sound.data:
         raise ValueError(f"{path}: holds no samples")
-    return _to_float(path, data.reshape(len(data), -1).T), rate
-
-
-class _Content(io.BytesIO):
-    """A file in memory, where a header that claims more than there is asks for too much."""
-
-    def read(self, size: int | None = -1) -> bytes:
-        found = super().read(size)
-        if (
-            size is not None and size > 4 and len(found) < size
-        ):  # four: the name of a chunk, which may not come
-            raise EOFError(f"{len(found)} of {size} bytes are there")
-        return found
-
-
-def _to_float(path: Path, data: np.ndarray) -> np.ndarray:
-    kind = data.dtype.str[1:]
-    if kind == "u1":
-        return (data.astype(np.float32) - 128) / 128
-    if kind not in _FULL_SCALE:
-        raise ValueError(
-            f"{path}: samples of type {data.dtype}, expected 8, 16, 24 or 32 bits or floating point"
-        )
-    with np.errstate(over="ignore", invalid="ignore"):
-        samples = (data / _FULL_SCALE[kind]).astype(np.float32)
+    samples = _to_float(sound)
     if not np.isfinite(samples).all():
         raise ValueError(f"{path}: {np.count_nonzero(~np.isfinite(samples))} samples are not finite")
-    return samples
+    return np.ascontiguousarray(samples.reshape(-1, sound.channels).T), sound.rate
+
+
+def _to_float(sound: Sound) -> np.ndarray:
+    if sound.tag == FLOAT:
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller looks
+            return np.frombuffer(sound.data, f"{sound.order}f{sound.width}").astype(np.float32)
+    if sound.width == 1:
+        return (np.frombuffer(sound.data, np.uint8).astype(np.float32) - 128) / 128
+    if sound.width == 3:  # to the upper bytes of four
+        steps = np.zeros((len(sound.data) // 3, 4), np.uint8)
+        place = slice(1, 4) if sound.order == "<" else slice(0, 3)
+        steps[:, place] = np.frombuffer(sound.data, np.uint8).reshape(-1, 3)
+        integers = steps.view(f"{sound.order}i4")[:, 0]
+    else:
+        integers = np.frombuffer(sound.data, f"{sound.order}i{sound.width}")
+    return (integers / 2.0 ** (8 * integers.itemsize - 1)).astype(np.float32)
 
 
 def resample(samples: np.ndarray, rate: int, target: int) -> np.ndarray:

@@ -11,21 +11,25 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ccnn_geo.datasets.class_folders import class_folders, split_folders
 from ccnn_geo.datasets.clip_features import EncodeSignal, prepare_mfcc, statistics
 from ccnn_geo.datasets.clips import FULL_SCALE, Clips, ClipSettings, load_clips, prepare_clips
 from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.mapped import MappedArray
 from ccnn_geo.datasets.mfcc import MFCC
 from ccnn_geo.datasets.processing import digest
-from ccnn_geo.datasets.shape_folder import split_classes
+from ccnn_geo.datasets.sample_files import class_samples, stamps
 from ccnn_geo.datasets.signals import SignalDataset
+from ccnn_geo.datasets.wav import READING, RECORDINGS
 
 
 class WavFolder(SignalDataset):
-    """Recordings in ``root/<split>/<class>/<file>.wav``, split train, validation or test; other files are ignored.
+    """Recordings in ``root/<split>/<class>/<file>.wav``, split train, validation (also val, valid, dev) or test.
 
-    They are read once, in parallel, into ``cache`` as 16-bit samples (floating point beyond [-1, 1] is cut off), and
-    used again as long as names, sizes and dates of the files stay. All splits that exist must have the same classes.
+    A warning counts other files, but for hidden ones. Recordings are read once, in parallel, into ``cache`` as 16-bit
+    samples (peaks of floating point beyond [-1, 1] are cut off; where more than a tenth would be, the scale is another
+    and the file is refused), and used again as long as names, sizes and dates of the files stay. All splits that exist
+    must have the same classes.
 
     Args:
         root: The folder of the splits.
@@ -80,13 +84,13 @@ class WavFolder(SignalDataset):
     ) -> None:
         root = Path(root).expanduser()
         home = root / "processed" / self.info.folder if cache is None else Path(cache).expanduser()
-        classes, settings = split_classes(root, split), ClipSettings(length, rate, mono)
-        open_part = partial(_stored, root, classes, settings, home, num_workers)
+        folders, settings = class_folders(root, split), ClipSettings(length, rate, mono)
+        open_part = partial(_stored, root, settings, home, num_workers)
         stored = open_part(split)
         values, scale = _values(stored, mfcc)
         moments = None
         if normalize:
-            if not (root / "train").is_dir():
+            if "train" not in split_folders(root):
                 raise FileNotFoundError(
                     f"{root}: no folder 'train' to normalise by; normalize=False does without"
                 )
@@ -95,7 +99,7 @@ class WavFolder(SignalDataset):
             trained, _ = _values(train, mfcc)
             rows = np.arange(len(trained))
             moments = statistics(trained, rows, scale, trained.path.with_suffix(".json"))
-        super().__init__(values, stored.extra["y"], classes, EncodeSignal(scale, moments), transform)
+        super().__init__(values, stored.extra["y"], list(folders), EncodeSignal(scale, moments), transform)
         self.rate, self._names = stored.rate, stored.extra["name"].tolist()
 
     @property
@@ -104,21 +108,10 @@ class WavFolder(SignalDataset):
         return [self._names[i] for i in self._index]
 
 
-def _stored(
-    root: Path, classes: list[str], settings: ClipSettings, home: Path, num_workers: int | None, split: str
-) -> Clips:
-    paths, y = [], []
-    for label, folder in enumerate(root / split / name for name in classes):
-        found = sorted(
-            p for p in folder.iterdir() if p.suffix.lower() == ".wav" and not p.name.startswith(".")
-        )
-        if not found:
-            raise ValueError(f"{folder}: no recordings, expected <name>.wav")
-        paths += found
-        y += [label] * len(found)
+def _stored(root: Path, settings: ClipSettings, home: Path, num_workers: int | None, split: str) -> Clips:
+    paths, y = zip(*class_samples(class_folders(root, split), RECORDINGS), strict=True)
     names = [path.relative_to(root).as_posix() for path in paths]
-    stamps = [(s.st_size, s.st_mtime_ns) for s in (path.stat() for path in paths)]
-    target = home / f"{split}-{digest(names, stamps, settings)}"
+    target = home / f"{split}-{digest(names, stamps(paths), settings, READING)}"
     prepare_clips(paths, {"y": y, "name": names}, settings, target, num_workers)
     return load_clips(target, ("y", "name"))
 

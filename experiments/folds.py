@@ -12,11 +12,13 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from ccnn_geo.datasets.shape_folder import split_classes
+from ccnn_geo.datasets.class_folders import class_folders, split_folders
+from ccnn_geo.datasets.sample_files import list_samples
+from ccnn_geo.datasets.shape_folder import SHAPES, split_classes
 from ccnn_geo.datasets.storage import exclusive
-from ccnn_geo.io import EXTENSIONS
 
 FOLDS = 4
 PARTS = ("train", "validation")
@@ -43,7 +45,10 @@ def fold_folder(root: Path, out: Path, fold: int, folds: int = FOLDS) -> Path:
     with exclusive(out.parent, out.name):
         if out.is_dir():
             return out
-        shapes = {name: _shapes(root, name) for name in split_classes(root, "train")}
+        parts = [class_folders(root, part) for part in split_folders(root) if part in PARTS]
+        shapes = {
+            name: _shapes(root, name, [part[name] for part in parts]) for name in split_classes(root, "train")
+        }
         few = [f"{name} ({len(files)})" for name, files in shapes.items() if len(files) < folds]
         if few:
             raise ValueError(f"{root}: expected {folds} shapes or more in each class, got {', '.join(few)}")
@@ -58,11 +63,10 @@ def fold_folder(root: Path, out: Path, fold: int, folds: int = FOLDS) -> Path:
     return out
 
 
-def _shapes(root: Path, name: str) -> list[Path]:
+def _shapes(root: Path, name: str, folders: Sequence[Path]) -> list[Path]:
     """Shapes of a class in both parts, by name."""
-    folders = [root / part / name for part in PARTS if (root / part).is_dir()]
-    found = [file for folder in folders for file in folder.iterdir() if file.suffix.lower() in EXTENSIONS]
-    files = {file.name: file for file in found if not file.name.startswith(".")}
+    found = [file for folder in folders for file in list_samples(folder, SHAPES).paths]
+    files = {file.name: file for file in found}
     if len(files) < len(found):
         raise ValueError(f"{root}: expected a name once, but some of {name} are in train and in validation")
     return [files[name] for name in sorted(files)]

@@ -9,7 +9,7 @@ from torch_geometric.data import Batch
 from torch_geometric.loader import DataLoader
 
 from ccnn_geo.datasets import ShapeDataset, stratified_split
-from ccnn_geo.training.epoch_datamodule import EpochDataModule
+from ccnn_geo.training.epoch_datamodule import EpochDataModule, two_or_more
 from ccnn_geo.training.epochs import EpochDataset
 from ccnn_geo.training.neighbor_cache import NeighborCache, restore_edges
 from ccnn_geo.training.pipeline import Augmentation, ShapePipeline
@@ -114,10 +114,10 @@ class ShapesDataModule(EpochDataModule):
         if stage == "test":
             self.test_set = self._open("test")
             self.test_set.transform = self.pipeline.evaluation()
-            self.classes = self.test_set.classes
+            self.classes = two_or_more(self.test_set.classes)
             return
         train = self._open("train")
-        self.classes = train.classes
+        self.classes = two_or_more(train.classes)
         if has_validation(self.dataset, self.root):
             validation = self._open("validation")
         else:

@@ -115,3 +115,15 @@ class EpochDataModule(LightningDataModule):
     def _processes(self) -> tuple[int, int]:
         """Number of processes, and which one this is."""
         return (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)
+
+
+def two_or_more(classes: Sequence[str]) -> list[str]:
+    """Names of classes to choose from.
+
+    Raises:
+        ValueError: If there is nothing to choose.
+    """
+    if len(classes) < 2:
+        found = f"one: {str(classes[0])!r}" if classes else "none"
+        raise ValueError(f"data: expected at least two classes, found {found}")
+    return [str(name) for name in classes]

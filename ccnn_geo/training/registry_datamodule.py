@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Set
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ccnn_geo.datasets import stratified_split
+from ccnn_geo.datasets.class_folders import split_folders
 from ccnn_geo.datasets.registry import dataset_class
-from ccnn_geo.training.epoch_datamodule import EpochDataModule
+from ccnn_geo.training.epoch_datamodule import EpochDataModule, two_or_more
 from ccnn_geo.training.epochs import EpochDataset
 from ccnn_geo.training.seeds import mix_seed
 from ccnn_geo.training.sources import check_keywords
@@ -102,14 +104,8 @@ class RegistryDataModule(EpochDataModule):
     def _open_validation(self) -> Any | None:
         """The validation split, None if the data set has none."""
         counts = self.cls.info.counts
-        if counts and "validation" not in counts:
-            return None
-        try:
-            return self.open("validation", self.evaluation_transform())
-        except FileNotFoundError:
-            if counts:
-                raise
-            return None  # a user's own files need no such folder
+        known = counts if counts else split_folders(Path(self.root).expanduser())
+        return self.open("validation", self.evaluation_transform()) if "validation" in known else None
 
     def strata(self, samples: Any) -> Tensor:
         """Class of each sample, for a validation part like the whole."""
@@ -131,6 +127,6 @@ class RegistryDataModule(EpochDataModule):
             raise ValueError(
                 f"data.dataset_args: {self.dataset} needs classes, got {self.dataset_args}{told}"
             )
-        self.classes = [str(name) for name in samples.classes]
+        self.classes = two_or_more(samples.classes)
         self.num_classes = len(self.classes)
         self.in_channels, self.dim = self.sample_shape(samples)

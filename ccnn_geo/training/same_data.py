@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ def refuse_other_data(
     Raises:
         ValueError: If classes, channels, dimension or readout are others.
     """
-    if list(stored["classes"]) != list(classes):
+    if list(map(_composed, stored["classes"])) != list(map(_composed, classes)):
         raise ValueError(
             f"data: the checkpoint knows the classes {', '.join(stored['classes'])}, "
             f"the {part} set has {', '.join(classes)}"
@@ -36,3 +37,8 @@ def refuse_other_data(
     for key in INPUTS:
         if before[key] != inputs[key]:
             raise ValueError(f"data: the checkpoint has {key} {before[key]}, the {part} set {inputs[key]}")
+
+
+def _composed(name: str) -> str:
+    """A name in the one of its Unicode forms that all systems share; macOS writes another one."""
+    return unicodedata.normalize("NFC", name)

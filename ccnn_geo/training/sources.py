@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ccnn_geo.datasets import ModelNet10, ModelNet40, ParametricShapes, ShapeDataset, ShapeFolder
+from ccnn_geo.datasets.class_folders import split_folders
 
 OWN = frozenset({"num_points", "num_samples", "seed", "k", "transform"})
 """Arguments of data sets that the data module sets."""
@@ -79,5 +80,5 @@ def keywords(dataset: type) -> set[str]:
 
 
 def has_validation(dataset: str, root: str) -> bool:
-    """Whether the data set comes with a validation split; otherwise one is taken from the training set."""
-    return dataset == "folder" and (Path(root).expanduser() / "validation").is_dir()
+    """Whether a user's own files come with a validation split; otherwise one is taken from the training set."""
+    return dataset == "folder" and "validation" in split_folders(Path(root).expanduser())

@@ -168,7 +168,11 @@ def test_excel_writes_a_mark_and_other_line_ends(tmp_path):
             "times are dates, in the first training file num",
         ),
         ({"test/dead/e.csv": WIDE}, ValueError, "same classes"),
-        ({"train/sick/readme.md": "", "test/sick/e.csv": WIDE}, ValueError, "no files, expected <file>.csv"),
+        (
+            {"train/sick/readme.md": "", "test/sick/e.csv": WIDE},
+            ValueError,
+            "sick: no series among 0 files, expected .csv",
+        ),
     ],
 )
 def test_folders_that_do_not_fit(root, files, error, words):

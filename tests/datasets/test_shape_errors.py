@@ -57,7 +57,7 @@ def test_any_error_belongs_to_its_file(root, monkeypatch, num_workers):
     assert len(data) == 11
     if num_workers == 0:
         monkeypatch.setattr(processing, "read_shape", lambda path: {}[str(path)])
-        with pytest.raises(ShapeError, match=r"b0\.off: KeyError"):
+        with pytest.raises(ShapeError, match=r"b0\.off: KeyError when it was read, expected a sound shape\n"):
             ShapeFolder(root, "test", **SMALL)
 
 

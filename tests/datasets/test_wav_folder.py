@@ -114,7 +114,7 @@ def test_folders_that_cannot_be_used(tmp_path):
         WavFolder(tmp_path, "test")
     for file in (tmp_path / "train" / "cat").iterdir():
         file.unlink()
-    with pytest.raises(ValueError, match=r"cat: no recordings, expected <name>\.wav"):
+    with pytest.raises(ValueError, match=r"cat: no recordings among 0 files, expected \.wav"):
         WavFolder(tmp_path)
 
 
@@ -126,6 +126,26 @@ def test_broken_files_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"2 of 8 recordings cannot be used:\n.*dog/1\.WAV.*\n.*dog/3\.WAV"):
         WavFolder(tmp_path)
     assert not list(tmp_path.rglob("*.np*"))
+
+
+def test_floating_point_of_another_scale_is_refused(tmp_path):
+    """scipy writes an array of floats as it is: cut at 1, int16 would become a square wave."""
+    wave = np.sin(np.arange(800) / 9)
+    for name, samples in (("soft", 0.5 * wave), ("loud", 1.05 * wave), ("int16", 20000 * wave)):
+        (tmp_path / name / "train" / "a").mkdir(parents=True)
+        wavfile.write(tmp_path / name / "train" / "a" / "0.wav", 8000, samples.astype(np.float32))
+    one = WavFolder(tmp_path / "soft", normalize=False)[0][0]
+    np.testing.assert_allclose(one[0], 0.5 * wave, rtol=0, atol=2**-15)
+    spoilt = np.concatenate([0.9 * wave, [3.0, -1.2]])  # a few peaks are cut, as ever
+    wavfile.write(tmp_path / "soft/train/a/0.wav", 8000, spoilt.astype(np.float32))
+    expected = spoilt.clip(-1, 1 - 2**-15)
+    np.testing.assert_allclose(
+        WavFolder(tmp_path / "soft", normalize=False)[0][0][0], expected, rtol=0, atol=2**-15
+    )
+    with pytest.raises(
+        ValueError, match=r"a/0\.wav: samples up to 20000, \d+% .* expected floating point in it"
+    ):
+        WavFolder(tmp_path / "int16")
 
 
 def test_all_spoken_digits_by_speaker(tmp_path, spoken_digits):

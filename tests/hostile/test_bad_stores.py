@@ -64,7 +64,7 @@ def test_mnist(tmp_path, zipped, content, shape, message):
 
 def test_mnist_that_is_not_gzip(tmp_path):
     for content in (b"hello", gzip.compress(seeds.idx_files(zipped=False)[0])[:-9]):
-        with pytest.raises(ValueError, match=r"a\.gz: damaged \((BadGzipFile|EOFError): "):
+        with pytest.raises(ValueError, match=r"a\.gz: damaged or cut off, expected a whole gzip file"):
             read_idx(put(tmp_path / "a.gz", content), (28, 28), None)
 
 

@@ -1,0 +1,113 @@
+"""Dates of ISO 8601, with and without dashes, and columns of times of which nobody says what they are."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta, timezone
+
+_DAY = (
+    r"(?P<year>\d{4})(?:"
+    r"-(?P<month>\d\d)(?:-(?P<day>\d\d))?|(?P<month2>\d\d)(?P<day2>\d\d)"  # 2024-01-31, 2024-01, 20240131
+    r"|-?W(?P<week>\d\d)(?:-?(?P<weekday>[1-7]))?"  # 2024-W05-3, 2024W053
+    r"|-?(?P<ordinal>\d{3}))"  # 2024-031, 2024031
+)
+_CLOCK = r"(?P<hour>\d\d)(?::?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?)?"
+_ZONE = r"(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)"
+_MOMENT = re.compile(
+    rf"{_DAY}(?:(?:[T_]|\s+|(?<=\d{{8}})){_CLOCK}(?:\s*{_ZONE})?)?", re.IGNORECASE | re.ASCII
+)
+_DIGITS = re.compile(r"(?:19|20)(?:\d{6}|\d{8}|\d{10}|\d{12}(?:\.\d*)?)", re.ASCII)
+_SHORT = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])|(?:19|20)\d\d(?:[0-2]\d\d|3[0-6]\d)", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def number_of(text: str) -> float:
+    """A number as people write it, NaN for anything else: Python would also take ``1_000`` for one.
+
+    Example:
+        >>> [number_of(text) for text in ("1e3", "2024_05", "inf")]
+        [1000.0, nan, inf]
+    """
+    try:
+        return math.nan if "_" in text else float(text)
+    except ValueError:
+        return math.nan
+
+
+def seconds_of(text: str) -> float:
+    """Seconds since 1970 of a date of ISO 8601, NaN for anything else; without a zone it is UTC.
+
+    Days as ``2024-01-31``, ``20240131``, ``2024-031`` (day of the year) and ``2024-W05-3``, months and weeks by their
+    first day; then perhaps ``T``, a space or ``_`` and a time such as ``23``, ``23:59``, ``235959.5``, and a zone:
+    ``Z``, ``UTC``, ``+02``, ``+0200``, ``+02:00``.
+
+    Example:
+        >>> [seconds_of(text) for text in ("19700102", "1970-W01-5T00:00+01:00", "1970-13-01")]
+        [86400.0, 82800.0, nan]
+    """
+    found = _MOMENT.fullmatch(text)
+    if found is None:
+        return math.nan
+    part = found.groupdict()
+    try:
+        day = _day(part)
+        hour, minute, second = (int(part[name] or 0) for name in ("hour", "minute", "second"))
+        # 24:00 is the end of a day
+        end = (hour, minute, second) == (24, 0, 0) and not int(part["fraction"] or 0)
+        moment = datetime.combine(day, time(0 if end else hour, minute, second), _zone(part["zone"]))
+        whole = (moment.astimezone(timezone.utc) + timedelta(days=int(end)) - _EPOCH).total_seconds()
+    except (ValueError, OverflowError):  # no such day or hour
+        return math.nan
+    return whole + float(f"0.{part['fraction'] or 0}")
+
+
+def _day(part: dict[str, str | None]) -> date:
+    year = int(part["year"] or 0)
+    if part["week"]:
+        return date.fromisocalendar(year, int(part["week"]), int(part["weekday"] or 1))
+    if part["ordinal"]:
+        day = date(year, 1, 1) + timedelta(days=int(part["ordinal"]) - 1)
+        if day.year != year:
+            raise ValueError("the year has no such day")
+        return day
+    return date(year, int(part["month"] or part["month2"] or 0), int(part["day"] or part["day2"] or 1))
+
+
+def _zone(text: str | None) -> timezone:
+    if text is None or text[0] not in "+-":
+        return timezone.utc
+    digits = text[1:].replace(":", "")
+    if int(digits[2:] or 0) > 59:
+        raise ValueError("an hour has 60 minutes")
+    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
+    return timezone(-offset if text[0] == "-" else offset)
+
+
+def are_dates(texts: Sequence[str], numbers: Sequence[float]) -> bool | int:
+    """Whether times are dates; or, if most are but not all, the place of one that is not.
+
+    They are, if the first is no number, or is a date beside others that are no numbers, or if all are digits that make
+    up dates: 8, 10, 12 or 14 of them, from the year down to the day, hour, minute or second, from 1900 to 2099.
+
+    Args:
+        texts: As they are written.
+        numbers: :func:`number_of` each.
+    """
+    if math.isnan(numbers[0]):
+        return True
+    if not all(map(math.isfinite, numbers)):
+        others = (text for text, number in zip(texts, numbers, strict=True) if math.isnan(number))
+        return math.isfinite(seconds_of(texts[0])) and any(math.isfinite(seconds_of(text)) for text in others)
+    wrong = [
+        place
+        for place, text in enumerate(texts)
+        if not (_DIGITS.fullmatch(text) and math.isfinite(seconds_of(text)))
+    ]
+    return wrong[0] if 0 < 2 * len(wrong) < len(texts) else not wrong
+
+
+def may_be_dates(texts: Sequence[str]) -> bool:
+    """Whether numbers all look like months (202405) or days of a year (2024136), which are taken for numbers."""
+    return len(texts) > 1 and all(_SHORT.fullmatch(text) for text in texts)
