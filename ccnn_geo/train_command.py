@@ -203,10 +203,14 @@ def _scores(what: str, scores: Any) -> str:
 
 
 def _display(trainer: dict[str, Any]) -> tuple[bool, Any]:
-    """A progress bar on a terminal; in a log one line per epoch."""
+    """A progress bar on a terminal, or none; and how to print the line of an epoch so that it stays."""
     asked = trainer.get("enable_progress_bar")
     progress = sys.stdout.isatty() if asked is None else asked
-    return progress, None if progress else lambda line: print(line, flush=True)
+    if not progress:
+        return False, lambda line: print(line, flush=True)
+    from tqdm import tqdm
+
+    return True, tqdm.write  # above the bars
 
 
 def _is_first_process() -> bool:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch_geometric.data import Data, Dataset
-from tqdm import tqdm
 
 from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.lidar_frames import EXTENSIONS, Frame, read_frame
 from ccnn_geo.datasets.processing import digest
+from ccnn_geo.datasets.progress import progress
 from ccnn_geo.datasets.shape_folder import SPLITS
 from ccnn_geo.datasets.storage import exclusive, read_arrays, write_atomic
 
@@ -184,7 +184,7 @@ class LidarFrames(Dataset):
         with exclusive(folder, target.name):
             if not target.exists():
                 frames, cells = [], []
-                for number, path in enumerate(tqdm(self.paths, desc="LidarFrames tiles", delay=1)):
+                for number, path in enumerate(progress(self.paths, title="LidarFrames tiles")):
                     found = np.unique(_cells(read_frame(path).xyz, edge), axis=0)
                     cells.append(found)
                     frames.append(np.full(len(found), number))

@@ -12,6 +12,7 @@ from pytorch_lightning import Trainer
 
 from ccnn_geo.nyquist import nyquist_penalty
 from ccnn_geo.predict import read_checkpoint
+from ccnn_geo.training.batch_lines import BatchLines
 from ccnn_geo.training.callbacks import (
     ConfigFile,
     KernelDomains,
@@ -110,7 +111,7 @@ def train(
         resume: Checkpoint to continue from.
         tensorboard: Also log for TensorBoard.
         progress: Show a progress bar.
-        report: Receives one line per epoch.
+        report: Receives one line per epoch, and without a bar a line from time to time within long ones.
 
     Returns:
         Scores of the best checkpoint on the validation set.
@@ -131,6 +132,7 @@ def train(
         KernelDomains(),
         WindowWidths(),
         MetricsFile(metrics, report),
+        *([] if progress or report is None else [BatchLines(report)]),  # a bar tells it too
         *averaging(config["optim"].get("ema", 0.0)),
         InterruptCheckpoint(folder / "checkpoints"),
         best,
