@@ -64,9 +64,9 @@ class LogLines:
             f" of {self._number(self.total)} ({100 * self.count / self.total:.0f} %)" if self.total else ""
         )
         seconds = self._told - self._started
-        print(
-            f"{self.title}: {self._number(self.count)}{share}, {seconds:.0f} s", file=sys.stderr, flush=True
-        )
+        text = f"{self.title}: {self._number(self.count)}{share}, {seconds:.0f} s"
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
     def _number(self, count: int) -> str:
         return f"{count / 1e6:.1f} MB" if self.unit == "B" else f"{count:,}"

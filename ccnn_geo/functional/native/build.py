@@ -67,6 +67,25 @@ def native_status(name: str = "edge_magnet") -> str:
     return "Native code is turned off by CCNN_GEO_NATIVE=0." if _disabled() else load(name).status
 
 
+def native_summary() -> str:
+    """One line about all functions, which are compiled for it if they are not yet.
+
+    Example:
+        >>> native_summary().startswith(("all ", "none: ", "off: ")) or "without" in native_summary()
+        True
+    """
+    if _disabled():
+        return "off: CCNN_GEO_NATIVE=0"
+    names = sorted(source.stem for source in HERE.glob("*.c"))
+    missing = {name: load(name).status for name in names if load(name).function is None}
+    if not missing:
+        return f"all {len(names)} in {cache_folder()}"
+    reason = next(iter(missing.values())).removeprefix("No native code: ").removesuffix(".")
+    if len(missing) == len(names):
+        return f"none: {reason}"
+    return f"{len(names) - len(missing)} of {len(names)}, without {', '.join(missing)}: {reason}"
+
+
 def arguments(sizes: Sequence[str], tensors: Sequence[str]) -> type[ctypes.Structure]:
     """The structure that a function takes: 64-bit numbers, then addresses."""
     fields = [(name, ctypes.c_int64) for name in sizes] + [(name, ctypes.c_void_p) for name in tensors]
