@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ccnn_geo import __version__
+from ccnn_geo.help_pages import is_general, show_help
 from ccnn_geo.terminal import EXPECTED, Failure, OneLineParser, complain, print_table, reason
 
 USAGE = """usage: ccnn-geo COMMAND ...
@@ -59,7 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(f"unknown command {arguments[0]!r}, expected one of {', '.join(_COMMANDS)}")
         return 2
     try:
-        command(arguments[1:])
+        if arguments[0] in _REMEMBERED and is_general(arguments[1:]):
+            show_help(arguments[0], arguments[1:], command)
+        else:
+            command(arguments[1:])
     except Failure:
         return 1
     except argparse.ArgumentError as error:
@@ -116,6 +120,9 @@ _COMMANDS = {
     "show": _elsewhere("ccnn_geo.show_command"),
     "reproduce": _elsewhere("ccnn_geo.experiments.studies"),
 }
+
+_REMEMBERED = ("train", "test", "reproduce")
+"""Commands whose help takes seconds to find out."""
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -23,6 +23,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ccnn_geo.cache_folder import cache_folder
+
 HERE = Path(__file__).parent
 FLAGS = (
     *("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", "-std=gnu11"),
@@ -125,13 +127,6 @@ def find_compiler() -> list[str] | None:
         if found := shutil.which(command[0]):
             return [found, *command[1:]]
     return None
-
-
-def cache_folder() -> Path:
-    """Where libraries are kept: ``$CCNN_GEO_CACHE``, else the user's cache."""
-    if given := os.environ.get("CCNN_GEO_CACHE"):
-        return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ccnn_geo"
 
 
 def _compile(compiler: list[str], source: Path, folder: Path) -> Path:
