@@ -13,6 +13,7 @@ import io
 import os
 import platform
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from importlib import metadata
@@ -53,7 +54,7 @@ def show_help(command: str, arguments: Sequence[str], make: Callable[[list[str]]
         text = _printed(make, list(arguments))
         with contextlib.suppress(OSError):  # a folder that cannot be written to
             _keep(text, place)
-    print(text, end="")
+    sys.stdout.write(text)
 
 
 def _printed(make: Callable[[list[str]], None], arguments: list[str]) -> str:

@@ -20,7 +20,7 @@ def make(monkeypatch, tmp_path):
 
     def command(arguments):
         calls.append(arguments)
-        print(f"usage: {' '.join(arguments)}")
+        sys.stdout.write(f"usage: {' '.join(arguments)}\n")
         raise SystemExit(0)
 
     command.calls = calls
