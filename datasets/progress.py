@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
 from tqdm import tqdm
@@ -35,7 +35,7 @@ class LogLines:
         unit: str = "",
     ) -> None:
         self.items, self.title, self.count, self.unit = items, desc, initial, unit
-        self.total = len(items) if total is None and hasattr(items, "__len__") else total
+        self.total = len(items) if total is None and isinstance(items, Sized) else total
         self._started = self._told = time.monotonic()
         self._shown: int | None = None
 
