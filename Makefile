@@ -31,6 +31,7 @@ demo: install
 	$(BIN)/ccnn-geo test $(RUN)/checkpoints/best.ckpt
 	$(BIN)/ccnn-geo test $(RUN)/checkpoints/best.ckpt --data.carrier voxels
 	$(BIN)/ccnn-geo predict $(RUN)/checkpoints/best.ckpt data/parametric_shapes-*/test/*/*_0001.off
+	@echo "Next: . .venv/bin/activate, then ccnn-geo --help"
 	@echo "Pictures: $(RUN)/curves.png, $(RUN)/confusion_test_points.png, $(RUN)/confusion_test_voxels.png"
 
 test: install-dev

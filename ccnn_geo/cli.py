@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Sequence
 
 from ccnn_geo import __version__
+from ccnn_geo.help_pages import is_general, show_help
 from ccnn_geo.terminal import EXPECTED, Failure, OneLineParser, complain, print_table, reason
 
 USAGE = """usage: ccnn-geo COMMAND ...
@@ -62,6 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_: complain(str(message))
+            if arguments[0] in _REMEMBERED and is_general(arguments[1:]):
+                show_help(arguments[0], arguments[1:], command)
+                return 0
             command(arguments[1:])
     except Failure:
         return 1
@@ -119,6 +123,9 @@ _COMMANDS = {
     "show": _elsewhere("ccnn_geo.show_command"),
     "reproduce": _elsewhere("ccnn_geo.experiments.studies"),
 }
+
+_REMEMBERED = ("train", "test", "reproduce")
+"""Commands whose help takes seconds to find out."""
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,12 +6,12 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ccnn_geo.datasets.class_folders import split_folders
-from ccnn_geo.datasets.info import DatasetInfo
-from ccnn_geo.datasets.registry import PLACES, dataset_class
 from ccnn_geo.terminal import OneLineParser, add_command, print_table
+
+if TYPE_CHECKING:
+    from ccnn_geo.datasets.info import DatasetInfo
 
 HEAD = ("name", "family", "classes", "samples", "size", "disk")
 
@@ -52,6 +52,8 @@ def main(arguments: list[str]) -> None:
 
 def list_rows() -> list[tuple[str, ...]]:
     """What there is: a row :data:`HEAD`, and one per data set."""
+    from ccnn_geo.datasets.registry import PLACES, dataset_class
+
     return [HEAD, *(_row(dataset_class(name).info) for name in PLACES)]
 
 
@@ -61,6 +63,8 @@ def info_rows(name: str) -> list[tuple[str, str]]:
     Raises:
         ValueError: For an unknown name.
     """
+    from ccnn_geo.datasets.registry import dataset_class
+
     info = dataset_class(name).info
     rows = [("name", info.name), ("title", info.title), ("family", info.family)]
     rows.append(("sample", _shape(info)))
@@ -81,6 +85,8 @@ def info_rows(name: str) -> list[tuple[str, str]]:
 
 def splits_of(info: DatasetInfo, root: Path) -> list[str]:
     """Splits of a data set; of a user's own files those that have a folder."""
+    from ccnn_geo.datasets.class_folders import split_folders
+
     if info.counts:
         return list(info.counts)
     return (list(split_folders(root)) if root.is_dir() else []) or ["train"]
@@ -126,6 +132,7 @@ def prepare(
         FileNotFoundError: If files are missing and ``download`` is False.
         OSError: If there is not enough space.
     """
+    from ccnn_geo.datasets.registry import dataset_class
     from ccnn_geo.training.sources import check_keywords, keywords
 
     cls, folder, options = dataset_class(name), Path(root).expanduser(), dict(options or {})

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ccnn_geo.datasets.sample_files import printable
-from ccnn_geo.predict import ShapeClassifier
 from ccnn_geo.terminal import Failure, OneLineParser, complain, reason
 
 
@@ -23,6 +21,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--json", action="store_true", help="One JSON array on standard output.")
     parser.add_argument("--device", default="cpu", help="Such as cuda; cpu by default.")
     options = parser.parse_args(arguments)
+
+    from ccnn_geo.datasets.sample_files import printable
+    from ccnn_geo.predict import ShapeClassifier
 
     classifier = ShapeClassifier.load(options.checkpoint, options.device)
     results, bad = [], []

@@ -146,7 +146,7 @@ def train(arguments: list[str]) -> None:
         print(f"run: {folder}" + (f", from {PREVIOUS}" if goes_back else ""), flush=True)
     progress, report = _display(settings["trainer"])
     try:
-        scores = run.train(settings, folder, resume, config.tensorboard, progress, report, _say)
+        scores = run.train(settings, folder, resume, config.tensorboard, progress, report)
     except Interrupted:
         how = how_to_continue(folder) or "; no epoch was complete"
         raise KeyboardInterrupt(f"interrupted; checkpoints in {folder / 'checkpoints'}{how}") from None
@@ -203,10 +203,17 @@ def _scores(what: str, scores: Any) -> str:
 
 
 def _display(trainer: dict[str, Any]) -> tuple[bool, Any]:
-    """A progress bar on a terminal; in a log one line per epoch."""
+    """A progress bar on a terminal, or none; and how to print the line of an epoch so that it stays."""
     asked = trainer.get("enable_progress_bar")
     progress = sys.stdout.isatty() if asked is None else asked
-    return progress, None if progress else _say
+    return progress, _stays if progress else _say
+
+
+def _stays(line: str) -> None:
+    """Prints a line above the bars."""
+    from tqdm import tqdm
+
+    tqdm.write(line)
 
 
 def _say(line: str) -> None:

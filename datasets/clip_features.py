@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from ccnn_geo.datasets.clips import CHUNK, FULL_SCALE
 from ccnn_geo.datasets.mapped import MappedArray, write_rows
 from ccnn_geo.datasets.mfcc import MFCC
+from ccnn_geo.datasets.progress import progress
 from ccnn_geo.datasets.storage import exclusive, write_atomic
 
 EPSILON = 1e-5
@@ -28,7 +28,7 @@ def prepare_mfcc(waves: MappedArray, mfcc: MFCC, target: Path) -> MappedArray:
         return mfcc(torch.from_numpy(waves.astype(np.float32) / FULL_SCALE)).flatten(1, 2).numpy()
 
     def chunks() -> Iterator[np.ndarray]:
-        for start in tqdm(range(0, len(waves), CHUNK), desc="MFCC", delay=1):
+        for start in progress(range(0, len(waves), CHUNK), title="MFCC"):
             yield coefficients(waves[start : start + CHUNK])
 
     with exclusive(target.parent, target.name):

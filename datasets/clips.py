@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from ccnn_geo.datasets.mapped import MappedArray, write_rows
+from ccnn_geo.datasets.progress import progress
 from ccnn_geo.datasets.sample_files import cannot_open
 from ccnn_geo.datasets.storage import exclusive, read_arrays, write_atomic
 from ccnn_geo.datasets.wav import fit_length, read_wav, resample
@@ -143,7 +143,7 @@ def _read_all(
     parts = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
     if num_workers is None:  # starting a process costs seconds
         num_workers = min(len(parts) // 8, os.cpu_count() or 1) if len(parts) >= 16 else 0
-    with mapper(num_workers) as map_, tqdm(total=len(paths), desc="recordings", delay=1) as bar:
+    with mapper(num_workers) as map_, progress(total=len(paths), title="recordings") as bar:
         for result in map_(read_clips, parts, [form] * len(parts), [settings] * len(parts)):
             bar.update(len(result[0]))
             yield result

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from torch_geometric.data import Data
-from tqdm import tqdm
 
 from ccnn_geo.datasets.class_folders import class_folders
 from ccnn_geo.datasets.csv_table import READING, Table, read_table
 from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.processing import digest
+from ccnn_geo.datasets.progress import progress
 from ccnn_geo.datasets.sample_files import FileKind, class_samples, stamps
 from ccnn_geo.datasets.series import Record, Scale, SeriesDataset, merge, write_series
 from ccnn_geo.datasets.storage import exclusive
@@ -103,7 +103,7 @@ def _prepare(
     root: Path, files: dict[str, list[tuple[Path, int]]], split: str, target: Path, tails: float
 ) -> None:
     tables = {
-        name: [read_table(path) for path, _ in tqdm(listed, desc=f"CSVSeries {name}", delay=1)]
+        name: [read_table(path) for path, _ in progress(listed, title=f"CSVSeries {name}")]
         for name, listed in files.items()
     }
     train = tables["train"]

@@ -4,6 +4,8 @@ import os
 import re
 from pathlib import Path
 
+from ccnn_geo.datasets.progress import progress
+
 MESSAGE = (
     "could not fetch {url} ({error}). Without a network, get the file by other means and place it at {path}, "
     "then run again; a transfer that broke continues by itself"
@@ -76,7 +78,6 @@ class _Resuming:
 
     def _continue(self, url: str) -> None:
         import requests
-        from tqdm import tqdm
 
         have = self.part.stat().st_size if self.part.exists() else 0
         headers = {"Accept-Encoding": "identity"}  # ranges count the bytes of the file itself
@@ -93,7 +94,7 @@ class _Resuming:
                 have = 0  # the whole file comes
             length = answer.headers.get("Content-Length")
             total = have + int(length) if length else None
-            bar = tqdm(desc=self.part.stem, initial=have, total=total, unit="B", unit_scale=True, delay=1)
+            bar = progress(title=self.part.stem, initial=have, total=total, unit="B")
             with self.part.open("ab" if have else "wb") as file, bar:
                 for chunk in answer.iter_content(2**14):
                     file.write(chunk)

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor
-from tqdm import tqdm
 
 from ccnn_geo.datasets.class_folders import class_folders, split_folders
 from ccnn_geo.datasets.images import ImageDataset
 from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.mapped import MappedArray, write_rows
 from ccnn_geo.datasets.processing import digest
+from ccnn_geo.datasets.progress import progress
 from ccnn_geo.datasets.read_image import EXTENSIONS, read_image
 from ccnn_geo.datasets.sample_files import FileKind, cannot_open, class_samples, stamps
 from ccnn_geo.datasets.storage import exclusive, read_arrays, write_atomic
@@ -185,7 +185,7 @@ def _decoded(
     if num_workers is None:  # starting a process costs seconds: one for every 32 MB to read
         work = sum(path.stat().st_size for path in paths) // 2**25
         num_workers = min(work, os.cpu_count() or 1) if work > 1 else 0
-    with mapper(num_workers) as call, tqdm(total=len(paths), desc="images", delay=1) as bar:
+    with mapper(num_workers) as call, progress(total=len(paths), title="images") as bar:
         for image in call(try_image, paths, [size] * len(paths), [channels] * len(paths)):
             bar.update()
             yield image

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from ccnn_geo.datasets.lidar_frames import Frame
+from ccnn_geo.datasets.progress import progress
 from ccnn_geo.datasets.storage import exclusive, read_arrays, write_atomic
 
 
@@ -71,7 +71,7 @@ def survey(paths: Sequence[Path], read: Callable[[Path], Frame], target: Path) -
 def _measure(paths: Sequence[Path], read: Callable[[Path], Frame]) -> dict[str, Any]:
     extent, labels = 0.0, dict[int, int]()
     sums: dict[str, np.ndarray] = {}
-    for path in tqdm(paths, desc="LidarFrames survey", delay=1):
+    for path in progress(paths, title="LidarFrames survey"):
         frame = read(path)
         extent = max(extent, float(np.ptp(frame.xyz, axis=0).max()))
         for name, values in frame.fields.items():

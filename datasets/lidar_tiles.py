@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from ccnn_geo.datasets.lidar_frames import Frame
+from ccnn_geo.datasets.progress import progress
 from ccnn_geo.datasets.storage import exclusive, read_arrays, write_atomic
 
 
@@ -21,7 +21,7 @@ def tiles(
     with exclusive(target.parent, target.name):
         if not target.exists():
             frames, found = [], []
-            for number, path in enumerate(tqdm(paths, desc="LidarFrames tiles", delay=1)):
+            for number, path in enumerate(progress(paths, title="LidarFrames tiles")):
                 found.append(np.unique(cells(read(path).xyz, edge), axis=0))
                 frames.append(np.full(len(found[-1]), number))
             arrays: dict[str, Any] = {"frame": np.concatenate(frames), "cell": np.concatenate(found)}

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
+from ccnn_geo.datasets.progress import progress
 from ccnn_geo.datasets.tokens import END, SPECIALS, Ragged, Vocabulary
 
 DIGITS = tuple("0123456789")
@@ -76,7 +76,7 @@ def generate_expressions(num: int, seed: int = 0, grammar: Grammar = LRA) -> tup
     """
     found: dict[bytes, int] = {}
     idle, batch = 0, 0
-    with tqdm(total=num, desc="expressions", delay=1) as bar:
+    with progress(total=num, title="expressions") as bar:
         while len(found) < num:
             before = len(found)
             tokens, values = _draw(np.random.default_rng([seed, batch]), grammar)

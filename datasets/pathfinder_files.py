@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from tqdm import tqdm
 
+from ccnn_geo.datasets.progress import progress
 from ccnn_geo.datasets.storage import read_arrays, write_atomic
 from ccnn_geo.io import ShapeError
 from ccnn_geo.io.arrays import map_array, parse_array
@@ -165,7 +165,7 @@ def store_images(
     def write(file: BinaryIO) -> None:
         header = {"descr": "|u1", "fortran_order": False, "shape": (num, size, size)}
         np.lib.format.write_array_header_1_0(file, header)
-        with tqdm(total=num, desc=base.name, delay=1) as bar:
+        with progress(total=num, title=base.name) as bar:
             for images, y in images_and_labels:
                 file.write(images.tobytes())
                 labels.append(y)

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch_geometric.data import Data
-from tqdm import tqdm
 
 from ccnn_geo.datasets.archive import extract_atomic
 from ccnn_geo.datasets.download import fetch
 from ccnn_geo.datasets.info import DataFile, DatasetInfo
 from ccnn_geo.datasets.physionet_records import STATIC, VARIABLES, read_outcomes, read_record
 from ccnn_geo.datasets.processing import digest
+from ccnn_geo.datasets.progress import progress
 from ccnn_geo.datasets.series import Record, Scale, SeriesDataset, write_series
 from ccnn_geo.datasets.splits import stratified_split
 from ccnn_geo.datasets.storage import exclusive
@@ -192,7 +192,7 @@ def _read_set(home: Path, letter: str, check_counts: bool) -> list[Record]:
         )
     labels = read_outcomes(home / f"Outcomes-{letter}.txt")
     records = []
-    for path in tqdm(paths, desc=f"physionet2012 set {letter}", delay=1):
+    for path in progress(paths, title=f"physionet2012 set {letter}"):
         if path.stem not in labels:
             raise ValueError(f"{home / f'Outcomes-{letter}.txt'}: no record {path.stem}, which {path} has")
         records.append(read_record(path, labels[path.stem]))

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
+from ccnn_geo.datasets.progress import progress
 from ccnn_geo.datasets.sample_files import cannot_open
 from ccnn_geo.datasets.storage import exclusive, write_atomic
 from ccnn_geo.datasets.workers import mapper
@@ -91,7 +91,7 @@ def _sample_all(
     clouds, errors = [], []
     columns = [f.path for f in files], [f.name for f in files], [settings] * len(files)
     num_workers = _processes(files) if num_workers is None else num_workers
-    with mapper(num_workers) as map_, tqdm(total=len(files), desc=title, delay=1) as bar:
+    with mapper(num_workers) as map_, progress(total=len(files), title=title) as bar:
         for result in map_(sample_file, *columns):
             bar.update()
             clouds.append(None if isinstance(result, str) else result)

@@ -8,15 +8,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from ccnn_geo.figures import DIVERGING, plotly_graphs
+from ccnn_geo.figures import DIVERGING, lay_out_page, plotly_graphs
 from ccnn_geo.pictures.kernel_figures import chosen_channels, limit_of
 from ccnn_geo.pictures.rendering import LayerKernels
 
-COLUMNS = 4
+COLUMNS = {1: 1, 2: 4, 3: 2}
+"""Panels beside one another, by dimension."""
 SHOWN = 8
 """Channels of a layer that are shown one by one unless they are named."""
 VOLUMES = 4
 """The same for volumes, each with a view of its own."""
+PLANE = ("heatmap", "scatter")
+"""Kinds of traces that lie on a pair of axes."""
+VIEW = 1.45
+"""Distance of the eye along each axis, far enough for the labels of a narrow panel."""
 LEVEL = 0.35
 """Where the isosurfaces lie, as a share of the kernel's largest magnitude: one positive, one negative."""
 
@@ -43,17 +48,17 @@ def kernel_page(
     draw = (_curves, _images, _surfaces)[layers[0].dim - 1]
     shown = VOLUMES if layers[0].dim == 3 else SHOWN
     panels = [draw(k, chosen_channels(k, channels, shown)) for k in layers]
-    figure = _frame(layers[0].dim, max(place for of in panels for _, place in of) + 1)
-    columns = 1 if layers[0].dim == 1 else COLUMNS
+    rows = -(-max(place + 1 for of in panels for _, place in of) // COLUMNS[layers[0].dim])
+    figure = _frame(layers[0].dim, rows)
+    columns = COLUMNS[layers[0].dim]
     for of in panels:
         for trace, place in of:
             figure.add_trace(trace, row=place // columns + 1, col=place % columns + 1)
-    _layer_menu(figure, [k.name for k in layers], [len(of) for of in panels])
-    figure.update_layout(title=title, template="plotly_white", margin={"t": 110, "l": 60, "r": 30, "b": 50})
-    return figure
+    menu = _layer_menu(figure, [k.name for k in layers], [len(of) for of in panels])
+    return lay_out_page(figure, title, 180 + 300 * rows, menu)
 
 
-def _frame(dim: int, panels: int) -> Any:
+def _frame(dim: int, rows: int) -> Any:
     plotly_graphs()
     from plotly.subplots import make_subplots
 
@@ -62,16 +67,19 @@ def _frame(dim: int, panels: int) -> Any:
         figure.update_xaxes(title_text="offset, in units of positions", row=2, col=1)
         figure.update_yaxes(title_text="channel", row=1, col=1)
         figure.update_yaxes(title_text="kernel", row=2, col=1)
-        return figure.update_layout(height=800, legend={"y": 0.45})
-    rows = -(-panels // COLUMNS)
+        return figure.update_layout(legend={"y": 0.45})
     kind = {"type": "scene" if dim == 3 else "xy"}
     figure = make_subplots(
-        rows, COLUMNS, specs=[[kind] * COLUMNS] * rows, horizontal_spacing=0.03, vertical_spacing=0.1
+        rows,
+        COLUMNS[dim],
+        specs=[[kind] * COLUMNS[dim]] * rows,
+        horizontal_spacing=0.03,
+        vertical_spacing=0.1,
     )
     if dim == 2:
         figure.update_yaxes(autorange="reversed")
         figure.update_layout(coloraxis={"colorscale": DIVERGING, "cmid": 0})
-    return figure.update_layout(height=160 + 340 * rows)
+    return figure.update_scenes(camera={"eye": dict.fromkeys("xyz", VIEW)}) if dim == 3 else figure
 
 
 def _curves(layer: LayerKernels, channels: Sequence[int]) -> list[tuple[Any, int]]:
@@ -114,22 +122,24 @@ def _surfaces(layer: LayerKernels, channels: Sequence[int]) -> list[tuple[Any, i
     return found
 
 
-def _layer_menu(figure: Any, names: Sequence[str], counts: Sequence[int]) -> None:
-    """Shows one layer at a time: plotly has one list of traces, of which the menu makes some visible."""
+def _layer_menu(figure: Any, names: Sequence[str], counts: Sequence[int]) -> list[dict[str, Any]]:
+    """Buttons that show one layer at a time: plotly has one list of traces, of which a button makes some visible."""
     owner = [i for i, count in enumerate(counts) for _ in range(count)]
-    for trace, i in zip(figure.data, owner, strict=True):
-        trace.visible = i == 0
+    panels = sorted(key for key in figure.layout if key.startswith(("xaxis", "yaxis")))
     buttons: list[dict[str, Any]] = []
     for i, name in enumerate(names):
-        titles = [
-            _panel_title(figure, t)
-            for t, o in zip(figure.data, owner, strict=True)
-            if o == i and t.type != "scatter"
-        ]
-        shown = {"visible": [o == i for o in owner]}
-        buttons.append({"label": name, "method": "update", "args": [shown, {"annotations": titles}]})
-    menu = {"buttons": buttons, "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "pad": {"b": 25}}
-    figure.update_layout(updatemenus=[menu], annotations=buttons[0]["args"][1]["annotations"])
+        own = [t for t, o in zip(figure.data, owner, strict=True) if o == i]
+        titles = [_panel_title(figure, t) for t in own if t.type != "scatter"]
+        used = {
+            f"{axis}axis{(t[f'{axis}axis'] or axis)[1:]}" for t in own for axis in "xy" if t.type in PLANE
+        }
+        empty = {f"{key}.visible": key in used for key in panels}
+        args = [{"visible": [o == i for o in owner]}, {"annotations": titles, **empty}]
+        buttons.append({"label": name, "method": "update", "args": args})
+    for trace, i in zip(figure.data, owner, strict=True):
+        trace.visible = i == 0
+    figure.update_layout(buttons[0]["args"][1])
+    return buttons
 
 
 def _panel_title(figure: Any, trace: Any) -> dict[str, Any]:

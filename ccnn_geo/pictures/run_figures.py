@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ccnn_geo.figures import canvas, plotly_graphs
+from ccnn_geo.figures import canvas, lay_out_page, plotly_graphs
 from ccnn_geo.training.callbacks import read_metrics
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def run_page(runs: Mapping[str, Rows]) -> Any:
                 name = f"{run}: {label} {'loss' if quantity == 'loss' else 'accuracy'}"
                 figure.add_trace(_line(graphs, series, name, {"color": color, "dash": dash}), 1, column)
     figure.update_xaxes(title_text="epoch")
-    return figure.update_layout(title=", ".join(runs), template="plotly_white", height=560)
+    return lay_out_page(figure, ", ".join(runs), 480)
 
 
 def layer_name(column: str) -> str:

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ccnn_geo.figures import DIVERGING, plotly_graphs
+from ccnn_geo.figures import DIVERGING, lay_out_page, plotly_graphs
 from ccnn_geo.pictures.colorings import Coloring
 from ccnn_geo.pictures.sample_values import Sample
+
+VIEW = {"x": 1.5, "y": 1.5, "z": 1.1}
+"""Where the eye is, far enough for the nearest points and the labels below them."""
 
 
 def sample_page(sample: Sample, colorings: Mapping[str, Coloring]) -> Any:
@@ -39,13 +42,9 @@ def sample_page(sample: Sample, colorings: Mapping[str, Coloring]) -> Any:
         {"label": name, "method": "update", "args": [{"visible": shown[name]}, {"title.text": c.title}]}
         for name, c in colorings.items()
     ]
-    if len(buttons) > 1:
-        figure.update_layout(
-            updatemenus=[{"buttons": buttons, "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"}]
-        )
-    figure.update_layout(title=colorings[first].title, template="plotly_white", height=720, showlegend=False)
+    lay_out_page(figure, colorings[first].title, 560, buttons).update_layout(showlegend=False)
     if sample.pos.size(1) == 3:
-        figure.update_scenes(aspectmode="data")
+        figure.update_scenes(aspectmode="data", camera={"eye": VIEW, "center": {"x": 0, "y": 0, "z": -0.1}})
     elif sample.pos.size(1) == 2:
         figure.update_yaxes(scaleanchor="x", autorange=True if sample.is_points else "reversed")
     else:

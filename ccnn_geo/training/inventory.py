@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import yaml
 
+from ccnn_geo.functional.native.build import native_summary
 from ccnn_geo.model import CCNN, PRESETS
 from ccnn_geo.predict import read_network
 from ccnn_geo.training.network import build_network, num_outputs
@@ -31,6 +32,7 @@ def environment() -> list[tuple[str, str]]:
     rows = [("python", platform.python_version())]
     rows += [(name, _version(name) or "missing") for name in CORE]
     rows.append(("cpu", f"{torch.get_num_threads()} threads"))
+    rows.append(("compiled loops", native_summary()))
     devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     rows.append(("cuda", ", ".join(devices) or "none"))
     rows.append(("mps", "yes" if torch.backends.mps.is_available() else "none"))

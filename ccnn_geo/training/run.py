@@ -12,6 +12,7 @@ from pytorch_lightning import Trainer
 
 from ccnn_geo.nyquist import nyquist_penalty
 from ccnn_geo.predict import read_checkpoint
+from ccnn_geo.training.batch_lines import BatchLines
 from ccnn_geo.training.callbacks import (
     ConfigFile,
     DataNotes,
@@ -102,7 +103,6 @@ def train(
     tensorboard: bool = False,
     progress: bool = True,
     report: Callable[[str], None] | None = None,
-    tell: Callable[[str], None] | None = None,
 ) -> Scores:
     """Trains a classifier, then validates its best checkpoint and draws the pictures.
 
@@ -112,8 +112,8 @@ def train(
         resume: Checkpoint to continue from.
         tensorboard: Also log for TensorBoard.
         progress: Show a progress bar.
-        report: Receives one line per epoch.
-        tell: Receives what the data say of themselves, a line each.
+        report: Receives lines: what the data say of themselves, one per epoch, and without a bar one from time to time
+            within long epochs.
 
     Returns:
         Scores of the best checkpoint on the validation set.
@@ -133,8 +133,9 @@ def train(
         DivergenceStop(),
         KernelDomains(),
         WindowWidths(),
-        *([] if tell is None else [DataNotes(tell)]),
+        *([] if report is None else [DataNotes(report)]),
         MetricsFile(metrics, report),
+        *([] if progress or report is None else [BatchLines(report)]),  # a bar tells it too
         *averaging(config["optim"].get("ema", 0.0)),
         InterruptCheckpoint(folder / "checkpoints"),
         best,

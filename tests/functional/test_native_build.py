@@ -47,6 +47,25 @@ def test_compiler_that_writes_nonsense(fresh, tmp_path):
     assert native_status().startswith("No native code")
 
 
+def test_the_summary_says_why_there_is_none(fresh, tmp_path):
+    fresh.setenv("CC", script(tmp_path / "cc", "echo 'error: no OpenMP here' >&2; exit 1"))
+    fresh.setenv("CCNN_GEO_CACHE", str(tmp_path / "cache"))
+    assert build.native_summary() == f"none: {tmp_path / 'cc'} failed, error: no OpenMP here"
+    fresh.setenv("CCNN_GEO_NATIVE", "0")
+    assert build.native_summary() == "off: CCNN_GEO_NATIVE=0"
+
+
+def test_the_summary_names_functions_that_are_missing(fresh):
+    def pretend(name):
+        return build.Native(None if name == "gelu" else len, "No native code: cc failed, no space left.")
+
+    count = len(list(build.HERE.glob("*.c")))
+    fresh.setattr(build, "load", pretend)
+    assert build.native_summary() == f"{count - 1} of {count}, without gelu: cc failed, no space left"
+    fresh.setattr(build, "load", lambda name: build.Native(len, "Native code is used."))
+    assert build.native_summary() == f"all {count} in {build.cache_folder()}"
+
+
 @pytest.mark.skipif(build.find_compiler() is None, reason="no C compiler")
 def test_cache_that_cannot_be_written(fresh, tmp_path):
     (tmp_path / "file").write_text("")

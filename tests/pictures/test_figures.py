@@ -78,7 +78,12 @@ def test_a_page_shows_one_layer_at_a_time_and_needs_no_network(dim, tmp_path):
     last = figure.data[-1]
     values = {1: lambda: last.y, 2: lambda: last.z, 3: lambda: last.value}[dim]()
     assert np.allclose(np.asarray(values).ravel(), layers[1].values[1].flatten(), atol=1e-7)
+    # from above: the title, the menu, the names of panels
+    title, menu, top = figure.layout.title, figure.layout.updatemenus[0], figure.layout.margin.t
+    assert (title.yref, title.yanchor, title.pad.t) == ("container", "top", 18)
+    assert (menu.y, menu.yanchor) == (1, "bottom") and top - menu.pad.b - 34 >= title.pad.t + 17
     page = save(figure, tmp_path / "a" / "kernels.html").read_text(encoding="utf-8")
+    assert f"height:max(100vh, {figure.layout.height}px)" in page.replace("height: max", "height:max")
     assert "a title" in page and not re.search(r"<(script|link)[^>]*(src|href)=", page)
 
 

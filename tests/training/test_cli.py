@@ -183,6 +183,7 @@ def test_info(run_cli):
     assert set(re.findall(r"ccnn_geo\[(\w+)\]", output)) <= set(
         metadata("ccnn_geo").get_all("Provides-Extra")
     )
+    assert re.search(r"^compiled loops +(all \d+ in|none: |off: |\d+ of)", output, re.MULTILINE)
     assert {"plotly", "huggingface_hub", "onnxruntime"} <= {line.split()[0] for line in output.splitlines()}
     code, output, _ = run_cli("info", "ccnn_4_16")
     assert code == 0 and output.splitlines()[-1].split() == ["total", "6,545"]

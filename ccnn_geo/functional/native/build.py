@@ -23,6 +23,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ccnn_geo.cache_folder import cache_folder
+
 HERE = Path(__file__).parent
 FLAGS = (
     *("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", "-std=gnu11"),
@@ -67,6 +69,25 @@ def native_status(name: str = "edge_magnet") -> str:
     return "Native code is turned off by CCNN_GEO_NATIVE=0." if _disabled() else load(name).status
 
 
+def native_summary() -> str:
+    """One line about all functions, which are compiled for it if they are not yet.
+
+    Example:
+        >>> native_summary().startswith(("all ", "none: ", "off: ")) or "without" in native_summary()
+        True
+    """
+    if _disabled():
+        return "off: CCNN_GEO_NATIVE=0"
+    names = sorted(source.stem for source in HERE.glob("*.c"))
+    missing = {name: load(name).status for name in names if load(name).function is None}
+    if not missing:
+        return f"all {len(names)} in {cache_folder()}"
+    reason = next(iter(missing.values())).removeprefix("No native code: ").removesuffix(".")
+    if len(missing) == len(names):
+        return f"none: {reason}"
+    return f"{len(names) - len(missing)} of {len(names)}, without {', '.join(missing)}: {reason}"
+
+
 def arguments(sizes: Sequence[str], tensors: Sequence[str]) -> type[ctypes.Structure]:
     """The structure that a function takes: 64-bit numbers, then addresses."""
     fields = [(name, ctypes.c_int64) for name in sizes] + [(name, ctypes.c_void_p) for name in tensors]
@@ -106,13 +127,6 @@ def find_compiler() -> list[str] | None:
         if found := shutil.which(command[0]):
             return [found, *command[1:]]
     return None
-
-
-def cache_folder() -> Path:
-    """Where libraries are kept: ``$CCNN_GEO_CACHE``, else the user's cache."""
-    if given := os.environ.get("CCNN_GEO_CACHE"):
-        return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ccnn_geo"
 
 
 def _compile(compiler: list[str], source: Path, folder: Path) -> Path:
