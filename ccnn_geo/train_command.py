@@ -146,7 +146,7 @@ def train(arguments: list[str]) -> None:
         print(f"run: {folder}" + (f", from {PREVIOUS}" if goes_back else ""), flush=True)
     progress, report = _display(settings["trainer"])
     try:
-        scores = run.train(settings, folder, resume, config.tensorboard, progress, report)
+        scores = run.train(settings, folder, resume, config.tensorboard, progress, report, _say)
     except Interrupted:
         how = how_to_continue(folder) or "; no epoch was complete"
         raise KeyboardInterrupt(f"interrupted; checkpoints in {folder / 'checkpoints'}{how}") from None
@@ -206,7 +206,11 @@ def _display(trainer: dict[str, Any]) -> tuple[bool, Any]:
     """A progress bar on a terminal; in a log one line per epoch."""
     asked = trainer.get("enable_progress_bar")
     progress = sys.stdout.isatty() if asked is None else asked
-    return progress, None if progress else lambda line: print(line, flush=True)
+    return progress, None if progress else _say
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _is_first_process() -> bool:

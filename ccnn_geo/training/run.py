@@ -16,6 +16,7 @@ from ccnn_geo.training.callbacks import (
     ConfigFile,
     KernelDomains,
     MetricsFile,
+    PlanLine,
     StepSeed,
     WindowWidths,
     read_metrics,
@@ -34,6 +35,7 @@ from ccnn_geo.training.network import build_network, num_outputs
 from ccnn_geo.training.pipeline import ShapePipeline
 from ccnn_geo.training.plots import plot_confusion, plot_curves
 from ccnn_geo.training.runs import add_result, run_of
+from ccnn_geo.training.statistics import NormStatistics
 from ccnn_geo.training.trainer import (
     averaging,
     expect_batches,
@@ -101,6 +103,7 @@ def train(
     tensorboard: bool = False,
     progress: bool = True,
     report: Callable[[str], None] | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> Scores:
     """Trains a classifier, then validates its best checkpoint and draws the pictures.
 
@@ -111,6 +114,7 @@ def train(
         tensorboard: Also log for TensorBoard.
         progress: Show a progress bar.
         report: Receives one line per epoch.
+        announce: Receives one line on warm-up and learning rate when the training starts.
 
     Returns:
         Scores of the best checkpoint on the validation set.
@@ -126,12 +130,14 @@ def train(
     best = best_checkpoint(folder / "checkpoints")
     callbacks = [
         ConfigFile(folder / "config.yaml", config),
+        *([] if announce is None else [PlanLine(announce)]),
         StepSeed(config["seed"]),
         DivergenceStop(),
         KernelDomains(),
         WindowWidths(),
         MetricsFile(metrics, report),
         *averaging(config["optim"].get("ema", 0.0)),
+        NormStatistics(),
         InterruptCheckpoint(folder / "checkpoints"),
         best,
         LastCheckpoint(folder / "checkpoints"),
