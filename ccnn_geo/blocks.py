@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ccnn_geo.batch_norm import BatchNorm
 from ccnn_geo.channels import channel_linear, channel_norm
 from ccnn_geo.conv import SepFlexConv
 from ccnn_geo.drop_path import DropPath
@@ -36,7 +37,7 @@ class CCNNBlock(nn.Module):
         self, channels: int, dim: int, dropout: float = 0.0, drop_path: float = 0.0, **conv_kwargs: Any
     ) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm1d(channels)
+        self.norm = BatchNorm(channels)
         self.conv = SepFlexConv(channels, channels, dim, **conv_kwargs)
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(channels, channels)
@@ -88,10 +89,10 @@ class FlexBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.conv1 = SepFlexConv(channels, channels, dim, **conv_kwargs)
-        self.norm1 = nn.BatchNorm1d(channels)
+        self.norm1 = BatchNorm(channels)
         self.dropout = nn.Dropout(dropout)
         self.conv2 = SepFlexConv(channels, channels, dim, **conv_kwargs)
-        self.norm2 = nn.BatchNorm1d(channels)
+        self.norm2 = BatchNorm(channels)
         self.drop_path = DropPath(drop_path)
 
     def reset_parameters(self) -> None:

@@ -157,7 +157,7 @@ class CCNN(Pretrained, FirstBatchScale, Trunk):
     def reset_parameters(self) -> None:
         """Draws all parameters anew."""
         super().reset_parameters()
-        if isinstance(self.pool_norm, nn.BatchNorm1d):
+        if isinstance(self.pool_norm, PoolNorm):
             self.pool_norm.reset_parameters()
         nn.init.normal_(self.head.weight, std=self.head.in_features**-0.5)
         nn.init.zeros_(self.head.bias)

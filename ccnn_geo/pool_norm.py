@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from ccnn_geo.batch_norm import BatchNorm
 
 
-class PoolNorm(nn.BatchNorm1d):
+class PoolNorm(BatchNorm):
     r"""Batch normalisation of what is pooled over points, for a readout of means and largest features side by side.
 
     .. math::

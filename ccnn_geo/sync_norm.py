@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ccnn_geo.batch_norm import BatchNorm
 
-class SyncNorm(nn.BatchNorm1d):
+
+class SyncNorm(BatchNorm):
     r"""Batch normalisation with the mean and variance of all processes together.
 
     .. math::
@@ -19,7 +21,7 @@ class SyncNorm(nn.BatchNorm1d):
     where process :math:`r` has :math:`n_r` values per channel, as many as it likes: clouds are ragged. Values and
     gradients are those of one process with all samples. :class:`torch.nn.SyncBatchNorm` does the same on GPUs and
     refuses tensors on the CPU. A single value in all has no statistics of its own and gets the running ones, as in
-    :class:`~ccnn_geo.pool_norm.PoolNorm`. In evaluation, and without processes, it is ``BatchNorm1d``.
+    :class:`~ccnn_geo.pool_norm.PoolNorm`. Otherwise it is :class:`~ccnn_geo.batch_norm.BatchNorm`.
 
     Shapes:
         - **input and output:** :math:`(n_r, C)` or :math:`(n_r, C, *S)`
@@ -36,7 +38,8 @@ class SyncNorm(nn.BatchNorm1d):
         mean = sums[:-1] / count
         # from deviations and not from squares: those cancel in float32
         variance = _sum_over_processes((y - mean.view(shape)).square().sum(axes)) / count
-        self._remember(mean.detach(), variance.detach(), count)
+        unbiased = variance.detach() * count / (count - 1).clamp(min=1)
+        self.remember(mean.detach(), unbiased, count > 1)
         if self.running_mean is not None and self.running_var is not None:
             mean = torch.where(count > 1, mean, self.running_mean)
             variance = torch.where(count > 1, variance, self.running_var)
@@ -45,17 +48,6 @@ class SyncNorm(nn.BatchNorm1d):
             scale = scale * self.weight
         y = (y - mean.view(shape)) * scale.view(shape)
         return (y + self.bias.view(shape) if self.affine else y).to(x.dtype)
-
-    @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
-        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
-            return
-        self.num_batches_tracked.add_(1)
-        share = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
-        share = torch.where(count > 1, share, torch.zeros_like(count))
-        unbiased = variance * count / (count - 1).clamp(min=1)
-        self.running_mean.lerp_(mean, share)
-        self.running_var.lerp_(unbiased, share)
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() < 2:

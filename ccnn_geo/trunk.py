@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ccnn_geo.batch_norm import BatchNorm
 from ccnn_geo.blocks import BLOCKS, CCNNBlock, FlexBlock
 from ccnn_geo.channels import channel_norm
 from ccnn_geo.conv import SepFlexConv
@@ -53,7 +54,7 @@ class Trunk(nn.Module):
         self.in_channels, self.dim, self.num_neighbors = in_channels, dim, num_neighbors
         conv_kwargs["num_neighbors"] = num_neighbors
         self.stem = SepFlexConv(in_channels, hidden_channels, dim, **conv_kwargs)
-        self.stem_norm = nn.BatchNorm1d(hidden_channels)
+        self.stem_norm = BatchNorm(hidden_channels)
         self.blocks: ModuleListOf[CCNNBlock | FlexBlock] = ModuleListOf(
             BLOCKS[block](
                 hidden_channels,
@@ -65,7 +66,7 @@ class Trunk(nn.Module):
             for l in range(num_blocks)
         )
         # Pre-norm blocks leave the last sum unnormalised; FlexBlock does not.
-        self.norm = nn.Identity() if BLOCKS[block] is FlexBlock else nn.BatchNorm1d(hidden_channels)
+        self.norm = nn.Identity() if BLOCKS[block] is FlexBlock else BatchNorm(hidden_channels)
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew."""
@@ -73,7 +74,7 @@ class Trunk(nn.Module):
         self.stem_norm.reset_parameters()
         for block in self.blocks:
             block.reset_parameters()
-        if isinstance(self.norm, nn.BatchNorm1d):
+        if isinstance(self.norm, BatchNorm):
             self.norm.reset_parameters()
 
     def limit_frequencies(self, spacing: float | Sequence[float] | Tensor) -> None:

@@ -25,6 +25,7 @@ from ccnn_geo.training.families import make_data
 from ccnn_geo.training.module import Classifier
 from ccnn_geo.training.quiet import quiet
 from ccnn_geo.training.seeds import local_seed, mix_seed
+from ccnn_geo.training.statistics import NormStatistics
 from ccnn_geo.training.trainer import averaging, make_trainer
 
 Result = TypeVar("Result")
@@ -118,6 +119,7 @@ def fit(
         MetricsFile(folder / "metrics.csv"),
         clock,
         *averaging(config["optim"].get("ema", 0.0)),
+        NormStatistics(),
         LastCheckpoint(folder),
     ]
     trainer = make_trainer(config["trainer"], folder, callbacks, logger=False, progress=False)

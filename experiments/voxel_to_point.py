@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from torch_geometric.data import Batch
 
 from ccnn_geo import CCNN
 from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
 from ccnn_geo.experiments.training_job import train
 from ccnn_geo.experiments.training_study import file_name
+from ccnn_geo.norm_statistics import fresh_statistics
 from ccnn_geo.predict import read_network
 from ccnn_geo.training.epoch_datamodule import EpochDataModule
 from ccnn_geo.training.families import make_data
@@ -79,18 +79,13 @@ def accuracy(network: CCNN, shapes: Iterable[Batch]) -> float:
     return 100 * torch.cat(right).float().mean().item()
 
 
-@torch.no_grad()
 def with_statistics_of(network: CCNN, data: EpochDataModule) -> CCNN:
     """The same weights, the norms' statistics those of training shapes in the new form; no label is looked at."""
     network = copy.deepcopy(network).eval()
-    for norm in network.modules():
-        if isinstance(norm, nn.BatchNorm1d):
-            norm.reset_running_stats()
-            norm.momentum = None  # the mean over all batches
-            norm.train()
-    for batch in data.train_dataloader():
-        network(batch)
-    return network.eval()
+    with fresh_statistics(network):
+        for batch in data.train_dataloader():
+            network(batch)
+    return network
 
 
 def jobs(options: Options) -> Sequence[Job]:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import yaml
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import Timer
 
 from ccnn_geo.training.files import write_text
 from ccnn_geo.training.seeds import mix_seed
@@ -133,6 +134,25 @@ class MetricsFile(Callback):
         if self._validated:
             text += f"  validation {100 * logged['val_acc']:.1f} %"
         return f"{text}  {seconds:.1f} s"
+
+
+class PlanLine(Callback):
+    """Says in one line how the learning rate will go, when the training starts.
+
+    Args:
+        say: Receives the line, in the first process only.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.is_global_zero:
+            plan: Any = pl_module.schedule
+            rates = dict.fromkeys(trainer.lr_scheduler_configs[0].scheduler.base_lrs)
+            line = f"{plan}; learning rate {', '.join(map(str, rates))}"
+            timed = any(isinstance(callback, Timer) for callback in trainer.callbacks)  # type: ignore[attr-defined]
+            self.say(line + ("; max_time may end it sooner" if timed else ""))
 
 
 class ConfigFile(Callback):

@@ -21,7 +21,7 @@ from ccnn_geo.training.loss import is_distributed, own_cross_entropy, share_of_l
 from ccnn_geo.training.metrics import accuracies
 from ccnn_geo.training.network import build_network, class_logits, num_outputs
 from ccnn_geo.training.same_data import inputs_of, refuse_other_data
-from ccnn_geo.training.schedule import warmup_cosine
+from ccnn_geo.training.schedule import Schedule
 from ccnn_geo.training.seeds import local_seed, mix_seed
 
 
@@ -41,7 +41,9 @@ class Classifier(LightningModule):
         weight_decay: Decoupled weight decay of AdamW.
         decay: What decays: ``all`` parameters, or the ``weights`` of linear layers, see
             :func:`~ccnn_geo.training.decay.decay_groups`.
-        warmup_epochs: Epochs of linear warm-up.
+        warmup_epochs: Epochs of linear warm-up, as far as they are no more than ``warmup_share`` of the training.
+        warmup_share: Largest share of the training that is warm-up. A training that goes on keeps its own, and one of
+            before there was this bound has none.
         label_smoothing: Of the cross-entropy in training.
         kernel_l2: :math:`\lambda` of the penalty on generated kernels (Eq. 3).
         nyquist: :math:`\mu` of the penalty on frequencies that the samples do not carry, see
@@ -61,6 +63,7 @@ class Classifier(LightningModule):
 
     hparams: Any  # Lightning's property: what save_hyperparameters has stored, by attributes
     network: Any  # what make_network gives, None before; a network of another kind in a subclass
+    schedule: Schedule  # of the training, from its start
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class Classifier(LightningModule):
         lr: float = 0.02,
         weight_decay: float = 0.0,
         warmup_epochs: float = 10.0,
+        warmup_share: float = 0.1,
         label_smoothing: float = 0.0,
         kernel_l2: float = 0.0,
         nyquist: float = 0.0,
@@ -90,6 +94,8 @@ class Classifier(LightningModule):
             )
         if not nyquist >= 0:
             raise ValueError(f"optim.nyquist: expected 0 or more, got {nyquist}")
+        if not 0 <= warmup_share <= 1:
+            raise ValueError(f"optim.warmup_share: expected [0, 1], got {warmup_share}")
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"optim.label_smoothing: expected [0, 1), got {label_smoothing}")
         if decay not in DECAYS:
@@ -107,6 +113,7 @@ class Classifier(LightningModule):
                 "lr": lr,
                 "weight_decay": weight_decay,
                 "warmup_epochs": warmup_epochs,
+                "warmup_share": warmup_share,
                 "label_smoothing": label_smoothing,
                 "kernel_l2": kernel_l2,
                 "nyquist": nyquist,
@@ -138,6 +145,7 @@ class Classifier(LightningModule):
         """Refuses weights for other classes, as many as they may be, or other samples."""
         stored = checkpoint["hyper_parameters"]
         refuse_other_data(stored, self.hparams.classes, self.hparams, "training")
+        self.hparams.warmup_share = stored.get("warmup_share", 1.0)
         if self.hparams.nyquist_spacing is None:
             self.hparams.nyquist_spacing = stored.get("nyquist_spacing")
 
@@ -245,14 +253,18 @@ class Classifier(LightningModule):
             raise ValueError(
                 f"trainer: expected max_epochs or max_steps to end the training, got {self.trainer.max_epochs}"
             )
-        total = int(total)
-        warmup = min(total, round(self.hparams.warmup_epochs * self._steps_per_epoch()))
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: warmup_cosine(step, warmup, total)
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        given = self.hparams
+        plan = Schedule.planned(int(total), self._steps_per_epoch(), given.warmup_epochs, given.warmup_share)
+        self.schedule = plan
+        # a function: of an object checkpoints would keep the plan, and no run could be made longer
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: plan(step))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _steps_per_epoch(self) -> int:
+        if self.trainer.num_training_batches == float(
+            "inf"
+        ):  # not asked for yet where max_steps alone ends it
+            self.trainer.fit_loop.setup_data()
         batches = int(self.trainer.num_training_batches)
         return max(1, -(-batches // self.trainer.accumulate_grad_batches))
 

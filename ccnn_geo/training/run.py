@@ -18,6 +18,7 @@ from ccnn_geo.training.callbacks import (
     DataNotes,
     KernelDomains,
     MetricsFile,
+    PlanLine,
     StepSeed,
     WindowWidths,
     read_metrics,
@@ -36,6 +37,7 @@ from ccnn_geo.training.network import build_network, num_outputs
 from ccnn_geo.training.pipeline import ShapePipeline
 from ccnn_geo.training.plots import plot_confusion, plot_curves
 from ccnn_geo.training.runs import add_result, run_of
+from ccnn_geo.training.statistics import NormStatistics
 from ccnn_geo.training.trainer import (
     averaging,
     expect_batches,
@@ -112,8 +114,8 @@ def train(
         resume: Checkpoint to continue from.
         tensorboard: Also log for TensorBoard.
         progress: Show a progress bar.
-        report: Receives lines: what the data say of themselves, one per epoch, and without a bar one from time to time
-            within long epochs.
+        report: Receives lines: warm-up and learning rate, what the data say of themselves, one per epoch, and without a
+            bar one from time to time within long epochs.
 
     Returns:
         Scores of the best checkpoint on the validation set.
@@ -133,10 +135,11 @@ def train(
         DivergenceStop(),
         KernelDomains(),
         WindowWidths(),
-        *([] if report is None else [DataNotes(report)]),
         MetricsFile(metrics, report),
-        *([] if progress or report is None else [BatchLines(report)]),  # a bar tells it too
+        *([] if report is None else [PlanLine(report), DataNotes(report)]),
+        *([] if report is None or progress else [BatchLines(report)]),  # a bar tells it too
         *averaging(config["optim"].get("ema", 0.0)),
+        NormStatistics(),
         InterruptCheckpoint(folder / "checkpoints"),
         best,
         LastCheckpoint(folder / "checkpoints"),

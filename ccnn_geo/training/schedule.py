@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 
 def warmup_cosine(step: int, warmup_steps: int, total_steps: int) -> float:
@@ -35,3 +36,45 @@ def warmup_cosine(step: int, warmup_steps: int, total_steps: int) -> float:
     if step >= total_steps:
         return 0.0
     return 0.5 * (1.0 + math.cos(math.pi * (step - warmup_steps) / (total_steps - warmup_steps)))
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """:func:`warmup_cosine` of a training, as a function of the step.
+
+    Args:
+        warmup: Steps of warm-up.
+        total: All steps.
+        per_epoch: Steps of an epoch.
+        asked: Epochs of warm-up that were asked for.
+    """
+
+    warmup: int
+    total: int
+    per_epoch: int
+    asked: float
+
+    @classmethod
+    def planned(cls, total: int, per_epoch: int, warmup_epochs: float, largest_share: float) -> Schedule:
+        r"""The warm-up that was asked for, or the largest share of the training, whichever is shorter.
+
+        .. math::
+            W = \min\big(\mathrm{round}(E_W\, P),\ \lfloor a\, S \rfloor\big)
+
+        Args:
+            total: All steps :math:`S`.
+            per_epoch: Steps of an epoch :math:`P`.
+            warmup_epochs: Epochs :math:`E_W` that were asked for.
+            largest_share: :math:`a`.
+        """
+        largest = math.floor(largest_share * total + 1e-9)  # 0.1 * 30 is less than 3 where it is rounded down
+        return cls(min(round(warmup_epochs * per_epoch), largest), total, per_epoch, warmup_epochs)
+
+    def __call__(self, step: int) -> float:
+        return warmup_cosine(step, self.warmup, self.total)
+
+    def __str__(self) -> str:
+        epochs = f"{self.warmup / self.per_epoch:.3g} of {self.total / self.per_epoch:.3g} epochs"
+        if self.warmup < round(self.asked * self.per_epoch):
+            epochs += f", for the {self.asked:.3g} of optim.warmup_epochs are more than its share of the run"
+        return f"warm-up: {self.warmup} of {self.total} steps ({epochs})"

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
+from ccnn_geo.batch_norm import BatchNorm
 from ccnn_geo.experiments.baselines.clouds import PointMLP, classifier_head, equal_clouds, nearest, rows_of
 
 SLOPE = 0.2
@@ -38,7 +39,7 @@ class EdgeConv(nn.Module):
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.linear = nn.Linear(2 * in_channels, out_channels, bias=False)
-        self.norm = nn.BatchNorm1d(out_channels)
+        self.norm = BatchNorm(out_channels)
 
     def forward(self, x: Tensor, index: Tensor) -> Tensor:
         neighbor, own = self.linear.weight.chunk(2, dim=1)
@@ -54,7 +55,7 @@ class EdgeConv(nn.Module):
         return mean, variance
 
     def _statistics(self, a: Tensor, b: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance of all edges; the norm's running ones follow, as in ``BatchNorm1d``."""
+        """Mean and variance of all edges; the norm's running ones follow."""
         edges = a.new_zeros(*index.shape[:2], b.size(1)).scatter_(2, index, 1.0)
         count = index.numel()
         degree = edges.sum(1).unsqueeze(-1)
@@ -62,13 +63,8 @@ class EdgeConv(nn.Module):
         a, b = a - mean_a, b - mean_b
         square = index.size(2) * (a * a).sum((0, 1)) + (degree * b * b).sum((0, 1))
         variance = ((square + 2 * (a * (edges @ b)).sum((0, 1))) / count).clamp_min(0)
-        mean, seen, momentum = mean_a + mean_b, self.norm.num_batches_tracked, self.norm.momentum
-        assert seen is not None and momentum is not None, "running means, not cumulative ones"
-        with torch.no_grad():
-            seen += 1
-            running_mean, running_variance = self._running()
-            running_mean.lerp_(mean, momentum)
-            running_variance.lerp_(variance * (count / max(1, count - 1)), momentum)
+        mean = mean_a + mean_b
+        self.norm.remember(mean, variance * (count / max(1, count - 1)))
         return mean, variance
 
 

@@ -24,7 +24,7 @@ def config(tmp_path, monkeypatch):
     return {
         "seed": 0,
         "model": {**model, "window_init": 0.2, "dropout": 0.1},
-        "optim": {"lr": 0.02, "warmup_epochs": 1},
+        "optim": {"lr": 0.02, "warmup_epochs": 1, "warmup_share": 1},
         "data": {"dataset": "tones", "root": str(folder), "batch_size": 8},
         "trainer": {"max_epochs": EPOCHS, "accelerator": "cpu"},
     }

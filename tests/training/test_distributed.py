@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 FAULTS = Path(__file__).parents[1] / "faults"
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on Windows")
@@ -43,6 +44,13 @@ def test_a_norm_of_few_many_and_half_precise_rows(happened):
     for rank in (first, second):
         assert rank["unchanged"] and rank["half"] == "torch.bfloat16"
         assert rank["value"] < 1e-3 and rank["stats"] < 1e-2  # of values around 1000, in float32
+    x = 1000 + torch.randn(6, 3, 4, generator=torch.Generator().manual_seed(0)).double()
+    batches = [x[:3], x[3:], x[1:5]]  # of both processes
+    mean = torch.stack([batch.mean((0, 2)) for batch in batches]).mean(0)
+    variance = torch.stack([batch.var((0, 2)) for batch in batches]).mean(0)
+    for rank in (first, second):
+        assert rank["fresh"][0] == pytest.approx(mean.tolist(), abs=1e-3)
+        assert rank["fresh"][1] == pytest.approx(variance.tolist(), rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["two", "nodes", "two_scenes"])

@@ -59,10 +59,11 @@ def test_loss_drops(project):
 
 def test_the_average_of_the_weights_is_what_is_kept(project):
     """By hand: the first step's weights, then a tenth of each further step's."""
-    seen, expected = [], {}
+    seen, batches, expected = [], [], {}
 
     class Recorder(Callback):
-        def on_train_batch_end(self, trainer, pl_module, *_):
+        def on_train_batch_end(self, trainer, pl_module, _, batch, batch_idx):
+            batches.append(batch)
             for name, p in pl_module.named_parameters():
                 expected[name] = p.detach().clone() if not seen else 0.9 * expected[name] + 0.1 * p.detach()
             seen.append(pl_module.network.stem_norm.running_mean.clone())
@@ -77,7 +78,9 @@ def test_the_average_of_the_weights_is_what_is_kept(project):
     }
     with pytest.MonkeyPatch.context() as patch:
         made = run.averaging
-        patch.setattr(run, "averaging", lambda decay: [*made(decay), Recorder()])
+        patch.setattr(
+            run, "averaging", lambda decay: [*made(decay), Recorder()]
+        )  # before statistics are measured
         scores = run.train(config, Path("run"), progress=False)
     stored = torch.load("run/checkpoints/last.ckpt", weights_only=True)
     assert len(seen) > 3
@@ -85,15 +88,20 @@ def test_the_average_of_the_weights_is_what_is_kept(project):
         torch.testing.assert_close(stored["state_dict"][name], value)
     moved = [not torch.equal(stored["current_model_state"][name], value) for name, value in expected.items()]
     assert all(moved)
-    assert torch.equal(stored["state_dict"]["network.stem_norm.running_mean"], seen[-1])
+    assert torch.equal(stored["current_model_state"]["network.stem_norm.running_mean"], seen[-1])
     _, network = read_network(Path("run/checkpoints/last.ckpt"))
+    means = []  # of what the average of the weights gives, over the last epoch
+    network.stem_norm.register_forward_pre_hook(lambda _, args: means.append(args[0].mean(0)))
+    for batch in batches[len(batches) // 2 :]:
+        network(batch)
+    torch.testing.assert_close(network.stem_norm.running_mean, torch.stack(means).mean(0), atol=1e-5, rtol=0)
     torch.testing.assert_close(network.head.weight, expected["network.head.weight"])
     assert 0 <= scores.accuracy <= 1
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_learning_rate_follows_the_schedule(project, accumulate):
-    model = Classifier(NETWORK, warmup_epochs=1.5, lr=0.1)
+@pytest.mark.parametrize(("accumulate", "share"), [(1, 1.0), (2, 1.0), (1, 0.4)])
+def test_learning_rate_follows_the_schedule(project, accumulate, share):
+    model = Classifier(NETWORK, warmup_epochs=1.5, warmup_share=share, lr=0.1)
     rates = []
     model.on_train_batch_start = lambda *_: rates.append(model.optimizers().param_groups[0]["lr"])
     fit = trainer(max_epochs=3, accumulate_grad_batches=accumulate)
@@ -102,9 +110,20 @@ def test_learning_rate_follows_the_schedule(project, accumulate):
     per_epoch = -(-batches // accumulate)
     assert steps == 3 * per_epoch
     done = [e * per_epoch + b // accumulate for e in range(3) for b in range(batches)]
-    expected = [0.1 * warmup_cosine(s, round(1.5 * per_epoch), steps) for s in done]
+    warmup = min(round(1.5 * per_epoch), int(share * steps))
+    expected = [0.1 * warmup_cosine(s, warmup, steps) for s in done]
     assert rates == pytest.approx(expected)
     assert model.optimizers().param_groups[0]["lr"] == 0
+
+
+def test_a_training_of_before_keeps_its_warmup():
+    """Its checkpoint knows of no bound; one of now has its own, whatever is asked for later."""
+    model = Classifier(NETWORK, ["a", "b"], 6)
+    assert model.hparams.warmup_share == 0.1
+    before = {key: value for key, value in model.hparams.items() if key != "warmup_share"}
+    for given, expected in (({"warmup_share": 0.3}, 0.3), ({}, 1.0)):
+        model.on_load_checkpoint({"hyper_parameters": {**before, **given}})
+        assert model.hparams.warmup_share == expected
 
 
 def test_loss_is_smoothed_cross_entropy_with_penalty():
@@ -162,6 +181,7 @@ def test_other_classes_are_refused(project):
         {"lr": 0},
         {"weight_decay": -1},
         {"warmup_epochs": -1},
+        {"warmup_share": 1.1},
         {"kernel_l2": -1},
         {"label_smoothing": 1},
         {"nyquist": -1},

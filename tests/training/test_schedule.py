@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ccnn_geo.training.schedule import warmup_cosine
+from ccnn_geo.training.schedule import Schedule, warmup_cosine
 
 
 @pytest.mark.parametrize(("warmup", "total"), [(0, 1), (0, 7), (3, 10), (10, 10), (100, 1000)])
@@ -23,3 +23,33 @@ def test_peak_is_the_full_rate():
 def test_arguments_out_of_range(arguments):
     with pytest.raises(ValueError, match="warmup_cosine: expected"):
         warmup_cosine(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("total", "per_epoch", "epochs", "expected", "line"),
+    [
+        (
+            120,
+            24,
+            10,
+            12,
+            "12 of 120 steps (0.5 of 5 epochs, for the 10 of optim.warmup_epochs are more than its share",
+        ),
+        (2100, 10, 10, 100, "100 of 2100 steps (10 of 210 epochs)"),  # named, and shorter than a tenth
+        (30, 1, 10, 3, "3 of 30 steps (3 of 30 epochs, for the 10"),
+        (9, 3, 10, 0, "0 of 9 steps (0 of 3 epochs, for the 10"),
+        (50, 20, 0, 0, "0 of 50 steps (0 of 2.5 epochs)"),
+        (50, 20, 0.2, 4, "4 of 50 steps (0.2 of 2.5 epochs)"),
+    ],
+)
+def test_warmup_is_a_tenth_at_most(total, per_epoch, epochs, expected, line):
+    plan = Schedule.planned(total, per_epoch, epochs, 0.1)
+    assert plan.warmup == expected
+    assert str(plan).startswith(f"warm-up: {line}")
+    assert [plan(s) for s in range(total)] == [warmup_cosine(s, expected, total) for s in range(total)]
+    assert plan(expected) == 1.0  # the rise is left
+
+
+def test_a_tenth_is_exact():
+    for total in range(1, 3000):
+        assert Schedule.planned(total, 1, 1e6, 0.1).warmup == total // 10

@@ -19,7 +19,16 @@ pytestmark = [
     pytest.mark.skipif(TORCHRUN is None, reason="no torchrun beside this Python"),
     pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds a process by /proc"),
 ]
-SAME = ("--config", "tiny.yaml", "--model.dropout", "0", "--optim.kernel_l2", "0")
+SAME = (
+    "--config",
+    "tiny.yaml",
+    "--model.dropout",
+    "0",
+    "--optim.kernel_l2",
+    "0",
+    "--optim.warmup_share",
+    "1",
+)
 EPOCHS = "--trainer.max_epochs"
 BOUND = 120
 """Seconds in which all must have happened, many times what it takes."""

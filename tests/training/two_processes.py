@@ -21,7 +21,9 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from ccnn_geo import CCNN
+from ccnn_geo.batch_norm import BatchNorm
 from ccnn_geo.cli import main
+from ccnn_geo.norm_statistics import fresh_statistics
 from ccnn_geo.sync_norm import SyncNorm, convert_sync_norms
 
 SIZES = {"hidden_channels": 6, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 1.0, "window_init": 0.5}
@@ -145,12 +147,17 @@ def norms(rank: int, store: Path) -> dict[str, Any]:
     both = [expected(x), norm(part)]
     stats = difference(dict(expected.named_buffers()), dict(norm.named_buffers()))
     half = norm(part.bfloat16())
+    plain = BatchNorm(3)  # each process has its own batches, as many as it likes
+    with fresh_statistics(plain):
+        for batch in [x[:3], x[3:]] if rank == 0 else [x[1:5]]:
+            plain(batch)
     return {
         "single": single.tolist(),
         "unchanged": unchanged,
         "value": float((both[0][:5] if rank == 0 else both[0][5:]).sub(both[1]).abs().max()),
         "stats": stats,
         "half": str(half.dtype),
+        "fresh": [plain.running_mean.tolist(), plain.running_var.tolist()],
     }
 
 

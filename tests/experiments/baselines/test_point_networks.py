@@ -174,7 +174,7 @@ def test_edge_conv_is_that_of_all_edges(training):
     conv = EdgeConv(3, 6).double().train(training)
     nn.init.uniform_(conv.norm.weight, -1, 1)  # also decreasing channels
     nn.init.normal_(conv.norm.bias)
-    norm = nn.BatchNorm1d(6).double().train(training)
+    norm = nn.BatchNorm1d(6, momentum=None).double().train(training)  # the first batch weighs all
     norm.load_state_dict(conv.norm.state_dict())
     x = torch.randn(2, 20, 3, dtype=torch.float64, requires_grad=True)
     _, index = nearest(x, x, 5)

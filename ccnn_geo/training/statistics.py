@@ -1,0 +1,91 @@
+"""Running statistics of the norms that fit the weights, wherever a training evaluates or stores them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import WeightAveraging
+from pytorch_lightning.trainer.states import TrainerFn
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch_geometric.data import Data
+
+from ccnn_geo.norm_statistics import fresh_statistics, tracking_norms
+
+SAMPLES, BATCHES = 256, 16
+"""Training samples over which statistics are measured, and the most batches that may hold them."""
+
+
+class NormStatistics(Callback):
+    """Measures the norms' running statistics with the weights as they are, before a validation and a checkpoint.
+
+    See :func:`~ccnn_geo.norm_statistics.fresh_statistics`. The samples are the last of the epoch that has been
+    trained, kept as they are on the device: the fewest batches with 256 samples, of all processes together, 16 at
+    most. So nothing is loaded again, no random number is drawn, and a run that goes on from a checkpoint has what an
+    unbroken one has. With averaged weights (``optim.ema``) the statistics are those of the average. To be placed
+    after the averaging, and before the callbacks that save checkpoints.
+    """
+
+    def __init__(self) -> None:
+        self._batches: deque[Any] = deque()
+        self._norms: list[_BatchNorm] = []
+        self._moved = False
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._batches.clear()  # a run that goes on here has none either
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._batches.append(batch)
+        sizes = [_size(kept) * trainer.world_size for kept in self._batches]
+        while len(sizes) > BATCHES or sum(sizes[1:]) >= SAMPLES:
+            self._batches.popleft()
+            sizes = sizes[1:]
+        if not self._moved:
+            self._norms, self._moved = tracking_norms(pl_module), True
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.state.fn == TrainerFn.FITTING:
+            self._measure(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._measure_stored(trainer, pl_module)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        if isinstance(exception, KeyboardInterrupt) and trainer.training and trainer.world_size == 1:
+            self._measure_stored(trainer, pl_module)
+
+    def _measure_stored(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Where no validation has come since the last step."""
+        if self._moved:
+            with _averaged(trainer, pl_module):
+                self._measure(trainer, pl_module)
+
+    def _measure(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not self._moved:
+            return
+        with fresh_statistics(pl_module, self._norms), trainer.precision_plugin.forward_context():
+            for batch in self._batches:
+                pl_module(batch)
+        self._moved = False
+
+
+@contextmanager
+def _averaged(trainer: Trainer, pl_module: LightningModule) -> Iterator[None]:
+    """The average of the weights in the place of the weights, as in a validation."""
+    averages = [callback for callback in trainer.callbacks if isinstance(callback, WeightAveraging)]
+    for callback in averages:
+        callback.on_validation_epoch_start(trainer, pl_module)
+    yield
+    for callback in averages:
+        callback.on_validation_epoch_end(trainer, pl_module)
+
+
+def _size(batch: Data | Sequence[Tensor]) -> int:
+    """Samples in a batch."""
+    return getattr(batch, "num_graphs", 1) if isinstance(batch, Data) else len(batch[0])
