@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ccnn_geo.terminal import OneLineParser, add_command
 
-MODEL = "A checkpoint of train, or the run, for its best one."
+MODEL = "A checkpoint of train, or the run, for its best one; runs/NAME is the newest run."
 
 
 def main(arguments: list[str]) -> None:

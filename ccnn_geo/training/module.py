@@ -20,6 +20,7 @@ from ccnn_geo.training.decay import DECAYS, decay_groups
 from ccnn_geo.training.loss import is_distributed, own_cross_entropy, share_of_labels
 from ccnn_geo.training.metrics import accuracies
 from ccnn_geo.training.network import build_network, class_logits, num_outputs
+from ccnn_geo.training.rates import take_rates
 from ccnn_geo.training.same_data import inputs_of, refuse_other_data
 from ccnn_geo.training.schedule import warmup_cosine
 from ccnn_geo.training.seeds import local_seed, mix_seed
@@ -135,11 +136,14 @@ class Classifier(LightningModule):
             self._build()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuses weights for other classes, as many as they may be, or other samples."""
+        """Refuses weights for other classes, as many as they may be, or other samples; a changed rate counts."""
         stored = checkpoint["hyper_parameters"]
         refuse_other_data(stored, self.hparams.classes, self.hparams, "training")
         if self.hparams.nyquist_spacing is None:
             self.hparams.nyquist_spacing = stored.get("nyquist_spacing")
+        before = {key: stored.get(key, self.hparams[key]) for key in ("lr", "weight_decay")}
+        if any(self.hparams[key] != value for key, value in before.items()):
+            take_rates(checkpoint, self.optimizer_groups(), self.hparams.lr)
 
     def _build(self) -> None:
         num_classes = len(self.hparams.classes)
@@ -246,13 +250,18 @@ class Classifier(LightningModule):
                 f"trainer: expected max_epochs or max_steps to end the training, got {self.trainer.max_epochs}"
             )
         total = int(total)
-        warmup = min(total, round(self.hparams.warmup_epochs * self._steps_per_epoch()))
+        warmup = min(total, round(self.hparams.warmup_epochs * self.steps_per_epoch()))
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: warmup_cosine(step, warmup, total)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _steps_per_epoch(self) -> int:
+    def steps_per_epoch(self) -> int:
+        """Steps of the optimizer in an epoch."""
+        if self.trainer.num_training_batches == float(
+            "inf"
+        ):  # not counted yet where max_steps alone ends a training
+            self.trainer.fit_loop.setup_data()
         batches = int(self.trainer.num_training_batches)
         return max(1, -(-batches // self.trainer.accumulate_grad_batches))
 
