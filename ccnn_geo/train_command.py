@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,16 +157,17 @@ def train(arguments: list[str]) -> None:
         for line in going_on.lines() if resume is not None else ():
             print(line, flush=True)
     progress, report = _display(settings["trainer"])
+    is_ours = resume is None and config.out is None and _is_first_process()
+    discard = partial(discard_run, folder) if is_ours else lambda: None
     try:
         scores = run.train(settings, folder, resume, config.tensorboard, progress, report)
     except Interrupted:
-        if resume is None and config.out is None and _is_first_process():
-            discard_run(folder)
         how = how_to_continue(folder) or "; no epoch was complete"
-        raise KeyboardInterrupt(f"interrupted; checkpoints in {folder / 'checkpoints'}{how}") from None
+        where = f"; checkpoints in {folder / 'checkpoints'}" if (folder / "checkpoints").exists() else ""
+        discard()
+        raise KeyboardInterrupt(f"interrupted{where}{how}") from None
     except Exception as error:
-        if resume is None and config.out is None and _is_first_process():
-            discard_run(folder)
+        discard()
         explained = explain_failure(error, folder)
         if explained is error:
             raise

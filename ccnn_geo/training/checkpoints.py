@@ -67,7 +67,7 @@ class BestCheckpoint(Checkpoint):
         self.rank = None if accuracy is None else (float(accuracy), -loss)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.training and trainer.state.fn == TrainerFn.FITTING:
+        if trainer.state.fn == TrainerFn.FITTING:
             self._validated = True
             if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
                 self._save_if_best(trainer)

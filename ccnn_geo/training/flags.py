@@ -18,7 +18,8 @@ TRAINING = (
 )
 """Flags that say something of training alone: ``test`` does not have them."""
 
-_HALF = "parameters stay in float32 or float64: 32-true, 64-true, bf16-mixed or 16-mixed"
+_PRECISIONS = ("32", "32-true", "64", "64-true", "bf16", "bf16-mixed", "16", "16-mixed")
+_HALF = "32-true, 64-true, bf16-mixed or 16-mixed, for parameters stay in float32 or float64"
 _BATCHES = "more than 0, or there is nothing to {}"
 _ONE = "1 or more"
 _NONE = "nothing: "
@@ -26,7 +27,7 @@ _NONE = "nothing: "
 _Rule = tuple[Callable[[Any], bool], str]
 
 RULES: dict[str, _Rule] = {
-    "precision": (lambda v: "true" not in str(v) or str(v).startswith(("32", "64")), _HALF),
+    "precision": (lambda v: str(v) in _PRECISIONS, _HALF),
     "strategy": (
         lambda v: v in ("auto", "single_device") or str(v).startswith("ddp"),
         "auto, single_device or one of ddp: every process holds the whole network",

@@ -35,9 +35,7 @@ class SchedulePlace(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         current: Any = trainer.fit_loop.epoch_progress.current
-        batches = trainer.fit_loop.epoch_loop.batch_progress
-        whole = current.processed > 0 and batches.is_last_batch  # and not stopped within an epoch
-        if trainer.max_steps != -1 or not whole:
+        if trainer.max_steps != -1 or current.processed == 0:
             return
         model: Any = pl_module
         schedule: Any = trainer.lr_scheduler_configs[0].scheduler

@@ -61,8 +61,8 @@ def check_resume(config: Mapping[str, Any], checkpoint: Path, run: Path) -> Cont
     """
     whole = load_checkpoint(checkpoint)
     stored, _ = checkpoint_parts(checkpoint, whole)
-    progress = whole.get("loops", {}).get("fit_loop", {})
-    if progress and not progress.get("epoch_loop.batch_progress", {}).get("is_last_batch", True):
+    epochs = whole.get("loops", {}).get("fit_loop", {}).get("epoch_progress", {}).get("current", {})
+    if epochs.get("processed") != epochs.get("ready"):
         raise ValueError(
             f"--resume {checkpoint}: stored within an epoch, whose samples cannot be told from those before; "
             f"expected a checkpoint of its end, such as {checkpoint.with_name('last.ckpt')}"

@@ -41,7 +41,6 @@ from ccnn_geo.training.trainer import (
     tensorboard_logger,
 )
 
-
 TESTED = ("limit_test_batches", "fast_dev_run", "precision")
 """Flags of the Trainer that change a result on the test set."""
 
@@ -231,6 +230,8 @@ def _differences(
         **trained,
     }
     data = {key: value for key, value in tested.items() if key not in UNTESTED and value != before.get(key)}
+    if tested.get("carrier") == "points":
+        data.pop("voxel_size", None)
     flags = {key: trainer[key] for key in TESTED if trainer.get(key)}
     return {
         **{f"data.{key}": value for key, value in data.items()},

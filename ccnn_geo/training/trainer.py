@@ -29,6 +29,9 @@ RESERVED = (
 )
 """Arguments of the Trainer that belong to this package."""
 
+MACHINE = ("accelerator", "devices", "num_nodes", "strategy")
+"""Flags that may ask for what is not there; Lightning does not always name them."""
+
 
 class Interrupted(KeyboardInterrupt):
     """The user stopped a training, with its checkpoints in place, or an evaluation."""
@@ -65,7 +68,7 @@ def make_trainer(
     sync = [NormSync()] if settings.pop("sync_batchnorm", False) else []
     if same := settings.pop("overfit_batches", 0):  # Lightning's way replaces our samplers of (epoch, sample)
         settings["limit_train_batches"] = same
-    with flags_named():
+    with flags_named(settings):
         trainer = Trainer(
             **{
                 "enable_model_summary": False,
@@ -91,8 +94,11 @@ def given_flags(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def flags_named() -> Iterator[None]:
+def flags_named(settings: Mapping[str, Any]) -> Iterator[None]:
     """What Lightning says of flags and of what they need, as an error of this package.
+
+    Args:
+        settings: The flags.
 
     Raises:
         ValueError: In the place of ``MisconfigurationException``, and of anything that a Trainer cannot be made of.
@@ -100,7 +106,9 @@ def flags_named() -> Iterator[None]:
     try:
         yield
     except (MisconfigurationException, TypeError, ValueError, ImportError, RuntimeError) as error:
-        raise ValueError(f"trainer: {' '.join(str(error).split())}") from error
+        given = ", ".join(f"trainer.{key} {settings[key]!r}" for key in MACHINE if key in settings)
+        got = f"; got {given}" if given else ""
+        raise ValueError(f"trainer: {' '.join(str(error).split())}{got}") from error
 
 
 def averaging(decay: float) -> list[EMAWeightAveraging]:
@@ -115,6 +123,13 @@ def interruptible(trainer: Trainer) -> Iterator[None]:
         yield
     except MisconfigurationException as error:  # such as a fraction of the batches that is less than one
         raise ValueError(f"trainer: {' '.join(str(error).split())}") from error
+    except ValueError as error:
+        if "`val_check_interval`" not in str(error):
+            raise
+        raise ValueError(
+            f"trainer.val_check_interval: expected at most {trainer.num_training_batches}, the batches of an epoch, or "
+            f"check_val_every_n_epoch null to count on over epochs, got {trainer.val_check_interval}"
+        ) from error
     except SystemExit as error:  # how Lightning ends on Ctrl-C
         if trainer.state.status != TrainerStatus.INTERRUPTED:
             raise
