@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from os import PathLike
@@ -175,8 +176,20 @@ def read_network(checkpoint: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        raise ValueError(f"{checkpoint}: the weights do not fit the network ({error})") from error
+        misfit = _misfit(network.state_dict(), weights)
+        raise ValueError(f"{checkpoint}: the weights do not fit the network: {misfit}") from error
     return settings, network
+
+
+def _misfit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
+    """The first tensor that is missing, too many, or of another shape, and how many there are of these."""
+    shapes, given = ({key: list(t.shape) for key, t in part.items()} for part in (expected, found))
+    wrong = [key for key in {**shapes, **given} if shapes.get(key) != given.get(key)]
+    if not wrong:
+        return "a tensor cannot be copied"
+    first = wrong[0]
+    more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return f"expected {first} {shapes.get(first, 'not there')}, got {given.get(first, 'none')}{more}"
 
 
 def checkpoint_file(path: str | PathLike[str]) -> Path:
