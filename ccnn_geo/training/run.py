@@ -164,14 +164,16 @@ def _kept(trainer: Trainer, best: BestCheckpoint, last: LastCheckpoint) -> tuple
     """The checkpoint that a run stands for, and which one that is; None if nothing was to be kept."""
     if bool(getattr(trainer, "fast_dev_run", False)):
         return None, "fast_dev_run, no checkpoint"
+    # where the first process has written it
+    kept, latest = (Path(trainer.strategy.broadcast(str(part.path))) for part in (best, last))
     if best.rank is not None:
-        return best.path, "best checkpoint"
-    if not last.path.is_file():
+        return kept, "best checkpoint"
+    if not latest.is_file():
         raise ValueError("trainer.max_time: expected time for a step at least, the training ended before it")
     if trainer.is_global_zero:
-        link_atomic(last.path, best.path)
+        link_atomic(latest, kept)
     trainer.strategy.barrier("best checkpoint")
-    return best.path, "last epoch, the best checkpoint for want of another that was validated"
+    return kept, "last epoch, the best checkpoint for want of another that was validated"
 
 
 def test(
