@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from os import PathLike
@@ -17,7 +18,7 @@ from ccnn_geo.exchange.limits import no_larger_than
 from ccnn_geo.io import ShapeError
 from ccnn_geo.model import CCNN
 from ccnn_geo.shape_sources import Source, read_source
-from ccnn_geo.training.checkpoint_file import load_checkpoint
+from ccnn_geo.training.checkpoint_file import BEST, load_checkpoint, run_folder
 from ccnn_geo.training.network import build_network, class_logits, num_outputs
 from ccnn_geo.training.pipeline import ShapePipeline, network_inputs
 
@@ -132,7 +133,15 @@ def read_checkpoint(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str
         ValueError: If it is not a checkpoint of ``ccnn-geo train``, or a damaged one.
     """
     path = checkpoint_file(path)
-    stored = load_checkpoint(path)
+    return checkpoint_parts(path, load_checkpoint(path))
+
+
+def checkpoint_parts(path: Path, stored: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Settings and network weights of what :func:`~ccnn_geo.training.checkpoint_file.load_checkpoint` has read.
+
+    Raises:
+        ValueError: If it is not a checkpoint of ``ccnn-geo train``.
+    """
     try:
         settings, weights = stored["hyper_parameters"], stored["state_dict"]
         missing = {"network", "classes", "in_channels", "data"} - set(settings)
@@ -168,14 +177,27 @@ def read_network(checkpoint: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        raise ValueError(f"{checkpoint}: the weights do not fit the network ({error})") from error
+        misfit = _misfit(network.state_dict(), weights)
+        raise ValueError(f"{checkpoint}: the weights do not fit the network: {misfit}") from error
     return settings, network
 
 
+def _misfit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
+    """The first tensor that is missing, too many, or of another shape, and how many there are of these."""
+    shapes, given = ({key: list(t.shape) for key, t in part.items()} for part in (expected, found))
+    wrong = [key for key in {**shapes, **given} if shapes.get(key) != given.get(key)]
+    if not wrong:
+        return "a tensor cannot be copied"
+    first = wrong[0]
+    more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return f"expected {first} {shapes.get(first, 'not there')}, got {given.get(first, 'none')}{more}"
+
+
 def checkpoint_file(path: str | PathLike[str]) -> Path:
-    """The file itself, or the best checkpoint in the folder of a run."""
+    """The file itself, or the best checkpoint in the folder of a run, of ``runs/NAME`` its newest run's."""
     path = Path(path).expanduser()
-    return path / "checkpoints" / "best.ckpt" if path.is_dir() else path
+    inside = Path("checkpoints") / BEST
+    return run_folder(path, inside) / inside if path.is_dir() else path
 
 
 def _check_device(device: torch.device | str) -> None:

@@ -14,7 +14,9 @@ def main(arguments: list[str]) -> None:
         prog="ccnn-geo predict",
         description="Classifies meshes (.off .obj .ply .stl .glb) and clouds (.npy .npz .xyz .pcd .ply).",
     )
-    parser.add_argument("checkpoint", help="A checkpoint of train, or the run, for its best one.")
+    parser.add_argument(
+        "checkpoint", help="A checkpoint of train, or the run, for its best one; runs/NAME is the newest run."
+    )
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="Each is told apart; a bad one stops no other."
     )

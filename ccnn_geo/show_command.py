@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ccnn_geo.terminal import OneLineParser, add_command
 
-MODEL = "A checkpoint of train, or the run, for its best one."
+MODEL = "A checkpoint of train, or the run, for its best one; runs/NAME is the newest run."
 
 
 def main(arguments: list[str]) -> None:
@@ -41,7 +41,7 @@ def _parser() -> OneLineParser:
     cloud.add_argument("--point", type=int, help="Where the kernel is centred; in the middle by default.")
 
     run = add_command(pictures, "run", "Window widths per layer, loss and accuracy during training.")
-    run.add_argument("runs", nargs="+", metavar="RUN", help="Folders of runs.")
+    run.add_argument("runs", nargs="+", metavar="RUN", help="Folders of runs; runs/NAME is the newest.")
 
     for picture in (kernels, cloud, run):
         picture.add_argument("--out", type=Path, help="The file, .png or .html; beside the run by default.")
@@ -97,9 +97,11 @@ def _cloud(options: argparse.Namespace) -> Path:
 
 def _run(options: argparse.Namespace) -> Path:
     from ccnn_geo.pictures import draw_runs, read_runs, run_page, save
+    from ccnn_geo.training.checkpoint_file import run_folder
 
-    path = _target(options, Path(options.runs[0]).expanduser(), "training")
-    runs = read_runs(options.runs)
+    folders = [run_folder(Path(folder).expanduser(), Path("metrics.csv")) for folder in options.runs]
+    path = _target(options, folders[0], "training")
+    runs = read_runs(folders)
     return save(run_page(runs) if _is_page(path) else draw_runs(runs), path)
 
 

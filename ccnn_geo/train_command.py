@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,8 @@ def train_parser(dataset: str, every: bool = False) -> ArgumentParser:
         nargs="?",
         const="newest",
         default=None,
-        help="Continue a run exactly: the newest of this NAME, or a folder or checkpoint.",
+        help="Continue a run exactly: the newest of this NAME, or a folder or checkpoint; other settings than before "
+        "count from now on, or are refused.",
     )
     parser.add_argument(
         "--fallback",
@@ -65,15 +67,21 @@ def train_parser(dataset: str, every: bool = False) -> ArgumentParser:
 
 
 def _test_parser(settings: dict[str, Any], dataset: str, every: bool = False) -> ArgumentParser:
+    from ccnn_geo.training.flags import TRAINING
+
     parser = _parser(
         "test",
         "Evaluates a checkpoint on the test set, with the data settings of its training.",
         "Defaults are those of the training: ccnn-geo test CHECKPOINT --help shows them.",
         every,
     )
-    parser.add_argument("checkpoint", type=str, help="A checkpoint of train, or the run, for its best one.")
+    parser.add_argument(
+        "checkpoint",
+        type=str,
+        help="A checkpoint of train, or the run, for its best one; runs/NAME is the newest run.",
+    )
     parser.add_argument("--out", type=str | None, default=None, help="Folder of the results.")
-    _add_data_and_trainer(parser, dataset)
+    _add_data_and_trainer(parser, dataset, TRAINING)
     parser.set_defaults({f"data.{key}": value for key, value in settings.items()})
     return parser
 
@@ -98,14 +106,14 @@ def _every_option(arguments: list[str]) -> tuple[bool, list[str]]:
     return "--help-all" in arguments, ["--help" if a == "--help-all" else a for a in arguments]
 
 
-def _add_data_and_trainer(parser: ArgumentParser, dataset: str) -> None:
+def _add_data_and_trainer(parser: ArgumentParser, dataset: str, without: Sequence[str] = ()) -> None:
     from pytorch_lightning import Trainer
 
     from ccnn_geo.training.families import data_module
     from ccnn_geo.training.trainer import RESERVED
 
     parser.add_class_arguments(data_module(dataset), "data", instantiate=False)
-    parser.add_class_arguments(Trainer, "trainer", skip=set(RESERVED), instantiate=False)
+    parser.add_class_arguments(Trainer, "trainer", skip={*RESERVED, *without}, instantiate=False)
 
 
 def train(arguments: list[str]) -> None:
@@ -117,8 +125,10 @@ def train(arguments: list[str]) -> None:
     from ccnn_geo.training.arguments import named_dataset, resume_point
     from ccnn_geo.training.checkpoint_file import PREVIOUS
     from ccnn_geo.training.failures import explain_failure, how_to_continue
+    from ccnn_geo.training.resume import check_resume
     from ccnn_geo.training.runs import (
         claim_run,
+        discard_run,
         previous_if_damaged,
         run_of,
         with_config_paths,
@@ -137,26 +147,33 @@ def train(arguments: list[str]) -> None:
     settings = plain_values(config, PARTS)
     run.check(settings)  # before a folder is made
     if resume is not None:
-        run.check_resume(settings, resume)
         folder = run_of(resume)
+        going_on = check_resume(settings, resume, folder)
     else:
         folder = claim_run(config.out, config.name, _is_first_process())
     if _is_first_process():
         goes_back = resume is not None and resume.name == PREVIOUS
         print(f"run: {folder}" + (f", from {PREVIOUS}" if goes_back else ""), flush=True)
+        for line in going_on.lines() if resume is not None else ():
+            print(line, flush=True)
     progress, report = _display(settings["trainer"])
+    is_ours = resume is None and config.out is None and _is_first_process()
+    discard = partial(discard_run, folder) if is_ours else lambda: None
     try:
         scores = run.train(settings, folder, resume, config.tensorboard, progress, report)
     except Interrupted:
         how = how_to_continue(folder) or "; no epoch was complete"
-        raise KeyboardInterrupt(f"interrupted; checkpoints in {folder / 'checkpoints'}{how}") from None
+        where = f"; checkpoints in {folder / 'checkpoints'}" if (folder / "checkpoints").exists() else ""
+        discard()
+        raise KeyboardInterrupt(f"interrupted{where}{how}") from None
     except Exception as error:
+        discard()
         explained = explain_failure(error, folder)
         if explained is error:
             raise
         raise explained from error
     if _is_first_process():
-        print(_scores("validation (best checkpoint)", scores))
+        print(_scores(f"validation ({scores.of})", scores))
         for what in ("checkpoints/best.ckpt", "metrics.csv", "curves.png", "confusion.png", "results.json"):
             if (folder / what).exists():  # a run of no epoch has no curves
                 print(f"  {folder / what}")

@@ -7,6 +7,7 @@ import pytest
 from ccnn_geo.cli import main
 from ccnn_geo.datasets.registry import PLACES
 from ccnn_geo.experiments.studies import EFFICIENCY, NAMES
+from ccnn_geo.training.flags import TRAINING
 from ccnn_geo.training.option_help import TRAINER
 from ccnn_geo.training.runs import packaged_configs
 
@@ -62,7 +63,9 @@ def test_train_names_what_it_takes(page):
 @pytest.mark.parametrize("command", [("train",), ("test",)])
 def test_all_of_the_trainer_is_there_when_asked_for(page, command):
     text = page(*command, "--help-all")
-    assert all(f"--trainer.{name} " in text for name in (*TRAINER, "overfit_batches", "val_check_interval"))
+    names = {*TRAINER, "overfit_batches", "val_check_interval", "limit_test_batches"}
+    left_out = set(TRAINING) if command == ("test",) else set()
+    assert all((f"--trainer.{name} " in text) == (name not in left_out) for name in names)
     assert "known subclasses" not in text
 
 

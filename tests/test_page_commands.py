@@ -81,7 +81,8 @@ def test_runs(folder, monkeypatch, capsys, words):
 
 
 @pytest.mark.parametrize("words", [c for c in COMMANDS if c[0] == "train"], ids=" ".join)
-def test_trainings_are_complete_settings(words):
+def test_trainings_are_complete_settings(words, monkeypatch):
+    monkeypatch.setenv("GROUP_RANK", "0")  # as torchrun sets it
     arguments = with_config_paths(list(words[1:]))
     settings = plain_values(train_parser(named_dataset(arguments)).parse_args(arguments), PARTS)
     run.check(settings)

@@ -17,6 +17,7 @@ from pytorch_lightning.callbacks import Timer
 
 from ccnn_geo.training.files import write_text
 from ccnn_geo.training.seeds import mix_seed
+from ccnn_geo.training.trainer import given_flags
 
 METRICS = ("train_loss", "train_acc", "val_loss", "val_acc", "val_mean_acc")
 
@@ -168,7 +169,7 @@ class ConfigFile(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
-            asked = {key: value for key, value in self.settings["trainer"].items() if value is not None}
+            asked = given_flags(self.settings["trainer"])
             write_text(self.path, yaml.safe_dump({**self.settings, "trainer": asked}, sort_keys=False))
 
 

@@ -13,6 +13,19 @@ LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
 """Checkpoints of a run: of the last epoch, of the one before it, of the highest validation accuracy."""
 
 
+def run_folder(path: Path, inside: Path) -> Path:
+    """The folder of a run: the path itself, or of the numbered runs in it the newest that holds a file.
+
+    Args:
+        path: Such as ``runs/demo/001`` or ``runs/demo``.
+        inside: Of the run, what is looked for.
+    """
+    if (path / inside).is_file() or not path.is_dir():
+        return path
+    runs = [p for p in path.iterdir() if p.name.isdigit() and (p / inside).is_file()]
+    return max(runs, key=lambda p: int(p.name), default=path)
+
+
 def load_checkpoint(path: Path, map_location: Callable | torch.device | str | None = "cpu") -> dict[str, Any]:
     """What a checkpoint holds, its checksums compared first.
 
@@ -27,7 +40,8 @@ def load_checkpoint(path: Path, map_location: Callable | torch.device | str | No
         ValueError: If it is no checkpoint, or a damaged one; names the whole ones beside it.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such checkpoint")
+        beside = ", ".join(str(other) for other in _others(path))
+        raise FileNotFoundError(f"{path}: no such checkpoint" + (f"; there is {beside}" if beside else ""))
     if (damage := find_damage(path)) is None:
         try:
             return torch.load(path, map_location=map_location, weights_only=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from math import inf, isnan
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
+from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.trainer.states import TrainerFn
 
 from ccnn_geo.datasets.storage import link_atomic, remove_unfinished, write_atomic
 from ccnn_geo.training.checkpoint_file import BEST, LAST, PREVIOUS, load_checkpoint
@@ -30,23 +32,64 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         return load_checkpoint(Path(path), map_location)
 
 
-def best_checkpoint(folder: Path) -> ModelCheckpoint:
-    """Keeps ``best.ckpt``, that of the highest validation accuracy, the earliest of equals."""
-    return ModelCheckpoint(
-        dirpath=folder,
-        filename=BEST.removesuffix(".ckpt"),
-        monitor="val_acc",
-        mode="max",
-        save_on_train_epoch_end=True,  # after validation, when nothing of the epoch is left to do
-        enable_version_counter=False,
-    )
+class BestCheckpoint(Checkpoint):
+    """Keeps ``best.ckpt``: of the highest validation accuracy, among equals of the lowest loss, then of the latest.
+
+    A validation whose loss is NaN never counts. At the end of an epoch the checkpoint is written when nothing of the
+    epoch is left to do, so that a run can go on from it; within an epoch at once, with the weights that were validated.
+
+    Args:
+        folder: Of the checkpoints.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / BEST
+        self.rank: tuple[float, float] | None = None
+        self._validated = False
+
+    @property
+    def state_key(self) -> str:
+        """The name under which checkpoints of all releases keep its state."""
+        return (
+            "ModelCheckpoint{'monitor': 'val_acc', 'mode': 'max', 'every_n_train_steps': 0, 'every_n_epochs': 1, "
+            "'train_time_interval': None}"
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        accuracy, loss = (None, None) if self.rank is None else (self.rank[0], -self.rank[1])
+        return {"best_model_score": accuracy, "best_model_loss": loss}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        accuracy = state_dict.get("best_model_score")
+        loss = state_dict.get(
+            "best_model_loss", inf
+        )  # earlier releases did not compare it: any equal one wins
+        self.rank = None if accuracy is None else (float(accuracy), -loss)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.state.fn == TrainerFn.FITTING:
+            self._validated = True
+            if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+                self._save_if_best(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._save_if_best(trainer)
+
+    def _save_if_best(self, trainer: Trainer) -> None:
+        validated, self._validated = self._validated, False
+        if not validated or getattr(trainer, "fast_dev_run", False):
+            return
+        accuracy, loss = (float(trainer.callback_metrics[f"val_{key}"]) for key in ("acc", "loss"))
+        if not isnan(loss) and (self.rank is None or (accuracy, -loss) >= self.rank):
+            self.rank = accuracy, -loss
+            trainer.save_checkpoint(self.path, weights_only=False)  # the optimiser's state too
 
 
 class LastCheckpoint(Checkpoint):
     """Saves ``last.ckpt`` at the end of every epoch, to resume from, and keeps the one before as ``previous.ckpt``.
 
     Lightning's ``save_last`` skips epochs that are not among the best. To be placed after
-    :func:`best_checkpoint`, whose state it includes.
+    :class:`BestCheckpoint`, whose state it includes.
     """
 
     def __init__(self, folder: Path) -> None:

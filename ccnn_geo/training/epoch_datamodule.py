@@ -51,6 +51,7 @@ class EpochDataModule(LightningDataModule):
             )
         self.dataset, self.batch_size, self.num_workers = dataset, batch_size, num_workers
         self.run_seed = 0
+        self.same_batches = False  # in every epoch, for overfit_batches
         self._resumed_epoch = 0
         self.classes: list[str] = []
         self.notes: list[str] = []
@@ -83,7 +84,7 @@ class EpochDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         replicas, rank = self._processes()
-        sampler = EpochSampler(len(self.train_set), self.run_seed, replicas, rank)
+        sampler = EpochSampler(len(self.train_set), self.run_seed, replicas, rank, self.same_batches)
         # workers ask for their first batches before Lightning tells the sampler the epoch of a resumed run
         sampler.set_epoch(max(self._resumed_epoch, self._complete_epochs()))
         # a last batch of one sample would upset the batch statistics

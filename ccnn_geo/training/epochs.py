@@ -23,10 +23,14 @@ class EpochSampler(Sampler):
         seed: Of the order.
         num_replicas: Number of processes.
         rank: This process.
+        same_order: Whether every epoch has the order of the first, of which a training sees the first batches alone.
     """
 
-    def __init__(self, length: int, seed: int = 0, num_replicas: int = 1, rank: int = 0) -> None:
+    def __init__(
+        self, length: int, seed: int = 0, num_replicas: int = 1, rank: int = 0, same_order: bool = False
+    ) -> None:
         self.length, self.seed, self.num_replicas, self.rank = length, seed, num_replicas, rank
+        self.same_order = same_order
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -37,7 +41,8 @@ class EpochSampler(Sampler):
         return -(-self.length // self.num_replicas)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        generator = torch.Generator().manual_seed(mix_seed(self.seed, self.epoch, "order"))
+        epoch = 0 if self.same_order else self.epoch
+        generator = torch.Generator().manual_seed(mix_seed(self.seed, epoch, "order"))
         order = torch.randperm(self.length, generator=generator).tolist()
         padded = order + order[: len(self) * self.num_replicas - self.length]
         return iter([(self.epoch, i) for i in padded[self.rank :: self.num_replicas]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from itertools import dropwhile
 from pathlib import Path
 
@@ -56,4 +57,4 @@ def _without_traceback(text: str) -> str:
 def how_to_continue(run: Path) -> str:
     """The command that goes on with a run, if an epoch was complete; empty if not."""
     going_on = (run / "checkpoints" / LAST).is_file()
-    return f"; continue with: ccnn-geo train --resume {run}" if going_on else ""
+    return f"; continue with: ccnn-geo train --resume {shlex.quote(str(run))}" if going_on else ""

@@ -20,6 +20,7 @@ from ccnn_geo.training.decay import DECAYS, decay_groups
 from ccnn_geo.training.loss import is_distributed, own_cross_entropy, share_of_labels
 from ccnn_geo.training.metrics import accuracies
 from ccnn_geo.training.network import build_network, class_logits, num_outputs
+from ccnn_geo.training.rates import take_rates
 from ccnn_geo.training.same_data import inputs_of, refuse_other_data
 from ccnn_geo.training.schedule import Schedule
 from ccnn_geo.training.seeds import local_seed, mix_seed
@@ -142,12 +143,15 @@ class Classifier(LightningModule):
             self._build()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuses weights for other classes, as many as they may be, or other samples."""
+        """Refuses weights for other classes, as many as they may be, or other samples; a changed rate counts."""
         stored = checkpoint["hyper_parameters"]
         refuse_other_data(stored, self.hparams.classes, self.hparams, "training")
         self.hparams.warmup_share = stored.get("warmup_share", 1.0)
         if self.hparams.nyquist_spacing is None:
             self.hparams.nyquist_spacing = stored.get("nyquist_spacing")
+        before = {key: stored.get(key, self.hparams[key]) for key in ("lr", "weight_decay")}
+        if any(self.hparams[key] != value for key, value in before.items()):
+            take_rates(checkpoint, self.optimizer_groups(), self.hparams.lr)
 
     def _build(self) -> None:
         num_classes = len(self.hparams.classes)
@@ -254,16 +258,17 @@ class Classifier(LightningModule):
                 f"trainer: expected max_epochs or max_steps to end the training, got {self.trainer.max_epochs}"
             )
         given = self.hparams
-        plan = Schedule.planned(int(total), self._steps_per_epoch(), given.warmup_epochs, given.warmup_share)
+        plan = Schedule.planned(int(total), self.steps_per_epoch(), given.warmup_epochs, given.warmup_share)
         self.schedule = plan
         # a function: of an object checkpoints would keep the plan, and no run could be made longer
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: plan(step))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
-    def _steps_per_epoch(self) -> int:
+    def steps_per_epoch(self) -> int:
+        """Steps of the optimizer in an epoch."""
         if self.trainer.num_training_batches == float(
             "inf"
-        ):  # not asked for yet where max_steps alone ends it
+        ):  # not counted yet where max_steps alone ends a training
             self.trainer.fit_loop.setup_data()
         batches = int(self.trainer.num_training_batches)
         return max(1, -(-batches // self.trainer.accumulate_grad_batches))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 from torch import Tensor
 from torch.nn import functional as F
 
+from ccnn_geo.conv import SepFlexConv
 from ccnn_geo.model import CCNN, PRESETS
 
 
@@ -108,8 +110,14 @@ def build_network(
             init_spacing=init_spacing,
             **(conv or {}),
         )
-    except TypeError as error:  # a misspelt key of conv
-        raise ValueError(f"model.conv: {error}, got {conv}") from error
+    except TypeError as error:
+        known, own = (signature(f).parameters for f in (SepFlexConv, build_network))
+        wrong = [key for key in conv or {} if key in own or key not in known]
+        if not wrong:
+            raise ValueError(f"model: {error}") from error
+        raise ValueError(
+            f"model.conv: expected arguments of SepFlexConv that model has not itself, got {', '.join(wrong)}"
+        ) from error
 
 
 def num_outputs(num_classes: int, binary: bool) -> int:

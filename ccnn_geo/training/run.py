@@ -10,8 +10,8 @@ from typing import Any
 
 from pytorch_lightning import Trainer
 
+from ccnn_geo.datasets.storage import link_atomic
 from ccnn_geo.nyquist import nyquist_penalty
-from ccnn_geo.predict import read_checkpoint
 from ccnn_geo.training.batch_lines import BatchLines
 from ccnn_geo.training.callbacks import (
     ConfigFile,
@@ -24,36 +24,53 @@ from ccnn_geo.training.callbacks import (
     read_metrics,
 )
 from ccnn_geo.training.checkpoints import (
+    BestCheckpoint,
     InterruptCheckpoint,
     LastCheckpoint,
-    best_checkpoint,
 )
-from ccnn_geo.training.datamodule import ShapesDataModule
 from ccnn_geo.training.divergence import DivergenceStop, divergence_named
 from ccnn_geo.training.families import data_module, make_data
+from ccnn_geo.training.flags import check_flags
 from ccnn_geo.training.metrics import accuracies
 from ccnn_geo.training.module import Classifier
 from ccnn_geo.training.network import build_network, num_outputs
-from ccnn_geo.training.pipeline import ShapePipeline
 from ccnn_geo.training.plots import plot_confusion, plot_curves
-from ccnn_geo.training.runs import add_result, run_of
+from ccnn_geo.training.rates import SchedulePlace
+from ccnn_geo.training.runs import add_result, read_results, result_name, run_of
 from ccnn_geo.training.statistics import NormStatistics
 from ccnn_geo.training.trainer import (
     averaging,
-    expect_batches,
     interruptible,
     make_trainer,
     tensorboard_logger,
 )
 
+TESTED = ("limit_test_batches", "fast_dev_run", "precision")
+"""Flags of the Trainer that change a result on the test set."""
+
+UNTESTED = {"batch_size", "num_workers", "neighbor_cache", "limit", "validation_fraction", "augment"}
+"""Settings of the data that do not."""
+
 
 @dataclass(frozen=True)
 class Scores:
-    """Accuracies on one split, as fractions."""
+    """Accuracies on one split, as fractions.
+
+    Args:
+        accuracy: Of all samples.
+        mean_class_accuracy: Mean of the classes' own.
+        loss: Mean cross-entropy.
+        of: The weights that were evaluated, in words.
+    """
 
     accuracy: float
     mean_class_accuracy: float
     loss: float
+    of: str = ""
+
+    def numbers(self) -> dict[str, float]:
+        """What ``results.json`` keeps."""
+        return {key: value for key, value in vars(self).items() if key != "of"}
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -62,6 +79,8 @@ def check(config: Mapping[str, Any]) -> None:
     Raises:
         ValueError: If an argument is out of range.
     """
+    check_flags(config["trainer"], training=True)
+    make_trainer(config["trainer"], Path(), [], False, False)
     data = make_data(config["data"])
     data.check()
     outputs = num_outputs(data.num_classes or 2, config["optim"].get("binary", False))
@@ -71,31 +90,6 @@ def check(config: Mapping[str, Any]) -> None:
             [conv.kernel for conv in network.convs], 1.0
         )  # of frequencies, which not all kernels have
     Classifier(config["model"], **config["optim"])
-    expect_batches(make_trainer(config["trainer"], Path(), [], False, False), "limit_val_batches")
-
-
-def check_resume(config: Mapping[str, Any], checkpoint: Path) -> None:
-    """Compares a configuration with the checkpoint that it is to continue.
-
-    Raises:
-        ValueError: If the network or its input is another one.
-    """
-    stored, _ = read_checkpoint(checkpoint)
-    defaults = {key: argument.default for key, argument in signature(build_network).parameters.items()}
-    before, now = ({**defaults, **model} for model in (stored["network"], config["model"]))
-    rows = [(f"model.{key}", before[key], now[key]) for key in now if before.get(key) != now[key]]
-    binary = [bool(optim.get("binary")) for optim in (stored, config["optim"])]
-    if binary[0] != binary[1]:
-        rows.append(("optim.binary", binary[0], binary[1]))
-    if data_module(config["data"]["dataset"]) is ShapesDataModule:
-        features = [
-            list(ShapePipeline.from_settings(data).features) for data in (stored["data"], config["data"])
-        ]
-        if features[0] != features[1]:
-            rows.append(("data.features", features[0], features[1]))
-    if rows:
-        changes = "; ".join(f"{key} was {old!r}, got {new!r}" for key, old, new in rows)
-        raise ValueError(f"--resume {checkpoint}: {changes}; expected the same, or a new run")
 
 
 def train(
@@ -107,6 +101,8 @@ def train(
     report: Callable[[str], None] | None = None,
 ) -> Scores:
     """Trains a classifier, then validates its best checkpoint and draws the pictures.
+
+    Where no epoch was validated, the last one becomes the best checkpoint.
 
     Args:
         config: ``seed``, ``model``, ``optim``, ``data`` and ``trainer``, plain values.
@@ -122,16 +118,17 @@ def train(
 
     Raises:
         Interrupted: When the user stops it.
-        ValueError: If an argument is out of range.
+        ValueError: If an argument is out of range, or the training has ended before its first step.
     """
     data = make_data(config["data"])
-    data.run_seed = config["seed"]
+    data.run_seed, data.same_batches = config["seed"], bool(config["trainer"].get("overfit_batches"))
     model = Classifier(config["model"], seed=config["seed"], data=config["data"], **config["optim"])
     metrics = folder / "metrics.csv"
-    best = best_checkpoint(folder / "checkpoints")
+    best, last = BestCheckpoint(folder / "checkpoints"), LastCheckpoint(folder / "checkpoints")
     callbacks = [
         ConfigFile(folder / "config.yaml", config),
         StepSeed(config["seed"]),
+        SchedulePlace(),
         DivergenceStop(),
         KernelDomains(),
         WindowWidths(),
@@ -142,17 +139,16 @@ def train(
         NormStatistics(),
         InterruptCheckpoint(folder / "checkpoints"),
         best,
-        LastCheckpoint(folder / "checkpoints"),
+        last,
     ]
     trainer = make_trainer(
         config["trainer"], folder, callbacks, tensorboard_logger(folder) if tensorboard else False, progress
     )
     with interruptible(trainer), divergence_named(trainer, model):
         trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
-        trainer.validate(
-            model, datamodule=data, ckpt_path=best.best_model_path or None, verbose=False, weights_only=True
-        )
-    scores = _scores(trainer, "val")
+        kept, of = _kept(trainer, best, last)
+        trainer.validate(model, datamodule=data, ckpt_path=kept, verbose=False, weights_only=True)
+    scores = _scores(trainer, "val", of)
     if trainer.is_global_zero:
         rows = read_metrics(metrics)
         plot_curves(rows, folder / "curves.png")
@@ -162,22 +158,30 @@ def train(
             folder / "confusion.png",
             f"validation, {100 * scores.accuracy:.1f} %",
         )
-        last = {
+        last_epoch = {
             key: float(rows[-1][key])
             for key in ("epoch", "val_acc", "val_mean_acc")
             if rows and rows[-1].get(key)
         }
-        add_result(
-            folder,
-            {
-                "validation": {
-                    **vars(scores),
-                    "checkpoint": Path(best.best_model_path).name,
-                    "last_epoch": last,
-                }
-            },
-        )
+        name = "" if kept is None else kept.name
+        add_result(folder, {"validation": {**scores.numbers(), "checkpoint": name, "last_epoch": last_epoch}})
     return scores
+
+
+def _kept(trainer: Trainer, best: BestCheckpoint, last: LastCheckpoint) -> tuple[Path | None, str]:
+    """The checkpoint that a run stands for, and which one that is; None if nothing was to be kept."""
+    if bool(getattr(trainer, "fast_dev_run", False)):
+        return None, "fast_dev_run, no checkpoint"
+    # where the first process has written it
+    kept, latest = (Path(trainer.strategy.broadcast(str(part.path))) for part in (best, last))
+    if best.rank is not None:
+        return kept, "best checkpoint"
+    if not latest.is_file():
+        raise ValueError("trainer.max_time: expected time for a step at least, the training ended before it")
+    if trainer.is_global_zero:
+        link_atomic(latest, kept)
+    trainer.strategy.barrier("best checkpoint")
+    return kept, "last epoch, the best checkpoint for want of another that was validated"
 
 
 def test(
@@ -203,24 +207,50 @@ def test(
         Interrupted: When the user stops it.
         ValueError: If the test set has other classes than the checkpoint.
     """
-    model = Classifier.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
-    data = make_data(settings)
+    check_flags(trainer_settings, training=False)
     folder = out or run_of(checkpoint)
     trainer = make_trainer(trainer_settings, folder, [], False, progress)
-    expect_batches(trainer, "limit_test_batches")
+    read_results(folder)  # one that is damaged is no news for after the test
+    model = Classifier.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
+    data = make_data(settings)
     with interruptible(trainer):
         trainer.test(model, datamodule=data, verbose=False)
     scores = _scores(trainer, "test")
-    picture = folder / f"confusion_test_{data.label}.png"
+    trained = model.hparams.data
+    is_own = run_of(checkpoint).resolve() == folder.resolve()
+    about = {
+        "checkpoint": checkpoint.name if is_own else str(checkpoint),
+        "settings": _differences(trained, settings, trainer_settings),
+    }
+    name = result_name(data.label, make_data(trained).label, about, read_results(folder))
+    picture = folder / f"confusion_{name}.png"
     if trainer.is_global_zero:
         title = f"test, {data.label}, {100 * scores.accuracy:.1f} %"
         plot_confusion(model.last_confusion, model.hparams.classes, picture, title)
-        add_result(folder, {f"test_{data.label}": {**vars(scores), "checkpoint": checkpoint.name}})
+        add_result(folder, {name: {**scores.numbers(), **about}})
     return scores, picture
 
 
-def _scores(trainer: Trainer, name: str) -> Scores:
+def _differences(
+    trained: Mapping[str, Any], tested: Mapping[str, Any], trainer: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Settings of a test that change its result, where they are not those of the training."""
+    before = {
+        **{key: p.default for key, p in signature(data_module(tested["dataset"])).parameters.items()},
+        **trained,
+    }
+    data = {key: value for key, value in tested.items() if key not in UNTESTED and value != before.get(key)}
+    if tested.get("carrier") == "points":
+        data.pop("voxel_size", None)
+    flags = {key: trainer[key] for key in TESTED if trainer.get(key)}
+    return {
+        **{f"data.{key}": value for key, value in data.items()},
+        **{f"trainer.{key}": value for key, value in flags.items()},
+    }
+
+
+def _scores(trainer: Trainer, name: str, of: str = "") -> Scores:
     model = trainer.lightning_module
     assert isinstance(model, Classifier)
     overall, mean_class = accuracies(model.last_confusion)
-    return Scores(overall, mean_class, float(trainer.callback_metrics[f"{name}_loss"]))
+    return Scores(overall, mean_class, float(trainer.callback_metrics[f"{name}_loss"]), of)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ccnn_geo.training.checkpoint_file import BEST, LAST, PREVIOUS, find_damage
+from ccnn_geo.training.checkpoint_file import BEST, LAST, PREVIOUS, find_damage, run_folder
 from ccnn_geo.training.files import write_text
+
+RESULTS = "results.json"
 
 RUN = "CCNN_GEO_RUN"
 """Tells the processes that Lightning starts from the first one where the run is."""
@@ -85,7 +91,7 @@ def find_resume(path: str | None, out: str | None, name: str, root: Path = Path(
     """The checkpoint to continue from.
 
     Args:
-        path: A checkpoint or the folder of a run; None for the newest run.
+        path: A checkpoint, the folder of a run, or ``runs/NAME`` for its newest; None for the newest run.
         out: Folder of the run, if it was given.
         name: Of the runs among which to look for the newest.
         root: Of all runs.
@@ -103,16 +109,18 @@ def find_resume(path: str | None, out: str | None, name: str, root: Path = Path(
         place = Path(given).expanduser()
         if place.is_file():
             return place
-        checkpoint = place / "checkpoints" / LAST
+        inside = Path("checkpoints") / LAST
+        checkpoint = run_folder(place, inside) / inside
         if not checkpoint.is_file():
             raise FileNotFoundError(f"--resume: no checkpoint {checkpoint} and no file {place}")
         return checkpoint
-    found = [p for p in (root / name).glob(f"*/checkpoints/{LAST}") if p.parts[-3].isdigit()]
-    if not found:
+    inside = Path("checkpoints") / LAST
+    newest = run_folder(root / name, inside) / inside
+    if not newest.is_file():
         raise FileNotFoundError(
             f"--resume: no {root / name}/*/checkpoints/last.ckpt; name a run or checkpoint"
         )
-    return max(found, key=lambda p: int(p.parts[-3]))
+    return newest
 
 
 def previous_if_damaged(checkpoint: Path) -> Path:
@@ -185,8 +193,55 @@ def without_config(arguments: list[str]) -> list[str]:
     return [a for before, a in pairs if "--config" not in (before, a) and not a.startswith("--config=")]
 
 
+def discard_run(folder: Path) -> None:
+    """Removes the numbered folder of a start that failed, unless an epoch was complete in it."""
+    if not _names(folder) <= {"config.yaml", "checkpoints"} or any((folder / "checkpoints").glob("[!.]*")):
+        return
+    shutil.rmtree(folder)
+    with suppress(OSError):  # other runs of this name are there
+        folder.parent.rmdir()
+
+
 def add_result(folder: Path, values: dict[str, Any]) -> None:
     """Merges values into ``results.json`` of a run."""
-    path = folder / "results.json"
-    results = json.loads(path.read_text()) if path.is_file() else {}
-    write_text(path, json.dumps({**results, **values}, indent=2) + "\n")
+    write_text(folder / RESULTS, json.dumps({**read_results(folder), **values}, indent=2) + "\n")
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """What ``results.json`` of a run holds; nothing if there is none.
+
+    Raises:
+        ValueError: If it is no JSON.
+    """
+    path = folder / RESULTS
+    try:
+        found = json.loads(path.read_text()) if path.is_file() else {}
+    except ValueError as error:
+        raise ValueError(f"{path}: expected JSON, got {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: expected an object with an entry per result, got {type(found).__name__}")
+    return found
+
+
+def result_name(label: str, trained: str, about: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+    """What a result on the test set is called: none replaces that of another checkpoint or of other data.
+
+    ``test_points`` is that of the best checkpoint on the data that it was trained for, ``test_points_last`` that of
+    ``last.ckpt``; what was tested with other settings has numbers. The same again has the same name.
+
+    Args:
+        label: Of the data.
+        trained: Label of the data that the checkpoint was trained for.
+        about: ``checkpoint``, and ``settings`` that differ from those of the training.
+        results: That there are.
+    """
+    stem = Path(about["checkpoint"]).stem
+    base = f"test_{label}" + ("" if stem == Path(BEST).stem else f"_{stem}")
+    first = 2 if label == trained and about["settings"] else 1
+    names = (base if number == 1 else f"{base}_{number}" for number in count(first))
+    return next(name for name in names if name not in results or _is_of(results[name], about))
+
+
+def _is_of(result: Mapping[str, Any], about: Mapping[str, Any]) -> bool:
+    # earlier releases did not say the settings
+    return all({"settings": {}, **result}.get(key) == value for key, value in about.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch.nn import Module
 
 from ccnn_geo.sync_norm import convert_sync_norms
 from ccnn_geo.training.checkpoints import AtomicCheckpointIO
+from ccnn_geo.training.flags import check_nodes
 
 RESERVED = (
     "logger",
@@ -26,6 +28,9 @@ RESERVED = (
     "plugins",
 )
 """Arguments of the Trainer that belong to this package."""
+
+MACHINE = ("accelerator", "devices", "num_nodes", "strategy")
+"""Flags that may ask for what is not there; Lightning does not always name them."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -59,10 +64,12 @@ def make_trainer(
     """
     if progress:
         callbacks = [*callbacks, TQDMProgressBar()]
-    settings = {key: value for key, value in settings.items() if value is not None}
+    settings = given_flags(settings)
     sync = [NormSync()] if settings.pop("sync_batchnorm", False) else []
-    try:
-        return Trainer(
+    if same := settings.pop("overfit_batches", 0):  # Lightning's way replaces our samplers of (epoch, sample)
+        settings["limit_train_batches"] = same
+    with flags_named(settings):
+        trainer = Trainer(
             **{
                 "enable_model_summary": False,
                 **settings,
@@ -75,8 +82,33 @@ def make_trainer(
             num_sanity_val_steps=0,  # would show the new network validation data before its first training batch
             use_distributed_sampler=False,  # ours deal out (epoch, sample) themselves
         )
-    except MisconfigurationException as error:
-        raise ValueError(f"trainer: {error}") from error
+    strategy: Any = trainer.strategy
+    check_nodes(trainer.num_nodes, getattr(strategy, "cluster_environment", None))
+    return trainer
+
+
+def given_flags(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of the Trainer that were given: null is one where it is not the default."""
+    defaults = {key: argument.default for key, argument in signature(Trainer.__init__).parameters.items()}
+    return {key: v for key, v in settings.items() if v is not None or defaults.get(key) is not None}
+
+
+@contextmanager
+def flags_named(settings: Mapping[str, Any]) -> Iterator[None]:
+    """What Lightning says of flags and of what they need, as an error of this package.
+
+    Args:
+        settings: The flags.
+
+    Raises:
+        ValueError: In the place of ``MisconfigurationException``, and of anything that a Trainer cannot be made of.
+    """
+    try:
+        yield
+    except (MisconfigurationException, TypeError, ValueError, ImportError, RuntimeError) as error:
+        given = ", ".join(f"trainer.{key} {settings[key]!r}" for key in MACHINE if key in settings)
+        got = f"; got {given}" if given else ""
+        raise ValueError(f"trainer: {' '.join(str(error).split())}{got}") from error
 
 
 def averaging(decay: float) -> list[EMAWeightAveraging]:
@@ -84,17 +116,20 @@ def averaging(decay: float) -> list[EMAWeightAveraging]:
     return [EMAWeightAveraging(decay=decay, use_buffers=False)] if decay > 0 else []
 
 
-def expect_batches(trainer: Trainer, limit: str) -> None:
-    """Raises ``ValueError`` if a limit of the Trainer leaves no batch to evaluate."""
-    if getattr(trainer, limit) == 0:
-        raise ValueError(f"trainer.{limit}: expected more than 0, without which there is no accuracy, got 0")
-
-
 @contextmanager
 def interruptible(trainer: Trainer) -> Iterator[None]:
-    """Turns Lightning's end on Ctrl-C into :class:`Interrupted`."""
+    """Turns Lightning's end on Ctrl-C into :class:`Interrupted`, and what it finds wrong late into ``ValueError``."""
     try:
         yield
+    except MisconfigurationException as error:  # such as a fraction of the batches that is less than one
+        raise ValueError(f"trainer: {' '.join(str(error).split())}") from error
+    except ValueError as error:
+        if "`val_check_interval`" not in str(error):
+            raise
+        raise ValueError(
+            f"trainer.val_check_interval: expected at most {trainer.num_training_batches}, the batches of an epoch, or "
+            f"check_val_every_n_epoch null to count on over epochs, got {trainer.val_check_interval}"
+        ) from error
     except SystemExit as error:  # how Lightning ends on Ctrl-C
         if trainer.state.status != TrainerStatus.INTERRUPTED:
             raise

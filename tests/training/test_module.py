@@ -199,7 +199,8 @@ def test_arguments_out_of_range(wrong):
     [
         ({"preset": "ccnn_9"}, "expected one of ccnn_4_16"),
         ({"hidden_channels": None}, "missing hidden_channels"),
-        ({"conv": {"colour": 1}}, "colour"),
+        ({"conv": {"colour": 1}}, r"^model\.conv: expected arguments of SepFlexConv .*, got colour$"),
+        ({"conv": {"window_init": 1}}, r"^model\.conv: .*, got window_init$"),
     ],
 )
 def test_networks_that_cannot_be_built(wrong, message):

@@ -134,6 +134,11 @@ def test_checkpoints_that_are_none(checkpoint, project):
     torch.save({**stored, "state_dict": {"network.x": torch.zeros(1)}}, "unfit.ckpt")
     with pytest.raises(ValueError, match="do not fit"):
         predict("unfit.ckpt", np.zeros((4, 3)))
+    stored["state_dict"]["network.head.bias"] = torch.zeros(3)
+    torch.save(stored, "unfit.ckpt")
+    message = r"^unfit\.ckpt: the weights do not fit the network: expected head\.bias \[2\], got \[3\]"
+    with pytest.raises(ValueError, match=message):
+        predict("unfit.ckpt", np.zeros((4, 3)))
 
 
 def test_table_json_and_bad_files(checkpoint, project, run_cli):

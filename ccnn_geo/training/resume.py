@@ -1,0 +1,123 @@
+"""Whether a run may go on with the settings at hand, and what they change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pytorch_lightning import Trainer
+
+from ccnn_geo.predict import checkpoint_parts
+from ccnn_geo.training.checkpoint_file import load_checkpoint
+from ccnn_geo.training.datamodule import ShapesDataModule
+from ccnn_geo.training.families import data_module
+from ccnn_geo.training.network import build_network
+from ccnn_geo.training.pipeline import ShapePipeline
+
+FIXED = ("seed", "optim.decay", "optim.binary", "data.seed", "data.validation_fraction")
+"""What cannot change besides the network: what was drawn from it, and which samples validate, is done."""
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """How a run goes on.
+
+    Args:
+        epochs: That are complete.
+        is_over: Whether no step is left.
+        changes: Settings that differ from those before: name, old and new value.
+    """
+
+    epochs: int
+    is_over: bool
+    changes: tuple[tuple[str, Any, Any], ...]
+
+    def lines(self) -> list[str]:
+        """What a user should know of it."""
+        said = [f"  {key}: {old!r} before, {new!r} from now on" for key, old, new in self.changes]
+        if self.is_over:
+            said.append(
+                f"  this run is over, after {self.epochs} epochs: only its validation is repeated; a larger "
+                "trainer.max_epochs goes on"
+            )
+        return said
+
+
+def check_resume(config: Mapping[str, Any], checkpoint: Path, run: Path) -> Continuation:
+    """Compares a configuration with the checkpoint that it is to continue.
+
+    Args:
+        config: ``seed``, ``model``, ``optim``, ``data`` and ``trainer``, plain values.
+        checkpoint: The file.
+        run: Its folder, with the configuration of the last start if there is one.
+
+    Raises:
+        ValueError: If something has changed that cannot, such as the network or its input, or the checkpoint was stored
+            within an epoch.
+    """
+    whole = load_checkpoint(checkpoint)
+    stored, _ = checkpoint_parts(checkpoint, whole)
+    epochs = whole.get("loops", {}).get("fit_loop", {}).get("epoch_progress", {}).get("current", {})
+    if epochs.get("processed") != epochs.get("ready"):
+        raise ValueError(
+            f"--resume {checkpoint}: stored within an epoch, whose samples cannot be told from those before; "
+            f"expected a checkpoint of its end, such as {checkpoint.with_name('last.ckpt')}"
+        )
+    if config["trainer"].get("fast_dev_run"):
+        raise ValueError("trainer.fast_dev_run: expected a new run, for it keeps nothing, got --resume")
+    changes = [*_changes(config, stored), *_flags(config["trainer"], run / "config.yaml")]
+    fixed = [*_network(config, stored), *(row for row in changes if _is_fixed(row))]
+    if fixed:
+        said = "; ".join(f"{key} was {old!r}, got {new!r}" for key, old, new in fixed)
+        raise ValueError(f"--resume {checkpoint}: {said}; expected the same, or a new run")
+    return Continuation(int(whole.get("epoch", 0)) + 1, _is_over(config["trainer"], whole), tuple(changes))
+
+
+def _network(config: Mapping[str, Any], stored: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """What differs of the network and of what it sees."""
+    defaults = {key: argument.default for key, argument in signature(build_network).parameters.items()}
+    before, now = ({**defaults, **model} for model in (stored["network"], config["model"]))
+    rows = [(f"model.{key}", before[key], now[key]) for key in now if before.get(key) != now[key]]
+    if data_module(config["data"]["dataset"]) is ShapesDataModule:
+        features = [
+            list(ShapePipeline.from_settings(data).features) for data in (stored["data"], config["data"])
+        ]
+        if features[0] != features[1]:
+            rows.append(("data.features", features[0], features[1]))
+    return rows
+
+
+def _changes(config: Mapping[str, Any], stored: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Settings of the optimizer and the data that differ, of those that the checkpoint knows."""
+    pairs = [("seed", stored.get("seed"), config["seed"])] if "seed" in stored else []
+    pairs += [(f"optim.{key}", stored[key], now) for key, now in config["optim"].items() if key in stored]
+    before = stored["data"]
+    pairs += [(f"data.{key}", before[key], now) for key, now in config["data"].items() if key in before]
+    of_first_batch = ("optim.nyquist_spacing", "data.features")
+    return [(key, old, new) for key, old, new in pairs if old != new and key not in of_first_batch]
+
+
+def _flags(now: Mapping[str, Any], saved: Path) -> list[tuple[str, Any, Any]]:
+    """Flags of the Trainer that differ from those of the last start."""
+    if not saved.is_file():
+        return []
+    before = (yaml.safe_load(saved.read_text()) or {}).get("trainer") or {}
+    defaults = {key: argument.default for key, argument in signature(Trainer.__init__).parameters.items()}
+    pairs = [(key, before.get(key, defaults.get(key)), new) for key, new in now.items()]
+    return [(f"trainer.{key}", old, new) for key, old, new in pairs if old != new]
+
+
+def _is_fixed(row: tuple[str, Any, Any]) -> bool:
+    key, old, new = row
+    return key in FIXED or (key == "optim.ema" and bool(old) != bool(new))
+
+
+def _is_over(trainer: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
+    """Whether the epochs or the steps that are asked for are done."""
+    epochs, steps = trainer.get("max_epochs"), trainer.get("max_steps") or -1
+    by_epochs = epochs not in (None, -1) and int(whole.get("epoch", 0)) + 1 >= int(epochs)
+    return by_epochs or 0 < steps <= int(whole.get("global_step", 0))

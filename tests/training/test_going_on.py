@@ -1,0 +1,174 @@
+"""A run that goes on with other settings, its newest run by name, what a failed start leaves, results that stay."""
+
+import json
+import shlex
+from pathlib import Path
+
+import fake_data
+import pytest
+import torch
+
+from ccnn_geo.predict import checkpoint_file
+from ccnn_geo.training import run as run_module
+from ccnn_geo.training.checkpoint_file import load_checkpoint
+from ccnn_geo.training.failures import how_to_continue
+from ccnn_geo.training.runs import discard_run, find_resume, read_results, result_name
+from ccnn_geo.training.schedule import warmup_cosine
+
+CONFIG = """\
+name: tones
+model: {hidden_channels: 4, num_blocks: 1, kernel_hidden: 4, omega_0: 5.0, window_init: 0.2}
+optim: {lr: 0.01, warmup_epochs: 0, decay: weights, weight_decay: 0.1}
+data: {dataset: tones, root: ., batch_size: 16}
+trainer: {max_epochs: 2, accelerator: cpu}
+"""
+TRAIN = ("train", "--config", "a.yaml")
+BEST = Path("checkpoints/best.ckpt")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run_module, "plot_curves", lambda *_: None)  # most of the time of so small a run
+    monkeypatch.setattr(run_module, "plot_confusion", lambda *_: None)
+    (tmp_path / "a.yaml").write_text(CONFIG)
+    return fake_data.register(monkeypatch, tmp_path)
+
+
+def rates() -> list[float]:
+    lines = Path("run/metrics.csv").read_text().splitlines()
+    place = lines[0].split(",").index("lr")
+    return [float(line.split(",")[place]) for line in lines[1:]]
+
+
+def test_what_changes_counts_and_is_said_and_the_rest_is_refused(run_cli):
+    assert run_cli(*TRAIN, "--out", "run")[0] == 0
+    before = Path("run/config.yaml").read_bytes()
+    for change, message in (
+        (("--seed", "3"), "seed was 0, got 3"),
+        (("--optim.decay", "all"), "optim.decay was 'weights', got 'all'"),
+        (("--optim.ema", "0.9"), "optim.ema was 0.0, got 0.9"),
+        (("--data.seed", "1"), "data.seed was 0, got 1"),
+        (("--data.validation_fraction", "0.5"), "data.validation_fraction was 0.1, got 0.5"),
+        (("--trainer.fast_dev_run", "true"), "trainer.fast_dev_run: expected a new run"),
+    ):
+        code, _, errors = run_cli("train", "--resume", "run", *change)
+        assert code == 1 and message in errors and errors.count("\n") == 1
+        assert Path("run/config.yaml").read_bytes() == before
+
+    code, output, errors = run_cli("train", "--resume", "run")
+    assert (code, errors) == (0, "") and "this run is over, after 2 epochs" in output
+    assert len(rates()) == 2
+
+    given = ("--optim.lr", "0.5", "--optim.weight_decay", "0.3", "--trainer.max_epochs", "4")
+    code, output, errors = run_cli("train", "--resume", "run", *given, "--data.batch_size", "8")
+    assert (code, errors) == (0, "")
+    assert output.splitlines()[1:5] == [
+        "  optim.lr: 0.01 before, 0.5 from now on",
+        "  optim.weight_decay: 0.1 before, 0.3 from now on",
+        "  data.batch_size: 16 before, 8 from now on",
+        "  trainer.max_epochs: 2 before, 4 from now on",
+    ]
+    # 5 batches of 8 in an epoch: half of the way is done after two epochs, whatever steps these had
+    assert rates()[2:] == pytest.approx([0.5 * warmup_cosine(15, 0, 20), 0.0])
+    state = torch.load("run/checkpoints/last.ckpt", weights_only=True)["optimizer_states"][0]
+    assert [group["weight_decay"] for group in state["param_groups"]] == [0.3, 0.0]
+    assert [group["initial_lr"] for group in state["param_groups"]] == [0.5, 0.5]
+
+
+def test_a_checkpoint_within_an_epoch_is_not_gone_on_from(run_cli):
+    assert run_cli(*TRAIN, "--out", "run", "--trainer.max_epochs", "1")[0] == 0
+    stored = torch.load("run/checkpoints/last.ckpt", weights_only=True)
+    stored["loops"]["fit_loop"]["epoch_progress"]["current"]["ready"] += 1
+    torch.save(stored, "run/checkpoints/interrupted.ckpt")
+    code, _, errors = run_cli("train", "--resume", "run/checkpoints/interrupted.ckpt")
+    assert code == 1 and "interrupted.ckpt: stored within an epoch" in errors and "last.ckpt" in errors
+
+
+def test_a_run_that_validated_no_epoch_and_goes_on(run_cli):
+    code, output, _ = run_cli(*TRAIN, "--out", "run", "--trainer.check_val_every_n_epoch", "3")
+    assert code == 0 and "\nvalidation (last epoch, the best checkpoint for want of " in output
+    best, last = (load_checkpoint(Path(f"run/checkpoints/{name}.ckpt")) for name in ("best", "last"))
+    assert best["epoch"] == last["epoch"] == 1
+    assert run_cli("test", "run")[0] == 0
+    code, output, _ = run_cli("train", "--resume", "run", "--trainer.max_epochs", "4")
+    assert code == 0 and "\nvalidation (best checkpoint): " in output
+    assert load_checkpoint(Path("run/checkpoints/best.ckpt"))["epoch"] == 2  # the only one validated
+
+
+def test_a_name_is_its_newest_run_and_failed_starts_leave_none(run_cli, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module.Classifier, "training_step", lambda *_: 1 / 0)
+        assert run_cli(*TRAIN)[0] == 1
+    assert not Path("runs").exists() or not list(Path("runs").rglob("*"))
+    for number in ("009", "010", "011"):
+        (Path("runs/tones") / number / "checkpoints").mkdir(parents=True)
+    for number in ("009", "010"):
+        (Path("runs/tones") / number / BEST).touch()
+    assert checkpoint_file("runs/tones") == Path("runs/tones/010") / BEST
+    assert checkpoint_file("runs/tones/009") == Path("runs/tones/009") / BEST
+    assert checkpoint_file("runs") == Path("runs") / BEST
+    (Path("runs/tones/009/checkpoints/last.ckpt")).touch()
+    assert find_resume("runs/tones", None, "x") == Path("runs/tones/009/checkpoints/last.ckpt")
+    (Path("runs/tones/011/metrics.csv")).write_text("epoch,val_acc\n1,0.5\n")
+    code, output, _ = run_cli("show", "run", "runs/tones")
+    assert (code, output) == (0, "runs/tones/011/training.png\n")
+
+
+def test_only_what_a_failed_start_leaves_is_removed(tmp_path):
+    for kept in ("checkpoints/last.ckpt", "metrics.csv", "notes.txt"):
+        path = tmp_path / "run" / kept
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        discard_run(tmp_path / "run")
+        assert path.exists()
+        path.unlink()
+    (tmp_path / "run/checkpoints/.best.ckpt.7.tmp").touch()
+    (tmp_path / "run/config.yaml").touch()
+    discard_run(tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_results_of_other_checkpoints_and_data_stay(run_cli):
+    assert run_cli(*TRAIN, "--out", "run")[0] == 0
+    tests = (
+        ("run", (), "test_tones"),
+        ("run/checkpoints/last.ckpt", (), "test_tones_last"),
+        ("run", ("--data.dataset_args", '{"length": 16}'), "test_tones_2"),
+        ("run", ("--trainer.limit_test_batches", "1", "--data.batch_size", "2"), "test_tones_3"),
+    )
+    for checkpoint, options, name in (*tests, *tests[::-1]):
+        code, output, errors = run_cli("test", checkpoint, *options)
+        assert (code, errors) == (0, "") and output.endswith(f"  run/confusion_{name}.png\n")
+    found = read_results(Path("run"))
+    assert list(found) == ["validation", *(name for *_, name in tests)]
+    assert found["test_tones_2"]["settings"] == {"data.dataset_args": {"length": 16}}
+    assert (
+        found["test_tones_last"]["checkpoint"] == "last.ckpt" and found["test_tones_last"]["settings"] == {}
+    )
+    assert run_cli("test", "run", "--out", "run2")[0] == 0
+    assert read_results(Path("run2"))["test_tones"]["checkpoint"] == "run/checkpoints/best.ckpt"
+    Path("run/results.json").write_text("{")
+    code, _, errors = run_cli("test", "run")
+    assert code == 1 and errors.startswith("ccnn-geo: run/results.json: expected JSON, got ")
+
+
+def test_names_of_results():
+    about = {"checkpoint": "best.ckpt", "settings": {}}
+    old = {"test_points": {"accuracy": 0.5, "checkpoint": "best.ckpt"}}
+    assert result_name("points", "points", about, json.loads(json.dumps(old))) == "test_points"
+    assert (
+        result_name("voxels", "points", {**about, "settings": {"data.carrier": "voxels"}}, {})
+        == "test_voxels"
+    )
+    assert result_name("points", "points", {**about, "settings": {"data.root": "x"}}, {}) == "test_points_2"
+    assert result_name("points", "points", {**about, "checkpoint": "other/best.ckpt"}, old) == "test_points_2"
+
+
+def test_advice_can_be_pasted(tmp_path):
+    run = tmp_path / "two words; $HOME's"
+    (run / "checkpoints").mkdir(parents=True)
+    assert how_to_continue(run) == ""
+    (run / "checkpoints/last.ckpt").touch()
+    command = how_to_continue(run).removeprefix("; continue with: ")
+    assert shlex.split(command) == ["ccnn-geo", "train", "--resume", str(run)]
