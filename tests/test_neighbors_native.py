@@ -162,12 +162,13 @@ def test_no_memory_is_said(monkeypatch):
 
 @needs_native
 def test_narrower_vectors_give_the_same(tmp_path):
-    code = (
-        "import tests.test_neighbors_native as t\n"
-        "for kind in t.KINDS: t.compare(t.cloud(kind, 1100, 3), [700, 400], 150)"
+    def check():
+        for kind in KINDS:
+            compare(cloud(kind, 1100, 3), [700, 400], 150)
+
+    run_on_other_processors(
+        check, ["nearest"], tmp_path, ("-mno-avx512f", "-mno-avx", "-O1 -fno-tree-vectorize")
     )
-    flags = ("", "-mno-avx512f", "-mno-avx", "-O1 -fno-tree-vectorize")
-    run_on_other_processors(code, ["nearest"], tmp_path, flags)
 
 
 class Searched(torch.utils.data.Dataset):

@@ -76,16 +76,16 @@ def test_matches_torch_in_double_precision(dim, hidden, threads):
 @pytest.mark.parametrize("channels", [1, 3, 16, 17, 140])
 @pytest.mark.parametrize("neighbors", [1, 3, None])
 def test_any_number_of_channels_and_neighbours(channels, neighbors, threads):
-    x, pos = points(150, 3, channels)
+    x, pos = points(70, 3, channels)
     compare(make(3, channels), (x, pos, pos), build_neighbors(pos, num_neighbors=neighbors))
 
 
 @needs_native
 @pytest.mark.parametrize("width", [0.075, 0.5])
 def test_fast_waves_keep_their_phases(width, threads):
-    x, pos = points(300, 3, 16)
+    x, pos = points(150, 3, 16)
     kernel = make(3, 16, 32, omega_0=50.0, width=width)
-    compare(kernel, (x, pos, pos), build_neighbors(pos, num_neighbors=64), tol=1e-4)
+    compare(kernel, (x, pos, pos), build_neighbors(pos, num_neighbors=32), tol=1e-4)
 
 
 @needs_native
@@ -237,13 +237,15 @@ def test_it_can_be_turned_off(monkeypatch):
 
 @needs_native
 def test_narrower_vectors_give_the_same(tmp_path):
-    code = (
-        "import torch; import tests.functional.test_native as t; torch.manual_seed(0); "
-        "x, pos = t.points(60, 3, 5); "
-        "t.compare(t.make(3, 5, 8, omega_0=20.0), (x, pos, pos), t.build_neighbors(pos, num_neighbors=20)); "
-        "import tests.functional.test_native_lattice as l; [l.compare(60, c) for c in (5, 37, 140)]"
-    )
-    run_on_other_processors(code, ["edge_magnet", "lattice_conv"], tmp_path)
+    from tests.functional import test_native_lattice
+
+    def check():
+        x, pos = points(60, 3, 5)
+        compare(make(3, 5, 8, omega_0=20.0), (x, pos, pos), build_neighbors(pos, num_neighbors=20))
+        for channels in (5, 37, 140):
+            test_native_lattice.compare(60, channels)
+
+    run_on_other_processors(check, ["edge_magnet", "lattice_conv"], tmp_path)
 
 
 class Convolved(torch.utils.data.Dataset):
