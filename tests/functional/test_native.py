@@ -11,6 +11,7 @@ from ccnn_geo.functional.edge_conv import edge_conv
 from ccnn_geo.functional.native import build, edge_magnet_call, native_edge_conv, native_status
 from ccnn_geo.neighbors import Neighbors, build_neighbors
 from tests.other_processors import run_on_other_processors
+from tests.pairwise import pairwise
 
 HAVE = build.native_function("edge_magnet") is not None
 
@@ -65,16 +66,19 @@ def compare(kernel, tensors, neighbors, tol=1e-5):
 
 
 @needs_native
-@pytest.mark.parametrize("dim", [1, 2, 3])
-@pytest.mark.parametrize("hidden", [4, 8, 12, 32, 64])
+@pytest.mark.parametrize(
+    *pairwise({"hidden": [4, 8, 12, 32, 64], "dim": [1, 2, 3], "threads": [1, 2]}), indirect=["threads"]
+)
 def test_matches_torch_in_double_precision(dim, hidden, threads):
     x, pos = points(60, dim, 5)
     compare(make(dim, 5, hidden), (x, pos, pos), build_neighbors(pos, num_neighbors=20))
 
 
 @needs_native
-@pytest.mark.parametrize("channels", [1, 3, 16, 17, 140])
-@pytest.mark.parametrize("neighbors", [1, 3, None])
+@pytest.mark.parametrize(
+    *pairwise({"channels": [1, 3, 16, 17, 140], "neighbors": [1, 3, None], "threads": [1, 2]}),
+    indirect=["threads"],
+)
 def test_any_number_of_channels_and_neighbours(channels, neighbors, threads):
     x, pos = points(70, 3, channels)
     compare(make(3, channels), (x, pos, pos), build_neighbors(pos, num_neighbors=neighbors))
