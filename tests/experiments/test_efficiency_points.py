@@ -20,7 +20,7 @@ from ccnn_geo.neighbors import build_neighbors
 
 @pytest.fixture(autouse=True)
 def no_compiler(monkeypatch):
-    """Traced as for inductor, which would run a C++ compiler for minutes; ``tests/test_compile_points.py`` does."""
+    """Traced as for inductor, which runs a C++ compiler twenty times; ``tests/test_compile_points.py`` does."""
     traced = torch.compile(inspect.unwrap(point_layers._compiled_sum), backend="aot_eager")
     monkeypatch.setattr(point_layers, "_compiled_sum", traced)
 
