@@ -1,28 +1,35 @@
-"""Runs compiled code as processors without wide vectors or fused multiply-adds would, in a process of its own."""
+"""Runs compiled code as processors without wide vectors or fused multiply-adds would."""
 
-import os
-import subprocess
-import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from ccnn_geo.functional.native import build
 
 
-def run_on_other_processors(code, names, tmp_path, flags=("", "-mno-avx512f", "-mno-avx")):
-    """Runs python code once per compiler flag, and asserts that functions of these names were compiled with it."""
-    statuses = (
-        f"\nfrom ccnn_geo.functional.native import build\nfor n in {names!r}: print(build.native_status(n))"
-    )
-    for flag in flags:
-        wrapper, cache = tmp_path / "cc", tmp_path / f"with{flag.replace(' ', '')}"
-        wrapper.write_text(f'#!/bin/sh\nexec {" ".join(build.find_compiler())} "$@" {flag}\n')
-        wrapper.chmod(0o755)
-        env = {**os.environ, "CC": str(wrapper), "CCNN_GEO_CACHE": str(cache)}
-        done = subprocess.run(
-            [sys.executable, "-c", code + statuses], env=env, capture_output=True, text=True, timeout=300
-        )
-        if flag and "unrecognized" in done.stderr:
-            pytest.skip(f"the compiler has no {flag}: not an x86 processor")
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count(str(cache)) == len(names), done.stdout
+def run_on_other_processors(
+    check: Callable[[], None],
+    names: Sequence[str],
+    tmp_path: Path,
+    flags: Sequence[str] = ("-mno-avx512f", "-mno-avx"),
+) -> None:
+    """Calls ``check`` once per compiler flag, with functions of these names that were compiled with it."""
+    compiler = " ".join(build.find_compiler())
+    wrapper = tmp_path / "cc"
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CC", str(wrapper))
+            for flag in flags:
+                wrapper.write_text(f'#!/bin/sh\nexec {compiler} "$@" {flag}\n')
+                wrapper.chmod(0o755)
+                cache = tmp_path / f"with{flag.replace(' ', '')}"
+                patch.setenv("CCNN_GEO_CACHE", str(cache))
+                build.load.cache_clear()
+                statuses = [build.native_status(name) for name in names]
+                if any("unrecognized" in status for status in statuses):
+                    pytest.skip(f"the compiler has no {flag}: not an x86 processor")
+                assert all(str(cache) in status for status in statuses), statuses
+                check()
+    finally:
+        build.load.cache_clear()

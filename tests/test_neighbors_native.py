@@ -15,6 +15,7 @@ from ccnn_geo.neighbors.host import search_host
 from ccnn_geo.neighbors.native import has_native, search_native
 from ccnn_geo.neighbors.query import make_query
 from tests.other_processors import run_on_other_processors
+from tests.pairwise import pairwise
 
 needs_native = pytest.mark.skipif(not has_native(), reason=build.native_status("nearest"))
 
@@ -86,15 +87,20 @@ def test_bipartite_edges_are_those_of_numpy(problem, targets, k, r):
     compare(problem[0][:, :dim], problem[1], k, r, targets[0][:, :dim], targets[1])
 
 
+SEARCHES = {
+    **{f"k={k}": {"k": k, "loop": k not in (20, 1299)} for k in (1, 20, 200, 1299, 1300, 2000)},
+    "ragged": {"sizes": [1, 0, 1025, 274], "k": 64},
+}
+
+
 @needs_native
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("dim", [1, 2, 3, 5])
-def test_clouds_of_many_blocks(kind, dim):
-    for k, loop in ((1, True), (20, False), (200, True), (1299, False), (1300, True), (2000, True)):
-        compare(cloud(kind, 1300, dim), None, k, loop=loop)
-    compare(cloud(kind, 1300, dim), [1, 0, 1025, 274], 64)
-    src, dst = (cloud(kind, num, dim, num).double().clamp(-1e38, 1e38).float() for num in (600, 90))
-    compare(src, [300, 0, 300], 9, None, dst, [0, 50, 40])
+@pytest.mark.parametrize(*pairwise({"kind": KINDS, "search": [*SEARCHES, "bipartite"], "dim": [1, 2, 3, 5]}))
+def test_clouds_of_many_blocks(kind, search, dim):
+    if search == "bipartite":
+        src, dst = (cloud(kind, num, dim, num).double().clamp(-1e38, 1e38).float() for num in (600, 90))
+        compare(src, [300, 0, 300], 9, None, dst, [0, 50, 40])
+    else:
+        compare(cloud(kind, 1300, dim), **SEARCHES[search])
 
 
 @needs_native
@@ -162,12 +168,13 @@ def test_no_memory_is_said(monkeypatch):
 
 @needs_native
 def test_narrower_vectors_give_the_same(tmp_path):
-    code = (
-        "import tests.test_neighbors_native as t\n"
-        "for kind in t.KINDS: t.compare(t.cloud(kind, 1100, 3), [700, 400], 150)"
+    def check():
+        for kind in KINDS:
+            compare(cloud(kind, 1100, 3), [700, 400], 150)
+
+    run_on_other_processors(
+        check, ["nearest"], tmp_path, ("-mno-avx512f", "-mno-avx", "-O1 -fno-tree-vectorize")
     )
-    flags = ("", "-mno-avx512f", "-mno-avx", "-O1 -fno-tree-vectorize")
-    run_on_other_processors(code, ["nearest"], tmp_path, flags)
 
 
 class Searched(torch.utils.data.Dataset):

@@ -1,5 +1,6 @@
 """What is built and installed: where its modules land, that it works, and what importing it does not pull in."""
 
+import json
 import os
 import subprocess
 import sys
@@ -82,16 +83,19 @@ def test_nothing_but_the_package_is_installed(installed):
 def test_the_installed_package_works_without_the_tree(installed, tmp_path):
     code = (
         "import torch, ccnn_geo, ccnn_geo.datasets, ccnn_geo.experiments\n"
+        "from ccnn_geo.cli import main\n"
         "print(ccnn_geo.__file__)\n"
         "conv = ccnn_geo.SepFlexConv(2, 3, dim=3)\n"
         "print(tuple(conv(torch.randn(9, 2), torch.rand(9, 3)).shape))\n"
+        "for line in ('data list', 'info ccnn_4_16', 'info demo'):\n"  # the last is a packaged file
+        "    print('--')\n"
+        "    assert main(line.split()) == 0\n"
     )
-    where, shape = _run(installed, tmp_path, "-c", code).splitlines()
+    found, datasets, preset, packaged = _run(installed, tmp_path, "-c", code).split("--\n")
+    where, shape = found.splitlines()
     assert Path(where).is_relative_to(installed)
     assert shape == "(9, 3)"
-    assert "modelnet40" in _run(installed, tmp_path, "-m", "ccnn_geo.cli", "data", "list")
-    assert "6,545" in _run(installed, tmp_path, "-m", "ccnn_geo.cli", "info", "ccnn_4_16")
-    assert "total" in _run(installed, tmp_path, "-m", "ccnn_geo.cli", "info", "demo")  # a packaged file
+    assert "modelnet40" in datasets and "6,545" in preset and "total" in packaged
 
 
 def test_data_sets_are_inside_the_package(wheel):
@@ -119,18 +123,80 @@ def test_every_module_of_the_tree_is_packed(wheel):
             assert path in names
 
 
-def test_import_is_light():
+# Each step in one process, which starts with nothing: importing torch takes longer than everything else.
+IMPORTS = """
+import json, sys, warnings
+
+def loaded(*names):
+    return [name for name in names if name in sys.modules]
+
+found, filters = {}, list(warnings.filters)
+import ccnn_geo
+found["same filters"] = warnings.filters == filters
+warnings.simplefilter("ignore")  # what comes now may warn
+
+import ccnn_geo.datasets
+found["data sets"] = loaded("ccnn_geo.datasets.cifar", "ccnn_geo.datasets.lidar", "PIL", "trimesh")
+from ccnn_geo.datasets import CIFAR10
+try:
+    ccnn_geo.datasets.ImageNet
+except AttributeError as error:
+    found["no data set"] = str(error)
+
+import ccnn_geo.kernels, ccnn_geo.neighbors, ccnn_geo.transforms
+heavy = ["pytorch_lightning", "lightning", "trimesh", "open3d", "matplotlib"]
+found["package"] = loaded(*heavy, "scipy", "torch_cluster")
+
+import numpy, torch
+from ccnn_geo.predict import predict
+torch.manual_seed(0)
+sizes = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 0.5, "num_neighbors": 8}
+network = ccnn_geo.CCNN(6, 2, 3, **sizes)
+network(torch.randn(60, 6), torch.rand(60, 3))
+given = {"network": sizes, "classes": ["ball", "disc"], "in_channels": 6}
+given["data"] = {"dataset": "folder", "num_points": 48, "num_samples": 64}
+weights = {f"network.{name}": value for name, value in network.state_dict().items()}
+torch.save({"state_dict": weights, "hyper_parameters": given}, sys.argv[1])
+answer = predict(sys.argv[1], numpy.random.default_rng(0).normal(size=(50, 6)))
+found["probability"] = sum(answer.probabilities.values())
+found["predict"] = loaded(*heavy)
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def imports(tmp_path_factory):
+    """What importing the package, and then its parts, brings along."""
+    checkpoint = tmp_path_factory.mktemp("imports") / "a.ckpt"
+    command = [sys.executable, "-W", "error:`torch.jit", "-c", IMPORTS]  # what torch-geometric sets off
+    done = subprocess.run([*command, str(checkpoint)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    return json.loads(done.stdout)
+
+
+def test_import_is_light(imports):
+    assert imports["package"] == []
+
+
+def test_import_is_silent_and_leaves_no_filter(imports):
+    assert imports["same filters"] is True
+
+
+def test_importing_the_package_imports_no_data_set(imports):
+    assert imports["data sets"] == [] and "no attribute 'ImageNet'" in imports["no data set"]
+
+
+def test_predicting_needs_no_lightning(imports):
+    assert imports["predict"] == [] and imports["probability"] == pytest.approx(1)
+
+
+def test_reading_and_sampling_import_no_more_than_torch_geometric():
+    """Which itself may import requests and scipy."""
     code = (
-        "import sys, ccnn_geo, ccnn_geo.kernels, ccnn_geo.neighbors, ccnn_geo.datasets, ccnn_geo.transforms; "
-        "heavy = ['pytorch_lightning', 'trimesh', 'open3d', 'matplotlib', 'scipy', 'torch_cluster']; "
-        "print([m for m in heavy if m in sys.modules])"
+        "import sys, torch_geometric.data, torch_geometric.transforms\n"
+        "theirs = set(sys.modules)\n"
+        "import ccnn_geo.io, ccnn_geo.transforms, ccnn_geo.datasets\n"
+        "print(sorted({'trimesh', 'open3d', 'scipy', 'pooch', 'requests'} & set(sys.modules) - theirs))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_import_is_silent_and_leaves_no_filter():
-    code = "import warnings; f = list(warnings.filters); import ccnn_geo; print(warnings.filters == f)"
-    command = [sys.executable, "-W", "error:`torch.jit", "-c", code]  # what torch-geometric sets off
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("True\n", "")

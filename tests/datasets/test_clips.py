@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy.io import wavfile
 
+from ccnn_geo.datasets import clips
 from ccnn_geo.datasets.clip_features import EncodeSignal, prepare_mfcc, statistics
 from ccnn_geo.datasets.clips import ClipSettings, load_clips, prepare_clips
 from ccnn_geo.datasets.mapped import MappedArray, write_rows
@@ -103,11 +104,14 @@ def test_what_a_killed_process_left_is_cleared_away(tmp_path, write):
     assert not list(tmp_path.glob(".out*.tmp"))
 
 
-def test_several_processes_do_the_same(tmp_path, write, monkeypatch):
-    monkeypatch.setattr("ccnn_geo.datasets.clips.CHUNK", 2)
+def test_several_processes_do_the_same(tmp_path, write, monkeypatch, sent):
+    monkeypatch.setattr(clips, "CHUNK", 2)
     paths = write(*[(50, 8000, 1)] * 7)
-    one, two = (prepared(paths, tmp_path / f"w{n}", num_workers=n).waves[:] for n in (0, 2))
+    one = prepared(paths, tmp_path / "w0", num_workers=0).waves[:]
+    asked = sent(clips)
+    two = prepared(paths, tmp_path / "w2", num_workers=2).waves[:]
     np.testing.assert_array_equal(one, two)
+    assert asked == [2]
 
 
 def test_a_damaged_index_is_named(tmp_path, write):

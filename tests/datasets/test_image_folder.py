@@ -3,7 +3,6 @@
 import pickle
 import struct
 import zlib
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -191,21 +190,9 @@ def test_a_damaged_store_is_named(root):
         ImageFolder(root, "test")
 
 
-def test_what_processes_are_asked_can_be_sent_to_them(root, tmp_path, monkeypatch):
-    asked = []
-
-    @contextmanager
-    def mapper(num):
-        def call(*row):
-            return pickle.loads(pickle.dumps(row[0](*row[1:])))
-
-        asked.append(num)
-        yield lambda function, *columns: map(
-            call, [pickle.loads(pickle.dumps(function))] * len(columns[0]), *columns
-        )
-
+def test_what_processes_are_asked_can_be_sent_to_them(root, tmp_path, sent):
     alone = ImageFolder(root, cache=tmp_path / "alone")
-    monkeypatch.setattr(image_folder, "mapper", mapper)
+    asked = sent(image_folder)
     together = ImageFolder(root, cache=tmp_path / "together", num_workers=3)
     ImageFolder(root, cache=tmp_path / "few")
     assert asked == [3, 0] and alone.names == together.names

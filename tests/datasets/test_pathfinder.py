@@ -8,6 +8,7 @@ from pathfinder_on_disk import write_release
 from scipy import ndimage
 from torch.utils.data import DataLoader
 
+from ccnn_geo.datasets import pathfinder_images
 from ccnn_geo.datasets.pathfinder import SPLITS, Pathfinder, Pathfinder2D
 from ccnn_geo.datasets.pathfinder_drawing import Drawing
 from ccnn_geo.datasets.pathfinder_images import draw, generate_images, make_chunk
@@ -46,9 +47,11 @@ def test_generated(tmp_path):
         Pathfinder(tmp_path, generate=300)
 
 
-def test_seeds_decide_and_workers_do_not():
+def test_seeds_decide_and_workers_do_not(sent):
     alone = [np.concatenate(part) for part in zip(*generate_images(400, num_workers=0), strict=True)]
-    together = [np.concatenate(part) for part in zip(*generate_images(400, num_workers=1), strict=True)]
+    asked = sent(pathfinder_images)
+    together = [np.concatenate(part) for part in zip(*generate_images(400, num_workers=2), strict=True)]
+    assert asked == [2]
     assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
     (fewer,) = generate_images(40)
     assert np.array_equal(fewer[0], alone[0][:40]) and np.array_equal(fewer[1], alone[1][:40])

@@ -49,7 +49,9 @@ def test_unreadable_files_are_reported_together(root):
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])
-def test_any_error_belongs_to_its_file(root, monkeypatch, num_workers):
+def test_any_error_belongs_to_its_file(root, monkeypatch, num_workers, sent):
+    if num_workers:
+        sent(processing)
     (root / "train/box/a.pcd").write_text("# .PCD")
     np.save(root / "train/ball/huge.npy", sphere() * 1e300)
     with pytest.warns(UserWarning, match=r"2 of 13 files(?s:.*)huge.npy(?s:.*)a\.pcd"):
@@ -104,6 +106,7 @@ def test_wrong_arguments(root):
 
 KILLED = """
 import os, signal, sys
+from pathlib import Path
 import numpy as np
 from ccnn_geo.datasets import ShapeFolder, processing
 
@@ -120,22 +123,30 @@ def sample_some(*args):
         os.kill(os.getpid(), signal.SIGKILL)
     return real(*args)
 
-if sys.argv[2] == "writing":
-    processing.np.savez = write_half
-else:
-    processing.sample_file = sample_some
-ShapeFolder(sys.argv[1], "train", num_samples=64, num_points=32)
+for moment in ("writing", "sampling"):  # a fork each: importing torch takes longer than everything else
+    child = os.fork()
+    if child == 0:
+        if moment == "writing":
+            processing.np.savez = write_half
+        else:
+            processing.sample_file = sample_some
+        ShapeFolder(sys.argv[1], "train", num_samples=64, num_points=32)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    folder = Path(sys.argv[1], "processed")
+    print(moment, code, len(list(folder.glob("*.npz"))), len(list(folder.glob(".*.tmp"))))
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL on Windows")
 def test_kill_in_the_middle_leaves_nothing_half_written(root):
-    for moment in ("writing", "sampling"):
-        done = subprocess.run([sys.executable, "-c", KILLED, str(root), moment], check=False)
-        assert done.returncode == -signal.SIGKILL
-        assert list((root / "processed").glob("*.npz")) == []
-        if moment == "writing":
-            assert len(list((root / "processed").glob(".*.tmp"))) == 1
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(root)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    writing, sampling = (line.split() for line in done.stdout.splitlines())
+    assert writing == ["writing", str(-signal.SIGKILL), "0", "1"]
+    assert sampling[:3] == ["sampling", str(-signal.SIGKILL), "0"]
     data = ShapeFolder(root, "train", **SMALL)  # neither stuck in a lock nor misled by what is left
     assert len(data) == 11 and data[0].num_nodes == 32
     assert sorted(p.suffix for p in (root / "processed").iterdir()) == [".lock", ".npz"]

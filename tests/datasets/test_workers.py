@@ -25,7 +25,7 @@ def test_workers_of_a_killed_program_end():
     done = subprocess.run([sys.executable, "-c", ORPHANS], stdout=subprocess.PIPE, text=True, check=False)
     pids = done.stdout.split()
     assert done.returncode == -signal.SIGKILL and len(pids) == 1
-    for _ in range(300):
+    for _ in range(1200):  # a busy machine imports torch for a minute
         alive = [p for p in pids if os.path.isdir(f"/proc/{p}") and _command(p).startswith(sys.executable)]
         if not alive:
             break
@@ -41,16 +41,12 @@ def _command(pid: str) -> str:
         return ""
 
 
-def test_a_worker_that_dies_is_reported():
+def test_a_worker_sends_errors_back_and_its_death_is_reported():
     with pytest.raises(RuntimeError, match="worker process ended"), Workers(1) as workers:
-        list(workers.map(os._exit, [3]))
-
-
-def test_a_worker_sends_errors_back():
-    with Workers(1) as workers:
         with pytest.raises(ZeroDivisionError):
             list(workers.map(divmod, [1], [0]))
         assert list(workers.map(divmod, [7], [2])) == [(3, 1)]
+        list(workers.map(os._exit, [3]))
 
 
 class Unreadable(Exception):

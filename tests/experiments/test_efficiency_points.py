@@ -1,6 +1,7 @@
 """The comparison of layers on points runs at toy size; its figures are not tested here."""
 
 import csv
+import inspect
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,13 +9,20 @@ import numpy as np
 import pytest
 import torch
 
-from ccnn_geo.experiments import efficiency_points
+from ccnn_geo.experiments import efficiency_points, point_layers
 from ccnn_geo.experiments.efficiency_picture import LABEL_GAP, _apart
 from ccnn_geo.experiments.efficiency_points import Forecast, main, measure, measure_apart, parse
 from ccnn_geo.experiments.efficiency_tables import SMOOTH, TABLES, toy
 from ccnn_geo.experiments.point_layers import LAYERS, Case, make_cloud
 from ccnn_geo.experiments.timing import forward_and_backward
 from ccnn_geo.neighbors import build_neighbors
+
+
+@pytest.fixture(autouse=True)
+def no_compiler(monkeypatch):
+    """Traced as for inductor, which runs a C++ compiler twenty times; ``tests/test_compile_points.py`` does."""
+    traced = torch.compile(inspect.unwrap(point_layers._compiled_sum), backend="aot_eager")
+    monkeypatch.setattr(point_layers, "_compiled_sum", traced)
 
 
 @pytest.fixture

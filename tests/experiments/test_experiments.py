@@ -1,5 +1,7 @@
 """Benchmarks and conversions run at toy size; their figures are not tested here."""
 
+import json
+
 import numpy as np
 
 from ccnn_geo.experiments import (
@@ -41,6 +43,7 @@ def test_step_benchmark_says_what_it_measured(capsys):
 
 def test_neighbor_benchmark_prints_a_row_per_size(capsys, monkeypatch):
     monkeypatch.setattr(bench_neighbors, "TARGETS", 64)
+    monkeypatch.setattr(bench_neighbors, "interleaved", lambda cases, repeats: timing.interleaved(cases, 1))
     bench_neighbors.main(sizes=(32, 64), counts=(4,))
     assert [line[:7] for line in capsys.readouterr().out.splitlines()[3:5]] == ["N=   32", "N=   64"]
 
@@ -57,8 +60,22 @@ def test_grid_convolutions_are_timed(capsys, monkeypatch):
     assert len(capsys.readouterr().out.splitlines()) == 8
 
 
-def test_large_grids_are_measured_in_processes_of_their_own(capsys):
+def test_large_grids_are_measured_in_processes_of_their_own(capsys, monkeypatch):
+    alone, asked = bench_large_grids.peak_above_start, []
+
+    def first_alone(module, *arguments):
+        """All as the first one would import torch eight times."""
+        asked.append(json.loads(arguments[-1]))
+        return alone(module, *arguments) if len(asked) == 1 else bench_large_grids.measure(*asked[-1])
+
+    monkeypatch.setattr(bench_large_grids, "peak_above_start", first_alone)
     bench_large_grids.main(["--grids", "64", "20x21"])
+    assert asked == [
+        [size, window, network]
+        for size in ([64], [20, 21])
+        for window in bench_large_grids.WINDOWS
+        for network in (False, True)
+    ]
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
     assert len(rows) == 8
     assert all(float(row[-1]) < 1e-4 for row in rows if "layer" in row)

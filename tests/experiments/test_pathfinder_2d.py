@@ -20,7 +20,7 @@ def toy(monkeypatch):
     monkeypatch.setattr(pathfinder_2d, "SHARED", pathfinder_2d.SHARED | changes)
 
 
-def test_an_image_network_answers_clouds_of_pixels_alike(toy, tmp_path, monkeypatch):
+def test_an_image_network_answers_clouds_of_pixels_alike(toy, trained_here, tmp_path, monkeypatch):
     monkeypatch.setattr(pathfinder_2d, "test", lambda folder: 65.0)
     found = pathfinder_2d.run(pathfinder_2d.ROWS[0], Options("small", None, (0,)), 0, tmp_path)
     assert found["on_points"] == pytest.approx(found["accuracy"]) and found["test"] == 65

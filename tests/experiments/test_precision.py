@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ccnn_geo import cli
-from ccnn_geo.experiments import precision, training_job
+from ccnn_geo.experiments import precision
 from ccnn_geo.experiments.pathfinder_2d import DRAWING
 from ccnn_geo.experiments.precision import FULL, MIXED
 from ccnn_geo.experiments.reproduction import Options, run_study
@@ -37,9 +36,8 @@ TOY = {
 
 
 @pytest.mark.parametrize("name", TOY)
-def test_both_precisions_are_trained_and_timed(name, tmp_path, monkeypatch):
+def test_both_precisions_are_trained_and_timed(name, tmp_path, trained_here):
     write_clouds(tmp_path / "shapes", {"train": 4, "validation": 2})
-    monkeypatch.setattr(training_job, "_run", cli.main)  # a process of its own would import torch for longer
     small = replace(TOY[name], options={**TOY[name].options, "trainer__max_epochs": 1})
     task = replace(next(t for t in precision.TASKS if t.name == name), small=small)
     options = Options("small", tmp_path, (0,))

@@ -198,9 +198,7 @@ def synthetic(settings: dict) -> tuple:
         return Batch.from_data_list(clouds), 6, 40, data.dim
     channels = data.in_channels or 1
     size = list(data.cls.info.size)
-    size[-1] = min(
-        size[-1], 512 if data.dim == 1 else 32
-    )  # images keep their longest side, and so their step
+    size[-1] = min(size[-1], 128 if data.dim == 1 else 8)  # images keep their longest side, and so their step
     return (torch.randn(2, channels, *size), y), channels, data.num_classes, data.dim
 
 

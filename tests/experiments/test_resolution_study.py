@@ -71,7 +71,7 @@ def test_low_pass_keeps_what_half_the_rate_can_carry(length):
         assert (y[:, 0] - expected).norm(dim=1).max() < 0.02 * expected.norm()
 
 
-def test_tones_are_known_at_half_the_rate(root, tmp_path, monkeypatch):
+def test_tones_are_known_at_half_the_rate(root, tmp_path, monkeypatch, trained_here):
     args = {**table1.DIGITS, "words": WORDS, "rate": 250}
     monkeypatch.setattr(
         resolution,

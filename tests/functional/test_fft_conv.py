@@ -10,6 +10,7 @@ from ccnn_geo.functional.fft_conv import fast_length, fft_conv, kernel_spectrum,
 from ccnn_geo.functional.grid_conv import grid_conv
 from ccnn_geo.functional.native import build
 from ccnn_geo.functional.native.fft_conv import smooth_length
+from tests.pairwise import pairwise
 
 HAVE = build.native_function("fft_conv") is not None
 
@@ -25,7 +26,7 @@ def engine(request, monkeypatch):
     return request.param
 
 
-@pytest.fixture(params=[1, 2, 5])
+@pytest.fixture
 def threads(request):
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)
@@ -50,20 +51,25 @@ def compare(batch, channels, size, taps, center, tol=2e-6, rendered=False):
         assert error <= tol, error
 
 
-@pytest.mark.parametrize("rendered", [False, True])
-@pytest.mark.parametrize("batch", [1, 2, 5])
-@pytest.mark.parametrize("channels", [1, 15, 16, 17, 40])
 @pytest.mark.parametrize(
-    ("size", "taps", "center"),
-    [
-        ((1,), (1,), (0,)),
-        ((50,), (50,), (0,)),
-        ((33,), (9,), (4,)),
-        ((7,), (40,), (3,)),
-        ((12, 13), (5, 7), (2, 3)),
-        ((4, 33), (7, 65), (3, 32)),
-        ((5, 6, 7), (3, 5, 3), (1, 2, 1)),
-    ],
+    *pairwise(
+        {
+            "size, taps, center": [
+                ((1,), (1,), (0,)),
+                ((50,), (50,), (0,)),
+                ((33,), (9,), (4,)),
+                ((7,), (40,), (3,)),
+                ((12, 13), (5, 7), (2, 3)),
+                ((4, 33), (7, 65), (3, 32)),
+                ((5, 6, 7), (3, 5, 3), (1, 2, 1)),
+            ],
+            "channels": [1, 15, 16, 17, 40],
+            "batch": [1, 2, 5],
+            "threads": [1, 2, 5],
+            "rendered": [False, True],
+        }
+    ),
+    indirect=["threads"],
 )
 def test_matches_the_direct_sum(batch, channels, size, taps, center, rendered, engine, threads):
     compare(batch, channels, size, taps, center, rendered=rendered)

@@ -104,8 +104,10 @@ def test_threads_do_not_matter():
 
 @needs_native
 def test_narrower_vectors_give_the_same(tmp_path):
-    code = (
-        "import tests.functional.test_gelu as g; g.compare(3, 7, 1001)\n"
-        "import tests.functional.test_grid_linear as t; t.compare(2, 17, 33, 300)"
-    )
-    run_on_other_processors(code, ["gelu", "grid_linear"], tmp_path)
+    from tests.functional import test_grid_linear
+
+    def check():
+        compare(3, 7, 1001)
+        test_grid_linear.compare(2, 17, 33, 300)
+
+    run_on_other_processors(check, ["gelu", "grid_linear"], tmp_path)

@@ -11,6 +11,7 @@ from ccnn_geo.functional.edge_conv import edge_conv
 from ccnn_geo.functional.native import build, edge_magnet_call, native_edge_conv, native_status
 from ccnn_geo.neighbors import Neighbors, build_neighbors
 from tests.other_processors import run_on_other_processors
+from tests.pairwise import pairwise
 
 HAVE = build.native_function("edge_magnet") is not None
 
@@ -65,27 +66,30 @@ def compare(kernel, tensors, neighbors, tol=1e-5):
 
 
 @needs_native
-@pytest.mark.parametrize("dim", [1, 2, 3])
-@pytest.mark.parametrize("hidden", [4, 8, 12, 32, 64])
+@pytest.mark.parametrize(
+    *pairwise({"hidden": [4, 8, 12, 32, 64], "dim": [1, 2, 3], "threads": [1, 2]}), indirect=["threads"]
+)
 def test_matches_torch_in_double_precision(dim, hidden, threads):
     x, pos = points(60, dim, 5)
     compare(make(dim, 5, hidden), (x, pos, pos), build_neighbors(pos, num_neighbors=20))
 
 
 @needs_native
-@pytest.mark.parametrize("channels", [1, 3, 16, 17, 140])
-@pytest.mark.parametrize("neighbors", [1, 3, None])
+@pytest.mark.parametrize(
+    *pairwise({"channels": [1, 3, 16, 17, 140], "neighbors": [1, 3, None], "threads": [1, 2]}),
+    indirect=["threads"],
+)
 def test_any_number_of_channels_and_neighbours(channels, neighbors, threads):
-    x, pos = points(150, 3, channels)
+    x, pos = points(70, 3, channels)
     compare(make(3, channels), (x, pos, pos), build_neighbors(pos, num_neighbors=neighbors))
 
 
 @needs_native
 @pytest.mark.parametrize("width", [0.075, 0.5])
 def test_fast_waves_keep_their_phases(width, threads):
-    x, pos = points(300, 3, 16)
+    x, pos = points(150, 3, 16)
     kernel = make(3, 16, 32, omega_0=50.0, width=width)
-    compare(kernel, (x, pos, pos), build_neighbors(pos, num_neighbors=64), tol=1e-4)
+    compare(kernel, (x, pos, pos), build_neighbors(pos, num_neighbors=32), tol=1e-4)
 
 
 @needs_native
@@ -237,13 +241,15 @@ def test_it_can_be_turned_off(monkeypatch):
 
 @needs_native
 def test_narrower_vectors_give_the_same(tmp_path):
-    code = (
-        "import torch; import tests.functional.test_native as t; torch.manual_seed(0); "
-        "x, pos = t.points(60, 3, 5); "
-        "t.compare(t.make(3, 5, 8, omega_0=20.0), (x, pos, pos), t.build_neighbors(pos, num_neighbors=20)); "
-        "import tests.functional.test_native_lattice as l; [l.compare(60, c) for c in (5, 37, 140)]"
-    )
-    run_on_other_processors(code, ["edge_magnet", "lattice_conv"], tmp_path)
+    from tests.functional import test_native_lattice
+
+    def check():
+        x, pos = points(60, 3, 5)
+        compare(make(3, 5, 8, omega_0=20.0), (x, pos, pos), build_neighbors(pos, num_neighbors=20))
+        for channels in (5, 37, 140):
+            test_native_lattice.compare(60, channels)
+
+    run_on_other_processors(check, ["edge_magnet", "lattice_conv"], tmp_path)
 
 
 class Convolved(torch.utils.data.Dataset):

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -202,14 +200,3 @@ def test_the_folder_of_a_run_stands_for_its_best_checkpoint(checkpoint, project,
     checkpoint.rename(project / "run" / "checkpoints" / "best.ckpt")
     assert run_cli("predict", "run", "shapes/test/ball/0.npy")[0] == 0
     assert run_cli("info", "run")[0] == 0
-
-
-def test_lightning_is_not_needed(checkpoint):
-    program = (
-        "import sys, numpy as np; from ccnn_geo.predict import predict; "
-        "predict('a.ckpt', np.random.default_rng(0).normal(size=(50, 3))); "
-        "heavy = {'pytorch_lightning', 'lightning', 'matplotlib', 'trimesh', 'open3d'}; "
-        "sys.exit(','.join(heavy & set(sys.modules)) or 0)"
-    )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
-    assert result.returncode == 0, result.stderr

@@ -3,11 +3,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from commands import environment
+
+from ccnn_geo.training.module import Classifier
 
 EPOCHS = "6"
 
@@ -62,10 +65,27 @@ def interrupt(folder: Path, arguments: list[str]) -> tuple[int, str]:
     return process.returncode, errors
 
 
-@pytest.mark.parametrize("ema", ["0", "0.9"])
-def test_interrupted_and_resumed_equals_unbroken(ema, project, run_cli):
+def interrupt_here(run_cli: Callable[..., tuple[int, str, str]], arguments: list[str]) -> tuple[int, str]:
+    """The same in this process, which need not import torch again."""
+    step, handler = Classifier.training_step, signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def training_step(self, *args):
+        if self.current_epoch == 2:
+            signal.raise_signal(signal.SIGINT)
+        return step(self, *args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Classifier, "training_step", training_step)
+        code, _, errors = run_cli(*arguments)
+    signal.signal(signal.SIGINT, handler)  # Lightning ignores it from then on
+    return code, errors
+
+
+@pytest.mark.parametrize(("ema", "alone"), [("0", True), ("0.9", False)])
+def test_interrupted_and_resumed_equals_unbroken(ema, alone, project, run_cli):
     whole = ["train", "--config", "tiny.yaml", "--trainer.max_epochs", EPOCHS, "--optim.ema", ema]
-    code, errors = interrupt(project, [*whole, "--out", "part"])
+    part = [*whole, "--out", "part"]
+    code, errors = interrupt(project, part) if alone else interrupt_here(run_cli, part)
     assert code == 130, errors
     assert errors.strip().splitlines()[-1].endswith("continue with: ccnn-geo train --resume part")
     assert "Traceback" not in errors and "Warning" not in errors
