@@ -78,7 +78,8 @@ class NormStatistics(Callback):
 @contextmanager
 def _averaged(trainer: Trainer, pl_module: LightningModule) -> Iterator[None]:
     """The average of the weights in the place of the weights, as in a validation."""
-    averages = [callback for callback in trainer.callbacks if isinstance(callback, WeightAveraging)]
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    averages = [callback for callback in callbacks if isinstance(callback, WeightAveraging)]
     for callback in averages:
         callback.on_validation_epoch_start(trainer, pl_module)
     yield
