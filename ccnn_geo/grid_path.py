@@ -13,7 +13,7 @@ from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.first_batch import FirstBatchScale
 from ccnn_geo.functional.grid_conv import GridKernel, apply_kernel, ladder, prepare_kernel
 from ccnn_geo.functional.kernel_values import kernel_values
-from ccnn_geo.host_copy import HostCopy
+from ccnn_geo.host_copy import HostCopy, made_on
 from ccnn_geo.kernel_cache import RemembersKernel
 from ccnn_geo.measure import lattice_measure
 from ccnn_geo.regularization import ignore_kernel_norms, is_collecting, record_grid
@@ -58,7 +58,7 @@ class GridPath(RemembersKernel, FirstBatchScale):
         step = grid_spacing(size, spacing)
         if self.training:
             self.kernel.observe(
-                self.kernel.domain.new_tensor([(s - 1) * h for s, h in zip(size, step, strict=True)])
+                made_on(self.kernel.domain, [(s - 1) * h for s, h in zip(size, step, strict=True)])
             )
         scaled = self.is_scaled
         if (self.training or not scaled) and not any(self._reference.read(self.reference_spacing)):
@@ -96,22 +96,28 @@ class GridPath(RemembersKernel, FirstBatchScale):
     ) -> tuple[Tensor, tuple[int, ...]]:
         """Offsets of a grid's kernel taps, all in the support and few others, ``[*K, D]``; the index of offset zero.
 
-        While a window learns, the number of taps is one of a few, so that transforms stay the same. On a GPU the
-        window's width may be that of a moment ago, hence the margin; compiled code that learns takes all taps.
+        While a window learns, the number of taps is one of a few, so that transforms stay the same. In training on a
+        GPU the window's width may be that of a moment ago, hence the margin; in evaluation, where kernels are
+        remembered, it is asked for. Compiled code that learns takes all taps.
         """
         step, support = grid_spacing(size, spacing), self.kernel.support()
         if torch.compiler.is_compiling():
             known = None if self.training else self._support.known
-        else:
+        elif self.training:
             known = self._support.glance(support)
+        else:
+            known = self._support.fetch(support)
         margin = 1 + (1e-6 if support.device.type == "cpu" else LAG_MARGIN)
         reach = [
             min(s - 1, ladder(math.floor(min(r / h * margin, s))))
             for s, r, h in zip(size, known or [math.inf] * self.dim, step, strict=True)
         ]
         start = [0 if self.kernel.causal else -n for n in reach]
+        weight = self.kernel.network.output.weight
+        where = "cpu" if weight.device.type == "mps" else weight.device  # Metal has no float64
         axes = [
-            torch.arange(a, n + 1, dtype=torch.double) * h for a, n, h in zip(start, reach, step, strict=True)
+            torch.arange(a, n + 1, dtype=torch.double, device=where) * h
+            for a, n, h in zip(start, reach, step, strict=True)
         ]
         rel = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
-        return rel.to(self.kernel.network.output.weight), tuple(-a for a in start)
+        return rel.to(weight), tuple(-a for a in start)

@@ -20,7 +20,8 @@ class KernelCache:
     """Values that depend on a kernel's tensors, as long as those stay what they are.
 
     Tensors are compared by identity, place, type and version; on the CPU, where it costs nothing, also by value,
-    so that even a write through ``.data`` is seen. A copy or a pickle of the cache is empty.
+    so that even a write through ``.data`` is seen, and so are those made in inference mode, which count no writes.
+    A copy or a pickle of the cache is empty.
     """
 
     def __init__(self) -> None:
@@ -96,7 +97,8 @@ class RemembersKernel(nn.Module):
 class _Snapshot:
     def __init__(self, tensor: Tensor) -> None:
         self.ref, self.place = weakref.ref(tensor), _place(tensor)
-        self.value = tensor.detach().clone() if tensor.device.type == "cpu" else None
+        by_value = tensor.device.type == "cpu" or tensor.is_inference()
+        self.value = tensor.detach().clone() if by_value else None
 
     def is_still(self, tensor: Tensor) -> bool:
         if self.ref() is not tensor or self.place != _place(tensor):

@@ -3,7 +3,9 @@
 With ``CCNN_GEO_TEST_DEVICE=simulated-cuda`` tests that take a ``device``, and no others, run on one that is not there.
 """
 
+import contextlib
 import os
+import warnings
 
 DEVICE = os.environ.get("CCNN_GEO_TEST_DEVICE", "")
 if DEVICE not in ("", "simulated-cuda"):
@@ -14,15 +16,17 @@ if DEVICE:  # before torch
 
     OBSTACLE = guard.load()
 
-import pytest
-import torch
+import pytest  # noqa: E402
+import torch  # noqa: E402
 
 DEVICES = ["cuda"] if DEVICE else ["cpu"] + ["cuda"] * torch.cuda.is_available()
 
 
 def pytest_report_header():
     if DEVICE:
-        return f"devices: cuda, simulated on the CPU ({OBSTACLE or 'tests that take a device, and no others'})"
+        return (
+            f"devices: cuda, simulated on the CPU ({OBSTACLE or 'tests that take a device, and no others'})"
+        )
     return f"devices: {', '.join(DEVICES)}" + (
         "" if "cuda" in DEVICES else " (no GPU here: nothing runs on one)"
     )
@@ -56,6 +60,39 @@ def device(request):
 
     with simulated_cuda() as found:
         yield found
+
+
+@pytest.fixture
+def record_waits(device):
+    """A context that lists what waits for the device; on the CPU nothing does."""
+    if DEVICE:
+        from tests.simulated_cuda.session import record_waits
+
+        return record_waits
+
+    @contextlib.contextmanager
+    def listed():
+        found = []
+        if device.type == "cpu":
+            yield found
+            return
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                yield found
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        found += [str(w.message) for w in caught if "synchroniz" in str(w.message)]
+
+    return listed
+
+
+@pytest.fixture
+def inference_mode():
+    """Skips where tensors of inference mode cannot be simulated: autograd does not let a wrapper make them."""
+    if DEVICE:
+        pytest.skip("torch.inference_mode is not simulated")
 
 
 @pytest.fixture(params=[torch.float64, torch.float32], ids=["float64", "float32"])

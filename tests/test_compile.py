@@ -86,13 +86,46 @@ def test_numbers_are_read_again_when_they_change():
     assert copy_.known is None
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_glance_does_not_wait():
-    copy_, value = HostCopy(), torch.ones(2, device="cuda")
+def test_numbers_of_another_tensor_are_read_whatever_its_version(device):
+    copy_, old = HostCopy(), torch.zeros(1, device=device)
+    assert copy_.read(old) == [0.0]
+    assert copy_.read(torch.ones(1, device=device)) == [1.0]
+
+
+def test_a_glance_does_not_wait_and_catches_up(device, record_waits):
+    copy_, value = HostCopy(), torch.ones(2, device=device)
     assert copy_.glance(value) == [1.0, 1.0]
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    for step in (2.0, 3.0):
         value.add_(1)
-        assert copy_.glance(value) in ([1.0, 1.0], [2.0, 2.0])
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
+        with record_waits() as waits:
+            assert copy_.glance(value) in ([step - 1] * 2, [step] * 2)
+        assert not waits
+        value.sum().item()  # all that was asked of the device has been done
+        assert copy_.glance(value) == [step] * 2
+        value.sum().item()
+        assert copy_.glance(value) == [step] * 2
+
+
+def test_a_copy_is_awaited_on_the_stream_it_runs_on(device, monkeypatch):
+    if device.type != "cuda":
+        pytest.skip("the CPU has no streams")
+    recorded = []
+
+    class Event(torch.cuda.Event):
+        def record(self, stream=None):
+            recorded.append(stream)
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    copy_, value = HostCopy(), torch.ones(2, device=device)
+    copy_.glance(value), copy_.glance(value)
+    assert [stream.device for stream in recorded] == [value.device]
+
+
+def test_operators_that_wait_are_in_no_cuda_graph():
+    from ccnn_geo.functional import graph_ops
+
+    tag = getattr(torch.Tag, "cudagraph_unsafe", None)
+    if tag is None:
+        pytest.skip("this torch has no such tag")
+    for operator in (graph_ops.sort_edges, graph_ops.nearest, graph_ops.extent):
+        assert tag in operator._opoverload.tags

@@ -85,6 +85,8 @@ def _make_tensor(
 
 def _make_as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     if isinstance(data, Tensor):
-        return data.to(device=data.device if device is None else device, dtype=data.dtype if dtype is None else dtype)
+        return data.to(
+            device=data.device if device is None else device, dtype=data.dtype if dtype is None else dtype
+        )
     made = _as_tensor(data, dtype=dtype, device=None if _on_cuda(device) else device)
     return made.to(CUDA) if _on_cuda(device) else made

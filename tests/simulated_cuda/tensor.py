@@ -29,9 +29,24 @@ WITHOUT_SCALARS = {
 }
 """Operators that take no tensor of the CPU, not even one number."""
 NOT_DETERMINISTIC = {
-    *("aten::median", "aten::nanmedian", "aten::kthvalue", "aten::histc", "aten::put_", "aten::nll_loss2d_forward"),
-    *("aten::avg_pool3d_backward", "aten::_adaptive_avg_pool2d_backward", "aten::_adaptive_avg_pool3d_backward"),
-    *("aten::reflection_pad1d_backward", "aten::reflection_pad2d_backward", "aten::upsample_linear1d_backward"),
+    *(
+        "aten::median",
+        "aten::nanmedian",
+        "aten::kthvalue",
+        "aten::histc",
+        "aten::put_",
+        "aten::nll_loss2d_forward",
+    ),
+    *(
+        "aten::avg_pool3d_backward",
+        "aten::_adaptive_avg_pool2d_backward",
+        "aten::_adaptive_avg_pool3d_backward",
+    ),
+    *(
+        "aten::reflection_pad1d_backward",
+        "aten::reflection_pad2d_backward",
+        "aten::upsample_linear1d_backward",
+    ),
     *("aten::upsample_bilinear2d_backward", "aten::upsample_trilinear3d_backward"),
     *("aten::max_unpool2d", "aten::grid_sampler_2d_backward", "aten::grid_sampler_3d_backward"),
 }
@@ -89,7 +104,9 @@ class CudaTensor(Tensor):
     def tolist(self) -> Any:
         return self.cpu().tolist()
 
-    def new_tensor(self, data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    def new_tensor(
+        self, data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    ) -> Tensor:
         made = torch.tensor(data, dtype=dtype or self.dtype)
         return made.to(device or CUDA).requires_grad_(requires_grad)
 
@@ -127,7 +144,8 @@ def run(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         return CudaTensor((torch.conj_physical if name == "aten::_conj" else torch.neg)(args[0].inner))
     if name == "aten::resolve_conj":
         return args[0]
-    out = func(*tree_map(_inner, args), **_inner_options(kwargs))
+    inner = tree_map(_inner, args)
+    out = func(*(map(_to_tf32, inner) if _takes_tf32(name) else inner), **_inner_options(kwargs))
     if not to_cuda:
         return out
     out = tree_map(_wrapped, out)
@@ -149,6 +167,22 @@ def _inner_options(kwargs: dict[str, Any]) -> dict[str, Any]:
     if options.get("pin_memory"):
         options["pin_memory"] = None
     return options
+
+
+def _takes_tf32(name: str) -> bool:
+    """Whether the factors of a product may be rounded, as the user has set it: in convolutions they are by default."""
+    if name in ("aten::convolution", "aten::convolution_backward"):
+        conv = getattr(torch.backends.cudnn, "conv", None)
+        return torch.backends.cudnn.allow_tf32 if conv is None else conv.fp32_precision == "tf32"
+    products = ("aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm")
+    return name in products and torch.get_float32_matmul_precision() != "highest"
+
+
+def _to_tf32(t: Any) -> Any:
+    """A float32 tensor rounded to ten binary digits behind the first."""
+    if not isinstance(t, Tensor) or t.dtype != torch.float32:
+        return t
+    return ((t.contiguous().view(torch.int32) + (1 << 12)) & ~((1 << 13) - 1)).view(torch.float32)
 
 
 def _check_devices(name: str, args: Any, kwargs: Any, given: list[Any], to_cuda: bool) -> None:
@@ -187,7 +221,7 @@ def _check_deterministic(name: str, args: Any, kwargs: Any) -> None:
     elif name in ("aten::cumsum", "aten::cumsum_"):
         refused = args[0].is_floating_point() or args[0].is_complex()
     elif name == "aten::bincount":
-        refused = len(args) > 1 and args[1] is not None or kwargs.get("weights") is not None
+        refused = (len(args) > 1 and args[1] is not None) or kwargs.get("weights") is not None
     elif name in ("aten::scatter_reduce", "aten::scatter_reduce_"):
         refused = "prod" in args
     if refused:
@@ -200,7 +234,9 @@ def _check_deterministic(name: str, args: Any, kwargs: Any) -> None:
 def _waits(name: str, args: Any, kwargs: Any, to_cuda: bool) -> str | None:
     """In which way the host would wait for the device, if it would."""
     if name in COPYING:
-        source, target = (args[1], isinstance(args[0], CudaTensor)) if name == "aten::copy_" else (args[0], to_cuda)
+        source, target = (
+            (args[1], isinstance(args[0], CudaTensor)) if name == "aten::copy_" else (args[0], to_cuda)
+        )
         free = kwargs.get("non_blocking") or (name == "aten::copy_" and len(args) > 2 and args[2])
         crosses = isinstance(source, CudaTensor) != target
         return ("copy to the device" if target else "copy to the host") if crosses and not free else None
@@ -216,7 +252,11 @@ def _waits(name: str, args: Any, kwargs: Any, to_cuda: bool) -> str | None:
 
 def _caller() -> str:
     """The innermost line of the package, or of who called torch."""
-    frames = [f for f in traceback.extract_stack() if "torch/" not in f.filename and "simulated_cuda" not in f.filename]
+    frames = [
+        f
+        for f in traceback.extract_stack()
+        if "torch/" not in f.filename and "simulated_cuda" not in f.filename
+    ]
     of_package = [f for f in frames if "ccnn_geo/" in f.filename.rpartition("/tests/")[2]]
     frame = (of_package or frames)[-1]
     return f"{Path(frame.filename).name}:{frame.lineno} {frame.line}"

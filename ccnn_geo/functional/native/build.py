@@ -23,6 +23,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ccnn_geo.devices import check_one_device
+
 HERE = Path(__file__).parent
 FLAGS = (
     *("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", "-std=gnu11"),
@@ -71,6 +73,17 @@ def arguments(sizes: Sequence[str], tensors: Sequence[str]) -> type[ctypes.Struc
     """The structure that a function takes: 64-bit numbers, then addresses."""
     fields = [(name, ctypes.c_int64) for name in sizes] + [(name, ctypes.c_void_p) for name in tensors]
     return type("Arguments", (ctypes.Structure,), {"_fields_": fields})
+
+
+def addresses(**tensors: Tensor) -> dict[str, int]:
+    """Where tensors lie, for a function in C; the only place that asks.
+
+    Raises:
+        ValueError: If one is on another device, where an address of the host's means nothing.
+    """
+    if any(t.device.type != "cpu" for t in tensors.values()):
+        check_one_device("compiled code", torch.device("cpu"), **tensors)
+    return {name: t.data_ptr() for name, t in tensors.items()}
 
 
 def threads_for(num_edges: int) -> int:
