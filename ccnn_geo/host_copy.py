@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +19,7 @@ class HostCopy:
 
     def __init__(self) -> None:
         self.known: list[float] | None = None
-        self._seen: tuple[weakref.ref[Tensor], int, int] | None = None
+        self._seen: tuple[Tensor, int] | None = None
         self._arriving: tuple[Tensor, torch.cuda.Event] | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> HostCopy:
@@ -44,9 +43,11 @@ class HostCopy:
     @torch.compiler.disable
     def _read(self, tensor: Tensor) -> list[float]:
         unseen = tensor.device.type == "cpu" or tensor.is_inference()  # which count no writes
-        stamp = None if unseen else (weakref.ref(tensor), tensor.data_ptr(), tensor._version)
-        if self.known is None or stamp is None or stamp != self._seen:
-            self.known, self._seen = tensor.tolist(), stamp
+        same = self._seen is not None and self._seen[0].data_ptr() == tensor.data_ptr()
+        if unseen or self.known is None or not same or self._seen[1] != tensor._version:
+            self.known = tensor.tolist()
+            # while the alias lives, no other tensor gets its place
+            self._seen = None if unseen else (tensor.detach(), tensor._version)
         return self.known
 
     def fetch(self, tensor: Tensor) -> list[float]:

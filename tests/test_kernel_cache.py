@@ -187,6 +187,29 @@ def test_a_window_that_grows_in_training_is_followed_a_step_later(device):
             testing.assert_close(conv(x), copy.deepcopy(conv).double()(x.double()).float(), 1e-5)
 
 
+def test_what_is_remembered_keeps_no_graph_and_no_layer_from_loading():
+    conv, x = grid_layer(), torch.randn(2, 3, 8, 9)
+    state = {k: v.detach() for k, v in conv.state_dict().items()}
+    factor = torch.ones((), requires_grad=True)
+    scaled = {k: v * factor if v.is_floating_point() else v for k, v in state.items()}
+    gone = weakref.ref(scaled["kernel.network.output.weight"])
+    with torch.no_grad():
+        torch.func.functional_call(conv, scaled, (x,))
+    del scaled
+    gc.collect()
+    assert gone() is None
+    swaps = torch.__future__.get_swap_module_params_on_conversion()
+    torch.__future__.set_swap_module_params_on_conversion(True)  # refuses tensors with weak references
+    try:
+        with torch.no_grad():
+            expected = conv(x)
+            testing.assert_close(conv.double()(x.double()).float(), expected, 1e-5)
+            conv.float().load_state_dict(state)
+            testing.assert_close(conv(x), expected, 1e-5)
+    finally:
+        torch.__future__.set_swap_module_params_on_conversion(swaps)
+
+
 def test_functional_call_sees_its_own_parameters():
     conv, x = grid_layer(), torch.randn(2, 3, 8, 9)
     state = {k: v.detach() for k, v in conv.state_dict().items()}

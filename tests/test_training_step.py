@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from ccnn_geo import CCNN
 
-SIZES = {"hidden_channels": 6, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 1.0, "window_init": 0.3}
+SIZES = {"hidden_channels": 6, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 1.0, "window_init": 0.4}
 CASES = {
     "sequence": (1, {"causal": True}, (30,)),
     "image": (2, {"pool": "mean_max"}, (7, 8)),

@@ -9,6 +9,7 @@ from unittest import mock
 
 import torch
 import torch.cuda.amp.common
+import torch_geometric.typing
 from torch import Tensor
 
 from tests.simulated_cuda import tensor as simulated
@@ -33,6 +34,7 @@ def simulated_cuda() -> Iterator[torch.device]:
             (torch.cuda, "is_current_stream_capturing", lambda: False),
             (torch.cuda, "is_bf16_supported", lambda *_, **__: True),
             (torch.cuda.amp.common, "amp_definitely_not_available", lambda: False),
+            (torch_geometric.typing, "WITH_TORCH_SCATTER", False),  # wheels for the CPU know no other device
         ):
             stack.enter_context(mock.patch.object(owner, name, value))
         stack.enter_context(simulated.Cuda())

@@ -216,7 +216,7 @@ def _check_deterministic(name: str, args: Any, kwargs: Any) -> None:
     if not torch.are_deterministic_algorithms_enabled():
         return
     refused = name in NOT_DETERMINISTIC
-    if name == "aten::median":
+    if name in ("aten::median", "aten::nanmedian"):
         refused = len(args) > 1 or "dim" in kwargs  # with indices only
     elif name in ("aten::cumsum", "aten::cumsum_"):
         refused = args[0].is_floating_point() or args[0].is_complex()
