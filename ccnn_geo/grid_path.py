@@ -37,14 +37,23 @@ class GridPath(RemembersKernel, FirstBatchScale):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._support, self._reference = HostCopy(), HostCopy()
+        self._compiled_support: list[float] | None = None
 
     def forget_support(self) -> None:
         """Lets the host ask for the window's support anew."""
         self._support.forget()
+        self._compiled_support = None
 
     def _load_from_state_dict(self, *args: Any) -> None:
         super()._load_from_state_dict(*args)
         self.forget_support()
+
+    def train(self, mode: bool = True) -> GridPath:
+        """Sets the mode; compiled evaluation takes the support that was learned."""
+        if not mode and self._support.known is not None:
+            self._compiled_support = [_room_for(r) for r in self._support.fetch(self.kernel.support())]
+        super().train(mode)
+        return self
 
     def sum_on_grid(self, x: Tensor, spacing: float | Sequence[float] | None) -> Tensor:
         """The sum over the whole lattice; its first batch sets the scale."""
@@ -102,11 +111,10 @@ class GridPath(RemembersKernel, FirstBatchScale):
         """
         step, support = grid_spacing(size, spacing), self.kernel.support()
         if torch.compiler.is_compiling():
-            known = None if self.training else self._support.known
-        elif self.training:
-            known = self._support.glance(support)
+            known = None if self.training else self._compiled_support
         else:
-            known = self._support.fetch(support)
+            known = self._support.glance(support) if self.training else self._support.fetch(support)
+            self._compiled_support = [_room_for(r) for r in known]
         margin = 1 + (1e-6 if support.device.type == "cpu" else LAG_MARGIN)
         reach = [
             min(s - 1, ladder(math.floor(min(r / h * margin, s))))
@@ -121,3 +129,8 @@ class GridPath(RemembersKernel, FirstBatchScale):
         ]
         rel = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
         return rel.to(weight), tuple(-a for a in start)
+
+
+def _room_for(reach: float) -> float:
+    """At least as much, and one of eight numbers an octave, so that graphs made for it are seldom made anew."""
+    return 2.0 ** (math.ceil(8 * math.log2(reach)) / 8) if 0 < reach < math.inf else reach

@@ -42,6 +42,20 @@ def test_a_compiled_layer_follows_its_window():
         torch.testing.assert_close(compiled(x), conv(x), rtol=1e-4, atol=1e-5)
 
 
+def test_compiled_evaluation_takes_the_window_that_was_learned():
+    torch.compiler.reset()
+    conv, x = SepFlexConv(2, 2, 1, window_init=0.1, num_taps=1, omega_0=5.0), torch.randn(2, 2, 50)
+    conv(x)  # eager, as the first batch is; no other pass is
+    compiled = torch.compile(conv, backend="aot_eager", fullgraph=True)
+    with torch.no_grad():
+        for width in (0.3, 0.31):
+            conv.train()
+            conv.kernel.window.width_init = width  # as steps of a compiled training would
+            conv.kernel.window.reset_parameters()
+            conv.eval()
+            torch.testing.assert_close(compiled(x), copy.deepcopy(conv)(x), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("dim", [1, 2, 3])
 def test_exported_models_take_any_batch(dim):
     eager, x = model(dim), torch.randn(2, 2, *SIZES[dim])

@@ -51,6 +51,9 @@ CASES = {
 }
 
 
+SLOW_SIMULATED = ("messages", "dense", "mesh", "edges, largest")
+
+
 def train(dim, options, make, compiled, monkeypatch, device="cpu"):
     """Losses, parameters and gradients of a short training from one seed."""
     monkeypatch.setenv("CCNN_GEO_NATIVE", str(int(compiled)))
@@ -77,7 +80,13 @@ def train(dim, options, make, compiled, monkeypatch, device="cpu"):
 
 
 @pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "torch"])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow_simulated if name in SLOW_SIMULATED else ())
+        for name in CASES
+    ],
+)
 def test_the_same_run_is_bitwise_the_same(name, compiled, threads, monkeypatch, device):
     if compiled and (device.type != "cpu" or native_function("edge_magnet") is None):
         pytest.skip("compiled code is for the CPU, where there is a C compiler")

@@ -46,6 +46,7 @@ def looped_sum(conv, x, pos_src, pos_dst):
     return torch.stack(rows)
 
 
+@pytest.mark.slow_simulated
 @pytest.mark.parametrize("dim", [1, 2, 3])
 def test_points_match_python_loops(dim, dtype, device):
     conv = layer(dim, dtype, device)
@@ -139,6 +140,7 @@ def test_density_weights_do_not_depend_on_the_path(dtype, device):
     testing.assert_translation_invariant(conv, x, pos)
 
 
+@pytest.mark.slow_simulated
 @pytest.mark.parametrize("chunk_edges", [1, 7, 64, 100_000])
 @pytest.mark.parametrize("cls", [SepFlexConv, FlexConv])
 def test_chunks_match_messages(chunk_edges, cls, dtype, device, monkeypatch):
@@ -209,6 +211,7 @@ def test_permutation_and_translation(dim, dtype, device):
     testing.assert_translation_invariant(model, x, pos)
 
 
+@pytest.mark.slow_simulated
 @pytest.mark.parametrize("measure", ["uniform", "density"])
 @pytest.mark.parametrize("readout", ["global", "node"])
 def test_ragged_batch_matches_single_clouds(readout, measure, dtype, device):
@@ -232,6 +235,7 @@ def test_causal_layer_and_model_do_not_see_the_future(device):
         testing.assert_causal(layer(1, torch.float32, device), x)
 
 
+@pytest.mark.slow_simulated
 @pytest.mark.parametrize(("dim", "pool"), [(1, "mean"), (2, "mean"), (3, "mean"), (2, "mean_max")])
 def test_model_on_grid_matches_model_on_points(dim, pool, dtype, device):
     size = SIZES[dim]
