@@ -56,7 +56,7 @@ class HostCopy:
         return self.known
 
     def glance(self, tensor: Tensor) -> list[float]:
-        """The values, or on a device those of a moment ago, which never lag by more than one call that has ended."""
+        """The values, or on a device those of a moment ago."""
         if tensor.device.type != "cuda" or self.known is None:
             return self.fetch(tensor)
         if torch.cuda.is_current_stream_capturing():  # of a graph that is recorded nothing arrives
@@ -67,9 +67,8 @@ class HostCopy:
             place = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
             place.copy_(tensor.detach(), non_blocking=True)
             event = torch.cuda.Event()
-            event.record(
-                torch.cuda.current_stream(tensor.device)
-            )  # where the copy runs, whichever is current
+            # where the copy runs, whichever device is current
+            event.record(torch.cuda.current_stream(tensor.device))
             self._arriving = (place, event)
         return self.known
 
