@@ -43,8 +43,8 @@ class HostCopy:
     @torch.compiler.disable
     def _read(self, tensor: Tensor) -> list[float]:
         unseen = tensor.device.type == "cpu" or tensor.is_inference()  # which count no writes
-        same = self._seen is not None and self._seen[0].data_ptr() == tensor.data_ptr()
-        if unseen or self.known is None or not same or self._seen[1] != tensor._version:
+        place = self._seen and (self._seen[0].data_ptr(), self._seen[1])
+        if unseen or self.known is None or place != (tensor.data_ptr(), tensor._version):
             self.known = tensor.tolist()
             # while the alias lives, no other tensor gets its place
             self._seen = None if unseen else (tensor.detach(), tensor._version)

@@ -23,8 +23,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ccnn_geo.devices import check_one_device
-
 HERE = Path(__file__).parent
 FLAGS = (
     *("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", "-std=gnu11"),
@@ -82,7 +80,8 @@ def addresses(**tensors: Tensor) -> dict[str, int]:
         ValueError: If one is on another device, where an address of the host's means nothing.
     """
     if any(t.device.type != "cpu" for t in tensors.values()):
-        check_one_device("compiled code", torch.device("cpu"), **tensors)
+        got = ", ".join(f"{name} on {t.device}" for name, t in tensors.items())
+        raise ValueError(f"compiled code: expected all on cpu, got {got}")
     return {name: t.data_ptr() for name, t in tensors.items()}
 
 
