@@ -11,7 +11,7 @@ export OMP_NUM_THREADS ?= 1
 # Compiled code goes where everything else goes.
 export CCNN_GEO_CACHE ?= $(CURDIR)/.venv/cache
 
-.PHONY: demo test coverage lint types docs install install-dev clean
+.PHONY: demo test test-simulated coverage lint types docs install install-dev clean
 
 .venv/installed: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv .venv
@@ -36,6 +36,14 @@ demo: install
 
 test: install-dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(MAKE) test-simulated
+
+# What a GPU would refuse, or never hear of, on a machine without one (tests/simulated_cuda); about a minute of one core.
+SIMULATED := tests/test_law.py tests/test_devices.py tests/test_kernel_cache.py tests/test_compile.py \
+	tests/test_training_step.py tests/test_deterministic.py tests/test_measure.py tests/test_joint.py \
+	tests/test_neighbors_chunks.py tests/test_neighbors_value.py tests/kernels/test_kernels.py tests/functional/test_grid_conv.py
+test-simulated: install-dev
+	CCNN_GEO_TEST_DEVICE=simulated-cuda $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow_simulated" $(SIMULATED)
 
 # Apart from the test run: tracing makes Python loops several times slower.
 coverage: install-dev

@@ -8,6 +8,7 @@ from weakref import WeakSet
 import torch
 from torch import Tensor
 
+from ccnn_geo.devices import check_one_device
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.neighbors.query import cloud_offsets
 
@@ -53,13 +54,22 @@ def check_points(
     only, for elsewhere it would wait for the device. A network looks at its input in every pass (:func:`check_reused`).
 
     Raises:
-        ValueError: If shapes, types or sizes do not fit the layer or each other, a value is NaN or infinite, the
-            clouds are not in order, or an edge ends nowhere.
+        ValueError: If devices, shapes, types or sizes do not fit the layer or each other, a value is NaN or infinite,
+            the clouds are not in order, or an edge ends nowhere.
     """
     name = type(layer).__name__
     if x.dim() != 2 or x.size(1) != layer.in_channels:
         raise ValueError(f"{name}: expected x [N, {layer.in_channels}] beside pos, got {list(x.shape)}")
     pos, edge_index = plan.given_pos, plan.edge_index
+    check_one_device(
+        name,
+        x=x,
+        pos=pos[0] if plan.is_square else pos,
+        batch=plan.batch[0] if plan.is_square else plan.batch,
+        edge_index=edge_index.edge_index if isinstance(edge_index, Neighbors) else edge_index,
+        weight=weight,
+        parameters=layer.kernel.network.output.weight,
+    )
     for p in pos:
         if p.dim() != 2 or p.size(1) != layer.dim or not p.is_floating_point():
             raise ValueError(

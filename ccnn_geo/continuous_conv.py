@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ccnn_geo.checks import check_tensors
 from ccnn_geo.continuous_kernel import ContinuousKernel
+from ccnn_geo.devices import check_one_device
 from ccnn_geo.grid_path import GridPath
 from ccnn_geo.kernel_cache import KernelCache
 from ccnn_geo.neighbors import Neighbors
@@ -178,6 +179,7 @@ class ContinuousConv(GridPath, PointSums):
                 "positions need them, use torch.autocast for the rest"
             )
         check_tensors(type(self).__name__, x, pos)
+        check_one_device(type(self).__name__, x=x, pos=pos, parameters=self.kernel.network.output.weight)
         x_src = (x if isinstance(x, Tensor) else x[0]).to(dtype)
         with torch.autocast(x_src.device.type, enabled=False):  # omega . r and FFTs need full precision
             if pos is None:

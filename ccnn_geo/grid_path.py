@@ -13,7 +13,7 @@ from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.first_batch import FirstBatchScale
 from ccnn_geo.functional.grid_conv import GridKernel, apply_kernel, ladder, prepare_kernel
 from ccnn_geo.functional.kernel_values import kernel_values
-from ccnn_geo.host_copy import HostCopy
+from ccnn_geo.host_copy import HostCopy, made_on
 from ccnn_geo.kernel_cache import RemembersKernel
 from ccnn_geo.measure import lattice_measure
 from ccnn_geo.regularization import ignore_kernel_norms, is_collecting, record_grid
@@ -37,14 +37,23 @@ class GridPath(RemembersKernel, FirstBatchScale):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._support, self._reference = HostCopy(), HostCopy()
+        self._compiled_support: list[float] | None = None
 
     def forget_support(self) -> None:
         """Lets the host ask for the window's support anew."""
         self._support.forget()
+        self._compiled_support = None
 
     def _load_from_state_dict(self, *args: Any) -> None:
         super()._load_from_state_dict(*args)
         self.forget_support()
+
+    def train(self, mode: bool = True) -> GridPath:
+        """Sets the mode; compiled evaluation takes the support that was learned."""
+        if not mode and self._support.known is not None:
+            self._compiled_support = [_room_for(r) for r in self._support.fetch(self.kernel.support())]
+        super().train(mode)
+        return self
 
     def sum_on_grid(self, x: Tensor, spacing: float | Sequence[float] | None) -> Tensor:
         """The sum over the whole lattice; its first batch sets the scale."""
@@ -58,7 +67,7 @@ class GridPath(RemembersKernel, FirstBatchScale):
         step = grid_spacing(size, spacing)
         if self.training:
             self.kernel.observe(
-                self.kernel.domain.new_tensor([(s - 1) * h for s, h in zip(size, step, strict=True)])
+                made_on(self.kernel.domain, [(s - 1) * h for s, h in zip(size, step, strict=True)])
             )
         scaled = self.is_scaled
         if (self.training or not scaled) and not any(self._reference.read(self.reference_spacing)):
@@ -96,22 +105,32 @@ class GridPath(RemembersKernel, FirstBatchScale):
     ) -> tuple[Tensor, tuple[int, ...]]:
         """Offsets of a grid's kernel taps, all in the support and few others, ``[*K, D]``; the index of offset zero.
 
-        While a window learns, the number of taps is one of a few, so that transforms stay the same. On a GPU the
-        window's width may be that of a moment ago, hence the margin; compiled code that learns takes all taps.
+        While a window learns, the number of taps is one of a few, so that transforms stay the same. In training on a
+        GPU the window's width may be that of a moment ago, hence the margin; in evaluation, where kernels are
+        remembered, it is asked for. Compiled code that learns takes all taps.
         """
         step, support = grid_spacing(size, spacing), self.kernel.support()
         if torch.compiler.is_compiling():
-            known = None if self.training else self._support.known
+            known = None if self.training else self._compiled_support
         else:
-            known = self._support.glance(support)
+            known = self._support.glance(support) if self.training else self._support.fetch(support)
+            self._compiled_support = [_room_for(r) for r in known]
         margin = 1 + (1e-6 if support.device.type == "cpu" else LAG_MARGIN)
         reach = [
             min(s - 1, ladder(math.floor(min(r / h * margin, s))))
             for s, r, h in zip(size, known or [math.inf] * self.dim, step, strict=True)
         ]
         start = [0 if self.kernel.causal else -n for n in reach]
+        weight = self.kernel.network.output.weight
+        where = "cpu" if weight.device.type == "mps" else weight.device  # Metal has no float64
         axes = [
-            torch.arange(a, n + 1, dtype=torch.double) * h for a, n, h in zip(start, reach, step, strict=True)
+            torch.arange(a, n + 1, dtype=torch.double, device=where) * h
+            for a, n, h in zip(start, reach, step, strict=True)
         ]
         rel = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
-        return rel.to(self.kernel.network.output.weight), tuple(-a for a in start)
+        return rel.to(weight), tuple(-a for a in start)
+
+
+def _room_for(reach: float) -> float:
+    """At least as much, and one of eight numbers an octave, so that graphs made for it are seldom made anew."""
+    return 2.0 ** (math.ceil(8 * math.log2(reach)) / 8) if 0 < reach < math.inf else reach

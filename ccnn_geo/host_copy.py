@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,13 +12,14 @@ from torch import Tensor
 class HostCopy:
     """Values of one small tensor as numbers; a copy or a pickle of it knows nothing.
 
-    On the CPU they are read each time. On a device :meth:`read` waits only when the tensor has been written since,
-    and :meth:`glance` not even then, apart from the first time: it gives the last values that have arrived.
+    On the CPU they are read each time. On a device :meth:`read` waits only for another tensor, or when it has been
+    written since, and :meth:`glance` not even then, apart from the first time: it gives the last values that have
+    arrived. Of a write through ``.data`` on a device nobody hears.
     """
 
     def __init__(self) -> None:
         self.known: list[float] | None = None
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[Tensor, int] | None = None
         self._arriving: tuple[Tensor, torch.cuda.Event] | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> HostCopy:
@@ -40,15 +42,24 @@ class HostCopy:
 
     @torch.compiler.disable
     def _read(self, tensor: Tensor) -> list[float]:
-        stamp = None if tensor.is_inference() else (tensor.data_ptr(), tensor._version)
-        if self.known is None or stamp is None or stamp != self._seen:
-            self.known, self._seen = tensor.tolist(), stamp
+        unseen = tensor.device.type == "cpu" or tensor.is_inference()  # which count no writes
+        place = self._seen and (self._seen[0].data_ptr(), self._seen[1])
+        if unseen or self.known is None or place != (tensor.data_ptr(), tensor._version):
+            self.known = tensor.tolist()
+            # while the alias lives, no other tensor gets its place
+            self._seen = None if unseen else (tensor.detach(), tensor._version)
+        return self.known
+
+    def fetch(self, tensor: Tensor) -> list[float]:
+        """The values as they are now, whatever was seen of the tensor before; waits for the device."""
+        self.known, self._arriving = tensor.tolist(), None
         return self.known
 
     def glance(self, tensor: Tensor) -> list[float]:
         """The values, or on a device those of a moment ago."""
         if tensor.device.type != "cuda" or self.known is None:
-            self.known = tensor.tolist()
+            return self.fetch(tensor)
+        if torch.cuda.is_current_stream_capturing():  # of a graph that is recorded nothing arrives
             return self.known
         if self._arriving is not None and self._arriving[1].query():
             self.known, self._arriving = self._arriving[0].tolist(), None
@@ -56,6 +67,12 @@ class HostCopy:
             place = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
             place.copy_(tensor.detach(), non_blocking=True)
             event = torch.cuda.Event()
-            event.record()
+            # where the copy runs, whichever device is current
+            event.record(torch.cuda.current_stream(tensor.device))
             self._arriving = (place, event)
         return self.known
+
+
+def made_on(like: Tensor, numbers: Sequence[float]) -> Tensor:
+    """Numbers ``[n]`` with a tensor's type and device: written there one by one, for a copy would be waited for."""
+    return torch.stack([like.new_full((), number) for number in numbers])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, TypeVar
@@ -19,8 +18,9 @@ ENTRIES = 4
 class KernelCache:
     """Values that depend on a kernel's tensors, as long as those stay what they are.
 
-    Tensors are compared by identity, place, type and version; on the CPU, where it costs nothing, also by value,
-    so that even a write through ``.data`` is seen. A copy or a pickle of the cache is empty.
+    Tensors are compared by place, type and version; on the CPU, where it costs nothing, also by value,
+    so that even a write through ``.data`` is seen, and so are those made in inference mode, which count no writes.
+    A copy or a pickle of the cache is empty.
     """
 
     def __init__(self) -> None:
@@ -95,15 +95,17 @@ class RemembersKernel(nn.Module):
 
 class _Snapshot:
     def __init__(self, tensor: Tensor) -> None:
-        self.ref, self.place = weakref.ref(tensor), _place(tensor)
-        self.value = tensor.detach().clone() if tensor.device.type == "cpu" else None
+        # an alias has no graph, and while it lives no other tensor gets its place
+        self.alias, self.place = tensor.detach(), _place(tensor)
+        by_value = tensor.device.type == "cpu" or tensor.is_inference()
+        self.value = tensor.detach().clone() if by_value else None
 
     def is_still(self, tensor: Tensor) -> bool:
-        if self.ref() is not tensor or self.place != _place(tensor):
+        if self.place != _place(tensor):
             return False
         return self.value is None or torch.equal(self.value, tensor)
 
 
 def _place(tensor: Tensor) -> tuple[Any, ...]:
     version = 0 if tensor.is_inference() else tensor._version
-    return tensor.data_ptr(), tensor.device, tensor.dtype, version
+    return tensor.data_ptr(), tensor.device, tensor.dtype, tensor.shape, tensor.stride(), version

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import segment
 
+from ccnn_geo.devices import check_one_device
 from ccnn_geo.neighbors import Neighbors, build_neighbors
 from ccnn_geo.neighbors.exact import squared_distances
 from ccnn_geo.neighbors.query import check_positions, cloud_offsets, count_clouds
@@ -113,6 +114,7 @@ def density_measure(
             f"neighbors must be among the {num_points} points of pos, got {neighbors.num_src} sources "
             f"and {neighbors.num_dst} targets"
         )
+    check_one_device("density_measure", pos=pos, neighbors=neighbors.ptr)
     if num_points == 0:
         return pos.new_ones(0)
     offsets = torch.tensor(ptr, device=pos.device)

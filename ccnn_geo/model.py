@@ -12,8 +12,10 @@ from torch_geometric.data import Data
 from ccnn_geo.blocks import BLOCKS
 from ccnn_geo.channels import channel_linear
 from ccnn_geo.checks import check_grid, check_reused
+from ccnn_geo.devices import check_one_device
 from ccnn_geo.first_batch import FirstBatchScale
 from ccnn_geo.neighbors import Neighbors
+from ccnn_geo.neighbors.query import as_clouds
 from ccnn_geo.nyquist import FirstSpacing
 from ccnn_geo.point_plan import PointPlan
 from ccnn_geo.pool_norm import PoolNorm
@@ -192,6 +194,16 @@ class CCNN(Pretrained, FirstBatchScale, Trunk):
         """
         if isinstance(x, Data):
             return self._forward_data(x)
+        check_one_device(
+            "CCNN",
+            x=x,
+            pos=pos,
+            batch=batch,
+            edge_index=edge_index.edge_index if isinstance(edge_index, Neighbors) else edge_index,
+            weight=weight,
+            parameters=self.head.weight,
+        )
+        batch = None if batch is None else as_clouds(batch, "batch")
         if pos is None and isinstance(x, Tensor) and x.dim() > 1:  # layers say what is no grid
             check_grid("CCNN", x)
         first = self.first_spacing

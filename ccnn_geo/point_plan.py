@@ -15,6 +15,7 @@ from ccnn_geo.functional.edge_extent import edge_extent
 from ccnn_geo.functional.mesh_geometry import MeshGeometry
 from ccnn_geo.lattice import LatticeOffsets, detect_spacing
 from ccnn_geo.neighbors import Neighbors, build_neighbors
+from ccnn_geo.neighbors.query import as_clouds
 
 Pair = tuple[Tensor, Tensor]
 T = TypeVar("T")
@@ -54,7 +55,11 @@ class PointPlan:
         dtype: Type of the positions that kernels see, float32 by default.
 
     Shapes:
-        - **pos:** :math:`(N, D)`, targets :math:`(M, D)`; **batch:** :math:`(N)`; **edge_index:** :math:`(2, E)`
+        - **pos:** :math:`(N, D)`, targets :math:`(M, D)`; **batch:** :math:`(N)`; **edge_index:** :math:`(2, E)`; both
+          int64 or int32
+
+    Raises:
+        TypeError: If ``batch`` is of another type.
 
     Example:
         >>> from ccnn_geo import SepFlexConv
@@ -79,7 +84,10 @@ class PointPlan:
         source, target = (pos, pos) if isinstance(pos, Tensor) else pos
         self.given_pos = (source, target)
         batch_src, batch_dst = batch if isinstance(batch, (tuple, list)) else (batch, batch)
-        self.batch: tuple[Tensor | None, Tensor | None] = (batch_src, batch_dst)
+        clouds = (None if b is None else as_clouds(b, "batch") for b in (batch_src, batch_dst))
+        self.batch: tuple[Tensor | None, Tensor | None] = (next(clouds), next(clouds))
+        if isinstance(edge_index, Tensor) and edge_index.dtype == torch.int32:
+            edge_index = edge_index.long()  # which messages are gathered and summed by
         self.edge_index, self.num_neighbors, self.batch_size = edge_index, num_neighbors, batch_size
         self.spacing, self.flow = spacing, flow
         self.is_square = target is source

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch_geometric.utils import scatter
 
+from ccnn_geo.neighbors.query import as_clouds
+
 POOLS = {"mean": ("mean",), "mean_max": ("mean", "max")}
 """Reductions over the points of a sample, side by side."""
 
@@ -30,7 +32,7 @@ def pool_clouds(
     """
     if h.dtype in (torch.float16, torch.bfloat16):
         h = h.float()  # a running sum of a thousand points has no digits left for the next one
-    reduce = partial(scatter, index=batch, dim=0, dim_size=batch_size)
+    reduce = partial(scatter, index=as_clouds(batch, "batch"), dim=0, dim_size=batch_size)
     parts = []
     for how in POOLS[pool]:
         if how == "mean" and weight is not None:

@@ -12,6 +12,9 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
+from ccnn_geo.devices import check_one_device
+from ccnn_geo.neighbors.query import as_clouds
+
 Spacing = float | Sequence[float] | None
 
 
@@ -212,12 +215,14 @@ def voxelize(
 
 
 def _check_points(pos: Tensor, x: Tensor | None, batch: Tensor | None) -> Tensor:
+    check_one_device("points", pos=pos, x=x, batch=batch)
     if pos.dim() != 2:
         raise ValueError(f"pos must be [N, D], got {list(pos.shape)}")
     if x is not None and (x.dim() != 2 or len(x) != len(pos)):
         raise ValueError(f"x must be [N, C] with N = {len(pos)} like pos, got {list(x.shape)}")
     if batch is None:
         return torch.zeros(len(pos), dtype=torch.long, device=pos.device)
+    batch = as_clouds(batch, "batch")  # cells of all clouds are numbered, beyond what int32 holds
     if batch.shape != pos.shape[:1]:
         raise ValueError(f"batch must be [N] with N = {len(pos)} like pos, got {list(batch.shape)}")
     return batch

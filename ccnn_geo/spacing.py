@@ -63,7 +63,7 @@ def _spacing(pos: Tensor, intrinsic_dim: float | None) -> Tensor:
         return pos.new_tensor(math.nan)
     source, target = build_neighbors(pos, None, many, loop=False).edge_index
     distance = (pos[target] - pos[source]).norm(dim=1).view(-1, many).sort(dim=1).values
-    radius = distance.median(dim=0).values.log()
+    radius = _lower_median(distance).log()
     share = (torch.arange(many, device=pos.device) + 1 - MEDIAN_RANK).to(pos).log()
     if intrinsic_dim is None:
         x, y = (v[NEAR - 1 :] - v[NEAR - 1 :].mean() for v in (radius, share))
@@ -72,3 +72,10 @@ def _spacing(pos: Tensor, intrinsic_dim: float | None) -> Tensor:
         d = pos.new_tensor(intrinsic_dim)
     ball = 0.5 * d * math.log(math.pi) - torch.lgamma(0.5 * d + 1)
     return (radius + (ball - share) / d)[NEAR - 1 : FEW].mean().exp()
+
+
+def _lower_median(values: Tensor) -> Tensor:
+    """Of each column of ``[N, K]``, ``[K]``; torch's own has no deterministic form on CUDA."""
+    if values.device.type == "cpu":
+        return values.median(dim=0).values
+    return values.sort(dim=0).values[(values.size(0) - 1) // 2]

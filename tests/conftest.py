@@ -1,15 +1,42 @@
-"""Fixtures: every test starts from one seed, and runs on each device at hand."""
+"""Fixtures: every test starts from one seed, and runs on each device at hand.
 
-import pytest
-import torch
+With ``CCNN_GEO_TEST_DEVICE=simulated-cuda`` tests that take a ``device``, and no others, run on one that is not there.
+"""
 
-DEVICES = ["cpu"] + ["cuda"] * torch.cuda.is_available()
+import contextlib
+import os
+import warnings
+
+DEVICE = os.environ.get("CCNN_GEO_TEST_DEVICE", "")
+if DEVICE not in ("", "simulated-cuda"):
+    raise ValueError(f"CCNN_GEO_TEST_DEVICE: expected 'simulated-cuda' or nothing, got {DEVICE!r}")
+OBSTACLE = None
+if DEVICE:  # before torch
+    from tests.simulated_cuda import guard
+
+    OBSTACLE = guard.load()
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+DEVICES = ["cuda"] if DEVICE else ["cpu"] + ["cuda"] * torch.cuda.is_available()
 
 
 def pytest_report_header():
+    if DEVICE:
+        return (
+            f"devices: cuda, simulated on the CPU ({OBSTACLE or 'tests that take a device, and no others'})"
+        )
     return f"devices: {', '.join(DEVICES)}" + (
         "" if "cuda" in DEVICES else " (no GPU here: nothing runs on one)"
     )
+
+
+def pytest_collection_modifyitems(config, items):
+    if DEVICE:
+        others = [item for item in items if "device" not in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if "device" in getattr(item, "fixturenames", ())]
 
 
 def pytest_make_parametrize_id(val, argname):
@@ -24,7 +51,48 @@ def seed():
 
 @pytest.fixture(params=DEVICES)
 def device(request):
-    return torch.device(request.param)
+    if OBSTACLE:
+        pytest.skip(OBSTACLE)
+    if not DEVICE:
+        yield torch.device(request.param)
+        return
+    from tests.simulated_cuda.session import simulated_cuda
+
+    with simulated_cuda() as found:
+        yield found
+
+
+@pytest.fixture
+def record_waits(device):
+    """A context that lists what waits for the device; on the CPU nothing does."""
+    if DEVICE:
+        from tests.simulated_cuda.session import record_waits
+
+        return record_waits
+
+    @contextlib.contextmanager
+    def listed():
+        found = []
+        if device.type == "cpu":
+            yield found
+            return
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                yield found
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        found += [str(w.message) for w in caught if "synchroniz" in str(w.message)]
+
+    return listed
+
+
+@pytest.fixture
+def inference_mode():
+    """Skips where tensors of inference mode cannot be simulated: autograd does not let a wrapper make them."""
+    if DEVICE:
+        pytest.skip("torch.inference_mode is not simulated")
 
 
 @pytest.fixture(params=[torch.float64, torch.float32], ids=["float64", "float32"])

@@ -42,6 +42,20 @@ def test_a_compiled_layer_follows_its_window():
         torch.testing.assert_close(compiled(x), conv(x), rtol=1e-4, atol=1e-5)
 
 
+def test_compiled_evaluation_takes_the_window_that_was_learned():
+    torch.compiler.reset()
+    conv, x = SepFlexConv(2, 2, 1, window_init=0.1, num_taps=1, omega_0=5.0), torch.randn(2, 2, 50)
+    conv(x)  # eager, as the first batch is; no other pass is
+    compiled = torch.compile(conv, backend="aot_eager", fullgraph=True)
+    with torch.no_grad():
+        for width in (0.3, 0.31):
+            conv.train()
+            conv.kernel.window.width_init = width  # as steps of a compiled training would
+            conv.kernel.window.reset_parameters()
+            conv.eval()
+            torch.testing.assert_close(compiled(x), copy.deepcopy(conv)(x), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("dim", [1, 2, 3])
 def test_exported_models_take_any_batch(dim):
     eager, x = model(dim), torch.randn(2, 2, *SIZES[dim])
@@ -86,13 +100,46 @@ def test_numbers_are_read_again_when_they_change():
     assert copy_.known is None
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_glance_does_not_wait():
-    copy_, value = HostCopy(), torch.ones(2, device="cuda")
+def test_numbers_of_another_tensor_are_read_whatever_its_version(device):
+    copy_, old = HostCopy(), torch.zeros(1, device=device)
+    assert copy_.read(old) == [0.0]
+    assert copy_.read(torch.ones(1, device=device)) == [1.0]
+
+
+def test_a_glance_does_not_wait_and_catches_up(device, record_waits):
+    copy_, value = HostCopy(), torch.ones(2, device=device)
     assert copy_.glance(value) == [1.0, 1.0]
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    for step in (2.0, 3.0):
         value.add_(1)
-        assert copy_.glance(value) in ([1.0, 1.0], [2.0, 2.0])
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
+        with record_waits() as waits:
+            assert copy_.glance(value) in ([step - 1] * 2, [step] * 2)
+        assert not waits
+        value.sum().item()  # all that was asked of the device has been done
+        assert copy_.glance(value) == [step] * 2
+        value.sum().item()
+        assert copy_.glance(value) == [step] * 2
+
+
+def test_a_copy_is_awaited_on_the_stream_it_runs_on(device, monkeypatch):
+    if device.type != "cuda":
+        pytest.skip("the CPU has no streams")
+    recorded = []
+
+    class Event(torch.cuda.Event):
+        def record(self, stream=None):
+            recorded.append(stream)
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    copy_, value = HostCopy(), torch.ones(2, device=device)
+    copy_.glance(value), copy_.glance(value)
+    assert [stream.device for stream in recorded] == [value.device]
+
+
+def test_operators_that_wait_are_in_no_cuda_graph():
+    from ccnn_geo.functional import graph_ops
+
+    tag = getattr(torch.Tag, "cudagraph_unsafe", None)
+    if tag is None:
+        pytest.skip("this torch has no such tag")
+    for operator in (graph_ops.sort_edges, graph_ops.nearest, graph_ops.extent):
+        assert tag in operator._opoverload.tags

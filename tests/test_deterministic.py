@@ -1,10 +1,16 @@
 """``torch.use_deterministic_algorithms``: every path runs under it, and twice the same run is bitwise the same."""
 
+import copy
+
 import pytest
 import torch
 
-from ccnn_geo import CCNN
+from ccnn_geo import CCNN, SepFlexConv
+from ccnn_geo.functional.mesh_band import mesh_spacing
 from ccnn_geo.functional.native.build import native_function
+from ccnn_geo.measure import density_measure
+from ccnn_geo.nyquist import nyquist_penalty
+from ccnn_geo.spacing import estimate_spacing
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +21,9 @@ def deterministic():
 
 
 @pytest.fixture(params=[1, 2], ids=["one_thread", "two_threads"])
-def threads(request):
+def threads(request, device):
+    if device.type != "cpu" and request.param > 1:
+        pytest.skip("threads are of the CPU")
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)
     yield request.param
@@ -43,19 +51,25 @@ CASES = {
 }
 
 
-def train(dim, options, make, compiled, monkeypatch):
+SLOW_SIMULATED = ("messages", "dense", "mesh", "edges, largest")
+
+
+def train(dim, options, make, compiled, monkeypatch, device="cpu"):
     """Losses, parameters and gradients of a short training from one seed."""
     monkeypatch.setenv("CCNN_GEO_NATIVE", str(int(compiled)))
     torch.manual_seed(0)
-    inputs = make()
-    model = CCNN(4, 3, dim, 24, 1, **{**WIDE, **options})
+    inputs = [t.to(device) for t in make()]
+    model = CCNN(4, 3, dim, 24, 1, **{**WIDE, **options}).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     trace = []
+    spacing = (
+        {"spacing": 0.1} if options.get("method") == "lattice" else {}
+    )  # which is detected on the CPU only
     for _ in range(3):
         given = list(inputs)
         if dim == 3:
             given[1] = inputs[1].clone().requires_grad_(options.get("method") != "lattice")
-        loss = model(*given).square().mean() + model(*given).sum()
+        loss = model(*given, **spacing).square().mean() + model(*given, **spacing).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -66,11 +80,37 @@ def train(dim, options, make, compiled, monkeypatch):
 
 
 @pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "torch"])
-@pytest.mark.parametrize("name", CASES)
-def test_the_same_run_is_bitwise_the_same(name, compiled, threads, monkeypatch):
-    if compiled and native_function("edge_magnet") is None:
-        pytest.skip("no C compiler")
-    first, second = (train(*CASES[name], compiled, monkeypatch) for _ in range(2))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow_simulated if name in SLOW_SIMULATED else ())
+        for name in CASES
+    ],
+)
+def test_the_same_run_is_bitwise_the_same(name, compiled, threads, monkeypatch, device):
+    if compiled and (device.type != "cpu" or native_function("edge_magnet") is None):
+        pytest.skip("compiled code is for the CPU, where there is a C compiler")
+    first, second = (train(*CASES[name], compiled, monkeypatch, device) for _ in range(2))
     assert first[0].isfinite()
     for a, b in zip(first, second, strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("dim", [1, 3])
+def test_what_looks_at_samples_and_kernels_runs_too(dim, device):
+    """The spacing of a cloud, frequency limits, the penalty, and weights, which training asks for beside layers."""
+    pos = (torch.rand(50, dim) * 2 - 1).to(device)
+    x, batch = torch.randn(50, 4).to(device), torch.arange(50).to(device) // 25
+    model = CCNN(4, 3, dim, 8, 1, num_neighbors=None, measure="quadrature", init_spacing="auto", **WIDE)
+    model = model.to(device)
+    loss = model(x, pos, batch).square().sum()
+    loss = loss + nyquist_penalty([conv.kernel for conv in model.convs], estimate_spacing(pos).mean().item())
+    loss.backward()
+    assert loss.isfinite()
+    torch.testing.assert_close(
+        estimate_spacing(pos, batch).cpu(), estimate_spacing(pos.cpu(), batch.cpu()), rtol=1e-5, atol=0
+    )
+    conv = SepFlexConv(4, 4, dim, omega_0=0.5, window_threshold=1e-4).to(device)
+    on_host = copy.deepcopy(conv).cpu()
+    torch.testing.assert_close(mesh_spacing(conv.kernel), mesh_spacing(on_host.kernel), rtol=1e-5, atol=0)
+    assert density_measure(pos, batch).isfinite().all()

@@ -28,6 +28,8 @@ CLOUDS = ((1, 7), (3, 40), (2, 2))
 """Clouds side by side, and points of each: fewer than neighbours as well."""
 OTHERS = (*CLOUDS, (1, 1), (3, 1), (1, 9), (1, 10), (1, 600))
 """One point, as many as neighbours, one more, and far more than the program was traced with."""
+SMALL = ((1, (1, 1)), (2, (1, 5)), (1, (5, 1)), (3, (2, 1)), (2, (2, 2)))
+"""Images side by side, and axes of one cell and of two."""
 ALONE = """
 import sys
 sys.modules["ccnn_geo"] = None
@@ -130,16 +132,17 @@ def test_neighbours_and_weights_may_be_given():
 @pytest.mark.parametrize("method", ["fft", "direct"])
 @pytest.mark.parametrize("spacing", [None, 0.11])
 @pytest.mark.parametrize(
-    ("trained", "others"), [((33,), (2, 50)), ((9, 12), (20, 7)), ((5, 6, 7), (9, 4, 5))]
+    ("trained", "others"),
+    [
+        ((33,), [(2,), (50,), (1,)]),
+        ((9, 12), [(20, 7), (1, 5), (6, 1), (2, 2), (1, 1)]),
+        ((5, 6, 7), [(9, 4, 5), (1, 2, 3), (4, 1, 1), (2, 1, 2), (1, 1, 1)]),
+    ],
 )
 def test_grid_programs_have_the_networks_numbers(trained, others, spacing, method):
     model = grid_network(*trained, causal=len(trained) == 1, pool="mean_max")
     program = exportable(model, spacing=spacing, method=method)
-    for size in (
-        trained,
-        others if len(trained) > 1 else others[:1],
-        trained if len(trained) > 1 else others[1:],
-    ):
+    for size in (trained, *others):
         x = torch.randn(3, 2, *size)
         with torch.no_grad():
             assert_same(program(x), model(x, spacing=spacing))
@@ -162,11 +165,16 @@ def alone(tmp_path_factory):
             [with_neighbors(*clouds(*size)) for size in OTHERS],
             partial(usual_of_given, weighed),
         ),
-        "series": (export_program(series), [(torch.randn(3, 2, n),) for n in (40, 64, 17)], series),
+        "series": (export_program(series), [(torch.randn(3, 2, n),) for n in (40, 64, 17, 1, 2)], series),
         "images": (
             export_program(images, spacing=0.2),
-            [(torch.randn(1, 2, 9, 12),), (torch.randn(3, 2, 20, 5),)],
+            [(torch.randn(b, 2, *size),) for b, size in ((1, (9, 12)), (3, (20, 5)), *SMALL)],
             partial(images, spacing=0.2),
+        ),
+        "finer images": (
+            export_program(images, method="direct"),
+            [(torch.randn(b, 2, *size),) for b, size in ((1, (9, 12)), (3, (20, 5)), *SMALL)],
+            images,
         ),
     }
     found = {}
@@ -182,7 +190,7 @@ def alone(tmp_path_factory):
 
 
 @since_2_10
-@pytest.mark.parametrize("name", ["points", "all_points", "given", "series", "images"])
+@pytest.mark.parametrize("name", ["points", "all_points", "given", "series", "images", "finer images"])
 def test_programs_run_without_this_package_at_other_sizes(alone, name):
     for found, expected in zip(*alone[name], strict=True):
         assert_same(found, expected)
@@ -222,7 +230,12 @@ def test_onnx_of_given_neighbours_and_weights():
 
 @pytest.mark.parametrize(
     ("spacing", "sizes"),
-    [(None, ((33,), (50,))), (0.2, ((9, 12), (20, 5))), (0.3, ((5, 6, 7), (9, 4, 5)))],
+    [
+        (None, ((33,), (50,), (1,), (2,))),
+        (0.2, ((9, 12), (20, 5), (1, 5), (5, 1), (1, 1), (2, 1))),
+        (None, ((9, 12), (20, 5), (1, 5), (5, 1), (1, 1), (2, 1))),
+        (0.3, ((5, 6, 7), (9, 4, 5), (1, 2, 3), (1, 1, 1), (2, 2, 2))),
+    ],
 )
 def test_onnx_of_grids(spacing, sizes):
     model = grid_network(*sizes[0], **SHORT)

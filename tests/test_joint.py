@@ -228,3 +228,16 @@ def test_every_part_learns():
         optimizer.step()
     still = [name for name, p in model.named_parameters() if torch.equal(p, before[name])]
     assert not still
+
+
+def test_a_step_on_a_device_is_that_of_the_cpu(device):
+    model = used(joint()).train()
+    there = copy.deepcopy(model).to(device)
+    grid, cloud = images(), clouds()
+    for network, put in ((model, lambda t: t), (there, lambda t: t.to(device))):
+        loss = network("images", put(grid), spacing=0.2).square().sum()
+        loss = loss + network("clouds", **{name: put(t) for name, t in cloud.items()}).square().sum()
+        loss.backward()
+    scale = max(float(p.grad.abs().max()) for p in model.parameters())
+    for (name, p), q in zip(model.named_parameters(), there.parameters(), strict=True):
+        torch.testing.assert_close(q.grad.cpu(), p.grad, rtol=1e-3, atol=1e-5 * scale, msg=name)

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from ccnn_geo.measure import cell_measure, density_measure, lattice_measure, uniform_measure
 from ccnn_geo.neighbors import Neighbors, build_neighbors
+from ccnn_geo.point_plan import PointPlan
+from ccnn_geo.quadrature import QuadratureMeasure
 
 
 def ramp(num, generator):
@@ -69,8 +71,9 @@ def test_duplicates_share_the_weight_of_their_site():
 
 
 @pytest.mark.parametrize("num", [1, 2, 5, 50])
-def test_identical_points_weigh_the_same(num):
-    torch.testing.assert_close(density_measure(torch.full((num, 2), 0.3)), torch.ones(num))
+def test_identical_points_weigh_the_same(num, device):
+    ones = torch.ones(num, device=device)
+    torch.testing.assert_close(density_measure(torch.full((num, 2), 0.3, device=device)), ones)
 
 
 def test_an_outlier_and_a_dense_spot_stay_within_the_clamp():
@@ -207,3 +210,27 @@ def test_lattice_errors_say_what_was_given(arguments, message):
 def test_density_errors_say_what_was_given(arguments, message):
     with pytest.raises(ValueError, match=message):
         density_measure(torch.rand(4, 3), **arguments)
+
+
+def test_weights_on_a_device_are_those_of_the_cpu(device):
+    pos, batch = torch.rand(60, 3), torch.tensor([0] * 25 + [1] * 2 + [2] * 33)
+    pos[3] = pos[2]
+    neighbors = build_neighbors(pos, batch, 6)
+    quadrature = QuadratureMeasure()
+    expected = {
+        "density": density_measure(pos, batch),
+        "few neighbours": density_measure(pos, batch, neighbors),
+        "cells": cell_measure(pos[::3], pos, batch[::3], batch),
+        "quadrature": quadrature(PointPlan(pos, batch)),
+    }
+    there, clouds, again = pos.to(device), batch.to(device), QuadratureMeasure().to(device)
+    found = {
+        "density": density_measure(there, clouds),
+        "few neighbours": density_measure(there, clouds, neighbors.to(device)),
+        "cells": cell_measure(there[::3], there, clouds[::3], clouds),
+        "quadrature": again(PointPlan(there, clouds)),
+    }
+    for name, value in expected.items():
+        assert found[name].device.type == device.type
+        torch.testing.assert_close(found[name].cpu(), value, rtol=1e-5, atol=1e-6, msg=name)
+    assert again.density.item() == pytest.approx(quadrature.density.item(), rel=1e-5)

@@ -35,7 +35,7 @@ class GridProgram(nn.Module):
             kernels have taps at all offsets of a grid, for sizes that may change cannot choose some.
 
     Shapes:
-        - **x:** :math:`(B, C_{in}, *S)`, axes of 2 samples or more
+        - **x:** :math:`(B, C_{in}, *S)`
         - **output:** :math:`(B, C_{out})`, or :math:`(B, C_{out}, *S)` with ``readout="node"``
 
     Raises:
@@ -67,7 +67,7 @@ class GridProgram(nn.Module):
         size = [min(s, 32) + d for d, s in enumerate(self.trained_size)]
         x = torch.randn(2, self.model.in_channels, *size).to(self.model.head.weight)
         names = ("depth", "height", "width")[-self.dim :] if self.dim > 1 else ("length",)
-        sizes = {2 + d: torch.export.Dim(name, min=2, max=LONGEST) for d, name in enumerate(names)}
+        sizes = {2 + d: torch.export.Dim(name, min=1, max=LONGEST) for d, name in enumerate(names)}
         return (x,), ({0: torch.export.Dim("batch", min=1), **sizes},)
 
     @property
@@ -121,7 +121,9 @@ class GridSum(nn.Module):
         longest = size[0]
         for s in size[1:]:
             longest = torch.sym_max(longest, s)
-        return self._render([s - 1 for s in size], (2.0 / (longest - 1),) * len(size))
+        # a single cell has the spacing 1, as in grid_spacing, and symbols know no "if"
+        cells = torch.sym_max(longest - 1, 4 - 2 * longest)
+        return self._render([s - 1 for s in size], (2.0 / cells,) * len(size))
 
     def _render(self, reach: Sequence[int], step: Sequence[float]) -> Tensor:
         kernel = self.conv.kernel

@@ -57,7 +57,7 @@ def plan_chunks(
         source, rel = source.index_select(0, kept), rel.index_select(1, kept)
     degree, order = ptr.diff().sort(descending=True, stable=True)
 
-    degrees = degree.tolist()  # the one synchronisation with the device
+    degrees = degree.tolist()  # waits for the device, as nonzero above did: twice per layer and pass
     chunks, start, padded = [], 0, False
     while start < len(degrees) and degrees[start] > 0:
         widest = degrees[start]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo.functional.edge_chunks import SPLIT
-from ccnn_geo.functional.native.build import arguments, native_function, threads_for
+from ccnn_geo.functional.native.build import addresses, arguments, native_function, threads_for
 from ccnn_geo.neighbors import Neighbors
 
 Arguments = arguments(("num_dst", "dim", "threads"), ("src", "ptr", "pos_src", "pos_dst", "out"))
@@ -23,9 +23,14 @@ def edge_extent(pos_src: Tensor, pos_dst: Tensor, neighbors: Neighbors) -> Tenso
     function = native_function("edge_extent")
     if function is not None and dim <= 3 and pos_src.dtype == torch.float32 and pos_src.device.type == "cpu":
         out = pos_src.new_zeros(dim)
-        tensors = [t.contiguous() for t in (neighbors.edge_index[0], neighbors.ptr, pos_src, pos_dst)] + [out]
+        given = {
+            "src": neighbors.edge_index[0].contiguous(),
+            "ptr": neighbors.ptr.contiguous(),
+            "pos_src": pos_src.contiguous(),
+            "pos_dst": pos_dst.contiguous(),
+        }
         sizes = (neighbors.num_dst, dim, threads_for(neighbors.num_edges))
-        function(ctypes.byref(Arguments(*sizes, *(t.data_ptr() for t in tensors))))
+        function(ctypes.byref(Arguments(*sizes, **addresses(**given, out=out))))
         return out
     out = pos_src.new_zeros(dim)
     for source, target in zip(*(row.split(SPLIT) for row in neighbors.edge_index), strict=True):

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from ccnn_geo.functional.native.build import arguments, native_function
+from ccnn_geo.functional.native.build import addresses, arguments, native_function
 
 Arguments = arguments(("size", "num", "start"), ("x", "y", "z", "distance", "out"))
 
@@ -47,8 +47,10 @@ def farthest_points(pos: Tensor, num: int, start: int = 0) -> Tensor:
     if function is not None and pos.device.type == "cpu" and axes.size(0) == 3 and num > 0:
         out = torch.empty(num, dtype=torch.long)
         distance = torch.full((size,), math.inf)
-        addresses = (t.data_ptr() for t in (*axes, distance, out))
-        function(ctypes.byref(Arguments(size, num, start, *addresses)))
+        x, y, z = axes
+        function(
+            ctypes.byref(Arguments(size, num, start, **addresses(x=x, y=y, z=z, distance=distance, out=out)))
+        )
         return out
     chosen = [torch.tensor(start, device=pos.device)] * min(num, 1)
     distance = axes.new_full((size,), math.inf)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from ccnn_geo.functional.edge_extent import edge_extent
 from ccnn_geo.neighbors import Neighbors, build_neighbors
 
+WAITING: dict[str, Any] = (
+    {"tags": (torch.Tag.cudagraph_unsafe,)} if hasattr(torch.Tag, "cudagraph_unsafe") else {}
+)
+"""Says that operators wait for their device, so that none is recorded in a CUDA graph; newer torch knows it."""
 
-@torch.library.custom_op("ccnn_geo::sort_edges", mutates_args=())
+
+@torch.library.custom_op("ccnn_geo::sort_edges", mutates_args=(), **WAITING)
 def sort_edges(edge_index: Tensor, num_src: int, num_dst: int) -> tuple[Tensor, Tensor]:
     """``edge_index [2, E]`` and ``ptr [M + 1]`` of :meth:`~ccnn_geo.neighbors.Neighbors.from_edge_index`."""
     found = Neighbors.from_edge_index(edge_index, num_src, num_dst)
@@ -24,7 +31,7 @@ def _(edge_index: Tensor, num_src: int, num_dst: int) -> tuple[Tensor, Tensor]:
     )
 
 
-@torch.library.custom_op("ccnn_geo::nearest", mutates_args=())
+@torch.library.custom_op("ccnn_geo::nearest", mutates_args=(), **WAITING)
 def nearest(
     pos: Tensor, batch: Tensor | None, num_neighbors: int, pos_dst: Tensor | None, batch_dst: Tensor | None
 ) -> tuple[Tensor, Tensor]:
@@ -43,7 +50,7 @@ def _(
     return index, pos.new_empty(targets + 1, dtype=torch.int64)
 
 
-@torch.library.custom_op("ccnn_geo::edge_extent", mutates_args=())
+@torch.library.custom_op("ccnn_geo::edge_extent", mutates_args=(), **WAITING)
 def extent(pos_src: Tensor, pos_dst: Tensor, edge_index: Tensor, ptr: Tensor) -> Tensor:
     """``[D]`` of :func:`~ccnn_geo.functional.edge_extent.edge_extent`."""
     return edge_extent(pos_src, pos_dst, Neighbors(edge_index, ptr, pos_src.size(0), pos_dst.size(0)))

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ccnn_geo.functional.direct_conv import DIRECT_CONVS, direct_conv
 from ccnn_geo.functional.fft_conv import FFTPlan, fast_length, fft_conv, kernel_spectrum, plan_fft
-
-DIRECT_CONVS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 FFT_COST, COMPILED_FFT_COST = 1.5, 0.4
 """Cost of ``log2(n)`` operations per point of an FFT, torch's and ours, relative to one tap of a direct convolution.
@@ -81,6 +80,8 @@ def prepare_kernel(
     plan = plan_fft(kernel if depthwise else kernel[0], size, center, native=depthwise)
     if method == "auto":
         method = "fft" if fft_is_cheaper(size, plan.taps, plan.native) else "direct"
+    if torch.compiler.is_compiling() and kernel.device.type == "cuda":
+        method = "fft"  # what a graph convolves directly there, cuDNN rounds to TF32
     if method == "direct":
         return GridKernel(kernel, center)
     if not plan.native:  # which takes taps as they are rendered
@@ -133,7 +134,7 @@ def _direct_conv(x: Tensor, kernel: GridKernel, depthwise: bool) -> Tensor:
     groups = x.size(1) if depthwise else 1
     before = [k - 1 - m for k, m in zip(kernel.taps.shape[-dim:], center, strict=True)]
     if before == list(center):
-        return DIRECT_CONVS[dim](x, weight, padding=before, groups=groups)
+        return direct_conv(x, weight, before, groups)
     # Output n reads x[n - (K - 1 - m)] ... x[n + m]; the causal case has m = 0.
     pads = [p for b, m in zip(reversed(before), reversed(center), strict=True) for p in (b, m)]
-    return DIRECT_CONVS[dim](F.pad(x, pads), weight, groups=groups)
+    return direct_conv(F.pad(x, pads), weight, [0] * dim, groups)

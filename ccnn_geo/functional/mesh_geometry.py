@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ccnn_geo.functional.bspline import bspline_nodes
 from ccnn_geo.functional.mesh_stencil import Stencil
+from ccnn_geo.neighbors.query import as_clouds
 
 MAX_CELLS = 1 << 26
 """Largest padded lattice of one cloud: 256 MB per channel in float32, several of which are in memory."""
@@ -142,7 +143,9 @@ class _Located:
 
 
 def _cloud_of(pos: Tensor, batch: Tensor | None) -> Tensor:
-    return torch.zeros(pos.size(0), dtype=torch.long, device=pos.device) if batch is None else batch
+    if batch is None:
+        return torch.zeros(pos.size(0), dtype=torch.long, device=pos.device)
+    return as_clouds(batch, "batch")
 
 
 def _check_sizes(sizes: list[list[float]], spacing: Sequence[float]) -> None:

@@ -33,6 +33,9 @@ def search_native(query: Query) -> tuple[Tensor, Tensor] | None:
     function = _function()
     if function is None:
         return None
+    # compiled functions are built on neighbours
+    from ccnn_geo.functional.native.build import addresses
+
     src_ptr, dst_ptr = torch.tensor(query.src_ptr), torch.tensor(query.dst_ptr)
     sources, targets = src_ptr.diff(), dst_ptr.diff()
     width = (sources - int(not query.loop)).clamp_(min=0, max=query.k)
@@ -46,8 +49,7 @@ def search_native(query: Query) -> tuple[Tensor, Tensor] | None:
     given = {"src": query.src, "dst": query.dst, "src_ptr": src_ptr, "dst_ptr": dst_ptr}
 
     def call(**more: Tensor) -> None:
-        addresses = {name: t.data_ptr() for name, t in {**given, **more}.items()}
-        if function(ctypes.byref(_arguments()(*sizes, **addresses))) != 0:
+        if function(ctypes.byref(_arguments()(*sizes, **addresses(**given, **more)))) != 0:
             raise MemoryError(
                 f"neighbours: no memory for distances to the {query.max_sources} points of a cloud"
             )

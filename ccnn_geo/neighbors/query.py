@@ -7,6 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from ccnn_geo.devices import check_one_device
+
 
 @dataclass(frozen=True)
 class Query:
@@ -59,6 +61,7 @@ def make_query(
         if not (math.isfinite(radius) and radius >= 0):
             raise ValueError(f"radius must be finite and not negative, got {radius}")
     check_positions(pos, "pos")
+    check_one_device("neighbours", pos=pos, batch=batch, pos_dst=pos_dst, batch_dst=batch_dst)
     if pos_dst is None:
         if batch_dst is not None:
             raise ValueError("batch_dst was given without pos_dst")
@@ -73,8 +76,6 @@ def make_query(
         raise ValueError(
             f"pos and pos_dst must have the same dimension, got {list(pos.shape)} and {list(pos_dst.shape)}"
         )
-    if pos_dst.device != pos.device:
-        raise ValueError(f"pos is on {pos.device}, but pos_dst is on {pos_dst.device}")
     num_clouds = max(count_clouds(batch), count_clouds(batch_dst))
     src_ptr = cloud_offsets(pos, batch, num_clouds, "batch")
     dst_ptr = cloud_offsets(pos_dst, batch_dst, num_clouds, "batch_dst")
@@ -104,21 +105,30 @@ def count_clouds(batch: Tensor | None) -> int:
     return int(batch[-1]) + 1
 
 
-def cloud_offsets(pos: Tensor, batch: Tensor | None, num_clouds: int, name: str) -> list[int]:
-    """First point of each cloud, and the number of points at the end."""
-    if batch is None:
-        return [0] + [pos.size(0)] * num_clouds
+def as_clouds(batch: Tensor, name: str) -> Tensor:
+    """Numbers of clouds as int64, which sums over clouds index with.
+
+    Raises:
+        TypeError: If they are neither int64 nor int32.
+    """
     if not isinstance(batch, Tensor):
         raise TypeError(f"{name} must be a tensor [N], got {type(batch).__name__}")
     if batch.dtype not in (torch.int64, torch.int32):
         raise TypeError(f"{name} must be int64 or int32, got {batch.dtype}")
+    return batch.long()
+
+
+def cloud_offsets(pos: Tensor, batch: Tensor | None, num_clouds: int, name: str) -> list[int]:
+    """First point of each cloud, and the number of points at the end."""
+    if batch is None:
+        return [0] + [pos.size(0)] * num_clouds
+    batch = as_clouds(batch, name)
     if batch.dim() != 1 or batch.size(0) != pos.size(0):
         raise ValueError(
             f"{name} must give one cloud per point, [{pos.size(0)}] for positions {list(pos.shape)}, "
             f"got {list(batch.shape)}"
         )
-    if batch.device != pos.device:
-        raise ValueError(f"positions are on {pos.device}, but {name} is on {batch.device}")
+    check_one_device("clouds", pos=pos, **{name: batch})
     if bool((batch[1:] < batch[:-1]).any()):
         raise ValueError(
             f"{name} must be sorted, cloud after cloud; reorder the points with {name}.argsort()"

@@ -23,12 +23,21 @@ class Neighbors:
     Shapes:
         - ``edge_index``: ``[2, E]``, int64
         - ``ptr``: ``[num_dst + 1]``, int64
+
+    Raises:
+        TypeError: If they are of another type, which compiled code would read as int64.
     """
 
     edge_index: Tensor
     ptr: Tensor
     num_src: int
     num_dst: int
+
+    def __post_init__(self) -> None:
+        if self.edge_index.dtype != torch.int64 or self.ptr.dtype != torch.int64:
+            raise TypeError(
+                f"Neighbors: expected edge_index and ptr of int64, got {self.edge_index.dtype} and {self.ptr.dtype}"
+            )
 
     @classmethod
     def from_edge_index(cls, edge_index: Tensor, num_src: int, num_dst: int) -> "Neighbors":

@@ -4,6 +4,8 @@ import torch
 from torch import Generator, Tensor
 from torch_geometric.data import Data
 
+from ccnn_geo.devices import check_one_device
+
 
 def take_points(data: Data, index: Tensor) -> Data:
     """Selects points in every tensor of ``data`` with one row per point, in place."""
@@ -11,6 +13,7 @@ def take_points(data: Data, index: Tensor) -> Data:
     for key in ("edge_index", "face"):
         if data.get(key) is not None:
             raise ValueError(f"choosing points would leave {key} dangling; remove it first, got {data}")
+    check_one_device("Data", **{key: data[key] for key in data.keys() if data.is_node_attr(key)})  # noqa: SIM118
     # all keys first: what counts as a row per point depends on the tensors that are about to change
     chosen = {
         key: data[key][index]

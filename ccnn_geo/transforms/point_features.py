@@ -7,6 +7,8 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from ccnn_geo.devices import check_one_device
+
 FEATURES = {"normal": 3, "pos": 3, "normal_outer": 6, "constant": 1}
 """Channels of the features that every shape has, by name."""
 
@@ -43,6 +45,7 @@ class PointFeatures(BaseTransform):
                     f"PointFeatures needs {name!r} with a row for each of {len(data.pos)} points, got {data}"
                 )
             fields.append(field.reshape(len(field), -1).to(data.pos.dtype))
+        check_one_device("PointFeatures", **dict(zip(self.names, fields, strict=True)))
         data.x = torch.cat(fields, dim=1)
         return data
 

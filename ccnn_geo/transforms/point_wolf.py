@@ -8,6 +8,7 @@ from torch.nn.functional import normalize
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from ccnn_geo.devices import check_one_device
 from ccnn_geo.functional.farthest import farthest_points
 from ccnn_geo.transforms._points import at_least_one, uniform
 
@@ -68,6 +69,7 @@ class PointWOLF(BaseTransform):
         pos = data.pos
         if pos.dim() != 2 or pos.size(1) != 3:
             raise ValueError(f"PointWOLF needs pos [N, 3], got {list(pos.shape)}")
+        check_one_device("PointWOLF", pos=pos, normal=data.get("normal"))
         if len(pos) == 0:
             return data
         anchors, linear, move, axes = self._draw(pos)

@@ -7,6 +7,7 @@ from torch import Generator, Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from ccnn_geo.devices import check_one_device
 from ccnn_geo.transforms._points import uniform
 
 
@@ -38,6 +39,7 @@ class RandomRotate(BaseTransform):
     def forward(self, data: Data) -> Data:
         if data.pos.size(1) != 3:
             raise ValueError(f"RandomRotate needs pos [N, 3], got {list(data.pos.shape)}")
+        check_one_device("RandomRotate", pos=data.pos, normal=data.get("normal"))
         limit = math.radians(self.degrees)
         rotation = _about("xyz".index(self.axis), uniform(-limit, limit, data.pos, 1, self.generator))
         data.pos = data.pos @ rotation.T

@@ -5,6 +5,7 @@ from torch.nn.functional import normalize
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from ccnn_geo.devices import check_one_device
 from ccnn_geo.transforms._points import uniform
 
 
@@ -39,6 +40,7 @@ class RandomScaleShift(BaseTransform):
         self.generator = generator
 
     def forward(self, data: Data) -> Data:
+        check_one_device("RandomScaleShift", pos=data.pos, normal=data.get("normal"))
         dim = data.pos.size(1)
         factor = uniform(*self.scale, data.pos, dim, self.generator)
         move = uniform(-self.shift, self.shift, data.pos, dim, self.generator)

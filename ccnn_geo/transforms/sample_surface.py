@@ -5,6 +5,8 @@ from torch import Generator
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from ccnn_geo.devices import check_one_device
+
 
 class SampleSurface(BaseTransform):
     r"""Draws points uniformly from the surface of a mesh, with the normals of their faces.
@@ -34,6 +36,7 @@ class SampleSurface(BaseTransform):
         pos, face = data.pos, data.face
         if face is None or face.numel() == 0:
             raise ValueError(f"SampleSurface needs a mesh, data.pos and data.face [3, F], got {data}")
+        check_one_device("SampleSurface", pos=pos, face=face)
         # float64: map coordinates are millions of metres, their triangles centimetres
         corner = pos.double()[face]
         edge_u, edge_v = corner[1] - corner[0], corner[2] - corner[0]

@@ -6,6 +6,7 @@ from torch.nn.functional import normalize
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from ccnn_geo.devices import check_one_device
 from ccnn_geo.representations import voxelize
 from ccnn_geo.transforms._points import at_least_one
 
@@ -46,6 +47,7 @@ class Voxelize(BaseTransform):
                 raise ValueError(f"Voxelize can average 'x' and 'normal', not {key!r}; remove it, got {data}")
         if data.get("y") is not None and total > 1 and len(data.y) == total:
             raise ValueError(f"Voxelize cannot average labels of points, got {data}")
+        check_one_device("Voxelize", pos=data.pos, **{key: data[key] for key in averaged})
         columns = torch.cat([data[key] for key in averaged], dim=1) if averaged else None
         data.pos, columns, _ = voxelize(data.pos, self.size, columns)
         index = self._choose(len(data.pos)).to(data.pos.device)

@@ -94,6 +94,18 @@ def arguments(sizes: Sequence[str], tensors: Sequence[str]) -> type[ctypes.Struc
     return type("Arguments", (ctypes.Structure,), {"_fields_": fields})
 
 
+def addresses(**tensors: Tensor) -> dict[str, int]:
+    """Where tensors lie, for a function in C; the only place that asks.
+
+    Raises:
+        ValueError: If one is on another device, where an address of the host's means nothing.
+    """
+    if any(t.device.type != "cpu" for t in tensors.values()):
+        got = ", ".join(f"{name} on {t.device}" for name, t in tensors.items())
+        raise ValueError(f"compiled code: expected all on cpu, got {got}")
+    return {name: t.data_ptr() for name, t in tensors.items()}
+
+
 def threads_for(num_edges: int) -> int:
     """Threads that a loop over edges is shared by."""
     return min(torch.get_num_threads(), 1 + num_edges // THREAD_EDGES)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ccnn_geo.functional.native.build import arguments, native_function, threads_for
+from ccnn_geo.functional.native.build import addresses, arguments, native_function, threads_for
 from ccnn_geo.memory import empty, zeros
 from ccnn_geo.neighbors import Neighbors
 
@@ -106,7 +106,7 @@ def _call(neighbors: Neighbors, box: Tensor, x: Tensor, tensors: Sequence[Tensor
         *sizes,
         threads_for(neighbors.num_edges),
         x.numel() + SUMS,
-        **{name: t.data_ptr() for name, t in given.items()},
+        **addresses(**given),
     )
     if function(ctypes.byref(args)) != 0:
         raise MemoryError("edge_conv: no memory for a block of edges per thread")

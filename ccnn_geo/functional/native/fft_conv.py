@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ccnn_geo.functional.native.build import arguments, native_function
+from ccnn_geo.functional.native.build import addresses, arguments, native_function
 from ccnn_geo.memory import empty
 
 VECTOR = 16
@@ -114,7 +114,7 @@ def _call(
     }
     if grad_kernel is not None:  # lies as the taps do
         given["grad_kernel"] = grad_kernel
-    args = Arguments(*shape, len(lengths), threads, rows, **{name: t.data_ptr() for name, t in given.items()})
+    args = Arguments(*shape, len(lengths), threads, rows, **addresses(**given))
     if function(ctypes.byref(args)) != 0:
         raise MemoryError("grid_conv: no memory for the kernel's gradient of each thread")
 

@@ -7,7 +7,7 @@ import ctypes
 import torch
 from torch import Tensor
 
-from ccnn_geo.functional.native.build import arguments, native_function
+from ccnn_geo.functional.native.build import addresses, arguments, native_function
 from ccnn_geo.memory import empty
 
 PIECE = 1 << 14
@@ -32,6 +32,5 @@ def _call(x: Tensor, **tensors: Tensor | None) -> Tensor:
     out = empty(*x.shape)
     given = {name: t.contiguous() for name, t in {"x": x, **tensors}.items() if t is not None}
     threads = max(1, min(torch.get_num_threads(), -(-x.numel() // PIECE)))
-    addresses = {name: t.data_ptr() for name, t in given.items()}
-    function(ctypes.byref(Arguments(x.numel(), threads, out=out.data_ptr(), **addresses)))
+    function(ctypes.byref(Arguments(x.numel(), threads, **addresses(out=out, **given))))
     return out

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ccnn_geo.functional.native.build import arguments, native_function
+from ccnn_geo.functional.native.build import addresses, arguments, native_function
 from ccnn_geo.memory import empty, zeros
 
 TILE = 288
@@ -58,5 +58,4 @@ def _call(x: Tensor, weight: Tensor, **tensors: Tensor | None) -> None:
     own = TILE * (3 * _pad(inputs) + _pad(outputs)) + outputs * _pad(inputs)
     named = {"x": x, "weight": weight, "scratch": empty(threads * own), **tensors}
     given = {name: t.contiguous() for name, t in named.items() if t is not None}
-    addresses = {name: t.data_ptr() for name, t in given.items()}
-    function(ctypes.byref(Arguments(batch, inputs, outputs, length, threads, **addresses)))
+    function(ctypes.byref(Arguments(batch, inputs, outputs, length, threads, **addresses(**given))))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo.functional.first_order import refuse_second_order
-from ccnn_geo.functional.native.build import arguments, native_function, threads_for
+from ccnn_geo.functional.native.build import addresses, arguments, native_function, threads_for
 from ccnn_geo.functional.runs import Runs
 from ccnn_geo.memory import zeros
 
@@ -69,7 +69,7 @@ def _call(table: Tensor, runs: Runs, channels: int, **features: Tensor) -> None:
     }
     threads = threads_for(runs.src.numel())
     sizes = (channels, _padded(channels), table.size(0), runs.offset.numel(), threads)
-    function(ctypes.byref(ConvArguments(*sizes, **{name: t.data_ptr() for name, t in given.items()})))
+    function(ctypes.byref(ConvArguments(*sizes, **addresses(**given))))
 
 
 def _padded(channels: int) -> int:

@@ -7,7 +7,7 @@ import ctypes
 import torch
 from torch import Tensor
 
-from ccnn_geo.functional.native.build import arguments, native_function, threads_for
+from ccnn_geo.functional.native.build import addresses, arguments, native_function, threads_for
 from ccnn_geo.neighbors import Neighbors
 
 MAX_CELLS = 1 << 24
@@ -52,14 +52,16 @@ def native_group(
         "line_src": line_src.int(),
         "line_dst": line_dst.int(),
     }
-    results = (out_src, out_dst, run_offset, run_begin, cell, sizes)
-    args = GroupArguments(
-        neighbors.num_dst,
-        cells,
-        block,
-        threads_for(num_edges),
-        *(t.data_ptr() for t in (*given.values(), *results)),
-    )
+    results = {
+        "out_src": out_src,
+        "out_dst": out_dst,
+        "run_offset": run_offset,
+        "run_begin": run_begin,
+        "offset_cell": cell,
+        "sizes": sizes,
+    }
+    counts = (neighbors.num_dst, cells, block, threads_for(num_edges))
+    args = GroupArguments(*counts, **addresses(**given, **results))
     if function(ctypes.byref(args)) != 0:
         raise MemoryError(f"lattice: no memory for a number per cell of a box of {cells} offsets")
     num_runs, num_offsets = sizes.tolist()
