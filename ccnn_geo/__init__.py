@@ -1,30 +1,53 @@
-"""Continuous convolutional neural networks for sequences, images, voxels and point clouds."""
+"""Continuous convolutional neural networks for sequences, images, voxels and point clouds.
 
-import ccnn_geo.pyg_import  # noqa: F401 - first
+Names are imported when they are first used, so that the command line need not wait for torch to say its version.
+"""
 
-# isort: split
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from ccnn_geo.blocks import CCNNBlock, FlexBlock, S4Block
 from ccnn_geo.checkout import find_beside
-from ccnn_geo.conv import FlexConv, SepFlexConv
-from ccnn_geo.joint import JointCCNN
-from ccnn_geo.model import CCNN
-from ccnn_geo.point_plan import PointPlan
-from ccnn_geo.predict import predict
+
+if TYPE_CHECKING:
+    from ccnn_geo.blocks import CCNNBlock as CCNNBlock
+    from ccnn_geo.blocks import FlexBlock as FlexBlock
+    from ccnn_geo.blocks import S4Block as S4Block
+    from ccnn_geo.conv import FlexConv as FlexConv
+    from ccnn_geo.conv import SepFlexConv as SepFlexConv
+    from ccnn_geo.joint import JointCCNN as JointCCNN
+    from ccnn_geo.model import CCNN as CCNN
+    from ccnn_geo.point_plan import PointPlan as PointPlan
+    from ccnn_geo.predict import predict as predict
 
 find_beside()
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "CCNN",
-    "CCNNBlock",
-    "FlexBlock",
-    "FlexConv",
-    "JointCCNN",
-    "PointPlan",
-    "S4Block",
-    "SepFlexConv",
-    "__version__",
-    "predict",
-]
+_HOMES = {
+    "CCNN": "model",
+    "CCNNBlock": "blocks",
+    "FlexBlock": "blocks",
+    "FlexConv": "conv",
+    "JointCCNN": "joint",
+    "PointPlan": "point_plan",
+    "S4Block": "blocks",
+    "SepFlexConv": "conv",
+    "predict": "predict",
+}
+"""The module of each public name."""
+
+__all__ = ["CCNN", "CCNNBlock", "FlexBlock", "FlexConv", "JointCCNN", "PointPlan", "S4Block", "SepFlexConv"]
+__all__ += ["__version__", "predict"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ccnn_geo' has no attribute {name!r}")
+    module = import_module(f"ccnn_geo.{_HOMES[name]}")
+    if name not in globals():  # else a module that is called like its function, and stands for it
+        globals()[name] = getattr(module, name)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

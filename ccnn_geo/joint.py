@@ -7,13 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
-from torch_geometric.data import Data
 
 from ccnn_geo.continuous_conv import ContinuousConv
 from ccnn_geo.exchange.arguments import listed
 from ccnn_geo.kind_conv import KindConv
 from ccnn_geo.model import CCNN
 from ccnn_geo.pretrained import Pretrained
+from ccnn_geo.pyg import Data
 from ccnn_geo.representations import grid_spacing
 
 OWN = ("norms", "scales")

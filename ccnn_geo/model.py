@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import Data
 
 from ccnn_geo.blocks import BLOCKS
 from ccnn_geo.channels import channel_linear
@@ -21,6 +20,7 @@ from ccnn_geo.point_plan import PointPlan
 from ccnn_geo.pool_norm import PoolNorm
 from ccnn_geo.pooling import POOLS, pool_clouds, pool_dense
 from ccnn_geo.pretrained import Pretrained
+from ccnn_geo.pyg import Data
 from ccnn_geo.trunk import Trunk
 
 PRESETS: dict[str, dict[str, int]] = {

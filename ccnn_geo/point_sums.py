@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch_geometric.nn import MessagePassing
 
 from ccnn_geo.checks import check_points
 from ccnn_geo.continuous_kernel import ContinuousKernel
@@ -14,6 +13,7 @@ from ccnn_geo.first_batch import FirstBatchScale
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.point_paths import Explanation, choose, explain, sampled_mesh_error
 from ccnn_geo.point_plan import PointPlan
+from ccnn_geo.pyg import MessagePassing
 from ccnn_geo.quadrature import QuadratureMeasure, point_measure
 from ccnn_geo.regularization import ignore_kernel_norms
 

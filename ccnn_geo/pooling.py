@@ -6,9 +6,9 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch_geometric.utils import scatter
 
 from ccnn_geo.neighbors.query import as_clouds
+from ccnn_geo.pyg import scatter
 
 POOLS = {"mean": ("mean",), "mean_max": ("mean", "max")}
 """Reductions over the points of a sample, side by side."""

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from os import PathLike
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch, Data
 
 from ccnn_geo.exchange.classifier import is_pretrained, read_classifier
 from ccnn_geo.exchange.limits import no_larger_than
 from ccnn_geo.io import ShapeError
 from ccnn_geo.model import CCNN
+from ccnn_geo.pyg import Batch, Data
 from ccnn_geo.shape_sources import Source, read_source
 from ccnn_geo.training.checkpoint_file import BEST, load_checkpoint, run_folder
 from ccnn_geo.training.network import build_network, class_logits, num_outputs
@@ -206,3 +208,12 @@ def _check_device(device: torch.device | str) -> None:
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
         reason = str(error).partition("\n")[0]
         raise ValueError(f"device {str(device)!r}: expected one that this machine has ({reason})") from error
+
+
+class _CallableModule(ModuleType):
+    """This module, called like its function: ``ccnn_geo.predict`` is both, whichever was imported first."""
+
+    __call__ = staticmethod(predict)
+
+
+sys.modules[__name__].__class__ = _CallableModule

@@ -10,10 +10,10 @@ from numbers import Real
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch, Data
 
 from ccnn_geo.devices import check_one_device
 from ccnn_geo.neighbors.query import as_clouds
+from ccnn_geo.pyg import Batch, Data
 
 Spacing = float | Sequence[float] | None
 

@@ -8,12 +8,12 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from torch import Tensor
-from torch_geometric.data import Data
 
 from ccnn_geo.io import LARGEST, as_shape
 from ccnn_geo.io.arrays import array_cloud
 from ccnn_geo.io.missing import without_missing
 from ccnn_geo.io.objects import ShapeLike
+from ccnn_geo.pyg import Data
 
 INDEX = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 Source: TypeAlias = str | PathLike[str] | np.ndarray | Tensor | Data | ShapeLike

@@ -7,7 +7,6 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from torch_geometric.data import Data
 
 from ccnn_geo.datasets.class_folders import class_folders
 from ccnn_geo.datasets.csv_table import READING, Table, read_table
@@ -17,6 +16,7 @@ from ccnn_geo.datasets.progress import progress
 from ccnn_geo.datasets.sample_files import FileKind, class_samples, stamps
 from ccnn_geo.datasets.series import Record, Scale, SeriesDataset, merge, write_series
 from ccnn_geo.datasets.storage import exclusive
+from ccnn_geo.pyg import Data
 
 SERIES = FileKind("series", (".csv",))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Dataset
+
+from ccnn_geo.pyg import Dataset
 
 
 class LabelledDataset(Dataset):

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch_geometric.data import Data, Dataset
 
 from ccnn_geo.datasets.class_folders import split_folders
 from ccnn_geo.datasets.info import DatasetInfo
@@ -22,6 +21,7 @@ from ccnn_geo.datasets.lidar_survey import Survey, survey
 from ccnn_geo.datasets.lidar_tiles import cells, thin, tiles
 from ccnn_geo.datasets.point_labels import IGNORED
 from ccnn_geo.datasets.processing import digest
+from ccnn_geo.pyg import Data, Dataset
 
 COORDINATES = ("x", "y", "z")
 MADE = ("constant", *COORDINATES)

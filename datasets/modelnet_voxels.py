@@ -7,11 +7,10 @@ from os import PathLike
 from typing import Any
 
 from torch import Tensor
-from torch_geometric.data import Data
-from torch_geometric.transforms import Compose
 
 from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.modelnet import ModelNet10
+from ccnn_geo.pyg import Compose, Data
 from ccnn_geo.representations import to_grid
 from ccnn_geo.transforms import NormalizeSphere, PointFeatures, Voxelize
 

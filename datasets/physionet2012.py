@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch_geometric.data import Data
 
 from ccnn_geo.datasets.archive import extract_atomic
 from ccnn_geo.datasets.download import fetch
@@ -21,6 +20,7 @@ from ccnn_geo.datasets.progress import progress
 from ccnn_geo.datasets.series import Record, Scale, SeriesDataset, write_series
 from ccnn_geo.datasets.splits import stratified_split
 from ccnn_geo.datasets.storage import exclusive
+from ccnn_geo.pyg import Data
 
 HOURS = 48
 SPLITS = ("train", "validation", "test")

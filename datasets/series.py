@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch_geometric.data import Data
 
 from ccnn_geo.datasets.labelled import LabelledDataset
 from ccnn_geo.datasets.storage import read_arrays, write_atomic
+from ccnn_geo.pyg import Data
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
-from torch_geometric.data import Data, Dataset
 
 from ccnn_geo.datasets.labelled import LabelledDataset
 from ccnn_geo.datasets.processing import STEPS, Settings, ShapeFile, digest, prepare
 from ccnn_geo.datasets.storage import read_arrays
+from ccnn_geo.pyg import Data, Dataset
 from ccnn_geo.transforms import PointFeatures
 
 

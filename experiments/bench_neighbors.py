@@ -13,7 +13,6 @@ from unittest import mock
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch, Data
 
 from ccnn_geo.experiments.timing import interleaved, machine
 from ccnn_geo.functional.native import native_status
@@ -23,6 +22,7 @@ from ccnn_geo.neighbors.edges import empty_edges
 from ccnn_geo.neighbors.native import has_native
 from ccnn_geo.neighbors.query import make_query
 from ccnn_geo.neighbors.select import smallest
+from ccnn_geo.pyg import Batch, Data
 from ccnn_geo.training.neighbor_cache import NeighborCache, restore_edges
 from ccnn_geo.transforms import BuildNeighbors
 

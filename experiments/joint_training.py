@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch_geometric.data import Data
 
 from ccnn_geo import CCNN
 from ccnn_geo.datasets.storage import write_atomic
 from ccnn_geo.experiments.reproduction import Numbers
 from ccnn_geo.joint import JointCCNN, embed_grid
+from ccnn_geo.pyg import Data
 from ccnn_geo.training.epoch_datamodule import EpochDataModule
 from ccnn_geo.training.families import make_data
 from ccnn_geo.training.network import build_network

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import EdgeConv, NNConv, PointNetConv, PointTransformerConv
 
 from ccnn_geo import CCNN, SepFlexConv
 from ccnn_geo.continuous_conv import ContinuousConv
@@ -18,6 +17,7 @@ from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.experiments.sequence_layers import open_window
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.point_plan import PointPlan
+from ccnn_geo.pyg import EdgeConv, NNConv, PointNetConv, PointTransformerConv
 from ccnn_geo.representations import voxelize
 
 PAIRS = 1 << 16

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import torch
 from torch.nn.functional import cross_entropy
-from torch_geometric.data import Data
 
 from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
 from ccnn_geo.experiments.table1 import PLANE, SEQUENCES, SHARED
@@ -27,6 +26,7 @@ from ccnn_geo.experiments.timing import interleaved
 from ccnn_geo.experiments.training_job import train
 from ccnn_geo.experiments.training_study import draw_curves
 from ccnn_geo.predict import read_network
+from ccnn_geo.pyg import Data
 from ccnn_geo.training.families import make_data
 from ccnn_geo.training.network import class_logits
 

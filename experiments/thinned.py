@@ -17,14 +17,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Data
-from torch_geometric.transforms import Compose
 
 from ccnn_geo import CCNN
 from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
 from ccnn_geo.experiments.training_job import train
 from ccnn_geo.experiments.training_study import file_name
 from ccnn_geo.predict import read_network
+from ccnn_geo.pyg import Compose, Data
 from ccnn_geo.training.datamodule import ShapesDataModule
 from ccnn_geo.training.families import make_data
 from ccnn_geo.transforms import FixedSubset, PointFeatures, ThinHalf

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch_geometric.data import Batch
 
 from ccnn_geo import CCNN
 from ccnn_geo.experiments.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
@@ -25,6 +24,7 @@ from ccnn_geo.experiments.training_job import train
 from ccnn_geo.experiments.training_study import file_name
 from ccnn_geo.norm_statistics import fresh_statistics
 from ccnn_geo.predict import read_network
+from ccnn_geo.pyg import Batch
 from ccnn_geo.training.epoch_datamodule import EpochDataModule
 from ccnn_geo.training.families import make_data
 

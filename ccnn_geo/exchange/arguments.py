@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import torch
 from torch import nn
-from torch_geometric.nn import MessagePassing
 
 from ccnn_geo.continuous_conv import ContinuousConv
+from ccnn_geo.pyg import MessagePassing
 
 Network = TypeVar("Network", bound=nn.Module)
 SHOWN = 4

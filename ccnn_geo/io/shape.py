@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch_geometric.data import Data
+
+from ccnn_geo.pyg import Data
 
 LARGEST = 1e100
 """Largest coordinate: its square, and sums of those, still fit into float64."""

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch_geometric import EdgeIndex
+
+from ccnn_geo.pyg import EdgeIndex
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from torch.utils.data import Dataset
-from torch_geometric.data import Batch
-from torch_geometric.loader import DataLoader
 
 from ccnn_geo.datasets import ShapeDataset, stratified_split
+from ccnn_geo.pyg import Batch, DataLoader
 from ccnn_geo.training.epoch_datamodule import EpochDataModule, two_or_more
 from ccnn_geo.training.epochs import EpochDataset
 from ccnn_geo.training.neighbor_cache import NeighborCache, restore_edges

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import Sampler
-from torch_geometric.loader import DataLoader
 
+from ccnn_geo.pyg import DataLoader
 from ccnn_geo.training.epochs import EpochDataset, EpochSampler
 from ccnn_geo.training.finite_samples import FiniteSamples
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import Tensor
 from torch.utils.data import Dataset
-from torch_geometric.data import Data
+
+from ccnn_geo.pyg import Data
 
 
 class FiniteSamples(Dataset):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from torch_geometric.transforms import Compose
-
 from ccnn_geo.datasets.images import ImageDataset
 from ccnn_geo.datasets.signals import SignalDataset
+from ccnn_geo.pyg import Compose
 from ccnn_geo.training.registry_datamodule import RegistryDataModule
 from ccnn_geo.transforms.random_crop import RandomCrop
 from ccnn_geo.transforms.random_flip import RandomFlip

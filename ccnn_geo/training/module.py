@@ -10,11 +10,11 @@ from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn import functional as F
-from torch_geometric.data import Data
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
 from ccnn_geo.nyquist import mean_over_processes, nyquist_penalty, sample_spacing
+from ccnn_geo.pyg import Data
 from ccnn_geo.regularization import collect_kernel_norms, l2_penalty
 from ccnn_geo.training.decay import DECAYS, decay_groups
 from ccnn_geo.training.loss import is_distributed, own_cross_entropy, share_of_labels

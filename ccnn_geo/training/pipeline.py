@@ -7,9 +7,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
-from torch_geometric.data import Data
-from torch_geometric.transforms import Compose
 
+from ccnn_geo.pyg import Compose, Data
 from ccnn_geo.transforms import (
     FarthestSubset,
     FixedSubset,

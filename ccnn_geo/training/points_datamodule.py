@@ -7,9 +7,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Data
-from torch_geometric.transforms import BaseTransform, Compose
 
+from ccnn_geo.pyg import BaseTransform, Compose, Data
 from ccnn_geo.training.pipeline import Augmentation
 from ccnn_geo.training.registry_datamodule import RegistryDataModule
 from ccnn_geo.transforms import RandomSubset

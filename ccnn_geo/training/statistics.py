@@ -12,9 +12,9 @@ from pytorch_lightning.callbacks import WeightAveraging
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch_geometric.data import Data
 
 from ccnn_geo.norm_statistics import fresh_statistics, tracking_norms
+from ccnn_geo.pyg import Data
 
 SAMPLES, BATCHES = 256, 16
 """Training samples over which statistics are measured, and the most batches that may hold them."""

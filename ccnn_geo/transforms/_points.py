@@ -2,9 +2,9 @@
 
 import torch
 from torch import Generator, Tensor
-from torch_geometric.data import Data
 
 from ccnn_geo.devices import check_one_device
+from ccnn_geo.pyg import Data
 
 
 def take_points(data: Data, index: Tensor) -> Data:

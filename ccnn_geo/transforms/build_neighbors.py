@@ -1,9 +1,7 @@
 """Neighbours as part of the data."""
 
-from torch_geometric.data import Data
-from torch_geometric.transforms import BaseTransform
-
 from ccnn_geo.neighbors import build_neighbors
+from ccnn_geo.pyg import BaseTransform, Data
 
 
 class BuildNeighbors(BaseTransform):

@@ -2,10 +2,9 @@
 
 import numpy as np
 import torch
-from torch_geometric.data import Data
-from torch_geometric.transforms import BaseTransform
 
 from ccnn_geo.io import LARGEST
+from ccnn_geo.pyg import BaseTransform, Data
 
 
 class EstimateNormals(BaseTransform):

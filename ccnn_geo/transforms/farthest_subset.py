@@ -2,11 +2,10 @@
 
 import torch
 from torch import Generator
-from torch_geometric.data import Data
-from torch_geometric.transforms import BaseTransform
 
 from ccnn_geo.functional.farthest import farthest_points
 from ccnn_geo.measure import cell_measure
+from ccnn_geo.pyg import BaseTransform, Data
 from ccnn_geo.transforms._points import at_least_one, take_points
 
 

@@ -1,9 +1,8 @@
 """Fewer points, the same ones on every call."""
 
 import torch
-from torch_geometric.data import Data
-from torch_geometric.transforms import BaseTransform
 
+from ccnn_geo.pyg import BaseTransform, Data
 from ccnn_geo.transforms._points import at_least_one, take_points
 
 

@@ -3,9 +3,8 @@
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import one_hot
-from torch_geometric.data import Batch, Data
-from torch_geometric.transforms import BaseTransform
 
+from ccnn_geo.pyg import BaseTransform, Batch, Data
 from ccnn_geo.transforms._points import take_points
 
 

@@ -1,8 +1,8 @@
 """Position and size of a cloud, made comparable."""
 
 import torch
-from torch_geometric.data import Data
-from torch_geometric.transforms import BaseTransform
+
+from ccnn_geo.pyg import BaseTransform, Data
 
 
 class NormalizeSphere(BaseTransform):

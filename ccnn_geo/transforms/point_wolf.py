@@ -5,11 +5,10 @@ import math
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import normalize
-from torch_geometric.data import Data
-from torch_geometric.transforms import BaseTransform
 
 from ccnn_geo.devices import check_one_device
 from ccnn_geo.functional.farthest import farthest_points
+from ccnn_geo.pyg import BaseTransform, Data
 from ccnn_geo.transforms._points import at_least_one, uniform
 
 

@@ -2,8 +2,8 @@
 
 import torch
 from torch import Generator
-from torch_geometric.data import Data
-from torch_geometric.transforms import BaseTransform
+
+from ccnn_geo.pyg import BaseTransform, Data
 
 
 class RandomJitter(BaseTransform):

@@ -2,9 +2,8 @@
 
 import torch
 from torch import Generator
-from torch_geometric.data import Data
-from torch_geometric.transforms import BaseTransform
 
+from ccnn_geo.pyg import BaseTransform, Data
 from ccnn_geo.transforms._points import take_points, uniform
 
 

@@ -4,10 +4,9 @@ import math
 
 import torch
 from torch import Generator, Tensor
-from torch_geometric.data import Data
-from torch_geometric.transforms import BaseTransform
 
 from ccnn_geo.devices import check_one_device
+from ccnn_geo.pyg import BaseTransform, Data
 from ccnn_geo.transforms._points import uniform
 
 

@@ -2,9 +2,8 @@
 
 import torch
 from torch import Generator, Tensor
-from torch_geometric.data import Data
-from torch_geometric.transforms import BaseTransform
 
+from ccnn_geo.pyg import BaseTransform, Data
 from ccnn_geo.transforms.estimate_normals import EstimateNormals
 from ccnn_geo.transforms.normalize_sphere import NormalizeSphere
 from ccnn_geo.transforms.random_subset import RandomSubset

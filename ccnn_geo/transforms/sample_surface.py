@@ -2,10 +2,9 @@
 
 import torch
 from torch import Generator
-from torch_geometric.data import Data
-from torch_geometric.transforms import BaseTransform
 
 from ccnn_geo.devices import check_one_device
+from ccnn_geo.pyg import BaseTransform, Data
 
 
 class SampleSurface(BaseTransform):

@@ -3,10 +3,9 @@
 import torch
 from torch import Generator
 from torch.nn.functional import normalize
-from torch_geometric.data import Data
-from torch_geometric.transforms import BaseTransform
 
 from ccnn_geo.devices import check_one_device
+from ccnn_geo.pyg import BaseTransform, Data
 from ccnn_geo.representations import voxelize
 from ccnn_geo.transforms._points import at_least_one
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import Data
 
 from ccnn_geo.functional.farthest import farthest_points
+from ccnn_geo.pyg import Data
 
 
 def equal_clouds(data: Data, name: str, in_channels: int) -> tuple[Tensor, Tensor]:

@@ -7,10 +7,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch_geometric.data import Data
 
 from ccnn_geo.batch_norm import BatchNorm
 from ccnn_geo.experiments.baselines.clouds import PointMLP, classifier_head, equal_clouds, nearest, rows_of
+from ccnn_geo.pyg import Data
 
 SLOPE = 0.2
 """Of all leaky ReLU."""

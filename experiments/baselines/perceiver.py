@@ -6,9 +6,9 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import Data
 
 from ccnn_geo.experiments.baselines.clouds import equal_clouds
+from ccnn_geo.pyg import Data
 
 
 class PointPerceiver(nn.Module):

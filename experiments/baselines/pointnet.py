@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import Data
 
 from ccnn_geo.experiments.baselines.clouds import PointMLP, classifier_head, equal_clouds
+from ccnn_geo.pyg import Data
 
 
 class TransformNet(nn.Module):

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import Data
 
 from ccnn_geo.experiments.baselines.clouds import (
     PointMLP,
@@ -16,6 +15,7 @@ from ccnn_geo.experiments.baselines.clouds import (
     rows_of,
     spread_points,
 )
+from ccnn_geo.pyg import Data
 
 
 class SetAbstraction(nn.Module):
