@@ -11,7 +11,6 @@ from torch import Tensor
 
 from ccnn_geo.io import LARGEST, as_shape
 from ccnn_geo.io.arrays import array_cloud
-from ccnn_geo.io.missing import without_missing
 from ccnn_geo.io.objects import ShapeLike
 from ccnn_geo.pyg import Data
 
@@ -36,7 +35,7 @@ def read_source(source: Source) -> Data:
             array = (source.float() if source.dtype == torch.bfloat16 else source).numpy()
         else:
             array = source
-        return _checked(without_missing("predict", array_cloud("predict", array)).to_data())
+        return _checked(array_cloud("predict", array).to_data())
     try:
         return as_shape(source).to_data()
     except TypeError as error:

@@ -227,7 +227,7 @@ def damaged(folder: Path) -> dict[str, str]:
     np.save(folder / "complex.npy", np.zeros((5, 3), dtype=complex))
     np.save(folder / "pickle.npy", np.array([{"a": 1}], dtype=object))
     np.save(folder / "none.npy", np.zeros((0, 3)))
-    np.save(folder / "nan.npy", np.full((2, 3), np.nan))
+    np.save(folder / "nan.npy", np.array([[0, 0, 0], [0, np.nan, 0.0]]))
     np.savez(folder / "keys.npz", a=np.zeros((5, 3)), b=np.zeros((5, 3)))
     np.savez(folder / "pair.npz", pos=np.zeros((5, 3)), normal=np.zeros((4, 3)))
     (folder / "cut.npy").write_bytes((folder / "none.npy").read_bytes()[:40])

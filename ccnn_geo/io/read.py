@@ -34,6 +34,9 @@ _READERS: dict[str, Callable[[Path], Shape]] = {
 EXTENSIONS: tuple[str, ...] = tuple(_READERS)
 """Extensions that :func:`read_shape` knows, in lower case with the dot."""
 
+_MAY_LACK_POINTS = (".pcd", ".ply")
+"""Formats in which depth cameras write NaN where they saw nothing."""
+
 
 def read_shape(path: str | PathLike[str]) -> Shape:
     """Read a mesh (.off .obj .ply .stl .glb) or a point cloud (those, .npy .npz .xyz .pcd).
@@ -43,9 +46,9 @@ def read_shape(path: str | PathLike[str]) -> Shape:
     are ``[N, 3]``, or ``[N, 6]`` with normals; archives hold one such array or ``pos`` and ``normal``;
     pickles are never loaded. In a table of six or more columns, and in an array of six, the fourth to sixth are a
     normal if they have the length of one, and left out if they are a colour (see
-    :func:`~ccnn_geo.io.columns.normals_of`). Points of a cloud whose position is NaN, as depth cameras write them,
-    are left out, and a warning (:class:`MissingPoints`) says how many. In text a ``#`` at the start of a line or
-    after a blank begins a comment.
+    :func:`~ccnn_geo.io.columns.normals_of`). Points of a PCD or PLY cloud whose position is NaN, as depth cameras
+    write them, are left out, and a warning (:class:`MissingPoints`) says how many. In text a ``#`` at the start of a
+    line or after a blank begins a comment.
 
     Of a mesh no normals are looked at, whatever they hold. Those of a cloud may be zero or NaN, for some points.
 
@@ -84,4 +87,6 @@ def read_shape(path: str | PathLike[str]) -> Shape:
         raise ShapeError(
             f"{path}: {path.stat().st_size} bytes that are no {path.suffix} file, expected a complete one"
         ) from error
-    return check_shape(path, without_missing(path, shape))
+    if path.suffix.lower() in _MAY_LACK_POINTS:
+        shape = without_missing(path, shape)
+    return check_shape(path, shape)

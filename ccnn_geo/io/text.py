@@ -48,7 +48,7 @@ def without_comment(line: str) -> str:
 
 
 def numbers_of(path: Path, words: Sequence[str], what: str, kind: type = np.float64) -> np.ndarray:
-    """Words as numbers ``[N]``, float64 or int64; those that Windows prints for NaN and infinity are NaN.
+    """Words as numbers ``[N]``, float64 or int64; those that Windows prints for NaN and infinity too.
 
     Raises:
         ShapeError: If a word is no number, also one that Python alone takes (``1_000``, other digits than 0 to 9).
@@ -66,7 +66,7 @@ def numbers_of(path: Path, words: Sequence[str], what: str, kind: type = np.floa
 
 def _number(path: Path, word: str, what: str, kind: type) -> float | int:
     if kind is np.float64 and _NAN.fullmatch(word):
-        return np.nan
+        return (-np.inf if word.startswith("-") else np.inf) if "#INF" in word.upper() else np.nan
     try:
         if word.isascii() and "_" not in word:
             return float(word) if kind is np.float64 else int(np.int64(int(word)))

@@ -112,8 +112,12 @@ def test_augmentation_sees_images(tmp_path, cls):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("images-idx3", gzip.compress(idx(X["t10k"]))[:-50], r"damaged \(EOFError"),
-        ("images-idx3", b"not gzip", r"damaged \(BadGzipFile"),
+        (
+            "images-idx3",
+            gzip.compress(idx(X["t10k"]))[:-50],
+            "damaged or cut off, expected a whole gzip file",
+        ),
+        ("images-idx3", b"not gzip", "damaged or cut off, expected a whole gzip file"),
         ("images-idx3", gzip.compress(b"\0\0"), "begins with 0000, expected 00000803"),
         ("images-idx3", gzip.compress(idx(Y["t10k"]) + bytes(20)), "begins with 00000801, expected 00000803"),
         ("images-idx3", gzip.compress(idx(X["t10k"])[:-1]), "4703 bytes after the header, expected 4704"),

@@ -36,7 +36,7 @@ def series(path):
 
 
 def scan(path):
-    np.arange(8, dtype="<f4").tofile(path)
+    (np.arange(8, dtype="<f4") / 8).tofile(path)
 
 
 KINDS = {

@@ -24,7 +24,7 @@ def test_damaged_stored_points_are_named(root):
     for content in (target.read_bytes()[:-40], b"", b"junk"):
         target.write_bytes(content)
         with pytest.raises(
-            ValueError, match=rf"{target.name}: the stored points are damaged .*remove this file"
+            ValueError, match=rf"{target.name}: the stored points are damaged, .*remove this file"
         ):
             ShapeFolder(root, "train", **SMALL)
     target.unlink()

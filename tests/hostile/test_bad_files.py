@@ -167,7 +167,7 @@ BAD = {
     "cut.ply": FORMATS["ply binary"].files()[0][:-9],
     "cut.glb": FORMATS["glb"].files()[0][:-9],
     "cut.npz": FORMATS["npz"].files()[0][:-9],
-    "inf.xyz": b"0 0 0\n1 inf 0\n",
+    "nan.xyz": b"0 0 0\n1 nan 0\n",
     "flat.obj": b"v 0 0 0\nv 1 0 0\nv 2 0 0\nf 1 2 3\n",
     "range.obj": b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 4\n",
     "plain.stl": b"hello",
@@ -209,8 +209,8 @@ def test_a_data_set_names_all_its_bad_files(folder):
     for name in ("train/cup", "train/table"):
         (folder / name).mkdir(parents=True)
         put(folder / name / "good.off", FORMATS["off"].files()[0])
-    for name in ("cut.ply", "inf.xyz", "range.obj"):
+    for name in ("cut.ply", "nan.xyz", "range.obj"):
         put(folder / "train/cup" / name, BAD[name])
     with pytest.raises(ShapeError, match="3 of 5 files") as caught:
         ShapeFolder(folder, "train")
-    assert all(name in str(caught.value) for name in ("cut.ply", "inf.xyz", "range.obj"))
+    assert all(name in str(caught.value) for name in ("cut.ply", "nan.xyz", "range.obj"))

@@ -98,9 +98,9 @@ def test_cifar_and_stl10(tmp_path):
         (npy((10**30,)), "truncated, 0 bytes, expected 8000000000000000000000000000000 of"),
         (npy((3,), body=bytes(23)), r"truncated, 23 bytes, expected 24 of \[3\] float64"),
         (npy((-1,)), r"an array \[-1\], expected lengths of 0 or more"),
-        (b"\x93NUMPY\x02\x00" + b"\xff" * 4 + b"{", "no array"),
+        (b"\x93NUMPY\x02\x00" + b"\xff" * 4 + b"{", "starts with .*, expected the header of an .npy array"),
         (b"\x93NUMPY\x03\x00" + b"\x10\0\0\0{}", r"array format \(3, 0\)"),
-        (b"", "no array"),
+        (b"", "starts with b.., expected the header of an .npy array"),
     ],
 )
 def test_arrays_that_are_not_there(tmp_path, content, message):

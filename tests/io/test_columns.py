@@ -95,9 +95,6 @@ def texts(tmp_path):
     rows = "".join(" ".join(map(str, row)) + "\n" for row in NAN)
     head = "ply\nformat ascii 1.0\nelement vertex 4\nproperty float x\nproperty float y\nproperty float z\nend_header\n"
     pcd = "VERSION 0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nWIDTH 2\nHEIGHT 2\nDATA"
-    np.save(tmp_path / "a.npy", NAN)
-    np.savez(tmp_path / "a.npz", pos=NAN, normal=np.arange(12.0).reshape(4, 3))
-    (tmp_path / "a.xyz").write_text(rows)
     (tmp_path / "a.ply").write_text(head + rows)
     (tmp_path / "a.pcd").write_text(f"{pcd} ascii\n{rows}")
     (tmp_path / "b.pcd").write_bytes(f"{pcd} binary\n".encode() + NAN.astype("<f4").tobytes())
@@ -111,9 +108,17 @@ def test_points_without_a_position_are_left_out_and_counted(tmp_path):
         ) as told:
             shape = read_shape(path)
         assert shape.vertices.tolist() == [[0, 0, 0], [1, 2, 3]] and len(told) == 1
-        assert path.suffix != ".npz" or shape.normals.tolist() == [[0, 1, 2], [6, 7, 8]]
-    with pytest.warns(MissingPoints, match="predict: 2 of 4"):
-        assert len(read_source(NAN).pos) == 2
+
+
+def test_arrays_and_tables_need_all_their_points(tmp_path):
+    np.save(tmp_path / "a.npy", NAN)
+    np.savez(tmp_path / "a.npz", pos=NAN)
+    np.savetxt(tmp_path / "a.xyz", NAN)
+    for name in ("a.npy", "a.npz", "a.xyz"):
+        with pytest.raises(ShapeError, match=rf"{name}: NaN or Inf in 2 vertices"):
+            read_shape(tmp_path / name)
+    with pytest.raises(ValueError, match="expected finite positions, got NaN"):
+        read_source(NAN)
 
 
 def test_a_mesh_needs_all_its_vertices(tmp_path):
@@ -123,6 +128,7 @@ def test_a_mesh_needs_all_its_vertices(tmp_path):
     np.save(tmp_path / "b.npy", np.full((4, 3), np.nan))
     with pytest.raises(ShapeError, match="NaN or Inf in 4 vertices"):
         read_shape(tmp_path / "b.npy")
-    np.save(tmp_path / "c.npy", [[0.0, 0, np.inf], [np.nan, 0, 0]])
+    head = "ply\nformat ascii 1.0\nelement vertex 2\nproperty float x\nproperty float y\nproperty float z\nend_header\n"
+    (tmp_path / "c.ply").write_text(f"{head}0 0 inf\nnan 0 0\n")
     with pytest.warns(MissingPoints), pytest.raises(ShapeError, match="NaN or Inf in 1 vertices"):
-        read_shape(tmp_path / "c.npy")
+        read_shape(tmp_path / "c.ply")

@@ -6,6 +6,7 @@ import torch
 
 from ccnn_geo.experiments.fuzz_seeds import stl_files
 from ccnn_geo.io import Shape, ShapeError, as_shape, read_shape
+from ccnn_geo.io.missing import MissingPoints
 from ccnn_geo.transforms import SampleShape
 
 TRIANGLE = [[0, 0, 0], [1, 0, 0], [0, 1, 0]]
@@ -50,8 +51,13 @@ NAMES = tuple(files("0"))
     "word", ["1.#QNAN", "-1.#IND", "1.#INF", "-1.#IND00e+000", "1.#SNAN", "-nan(ind)", "nan", "infinity"]
 )
 def test_coordinates_that_are_not_finite_as_any_library_prints_them(read, name, word):
+    content = files(word)[name]
+    if name in ("a.ply", "a.pcd") and "inf" not in word.lower():  # where NaN says that there is no point
+        with pytest.warns(MissingPoints, match=f"{name}: 1 of 3 points have NaN"):
+            assert len(read(name, content).vertices) == 2
+        return
     with pytest.raises(ShapeError, match=r"a\.\w+: NaN or Inf in 1 vertices \(first: number 2\)"):
-        read(name, files(word)[name])
+        read(name, content)
 
 
 @pytest.mark.parametrize("name", NAMES)
