@@ -92,9 +92,10 @@ def test_epochs_after_the_first_do_not_search_validation_samples(project, run_cl
         [[cell for i, cell in enumerate(row.split(",")) if i != column] for row in rows] for rows in metrics
     )
     assert plain == cached
-    # In each epoch two training batches, then the two validation samples; these once more at the end.
-    assert found == 3 * [384, 384, 96] + [96]
-    assert searches == [384, 384, 48, 48] + 2 * [384, 384] + [48, 48]
+    # In each epoch two training batches, once more for the statistics of norms, then the two validation samples; these
+    # once more at the end.
+    assert found == 3 * [384, 384, 384, 384, 96] + [96]
+    assert searches == [384, 384, 384, 384, 48, 48] + 2 * [384, 384, 384, 384] + [48, 48]
 
 
 def test_networks_that_see_all_points_keep_their_paths(project, run_cli, searches):
