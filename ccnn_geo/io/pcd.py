@@ -73,8 +73,7 @@ def read_pcd(path: Path) -> Shape:
 
     Source: https://pointclouds.org/documentation/tutorials/pcd_file_format.html
     """
-    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
-    header = _read_header(path, content)
+    header, content = _opened(path)
     names = [field.name for field in header.fields]
     if missing := [name for name in _POSITION if name not in names]:
         raise ShapeError(
@@ -96,8 +95,7 @@ def read_fields(path: Path) -> dict[str, np.ndarray]:
     Raises:
         ShapeError: If the file is no PCD, or two fields have one name.
     """
-    content = path.read_bytes()
-    header = _read_header(path, content)
+    header, content = _opened(path)
     fields = [field for field in header.fields if field.count == 1 and field.name != "_"]
     names = [field.name for field in fields]
     if len(set(names)) < len(names):
@@ -116,6 +114,11 @@ def _of_kind(values: np.ndarray, kind: np.dtype) -> np.ndarray:
     limits = np.iinfo(kind)
     fit = (values == np.floor(values)) & (values >= limits.min) & (values < float(limits.max) + 1)
     return values.astype(kind) if fit.all() else values
+
+
+def _opened(path: Path) -> tuple[_Header, bytes]:
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    return _read_header(path, content), content
 
 
 def _read_header(path: Path, content: bytes) -> _Header:

@@ -28,6 +28,7 @@ def sources(tmp_path, columns):
 
 FEW = NORMALS.copy()
 FEW[:10], FEW[10:20] = 1, 0  # as benchmarks have them
+HALF = NORMALS * (np.arange(200) % 2)[:, None]  # estimated where there were neighbours enough
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,7 @@ FEW[:10], FEW[10:20] = 1, 0  # as benchmarks have them
         ([BYTES, BYTES[:, 0]], None),
         ([BYTES, BYTES / 255], None),
         ([np.zeros((200, 3))], None),
+        ([HALF], HALF),
     ],
 )
 def test_normals_and_colours(tmp_path, columns, expected):
