@@ -5,6 +5,7 @@ import pytest
 import torch
 import trimesh
 from las_on_disk import las_bytes
+from torch_geometric.data import Batch
 from torch_geometric.loader import DataLoader
 
 from ccnn_geo import CCNN
@@ -74,7 +75,12 @@ def test_velodyne_frames_with_labels(tmp_path):
     assert data.pos.abs().max() <= 1 and data.name == "train/velodyne/000000.bin"
     assert data.y.tolist() == [(-1, 1, 0)[i % 3] for i in range(200)]  # the upper half is an object's number
     assert LidarFrames(tmp_path)[1].y.tolist() == [i % 3 * 10 for i in range(70)] and len(beside) == 70
-    assert "y" not in frames[2]
+    with pytest.warns(
+        UserWarning, match=r"000002\.bin: no labels, as others have; points of such scans get -1"
+    ):
+        unlabelled = frames[2]
+    assert unlabelled.y.tolist() == [-1] * 200 and unlabelled.y.dtype == torch.int64
+    assert Batch.from_data_list([frames[0], unlabelled]).y.shape == (400,)
 
 
 def test_airborne_scans(tmp_path):
