@@ -227,6 +227,12 @@ class LidarFrames(Dataset):
             if found is not None and self.classes is not None and (found.labels or self.split is not None):
                 place = self.root_folder if self.split is None else split_folders(self.root_folder)["train"]
                 found.check_classes(place, self.classes, all_of_them=self.split is not None)
+            lacking = [] if found is None else sorted({*self.features} - {*MADE, *found.moments})
+            if found is not None and lacking:
+                raise ValueError(
+                    f"{self.root_folder}: no {', '.join(lacking)} in the scans that are learned from; features may be "
+                    f"some of {', '.join((*MADE, *found.moments))}"
+                )
             return found
         if measured or sized:
             raise FileNotFoundError(
@@ -271,7 +277,7 @@ def _codes(classes: Any) -> list[int]:
     Raises:
         ValueError: If they are no list of different whole numbers, or one of them means that there is no label.
     """
-    found = [] if isinstance(classes, str) else list(classes)
+    found = [] if isinstance(classes, (str, Integral)) else list(classes)
     whole = all(isinstance(code, Integral) and not isinstance(code, bool) for code in found)
     if not whole or not found or len(set(found)) < len(found) or IGNORED in found:
         raise ValueError(

@@ -24,3 +24,13 @@ def test_the_line_is_that_of_the_program(tmp_path):
         say_once("said of this test alone")
         say_once("said of this test alone")
     assert [w.filename for w in said] == [__file__]
+
+
+@pytest.mark.parametrize("rank", ["RANK", "LOCAL_RANK"])
+def test_other_processes_do_not_repeat_it(monkeypatch, recwarn, rank):
+    monkeypatch.setenv(rank, "1")
+    say_once(f"said by the process of {rank} 1")
+    assert not recwarn
+    monkeypatch.setenv(rank, "0")
+    say_once(f"said by the process of {rank} 0")
+    assert len(recwarn) == 1

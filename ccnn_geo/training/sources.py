@@ -9,6 +9,7 @@ from typing import Any
 
 from ccnn_geo.datasets import ModelNet10, ModelNet40, ParametricShapes, ShapeDataset, ShapeFolder
 from ccnn_geo.datasets.class_folders import split_folders
+from ccnn_geo.training.argument_types import annotations, fits, named
 
 OWN = frozenset({"num_points", "num_samples", "seed", "k", "transform"})
 """Arguments of data sets that the data module sets."""
@@ -48,7 +49,7 @@ def check_arguments(dataset: str, arguments: Mapping[str, Any]) -> None:
 
 
 def check_keywords(dataset: type, arguments: Mapping[str, Any], own: Set[str] = frozenset()) -> None:
-    """Finds arguments that a data set does not have, or that are settings of their own.
+    """Finds arguments that a data set does not have, that are settings of their own, or of a type it does not take.
 
     Args:
         dataset: The class.
@@ -64,6 +65,10 @@ def check_keywords(dataset: type, arguments: Mapping[str, Any], own: Set[str] = 
         raise ValueError(
             f"data.dataset_args: expected some of {', '.join(sorted(known))}, got {', '.join(sorted(unknown))}"
         )
+    types = annotations(dataset)
+    for name, value in arguments.items():
+        if not fits(value, types.get(name, Any)):
+            raise ValueError(f"data.dataset_args: expected {name} to be {named(types[name])}, got {value!r}")
 
 
 def keywords(dataset: type) -> set[str]:

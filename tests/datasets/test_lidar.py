@@ -180,6 +180,11 @@ def broken(name, content):
         (
             lambda root: write_bin(root / "train/a.bin"),
             {"features": ["red"]},
+            "no red in the scans that are learned from; features may be some of constant, x, y, z, intensity",
+        ),
+        (
+            lambda root: write_bin(root / "train/a.bin"),
+            {"features": ["red"], "unit": 50, "normalize": False},
             "no red, the file has intensity; features may be some of constant, x, y, z, intensity",
         ),
     ],
@@ -210,6 +215,7 @@ def test_as_many_labels_as_points(tmp_path):
         ({"max_points": 0}, ValueError, "numbers above 0"),
         ({"features": "intensity"}, ValueError, "a list of names, got 'intensity'"),
         ({"features": ()}, ValueError, "a list of names"),
+        ({"classes": 10}, ValueError, "different whole numbers, .*, got 10"),
         ({"classes": [10, 10]}, ValueError, r"different whole numbers, not -1 \(no label\), got \[10, 10\]"),
         ({"classes": [1.5]}, ValueError, "different whole numbers"),
         ({"classes": [-1, 0]}, ValueError, "different whole numbers"),

@@ -1,0 +1,52 @@
+"""Values of a command line against the types that data sets annotate."""
+
+import re
+
+import numpy as np
+import pytest
+
+from ccnn_geo.datasets.registry import PLACES, dataset_class
+from ccnn_geo.training.argument_types import annotations, fits
+from ccnn_geo.training.sources import check_keywords, keywords
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_all_arguments_have_types(name):
+    assert keywords(dataset_class(name)) <= annotations(dataset_class(name)).keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("folder", {"num_points": "abc"}, "expected num_points to be int or None, got 'abc'"),
+        ("wav_folder", {"rate": 8000.0}, "expected rate to be int or None, got 8000.0"),
+        ("wav_folder", {"mono": "yes please"}, "expected mono to be bool, got 'yes please'"),
+        ("csv_series", {"tails": "1e-3"}, "expected tails to be float, got '1e-3'"),
+        ("image_folder", {"size": [32]}, "expected size to be int or tuple[int, int] or None, got [32]"),
+        ("image_folder", {"cache": 3}, "expected cache to be str or PathLike[str] or None, got 3"),
+        ("lidar", {"classes": 1}, "expected classes to be Sequence[int] or None, got 1"),
+        ("lidar", {"classes": [1, True]}, "expected classes to be Sequence[int] or None, got [1, True]"),
+        ("lidar", {"features": {"x": 1}}, "expected features to be Sequence[str], got {'x': 1}"),
+        ("lidar", {"tile": "wide"}, "expected tile to be float or None, got 'wide'"),
+    ],
+)
+def test_values_of_other_types_are_refused(name, arguments, message):
+    with pytest.raises(ValueError, match=re.escape(f"data.dataset_args: {message}") + "$"):
+        check_keywords(dataset_class(name), arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("image_folder", {"size": [32, 48], "mean": [0, 0.5, 1], "cache": "there"}),
+        ("wav_folder", {"mfcc": {"n_mfcc": 20}, "length": None, "rate": 8000}),
+        ("lidar", {"classes": (1, 2), "tile": 3, "columns": None, "features": ["x"]}),
+        ("listops", {"generate": {"train": 10}, "grammar": object()}),
+    ],
+)
+def test_values_of_these_types_are_taken(name, arguments):
+    check_keywords(dataset_class(name), arguments)
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert fits(np.int64(3), int) and fits(np.float32(3), float | None) and not fits(np.float32(3), int)
