@@ -84,7 +84,6 @@ def read_frame(
     labels = None if chosen is None else whole_labels(path, chosen, found.pop(chosen))
     found = unit_colours(found)
     if not (seen := present(xyz)).all():
-        warn_caller(left_out(path, seen), MissingPoints)
         xyz, labels = xyz[seen], None if labels is None else labels[seen]
         found = {name: values[seen] for name, values in found.items()}
     asked = found if needed is None else {name: found[name] for name in needed if name in found}
@@ -93,6 +92,8 @@ def read_frame(
             raise ValueError(f"{path}: NaN or Inf in {name}, expected numbers")
         if np.abs(values).max() > LARGEST:
             raise ValueError(f"{path}: {name} up to {np.abs(values).max():.3g}, expected at most {LARGEST:g}")
+    if not seen.all():
+        warn_caller(left_out(path, seen), MissingPoints)
     return Frame(xyz, found, labels)
 
 

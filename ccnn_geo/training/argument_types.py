@@ -9,7 +9,7 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 
-def annotations(cls: type) -> dict[str, Any]:
+def types_of(cls: type) -> dict[str, Any]:
     """Types of the arguments of a constructor and of those of its bases."""
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__):

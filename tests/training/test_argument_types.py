@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from ccnn_geo.datasets.registry import PLACES, dataset_class
-from ccnn_geo.training.argument_types import annotations, fits
+from ccnn_geo.training.argument_types import fits, types_of
 from ccnn_geo.training.sources import check_keywords, keywords
 
 
 @pytest.mark.parametrize("name", PLACES)
 def test_all_arguments_have_types(name):
-    assert keywords(dataset_class(name)) <= annotations(dataset_class(name)).keys()
+    assert keywords(dataset_class(name)) <= types_of(dataset_class(name)).keys()
 
 
 @pytest.mark.parametrize(
