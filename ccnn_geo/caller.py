@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 import warnings
 
-_BETWEEN = frozenset({"ccnn_geo", "torch", "torch_geometric", "lightning", "contextlib"})
+_BETWEEN = frozenset(
+    {"ccnn_geo", "torch", "torch_geometric", "lightning", "numpy", "contextlib", "multiprocessing"}
+)
 """Packages that call this one on behalf of somebody else, and this one."""
 
 

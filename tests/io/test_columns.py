@@ -134,3 +134,11 @@ def test_a_mesh_needs_all_its_vertices(tmp_path):
     (tmp_path / "c.ply").write_text(f"{head}0 0 inf\nnan 0 0\n")
     with pytest.warns(MissingPoints), pytest.raises(ShapeError, match="NaN or Inf in 1 vertices"):
         read_shape(tmp_path / "c.ply")
+
+
+def test_masked_numbers_are_missing():
+    with pytest.raises(ValueError, match="expected finite positions, got NaN"):
+        read_source(np.ma.masked_array(POS, POS > 2))
+    few = np.column_stack([POS, NORMALS])
+    data = read_source(np.ma.masked_array(few, np.arange(1200).reshape(200, 6) == 9))
+    assert np.isnan(data.normal.numpy()).sum() == 1 and np.array_equal(data.pos.numpy(), POS)
