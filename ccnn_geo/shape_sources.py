@@ -34,7 +34,7 @@ def read_source(source: Source) -> Data:
             # numpy has no bfloat16
             array = (source.float() if source.dtype == torch.bfloat16 else source).numpy()
         elif isinstance(source, np.ma.MaskedArray):  # masked is missing, whatever lies below
-            array = source.astype(np.float64).filled(np.nan)
+            array = np.where(np.ma.getmaskarray(source), np.nan, source.data)
         else:
             array = source
         return _checked(array_cloud("predict", array).to_data())

@@ -95,7 +95,13 @@ class Workers:
 
 @contextmanager
 def mapper(num: int) -> Iterator[Callable]:
-    """``map`` in this process (0) or over ``num`` others."""
+    """``map`` in this process (0) or over ``num`` others.
+
+    Raises:
+        ValueError: If that is less than none.
+    """
+    if num < 0:
+        raise ValueError(f"num_workers must be 0 or more, or None, got {num}")
     if num == 0:
         yield map
     else:

@@ -7,9 +7,9 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
+from ccnn_geo.argument_types import check_types
 from ccnn_geo.datasets import ModelNet10, ModelNet40, ParametricShapes, ShapeDataset, ShapeFolder
 from ccnn_geo.datasets.class_folders import split_folders
-from ccnn_geo.training.argument_types import fits, named, types_of
 
 OWN = frozenset({"num_points", "num_samples", "seed", "k", "transform"})
 """Arguments of data sets that the data module sets."""
@@ -65,10 +65,7 @@ def check_keywords(dataset: type, arguments: Mapping[str, Any], own: Set[str] = 
         raise ValueError(
             f"data.dataset_args: expected some of {', '.join(sorted(known))}, got {', '.join(sorted(unknown))}"
         )
-    types = types_of(dataset)
-    for name, value in arguments.items():
-        if not fits(value, types.get(name, Any)):
-            raise ValueError(f"data.dataset_args: expected {name} to be {named(types[name])}, got {value!r}")
+    check_types("data.dataset_args", dataset, arguments)
 
 
 def keywords(dataset: type) -> set[str]:

@@ -18,6 +18,18 @@ def types_of(cls: type) -> dict[str, Any]:
     return found
 
 
+def check_types(where: str, cls: type, given: Mapping[str, Any]) -> None:
+    """Finds arguments of a constructor that are of another type.
+
+    Raises:
+        ValueError: For such an argument; its message begins with ``where``.
+    """
+    known = types_of(cls)
+    for name, value in given.items():
+        if not fits(value, known.get(name, Any)):
+            raise ValueError(f"{where}: expected {name} to be {named(known[name])}, got {value!r}")
+
+
 def fits(value: object, kind: Any) -> bool:
     """Whether a value is of a type; of types that no text can give, such as functions, any is.
 

@@ -4,9 +4,12 @@ import re
 
 import numpy as np
 import pytest
+from scipy.io import wavfile
 
+from ccnn_geo.argument_types import fits, types_of
 from ccnn_geo.datasets.registry import PLACES, dataset_class
-from ccnn_geo.training.argument_types import fits, types_of
+from ccnn_geo.datasets.wav_folder import WavFolder
+from ccnn_geo.datasets.workers import mapper
 from ccnn_geo.training.sources import check_keywords, keywords
 
 
@@ -50,3 +53,23 @@ def test_values_of_these_types_are_taken(name, arguments):
 
 def test_numbers_of_numpy_are_numbers():
     assert fits(np.int64(3), int) and fits(np.float32(3), float | None) and not fits(np.float32(3), int)
+
+
+@pytest.mark.parametrize(
+    ("mfcc", "message"),
+    [
+        ({"n_mfcc": "20"}, "mfcc: expected n_mfcc to be int, got '20'"),
+        ({"n": 20}, "mfcc: expected some of .*, got n$"),
+    ],
+)
+def test_arguments_of_an_argument(tmp_path, mfcc, message):
+    for name in "ab":
+        (tmp_path / "train" / name).mkdir(parents=True)
+        wavfile.write(tmp_path / "train" / name / "0.wav", 8000, np.arange(800, dtype=np.int16))
+    with pytest.raises(ValueError, match=message):
+        WavFolder(tmp_path, mfcc=mfcc)
+
+
+def test_no_fewer_processes_than_none():
+    with pytest.raises(ValueError, match="num_workers must be 0 or more, or None, got -1"), mapper(-1):
+        pass
