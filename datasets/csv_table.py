@@ -123,6 +123,10 @@ def _times(path: Path, texts: list[tuple[int, str]]) -> tuple[np.ndarray, bool]:
     values = [seconds_of(text) for text in written] if dates else numbers
     for (line, text), value in zip(texts, values, strict=True):
         if not abs(value) <= LARGEST:
-            kind = "a date such as 2024-05-01T13:30:00" if dates else f"a number like the first, at most {LARGEST:g}"
+            kind = (
+                "a date such as 2024-05-01T13:30:00"
+                if dates
+                else f"a number like the first, at most {LARGEST:g}"
+            )
             raise ValueError(f"{path}, line {line}: time is {text[:40]!r}, expected {kind}")
     return np.array(values, dtype=np.float64), dates

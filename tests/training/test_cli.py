@@ -17,7 +17,9 @@ def test_train_then_test(project, run_cli):
     lines = output.splitlines()
     run = project / "runs" / "tiny" / "001"
     assert lines[0] == "run: runs/tiny/001"
-    assert lines[1].startswith("warm-up: 0 of 4 steps (0 of 2 epochs") and lines[1].endswith("learning rate 0.02")
+    assert lines[1].startswith("warm-up: 0 of 4 steps (0 of 2 epochs") and lines[1].endswith(
+        "learning rate 0.02"
+    )
     assert lines[2].startswith("epoch 1/2  loss ") and "validation" in lines[2]
     assert lines[4].startswith("validation (best checkpoint): accuracy ")
     for name in ("config.yaml", "metrics.csv", "curves.png", "confusion.png", "results.json"):
