@@ -33,6 +33,8 @@ def read_source(source: Source) -> Data:
             source = source.detach().cpu()
             # numpy has no bfloat16
             array = (source.float() if source.dtype == torch.bfloat16 else source).numpy()
+        elif isinstance(source, np.ma.MaskedArray):  # masked is missing, whatever lies below
+            array = np.where(np.ma.getmaskarray(source), np.nan, source.data)
         else:
             array = source
         return _checked(array_cloud("predict", array).to_data())

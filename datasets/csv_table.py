@@ -13,6 +13,9 @@ from ccnn_geo.datasets.notices import say_once
 READING = 2
 """Counts changes of what is read of a file; part of the name of what is stored."""
 
+LARGEST = 1e100
+"""Largest number: its square, and sums of those, still fit into float64."""
+
 MISSING = frozenset({"", "na", "nan", "n/a", "null", "none", "?"})
 """Cells, in lower case, that hold no value."""
 
@@ -96,6 +99,8 @@ def _number(path: Path, line: int, name: str, text: str) -> float:
     value = number_of(text)
     if not math.isfinite(value):
         raise ValueError(f"{path}, line {line}: {name} is {text[:40]!r}, expected a number or an empty cell")
+    if abs(value) > LARGEST:
+        raise ValueError(f"{path}, line {line}: {name} is {text[:40]!r}, expected at most {LARGEST:g}")
     return value
 
 
@@ -112,12 +117,16 @@ def _times(path: Path, texts: list[tuple[int, str]]) -> tuple[np.ndarray, bool]:
         )
     if not dates and may_be_dates(written):
         say_once(
-            f"{path.parent}: times of {len(written[0])} digits are taken for numbers; if they are dates, write them "
-            f"with dashes, as 2024-05 or 2024-136"
+            f"{path.parent.parent}: times of {len(written[0])} digits are taken for numbers; if they are dates, write "
+            f"them with dashes, as 2024-05 or 2024-136"
         )
     values = [seconds_of(text) for text in written] if dates else numbers
     for (line, text), value in zip(texts, values, strict=True):
-        if not math.isfinite(value):
-            kind = "a date such as 2024-05-01T13:30:00" if dates else "a number like the first"
+        if not abs(value) <= LARGEST:
+            kind = (
+                "a date such as 2024-05-01T13:30:00"
+                if dates
+                else f"a number like the first, at most {LARGEST:g}"
+            )
             raise ValueError(f"{path}, line {line}: time is {text[:40]!r}, expected {kind}")
     return np.array(values, dtype=np.float64), dates

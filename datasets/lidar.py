@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from numbers import Integral
 from os import PathLike
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ccnn_geo.caller import warn_caller
 from ccnn_geo.datasets.class_folders import split_folders
 from ccnn_geo.datasets.info import DatasetInfo
 from ccnn_geo.datasets.lidar_bin import check_columns
@@ -68,8 +68,9 @@ class LidarFrames(Dataset):
         transform: Applied at every access; augmentation, only for training.
 
     Shapes:
-        ``dataset[i]`` is ``Data(pos [N, 3], x [N, F], y [N], origin [1, 3], name)``; pos and x float32, y int64 and
-        only where the file has labels. ``pos * dataset.unit + origin`` are the file's coordinates; origin float64.
+        ``dataset[i]`` is ``Data(pos [N, 3], x [N, F], y [N], origin [1, 3], name)``; pos and x float32, y int64, -1
+        for all points of a file without labels, and left out if no file of ``root/train`` has any.
+        ``pos * dataset.unit + origin`` are the file's coordinates; origin float64.
 
     Raises:
         FileNotFoundError: If there is no such folder, or no ``root/train`` to standardise by.
@@ -130,7 +131,7 @@ class LidarFrames(Dataset):
             )
         half = tile if tile is not None else self._survey.extent if self._survey is not None else 0
         self.unit = float(unit) if unit is not None else half / 2 or 1.0
-        self._told_far = False
+        self._told: set[str] = set()
         super().__init__(root=None, transform=transform)
 
     @property
@@ -169,7 +170,12 @@ class LidarFrames(Dataset):
         xyz = frame.xyz[keep]
         origin = (xyz.min(0) + xyz.max(0)) / 2  # in float64: large coordinates keep their detail
         pos = (xyz - origin) / self.unit
-        self._tell_far(name, float(np.abs(pos).max()))
+        if (farthest := float(np.abs(pos).max())) > FARTHEST:
+            self._tell(
+                "far",
+                f"lidar: positions of {name} go to {farthest:.3g} with unit={self.unit:g}, expected about 1: kernels "
+                "are made for [-1, 1]; without 'unit' it is half a tile, or half of the largest scan",
+            )
         known = {"constant": np.ones(len(pos)), **dict(zip(COORDINATES, pos.T, strict=True))}
         known |= {field: values[keep] for field, values in frame.fields.items()}
         lacking = [feature for feature in self.features if feature not in known]
@@ -187,6 +193,11 @@ class LidarFrames(Dataset):
         )
         if frame.labels is not None:
             data.y = torch.from_numpy(self._labels(frame.labels[keep]))
+        elif self._survey is not None and self._survey.labels:  # a batch has labels of all or of none
+            self._tell(
+                "labels", f"{path}: no labels, as others have; points of such scans get {IGNORED}, no class"
+            )
+            data.y = torch.full((len(keep),), IGNORED)
         return data
 
     def _scaled(self, feature: str, values: np.ndarray) -> np.ndarray:
@@ -201,16 +212,11 @@ class LidarFrames(Dataset):
         hit = codes[:, None] == np.array(self.classes)
         return np.where(hit.any(1), hit.argmax(1), IGNORED)
 
-    def _tell_far(self, name: str, farthest: float) -> None:
+    def _tell(self, what: str, message: str) -> None:
         """Once: every sample would say the same."""
-        if farthest > FARTHEST and not self._told_far:
-            self._told_far = True
-            warnings.warn(
-                f"lidar: positions of {name} go to {farthest:.3g} with unit={self.unit:g}, expected about 1: kernels "
-                "are made for [-1, 1]; without 'unit' it is half a tile, or half of the largest scan",
-                UserWarning,
-                stacklevel=2,
-            )
+        if what not in self._told:
+            self._told.add(what)
+            warn_caller(message)
 
     def _look(self, unit: float | None) -> Survey | None:
         """What is measured of the training part, as far as the arguments ask for it."""
@@ -221,6 +227,12 @@ class LidarFrames(Dataset):
             if found is not None and self.classes is not None and (found.labels or self.split is not None):
                 place = self.root_folder if self.split is None else split_folders(self.root_folder)["train"]
                 found.check_classes(place, self.classes, all_of_them=self.split is not None)
+            lacking = [] if found is None else sorted({*self.features} - {*MADE, *found.moments})
+            if found is not None and lacking:
+                raise ValueError(
+                    f"{self.root_folder}: no {', '.join(lacking)} in the scans that are learned from; features may be "
+                    f"some of {', '.join((*MADE, *found.moments))}"
+                )
             return found
         if measured or sized:
             raise FileNotFoundError(
@@ -231,7 +243,11 @@ class LidarFrames(Dataset):
     def _part(self) -> Survey:
         part = None if self.split is None else "train"
         paths = self.paths if part == self.split else list_scans(self.root_folder, part)
-        return survey(paths, self._read_file, self._target("survey", paths, part))
+        found = survey(paths, self._read_file, self._target("survey", paths, part))
+        if self.normalize and found.unknown(self.features):
+            for path in paths:  # the one that holds it says so, if it has not when it was measured
+                self._read_file(path)
+        return found
 
     def _place(self, idx: int) -> tuple[Path, str]:
         if self._tiles is None:
@@ -247,7 +263,7 @@ class LidarFrames(Dataset):
         return self._last[1]
 
     def _read_file(self, path: Path) -> Frame:
-        return read_frame(path, **self._layout)
+        return read_frame(path, **self._layout, needed=self.features)
 
     def _target(self, what: str, paths: Sequence[Path], part: str | None, *settings: object) -> Path:
         """Where that is stored which follows from files and from how they are read."""
@@ -261,7 +277,7 @@ def _codes(classes: Any) -> list[int]:
     Raises:
         ValueError: If they are no list of different whole numbers, or one of them means that there is no label.
     """
-    found = [] if isinstance(classes, str) else list(classes)
+    found = [] if isinstance(classes, (str, Integral)) else list(classes)
     whole = all(isinstance(code, Integral) and not isinstance(code, bool) for code in found)
     if not whole or not found or len(set(found)) < len(found) or IGNORED in found:
         raise ValueError(

@@ -76,7 +76,7 @@ def read_bin(
     if columns is None:
         _check_rule(path, table, found, nuscenes)
     largest = _largest(found, _FIRST)
-    if len(table) > 1 and largest < SMALLEST and (largest := _largest(found)) < SMALLEST:
+    if len(table) > 1 and not largest >= SMALLEST and (largest := _largest(found)) < SMALLEST:
         raise ValueError(
             f"{path}: coordinates up to {largest:.3g}, expected those of a scan ({column_type}); integers, such as "
             f"labels, look like this; {_ASK}"
@@ -91,8 +91,9 @@ _ASK = "the option 'columns' names those of other scans, such as [x, y, z, inten
 
 
 def _largest(found: dict[str, np.ndarray], points: int | None = None) -> float:
-    """Largest coordinate, of the first points only if so many are given."""
-    return max(float(np.abs(found[axis][:points]).max(initial=0)) for axis in "xyz")
+    """Largest coordinate that is a number, of the first points only if so many are given; NaN if there is none."""
+    columns = (np.abs(found[axis][:points]) for axis in "xyz")
+    return float(np.fmax.reduce([np.fmax.reduce(column, initial=np.nan) for column in columns]))
 
 
 def _check_rule(path: Path, table: np.ndarray, found: dict[str, np.ndarray], nuscenes: bool) -> None:

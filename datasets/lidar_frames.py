@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
+from ccnn_geo.caller import warn_caller
 from ccnn_geo.datasets.las import read_las
 from ccnn_geo.datasets.lidar_bin import read_bin, read_labels
 from ccnn_geo.datasets.point_colours import unit_colours, unit_rgb16
@@ -47,6 +48,7 @@ def read_frame(
     columns: Sequence[str] | None = None,
     column_type: str = "float32",
     label: str | None = None,
+    needed: Collection[str] | None = None,
 ) -> Frame:
     """Reads a scan by its extension: ``.bin``, ``.las``, ``.ply``, ``.pcd``.
 
@@ -60,11 +62,13 @@ def read_frame(
         columns: What the numbers of a point in ``.bin`` are, see :func:`~ccnn_geo.datasets.lidar_bin.read_bin`.
         column_type: Their type, ``float32`` or ``float64``.
         label: Name of the column that holds the labels.
+        needed: Measurements that must be numbers; None for all. Others may hold NaN, as programs write where nothing
+            was measured.
 
     Raises:
         ValueError: For another kind, columns or labels that cannot be told, labels that are no whole numbers, or a
-            file that is compressed, truncated, empty, or holds infinities, NaN in a measurement or numbers beyond
-            1e30.
+            file that is compressed, truncated, empty, or holds infinities, NaN in a needed measurement or numbers
+            beyond 1e30.
     """
     path = Path(path)
     kind = path.suffix.lower()
@@ -80,14 +84,16 @@ def read_frame(
     labels = None if chosen is None else whole_labels(path, chosen, found.pop(chosen))
     found = unit_colours(found)
     if not (seen := present(xyz)).all():
-        warnings.warn(left_out(path, seen), MissingPoints, stacklevel=2)
         xyz, labels = xyz[seen], None if labels is None else labels[seen]
         found = {name: values[seen] for name, values in found.items()}
-    for name, values in {"positions": xyz, **found}.items():
+    asked = found if needed is None else {name: found[name] for name in needed if name in found}
+    for name, values in {"positions": xyz, **asked}.items():
         if not np.isfinite(values).all():
             raise ValueError(f"{path}: NaN or Inf in {name}, expected numbers")
         if np.abs(values).max() > LARGEST:
             raise ValueError(f"{path}: {name} up to {np.abs(values).max():.3g}, expected at most {LARGEST:g}")
+    if not seen.all():
+        warn_caller(left_out(path, seen), MissingPoints)
     return Frame(xyz, found, labels)
 
 

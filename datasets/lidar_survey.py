@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ class Survey:
 
     Args:
         extent: Longest edge of the box of a scan, of the largest one.
-        moments: Mean and deviation of each measurement, over all points that have it.
+        moments: Mean and deviation of each measurement, over all points that have it; NaN if one of them is NaN.
         labels: Points of each label.
     """
 
@@ -46,6 +46,10 @@ class Survey:
                 f"{folder}: no points of class {', '.join(map(str, absent))}, expected some of each of classes "
                 f"{list(classes)}; labels found: {self.told}"
             )
+
+    def unknown(self, names: Iterable[str]) -> list[str]:
+        """Those of such measurements that are NaN at a point."""
+        return [name for name in names if not np.isfinite(self.moments.get(name, 0.0)).all()]
 
     @property
     def told(self) -> str:
@@ -76,8 +80,9 @@ def _measure(paths: Sequence[Path], read: Callable[[Path], Frame]) -> dict[str, 
         extent = max(extent, float(np.ptp(frame.xyz, axis=0).max()))
         for name, values in frame.fields.items():
             column = values.astype(np.float64)
-            part = np.array([len(column), column.mean(), np.square(column - column.mean()).sum()])
-            sums[name] = _joined(sums[name], part) if name in sums else part
+            with np.errstate(over="ignore", invalid="ignore"):  # of those that nobody asks for
+                part = np.array([len(column), column.mean(), np.square(column - column.mean()).sum()])
+                sums[name] = _joined(sums[name], part) if name in sums else part
         if frame.labels is not None:
             for code, count in zip(*np.unique(frame.labels, return_counts=True), strict=True):
                 labels[int(code)] = labels.get(int(code), 0) + int(count)

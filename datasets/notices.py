@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
+import os
 from functools import lru_cache
+
+from ccnn_geo.caller import warn_caller
 
 
 @lru_cache(maxsize=1024)
 def say_once(message: str) -> None:
     """Warns in one line, once in a process: a data set is opened several times in a training.
 
-    The line names files, and needs no place in a program.
+    Processes of a distributed run open the same one, and the first of them says it for all.
     """
-    warnings.warn_explicit(message, UserWarning, "ccnn_geo.datasets", 0)
+    if all(os.environ.get(rank, "0") == "0" for rank in ("RANK", "LOCAL_RANK")):
+        warn_caller(message)

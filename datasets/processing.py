@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ccnn_geo.caller import warn_caller
 from ccnn_geo.datasets.progress import progress
 from ccnn_geo.datasets.sample_files import cannot_open
 from ccnn_geo.datasets.storage import exclusive, write_atomic
@@ -66,7 +66,7 @@ def prepare(
         if errors and (on_error == "raise" or len(errors) == len(files)):
             raise ShapeError(_report(errors, len(files)) + "; on_error='skip' leaves them out")
         if errors:
-            warnings.warn(_report(errors, len(files)) + "; left out", UserWarning, stacklevel=4)
+            warn_caller(_report(errors, len(files)) + "; left out")
         kept = [(file, cloud) for file, cloud in zip(files, clouds, strict=True) if cloud is not None]
         arrays: dict[str, Any] = {
             "pos": np.concatenate([pos for _, (pos, _) in kept]),

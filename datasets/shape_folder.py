@@ -14,6 +14,9 @@ from ccnn_geo.io import EXTENSIONS
 SHAPES = FileKind("shapes", EXTENSIONS, (".mtl", ".png", ".jpg", ".jpeg", ".bmp", ".tga", ".tif", ".tiff"))
 """Files of shapes; beside them lie their materials and textures."""
 
+READING = 2
+"""Counts changes of what is read of a file; part of the name of what is stored."""
+
 
 class ShapeFolder(ShapeDataset):
     """Meshes and clouds in ``root/<split>/<class>/<file>``, split train, validation (also val, valid, dev) or test.
@@ -60,7 +63,7 @@ class ShapeFolder(ShapeDataset):
             for path, label in class_samples(folders, SHAPES)
         ]
         known = [(f.name, *stamp) for f, stamp in zip(files, stamps(f.path for f in files), strict=True)]
-        key = f"{split}-{digest(known)}"
+        key = f"{split}-{digest(known, READING)}"
         super().__init__(
             files, list(folders), Path(cache) if cache is not None else root / "processed", key, **kwargs
         )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ccnn_geo.argument_types import check_types, types_of
 from ccnn_geo.datasets.class_folders import class_folders, split_folders
 from ccnn_geo.datasets.clip_features import EncodeSignal, prepare_mfcc, statistics
 from ccnn_geo.datasets.clips import FULL_SCALE, Clips, ClipSettings, load_clips, prepare_clips
@@ -128,6 +129,11 @@ def _values(stored: Clips, mfcc: bool | Mapping[str, Any]) -> tuple[MappedArray,
     """What samples are made of, and what it is divided by."""
     if mfcc is False:
         return stored.waves, FULL_SCALE
-    transform = MFCC(**{"sample_rate": stored.rate, **({} if mfcc is True else mfcc)})
+    given = {} if mfcc is True else dict(mfcc)
+    known = types_of(MFCC).keys() - {"return"}
+    if not given.keys() <= known:
+        raise ValueError(f"mfcc: expected some of {', '.join(sorted(known))}, got {', '.join(sorted(given))}")
+    check_types("mfcc", MFCC, given)
+    transform = MFCC(**{"sample_rate": stored.rate, **given})
     target = stored.waves.path.with_suffix(f".mfcc-{digest(repr(transform))}.npy")
     return prepare_mfcc(stored.waves, transform, target), 1.0

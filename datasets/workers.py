@@ -10,12 +10,16 @@ import pickle
 import queue
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import IO
 
+from ccnn_geo.caller import warn_caller
+
+_Answer = tuple[object, list[tuple[str, type[Warning]]]]
 _COMMAND = "from ccnn_geo.datasets.workers import serve; serve()"
 
 
@@ -46,20 +50,20 @@ class Workers:
     def map(self, function: Callable, *columns: Sequence) -> Iterator:
         """``map(function, *columns)`` in order; the function must be importable by name.
 
-        What a call raises is raised here.
+        What a call raises is raised here, and what it warns of is said here.
 
         Raises:
             RuntimeError: if a worker ends before its time, for instance for want of memory.
         """
-        return self._threads.map(lambda *row: self._call(function, row), *columns)
+        return _told(self._threads.map(lambda *row: self._call(function, row), *columns))
 
-    def _call(self, function: Callable, row: tuple) -> object:
+    def _call(self, function: Callable, row: tuple) -> _Answer:
         process = self._idle.get()
         try:
             requests, answers = _pipes(process)
             pickle.dump((function, row), requests)
             requests.flush()
-            error, result = pickle.load(answers)
+            error, result, said = pickle.load(answers)
         except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
             raise RuntimeError(
                 f"a worker process ended at {row!r} with code {process.poll()}; if for want of memory, use fewer "
@@ -69,7 +73,7 @@ class Workers:
             self._idle.put(process)
         if error is not None:
             raise error
-        return result
+        return result, said
 
     def __enter__(self) -> "Workers":
         return self
@@ -91,12 +95,26 @@ class Workers:
 
 @contextmanager
 def mapper(num: int) -> Iterator[Callable]:
-    """``map`` in this process (0) or over ``num`` others."""
+    """``map`` in this process (0) or over ``num`` others.
+
+    Raises:
+        ValueError: If that is less than none.
+    """
+    if num < 0:
+        raise ValueError(f"num_workers must be 0 or more, or None, got {num}")
     if num == 0:
         yield map
     else:
         with Workers(num) as workers:
             yield workers.map
+
+
+def _told(answers: Iterator[_Answer]) -> Iterator[object]:
+    """Results, after the warnings that belong to them."""
+    for result, said in answers:
+        for message, category in said:
+            warn_caller(message, category)
+        yield result
 
 
 def _pipes(process: subprocess.Popen) -> tuple[IO[bytes], IO[bytes]]:
@@ -116,7 +134,9 @@ def serve() -> None:
         except (EOFError, KeyboardInterrupt):
             return
         try:
-            answer = pickle.dumps((None, function(*row)))
+            with warnings.catch_warnings(record=True) as said:
+                result = function(*row)
+            answer = pickle.dumps((None, result, [(str(w.message), w.category) for w in said]))
         except Exception as error:  # of the call, or of a result that cannot be sent
             answer = _packed(error)
         results.write(answer)
@@ -125,7 +145,7 @@ def serve() -> None:
 
 def _packed(error: Exception) -> bytes:
     try:
-        pickle.loads(answer := pickle.dumps((error, None)))  # some can be written but not read back
+        pickle.loads(answer := pickle.dumps((error, None, [])))  # some can be written but not read back
         return answer
     except Exception:
-        return pickle.dumps((RuntimeError(f"{type(error).__name__}: {error}"), None))
+        return pickle.dumps((RuntimeError(f"{type(error).__name__}: {error}"), None, []))

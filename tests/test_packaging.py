@@ -157,7 +157,7 @@ given = {"network": sizes, "classes": ["ball", "disc"], "in_channels": 6}
 given["data"] = {"dataset": "folder", "num_points": 48, "num_samples": 64}
 weights = {f"network.{name}": value for name, value in network.state_dict().items()}
 torch.save({"state_dict": weights, "hyper_parameters": given}, sys.argv[1])
-answer = predict(sys.argv[1], numpy.random.default_rng(0).normal(size=(50, 6)))
+answer = predict(sys.argv[1], numpy.random.default_rng(0).normal(size=(50, 3)))
 found["probability"] = sum(answer.probabilities.values())
 found["predict"] = loaded(*heavy)
 print(json.dumps(found))

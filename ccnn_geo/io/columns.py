@@ -15,10 +15,10 @@ _SHARE = 0.9
 def normals_of(name: Path | str, columns: np.ndarray) -> np.ndarray | None:
     """The normals among the columns behind a position; None if those are colours, which a shape has no use for.
 
-    Normals have a length of about one; if they are the only columns, negative numbers tell them too. Colours are not
-    negative, and up to 1 or whole numbers up to 65535. A colour of about length one, such as a medium grey, is told
-    from a normal that points along all axes only where that normal has its length to a thousandth. Behind colours there
-    may be normals.
+    Normals have a length of about one, where zeros and NaN say that a point has none; if they are the only columns,
+    negative numbers tell them too. Colours are not negative, and up to 1 or whole numbers up to 65535. A colour of
+    about length one, such as a medium grey, is told from a normal that points along all axes only where that normal has
+    its length to a thousandth. Behind colours there may be normals.
 
     Args:
         name: What an error calls them.
@@ -37,7 +37,8 @@ def normals_of(name: Path | str, columns: np.ndarray) -> np.ndarray | None:
     with np.errstate(over="ignore", invalid="ignore"):
         first, behind = columns[:, :3], columns[:, 3:6]
         colours = _are_colours(first)
-        if _have_length_one(first, 0.001 if colours else 0.1):
+        # zeros say that there is no normal, unless they may be black
+        if _have_length_one(first if colours else first[first.any(axis=1)], 0.001 if colours else 0.1):
             return first
         if colours and not _have_length_one(first, 0.01):
             told = behind.shape[1] == 3 and not _are_colours(behind) and _have_length_one(behind, 0.1)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 
+from ccnn_geo.caller import warn_caller
 from ccnn_geo.io.shape import Shape
 
 
@@ -42,5 +42,5 @@ def without_missing(name: Path | str, shape: Shape) -> Shape:
     seen = present(vertices)
     if seen.all():
         return shape
-    warnings.warn(left_out(name, seen), MissingPoints, stacklevel=3)
+    warn_caller(left_out(name, seen), MissingPoints)
     return Shape(vertices[seen], None, None if normals is None else normals[seen])

@@ -4,66 +4,18 @@ from __future__ import annotations
 
 import codecs
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ccnn_geo.io.lzf import LARGEST_RATIO, decompress
+from ccnn_geo.io.pcd_header import Field, Header, read_header
 from ccnn_geo.io.shape import Shape, ShapeError
 from ccnn_geo.io.text import numbers_of
 
-_VERSIONS = (".5", ".6", ".7", "0.5", "0.6", "0.7")
-_SIZES = {"F": (4, 8), "I": (1, 2, 4, 8), "U": (1, 2, 4, 8)}
-_WAYS = ("ascii", "binary", "binary_compressed")
-_KEYS = {"COLUMNS": "FIELDS"} | {
-    key: key
-    for key in (
-        "VERSION",
-        "FIELDS",
-        "SIZE",
-        "TYPE",
-        "COUNT",
-        "WIDTH",
-        "HEIGHT",
-        "VIEWPOINT",
-        "POINTS",
-        "DATA",
-    )
-}
 _COLOURS = ("rgb", "rgba")
 _POSITION, _NORMAL = ("x", "y", "z"), ("normal_x", "normal_y", "normal_z")
-
-
-@dataclass(frozen=True)
-class _Field:
-    """A column, or several; the bytes and the columns of a row before it."""
-
-    name: str
-    kind: np.dtype
-    count: int
-    offset: int
-    column: int
-
-
-@dataclass(frozen=True)
-class _Header:
-    """What a file says of itself, and where its data begin."""
-
-    fields: list[_Field]
-    points: int
-    way: str
-    start: int
-
-    @property
-    def row(self) -> int:
-        """Bytes of a point."""
-        return self.fields[-1].offset + self.fields[-1].count * self.fields[-1].kind.itemsize
-
-    @property
-    def columns(self) -> int:
-        """Numbers of a point."""
-        return self.fields[-1].column + self.fields[-1].count
 
 
 def read_pcd(path: Path) -> Shape:
@@ -73,8 +25,7 @@ def read_pcd(path: Path) -> Shape:
 
     Source: https://pointclouds.org/documentation/tutorials/pcd_file_format.html
     """
-    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
-    header = _read_header(path, content)
+    header, content = _opened(path)
     names = [field.name for field in header.fields]
     if missing := [name for name in _POSITION if name not in names]:
         raise ShapeError(
@@ -96,8 +47,7 @@ def read_fields(path: Path) -> dict[str, np.ndarray]:
     Raises:
         ShapeError: If the file is no PCD, or two fields have one name.
     """
-    content = path.read_bytes()
-    header = _read_header(path, content)
+    header, content = _opened(path)
     fields = [field for field in header.fields if field.count == 1 and field.name != "_"]
     names = [field.name for field in fields]
     if len(set(names)) < len(names):
@@ -118,76 +68,12 @@ def _of_kind(values: np.ndarray, kind: np.dtype) -> np.ndarray:
     return values.astype(kind) if fit.all() else values
 
 
-def _read_header(path: Path, content: bytes) -> _Header:
-    said: dict[str, list[str]] = {}
-    position = 0
-    while "DATA" not in said:
-        if position >= len(content):
-            raise ShapeError(f"{path}: truncated, no line DATA, expected a PCD header")
-        end = content.find(b"\n", position)
-        end = len(content) if end < 0 else end
-        line = content[position:end].decode("latin-1")
-        position = end + 1
-        words = line.partition("#")[0].split()
-        if not words:
-            continue
-        key = _KEYS.get(words[0])
-        if key is None or key in said:
-            raise ShapeError(f"{path}: header line {line[:80]!r}, expected each of {', '.join(_KEYS)} once")
-        said[key] = words[1:]
-    if "VERSION" in said and " ".join(said["VERSION"]) not in _VERSIONS:
-        raise ShapeError(
-            f"{path}: version {' '.join(said['VERSION'])[:20]}, expected one of {', '.join(_VERSIONS)}"
-        )
-    if " ".join(said["DATA"]) not in _WAYS:
-        raise ShapeError(f"{path}: data {' '.join(said['DATA'])[:20]!r}, expected one of {', '.join(_WAYS)}")
-    return _Header(_fields(path, said), _points(path, said), said["DATA"][0], position)
+def _opened(path: Path) -> tuple[Header, bytes]:
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    return read_header(path, content), content
 
 
-def _fields(path: Path, said: dict[str, list[str]]) -> list[_Field]:
-    names, sizes, types = (said.get(key, []) for key in ("FIELDS", "SIZE", "TYPE"))
-    counts = said.get("COUNT", ["1"] * len(names))
-    if not names or not len(names) == len(sizes) == len(types) == len(counts):
-        raise ShapeError(
-            f"{path}: {len(names)} fields of {len(sizes)} sizes, {len(types)} types and {len(counts)} counts, "
-            "expected as many of each"
-        )
-    fields, offset, column = [], 0, 0
-    for name, size, kind, given in zip(names, sizes, types, counts, strict=True):
-        count = _whole(path, "COUNT", given)
-        if _whole(path, "SIZE", size) not in _SIZES.get(kind, ()) or count == 0:
-            raise ShapeError(
-                f"{path}: field {name[:20]} of TYPE {kind[:20]}, SIZE {size[:20]}, COUNT {given[:20]}, expected F of 4 "
-                "or 8 bytes, I or U of 1, 2, 4 or 8, once or more"
-            )
-        fields.append(_Field(name, np.dtype(f"<{kind.lower()}{int(size)}"), count, offset, column))
-        offset, column = offset + count * int(size), column + count
-    return fields
-
-
-def _points(path: Path, said: dict[str, list[str]]) -> int:
-    found = {}
-    for key in ("WIDTH", "HEIGHT", "POINTS"):
-        if key in said:
-            found[key] = _whole(path, key, " ".join(said[key]))
-    if not {"WIDTH", "POINTS"} & set(found):
-        raise ShapeError(f"{path}: neither WIDTH nor POINTS in the header, expected the number of points")
-    height = found.get("HEIGHT", 1)
-    points = found.get("POINTS", found.get("WIDTH", 0) * height)
-    if "WIDTH" in found and found["WIDTH"] * height != points:
-        raise ShapeError(
-            f"{path}: WIDTH {found['WIDTH']}, HEIGHT {height} and POINTS {points}, expected their product"
-        )
-    return points
-
-
-def _whole(path: Path, key: str, word: str) -> int:
-    if not (word.isascii() and word.isdecimal() and len(word) < 20):
-        raise ShapeError(f"{path}: {key} {word[:20]!r}, expected a whole number")
-    return int(word)
-
-
-def _read_text(path: Path, header: _Header, fields: list[_Field], content: bytes) -> np.ndarray:
+def _read_text(path: Path, header: Header, fields: list[Field], content: bytes) -> np.ndarray:
     """Chosen columns ``[N, len(fields)]`` in double precision, as by the other two."""
     rows = [row for line in content[header.start :].decode("latin-1").split("\n") if (row := line.split())]
     if len(rows) != header.points:
@@ -199,7 +85,7 @@ def _read_text(path: Path, header: _Header, fields: list[_Field], content: bytes
     return np.stack(columns, axis=1)
 
 
-def _read_binary(path: Path, header: _Header, fields: list[_Field], content: bytes) -> np.ndarray:
+def _read_binary(path: Path, header: Header, fields: list[Field], content: bytes) -> np.ndarray:
     size = header.points * header.row
     _expect(path, content, header.start + size)
     rows = np.frombuffer(content, np.uint8, size, header.start).reshape(header.points, header.row)
@@ -207,7 +93,7 @@ def _read_binary(path: Path, header: _Header, fields: list[_Field], content: byt
     return np.concatenate(columns, axis=1, dtype=np.float64)
 
 
-def _read_compressed(path: Path, header: _Header, fields: list[_Field], content: bytes) -> np.ndarray:
+def _read_compressed(path: Path, header: Header, fields: list[Field], content: bytes) -> np.ndarray:
     """The same bytes, but column after column."""
     start = header.start + 8
     if len(content) < start:

@@ -7,6 +7,7 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
+from ccnn_geo.argument_types import check_types
 from ccnn_geo.datasets import ModelNet10, ModelNet40, ParametricShapes, ShapeDataset, ShapeFolder
 from ccnn_geo.datasets.class_folders import split_folders
 
@@ -48,7 +49,7 @@ def check_arguments(dataset: str, arguments: Mapping[str, Any]) -> None:
 
 
 def check_keywords(dataset: type, arguments: Mapping[str, Any], own: Set[str] = frozenset()) -> None:
-    """Finds arguments that a data set does not have, or that are settings of their own.
+    """Finds arguments that a data set does not have, that are settings of their own, or of a type it does not take.
 
     Args:
         dataset: The class.
@@ -64,6 +65,7 @@ def check_keywords(dataset: type, arguments: Mapping[str, Any], own: Set[str] = 
         raise ValueError(
             f"data.dataset_args: expected some of {', '.join(sorted(known))}, got {', '.join(sorted(unknown))}"
         )
+    check_types("data.dataset_args", dataset, arguments)
 
 
 def keywords(dataset: type) -> set[str]:

@@ -139,6 +139,4 @@ def test_a_line_is_said_once(tmp_path):
         for _ in range(3):
             class_folders(tmp_path, "train")
     (one,) = said
-    printed = warnings.formatwarning(one.message, one.category, one.filename, one.lineno)
-    assert printed.startswith(f"ccnn_geo.datasets:0: UserWarning: {tmp_path}: not opened: eval")
-    assert printed.count("\n") == 1
+    assert one.filename == __file__ and str(one.message).startswith(f"{tmp_path}: not opened: eval")

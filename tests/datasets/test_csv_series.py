@@ -202,3 +202,12 @@ def test_a_network_takes_batches(root):
     model = CCNN.from_preset("ccnn_4_16", dim=1, in_channels=data.in_channels, out_channels=2, causal=True)
     torch.nn.functional.cross_entropy(model(batch), batch.y).backward()
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize("rows", ["0,1e308\n1,-1e308\n", "-1e308,1\n1e308,1\n", "1,1\n2,1e101\n"])
+def test_numbers_whose_squares_are_none(tmp_path, rows):
+    (tmp_path / "a.csv").write_text("time,v\n" + rows)
+    with pytest.raises(
+        ValueError, match=r"a\.csv, line [23]: (v|time) is '-?1e\d+', expected .*at most 1e\+100"
+    ):
+        read_table(tmp_path / "a.csv")

@@ -5,6 +5,7 @@ import pytest
 import torch
 import trimesh
 from las_on_disk import las_bytes
+from torch_geometric.data import Batch
 from torch_geometric.loader import DataLoader
 
 from ccnn_geo import CCNN
@@ -74,7 +75,12 @@ def test_velodyne_frames_with_labels(tmp_path):
     assert data.pos.abs().max() <= 1 and data.name == "train/velodyne/000000.bin"
     assert data.y.tolist() == [(-1, 1, 0)[i % 3] for i in range(200)]  # the upper half is an object's number
     assert LidarFrames(tmp_path)[1].y.tolist() == [i % 3 * 10 for i in range(70)] and len(beside) == 70
-    assert "y" not in frames[2]
+    with pytest.warns(
+        UserWarning, match=r"000002\.bin: no labels, as others have; points of such scans get -1"
+    ):
+        unlabelled = frames[2]
+    assert unlabelled.y.tolist() == [-1] * 200 and unlabelled.y.dtype == torch.int64
+    assert Batch.from_data_list([frames[0], unlabelled]).y.shape == (400,)
 
 
 def test_airborne_scans(tmp_path):
@@ -174,6 +180,11 @@ def broken(name, content):
         (
             lambda root: write_bin(root / "train/a.bin"),
             {"features": ["red"]},
+            "no red in the scans that are learned from; features may be some of constant, x, y, z, intensity",
+        ),
+        (
+            lambda root: write_bin(root / "train/a.bin"),
+            {"features": ["red"], "unit": 50, "normalize": False},
             "no red, the file has intensity; features may be some of constant, x, y, z, intensity",
         ),
     ],
@@ -204,6 +215,7 @@ def test_as_many_labels_as_points(tmp_path):
         ({"max_points": 0}, ValueError, "numbers above 0"),
         ({"features": "intensity"}, ValueError, "a list of names, got 'intensity'"),
         ({"features": ()}, ValueError, "a list of names"),
+        ({"classes": 10}, ValueError, "different whole numbers, .*, got 10"),
         ({"classes": [10, 10]}, ValueError, r"different whole numbers, not -1 \(no label\), got \[10, 10\]"),
         ({"classes": [1.5]}, ValueError, "different whole numbers"),
         ({"classes": [-1, 0]}, ValueError, "different whole numbers"),

@@ -61,6 +61,8 @@ def test_other_columns_are_not_taken_for_kitti(tmp_path, intensity, more):
         (RNG.integers(0, 260, 320).astype("<u2"), "integers, such as labels"),
         (RNG.integers(0, 260, 320).astype("<u4"), "integers, such as labels"),
         (np.zeros(320, "u1"), "integers, such as labels"),
+        (np.repeat([0, 7, 255, 3, 19], 320).astype("u1"), "integers, such as labels"),  # 255: NaN as floats
+        (np.repeat([-1, 4], [2048, 512]).astype("<i4"), "integers, such as labels"),
         (sweep(319), "6380 bytes, expected 16 a point: float32 x, y, z, intensity; the option 'columns'"),
     ],
 )

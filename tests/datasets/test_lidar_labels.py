@@ -137,3 +137,22 @@ def test_points_without_a_position_are_left_out(tmp_path):
     with pytest.warns(MissingPoints, match=r"b\.bin: 1 of 3"):
         frame = read_frame(tmp_path / "b.bin")
     assert frame.labels.tolist() == [7, 9] and frame.fields["intensity"].tolist() == [0.5, 0.25]
+
+
+def test_numbers_that_are_none_are_refused_where_they_are_asked_for(tmp_path):
+    """Normals and measurements of some points are NaN in what programs write, for nobody's use."""
+    nan = float("nan")
+    ply(tmp_path / "train/a.ply", [("nx", "float", [0, 1, 0]), ("intensity", "float", [1, 3, 5])])
+    ply(tmp_path / "train/b.ply", [("nx", "float", [nan, 1, 0]), ("intensity", "float", [2, 4, 3])])
+    found = np.concatenate([data.x[:, 0] for data in LidarFrames(tmp_path)])
+    assert found == pytest.approx((np.array([1, 3, 5, 2, 4, 3]) - 3) / np.sqrt(10 / 6), abs=1e-6)
+    for _ in range(2):  # also when what was measured is stored
+        with pytest.raises(ValueError, match=r"train/b\.ply: NaN or Inf in nx, expected numbers"):
+            LidarFrames(tmp_path, features=["nx"])
+    raw = LidarFrames(tmp_path, features=["nx"], normalize=False)
+    assert raw[0].x[:, 0].tolist() == [0, 1, 0]
+    with pytest.raises(ValueError, match=r"train/b\.ply: NaN or Inf in nx"):
+        raw[1]
+    with pytest.raises(ValueError, match=r"b\.ply: NaN or Inf in nx"):
+        read_frame(tmp_path / "train/b.ply")
+    assert np.isnan(read_frame(tmp_path / "train/b.ply", needed=["intensity"]).fields["nx"]).sum() == 1

@@ -75,7 +75,7 @@ def test_coefficients(tmp_path):
     torch.testing.assert_close(found[3][0], MFCC(sample_rate=11025)(waves[3][0])[0], rtol=1e-4, atol=1e-3)
     other = WavFolder(tmp_path, mfcc={"n_mfcc": 7, "hop": 50})
     assert other.grid_shape == (7, 7)
-    with pytest.raises(TypeError, match="n_cepstra"):
+    with pytest.raises(ValueError, match=r"mfcc: expected some of hop, .*, got n_cepstra"):
         WavFolder(tmp_path, mfcc={"n_cepstra": 7})
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import pytest
 
@@ -46,6 +47,9 @@ def test_a_worker_sends_errors_back_and_its_death_is_reported():
         with pytest.raises(ZeroDivisionError):
             list(workers.map(divmod, [1], [0]))
         assert list(workers.map(divmod, [7], [2])) == [(3, 1)]
+        with pytest.warns(RuntimeWarning, match="^of one file$") as said:
+            assert list(workers.map(warnings.warn, ["of one file"], [RuntimeWarning])) == [None]
+        assert [w.filename for w in said] == [__file__]
         list(workers.map(os._exit, [3]))
 
 
@@ -57,7 +61,7 @@ class Unreadable(Exception):
 
 
 def test_an_error_that_cannot_be_sent_is_told_in_words():
-    error, _ = pickle.loads(_packed(Unreadable("a.csv", 3)))
+    error, *_ = pickle.loads(_packed(Unreadable("a.csv", 3)))
     assert type(error) is RuntimeError and str(error) == "Unreadable: a.csv, line 3"
-    error, _ = pickle.loads(_packed(ValueError("as it is")))
+    error, *_ = pickle.loads(_packed(ValueError("as it is")))
     assert type(error) is ValueError and str(error) == "as it is"

@@ -28,6 +28,7 @@ def sources(tmp_path, columns):
 
 FEW = NORMALS.copy()
 FEW[:10], FEW[10:20] = 1, 0  # as benchmarks have them
+HALF = NORMALS * (np.arange(200) % 2)[:, None]  # estimated where there were neighbours enough
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,7 @@ FEW[:10], FEW[10:20] = 1, 0  # as benchmarks have them
         ([BYTES, BYTES[:, 0]], None),
         ([BYTES, BYTES / 255], None),
         ([np.zeros((200, 3))], None),
+        ([HALF], HALF),
     ],
 )
 def test_normals_and_colours(tmp_path, columns, expected):
@@ -133,3 +135,11 @@ def test_a_mesh_needs_all_its_vertices(tmp_path):
     (tmp_path / "c.ply").write_text(f"{head}0 0 inf\nnan 0 0\n")
     with pytest.warns(MissingPoints), pytest.raises(ShapeError, match="NaN or Inf in 1 vertices"):
         read_shape(tmp_path / "c.ply")
+
+
+def test_masked_numbers_are_missing():
+    with pytest.raises(ValueError, match="expected finite positions, got NaN"):
+        read_source(np.ma.masked_array(POS, POS > 2))
+    few = np.column_stack([POS, NORMALS])
+    data = read_source(np.ma.masked_array(few, np.arange(1200).reshape(200, 6) == 9))
+    assert np.isnan(data.normal.numpy()).sum() == 1 and np.array_equal(data.pos.numpy(), POS)

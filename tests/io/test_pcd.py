@@ -9,6 +9,7 @@ from ccnn_geo.experiments.fuzz_readers import limited_memory, limited_time
 from ccnn_geo.experiments.fuzz_seeds import CORNERS, lzf, pcd_files
 from ccnn_geo.io import ShapeError, read_shape
 from ccnn_geo.io.lzf import decompress
+from ccnn_geo.io.pcd import read_fields
 
 RANDOM = np.random.default_rng(0)
 
@@ -269,3 +270,10 @@ def test_what_open3d_writes(tmp_path, normals):
 def test_the_files_of_the_fuzz_hold_their_corners(read):
     for content in pcd_files():
         assert np.array_equal(read(content).vertices, CORNERS)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path):
+    head = b"\xef\xbb\xbfVERSION .7\nFIELDS x y z level\nSIZE 4 4 4 4\nTYPE F F F F\nWIDTH 2\nHEIGHT 1\nDATA ascii\n"
+    (tmp_path / "a.pcd").write_bytes(head + b"0 1 2 3\n4 5 6 7\n")
+    assert read_shape(tmp_path / "a.pcd").vertices.tolist() == [[0, 1, 2], [4, 5, 6]]
+    assert read_fields(tmp_path / "a.pcd")["level"].tolist() == [3, 7]
