@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.first_batch import FirstBatchScale
-from ccnn_geo.functional.grid_conv import GridKernel, apply_kernel, ladder, prepare_kernel
+from ccnn_geo.functional.grid_conv import GridKernel, apply_kernel, prepare_kernel
 from ccnn_geo.functional.kernel_values import kernel_values
+from ccnn_geo.functional.sizes import ladder
 from ccnn_geo.host_copy import HostCopy, made_on
 from ccnn_geo.kernel_cache import RemembersKernel
 from ccnn_geo.measure import lattice_measure

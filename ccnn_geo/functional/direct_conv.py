@@ -10,17 +10,24 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ccnn_geo.functional.sizes import ladder
+
+MOST_SIZES = 16
+"""Sizes of grids for each of which the library may keep what it has made."""
 DIRECT_CONVS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 
 def direct_conv(x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) -> Tensor:
     """Correlation of ``x [B, C, *S]`` with ``weight [O, C / groups, *K]``, as the libraries call a convolution.
 
-    cuDNN rounds the factors of float32 to TF32 unless told not to, an error of 1e-3. The backward pass asks again, so
-    both are told.
+    On the CPU oneDNN keeps a tenth of a megabyte or more for each size, so that sizes behind the first few are filled
+    up to one of four an octave. cuDNN rounds the factors of float32 to TF32 unless told not to, an error of 1e-3; the
+    backward pass asks again, so both are told.
     """
-    if x.device.type != "cuda" or torch.compiler.is_compiling():
+    if torch.compiler.is_compiling():
         return _conv(x, weight, padding, groups)
+    if x.device.type != "cuda":
+        return _conv_of_few_sizes(x, weight, padding, groups)
     return _FullPrecision.apply(x, weight, tuple(padding), groups)
 
 
@@ -46,6 +53,26 @@ def without_tf32() -> Iterator[None]:
 
 def _conv(x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) -> Tensor:
     return DIRECT_CONVS[x.dim() - 2](x, weight, padding=padding, groups=groups)
+
+
+_SEEN: set[tuple[int, ...]] = set()
+"""The sizes of grids that are convolved as they are: the first :data:`MOST_SIZES`."""
+
+
+def _conv_of_few_sizes(x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) -> Tensor:
+    """The same, where the library keeps memory for each size that it has seen: zeros fill up sizes that are many.
+
+    Outputs and gradients of ``x`` are the same bit by bit; those of a depthwise ``weight`` are sums in another order.
+    """
+    size = tuple(x.shape[2:])
+    if size in _SEEN or len(_SEEN) < MOST_SIZES or x.dtype == torch.float64:  # oneDNN has no doubles
+        _SEEN.add(size)
+        return _conv(x, weight, padding, groups)
+    pads = [p for s in reversed(size) for p in (0, ladder(s) - s)]
+    out = _conv(F.pad(x, pads), weight, padding, groups)
+    for axis, (s, p, k) in enumerate(zip(size, padding, weight.shape[2:], strict=True), start=2):
+        out = out.narrow(axis, 0, s + 2 * p - k + 1)
+    return out
 
 
 class _FullPrecision(torch.autograd.Function):

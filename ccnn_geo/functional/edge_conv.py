@@ -13,7 +13,7 @@ from ccnn_geo.functional.contraction import Dense, Depthwise
 from ccnn_geo.functional.edge_basis import EdgeBasis, edge_basis
 from ccnn_geo.functional.edge_chunks import Chunk, edge_offsets, plan_chunks
 from ccnn_geo.functional.first_order import refuse_second_order
-from ccnn_geo.functional.native import native_edge_conv
+from ccnn_geo.functional.native.edge_magnet import native_edge_conv
 from ccnn_geo.functional.scratch import Scratch
 from ccnn_geo.neighbors import Neighbors
 

@@ -100,12 +100,6 @@ def apply_kernel(x: Tensor, kernel: GridKernel) -> Tensor:
     return convolve(x, kernel.taps, kernel.plan, kernel.spectrum)
 
 
-def ladder(n: int) -> int:
-    """Smallest number >= ``n`` with three significant binary digits: four sizes an octave."""
-    step = 1 << max(0, n.bit_length() - 3)
-    return -(-n // step) * step
-
-
 def fft_is_cheaper(size: Sequence[int], taps: Sequence[int], compiled: bool = False) -> bool:
     """Compares the measured cost of both ways for one channel, sizes ``S`` and ``K``."""
     lengths = [fast_length(s + k) for s, k in zip(size, taps, strict=True)]

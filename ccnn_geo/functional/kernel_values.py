@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
-from ccnn_geo.functional.native import native_kernel
+from ccnn_geo.functional.native.edge_magnet import native_kernel
 
 
 def kernel_values(kernel: ContinuousKernel, rel: Tensor, support: Tensor | None = None) -> Tensor:

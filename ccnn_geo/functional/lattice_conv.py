@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional.first_order import refuse_second_order
 from ccnn_geo.functional.kernel_values import kernel_values
-from ccnn_geo.functional.native import native_kernel
+from ccnn_geo.functional.native.edge_magnet import native_kernel
 from ccnn_geo.functional.native.lattice_conv import native_lattice_conv
 from ccnn_geo.lattice import LatticeOffsets
 

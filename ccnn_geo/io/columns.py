@@ -15,9 +15,10 @@ _SHARE = 0.9
 def normals_of(name: Path | str, columns: np.ndarray) -> np.ndarray | None:
     """The normals among the columns behind a position; None if those are colours, which a shape has no use for.
 
-    Normals have a length of about one. Colours are not negative, and up to 1 or whole numbers up to 65535. A colour of
-    about that length, such as a medium grey, is told from a normal that points along all axes only where that normal
-    has its length to a thousandth. Behind colours there may be normals.
+    Normals have a length of about one; if they are the only columns, negative numbers tell them too. Colours are not
+    negative, and up to 1 or whole numbers up to 65535. A colour of about length one, such as a medium grey, is told
+    from a normal that points along all axes only where that normal has its length to a thousandth. Behind colours there
+    may be normals.
 
     Args:
         name: What an error calls them.
@@ -41,6 +42,8 @@ def normals_of(name: Path | str, columns: np.ndarray) -> np.ndarray | None:
         if colours and not _have_length_one(first, 0.01):
             told = behind.shape[1] == 3 and not _are_colours(behind) and _have_length_one(behind, 0.1)
             return behind if told else None
+        if columns.shape[1] == 3 and np.nanmin(first) < 0:  # no colour; of a normal the direction counts
+            return first
         length = np.linalg.norm(first, axis=1)
         raise ShapeError(
             f"{name}: columns 4 to 6 are from {np.nanmin(first):.4g} to {np.nanmax(first):.4g}, as vectors of length "

@@ -6,7 +6,8 @@ import torch
 from scipy import signal
 
 from ccnn_geo import testing
-from ccnn_geo.functional.grid_conv import fft_is_cheaper, grid_conv, ladder
+from ccnn_geo.functional.grid_conv import fft_is_cheaper, grid_conv
+from ccnn_geo.functional.sizes import ladder
 
 
 @pytest.mark.parametrize("method", ["fft", "direct", "auto"])

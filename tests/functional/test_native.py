@@ -8,7 +8,8 @@ import torch
 
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional.edge_conv import edge_conv
-from ccnn_geo.functional.native import build, edge_magnet_call, native_edge_conv, native_status
+from ccnn_geo.functional.native import build, edge_magnet_call, native_status
+from ccnn_geo.functional.native.edge_magnet import native_edge_conv
 from ccnn_geo.neighbors import Neighbors, build_neighbors
 from tests.other_processors import run_on_other_processors
 from tests.pairwise import pairwise

@@ -6,8 +6,9 @@ import torch
 from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.functional import runs
 from ccnn_geo.functional.lattice_conv import lattice_conv
-from ccnn_geo.functional.native import build, native_kernel
+from ccnn_geo.functional.native import build
 from ccnn_geo.functional.native import lattice_conv as native_module
+from ccnn_geo.functional.native.edge_magnet import native_kernel
 from ccnn_geo.lattice import LatticeOffsets
 from ccnn_geo.neighbors import Neighbors, build_neighbors
 

@@ -38,6 +38,8 @@ FEW[:10], FEW[10:20] = 1, 0  # as benchmarks have them
         ([np.abs(NORMALS)], np.abs(NORMALS)),
         ([np.tile([0.0, 0, 1], (200, 1))], np.tile([0.0, 0, 1], (200, 1))),
         ([NORMALS.round(2)], NORMALS.round(2)),
+        ([NORMALS * 3], NORMALS * 3),
+        ([BYTES - 128], BYTES - 128),
         ([NORMALS, BYTES], NORMALS),
         ([BYTES, NORMALS], NORMALS),
         ([BYTES / 255, NORMALS, BYTES[:, 0]], NORMALS),
@@ -61,9 +63,8 @@ def test_normals_and_colours(tmp_path, columns, expected):
 @pytest.mark.parametrize(
     "columns",
     [
-        [RNG.normal(size=(200, 3))],
-        [NORMALS * 3],
-        [BYTES - 128],
+        [NORMALS * 3, BYTES],
+        [np.abs(NORMALS) * 3],
         [BYTES + 0.5],
         [BYTES * 300],
         [GREY],  # a colour, or a normal with three digits

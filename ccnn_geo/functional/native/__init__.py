@@ -1,6 +1,8 @@
-"""Convolutions in C, for machines with a compiler; everything works without them."""
+"""Convolutions in C, for machines with a compiler; everything works without them.
+
+A function per module, imported from there: kernels need some of them, and others need kernels.
+"""
 
 from ccnn_geo.functional.native.build import native_status
-from ccnn_geo.functional.native.edge_magnet import native_edge_conv, native_kernel
 
-__all__ = ["native_edge_conv", "native_kernel", "native_status"]
+__all__ = ["native_status"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ccnn_geo.functional.native.build import arguments, native_function
+from ccnn_geo.functional.native.build import addresses, arguments, native_function
 from ccnn_geo.memory import empty, zeros
 
 BLOCK = 128
@@ -47,5 +47,5 @@ def _call(x: Tensor, columns: int, **tensors: Tensor | None) -> None:
     assert function is not None, "asked for only where it is there"
     (rows, inputs), threads = x.shape, _threads(x.size(0))
     given = {"x": x, "scratch": empty(threads * (BLOCK + inputs) * _pad(columns)), **tensors}
-    addresses = {name: t.data_ptr() for name, t in given.items() if t is not None}
-    function(ctypes.byref(Arguments(rows, inputs, columns, *x.stride(), threads, **addresses)))
+    places = addresses(**{name: t for name, t in given.items() if t is not None})
+    function(ctypes.byref(Arguments(rows, inputs, columns, *x.stride(), threads, **places)))
