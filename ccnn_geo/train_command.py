@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -114,6 +115,20 @@ def _add_data_and_trainer(parser: ArgumentParser, dataset: str, without: Sequenc
 
     parser.add_class_arguments(data_module(dataset), "data", instantiate=False)
     parser.add_class_arguments(Trainer, "trainer", skip={*RESERVED, *without}, instantiate=False)
+    _read_whole_numbers_as_such(parser)
+
+
+def _read_whole_numbers_as_such(parser: ArgumentParser) -> None:
+    """A number of batches is one, and not a share: 1 is a batch, 1.0 all of them.
+
+    Types of Lightning say so, but ``typing`` takes ``float | int`` for the same as ``int | float``, and a parser the
+    first that fits.
+    """
+    for action in parser._actions:
+        kinds = get_args(getattr(action, "_typehint", None))
+        if {int, float} <= set(kinds):
+            ordered = sorted(kinds, key=lambda kind: kind is not int)
+            vars(action)["_typehint"] = reduce(or_, ordered)
 
 
 def train(arguments: list[str]) -> None:
@@ -121,6 +136,7 @@ def train(arguments: list[str]) -> None:
     from ccnn_geo.training.quiet import quiet
 
     quiet()
+    from ccnn_geo.predict import read_checkpoint
     from ccnn_geo.training import run
     from ccnn_geo.training.arguments import named_dataset, resume_point
     from ccnn_geo.training.checkpoint_file import PREVIOUS
@@ -143,6 +159,8 @@ def train(arguments: list[str]) -> None:
     saved = None if resume is None else run_of(resume) / "config.yaml"
     if saved is not None and saved.is_file():  # what the run was started with, and what is said now
         arguments = ["--config", str(saved), *without_config(arguments)]
+    elif resume is not None:
+        read_checkpoint(resume)  # settings would be missed first, of a file that is none
     config = train_parser(named_dataset(arguments), every).parse_args(arguments)
     settings = plain_values(config, PARTS)
     run.check(settings)  # before a folder is made
@@ -150,6 +168,7 @@ def train(arguments: list[str]) -> None:
         folder = run_of(resume)
         going_on = check_resume(settings, resume, folder)
     else:
+        is_new = config.out is None or not Path(config.out).expanduser().exists()
         folder = claim_run(config.out, config.name, _is_first_process())
     if _is_first_process():
         goes_back = resume is not None and resume.name == PREVIOUS
@@ -157,8 +176,8 @@ def train(arguments: list[str]) -> None:
         for line in going_on.lines() if resume is not None else ():
             print(line, flush=True)
     progress, report = _display(settings["trainer"])
-    is_ours = resume is None and config.out is None and _is_first_process()
-    discard = partial(discard_run, folder) if is_ours else lambda: None
+    is_ours = resume is None and is_new and _is_first_process()
+    discard = partial(discard_run, folder, numbered=config.out is None) if is_ours else lambda: None
     try:
         scores = run.train(settings, folder, resume, config.tensorboard, progress, report)
     except Interrupted:

@@ -169,8 +169,10 @@ class ConfigFile(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
-            asked = given_flags(self.settings["trainer"])
-            write_text(self.path, yaml.safe_dump({**self.settings, "trainer": asked}, sort_keys=False))
+            model: Any = pl_module  # one of before there was a bound on the warm-up goes on without it
+            optim = {**self.settings["optim"], "warmup_share": model.hparams.warmup_share}
+            asked = {"optim": optim, "trainer": given_flags(self.settings["trainer"])}
+            write_text(self.path, yaml.safe_dump({**self.settings, **asked}, sort_keys=False))
 
 
 def read_metrics(path: Path) -> list[dict[str, str]]:

@@ -97,6 +97,8 @@ class EpochDataModule(LightningDataModule):
         return self._evaluation_loader(self.test_set, "test")
 
     def _evaluation_loader(self, samples: Any, part: str) -> DataLoader:
+        if len(samples) == 0:
+            raise ValueError(f"data: expected a {part} set of one sample or more, {self.dataset} has none")
         replicas, rank = self._processes()
         # not padded: no sample may count twice
         return self._loader(samples, part, range(rank, len(samples), replicas))

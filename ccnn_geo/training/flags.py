@@ -29,8 +29,8 @@ _Rule = tuple[Callable[[Any], bool], str]
 RULES: dict[str, _Rule] = {
     "precision": (lambda v: str(v) in _PRECISIONS, _HALF),
     "strategy": (
-        lambda v: v in ("auto", "single_device") or str(v).startswith("ddp"),
-        "auto, single_device or one of ddp: every process holds the whole network",
+        lambda v: v in ("auto", "single_device", "ddp") or str(v).startswith("ddp_find_unused_parameters_"),
+        "auto, single_device or ddp, of which every process runs all of the command and holds the whole network",
     ),
     "profiler": (lambda v: v in ("simple", "advanced", "pytorch"), "simple, advanced or pytorch"),
     "max_epochs": (lambda v: v != 0, "1 or more, or -1 with max_steps"),
@@ -39,6 +39,7 @@ RULES: dict[str, _Rule] = {
     "limit_val_batches": (lambda v: v != 0, _BATCHES.format("choose the best checkpoint by")),
     "limit_test_batches": (lambda v: v != 0, _BATCHES.format("test")),
     "limit_predict_batches": (lambda v: False, _NONE + "neither train nor test predicts"),
+    "val_check_interval": (lambda v: v != 0 or isinstance(v, float), "1 or more batches, a share, or a time"),
     "check_val_every_n_epoch": (lambda v: v >= 1, "1 or more, or null with val_check_interval"),
     "accumulate_grad_batches": (lambda v: v >= 1, _ONE),
     "gradient_clip_val": (lambda v: v >= 0, "0 or more"),
@@ -78,19 +79,25 @@ def _check_ends(given: Mapping[str, Any]) -> None:
             f"(max_time may end it before), got {given.get('max_epochs', 'null')}"
         )
     if "max_time" in given:
-        _check_time(given["max_time"])
+        seconds = seconds_of(given["max_time"])
+        if seconds <= 0:
+            raise _refusal("max_time", "more than no time", given["max_time"])
     for least, most in (("min_epochs", "max_epochs"), ("min_steps", "max_steps")):
         if given.get(most, -1) >= 0 and given.get(least, 0) > given[most]:
             raise _refusal(least, f"at most {most}, {given[most]}", given[least])
 
 
-def _check_time(duration: str | dict[str, int]) -> None:
+def seconds_of(max_time: str | Mapping[str, int]) -> float:
+    """How long ``max_time`` is.
+
+    Raises:
+        ValueError: If it is no duration.
+    """
     try:
-        seconds = Timer(timedelta(**duration) if isinstance(duration, dict) else duration)._duration
+        duration = max_time if isinstance(max_time, str) else timedelta(**max_time)
+        return float(Timer(duration)._duration or 0.0)
     except Exception as error:  # Lightning's words for what a duration is
-        raise ValueError(f"trainer.max_time: expected DD:HH:MM:SS, got {duration!r}") from error
-    if seconds is not None and seconds <= 0:
-        raise _refusal("max_time", "more than no time", duration)
+        raise ValueError(f"trainer.max_time: expected DD:HH:MM:SS, got {max_time!r}") from error
 
 
 def check_nodes(num_nodes: int, environment: ClusterEnvironment | None) -> None:

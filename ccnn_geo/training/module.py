@@ -43,8 +43,8 @@ class Classifier(LightningModule):
         decay: What decays: ``all`` parameters, or the ``weights`` of linear layers, see
             :func:`~ccnn_geo.training.decay.decay_groups`.
         warmup_epochs: Epochs of linear warm-up, as far as they are no more than ``warmup_share`` of the training.
-        warmup_share: Largest share of the training that is warm-up. A training that goes on keeps its own, and one of
-            before there was this bound has none.
+        warmup_share: Largest share of the training that is warm-up; a training of before there was this bound goes on
+            without one.
         label_smoothing: Of the cross-entropy in training.
         kernel_l2: :math:`\lambda` of the penalty on generated kernels (Eq. 3).
         nyquist: :math:`\mu` of the penalty on frequencies that the samples do not carry, see
@@ -146,7 +146,8 @@ class Classifier(LightningModule):
         """Refuses weights for other classes, as many as they may be, or other samples; a changed rate counts."""
         stored = checkpoint["hyper_parameters"]
         refuse_other_data(stored, self.hparams.classes, self.hparams, "training")
-        self.hparams.warmup_share = stored.get("warmup_share", 1.0)
+        if "warmup_share" not in stored:
+            self.hparams.warmup_share = 1.0
         if self.hparams.nyquist_spacing is None:
             self.hparams.nyquist_spacing = stored.get("nyquist_spacing")
         before = {key: stored.get(key, self.hparams[key]) for key in ("lr", "weight_decay")}

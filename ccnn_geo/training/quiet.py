@@ -11,6 +11,10 @@ _MESSAGES = (
     r".*The number of training batches .* is smaller than the logging interval.*",
     # ours resume at epoch ends only
     r".*Checkpoint directory .* exists and is not empty.*",
+    # the time that is spent counts only where there still is a max_time
+    r"Be aware that when using `ckpt_path`, callbacks used to create the checkpoint .*\['Timer'\]\.",
+    # the line on a training that has diverged says it
+    r"Encountered `nan` values in tensor\. Will be removed\.",
     # what we log at the end of an epoch is the same in all processes already
     r".*It is recommended to use `self\.log\('(val|test)_\w+', .* sync_dist=True\)`.*",
     r".*It is recommended to use `self\.log\('window_\d+', .* sync_dist=True\)`.*",

@@ -15,6 +15,7 @@ from ccnn_geo.predict import checkpoint_parts
 from ccnn_geo.training.checkpoint_file import load_checkpoint
 from ccnn_geo.training.datamodule import ShapesDataModule
 from ccnn_geo.training.families import data_module
+from ccnn_geo.training.flags import seconds_of
 from ccnn_geo.training.network import build_network
 from ccnn_geo.training.pipeline import ShapePipeline
 
@@ -28,21 +29,22 @@ class Continuation:
 
     Args:
         epochs: That are complete.
-        is_over: Whether no step is left.
+        ends: Flags of the Trainer by which no step is left; none if one is.
         changes: Settings that differ from those before: name, old and new value.
     """
 
     epochs: int
-    is_over: bool
+    ends: tuple[str, ...]
     changes: tuple[tuple[str, Any, Any], ...]
 
     def lines(self) -> list[str]:
         """What a user should know of it."""
         said = [f"  {key}: {old!r} before, {new!r} from now on" for key, old, new in self.changes]
-        if self.is_over:
+        if self.ends:
+            larger = " and ".join(f"trainer.{flag}" for flag in self.ends)
             said.append(
-                f"  this run is over, after {self.epochs} epochs: only its validation is repeated; a larger "
-                "trainer.max_epochs goes on"
+                f"  this run is over, after {self.epochs} epochs: only its validation is repeated; a larger {larger} "
+                "goes on"
             )
         return said
 
@@ -74,7 +76,7 @@ def check_resume(config: Mapping[str, Any], checkpoint: Path, run: Path) -> Cont
     if fixed:
         said = "; ".join(f"{key} was {old!r}, got {new!r}" for key, old, new in fixed)
         raise ValueError(f"--resume {checkpoint}: {said}; expected the same, or a new run")
-    return Continuation(int(whole.get("epoch", 0)) + 1, _is_over(config["trainer"], whole), tuple(changes))
+    return Continuation(int(whole.get("epoch", 0)) + 1, _ends(config["trainer"], whole), tuple(changes))
 
 
 def _network(config: Mapping[str, Any], stored: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
@@ -116,8 +118,15 @@ def _is_fixed(row: tuple[str, Any, Any]) -> bool:
     return key in FIXED or (key == "optim.ema" and bool(old) != bool(new))
 
 
-def _is_over(trainer: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
-    """Whether the epochs or the steps that are asked for are done."""
-    epochs, steps = trainer.get("max_epochs"), trainer.get("max_steps") or -1
-    by_epochs = epochs not in (None, -1) and int(whole.get("epoch", 0)) + 1 >= int(epochs)
-    return by_epochs or 0 < steps <= int(whole.get("global_step", 0))
+def _ends(trainer: Mapping[str, Any], whole: Mapping[str, Any]) -> tuple[str, ...]:
+    """Flags by which the epochs, the steps or the time that are asked for are over."""
+    spent = whole.get("callbacks", {}).get("Timer", {}).get("time_elapsed", {}).get("train", 0.0)
+    done = {
+        "max_epochs": int(whole.get("epoch", 0)) + 1,
+        "max_steps": int(whole.get("global_step", 0)),
+        "max_time": spent,
+    }
+    asked = {key: trainer.get(key) for key in done}
+    if asked["max_time"] is not None:
+        asked["max_time"] = seconds_of(asked["max_time"])
+    return tuple(key for key, most in asked.items() if most is not None and 0 < most <= done[key])

@@ -209,6 +209,8 @@ def test(
     """
     check_flags(trainer_settings, training=False)
     folder = out or run_of(checkpoint)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--out: expected a folder for the results, got the file {folder}")
     trainer = make_trainer(trainer_settings, folder, [], False, progress)
     read_results(folder)  # one that is damaged is no news for after the test
     model = Classifier.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
@@ -239,14 +241,23 @@ def _differences(
         **{key: p.default for key, p in signature(data_module(tested["dataset"])).parameters.items()},
         **trained,
     }
-    data = {key: value for key, value in tested.items() if key not in UNTESTED and value != before.get(key)}
+    flags = {key: trainer[key] for key in TESTED if trainer.get(key) and not _is_usual(key, trainer[key])}
+    some = any(key != "precision" for key in flags)  # batches of so many samples
+    untested = UNTESTED - {"batch_size"} if some else UNTESTED
+    data = {key: value for key, value in tested.items() if key not in untested and value != before.get(key)}
     if tested.get("carrier") == "points":
         data.pop("voxel_size", None)
-    flags = {key: trainer[key] for key in TESTED if trainer.get(key)}
     return {
         **{f"data.{key}": value for key, value in data.items()},
         **{f"trainer.{key}": value for key, value in flags.items()},
     }
+
+
+def _is_usual(flag: str, value: Any) -> bool:
+    """Whether a flag asks for what is done without it: 1.0 are all batches, 1 is one."""
+    if flag == "limit_test_batches":
+        return isinstance(value, float) and value == 1.0
+    return flag == "precision" and str(value) in ("32", "32-true")
 
 
 def _scores(trainer: Trainer, name: str, of: str = "") -> Scores:

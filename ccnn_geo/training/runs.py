@@ -193,11 +193,18 @@ def without_config(arguments: list[str]) -> list[str]:
     return [a for before, a in pairs if "--config" not in (before, a) and not a.startswith("--config=")]
 
 
-def discard_run(folder: Path) -> None:
-    """Removes the numbered folder of a start that failed, unless an epoch was complete in it."""
+def discard_run(folder: Path, numbered: bool = True) -> None:
+    """Removes the folder of a start that failed, unless an epoch was complete in it.
+
+    Args:
+        folder: That the start has made.
+        numbered: Whether it is ``runs/NAME/NUMBER``, of which ``runs/NAME`` is removed too if nothing else is there.
+    """
     if not _names(folder) <= {"config.yaml", "checkpoints"} or any((folder / "checkpoints").glob("[!.]*")):
         return
     shutil.rmtree(folder)
+    if not numbered:
+        return
     with suppress(OSError):  # other runs of this name are there
         folder.parent.rmdir()
 

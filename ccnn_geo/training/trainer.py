@@ -82,9 +82,15 @@ def make_trainer(
             num_sanity_val_steps=0,  # would show the new network validation data before its first training batch
             use_distributed_sampler=False,  # ours deal out (epoch, sample) themselves
         )
+    # where max_steps is given Lightning goes on within an epoch, and would go through the end of a complete one again
+    vars(trainer.fit_loop)["_iteration_based_training"] = _never
     strategy: Any = trainer.strategy
     check_nodes(trainer.num_nodes, getattr(strategy, "cluster_environment", None))
     return trainer
+
+
+def _never() -> bool:
+    return False
 
 
 def given_flags(settings: Mapping[str, Any]) -> dict[str, Any]:

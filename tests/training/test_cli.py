@@ -122,12 +122,26 @@ def test_errors_are_one_line(project, run_cli, arguments, code, message):
 def test_a_failed_start_does_not_block_the_next(project, run_cli):
     arguments = (*TRAIN, "--trainer.max_epochs", "1", "--out", "out")
     assert run_cli(*arguments, "--data.root", "nowhere")[0] == 1
+    assert not (project / "out").exists()
+    (project / "out" / "checkpoints").mkdir(parents=True)  # as of one that was killed
     (project / "out" / "config.yaml").touch()
-    (project / "out" / "checkpoints").mkdir(exist_ok=True)
     assert run_cli(*arguments)[0] == 0
     assert (project / "out" / "config.yaml").stat().st_size > 0
     code, _, errors = run_cli(*arguments)
     assert code == 1 and "--out out: not an empty folder" in errors
+
+
+def test_a_data_set_without_a_sample_to_validate_is_no_start(project, run_cli):
+    for file in (project / "shapes/train").rglob("*.npy"):
+        if file.stem != "0":
+            file.unlink()
+    code, output, errors = run_cli("train", "--config", "tiny.yaml")
+    assert (code, output, errors) == (
+        1,
+        "run: runs/tiny/001\n",
+        "ccnn-geo: data: expected a validation set of one sample or more, folder has none\n",
+    )
+    assert not list(project.glob("runs/*"))
 
 
 def test_only_files_that_exist_are_listed(project, run_cli):

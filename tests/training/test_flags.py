@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning import Trainer
 
 from ccnn_geo.predict import read_network
+from ccnn_geo.train_command import train_parser
 from ccnn_geo.training import run
 from ccnn_geo.training.callbacks import read_metrics
 from ccnn_geo.training.flags import TRAINING, check_flags
@@ -77,6 +78,8 @@ REFUSED = [
     ("strategy", "fsdp"),
     ("strategy", "deepspeed"),
     ("strategy", "abacus"),
+    ("strategy", "ddp_spawn"),  # whose results stay in other processes
+    ("strategy", "ddp_fork_find_unused_parameters_true"),
     ("devices", 0),
     ("devices", -1),
     ("num_nodes", 0),
@@ -102,6 +105,7 @@ REFUSED = [
     ("limit_test_batches", 0),
     ("limit_predict_batches", 1),
     ("overfit_batches", -1),
+    ("val_check_interval", 0),
     ("check_val_every_n_epoch", 0),
     ("log_every_n_steps", -1),
     ("enable_checkpointing", False),
@@ -201,6 +205,26 @@ def test_a_test_refuses_what_it_cannot_do():
     for key, value in (("limit_test_batches", 0), ("precision", "16-true"), ("barebones", True)):
         with pytest.raises(ValueError, match=f"trainer.{key}: expected"):
             check_flags({key: value}, training=False)
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "limit_train_batches",
+        "limit_val_batches",
+        "limit_test_batches",
+        "overfit_batches",
+        "val_check_interval",
+    ],
+)
+def test_one_is_a_batch_and_not_all_of_them(flag):
+    """Lightning's types are those of ``typing``, which holds a union of the same in another order for the same."""
+    parser = train_parser("tones")
+    for text, expected in (("1", 1), ("3", 3), ("1.0", 1.0), ("0.5", 0.5)):
+        found = parser.parse_args([f"--trainer.{flag}", text]).trainer[flag]
+        assert (found, type(found)) == (expected, type(expected))
+    Path("a.yaml").write_text(f"trainer: {{{flag}: 1}}")
+    assert type(parser.parse_args(["--config", "a.yaml"]).trainer[flag]) is int
 
 
 @pytest.mark.parametrize("epochs", [-1, None])

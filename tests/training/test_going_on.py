@@ -11,6 +11,7 @@ import torch
 from ccnn_geo.predict import checkpoint_file
 from ccnn_geo.training import run as run_module
 from ccnn_geo.training.checkpoint_file import load_checkpoint
+from ccnn_geo.training.checkpoints import LastCheckpoint
 from ccnn_geo.training.failures import how_to_continue
 from ccnn_geo.training.runs import discard_run, find_resume, read_results, result_name
 from ccnn_geo.training.schedule import warmup_cosine
@@ -76,6 +77,69 @@ def test_what_changes_counts_and_is_said_and_the_rest_is_refused(run_cli):
     assert [group["initial_lr"] for group in state["param_groups"]] == [0.5, 0.5]
 
 
+@pytest.mark.parametrize(
+    ("steps", "cut", "ends"),
+    [
+        (("--trainer.max_epochs", "-1", "--trainer.max_steps", "5"), "2", "max_steps"),  # of 2 in an epoch
+        (
+            ("--trainer.max_steps", "5", "--trainer.max_epochs", "3"),
+            "4",
+            "max_epochs and trainer.max_steps",
+        ),
+        (("--trainer.max_epochs", "3", "--trainer.max_time", "00:01:00:00"), "4", "max_time"),
+    ],
+)
+def test_steps_and_time_end_a_run_and_it_goes_on_with_the_next_epoch(run_cli, monkeypatch, steps, cut, ends):
+    assert run_cli(*TRAIN, *steps, "--out", "whole")[0] == 0
+    save = LastCheckpoint.on_train_epoch_end
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            LastCheckpoint,
+            "on_train_epoch_end",
+            lambda self, trainer, model: (
+                save(self, trainer, model),
+                1 / (trainer.global_step != int(cut)),
+            ),
+        )
+        assert run_cli(*TRAIN, *steps, "--out", "run")[0] == 1
+    assert run_cli("train", "--resume", "run")[0] == 0
+    whole, run = (load_checkpoint(Path(name, "checkpoints/last.ckpt")) for name in ("whole", "run"))
+    assert (run["epoch"], run["global_step"]) == (whole["epoch"], whole["global_step"])
+    assert all(torch.equal(value, run["state_dict"][key]) for key, value in whole["state_dict"].items())
+    if ends == "max_time":
+        run["callbacks"]["Timer"]["time_elapsed"]["train"] = 3600.0
+        run["epoch"] -= 1
+        torch.save(run, "run/checkpoints/last.ckpt")
+    _, output, _ = run_cli("train", "--resume", "run")
+    assert f"only its validation is repeated; a larger trainer.{ends} goes on\n" in output
+
+
+def test_steps_that_end_within_an_epoch_go_on_with_the_next(run_cli):
+    assert run_cli(*TRAIN, "--out", "run", "--trainer.max_steps", "3")[0] == 0  # of 2 in an epoch
+    code, _, errors = run_cli(
+        "train", "--resume", "run", "--trainer.max_steps", "9", "--trainer.max_epochs", "3"
+    )
+    assert (code, errors) == (0, "")
+    last = load_checkpoint(Path("run/checkpoints/last.ckpt"))
+    assert (last["epoch"], last["global_step"]) == (2, 5)
+
+
+def test_another_share_of_warmup_counts_and_stays(run_cli):
+    assert run_cli(*TRAIN, "--out", "run", "--optim.warmup_epochs", "9")[0] == 0
+    given = ("--trainer.max_epochs", "4", "--optim.warmup_share", "0.5")
+    _, output, _ = run_cli("train", "--resume", "run", *given)
+    assert (
+        "  optim.warmup_share: 0.1 before, 0.5 from now on\n" in output and "warm-up: 4 of 8 steps" in output
+    )
+    stored = load_checkpoint(Path("run/checkpoints/last.ckpt"))
+    del stored["hyper_parameters"]["warmup_share"]  # as of before there was this bound
+    torch.save(stored, "run/checkpoints/last.ckpt")
+    for epochs in ("5", "6"):
+        _, output, _ = run_cli("train", "--resume", "run", "--trainer.max_epochs", epochs)
+        steps = 2 * int(epochs)
+        assert "warmup_share" not in output and f"warm-up: {steps} of {steps} steps" in output
+
+
 def test_a_checkpoint_within_an_epoch_is_not_gone_on_from(run_cli):
     assert run_cli(*TRAIN, "--out", "run", "--trainer.max_epochs", "1")[0] == 0
     stored = torch.load("run/checkpoints/last.ckpt", weights_only=True)
@@ -100,7 +164,12 @@ def test_a_name_is_its_newest_run_and_failed_starts_leave_none(run_cli, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(run_module.Classifier, "training_step", lambda *_: 1 / 0)
         assert run_cli(*TRAIN)[0] == 1
+        assert run_cli(*TRAIN, "--out", "new")[0] == 1
+        Path("mine/old").mkdir(parents=True)
+        for out in ("mine/old", "mine/new"):
+            assert run_cli(*TRAIN, "--out", out)[0] == 1
     assert not Path("runs").exists() or not list(Path("runs").rglob("*"))
+    assert not Path("new").exists() and list(Path("mine").iterdir()) == [Path("mine/old")]
     for number in ("009", "010", "011"):
         (Path("runs/tones") / number / "checkpoints").mkdir(parents=True)
     for number in ("009", "010"):
@@ -136,18 +205,30 @@ def test_results_of_other_checkpoints_and_data_stay(run_cli):
         ("run/checkpoints/last.ckpt", (), "test_tones_last"),
         ("run", ("--data.dataset_args", '{"length": 16}'), "test_tones_2"),
         ("run", ("--trainer.limit_test_batches", "1", "--data.batch_size", "2"), "test_tones_3"),
+        ("run", ("--trainer.limit_test_batches", "1", "--data.batch_size", "3"), "test_tones_4"),
+        (
+            "run",
+            ("--trainer.limit_test_batches", "1.0", "--trainer.precision", "32-true"),
+            "test_tones",
+        ),  # all
     )
     for checkpoint, options, name in (*tests, *tests[::-1]):
         code, output, errors = run_cli("test", checkpoint, *options)
         assert (code, errors) == (0, "") and output.endswith(f"  run/confusion_{name}.png\n")
     found = read_results(Path("run"))
-    assert list(found) == ["validation", *(name for *_, name in tests)]
+    assert list(found) == ["validation", *(name for *_, name in tests[:-1])]
     assert found["test_tones_2"]["settings"] == {"data.dataset_args": {"length": 16}}
     assert (
         found["test_tones_last"]["checkpoint"] == "last.ckpt" and found["test_tones_last"]["settings"] == {}
     )
     assert run_cli("test", "run", "--out", "run2")[0] == 0
     assert read_results(Path("run2"))["test_tones"]["checkpoint"] == "run/checkpoints/best.ckpt"
+    for command, message in (
+        (("test", "run", "--out"), "--out: expected a folder for the results, got the file a.yaml"),
+        (("train", "--resume"), "a.yaml: not a checkpoint of ccnn-geo train"),
+    ):
+        code, _, errors = run_cli(*command, "a.yaml")
+        assert code == 1 and errors.startswith(f"ccnn-geo: {message}")
     Path("run/results.json").write_text("{")
     code, _, errors = run_cli("test", "run")
     assert code == 1 and errors.startswith("ccnn-geo: run/results.json: expected JSON, got ")
