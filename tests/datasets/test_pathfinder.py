@@ -21,11 +21,12 @@ def made():
     return images[:100], y[:100]
 
 
-def test_generated_at_another_size(tmp_path):
+def test_generated_at_another_size(tmp_path, monkeypatch):
     """A configuration's mapping means the drawing of that size; sequences are its images, row by row."""
+    monkeypatch.setattr(pathfinder_images, "CHUNK", 20)  # as many as are asked for
     given = {"size": 16, "contour": 3, "dash": 2.0, "distance": 5.0, "clearance": 3.0}
-    plane = Pathfinder2D(tmp_path, generate=20, drawing=given)
-    flat = Pathfinder(tmp_path, generate=20, drawing=Drawing.of_size(**given))
+    plane = Pathfinder2D(tmp_path, generate=20, drawing=given, num_workers=0)
+    flat = Pathfinder(tmp_path, generate=20, drawing=Drawing.of_size(**given), num_workers=0)
     assert plane.size == (16, 16) and flat.size == (256,)
     images, y = next(generate_images(20, 16, 0, Drawing.of_size(**given), 0))
     assert torch.equal(plane[5][0], torch.from_numpy(images[plane._index[5]][None]).float() / 255)
