@@ -21,10 +21,9 @@ def made():
     return images[:100], y[:100]
 
 
-def test_generated_at_another_size(tmp_path, monkeypatch):
+def test_generated_at_another_size(tmp_path):
     """A configuration's mapping means the drawing of that size; sequences are its images, row by row."""
-    monkeypatch.setattr(pathfinder_images, "CHUNK", 20)  # as many as are asked for
-    given = {"size": 16, "contour": 3, "dash": 2.0, "distance": 5.0, "clearance": 3.0}
+    given = {"size": 16, "contour": 3, "dash": 2.0, "distance": 5.0, "clearance": 2.0}  # with room
     plane = Pathfinder2D(tmp_path, generate=20, drawing=given, num_workers=0)
     flat = Pathfinder(tmp_path, generate=20, drawing=Drawing.of_size(**given), num_workers=0)
     assert plane.size == (16, 16) and flat.size == (256,)
