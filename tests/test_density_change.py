@@ -5,7 +5,6 @@ Features are compared at common places: those of each layer, from what the netwo
 Networks are as after a first batch at the lower density, with its statistics, and in evaluation mode.
 """
 
-import functools
 import math
 from pathlib import Path
 
@@ -124,13 +123,8 @@ def drifts_of(measure, few, many):
     return drifts(network(measure, [few, *(Data(pos=s(FEW)) for s in SURFACES.values())]), few, many)
 
 
-@functools.cache
-def network_of_surfaces(measure):
-    return network(measure, [Data(pos=sample(FEW)) for sample in SURFACES.values()])
-
-
 def drifts_on(measure, sample):
-    return drifts(network_of_surfaces(measure), Data(pos=sample(FEW)), Data(pos=sample(MANY)))
+    return drifts_of(measure, Data(pos=sample(FEW)), Data(pos=sample(MANY)))
 
 
 @pytest.mark.parametrize("name", SURFACES)
