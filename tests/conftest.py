@@ -10,6 +10,8 @@ import warnings
 DEVICE = os.environ.get("CCNN_GEO_TEST_DEVICE", "")
 if DEVICE not in ("", "simulated-cuda"):
     raise ValueError(f"CCNN_GEO_TEST_DEVICE: expected 'simulated-cuda' or nothing, got {DEVICE!r}")
+# Threads that wait for one another leave the core: two test processes on two cores would wait for their own threads.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch
 OBSTACLE = None
 if DEVICE:  # before torch
     from tests.simulated_cuda import guard

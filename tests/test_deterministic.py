@@ -37,7 +37,16 @@ def points(spacing=None):
     return torch.randn(160, 4), pos, torch.arange(2).repeat_interleave(80)
 
 
-WIDE = {"kernel_hidden": 8, "omega_0": 0.5, "window_init": 0.4, "dropout": 0.1, "drop_path": 0.1}
+WIDE = {
+    "hidden_channels": 24,
+    "kernel_hidden": 8,
+    "omega_0": 0.5,
+    "window_init": 0.4,
+    "dropout": 0.1,
+    "drop_path": 0.1,
+}
+COARSE = {"hidden_channels": 8, "omega_0": 0.2, "window_threshold": 1e-2}
+"""For the mesh: the fewer cells and channels, the faster."""
 CASES = {
     "edges": (3, {"num_neighbors": 64}, points),
     "edges, density": (3, {"num_neighbors": 16, "measure": "density"}, points),
@@ -45,7 +54,7 @@ CASES = {
     "messages": (3, {"num_neighbors": 16, "method": "plain"}, points),
     "dense": (3, {"num_neighbors": 16, "block": "flex"}, points),
     "lattice": (3, {"num_neighbors": 32, "method": "lattice"}, lambda: points(0.1)),
-    "mesh": (3, {"method": "mesh", "window_threshold": 1e-4}, points),
+    "mesh": (3, {"method": "mesh", **COARSE}, points),
     "sequence by fft": (1, {"method": "fft", "causal": True}, lambda: (torch.randn(4, 4, 300),)),
     "image by sums": (2, {"method": "direct"}, lambda: (torch.randn(4, 4, 12, 13),)),
 }
@@ -59,13 +68,13 @@ def train(dim, options, make, compiled, monkeypatch, device="cpu"):
     monkeypatch.setenv("CCNN_GEO_NATIVE", str(int(compiled)))
     torch.manual_seed(0)
     inputs = [t.to(device) for t in make()]
-    model = CCNN(4, 3, dim, 24, 1, **{**WIDE, **options}).to(device)
+    model = CCNN(4, 3, dim, num_blocks=1, **{**WIDE, **options}).to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     trace = []
     spacing = (
         {"spacing": 0.1} if options.get("method") == "lattice" else {}
     )  # which is detected on the CPU only
-    for _ in range(3):
+    for _ in range(2):
         given = list(inputs)
         if dim == 3:
             given[1] = inputs[1].clone().requires_grad_(options.get("method") != "lattice")
@@ -101,7 +110,8 @@ def test_what_looks_at_samples_and_kernels_runs_too(dim, device):
     """The spacing of a cloud, frequency limits, the penalty, and weights, which training asks for beside layers."""
     pos = (torch.rand(50, dim) * 2 - 1).to(device)
     x, batch = torch.randn(50, 4).to(device), torch.arange(50).to(device) // 25
-    model = CCNN(4, 3, dim, 8, 1, num_neighbors=None, measure="quadrature", init_spacing="auto", **WIDE)
+    sizes = {**WIDE, "hidden_channels": 8, "num_blocks": 1}
+    model = CCNN(4, 3, dim, num_neighbors=None, measure="quadrature", init_spacing="auto", **sizes)
     model = model.to(device)
     loss = model(x, pos, batch).square().sum()
     loss = loss + nyquist_penalty([conv.kernel for conv in model.convs], estimate_spacing(pos).mean().item())

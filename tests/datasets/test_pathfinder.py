@@ -23,9 +23,9 @@ def made():
 
 def test_generated_at_another_size(tmp_path):
     """A configuration's mapping means the drawing of that size; sequences are its images, row by row."""
-    given = {"size": 16, "contour": 3, "dash": 2.0, "distance": 5.0, "clearance": 3.0}
-    plane = Pathfinder2D(tmp_path, generate=20, drawing=given)
-    flat = Pathfinder(tmp_path, generate=20, drawing=Drawing.of_size(**given))
+    given = {"size": 16, "contour": 3, "dash": 2.0, "distance": 5.0, "clearance": 2.0}  # with room
+    plane = Pathfinder2D(tmp_path, generate=20, drawing=given, num_workers=0)
+    flat = Pathfinder(tmp_path, generate=20, drawing=Drawing.of_size(**given), num_workers=0)
     assert plane.size == (16, 16) and flat.size == (256,)
     images, y = next(generate_images(20, 16, 0, Drawing.of_size(**given), 0))
     assert torch.equal(plane[5][0], torch.from_numpy(images[plane._index[5]][None]).float() / 255)

@@ -98,9 +98,11 @@ def test_settings_and_changed_files_do_not_collide(root, write_box):
     assert (changed.abs().max(0).values.min() / changed.abs().max()) < 0.2
 
 
-def test_workers_give_the_same_points_in_the_same_order(root):
+def test_workers_give_the_same_points_in_the_same_order(root, sent):
     here = ShapeFolder(root, "train", cache=root / "here", num_workers=0, **SMALL)
+    asked = sent(processing)
     there = ShapeFolder(root, "train", cache=root / "there", num_workers=2, **SMALL)
+    assert asked == [2]
     assert here.processed_file.name == there.processed_file.name and here.names == there.names
     for a, b in zip(here, there, strict=True):
         assert torch.equal(a.pos, b.pos) and torch.equal(a.normal, b.normal)

@@ -1,5 +1,6 @@
 """Training on several kinds of data at toy size: it goes on as if unbroken, and the report has what it promises."""
 
+import pickle
 from itertools import islice
 
 import pytest
@@ -112,7 +113,22 @@ def test_what_kinds_have_for_themselves(kinds):
     assert networks["clouds"] is networks["voxels"]
 
 
-def test_a_study_row_is_trained_in_a_process_of_its_own(kinds, tmp_path, monkeypatch):
+def test_a_study_row_is_sent_to_another_process_and_trained(kinds, tmp_path, monkeypatch):
+    asked = []
+
+    class Here:
+        """Work and answers are pickled as for a process of their own."""
+
+        def __init__(self, num):
+            asked.append(num)
+
+        __enter__, __exit__ = (lambda self: self), (lambda *_: None)
+
+        def map(self, *work):
+            function, (folder,) = pickle.loads(pickle.dumps(work))
+            yield pickle.loads(pickle.dumps(function(folder)))
+
+    monkeypatch.setattr(joint, "Workers", Here)
     (tmp_path / "job").mkdir()
     shapes = {
         key: value
@@ -125,7 +141,7 @@ def test_a_study_row_is_trained_in_a_process_of_its_own(kinds, tmp_path, monkeyp
     row = joint.Row("one network", ("voxels", "clouds"), None)
     found = joint.run(row, Options("small", tmp_path, (0,)), 0, tmp_path / "job")
     assert all(0 <= found[kind] <= 100 for kind in ("voxels", "clouds")) and len(found["across"]) == 4
-    assert (tmp_path / "job/last.pt").exists()
+    assert (tmp_path / "job/last.pt").exists() and asked == [1]
 
 
 @pytest.mark.parametrize("scale", ["small", "paper"])

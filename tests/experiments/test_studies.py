@@ -39,7 +39,7 @@ def toy(tmp_path, monkeypatch):
     return Options("small", tmp_path / "shapes", (0,))
 
 
-def test_a_network_trained_on_voxels_sees_points(toy, tmp_path):
+def test_a_network_trained_on_voxels_sees_points(toy, tmp_path, trained_here):
     found = voxel_to_point.transfer(toy, "voxels", "band-limited", 0, tmp_path / "job")
     forms = ("voxels", "points", "points, statistics")
     assert all(0 <= found[form] <= 100 for form in forms) and "voxels, statistics" not in found

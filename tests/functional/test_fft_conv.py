@@ -108,7 +108,8 @@ def test_gradients_lie_as_the_taps_do(engine):
 
 @pytest.mark.parametrize("n", [243, 250, 256, 500, 512, 625, 729, 960, 1000, 1024, 2187, 3125, 8192, 12_800])
 def test_every_factor_and_depth_of_the_transform(n, engine):
-    compare(2, 3, (n - n // 3,), (n // 3 + 1,), (0,))
+    taps = n // 3 if n < 5000 else n // 16  # the plain sum of long ones takes seconds
+    compare(2, 3, (n - taps,), (taps + 1,), (0,))
 
 
 def test_one_thread_or_many_are_bitwise_equal(engine):

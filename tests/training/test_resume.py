@@ -12,7 +12,7 @@ from commands import environment
 
 from ccnn_geo.training.module import Classifier
 
-EPOCHS = "6"
+EPOCHS = "4"
 
 # As the command, but it waits for Ctrl-C within the third epoch: it cannot end before the key is pressed.
 WAITING = """
