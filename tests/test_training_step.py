@@ -48,7 +48,8 @@ def test_a_step_is_that_of_the_cpu(name, device, record_waits):
     if size is not None:  # the host has heard by now of what it has to know
         assert not waits
     state = here.state_dict()
+    floor = 1e-5  # a bias before a norm has no gradient but that of rounding
     for key, value in model.state_dict().items():
         torch.testing.assert_close(
-            state[key].cpu(), value, rtol=1e-3, atol=1e-4 * float(value.abs().amax()) + 1e-6, msg=key
+            state[key].cpu(), value, rtol=1e-3, atol=1e-4 * float(value.abs().amax()) + floor, msg=key
         )
