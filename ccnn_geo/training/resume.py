@@ -39,7 +39,8 @@ class Continuation:
 
     def lines(self) -> list[str]:
         """What a user should know of it."""
-        said = [f"  {key}: {old!r} before, {new!r} from now on" for key, old, new in self.changes]
+        when = "had no step left to count" if self.ends else "from now on"
+        said = [f"  {key}: {old!r} before, {new!r} {when}" for key, old, new in self.changes]
         if self.ends:
             larger = " and ".join(f"trainer.{flag}" for flag in self.ends)
             said.append(

@@ -76,5 +76,7 @@ class Schedule:
     def __str__(self) -> str:
         epochs = f"{self.warmup / self.per_epoch:.3g} of {self.total / self.per_epoch:.3g} epochs"
         if self.warmup < round(self.asked * self.per_epoch):
-            epochs += f", for the {self.asked:.3g} of optim.warmup_epochs are more than its share of the run"
+            epochs += (
+                f"; optim.warmup_epochs asks for {self.asked:.3g}, optim.warmup_share of the run is the most"
+            )
         return f"warm-up: {self.warmup} of {self.total} steps ({epochs})"

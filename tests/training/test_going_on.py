@@ -60,6 +60,9 @@ def test_what_changes_counts_and_is_said_and_the_rest_is_refused(run_cli):
     code, output, errors = run_cli("train", "--resume", "run")
     assert (code, errors) == (0, "") and "this run is over, after 2 epochs" in output
     assert len(rates()) == 2
+    code, output, errors = run_cli("train", "--resume", "run", "--optim.lr", "0.5")
+    assert (code, errors) == (0, "") and "  optim.lr: 0.01 before, 0.5 had no step left to count\n" in output
+    assert len(rates()) == 2
 
     given = ("--optim.lr", "0.5", "--optim.weight_decay", "0.3", "--trainer.max_epochs", "4")
     code, output, errors = run_cli("train", "--resume", "run", *given, "--data.batch_size", "8")
@@ -137,7 +140,7 @@ def test_another_share_of_warmup_counts_and_stays(run_cli):
     for epochs in ("5", "6"):
         _, output, _ = run_cli("train", "--resume", "run", "--trainer.max_epochs", epochs)
         steps = 2 * int(epochs)
-        assert "warmup_share" not in output and f"warm-up: {steps} of {steps} steps" in output
+        assert "optim.warmup_share:" not in output and f"warm-up: {steps} of {steps} steps" in output
 
 
 def test_a_checkpoint_within_an_epoch_is_not_gone_on_from(run_cli):

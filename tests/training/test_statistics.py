@@ -163,5 +163,5 @@ def test_steps_that_max_steps_alone_ends():
     PlanLine(lines.append).on_train_start(trainer, model)
     trainer.is_global_zero = False
     PlanLine(lines.append).on_train_start(trainer, model)
-    asked = "for the 10 of optim.warmup_epochs are more than its share of the run"
-    assert lines == [f"warm-up: 5 of 50 steps (1 of 10 epochs, {asked}); learning rate 0.04"]
+    asked = "optim.warmup_epochs asks for 10, optim.warmup_share of the run is the most"
+    assert lines == [f"warm-up: 5 of 50 steps (1 of 10 epochs; {asked}); learning rate 0.04"]
