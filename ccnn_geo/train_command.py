@@ -158,7 +158,10 @@ def train(arguments: list[str]) -> None:
         resume = previous_if_damaged(resume)
     saved = None if resume is None else run_of(resume) / "config.yaml"
     if saved is not None and saved.is_file():  # what the run was started with, and what is said now
-        arguments = ["--config", str(saved), *without_config(arguments)]
+        kept = without_config(arguments)
+        if len(kept) < len(arguments) and _is_first_process():
+            print(f"  --config: not read, a run goes on with its own {saved}", flush=True)
+        arguments = ["--config", str(saved), *kept]
     elif resume is not None:
         read_checkpoint(resume)  # settings would be missed first, of a file that is none
     config = train_parser(named_dataset(arguments), every).parse_args(arguments)

@@ -23,6 +23,7 @@ from ccnn_geo.training.callbacks import (
     WindowWidths,
     read_metrics,
 )
+from ccnn_geo.training.checkpoint_file import load_checkpoint
 from ccnn_geo.training.checkpoints import (
     BestCheckpoint,
     InterruptCheckpoint,
@@ -36,7 +37,7 @@ from ccnn_geo.training.module import Classifier
 from ccnn_geo.training.network import build_network, num_outputs
 from ccnn_geo.training.plots import plot_confusion, plot_curves
 from ccnn_geo.training.rates import SchedulePlace
-from ccnn_geo.training.runs import add_result, read_results, result_name, run_of
+from ccnn_geo.training.runs import add_result, read_results, result_name, results_before, run_of
 from ccnn_geo.training.statistics import NormStatistics
 from ccnn_geo.training.trainer import (
     averaging,
@@ -163,9 +164,17 @@ def train(
             for key in ("epoch", "val_acc", "val_mean_acc")
             if rows and rows[-1].get(key)
         }
-        name = "" if kept is None else kept.name
-        add_result(folder, {"validation": {**scores.numbers(), "checkpoint": name, "last_epoch": last_epoch}})
+        about = {} if kept is None else {"checkpoint": kept.name, "step": _step_of(kept)}
+        add_result(folder, {"validation": {**scores.numbers(), **about, "last_epoch": last_epoch}})
+        if stale := results_before(read_results(folder), about):
+            line = f"results.json: {', '.join(stale)} of an earlier {about['checkpoint']}, until tested again"
+            (report or (lambda said: None))(line)
     return scores
+
+
+def _step_of(checkpoint: Path) -> int:
+    """Steps of the optimizer that a checkpoint has behind it."""
+    return int(load_checkpoint(checkpoint)["global_step"])
 
 
 def _kept(trainer: Trainer, best: BestCheckpoint, last: LastCheckpoint) -> tuple[Path | None, str]:
@@ -229,7 +238,7 @@ def test(
     if trainer.is_global_zero:
         title = f"test, {data.label}, {100 * scores.accuracy:.1f} %"
         plot_confusion(model.last_confusion, model.hparams.classes, picture, title)
-        add_result(folder, {name: {**scores.numbers(), **about}})
+        add_result(folder, {name: {**scores.numbers(), **about, "step": _step_of(checkpoint)}})
     return scores, picture
 
 

@@ -252,3 +252,18 @@ def result_name(label: str, trained: str, about: Mapping[str, Any], results: Map
 def _is_of(result: Mapping[str, Any], about: Mapping[str, Any]) -> bool:
     # earlier releases did not say the settings
     return all({"settings": {}, **result}.get(key) == value for key, value in about.items())
+
+
+def results_before(results: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
+    """Names of results on the test set of an earlier checkpoint of the same name.
+
+    Args:
+        results: That there are.
+        about: ``checkpoint`` and ``step`` of the one that there is; nothing if there is none.
+    """
+    name, step = about.get("checkpoint"), about.get("step")
+    return [
+        key
+        for key, result in results.items()
+        if key.startswith("test_") and result.get("checkpoint") == name and result.get("step", step) != step
+    ]

@@ -13,7 +13,7 @@ from ccnn_geo.training import run as run_module
 from ccnn_geo.training.checkpoint_file import load_checkpoint
 from ccnn_geo.training.checkpoints import LastCheckpoint
 from ccnn_geo.training.failures import how_to_continue
-from ccnn_geo.training.runs import discard_run, find_resume, read_results, result_name
+from ccnn_geo.training.runs import discard_run, find_resume, read_results, result_name, results_before
 from ccnn_geo.training.schedule import warmup_cosine
 
 CONFIG = """\
@@ -235,6 +235,33 @@ def test_results_of_other_checkpoints_and_data_stay(run_cli):
     Path("run/results.json").write_text("{")
     code, _, errors = run_cli("test", "run")
     assert code == 1 and errors.startswith("ccnn-geo: run/results.json: expected JSON, got ")
+
+
+def test_results_of_an_earlier_checkpoint_are_told(run_cli):
+    assert run_cli(*TRAIN, "--out", "run")[0] == 0
+    assert run_cli("test", "run/checkpoints/last.ckpt")[0] == run_cli("test", "run")[0] == 0
+    before = json.loads(Path("run/results.json").read_text())
+    step = load_checkpoint(Path("run/checkpoints/best.ckpt"))["global_step"]
+    assert before["test_tones"]["step"] == before["validation"]["step"] == step
+    given = ("--trainer.max_epochs", "3", "--config", "a.yaml")
+    code, output, errors = run_cli("train", "--resume", "run", *given)
+    assert (code, errors) == (0, "")
+    assert "  --config: not read, a run goes on with its own run/config.yaml\n" in output
+    now = load_checkpoint(Path("run/checkpoints/best.ckpt"))["global_step"]
+    told = "results.json: test_tones of an earlier best.ckpt, until tested again\n"
+    assert (told in output) == (now != step)
+
+
+def test_earlier_results_are_those_of_another_step():
+    results = {
+        "validation": {"checkpoint": "best.ckpt", "step": 9},
+        "test_points": {"checkpoint": "best.ckpt", "step": 5},
+        "test_voxels": {"checkpoint": "best.ckpt", "step": 9},
+        "test_points_last": {"checkpoint": "last.ckpt", "step": 5},
+        "test_points_2": {"checkpoint": "best.ckpt"},  # of a release that did not say it
+    }
+    assert results_before(results, {"checkpoint": "best.ckpt", "step": 9}) == ["test_points"]
+    assert results_before(results, {}) == []
 
 
 def test_names_of_results():
