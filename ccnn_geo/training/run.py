@@ -164,11 +164,13 @@ def train(
             for key in ("epoch", "val_acc", "val_mean_acc")
             if rows and rows[-1].get(key)
         }
-        about = {} if kept is None else {"checkpoint": kept.name, "step": _step_of(kept)}
+        about: dict[str, Any] = {} if kept is None else {"checkpoint": kept.name, "step": _step_of(kept)}
         add_result(folder, {"validation": {**scores.numbers(), **about, "last_epoch": last_epoch}})
-        if stale := results_before(read_results(folder), about):
-            line = f"results.json: {', '.join(stale)} of an earlier {about['checkpoint']}, until tested again"
-            (report or (lambda said: None))(line)
+        stale = results_before(read_results(folder), about)
+        if stale and report is not None:
+            report(
+                f"results.json: {', '.join(stale)} of an earlier {about['checkpoint']}, until tested again"
+            )
     return scores
 
 
