@@ -6,33 +6,33 @@ Names are imported when they are first used, so that the command line need not w
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ccnn_geo.checkout import find_beside
+from ccnn_geo._base.checkout import find_beside
 
 if TYPE_CHECKING:
-    from ccnn_geo.blocks import CCNNBlock as CCNNBlock
-    from ccnn_geo.blocks import FlexBlock as FlexBlock
-    from ccnn_geo.blocks import S4Block as S4Block
-    from ccnn_geo.conv import FlexConv as FlexConv
-    from ccnn_geo.conv import SepFlexConv as SepFlexConv
-    from ccnn_geo.joint import JointCCNN as JointCCNN
-    from ccnn_geo.model import CCNN as CCNN
-    from ccnn_geo.point_plan import PointPlan as PointPlan
-    from ccnn_geo.predict import predict as predict
+    from ccnn_geo.export.predict import predict as predict
+    from ccnn_geo.nn.blocks import CCNNBlock as CCNNBlock
+    from ccnn_geo.nn.blocks import FlexBlock as FlexBlock
+    from ccnn_geo.nn.blocks import S4Block as S4Block
+    from ccnn_geo.nn.ccnn import CCNN as CCNN
+    from ccnn_geo.nn.conv.layers import FlexConv as FlexConv
+    from ccnn_geo.nn.conv.layers import SepFlexConv as SepFlexConv
+    from ccnn_geo.nn.conv.plan import PointPlan as PointPlan
+    from ccnn_geo.nn.joint import JointCCNN as JointCCNN
 
 find_beside()
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "CCNN": "model",
-    "CCNNBlock": "blocks",
-    "FlexBlock": "blocks",
-    "FlexConv": "conv",
-    "JointCCNN": "joint",
-    "PointPlan": "point_plan",
-    "S4Block": "blocks",
-    "SepFlexConv": "conv",
-    "predict": "predict",
+    "CCNN": "nn.ccnn",
+    "CCNNBlock": "nn.blocks",
+    "FlexBlock": "nn.blocks",
+    "FlexConv": "nn.conv.layers",
+    "JointCCNN": "nn.joint",
+    "PointPlan": "nn.conv.plan",
+    "S4Block": "nn.blocks",
+    "SepFlexConv": "nn.conv.layers",
+    "predict": "export.predict",
 }
 """The module of each public name."""
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.continuous_conv import ContinuousConv
-from ccnn_geo.measure import lattice_measure
+from ccnn_geo.functional.representations import grid_positions, grid_spacing
 from ccnn_geo.neighbors import Neighbors, build_neighbors
-from ccnn_geo.representations import grid_positions, grid_spacing
+from ccnn_geo.neighbors.measure import lattice_measure
+from ccnn_geo.nn.conv.base import ContinuousConv
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
 """Relative error that counts as equal, by precision."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from ccnn_geo.datasets.info import DatasetInfo
-from ccnn_geo.datasets.parametric_shapes import PARAMETRIC_CLASSES, parametric_mesh
+from ccnn_geo.datasets.base.info import DatasetInfo
+from ccnn_geo.datasets.base.signals import SignalDataset
+from ccnn_geo.datasets.base.splits import stratified_split
 from ccnn_geo.datasets.registry import PLACES, dataset_class
-from ccnn_geo.datasets.shapes import ShapeDataset
-from ccnn_geo.datasets.signals import SignalDataset
-from ccnn_geo.datasets.splits import stratified_split
+from ccnn_geo.datasets.shapes.parametric_shapes import PARAMETRIC_CLASSES, parametric_mesh
+from ccnn_geo.datasets.shapes.shapes import ShapeDataset
 
 _MODULES = {cls: module for module, _, cls in (place.partition(":") for place in PLACES.values())}
 

@@ -19,7 +19,7 @@ from torchmetrics.functional.classification import multiclass_accuracy, multicla
 
 from ccnn_geo import CCNN
 from ccnn_geo.datasets import dataset_class
-from ccnn_geo.training.decay import decay_groups
+from ccnn_geo.training.optim import decay_groups
 from ccnn_geo.training.schedule import warmup_cosine
 
 parser = argparse.ArgumentParser()

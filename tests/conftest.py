@@ -106,8 +106,8 @@ def dtype(request):
 def classifier():
     """A network with fixed weights that has seen a cloud, as ``ccnn_geo.predict`` calls it."""
     from ccnn_geo import CCNN
-    from ccnn_geo.predict import ShapeClassifier
-    from ccnn_geo.training.pipeline import ShapePipeline
+    from ccnn_geo.export.predict import ShapeClassifier
+    from ccnn_geo.transforms.pipeline import ShapePipeline
 
     torch.manual_seed(0)
     sizes = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 0.5, "window_init": 0.3}

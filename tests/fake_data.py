@@ -10,9 +10,9 @@ import torch
 from torch_geometric.data import Data
 
 from ccnn_geo.datasets import registry
-from ccnn_geo.datasets.images import ImageDataset
-from ccnn_geo.datasets.info import DataFile, DatasetInfo
-from ccnn_geo.datasets.signals import SignalDataset
+from ccnn_geo.datasets.base.info import DataFile, DatasetInfo
+from ccnn_geo.datasets.base.signals import SignalDataset
+from ccnn_geo.datasets.images.images import ImageDataset
 
 COUNTS = {"train": 40, "validation": 12, "test": 16}
 FILE = DataFile("http://127.0.0.1:9/tones.bin", "tones.bin", "sha256:" + "0" * 64, 1_500_000)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ccnn_geo.functional.native import build
+from ccnn_geo._base.native import build
 
 
 def run_on_other_processors(

@@ -9,12 +9,12 @@ One error: whatever is wrong with a file, :func:`read_shape` raises :class:`Shap
 names the file, what was found and what was expected, without allocating what a header merely claims. The
 readers of :mod:`ccnn_geo.datasets` for images, recordings, tables
 and scans raise ``ValueError`` in the same way, and the ``OSError`` of the system for a file that cannot be
-opened. ``python -m ccnn_geo.experiments.fuzz_readers`` holds all of them to that.
+opened. ``python -m ccnn_geo.experiments.fuzz.fuzz_readers`` holds all of them to that.
 """
 
-from ccnn_geo.io.missing import MissingPoints
-from ccnn_geo.io.objects import as_shape
-from ccnn_geo.io.read import EXTENSIONS, read_shape
-from ccnn_geo.io.shape import LARGEST, Shape, ShapeError
+from ccnn_geo.io.shapes.missing import MissingPoints
+from ccnn_geo.io.shapes.objects import as_shape
+from ccnn_geo.io.shapes.read import EXTENSIONS, read_shape
+from ccnn_geo.io.shapes.shape import LARGEST, Shape, ShapeError
 
 __all__ = ["EXTENSIONS", "LARGEST", "MissingPoints", "Shape", "ShapeError", "as_shape", "read_shape"]

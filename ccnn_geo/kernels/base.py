@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.functional.gabor_filters import Gabor
-from ccnn_geo.functional.magnet import Affine
-from ccnn_geo.functional.spectrum import SHIFTS, log_affine, strip_band
+from ccnn_geo.kernels.math.gabor import Gabor
+from ccnn_geo.kernels.math.magnet import Affine
+from ccnn_geo.kernels.math.spectrum import SHIFTS, log_affine, strip_band
 
 GAUSSIAN_STDDEVS = 2.0
 """Standard deviations of a Gaussian envelope's spectrum that count as its width (95 % of it)."""
@@ -114,7 +114,7 @@ class KernelNetwork(nn.Module):
         .. math::
             \log M_{dj}(t) \ge \log |\varphi_j(r + i\,t\,e_d)| \quad\text{for all real } r
 
-        It exists since the basis continues analytically; :mod:`~ccnn_geo.functional.spectrum` says what follows.
+        It exists since the basis continues analytically; :mod:`~ccnn_geo.kernels.math.spectrum` says what follows.
 
         Shapes:
             - **shifts:** :math:`(T)`; **output:** :math:`(T, D, H)`
@@ -133,7 +133,7 @@ class KernelNetwork(nn.Module):
             tail: :math:`\varepsilon` in (0, 1).
             reach: Largest offset per axis for which this must hold, ``[D]``; only an :class:`MLPKernel` needs one.
 
-        Source: :func:`~ccnn_geo.functional.spectrum.strip_band`.
+        Source: :func:`~ccnn_geo.kernels.math.spectrum.strip_band`.
         """
         log_size, output = self.log_size(SHIFTS), self.output
         parts = zip(host(output.weight).split(CHANNELS), host(output.bias).split(CHANNELS), strict=True)

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.functional.gabor_filters import Gabor, project
-from ccnn_geo.functional.low_pass import low_pass_layers
-from ccnn_geo.functional.magnet import Affine
-from ccnn_geo.functional.spectrum import log_cosh
 from ccnn_geo.kernels.base import KernelNetwork, host, uniform_fan_in_
 from ccnn_geo.kernels.magnet import log_product
-from ccnn_geo.module_list import ModuleListOf
+from ccnn_geo.kernels.math.gabor import Gabor, project
+from ccnn_geo.kernels.math.low_pass import low_pass_layers
+from ccnn_geo.kernels.math.magnet import Affine
+from ccnn_geo.kernels.math.spectrum import log_cosh
+from ccnn_geo.kernels.module_list import ModuleListOf
 
 
 class SineFilter(nn.Module):
@@ -46,7 +46,7 @@ class FourierNet(KernelNetwork):
         num_layers: Hidden linear layers :math:`L`; there are :math:`L + 1` sine layers.
         omega_0: Scale of the initial frequencies, in cycles per unit.
         low_pass: Standard deviation of a Gaussian low-pass, see :class:`KernelNetwork` and
-            :func:`~ccnn_geo.functional.low_pass.low_pass_layers`.
+            :func:`~ccnn_geo.kernels.math.low_pass.low_pass_layers`.
 
     Shapes:
         - **input:** relative positions :math:`(*, D)`

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.functional.gabor_filters import Gabor, project
-from ccnn_geo.functional.low_pass import low_pass_layers
-from ccnn_geo.functional.magnet import Affine, magnet_basis
-from ccnn_geo.functional.spectrum import log_affine, log_cosh
 from ccnn_geo.kernels.base import GAUSSIAN_STDDEVS, KernelNetwork, host, uniform_fan_in_
-from ccnn_geo.module_list import ModuleListOf
+from ccnn_geo.kernels.math.gabor import Gabor, project
+from ccnn_geo.kernels.math.low_pass import low_pass_layers
+from ccnn_geo.kernels.math.magnet import Affine, magnet_basis
+from ccnn_geo.kernels.math.spectrum import log_affine, log_cosh
+from ccnn_geo.kernels.module_list import ModuleListOf
 
 
 class GaborFilter(nn.Module):
@@ -68,7 +68,7 @@ class MAGNet(KernelNetwork):
         mean_scale: Range :math:`m` of the initial Gabor centres; the paper has 1.667 times the window's width.
         causal: Whether all initial centres lie at positive lags.
         low_pass: Standard deviation of a Gaussian low-pass, see :class:`KernelNetwork` and
-            :func:`~ccnn_geo.functional.low_pass.low_pass_layers`.
+            :func:`~ccnn_geo.kernels.math.low_pass.low_pass_layers`.
 
     Shapes:
         - **input:** relative positions :math:`(*, D)`

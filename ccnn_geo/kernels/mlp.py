@@ -8,11 +8,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.functional.gabor_filters import project
-from ccnn_geo.functional.gelu import gelu
-from ccnn_geo.functional.spectrum import GELU_SLOPE, slope_band
 from ccnn_geo.kernels.base import KernelNetwork, host, uniform_fan_in_
-from ccnn_geo.module_list import ModuleListOf
+from ccnn_geo.kernels.math.gabor import project
+from ccnn_geo.kernels.math.gelu import gelu
+from ccnn_geo.kernels.math.spectrum import GELU_SLOPE, slope_band
+from ccnn_geo.kernels.module_list import ModuleListOf
 
 
 class MLPKernel(KernelNetwork):
@@ -75,7 +75,7 @@ class MLPKernel(KernelNetwork):
         Slopes are at most :math:`\Lambda = |W_{\mathrm{out}}| \prod_l 1.129\,|W_l|`. The kernel may be continued beyond
         ``reach`` by what it is at its edge, which keeps slopes and sizes.
 
-        Source: :func:`~ccnn_geo.functional.spectrum.slope_band`.
+        Source: :func:`~ccnn_geo.kernels.math.spectrum.slope_band`.
         """
         if reach is None or not reach.isfinite().all():
             return torch.full_like(self.hidden[0].weight[0], math.inf)

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.functional.gabor_filters import project
-from ccnn_geo.functional.gelu import gelu
-from ccnn_geo.functional.spectrum import GELU_SLOPE, log_cosh
 from ccnn_geo.kernels.base import KernelNetwork, host, uniform_fan_in_
-from ccnn_geo.module_list import ModuleListOf
+from ccnn_geo.kernels.math.gabor import project
+from ccnn_geo.kernels.math.gelu import gelu
+from ccnn_geo.kernels.math.spectrum import GELU_SLOPE, log_cosh
+from ccnn_geo.kernels.module_list import ModuleListOf
 
 
 class RandomFourierNet(KernelNetwork):

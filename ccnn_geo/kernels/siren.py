@@ -9,10 +9,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.functional.gabor_filters import project
-from ccnn_geo.functional.spectrum import log_cosh
 from ccnn_geo.kernels.base import KernelNetwork, host, uniform_fan_in_
-from ccnn_geo.module_list import ModuleListOf
+from ccnn_geo.kernels.math.gabor import project
+from ccnn_geo.kernels.math.spectrum import log_cosh
+from ccnn_geo.kernels.module_list import ModuleListOf
 
 
 class SIREN(KernelNetwork):

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from ccnn_geo.functional.graph import Neighbors
 from ccnn_geo.neighbors.candidates import (
     ClusterIndex,
     ScipyIndex,
@@ -14,7 +15,6 @@ from ccnn_geo.neighbors.candidates import (
 from ccnn_geo.neighbors.exact import search_exact
 from ccnn_geo.neighbors.native import has_native
 from ccnn_geo.neighbors.query import Query, make_query
-from ccnn_geo.neighbors.value import Neighbors
 
 
 def build_neighbors(
@@ -146,7 +146,7 @@ def _search(query: Query, backend: str) -> tuple[Tensor, Tensor]:
 
 
 def _fastest(query: Query) -> str:
-    """The backend for ``"auto"``, by measurement (``python -m ccnn_geo.experiments.bench_neighbors``).
+    """The backend for ``"auto"``, by measurement (``python -m ccnn_geo.experiments.benchmarks.bench_neighbors``).
 
     On one CPU core the k-d tree takes ``1.3 k`` ms for 8,192 targets (D = 3), all distances ``0.003 N`` ms compiled
     and ``0.017 N`` ms in numpy: they cross near N = 500 k and near N = 80 k. Trees of fewer than 4,096 or 1,024 points

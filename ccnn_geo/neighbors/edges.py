@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ccnn_geo.memory import empty
+from ccnn_geo._base.native.memory import empty
 
 
 def empty_edges(num: int, device: torch.device) -> Tensor:

@@ -34,7 +34,7 @@ def search_native(query: Query) -> tuple[Tensor, Tensor] | None:
     if function is None:
         return None
     # compiled functions are built on neighbours
-    from ccnn_geo.functional.native.build import addresses
+    from ccnn_geo._base.native.build import addresses
 
     src_ptr, dst_ptr = torch.tensor(query.src_ptr), torch.tensor(query.dst_ptr)
     sources, targets = src_ptr.diff(), dst_ptr.diff()
@@ -68,13 +68,13 @@ def search_native(query: Query) -> tuple[Tensor, Tensor] | None:
 
 def _function() -> Callable[..., int] | None:
     # compiled functions are built on neighbours
-    from ccnn_geo.functional.native.build import native_function
+    from ccnn_geo._base.native.build import native_function
 
     return native_function("nearest")
 
 
 @functools.cache
 def _arguments() -> type[ctypes.Structure]:
-    from ccnn_geo.functional.native.build import arguments
+    from ccnn_geo._base.native.build import arguments
 
     return arguments(SIZES, TENSORS)

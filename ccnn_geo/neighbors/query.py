@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ccnn_geo.devices import check_one_device
+from ccnn_geo._base.devices import check_one_device
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.trainer.states import TrainerFn
 
-from ccnn_geo.datasets.storage import link_atomic, remove_unfinished, write_atomic
-from ccnn_geo.training.checkpoint_file import BEST, LAST, PREVIOUS, load_checkpoint
+from ccnn_geo.io.files.storage import link_atomic, remove_unfinished, write_atomic
+from ccnn_geo.io.models.checkpoint import BEST, LAST, PREVIOUS, load_checkpoint
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

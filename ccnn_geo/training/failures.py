@@ -7,7 +7,7 @@ import shlex
 from itertools import dropwhile
 from pathlib import Path
 
-from ccnn_geo.training.checkpoint_file import LAST
+from ccnn_geo.io.models.checkpoint import LAST
 
 LOST = re.compile(
     r"(?:gloo|NCCL|c10d|TCPStore).*?(connection (?:closed|reset) by peer|connection was closed|broken pipe|"

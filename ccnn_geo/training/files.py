@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ccnn_geo.datasets.storage import write_atomic
+from ccnn_geo.io.files.storage import write_atomic
 
 
 def write_text(path: Path, text: str) -> None:

@@ -13,13 +13,13 @@ from torch.nn import functional as F
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
-from ccnn_geo.nyquist import mean_over_processes, nyquist_penalty, sample_spacing
-from ccnn_geo.pyg import Data
-from ccnn_geo.regularization import collect_kernel_norms, l2_penalty
-from ccnn_geo.training.decay import DECAYS, decay_groups
+from ccnn_geo._base.pyg import Data
+from ccnn_geo.nn.build import build_network, class_logits, num_outputs
+from ccnn_geo.nn.conv.kernel_norms import collect_kernel_norms, l2_penalty
+from ccnn_geo.nn.nyquist import mean_over_processes, nyquist_penalty, sample_spacing
 from ccnn_geo.training.loss import is_distributed, own_cross_entropy, share_of_labels
 from ccnn_geo.training.metrics import accuracies
-from ccnn_geo.training.network import build_network, class_logits, num_outputs
+from ccnn_geo.training.optim import DECAYS, decay_groups
 from ccnn_geo.training.rates import take_rates
 from ccnn_geo.training.same_data import inputs_of, refuse_other_data
 from ccnn_geo.training.schedule import Schedule
@@ -33,7 +33,7 @@ class Classifier(LightningModule):
         \mathcal L = \mathrm{CE}(y, \hat y) + \lambda \, \tfrac12 \sum_l \lVert k_l \rVert^2 + \mu\,\mathcal N
 
     Args:
-        network: Arguments of :func:`~ccnn_geo.training.network.build_network`, plain values.
+        network: Arguments of :func:`~ccnn_geo.nn.build.build_network`, plain values.
         classes: Names of the classes; by default those of the trainer's data module.
         in_channels: Input channels; by default those of the data module.
         dim: Dimension of the positions; of the data module, if that says the channels.
@@ -41,14 +41,14 @@ class Classifier(LightningModule):
         lr: Highest learning rate.
         weight_decay: Decoupled weight decay of AdamW.
         decay: What decays: ``all`` parameters, or the ``weights`` of linear layers, see
-            :func:`~ccnn_geo.training.decay.decay_groups`.
+            :func:`~ccnn_geo.training.optim.decay_groups`.
         warmup_epochs: Epochs of linear warm-up, as far as they are no more than ``warmup_share`` of the training.
         warmup_share: Largest share of the training that is warm-up; a training of before there was this bound goes on
             without one.
         label_smoothing: Of the cross-entropy in training.
         kernel_l2: :math:`\lambda` of the penalty on generated kernels (Eq. 3).
         nyquist: :math:`\mu` of the penalty on frequencies that the samples do not carry, see
-            :func:`~ccnn_geo.nyquist.nyquist_penalty`.
+            :func:`~ccnn_geo.nn.nyquist.nyquist_penalty`.
         nyquist_spacing: Distance of the samples for it; by default that of the first training batch.
         ema: Decay of a moving average of the weights, over steps; validation and checkpoints are those of the average.
             0 for none.

@@ -11,13 +11,13 @@ from typing import Any
 import yaml
 from pytorch_lightning import Trainer
 
-from ccnn_geo.predict import checkpoint_parts
-from ccnn_geo.training.checkpoint_file import load_checkpoint
-from ccnn_geo.training.datamodule import ShapesDataModule
-from ccnn_geo.training.families import data_module
+from ccnn_geo.export.predict import checkpoint_parts
+from ccnn_geo.io.models.checkpoint import load_checkpoint
+from ccnn_geo.nn.build import build_network
+from ccnn_geo.training.data.families import data_module
+from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.flags import seconds_of
-from ccnn_geo.training.network import build_network
-from ccnn_geo.training.pipeline import ShapePipeline
+from ccnn_geo.transforms.pipeline import ShapePipeline
 
 FIXED = ("seed", "optim.decay", "optim.binary", "data.seed", "data.validation_fraction")
 """What cannot change besides the network: what was drawn from it, and which samples validate, is done."""

@@ -10,8 +10,10 @@ from typing import Any
 
 from pytorch_lightning import Trainer
 
-from ccnn_geo.datasets.storage import link_atomic
-from ccnn_geo.nyquist import nyquist_penalty
+from ccnn_geo.io.files.storage import link_atomic
+from ccnn_geo.io.models.checkpoint import load_checkpoint
+from ccnn_geo.nn.build import build_network, num_outputs
+from ccnn_geo.nn.nyquist import nyquist_penalty
 from ccnn_geo.training.batch_lines import BatchLines
 from ccnn_geo.training.callbacks import (
     ConfigFile,
@@ -23,19 +25,16 @@ from ccnn_geo.training.callbacks import (
     WindowWidths,
     read_metrics,
 )
-from ccnn_geo.training.checkpoint_file import load_checkpoint
 from ccnn_geo.training.checkpoints import (
     BestCheckpoint,
     InterruptCheckpoint,
     LastCheckpoint,
 )
+from ccnn_geo.training.data.families import data_module, make_data
 from ccnn_geo.training.divergence import DivergenceStop, divergence_named
-from ccnn_geo.training.families import data_module, make_data
 from ccnn_geo.training.flags import check_flags
 from ccnn_geo.training.metrics import accuracies
 from ccnn_geo.training.module import Classifier
-from ccnn_geo.training.network import build_network, num_outputs
-from ccnn_geo.training.plots import plot_confusion, plot_curves
 from ccnn_geo.training.rates import SchedulePlace
 from ccnn_geo.training.runs import add_result, read_results, result_name, results_before, run_of
 from ccnn_geo.training.statistics import NormStatistics
@@ -45,6 +44,7 @@ from ccnn_geo.training.trainer import (
     make_trainer,
     tensorboard_logger,
 )
+from ccnn_geo.visualization.run_plots import plot_confusion, plot_curves
 
 TESTED = ("limit_test_batches", "fast_dev_run", "precision")
 """Flags of the Trainer that change a result on the test set."""

@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ccnn_geo.training.checkpoint_file import BEST, LAST, PREVIOUS, find_damage, run_folder
+from ccnn_geo.io.models.checkpoint import BEST, LAST, PREVIOUS, find_damage, run_folder
 from ccnn_geo.training.files import write_text
 
 RESULTS = "results.json"

@@ -13,8 +13,8 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ccnn_geo.norm_statistics import fresh_statistics, tracking_norms
-from ccnn_geo.pyg import Data
+from ccnn_geo._base.pyg import Data
+from ccnn_geo.nn.norm.statistics import fresh_statistics, tracking_norms
 
 SAMPLES, BATCHES = 256, 16
 """Training samples over which statistics are measured, and the most batches that may hold them."""
@@ -23,7 +23,7 @@ SAMPLES, BATCHES = 256, 16
 class NormStatistics(Callback):
     """Measures the norms' running statistics with the weights as they are, before a validation and a checkpoint.
 
-    See :func:`~ccnn_geo.norm_statistics.fresh_statistics`. The samples are the last of the epoch that has been
+    See :func:`~ccnn_geo.nn.norm.statistics.fresh_statistics`. The samples are the last of the epoch that has been
     trained, kept as they are on the device: the fewest batches with 256 samples, of all processes together, 16 at
     most. So nothing is loaded again, no random number is drawn, and a run that goes on from a checkpoint has what an
     unbroken one has. With averaged weights (``optim.ema``) the statistics are those of the average. To be placed

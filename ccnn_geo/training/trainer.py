@@ -15,7 +15,7 @@ from pytorch_lightning.trainer.states import TrainerStatus
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.nn import Module
 
-from ccnn_geo.sync_norm import convert_sync_norms
+from ccnn_geo.nn.norm.sync import convert_sync_norms
 from ccnn_geo.training.checkpoints import AtomicCheckpointIO
 from ccnn_geo.training.flags import check_nodes
 
@@ -38,7 +38,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class NormSync(LayerSync):
-    """What ``sync_batchnorm`` means here: :class:`~ccnn_geo.sync_norm.SyncNorm`, on any device."""
+    """What ``sync_batchnorm`` means here: :class:`~ccnn_geo.nn.norm.sync.SyncNorm`, on any device."""
 
     def apply(self, model: Module) -> Module:
         return convert_sync_norms(model)

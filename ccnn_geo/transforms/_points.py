@@ -3,8 +3,8 @@
 import torch
 from torch import Generator, Tensor
 
-from ccnn_geo.devices import check_one_device
-from ccnn_geo.pyg import Data
+from ccnn_geo._base.devices import check_one_device
+from ccnn_geo._base.pyg import Data
 
 
 def take_points(data: Data, index: Tensor) -> Data:

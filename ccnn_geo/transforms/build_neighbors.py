@@ -1,7 +1,7 @@
 """Neighbours as part of the data."""
 
+from ccnn_geo._base.pyg import BaseTransform, Data
 from ccnn_geo.neighbors import build_neighbors
-from ccnn_geo.pyg import BaseTransform, Data
 
 
 class BuildNeighbors(BaseTransform):

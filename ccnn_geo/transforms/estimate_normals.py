@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
+from ccnn_geo._base.pyg import BaseTransform, Data
 from ccnn_geo.io import LARGEST
-from ccnn_geo.pyg import BaseTransform, Data
 
 
 class EstimateNormals(BaseTransform):

@@ -3,9 +3,9 @@
 import torch
 from torch import Generator
 
-from ccnn_geo.functional.farthest import farthest_points
-from ccnn_geo.measure import cell_measure
-from ccnn_geo.pyg import BaseTransform, Data
+from ccnn_geo._base.pyg import BaseTransform, Data
+from ccnn_geo.neighbors.farthest import farthest_points
+from ccnn_geo.neighbors.measure import cell_measure
 from ccnn_geo.transforms._points import at_least_one, take_points
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import one_hot
 
-from ccnn_geo.pyg import BaseTransform, Batch, Data
+from ccnn_geo._base.pyg import BaseTransform, Batch, Data
 from ccnn_geo.transforms._points import take_points
 
 

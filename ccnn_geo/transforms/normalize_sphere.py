@@ -2,7 +2,7 @@
 
 import torch
 
-from ccnn_geo.pyg import BaseTransform, Data
+from ccnn_geo._base.pyg import BaseTransform, Data
 
 
 class NormalizeSphere(BaseTransform):

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ccnn_geo.devices import check_one_device
-from ccnn_geo.pyg import BaseTransform, Data
+from ccnn_geo._base.devices import check_one_device
+from ccnn_geo._base.pyg import BaseTransform, Data
 
 FEATURES = {"normal": 3, "pos": 3, "normal_outer": 6, "constant": 1}
 """Channels of the features that every shape has, by name."""

@@ -6,9 +6,9 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
-from ccnn_geo.devices import check_one_device
-from ccnn_geo.functional.farthest import farthest_points
-from ccnn_geo.pyg import BaseTransform, Data
+from ccnn_geo._base.devices import check_one_device
+from ccnn_geo._base.pyg import BaseTransform, Data
+from ccnn_geo.neighbors.farthest import farthest_points
 from ccnn_geo.transforms._points import at_least_one, uniform
 
 

@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from ccnn_geo.devices import check_one_device
-from ccnn_geo.pyg import BaseTransform, Data
+from ccnn_geo._base.devices import check_one_device
+from ccnn_geo._base.pyg import BaseTransform, Data
 from ccnn_geo.transforms._points import uniform
 
 

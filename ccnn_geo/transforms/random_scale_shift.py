@@ -3,8 +3,8 @@
 from torch import Generator
 from torch.nn.functional import normalize
 
-from ccnn_geo.devices import check_one_device
-from ccnn_geo.pyg import BaseTransform, Data
+from ccnn_geo._base.devices import check_one_device
+from ccnn_geo._base.pyg import BaseTransform, Data
 from ccnn_geo.transforms._points import uniform
 
 

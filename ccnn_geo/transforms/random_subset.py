@@ -3,7 +3,7 @@
 import torch
 from torch import Generator
 
-from ccnn_geo.pyg import BaseTransform, Data
+from ccnn_geo._base.pyg import BaseTransform, Data
 from ccnn_geo.transforms._points import at_least_one, take_points
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Generator, Tensor
 
-from ccnn_geo.pyg import BaseTransform, Data
+from ccnn_geo._base.pyg import BaseTransform, Data
 from ccnn_geo.transforms.estimate_normals import EstimateNormals
 from ccnn_geo.transforms.normalize_sphere import NormalizeSphere
 from ccnn_geo.transforms.random_subset import RandomSubset

@@ -3,8 +3,8 @@
 import torch
 from torch import Generator
 
-from ccnn_geo.devices import check_one_device
-from ccnn_geo.pyg import BaseTransform, Data
+from ccnn_geo._base.devices import check_one_device
+from ccnn_geo._base.pyg import BaseTransform, Data
 
 
 class SampleSurface(BaseTransform):

@@ -4,9 +4,9 @@ import torch
 from torch import Generator
 from torch.nn.functional import normalize
 
-from ccnn_geo.devices import check_one_device
-from ccnn_geo.pyg import BaseTransform, Data
-from ccnn_geo.representations import voxelize
+from ccnn_geo._base.devices import check_one_device
+from ccnn_geo._base.pyg import BaseTransform, Data
+from ccnn_geo.functional.representations import voxelize
 from ccnn_geo.transforms._points import at_least_one
 
 

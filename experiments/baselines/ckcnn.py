@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from ccnn_geo.conv import FlexConv
 from ccnn_geo.experiments.baselines.residual import ResidualNet, TCNBlock
+from ccnn_geo.nn.conv.layers import FlexConv
 
 
 class CKCNN(ResidualNet):
@@ -31,7 +31,7 @@ class CKCNN(ResidualNet):
         dropout: Dropout in the blocks.
         readout: ``"global"`` (one output per sample) or ``"node"`` (one per cell).
         causal: Whether kernels see the past only; by default for sequences.
-        **conv_kwargs: Further arguments of :class:`~ccnn_geo.conv.FlexConv`.
+        **conv_kwargs: Further arguments of :class:`~ccnn_geo.nn.conv.layers.FlexConv`.
 
     Shapes:
         - **input:** :math:`(B, C_{in}, *S)`

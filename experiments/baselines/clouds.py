@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.functional.farthest import farthest_points
-from ccnn_geo.pyg import Data
+from ccnn_geo._base.pyg import Data
+from ccnn_geo.neighbors.farthest import farthest_points
 
 
 def equal_clouds(data: Data, name: str, in_channels: int) -> tuple[Tensor, Tensor]:
@@ -36,7 +36,7 @@ def equal_clouds(data: Data, name: str, in_channels: int) -> tuple[Tensor, Tenso
 
 
 def spread_points(pos: Tensor, count: int) -> Tensor:
-    """The farthest points of each cloud (:func:`~ccnn_geo.functional.farthest.farthest_points`).
+    """The farthest points of each cloud (:func:`~ccnn_geo.neighbors.farthest.farthest_points`).
 
     The first one is the farthest from the mean, so that the choice does not depend on the order of the points.
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ccnn_geo.batch_norm import BatchNorm
+from ccnn_geo._base.pyg import Data
 from ccnn_geo.experiments.baselines.clouds import PointMLP, classifier_head, equal_clouds, nearest, rows_of
-from ccnn_geo.pyg import Data
+from ccnn_geo.nn.norm.batch import BatchNorm
 
 SLOPE = 0.2
 """Of all leaky ReLU."""

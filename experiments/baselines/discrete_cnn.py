@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ccnn_geo.conv import SepFlexConv
 from ccnn_geo.experiments.baselines.separable_conv import SeparableConv
-from ccnn_geo.model import CCNN
+from ccnn_geo.nn.ccnn import CCNN
+from ccnn_geo.nn.conv.layers import SepFlexConv
 
 
 class DiscreteCNN(nn.Module):
-    r"""A :class:`~ccnn_geo.model.CCNN` whose every convolution is a :class:`SeparableConv`.
+    r"""A :class:`~ccnn_geo.nn.ccnn.CCNN` whose every convolution is a :class:`SeparableConv`.
 
     Stem, blocks, norms, readout, head and their initialisation are the CCNN's own modules, kept in
     ``network``; only the kernels differ, and with them the number of parameters.

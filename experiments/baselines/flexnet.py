@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from ccnn_geo.conv import FlexConv
 from ccnn_geo.experiments.baselines.residual import ResidualNet, ResNetBlock, TCNBlock
+from ccnn_geo.nn.conv.layers import FlexConv
 
 BACKBONES = {"resnet": ResNetBlock, "tcn": TCNBlock}
 """Blocks by the name of the architecture they come from."""
@@ -35,7 +35,7 @@ class FlexNet(ResidualNet):
         dropout: Dropout in the blocks.
         readout: ``"global"`` (one output per sample) or ``"node"`` (one per cell).
         backbone: ``"resnet"`` (images) or ``"tcn"`` (sequences).
-        **conv_kwargs: Further arguments of :class:`~ccnn_geo.conv.FlexConv`, e.g. ``causal``, ``window_init``.
+        **conv_kwargs: Further arguments of :class:`~ccnn_geo.nn.conv.layers.FlexConv`, e.g. ``causal``, ``window_init``.
 
     Shapes:
         - **input:** :math:`(B, C_{in}, *S)`

@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ccnn_geo.blocks import CCNNBlock, FlexBlock
 from ccnn_geo.experiments.baselines.discrete_cnn import DiscreteCNN, per_axis
+from ccnn_geo.nn.blocks import CCNNBlock, FlexBlock
 
 POOLS: Mapping[str, Mapping[int, Callable[..., Tensor]]] = {
     "max": {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d},

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo._base.pyg import Data
 from ccnn_geo.experiments.baselines.clouds import equal_clouds
-from ccnn_geo.pyg import Data
 
 
 class PointPerceiver(nn.Module):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo._base.pyg import Data
 from ccnn_geo.experiments.baselines.clouds import PointMLP, classifier_head, equal_clouds
-from ccnn_geo.pyg import Data
 
 
 class TransformNet(nn.Module):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo._base.pyg import Data
 from ccnn_geo.experiments.baselines.clouds import (
     PointMLP,
     ball,
@@ -15,7 +16,6 @@ from ccnn_geo.experiments.baselines.clouds import (
     rows_of,
     spread_points,
 )
-from ccnn_geo.pyg import Data
 
 
 class SetAbstraction(nn.Module):

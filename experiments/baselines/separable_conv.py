@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.channels import channel_linear
-from ccnn_geo.functional.grid_conv import grid_conv
+from ccnn_geo.functional.grid.conv import grid_conv
+from ccnn_geo.nn.pointwise import channel_linear
 
 
 class SeparableConv(nn.Module):
-    r"""The discrete twin of :class:`~ccnn_geo.conv.SepFlexConv`: one free parameter per tap and channel.
+    r"""The discrete twin of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`: one free parameter per tap and channel.
 
     .. math::
         y[n] = W \Big( \sum_t k[t] \odot x[n - (t - m)] + b \Big) + c
@@ -67,7 +67,7 @@ class SeparableConv(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew; all but the taps as :class:`~ccnn_geo.conv.SepFlexConv` does."""
+        """Draws all parameters anew; all but the taps as :class:`~ccnn_geo.nn.conv.layers.SepFlexConv` does."""
         nn.init.normal_(self.weight, std=math.prod(self.kernel_size) ** -0.5)
         nn.init.zeros_(self.bias)
         nn.init.normal_(self.pointwise.weight, std=self.in_channels**-0.5)

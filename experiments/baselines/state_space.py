@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.functional.grid_conv import grid_conv
+from ccnn_geo.functional.grid.conv import grid_conv
 
 STEP_RANGE = (1e-3, 1e-1)
 

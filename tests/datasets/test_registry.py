@@ -3,7 +3,7 @@
 import pytest
 
 import ccnn_geo.datasets as datasets
-from ccnn_geo.datasets.info import FAMILIES, DatasetInfo
+from ccnn_geo.datasets.base.info import FAMILIES, DatasetInfo
 from ccnn_geo.datasets.registry import PLACES, dataset_class
 
 

@@ -5,7 +5,7 @@ import pytest
 def trained_here(monkeypatch):
     """Trainings of studies run in this process: one of their own would import torch for longer than it trains."""
     from ccnn_geo import cli
-    from ccnn_geo.experiments import training_job
+    from ccnn_geo.experiments.engine import training_job
 
     def run(arguments):
         assert cli.main(arguments) == 0

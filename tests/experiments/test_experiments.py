@@ -6,16 +6,16 @@ import json
 
 import numpy as np
 
-from ccnn_geo.experiments import (
+from ccnn_geo.experiments.benchmarks import (
     bench_grid_conv,
     bench_large_grids,
     bench_neighbors,
     bench_primitives,
     bench_step,
     mesh_accuracy,
-    psb_folder,
     timing,
 )
+from ccnn_geo.experiments.data import psb_folder
 from ccnn_geo.kernels import KERNELS
 
 

@@ -5,8 +5,8 @@ import torch
 import yaml
 from torch_geometric.data import Batch, Data
 
-from ccnn_geo.training.families import make_data
-from ccnn_geo.training.inventory import configured_network
+from ccnn_geo.cli.info import configured_network
+from ccnn_geo.training.data.families import make_data
 from ccnn_geo.training.module import Classifier
 from ccnn_geo.training.runs import find_config
 

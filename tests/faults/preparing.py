@@ -19,16 +19,9 @@ import torch
 from forks import die, files, fill_disk, fork, import_all, start, unfinished, wait, watch
 from scipy.io import wavfile
 
-from ccnn_geo.datasets import (
-    CSVSeries,
-    ImageFolder,
-    ListOps,
-    ParametricShapes,
-    Pathfinder,
-    pathfinder_images,
-    pathfinder_scenes,
-)
-from ccnn_geo.datasets.speech_commands import SpeechCommandsRaw
+from ccnn_geo.datasets import CSVSeries, ImageFolder, ListOps, ParametricShapes, Pathfinder
+from ccnn_geo.datasets.audio.speech_commands import SpeechCommandsRaw
+from ccnn_geo.datasets.images import pathfinder_images, pathfinder_scenes
 
 RNG = np.random.default_rng(0)
 pathfinder_images.CHUNK = pathfinder_scenes.CHUNK = 10  # draws as many images as are asked for

@@ -18,7 +18,7 @@ from forks import Ended, die, files, fill_disk, fork, import_all, unfinished, wa
 
 from ccnn_geo.cli import main
 from ccnn_geo.training import run as run_module
-from ccnn_geo.training.epochs import EpochDataset
+from ccnn_geo.training.data.epochs import EpochDataset
 from ccnn_geo.training.module import Classifier
 
 CONFIG = """\

@@ -9,25 +9,25 @@ import pytest
 
 from ccnn_geo import CCNN, predict
 from ccnn_geo.cli import main
-from ccnn_geo.datasets.archive import extract
-from ccnn_geo.datasets.cifar import read_batch
-from ccnn_geo.datasets.csv_table import read_table
-from ccnn_geo.datasets.las import read_las
-from ccnn_geo.datasets.lidar_frames import read_frame
-from ccnn_geo.datasets.listops import read_tsv
-from ccnn_geo.datasets.mapped import MappedArray
-from ccnn_geo.datasets.mnist import read_idx
-from ccnn_geo.datasets.pathfinder_files import read_archive, read_metadata
-from ccnn_geo.datasets.physionet_records import read_record
-from ccnn_geo.datasets.read_image import read_image
-from ccnn_geo.datasets.shape_folder import ShapeFolder
-from ccnn_geo.datasets.stl10 import read_images
-from ccnn_geo.datasets.tokens import load_tokens
-from ccnn_geo.datasets.wav import read_wav
-from ccnn_geo.experiments.fuzz_readers import FORMATS
+from ccnn_geo.datasets.images.cifar import read_batch
+from ccnn_geo.datasets.images.mnist import read_idx
+from ccnn_geo.datasets.images.pathfinder_files import read_archive, read_metadata
+from ccnn_geo.datasets.images.stl10 import read_images
+from ccnn_geo.datasets.scenes.lidar_frames import read_frame
+from ccnn_geo.datasets.series.physionet_records import read_record
+from ccnn_geo.datasets.shapes.shape_folder import ShapeFolder
+from ccnn_geo.datasets.text.listops import read_tsv
+from ccnn_geo.datasets.text.tokens import load_tokens
+from ccnn_geo.experiments.fuzz.fuzz_readers import FORMATS
+from ccnn_geo.export.predict import ShapeClassifier
 from ccnn_geo.io import EXTENSIONS, ShapeError, read_shape
-from ccnn_geo.predict import ShapeClassifier
-from ccnn_geo.training.checkpoint_file import load_checkpoint
+from ccnn_geo.io.csv_table import read_table
+from ccnn_geo.io.files.archive import extract
+from ccnn_geo.io.files.mapped import MappedArray
+from ccnn_geo.io.image import read_image
+from ccnn_geo.io.las import read_las
+from ccnn_geo.io.models.checkpoint import load_checkpoint
+from ccnn_geo.io.wav import read_wav
 
 SHAPES = [name for name, kind in FORMATS.items() if kind.read is read_shape]
 SUFFIXES = sorted({FORMATS[name].suffix for name in SHAPES})

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from ccnn_geo.experiments.fuzz_readers import limited_time
-from ccnn_geo.experiments.fuzz_seeds import CORNERS, FACES, glb, glb_files, ply_files, stl_files
+from ccnn_geo.experiments.fuzz.fuzz_readers import limited_time
+from ccnn_geo.experiments.fuzz.fuzz_seeds import CORNERS, FACES, glb, glb_files, ply_files, stl_files
 from ccnn_geo.io import Shape, ShapeError, read_shape
 
 

@@ -8,17 +8,17 @@ import struct
 import numpy as np
 import pytest
 import torch
-from lies import BILLION, npy, npz, put
 
 from ccnn_geo import CCNN, predict
 from ccnn_geo.cli import main
-from ccnn_geo.datasets.cifar import CIFAR10
-from ccnn_geo.datasets.mapped import MappedArray
-from ccnn_geo.datasets.pathfinder_files import read_metadata
-from ccnn_geo.datasets.tokens import load_tokens
-from ccnn_geo.experiments import fuzz_stored_seeds as seeds
-from ccnn_geo.experiments.fuzz_readers import limited_memory, limited_time
-from ccnn_geo.predict import ShapeClassifier
+from ccnn_geo.datasets.images.cifar import CIFAR10
+from ccnn_geo.datasets.images.pathfinder_files import read_metadata
+from ccnn_geo.datasets.text.tokens import load_tokens
+from ccnn_geo.experiments.fuzz import fuzz_stored_seeds as seeds
+from ccnn_geo.experiments.fuzz.fuzz_readers import limited_memory, limited_time
+from ccnn_geo.export.predict import ShapeClassifier
+from ccnn_geo.io.files.mapped import MappedArray
+from tests.hostile.lies import BILLION, npy, npz, put
 from tests.torch_versions import since_2_10
 
 

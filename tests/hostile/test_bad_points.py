@@ -8,7 +8,7 @@ from torch_geometric.data import Batch, Data
 
 from ccnn_geo import CCNN, SepFlexConv
 from ccnn_geo.neighbors import build_neighbors, knn_graph
-from ccnn_geo.point_plan import PointPlan
+from ccnn_geo.nn.conv.plan import PointPlan
 from ccnn_geo.testing import assert_close, plain_sum
 
 PATHS = {"auto": 1e-5, "edge": 1e-5, "lattice": 1e-5, "plain": 1e-5, "mesh": 1e-3}

@@ -8,16 +8,16 @@ import tarfile
 
 import numpy as np
 import pytest
-from lies import BILLION, npy, npz, put
 
-from ccnn_geo.datasets.archive import UnsafeArchiveError, extract
-from ccnn_geo.datasets.cifar import read_batch
-from ccnn_geo.datasets.mapped import MappedArray
-from ccnn_geo.datasets.mnist import read_idx
-from ccnn_geo.datasets.stl10 import read_images
-from ccnn_geo.datasets.storage import read_arrays
-from ccnn_geo.experiments import fuzz_stored_seeds as seeds
-from ccnn_geo.experiments.fuzz_readers import limited_memory, limited_time
+from ccnn_geo.datasets.images.cifar import read_batch
+from ccnn_geo.datasets.images.mnist import read_idx
+from ccnn_geo.datasets.images.stl10 import read_images
+from ccnn_geo.experiments.fuzz import fuzz_stored_seeds as seeds
+from ccnn_geo.experiments.fuzz.fuzz_readers import limited_memory, limited_time
+from ccnn_geo.io.files.archive import UnsafeArchiveError, extract
+from ccnn_geo.io.files.mapped import MappedArray
+from ccnn_geo.io.files.storage import read_arrays
+from tests.hostile.lies import BILLION, npy, npz, put
 
 
 @pytest.fixture(autouse=True)

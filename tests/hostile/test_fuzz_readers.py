@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ccnn_geo.experiments import fuzz_readers, fuzz_seeds
-from ccnn_geo.experiments.fuzz_readers import FORMATS, Format, fuzz, report
+from ccnn_geo.experiments.fuzz import fuzz_readers, fuzz_seeds
+from ccnn_geo.experiments.fuzz.fuzz_readers import FORMATS, Format, fuzz, report
 from ccnn_geo.io import EXTENSIONS, ShapeError, read_shape
-from ccnn_geo.io.shape import check_shape
+from ccnn_geo.io.shapes.shape import check_shape
 
 CHECKED = {"npz", "mnist gz", "tar gz", "tar bz2", "tar xz", "zip", "tokens", "pathfinder"}
 CHECKED |= {"weights", "pickle", "checkpoint", "repacked"}

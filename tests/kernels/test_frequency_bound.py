@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from ccnn_geo.continuous_kernel import ContinuousKernel
 from ccnn_geo.kernels import KERNELS, SIREN, FourierNet, GaborNet, MAGNet, MLPKernel, RandomFourierNet
+from ccnn_geo.kernels.continuous import ContinuousKernel
 
 FAMILIES = sorted(KERNELS)
 TAILS = (0.3, 0.05, 0.01)

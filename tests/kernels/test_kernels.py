@@ -137,7 +137,7 @@ def test_families_without_a_limit_say_so():
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_precision_survives_autocast(name, device):
-    from ccnn_geo.continuous_kernel import ContinuousKernel
+    from ccnn_geo.kernels.continuous import ContinuousKernel
 
     kernel = ContinuousKernel(3, 4, 16, omega_0=50.0, kernel=name, window_init=0.5).to(device)
     rel = torch.rand(200, 3, device=device) - 0.5

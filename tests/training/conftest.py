@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands import command, environment
-from shapes_on_disk import write_clouds
+
+from tests.training.commands import command, environment
+from tests.training.shapes_on_disk import write_clouds
 
 CONFIG = """\
 name: tiny

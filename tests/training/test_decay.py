@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from ccnn_geo import CCNN
-from ccnn_geo.training.decay import decay_groups
 from ccnn_geo.training.module import Classifier
+from ccnn_geo.training.optim import decay_groups
 
 
 def decayed(network: torch.nn.Module, decay: str) -> set[str]:

@@ -8,12 +8,12 @@ import pytest
 import torch
 from pytorch_lightning import Trainer
 
-from ccnn_geo.predict import read_network
-from ccnn_geo.train_command import train_parser
+from ccnn_geo.cli.quiet import quiet
+from ccnn_geo.cli.train import train_parser
+from ccnn_geo.export.predict import read_network
 from ccnn_geo.training import run
 from ccnn_geo.training.callbacks import read_metrics
 from ccnn_geo.training.flags import TRAINING, check_flags
-from ccnn_geo.training.quiet import quiet
 from ccnn_geo.training.runs import read_results
 from ccnn_geo.training.trainer import RESERVED
 

@@ -8,9 +8,9 @@ import fake_data
 import pytest
 import torch
 
-from ccnn_geo.predict import checkpoint_file
+from ccnn_geo.export.predict import checkpoint_file
+from ccnn_geo.io.models.checkpoint import load_checkpoint
 from ccnn_geo.training import run as run_module
-from ccnn_geo.training.checkpoint_file import load_checkpoint
 from ccnn_geo.training.checkpoints import LastCheckpoint
 from ccnn_geo.training.failures import how_to_continue
 from ccnn_geo.training.runs import discard_run, find_resume, read_results, result_name, results_before

@@ -8,9 +8,9 @@ import torch
 from torch.nn import functional as F
 from torch_geometric.data import Batch, Data
 
-from ccnn_geo.predict import read_network
+from ccnn_geo.export.predict import read_network
+from ccnn_geo.nn.build import class_logits
 from ccnn_geo.training.module import Classifier
-from ccnn_geo.training.network import class_logits
 
 CONFIG = """\
 name: {name}

@@ -6,12 +6,12 @@ from pytorch_lightning import Callback, Trainer
 from torch.nn import functional as F
 from torch_geometric.data import Batch, Data
 
-from ccnn_geo.predict import read_network
-from ccnn_geo.regularization import collect_kernel_norms, l2_penalty
+from ccnn_geo.cli.quiet import quiet
+from ccnn_geo.export.predict import read_network
+from ccnn_geo.nn.conv.kernel_norms import collect_kernel_norms, l2_penalty
 from ccnn_geo.training import run
-from ccnn_geo.training.datamodule import ShapesDataModule
+from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.module import Classifier
-from ccnn_geo.training.quiet import quiet
 from ccnn_geo.training.schedule import warmup_cosine
 
 NETWORK = {

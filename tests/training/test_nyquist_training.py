@@ -6,11 +6,11 @@ from pytorch_lightning import Callback, Trainer
 from torch_geometric.data import Batch, Data
 
 from ccnn_geo.cli import main
-from ccnn_geo.nyquist import nyquist_penalty, sample_spacing
-from ccnn_geo.train_command import train_parser
-from ccnn_geo.training.datamodule import ShapesDataModule
+from ccnn_geo.cli.quiet import quiet
+from ccnn_geo.cli.train import train_parser
+from ccnn_geo.nn.nyquist import nyquist_penalty, sample_spacing
+from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.module import Classifier
-from ccnn_geo.training.quiet import quiet
 
 NETWORK = {
     "hidden_channels": 8,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands import environment
 
 from ccnn_geo.training.module import Classifier
+from tests.training.commands import environment
 
 EPOCHS = "4"
 

@@ -8,9 +8,9 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torch_geometric.data import Batch, Data
 
+from ccnn_geo.cli.quiet import quiet
 from ccnn_geo.training.callbacks import PlanLine
 from ccnn_geo.training.module import Classifier
-from ccnn_geo.training.quiet import quiet
 from ccnn_geo.training.statistics import BATCHES, SAMPLES, NormStatistics
 from ccnn_geo.training.trainer import averaging
 

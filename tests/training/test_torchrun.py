@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import environment
 
 from ccnn_geo.training.callbacks import read_metrics
+from tests.training.commands import environment
 
 TORCHRUN = shutil.which("torchrun", path=str(Path(sys.executable).parent)) or shutil.which("torchrun")
 pytestmark = [

@@ -21,10 +21,10 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from ccnn_geo import CCNN
-from ccnn_geo.batch_norm import BatchNorm
 from ccnn_geo.cli import main
-from ccnn_geo.norm_statistics import fresh_statistics
-from ccnn_geo.sync_norm import SyncNorm, convert_sync_norms
+from ccnn_geo.nn.norm.batch import BatchNorm
+from ccnn_geo.nn.norm.statistics import fresh_statistics
+from ccnn_geo.nn.norm.sync import SyncNorm, convert_sync_norms
 from ccnn_geo.training import run as run_module  # here once for all forks
 
 SIZES = {"hidden_channels": 6, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 1.0, "window_init": 0.5}

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from draws import assert_seeds_decide
 from torch_geometric.transforms import Compose
 
 from ccnn_geo.transforms import RandomNoise, RandomTimeShift
+from tests.transforms.draws import assert_seeds_decide
 
 
 def sound(length: int = 7) -> torch.Tensor:

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from draws import assert_seeds_decide
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch_geometric.data import Data
@@ -19,6 +18,7 @@ from ccnn_geo.transforms import (
     RandomSubset,
     Voxelize,
 )
+from tests.transforms.draws import assert_seeds_decide
 
 
 def cloud(num: int = 64, seed: int = 0) -> Data:

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from ccnn_geo.functional.farthest import farthest_points
-from ccnn_geo.training.pipeline import ShapePipeline
+from ccnn_geo.neighbors.farthest import farthest_points
 from ccnn_geo.transforms import FarthestSubset, FixedSubset, RandomSubset
+from ccnn_geo.transforms.pipeline import ShapePipeline
 
 
 def cloud(num=300):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from draws import assert_seeds_decide
 from torch_geometric.transforms import Compose
 
 from ccnn_geo.transforms import RandomCrop, RandomFlip
+from tests.transforms.draws import assert_seeds_decide
 
 
 def image(height: int = 6, width: int = 5) -> torch.Tensor:

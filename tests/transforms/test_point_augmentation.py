@@ -4,13 +4,13 @@ import copy
 
 import pytest
 import torch
-from draws import assert_seeds_decide
 from torch_geometric.data import Batch, Data
 
-from ccnn_geo.training.pipeline import Augmentation, ShapePipeline
 from ccnn_geo.transforms import MixClouds, NormalizeSphere, PointWOLF, RandomPointDropout, RandomScaleShift
 from ccnn_geo.transforms.mix_clouds import mix_pair
+from ccnn_geo.transforms.pipeline import Augmentation, ShapePipeline
 from ccnn_geo.transforms.point_wolf import transform_normals
+from tests.transforms.draws import assert_seeds_decide
 
 
 def sphere(num: int = 256, seed: int = 0, label: int = 0) -> Data:

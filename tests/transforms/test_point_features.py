@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from ccnn_geo.training.pipeline import ShapePipeline
 from ccnn_geo.transforms import PointFeatures
+from ccnn_geo.transforms.pipeline import ShapePipeline
 
 
 def cloud() -> Data:

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from ccnn_geo.experiments.baselines.ckcnn import CKCNN
 from ccnn_geo.experiments.baselines.residual import TCNBlock
-from ccnn_geo.representations import grid_positions
+from ccnn_geo.functional.representations import grid_positions
 from ccnn_geo.testing import assert_same_function
 
 SIZES = [(13,), (16,), (5, 4), (4, 3, 3)]

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from ccnn_geo.experiments.baselines.flexnet import FlexNet
 from ccnn_geo.experiments.baselines.residual import ResNetBlock, TCNBlock
-from ccnn_geo.representations import grid_positions
+from ccnn_geo.functional.representations import grid_positions
 from ccnn_geo.testing import assert_same_function
 
 CASES = [

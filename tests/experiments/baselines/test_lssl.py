@@ -2,11 +2,18 @@
 
 import pytest
 import torch
-from recurrence import LENGTHS, check_causal, check_layer, check_single_precision, discretised, run
 
 from ccnn_geo import testing
 from ccnn_geo.experiments.baselines.hippo import hippo_legs
 from ccnn_geo.experiments.baselines.lssl import LSSL, krylov
+from tests.experiments.baselines.recurrence import (
+    LENGTHS,
+    check_causal,
+    check_layer,
+    check_single_precision,
+    discretised,
+    run,
+)
 
 
 def by_recurrence(layer, x):

@@ -4,7 +4,12 @@ import math
 
 import pytest
 import torch
-from recurrence import (
+
+from ccnn_geo import testing
+from ccnn_geo.experiments.baselines.cauchy import dplr_spectrum
+from ccnn_geo.experiments.baselines.hippo import nplr_legs
+from ccnn_geo.experiments.baselines.s4 import S4
+from tests.experiments.baselines.recurrence import (
     LENGTHS,
     check_causal,
     check_layer,
@@ -14,11 +19,6 @@ from recurrence import (
     pairs,
     run,
 )
-
-from ccnn_geo import testing
-from ccnn_geo.experiments.baselines.cauchy import dplr_spectrum
-from ccnn_geo.experiments.baselines.hippo import nplr_legs
-from ccnn_geo.experiments.baselines.s4 import S4
 
 
 def moved(state=8, channels=3):

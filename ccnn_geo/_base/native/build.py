@@ -1,0 +1,192 @@
+"""Compiles the C sources of the package on the machine they run on, once per machine and version.
+
+Each source ``name.c`` exports one function ``int name(const args *)`` and is a library of its own, made when first
+asked for. Nothing here is required: without a compiler, OpenMP or a folder to write to there is no function, and
+:func:`native_status` says why.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ccnn_geo._base.cache_folder import cache_folder
+
+HERE = Path(__file__).parent
+PACKAGE = HERE.parents[1]
+FLAGS = (
+    *("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", "-std=gnu11"),
+    *("-fno-math-errno", "-fno-trapping-math", "-fwrapv"),
+)
+OPTIONAL = ("-mprefer-vector-width=512",)  # x86 only; compilers split wide vectors without it
+TIMEOUT = 120.0
+EXACT = "FP_CONTRACT OFF"
+THREAD_EDGES = 2048
+"""Edges for which one more thread pays."""
+
+
+class Native(NamedTuple):
+    """A compiled function, or none, and one sentence about it."""
+
+    function: Callable[..., int] | None
+    status: str
+
+
+def native_function(name: str) -> Callable[..., int] | None:
+    """The function of ``name.c``, or ``None``; ``CCNN_GEO_NATIVE=0`` turns all of them off at any time."""
+    return None if _disabled() else load(name).function
+
+
+@torch.compiler.assume_constant_result
+def has_native(name: str) -> bool:
+    """Whether there is a function of ``name.c``; ``torch.compile`` asks once."""
+    return native_function(name) is not None
+
+
+def on_host(*tensors: Tensor) -> bool:
+    """Whether functions in C may take these: float32 on the CPU, not traced, transformed or under autocast."""
+    if torch.compiler.is_compiling() or torch.is_autocast_enabled(tensors[0].device.type):
+        return False
+    if torch._C._are_functorch_transforms_active():  # torch.func: what it wraps has no memory of its own
+        return False
+    return all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors)
+
+
+def native_status(name: str = "edge_magnet") -> str:
+    """Which library is used for the function of ``name.c``, or why there is none."""
+    return "Native code is turned off by CCNN_GEO_NATIVE=0." if _disabled() else load(name).status
+
+
+def native_summary() -> str:
+    """One line about all functions, which are compiled for it if they are not yet.
+
+    Example:
+        >>> native_summary().startswith(("all ", "none: ", "off: ")) or "without" in native_summary()
+        True
+    """
+    if _disabled():
+        return "off: CCNN_GEO_NATIVE=0"
+    names = sorted(_sources())
+    missing = {name: load(name).status for name in names if load(name).function is None}
+    if not missing:
+        return f"all {len(names)} in {cache_folder()}"
+    reason = next(iter(missing.values())).removeprefix("No native code: ").removesuffix(".")
+    if len(missing) == len(names):
+        return f"none: {reason}"
+    return f"{len(names) - len(missing)} of {len(names)}, without {', '.join(missing)}: {reason}"
+
+
+def arguments(sizes: Sequence[str], tensors: Sequence[str]) -> type[ctypes.Structure]:
+    """The structure that a function takes: 64-bit numbers, then addresses."""
+    fields = [(name, ctypes.c_int64) for name in sizes] + [(name, ctypes.c_void_p) for name in tensors]
+    return type("Arguments", (ctypes.Structure,), {"_fields_": fields})
+
+
+def addresses(**tensors: Tensor) -> dict[str, int]:
+    """Where tensors lie, for a function in C; the only place that asks.
+
+    Raises:
+        ValueError: If one is on another device, where an address of the host's means nothing.
+    """
+    if any(t.device.type != "cpu" for t in tensors.values()):
+        got = ", ".join(f"{name} on {t.device}" for name, t in tensors.items())
+        raise ValueError(f"compiled code: expected all on cpu, got {got}")
+    return {name: t.data_ptr() for name, t in tensors.items()}
+
+
+def threads_for(num_edges: int) -> int:
+    """Threads that a loop over edges is shared by."""
+    return min(torch.get_num_threads(), 1 + num_edges // THREAD_EDGES)
+
+
+def _disabled() -> bool:
+    return os.environ.get("CCNN_GEO_NATIVE", "1") == "0"
+
+
+@functools.cache
+def _sources() -> dict[str, Path]:
+    """All C sources by name; each lies beside the module that calls it."""
+    return {path.stem: path for path in PACKAGE.rglob("*.c")}
+
+
+@functools.cache
+def load(name: str) -> Native:
+    """Compiles if need be, and loads; remembered for the process."""
+    compiler = find_compiler()
+    if compiler is None:
+        return Native(None, "No native code: there is no C compiler ($CC, cc, gcc, clang).")
+    try:
+        path = _compile(compiler, _sources()[name], cache_folder())
+        return Native(getattr(ctypes.CDLL(str(path)), name), f"Native code is used: {path}.")
+    except subprocess.CalledProcessError as error:
+        lines = (error.stderr or "").strip().splitlines() or ["no message"]
+        said = next((line for line in lines if "error" in line), lines[-1])
+        return Native(None, f"No native code: {compiler[0]} failed, {said}")
+    except (OSError, subprocess.SubprocessError, AttributeError) as error:
+        return Native(None, f"No native code: {error}")
+
+
+def find_compiler() -> list[str] | None:
+    """The command of the C compiler: ``$CC`` if set, else the first of the usual names."""
+    given = shlex.split(os.environ.get("CC", ""))
+    for command in [given] if given else [["cc"], ["gcc"], ["clang"]]:
+        if found := shutil.which(command[0]):
+            return [found, *command[1:]]
+    return None
+
+
+def _compile(compiler: list[str], source: Path, folder: Path) -> Path:
+    text = source.read_text()
+    flags = FLAGS + (OPTIONAL if platform.machine() in ("x86_64", "AMD64") else ())
+    # products and sums are fused unless a source needs each rounded, as its first lines say
+    flags += (f"-ffp-contract={'off' if EXACT in text else 'fast'}",)
+    stamp = os.stat(compiler[0])
+    identity = [*compiler, *flags, str(stamp.st_size), str(stamp.st_mtime_ns), processor()]
+    digest = hashlib.sha256("\0".join(identity).encode())
+    for header in sorted(HERE.glob("*.h")):
+        text += header.read_text()
+    digest.update(text.encode())
+    target = folder / f"{source.stem}-{digest.hexdigest()[:20]}.so"
+    if target.exists():
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    # under a name of its own until it is whole: other processes may compile at the same time
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        built = Path(own) / target.name
+        subprocess.run(
+            [*compiler, *flags, f"-I{HERE}", str(source), "-o", str(built), "-lm"],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+        )
+        os.replace(built, target)
+    return target
+
+
+def processor() -> str:
+    """What ``-march=native`` depends on: machines that share a home may differ."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    keys = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU implementer", "CPU part")
+    first: dict[str, str] = {}
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip() in keys:
+            first.setdefault(key.strip(), value.strip())
+    return f"{platform.machine()} {sorted(first.items())}"

@@ -1,0 +1,200 @@
+"""The command ``ccnn-geo data list | info NAME | prepare NAME``."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ccnn_geo.cli.terminal import OneLineParser, add_command, print_table
+
+if TYPE_CHECKING:
+    from ccnn_geo.datasets.base.info import DatasetInfo
+
+HEAD = ("name", "family", "classes", "samples", "size", "disk")
+
+
+def main(arguments: list[str]) -> None:
+    """Runs one of the actions."""
+    parser = OneLineParser(prog="ccnn-geo data", description="Data sets by name.")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list | info | prepare")
+    add_command(actions, "list", "All of them.")
+    about = add_command(actions, "info", "Files, digests, where to place them without a network.")
+    ready = add_command(actions, "prepare", "Downloads and prepares one; what is there already is kept.")
+    for action in (about, ready):
+        action.add_argument("name", help="As ccnn-geo data list has it.")
+    ready.add_argument(
+        "--root", default="data", help="Where it goes, or where its files are; data by default."
+    )
+    ready.add_argument("--split", nargs="+", help="Splits to prepare; all by default.")
+    ready.add_argument("--offline", action="store_true", help="Use what is there, fetch nothing.")
+    ready.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="An argument of the data set, e.g. generate=true.",
+    )
+    options = parser.parse_args(arguments)
+
+    if options.action == "list":
+        print_table(list_rows())
+    elif options.action == "info":
+        print_table(info_rows(options.name))
+    else:
+        given = parse_options(options.option)
+        lines = prepare(options.name, options.root, options.split, not options.offline, given)
+        for line in lines:
+            print(line, flush=True)
+
+
+def list_rows() -> list[tuple[str, ...]]:
+    """What there is: a row :data:`HEAD`, and one per data set."""
+    from ccnn_geo.datasets.registry import PLACES, dataset_class
+
+    return [HEAD, *(_row(dataset_class(name).info) for name in PLACES)]
+
+
+def info_rows(name: str) -> list[tuple[str, str]]:
+    """What is known of a data set, as rows of name and value.
+
+    Raises:
+        ValueError: For an unknown name.
+    """
+    from ccnn_geo.datasets.registry import dataset_class
+
+    info = dataset_class(name).info
+    rows = [("name", info.name), ("title", info.title), ("family", info.family)]
+    rows.append(("sample", _shape(info)))
+    rows.append(("classes", str(info.classes) if info.classes else "of your files"))
+    rows += [(split, f"{count:,} samples") for split, count in info.counts.items()]
+    if not info.counts:
+        rows.append(("samples", "your files"))
+    for file in info.files:
+        rows.append(("file", f"{Path('ROOT') / info.folder / file.path}, {size_text(file.size)}"))
+        rows.append(("", file.url))
+        rows.append(("", file.checksum or "no digest of it is known"))
+    if info.files:
+        rows.append(("offline", "place these files there, then prepare"))
+    rows.append(("disk", _disk(info)))
+    rows.append(("source", info.source or "yours"))
+    return rows
+
+
+def splits_of(info: DatasetInfo, root: Path) -> list[str]:
+    """Splits of a data set; of a user's own files those that have a folder."""
+    from ccnn_geo.datasets.base.class_folders import split_folders
+
+    if info.counts:
+        return list(info.counts)
+    return (list(split_folders(root)) if root.is_dir() else []) or ["train"]
+
+
+def check_space(info: DatasetInfo, root: Path, download: bool = True) -> str:
+    """Compares what a data set takes, without files that are there already, with what is free; in one line.
+
+    Raises:
+        OSError: If it will not fit.
+    """
+    places = (root / info.folder, root)
+    missing = [file for file in info.files if not any((place / file.path).exists() for place in places)]
+    fetched = sum(file.size for file in missing) if download else 0
+    total = fetched + info.prepared
+    existing = next(folder for folder in (root, *root.absolute().parents) if folder.is_dir())
+    free = shutil.disk_usage(existing).free
+    text = f"{size_text(fetched)} to download at most, {size_text(total)} on the disk"
+    if total > free:
+        raise OSError(f"{info.name}: {text}, but only {size_text(free)} free at {existing}")
+    return f"{info.name}: {text}, {size_text(free)} free at {existing}"
+
+
+def prepare(
+    name: str,
+    root: str,
+    splits: Sequence[str] | None = None,
+    download: bool = True,
+    options: Mapping[str, Any] | None = None,
+) -> Iterator[str]:
+    """Downloads a data set and prepares its splits; yields a line about each step when it is done.
+
+    Args:
+        name: Of the data set.
+        root: Where it goes, or where its files are.
+        splits: The splits; by default all of them.
+        download: Fetch what is missing.
+        options: Further arguments of the data set, as ``data.dataset_args`` of a training.
+
+    Raises:
+        ValueError: For an unknown name, split or option, or damaged files.
+        ConnectionError: If a file cannot be fetched; the message says what to place where.
+        FileNotFoundError: If files are missing and ``download`` is False.
+        OSError: If there is not enough space.
+    """
+    from ccnn_geo.datasets.registry import dataset_class
+    from ccnn_geo.training.data.sources import check_keywords, keywords
+
+    cls, folder, options = dataset_class(name), Path(root).expanduser(), dict(options or {})
+    check_keywords(cls, options, {"download", "transform"})
+    if options.get("generate"):
+        download = False
+    yield check_space(cls.info, folder, download)
+    known = splits_of(cls.info, folder)
+    wrong = [split for split in splits or () if split not in known]
+    if wrong:
+        raise ValueError(f"{name}: expected some of the splits {', '.join(known)}, got {', '.join(wrong)}")
+    if "download" in keywords(cls):
+        options["download"] = download
+    for split in splits or known:
+        begin = time.perf_counter()
+        samples = cls(folder, split, **options)
+        seconds = time.perf_counter() - begin
+        yield f"{split}: {len(samples):,} samples, {samples.num_classes} classes, {seconds:.1f} s"
+    yield f"ready for ccnn-geo train --data.dataset {name} --data.root {root}"
+
+
+def parse_options(given: Sequence[str]) -> dict[str, Any]:
+    """``NAME=VALUE`` by name, values as in YAML.
+
+    Raises:
+        ValueError: For something else.
+    """
+    import yaml
+
+    options = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise ValueError(f"--option: expected NAME=VALUE, got {text!r}")
+        try:
+            options[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ValueError(f"--option {name}: {value!r} is not a value ({error})") from error
+    return options
+
+
+def size_text(size: int) -> str:
+    """Bytes in a unit that reads well: ``12 MB``."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            value = size / factor
+            return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
+    return f"{size} B"
+
+
+def _row(info: DatasetInfo) -> tuple[str, ...]:
+    samples = f"{sum(info.counts.values()):,}" if info.counts else "yours"
+    return info.name, info.family, str(info.classes or "yours"), samples, _shape(info), _disk(info)
+
+
+def _shape(info: DatasetInfo) -> str:
+    channels = "?" if info.in_channels is None else str(info.in_channels)
+    size = "varies" if info.size is None else " x ".join(map(str, info.size))
+    return f"[{channels}] {size}"
+
+
+def _disk(info: DatasetInfo) -> str:
+    parts = [size_text(sum(file.size for file in info.files))] if info.files else []
+    parts += [f"{size_text(info.prepared)} prepared"] if info.prepared else []
+    return " + ".join(parts) or "no download"

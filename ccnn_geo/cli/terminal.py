@@ -1,0 +1,84 @@
+"""How commands speak to a terminal: one line for an error, plain tables."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+EXPECTED = (ValueError, OSError, ImportError)
+"""Errors whose message says enough."""
+
+_ROLE = re.compile(r":[a-z]+:`(?:[^`<]*<)?~?([^`>]+)>?`")
+
+
+class Failure(Exception):
+    """The command has reported what failed; only the exit code is left to say."""
+
+
+class Paragraphs(argparse.HelpFormatter):
+    """Help whose text is a docstring: paragraphs as wide as the terminal, commands as lines, without remarks."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        parts = []
+        for part in plain(text).strip().split("\n\n"):
+            lines = part.split("\n")
+            if lines[0].startswith("    "):
+                commands = [line.split("  #")[0].rstrip() for line in lines]
+                parts += [textwrap.fill(command, width, subsequent_indent=" " * 6) for command in commands]
+                parts.append("")
+            else:
+                parts += [textwrap.fill(part, width, break_on_hyphens=False), ""]
+        return "\n".join(parts).rstrip()
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Raises what argparse would print below its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise argparse.ArgumentError(None, message)
+
+
+def plain(text: str) -> str:
+    """Text of a docstring without its markup.
+
+    Example:
+        >>> plain("Of a :class:`~ccnn_geo.nn.ccnn.CCNN`; ``null`` for none.")
+        'Of a CCNN; null for none.'
+    """
+    return _ROLE.sub(lambda role: role[1].rsplit(".")[-1].lstrip("\\"), text).replace("``", "")
+
+
+def add_command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
+    """A command below another one, whose own help says the same of it."""
+    return commands.add_parser(name, help=text, description=text)
+
+
+def reason(error: Exception) -> str:
+    """What an error says, with its name if it was not expected."""
+    return str(error) if isinstance(error, EXPECTED) else f"{type(error).__name__}: {error}"
+
+
+def complain(message: str) -> None:
+    """Prints a message as one line of the error output."""
+    print(f"ccnn-geo: {' '.join(message.split())}", file=sys.stderr)
+
+
+def print_entries(entries: Iterable[tuple[str, str]]) -> None:
+    """Prints names and what they mean in two columns, as wide as the terminal."""
+    known = list(entries)
+    indent = max(len(name) for name, _ in known) + 2
+    width = shutil.get_terminal_size().columns
+    for name, text in known:
+        print(textwrap.fill(f"{name:<{indent}}{text}", width, subsequent_indent=" " * indent))
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Prints columns as wide as they need to be."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,150 @@
+"""A trained classifier in a folder: its network, the names of its classes, and what a sample goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ccnn_geo.io.models.folder import CONFIG, Writer, read_config, write_folder
+from ccnn_geo.io.models.hub import find_folder
+from ccnn_geo.nn.ccnn import CCNN
+
+if TYPE_CHECKING:
+    from ccnn_geo.export.predict import ShapeClassifier
+
+TRAINING = (
+    *("root", "batch_size", "num_workers", "neighbor_cache", "limit"),
+    *("validation_fraction", "augment"),
+)
+"""Settings of data that concern the training and its machine alone."""
+
+
+def save_classifier(
+    folder: str | PathLike[str],
+    network: CCNN,
+    classes: Sequence[str],
+    data: Mapping[str, Any],
+    overwrite: bool = False,
+    files: Mapping[str, Writer] | None = None,
+    program: Mapping[str, Any] | None = None,
+) -> Path:
+    """Writes a classifier to a folder, complete or absent.
+
+    :meth:`CCNN.from_pretrained <ccnn_geo.nn.ccnn.CCNN.from_pretrained>` reads its network, :func:`load_classifier` and
+    ``ccnn-geo predict`` the whole.
+
+    Args:
+        folder: A new one, or an empty one.
+        network: What was trained.
+        classes: Names of its outputs.
+        data: Settings of the data, plain values: for shapes those of
+            :class:`~ccnn_geo.transforms.pipeline.ShapePipeline`.
+        overwrite: Replace the model of a folder that is not empty; other files stay.
+        files: What to write beside the configuration; the weights by default.
+        program: What those who have a program alone must know of it.
+
+    Raises:
+        ValueError: If the classes are not as many as the outputs, or the folder is not empty.
+    """
+    _check_classes(network, classes, "save_classifier")
+    kept = {key: value for key, value in data.items() if key not in TRAINING and value is not None}
+    config = {"network": network.checked_config(), "classifier": {"classes": list(classes), "data": kept}}
+    config |= {} if program is None else {"program": dict(program)}
+    folder = Path(folder).expanduser()
+    write_folder(folder, config, network.weight_files() if files is None else files, overwrite)
+    return folder
+
+
+def is_pretrained(path: str | PathLike[str]) -> bool:
+    """Whether this is a folder of ``save_pretrained`` or :func:`save_classifier`, and not a checkpoint or a run."""
+    return (Path(path).expanduser() / CONFIG).is_file()
+
+
+def read_classifier(folder: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]:
+    """Settings, as a checkpoint has them, and network of a folder.
+
+    Raises:
+        FileNotFoundError: If it is not such a folder.
+        ValueError: If it is damaged, of a newer format, or holds a network alone.
+    """
+    folder = Path(folder).expanduser()
+    config = read_config(folder)
+    found = config.get("classifier")
+    if found is None:
+        raise ValueError(
+            f"{folder / CONFIG}: a {config.get('model', 'CCNN')} alone, which knows no classes; expected what "
+            "save_classifier or ccnn-geo export has written"
+        )
+    missing = {"classes", "data"} - set(found)
+    if missing:
+        raise ValueError(f"{folder / CONFIG}: damaged, the classifier lacks {', '.join(sorted(missing))}")
+    network = CCNN.from_config(config, folder)
+    _check_classes(network, found["classes"], f"{folder / CONFIG}")
+    settings = {
+        "classes": list(found["classes"]),
+        "binary": network.out_channels == 1,
+        "in_channels": network.in_channels,
+        "dim": network.dim,
+        "readout": network.readout,
+        "network": config["network"],
+        "data": dict(found["data"]),
+    }
+    return settings, network
+
+
+def read_trained(path: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]:
+    """Settings and network of a folder, a checkpoint of ``ccnn-geo train``, or a run, for its best one.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is none, or has arguments that this release does not know.
+    """
+    from ccnn_geo.export.predict import read_network
+
+    if is_pretrained(path):
+        return read_classifier(path)
+    try:
+        return read_network(path)
+    except TypeError as error:  # of a signature
+        raise ValueError(f"{path}: of another release of ccnn_geo, {error}") from error
+
+
+def load_classifier(
+    source: str | PathLike[str], revision: str | None = None, device: torch.device | str = "cpu", **hub: Any
+) -> ShapeClassifier:
+    """The classifier of shapes in a folder or on the Hugging Face hub, to be handed to :func:`~ccnn_geo.predict`.
+
+    Args:
+        source: The folder, or ``user/name`` on the hub (extra ``hub``).
+        revision: Branch, tag or commit on the hub.
+        device: Where the network goes.
+        **hub: Further arguments of :func:`huggingface_hub.snapshot_download`.
+
+    Raises:
+        FileNotFoundError: If it is neither here nor on the hub.
+        ImportError: If it may be on the hub, but the extra is not installed.
+        ValueError: If the folder is damaged, of a newer format, or not of a classifier of shapes.
+    """
+    from ccnn_geo.export.predict import ShapeClassifier
+    from ccnn_geo.transforms.pipeline import ShapePipeline
+
+    folder = find_folder(source, revision, **hub)
+    settings, network = read_classifier(folder)
+    if network.dim != 3 or network.readout != "global":
+        raise ValueError(
+            f"{folder}: trained on {settings['data'].get('dataset')}, expected a data set of shapes"
+        )
+    pipeline = ShapePipeline.from_settings(settings["data"])
+    return ShapeClassifier(network.to(device), tuple(settings["classes"]), pipeline)
+
+
+def _check_classes(network: CCNN, classes: Sequence[str], where: str) -> None:
+    expected = 2 if network.out_channels == 1 else network.out_channels
+    if len(classes) != expected:
+        raise ValueError(
+            f"{where}: {len(classes)} classes, expected {expected} for {network.out_channels} outputs"
+        )

@@ -1,0 +1,138 @@
+"""A network on grids as plain tensor operations, so that it can be exported for grids of any size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ccnn_geo.export.points import ready_copy, replace
+from ccnn_geo.functional.grid.conv import DIRECT_CONVS, fft_is_cheaper
+from ccnn_geo.functional.grid.fft import FFTPlan, fft_conv
+from ccnn_geo.functional.representations import grid_spacing
+from ccnn_geo.nn.ccnn import CCNN
+from ccnn_geo.nn.conv.layers import SepFlexConv
+
+LONGEST = 1 << 24
+"""Samples along an axis, at most: of a size without a bound twice as many might overflow, as the tracer sees it."""
+MARGIN = 1 + 1e-6
+"""For the last samples in a kernel's support, which rounding must not drop."""
+
+
+class GridProgram(nn.Module):
+    """A :class:`~ccnn_geo.nn.ccnn.CCNN` on grids that ``torch.export`` can trace, with the same numbers.
+
+    Args:
+        model: The network, after its first batch of grids; it is copied.
+        spacing: Distance of the samples, one or one per axis: kernels are rendered once and are constants of the
+            program. By default a grid's longest axis covers [-1, 1], as in training: then they are rendered for
+            every grid, as fine as it is.
+        method: ``"fft"``, ``"direct"``, or ``"auto"`` for the cheaper one at the size trained on. Without a spacing
+            kernels have taps at all offsets of a grid, for sizes that may change cannot choose some.
+
+    Shapes:
+        - **x:** :math:`(B, C_{in}, *S)`
+        - **output:** :math:`(B, C_{out})`, or :math:`(B, C_{out}, *S)` with ``readout="node"``
+
+    Raises:
+        ValueError: If the network has not seen a batch of grids, or a kernel has no end.
+    """
+
+    def __init__(
+        self, model: CCNN, spacing: float | Sequence[float] | None = None, method: str = "auto"
+    ) -> None:
+        super().__init__()
+        if method not in ("auto", "fft", "direct"):
+            raise ValueError(f"GridProgram: expected method 'auto', 'fft' or 'direct', got {method!r}")
+        self.dim = model.dim
+        self.model = ready_copy(model)
+        trained = self.model.stem.reference_spacing
+        if not (trained > 0).all():
+            raise ValueError("export: the network has seen no grid; run it once on one before")
+        step = None if spacing is None else grid_spacing((1,) * self.dim, spacing)
+        self.trained_size = tuple(max(2, round(2 / h) + 1) for h in trained.tolist())
+        for conv in self.model.convs:
+            replace(self.model, conv, GridSum(conv, self.trained_size, step, method))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.model.features(x)
+        return self.model.outputs(self.model.pool_dense(h) if self.model.readout == "global" else h)
+
+    def example(self) -> tuple[tuple[Tensor, ...], tuple[dict[int, Any], ...]]:
+        """Inputs to trace with, and which of their sizes may change."""
+        size = [min(s, 32) + d for d, s in enumerate(self.trained_size)]
+        x = torch.randn(2, self.model.in_channels, *size).to(self.model.head.weight)
+        names = ("depth", "height", "width")[-self.dim :] if self.dim > 1 else ("length",)
+        sizes = {2 + d: torch.export.Dim(name, min=1, max=LONGEST) for d, name in enumerate(names)}
+        return (x,), ({0: torch.export.Dim("batch", min=1), **sizes},)
+
+    @property
+    def inputs(self) -> dict[str, list[Any]]:
+        """Names and shapes of the inputs, for those who have the program alone."""
+        return {"x": ["B", self.model.in_channels, *(f"S{d}" for d in range(self.dim))]}
+
+
+class GridSum(nn.Module):
+    """A convolution of grids of any size, in the place of the layer it is made of."""
+
+    taps: Tensor | None
+
+    def __init__(
+        self, conv: SepFlexConv, trained: Sequence[int], step: tuple[float, ...] | None, method: str
+    ) -> None:
+        super().__init__()
+        self.conv = conv
+        self.reference = conv.reference_spacing.tolist()
+        reach = [n - 1 for n in trained]
+        if step is not None:
+            support = conv.kernel.support()
+            if not support.isfinite().all():
+                raise ValueError(
+                    "export: a kernel has no end, for it has no window and was not trained on a grid"
+                )
+            reach = [math.floor(r / h * MARGIN) for r, h in zip(support.tolist(), step, strict=True)]
+        size = [n + 1 if conv.kernel.causal else 2 * n + 1 for n in reach]
+        self.method = ("fft" if fft_is_cheaper(trained, size) else "direct") if method == "auto" else method
+        self.register_buffer("taps", None if step is None else self._render(reach, step).contiguous())
+
+    def forward(self, x: Tensor, **_: Any) -> Tensor:
+        size = tuple(x.shape[2:])
+        taps = self._taps_of(size) if self.taps is None else self.taps
+        shape = tuple(taps.shape[1:])
+        center = tuple(0 if self.conv.kernel.causal else k // 2 for k in shape)
+        if self.method == "direct":
+            # padded apart: converters take no paddings of a convolution that depend on a size
+            pads = [p for k, m in zip(reversed(shape), reversed(center), strict=True) for p in (k - 1 - m, m)]
+            correlate, axes = DIRECT_CONVS[self.conv.dim], tuple(range(-self.conv.dim, 0))
+            y = correlate(F.pad(x, pads), taps.flip(axes).unsqueeze(1), groups=x.size(1))
+            return self.conv.mix(y)
+        # at least what wraps around only to outputs that are cut off, and as much as the taps
+        lengths = tuple(
+            2 * s - 1 if self.taps is None else s + k - 1 for s, k in zip(size, shape, strict=True)
+        )
+        return self.conv.mix(fft_conv(x, taps, FFTPlan(size, shape, center, lengths, False)))
+
+    def _taps_of(self, size: Sequence[int]) -> Tensor:
+        """Taps at all offsets of a grid whose longest axis covers [-1, 1]: sizes may be symbols, which choose none."""
+        longest = size[0]
+        for s in size[1:]:
+            longest = torch.sym_max(longest, s)
+        # a single cell has the spacing 1, as in grid_spacing, and symbols know no "if"
+        cells = torch.sym_max(longest - 1, 4 - 2 * longest)
+        return self._render([s - 1 for s in size], (2.0 / cells,) * len(size))
+
+    def _render(self, reach: Sequence[int], step: Sequence[float]) -> Tensor:
+        kernel = self.conv.kernel
+        axes = [
+            torch.arange(0 if kernel.causal else -n, n + 1, dtype=torch.double) * h
+            for n, h in zip(reach, step, strict=True)
+        ]
+        rel = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).to(kernel.network.output.weight)
+        measure = 1.0
+        for h, r in zip(step, self.reference, strict=True):
+            measure = measure * (h / r)
+        return (kernel.definition(rel) * measure).movedim(-1, 0)

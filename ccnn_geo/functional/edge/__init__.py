@@ -1,0 +1,1 @@
+"""Sums over the edges of a graph of neighbours."""

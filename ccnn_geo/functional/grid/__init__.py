@@ -1,0 +1,1 @@
+"""Convolutions of dense grids, direct and by FFT."""

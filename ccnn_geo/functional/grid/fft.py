@@ -1,0 +1,151 @@
+"""Depthwise convolution of a grid by FFT, with a backward pass that keeps no spectrum."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ccnn_geo.functional.grid.fft_compiled import (
+    native_fft,
+    native_fft_backward,
+    native_lengths,
+    native_spectrum,
+)
+
+CHUNK_FLOATS = {"cpu": 1 << 21, "cuda": 1 << 27}
+"""Numbers in the transforms of a chunk of channels: what the last cache holds (CPU); for a GPU not measured."""
+
+
+class FFTPlan(NamedTuple):
+    """How a grid of one size is convolved with a kernel of one size."""
+
+    size: tuple[int, ...]
+    taps: tuple[int, ...]
+    center: tuple[int, ...]
+    lengths: tuple[int, ...]
+    native: bool
+
+
+def plan_fft(kernel: Tensor, size: Sequence[int], center: Sequence[int], native: bool = True) -> FFTPlan:
+    """Lengths of the transforms of a kernel ``[C, *K]`` and a grid of ``size``, compiled or torch's.
+
+    What wraps around may only reach outputs that are cut off: the size and the longer side of the kernel.
+    """
+    taps, center = tuple(kernel.shape[1:]), tuple(center)
+    on_host = kernel.dtype == torch.float32 and kernel.device.type == "cpu"
+    if native and on_host and not torch.compiler.is_compiling():
+        lengths = native_lengths(size, taps, center)
+        if lengths is not None:
+            return FFTPlan(tuple(size), taps, center, lengths, True)
+    lengths = tuple(fast_length(s + max(m, k - 1 - m)) for s, k, m in zip(size, taps, center, strict=True))
+    return FFTPlan(tuple(size), taps, center, lengths, False)
+
+
+def fast_length(n: int) -> int:
+    """Smallest even number >= ``n`` without prime factors above 7."""
+    n = max(2, n + n % 2)
+    while True:
+        rest = n
+        for prime in (2, 3, 5, 7):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return n
+        n += 2
+
+
+def kernel_spectrum(taps: Tensor, plan: FFTPlan) -> Tensor:
+    """What a constant kernel is multiplied by, to be computed once."""
+    if plan.native:
+        return native_spectrum(taps, plan.lengths)
+    return torch.fft.rfftn(taps, s=plan.lengths, dim=_axes(plan))
+
+
+def fft_conv(x: Tensor, taps: Tensor, plan: FFTPlan, spectrum: Tensor | None = None) -> Tensor:
+    """Depthwise convolution of ``x [B, C, *S]`` with ``taps [C, *K]``, whose spectrum is given if they are constant."""
+    if torch.compiler.is_compiling() or x.dtype != taps.dtype:
+        return _plain(x, taps, plan)
+    return _FFTConv.apply(x, taps, plan, spectrum)
+
+
+def _axes(plan: FFTPlan) -> tuple[int, ...]:
+    return tuple(range(-len(plan.size), 0))
+
+
+def _box(t: Tensor, start: Sequence[int], size: Sequence[int]) -> Tensor:
+    for axis, (a, n) in enumerate(zip(start, size, strict=True), start=t.dim() - len(size)):
+        t = t.narrow(axis, a, n)
+    return t
+
+
+def _plain(x: Tensor, taps: Tensor, plan: FFTPlan) -> Tensor:
+    """The formula, for autograd and compilers."""
+    axes, s = _axes(plan), plan.lengths
+    product = torch.fft.rfftn(x, s=s, dim=axes) * torch.fft.rfftn(taps, s=s, dim=axes)
+    return _box(torch.fft.irfftn(product, s=s, dim=axes), plan.center, plan.size)
+
+
+class _FFTConv(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, taps: Tensor, plan: FFTPlan, spectrum: Tensor | None) -> Tensor:
+        ctx.plan, ctx.spectrum = plan, spectrum
+        ctx.save_for_backward(x, taps)
+        if x.numel() == 0:
+            return torch.empty_like(x)
+        if plan.native:
+            return native_fft(x, taps, plan.center, plan.lengths, spectrum)
+        out = torch.empty_like(x, memory_format=torch.contiguous_format)
+        for part in _chunks(x, plan):
+            values = _spectrum(x[:, part], plan).mul_(_kernel(taps, spectrum, part, plan))
+            out[:, part] = _box(_signal(values, plan), plan.center, plan.size)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
+        (x, taps), plan, need = ctx.saved_tensors, ctx.plan, ctx.needs_input_grad[:2]
+        if torch.is_grad_enabled():  # second derivatives: let autograd differentiate the formula
+            x, taps = x.view_as(x), taps.view_as(taps)
+            wanted = [t for t, n in zip((x, taps), need, strict=True) if n]
+            found = iter(torch.autograd.grad(_plain(x, taps, plan), wanted, grad_out, create_graph=True))
+            return *(next(found) if n else None for n in need), None, None
+        if x.numel() == 0:
+            return torch.zeros_like(x), torch.zeros_like(taps), None, None
+        if plan.native:
+            args = grad_out, x, taps, plan.center, plan.lengths, ctx.spectrum, need
+            return *native_fft_backward(*args), None, None
+        grad_x = torch.empty_like(x, memory_format=torch.contiguous_format) if need[0] else None
+        grad_taps = torch.empty_like(taps, memory_format=torch.contiguous_format) if need[1] else None
+        for part in _chunks(x, plan):
+            # the gradient where the output lies in the transform
+            placed = grad_out.new_zeros(x.size(0), part.stop - part.start, *plan.lengths)
+            _box(placed, plan.center, plan.size).copy_(grad_out[:, part])
+            grad = _spectrum(placed, plan)
+            if grad_taps is not None:
+                product = (_spectrum(x[:, part], plan).conj() * grad).sum(dim=0)
+                grad_taps[part] = _box(_signal(product, plan), [0] * len(plan.taps), plan.taps)
+            if grad_x is not None:
+                product = grad.mul_(_kernel(taps, ctx.spectrum, part, plan).conj())
+                grad_x[:, part] = _box(_signal(product, plan), [0] * len(plan.size), plan.size)
+        return grad_x, grad_taps, None, None
+
+
+def _chunks(x: Tensor, plan: FFTPlan) -> Iterator[slice]:
+    floats = x.size(0) * math.prod(plan.lengths)
+    step = max(1, CHUNK_FLOATS.get(x.device.type, CHUNK_FLOATS["cuda"]) // max(1, floats))
+    return (slice(c, min(c + step, x.size(1))) for c in range(0, x.size(1), step))
+
+
+def _spectrum(t: Tensor, plan: FFTPlan) -> Tensor:
+    return torch.fft.rfftn(t, s=plan.lengths, dim=_axes(plan))
+
+
+def _signal(t: Tensor, plan: FFTPlan) -> Tensor:
+    return torch.fft.irfftn(t, s=plan.lengths, dim=_axes(plan))
+
+
+def _kernel(taps: Tensor, spectrum: Tensor | None, part: slice, plan: FFTPlan) -> Tensor:
+    return _spectrum(taps[part], plan) if spectrum is None else spectrum[part]

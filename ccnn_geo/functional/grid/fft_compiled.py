@@ -1,0 +1,128 @@
+"""The depthwise convolution of grids by FFT, in C."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ccnn_geo._base.native.build import addresses, arguments, native_function
+from ccnn_geo._base.native.memory import empty
+
+VECTOR = 16
+"""Signals that are transformed at once, at most."""
+BUFFERS = 4
+"""Transforms that a thread holds: kernel, features, gradient, and the sum of their products."""
+MAX_POINTS = 1 << 18
+"""Points of a transform beyond which four of them fit no cache."""
+SIDES = ("size", "taps", "center", "length")
+TENSORS = ("kernel", "spectrum", "x", "out", "grad_out", "grad_x", "grad_kernel")
+Arguments = arguments(("batch", "channels", "dim", "threads", "rows"), (*SIDES, "roots", "scratch", *TENSORS))
+
+
+def native_lengths(size: Sequence[int], taps: Sequence[int], center: Sequence[int]) -> tuple[int, ...] | None:
+    """Lengths of the compiled transforms for a grid and a kernel, or ``None`` where there are none."""
+    if native_function("fft_conv") is None:
+        return None
+    needed = [s + max(m, k - 1 - m) for s, k, m in zip(size, taps, center, strict=True)]
+    lengths = (*(smooth_length(n) for n in needed[:-1]), 2 * smooth_length(-(-needed[-1] // 2)))
+    return lengths if math.prod(lengths) <= MAX_POINTS else None
+
+
+def smooth_length(n: int) -> int:
+    """Smallest number >= ``n`` without prime factors above 5."""
+    while True:
+        rest = n
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return n
+        n += 1
+
+
+def native_spectrum(taps: Tensor, lengths: tuple[int, ...]) -> Tensor:
+    """A kernel ``[C, *K]`` as :func:`native_fft` multiplies with it, in an order of its own."""
+    groups = -(-taps.size(0) // VECTOR)
+    out = empty(groups * math.prod(lengths) * VECTOR)
+    none = [0] * len(lengths)
+    _call((1, taps.size(0)), none, taps, none, lengths, spectrum=out)
+    return out
+
+
+def native_fft(
+    x: Tensor, taps: Tensor, center: Sequence[int], lengths: tuple[int, ...], spectrum: Tensor | None = None
+) -> Tensor:
+    """The convolution of ``x [B, C, *S]`` with ``taps [C, *K]``."""
+    out = empty(*x.shape)
+    given = {} if spectrum is None else {"spectrum": spectrum}
+    _call(x.shape[:2], x.shape[2:], taps, center, lengths, x=x, out=out, **given)
+    return out
+
+
+def native_fft_backward(
+    grad_out: Tensor,
+    x: Tensor,
+    taps: Tensor,
+    center: Sequence[int],
+    lengths: tuple[int, ...],
+    spectrum: Tensor | None,
+    need: Sequence[bool],
+) -> tuple[Tensor | None, Tensor | None]:
+    """Gradients of ``x`` and ``taps``, as far as ``need`` asks for them."""
+    given = {} if spectrum is None else {"spectrum": spectrum}
+    if need[0]:
+        given["grad_x"] = empty(*x.shape)
+    if need[1]:
+        channels, *rest = taps.shape
+        given["grad_kernel"] = empty(*rest, channels).movedim(-1, 0) if _in_rows(taps) else empty(*taps.shape)
+    _call(x.shape[:2], x.shape[2:], taps, center, lengths, x=x, grad_out=grad_out, **given)
+    return given.get("grad_x"), given.get("grad_kernel")
+
+
+def _in_rows(taps: Tensor) -> bool:
+    """Whether taps lie in memory as they are rendered, all channels of one beside each other."""
+    return taps.size(0) > 1 and taps.movedim(0, -1).is_contiguous()
+
+
+def _call(
+    shape: Sequence[int],
+    size: Sequence[int],
+    taps: Tensor,
+    center: Sequence[int],
+    lengths: tuple[int, ...],
+    grad_kernel: Tensor | None = None,
+    **tensors: Tensor,
+) -> None:
+    function = native_function("fft_conv")
+    if function is None:
+        raise RuntimeError("native code was turned off between a forward pass and its backward pass")
+    pieces = shape[0] * -(-shape[1] // VECTOR)
+    threads = max(1, min(torch.get_num_threads(), pieces))
+    sides = zip(SIDES, (size, taps.shape[1:], center, lengths), strict=True)
+    rows = _in_rows(taps)
+    given = {
+        **{name: torch.tensor(list(side), dtype=torch.int64) for name, side in sides},
+        "roots": _roots(lengths),
+        "scratch": empty(threads * BUFFERS * math.prod(lengths) * VECTOR),
+        "kernel": taps if rows else taps.contiguous(),
+        **{name: t.contiguous() for name, t in tensors.items()},
+    }
+    if grad_kernel is not None:  # lies as the taps do
+        given["grad_kernel"] = grad_kernel
+    args = Arguments(*shape, len(lengths), threads, rows, **addresses(**given))
+    if function(ctypes.byref(args)) != 0:
+        raise MemoryError("grid_conv: no memory for the kernel's gradient of each thread")
+
+
+@functools.lru_cache(maxsize=16)
+def _roots(lengths: tuple[int, ...]) -> Tensor:
+    """Angles as cosine and sine: ``-2 pi k / n`` for each axis (half of the last), then ``pi j / n`` for the last."""
+    *others, last = lengths
+    steps = [(n, -2 * math.pi / n) for n in (*others, last // 2)] + [(last // 2, math.pi / last)]
+    angles = torch.cat([torch.arange(n, dtype=torch.float64) * step for n, step in steps])
+    return torch.stack([angles.cos(), angles.sin()], dim=1).float()

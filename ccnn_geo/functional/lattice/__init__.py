@@ -1,0 +1,1 @@
+"""Sums over points that lie on a lattice, by distinct offset."""

@@ -1,0 +1,88 @@
+"""Edges in runs of equal offset, a block of targets at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from ccnn_geo.functional.lattice.compiled_group import native_group
+from ccnn_geo.neighbors import Neighbors
+
+BLOCK_TARGETS = 2048
+"""Targets of a block: what is summed for them, and what they see, stays in the second cache (measured)."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Runs:
+    """Edges ordered by block of targets, offset and target; run ``r`` is ``begin[r]:end[r]``, all of ``offset[r]``.
+
+    Shapes:
+        - **offset:** :math:`(R)` int32; **begin**, **end:** :math:`(R)` int64; **src**, **dst:** :math:`(E)` int32
+    """
+
+    offset: Tensor
+    begin: Tensor
+    end: Tensor
+    src: Tensor
+    dst: Tensor
+
+    @classmethod
+    @torch.no_grad()
+    def group(
+        cls, neighbors: Neighbors, line_src: Tensor, line_dst: Tensor, cells: int
+    ) -> tuple[Tensor, Runs]:
+        """Distinct differences ``line_dst - line_src`` of edges ``[U]``, ascending, and the edges in runs of each.
+
+        Args:
+            neighbors: The edges, at least one.
+            line_src: A number for each source.
+            line_dst: A number for each target.
+            cells: What all differences lie below; they are not negative.
+
+        Shapes:
+            - **line_src:** :math:`(N)` int64; **line_dst:** :math:`(M)` int64
+        """
+        found = native_group(neighbors, line_src, line_dst, cells, BLOCK_TARGETS)
+        if found is not None:
+            line, *parts = found
+            return line, cls(*parts)
+        src, dst = neighbors.edge_index
+        blocks = -(-neighbors.num_dst // BLOCK_TARGETS)
+        # the fewer bits, the faster the sort
+        dtype = torch.int32 if blocks * cells < 1 << 31 else torch.int64
+        line_dst = line_dst + torch.arange(len(line_dst), device=line_dst.device) // BLOCK_TARGETS * cells
+        key = line_dst.to(dtype).index_select(0, dst) - line_src.to(dtype).index_select(0, src)
+        key, order = key.sort(stable=True)
+        key, count = key.unique_consecutive(return_counts=True)
+        line, offset = (key.long() % cells).unique(return_inverse=True)
+        end = count.cumsum(0)
+        src, dst = (t.int().index_select(0, order) for t in (src, dst))
+        return line, cls(offset.int(), end - count, end, src, dst)
+
+    @torch.no_grad()
+    def only(self, kept: Tensor) -> Runs:
+        """The runs of the offsets marked in ``kept [U]``, which are numbered anew."""
+        number = kept.cumsum(0, dtype=torch.int32) - 1
+        runs = kept.index_select(0, self.offset)
+        offset = number.index_select(0, self.offset[runs])
+        return Runs(offset, self.begin[runs], self.end[runs], self.src, self.dst)
+
+    @cached_property
+    def num_edges(self) -> int:
+        """Number of edges in all runs."""
+        return int((self.end - self.begin).sum())
+
+    @cached_property
+    def edges(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Offset, source and target of each edge, ``[E']`` int32."""
+        count = self.end - self.begin
+        offset = self.offset.repeat_interleave(count, output_size=self.num_edges)
+        if self.num_edges == self.src.numel():
+            return offset, self.src, self.dst
+        skipped = self.begin - (count.cumsum(0) - count)
+        edges = skipped.repeat_interleave(count, output_size=self.num_edges)
+        edges += torch.arange(self.num_edges, device=edges.device)
+        return offset, self.src.index_select(0, edges), self.dst.index_select(0, edges)

@@ -1,0 +1,1 @@
+"""Sums over scattered points through a regular mesh."""

@@ -1,0 +1,140 @@
+"""The highest frequency of a kernel, and the lattice spacing that carries it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from ccnn_geo.kernels.continuous import ContinuousKernel
+
+OVERSAMPLING = 2.0
+"""Highest frequency of a lattice over that of the kernel: with splines of order 6 relative errors below 1e-3 for every
+family and window in 1-D to 3-D, which 1.75 does not reach (``python -m ccnn_geo.experiments.benchmarks.mesh_accuracy``)."""
+
+TAIL = 1e-2
+"""Root of the share of energy that :func:`measured_band` leaves above the band."""
+
+LINES, SAMPLES, MIXTURES = 64, 256, 8
+"""Lines through the kernel's support, samples of each, and random sums of the channels that are looked at."""
+
+
+@torch.no_grad()
+def stated_band(kernel: ContinuousKernel) -> Tensor:
+    """Highest frequency of the network plus the width of the window's spectrum, ``[D]`` in rad per unit."""
+    return kernel.max_frequency() + kernel.window_frequency()
+
+
+def window_support(kernel: ContinuousKernel) -> Tensor:
+    """Half the side of the box outside which the window is zero, ``[D]`` in units of positions."""
+    if kernel.window is None:
+        return torch.full_like(kernel.domain, math.inf)
+    return kernel.window.half_width().detach() * kernel.radius
+
+
+@torch.no_grad()
+def measured_band(kernel: ContinuousKernel, tail: float = TAIL) -> Tensor:
+    r"""Frequency above which a kernel's spectrum is negligible, per axis, from samples along random lines.
+
+    .. math::
+        \min \Big\{ b : \int_{|\omega_d| > b} \|\hat k(\omega)\|^2 d\omega
+                        \le \varepsilon^2 \int \|\hat k(\omega)\|^2 d\omega \Big\}
+
+    Where a stated bound adds up the worst filter of each layer, this looks at the kernel itself: for MAGNet it
+    is three to five times lower. It is infinite if the support is, or if the samples do not resolve the
+    spectrum. Frequencies are told apart in steps of pi over the support, rounded up.
+
+    Args:
+        kernel: The continuous kernel.
+        tail: :math:`\varepsilon`, relative l2 norm of what is left out.
+
+    Shapes:
+        - **output:** ``[D]`` in rad per unit of position
+    """
+    support = kernel.support()
+    band = torch.full_like(support, math.inf)
+    if not support.isfinite().all():
+        return band
+    ends = support < window_support(kernel)
+    weight = kernel.output_weight()
+    generator = torch.Generator().manual_seed(0)  # the same lines every time
+    signs = torch.randint(0, 2, (MIXTURES, weight.size(0)), generator=generator).to(weight) * 2 - 1
+    weight = signs @ weight  # random sums have the energy of all channels in the mean
+    from_each_on = weight.new_ones(SAMPLES // 2 + 1, SAMPLES // 2 + 1).triu()
+    along = torch.arange(SAMPLES, dtype=support.dtype, device=support.device) * (2 / SAMPLES) - 1
+    for d in range(kernel.dim):
+        lines = torch.rand(LINES, 1, kernel.dim, generator=generator).to(support) * 2 - 1
+        density = (
+            lines.square()
+        )  # u^3 looks mostly at the centre, where the energy is; its slope makes up for it
+        density[..., d] = 1
+        rel = lines.pow(3).repeat(1, SAMPLES, 1)
+        rel[..., d] = along
+        values = kernel.basis((rel * support).to(weight)) @ weight.mT
+        if ends[d]:  # the domain's edge is not the kernel's frequency
+            values = values * (1 - along.square()).square().unsqueeze(-1)
+        energy = torch.fft.rfft(values, dim=1).abs().square()
+        energy = (energy * density.prod(-1, keepdim=True)).sum((0, 2))
+        above = from_each_on @ energy  # no cumsum, which has no deterministic form on CUDA
+        bins = (above > tail**2 * above[0]).sum()
+        limit = bins * math.pi / support[d]
+        band[d] = torch.where(bins < 0.45 * SAMPLES, limit, math.inf)
+    return band
+
+
+def kernel_band(kernel: ContinuousKernel) -> Tensor:
+    """The lower of :func:`stated_band` and :func:`measured_band`, ``[D]`` in rad per unit of position."""
+    stated = stated_band(kernel)
+    return torch.minimum(stated, measured_band(kernel).to(stated))
+
+
+def mesh_spacing(kernel: ContinuousKernel, oversampling: float = OVERSAMPLING) -> tuple[float, ...]:
+    r"""Spacing of a lattice that carries a kernel, per axis.
+
+    .. math::
+        h_d = \frac{\pi}{s \, b_d}
+
+    with :math:`b` of :func:`kernel_band` and :math:`s` the oversampling; the result comes to the host.
+
+    Args:
+        kernel: The continuous kernel.
+        oversampling: :math:`s`, at least 1: how far the lattice's highest frequency is above the kernel's.
+
+    Raises:
+        ValueError: If the kernel has no band-limit, or the oversampling is below 1.
+    """
+    if not oversampling >= 1:
+        raise ValueError(f"mesh_spacing: expected oversampling >= 1, got {oversampling}")
+    band = kernel_band(kernel).tolist()
+    if not all(math.isfinite(b) for b in band):
+        raise ValueError(
+            f"mesh_spacing: {type(kernel.network).__name__} states no highest frequency and none was found in its "
+            "support: give a spacing, or a window that ends without a jump (window='tapered', or window_threshold=1e-4)"
+        )
+    return tuple(math.pi / (oversampling * b) for b in band)
+
+
+def check_spacing(kernel: ContinuousKernel, spacing: Sequence[float]) -> None:
+    """Raises a ``ValueError`` if a lattice cannot carry the kernel's frequencies; measures only if in doubt."""
+
+    def too_coarse(band: list[float]) -> bool:
+        return any(
+            math.isfinite(b) and h * b > math.pi * (1 + 1e-6) for h, b in zip(spacing, band, strict=True)
+        )
+
+    stated = stated_band(kernel).tolist()
+    if all(math.isfinite(b) for b in stated) and not too_coarse(stated):
+        return
+    band = kernel_band(kernel).tolist()
+    if too_coarse(band):
+        raise ValueError(
+            f"mesh_conv: a spacing of {_list(spacing)} carries frequencies up to {_list(math.pi / h for h in spacing)} "
+            f"rad per unit, the kernel has up to {_list(band)} (it states {_list(stated)}): expected a spacing of at "
+            f"most {_list(math.pi / b for b in band)}"
+        )
+
+
+def _list(values: Iterable[float]) -> str:
+    return ", ".join(f"{v:.4g}" for v in values)

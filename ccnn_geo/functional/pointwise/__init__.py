@@ -1,0 +1,1 @@
+"""Linear layers over the channels of points and grids."""

@@ -1,0 +1,40 @@
+"""A linear layer on the channels of points, by the faster of two libraries in all of its three products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ccnn_geo._base.native.build import on_host
+from ccnn_geo.kernels.math.linear import cross, linear
+
+
+def point_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    r"""Applies :math:`y_{no} = \sum_c W_{oc} x_{nc} + \beta_o` at all points.
+
+    Shapes:
+        - **x:** :math:`(N, C)`; **weight:** :math:`(O, C)`; **bias:** :math:`(O)`
+        - **output:** :math:`(N, O)`
+    """
+    return _PointLinear.apply(x, weight, bias) if on_host(x, weight, bias) else F.linear(x, weight, bias)
+
+
+class _PointLinear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return linear(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        need = ctx.needs_input_grad
+        if torch.is_grad_enabled():  # second derivatives
+            products = (lambda: grad @ weight, lambda: grad.mT @ x)
+        else:
+            products = (lambda: linear(grad, weight.mT.contiguous()), lambda: cross(grad.mT, x))
+        grad_x, grad_weight = (f() if n else None for f, n in zip(products, need[:2], strict=True))
+        return grad_x, grad_weight, grad.sum(dim=0) if need[2] else None

@@ -1,0 +1,1 @@
+"""Internal: files that are complete or absent, archives, downloads."""

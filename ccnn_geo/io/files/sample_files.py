@@ -1,0 +1,195 @@
+"""Which files of a folder are samples, and which were left out: one rule for all data sets of folders."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ccnn_geo.io.files.notices import say_once
+
+_HIDDEN = frozenset(
+    {
+        *("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"),
+        *("__macosx", "__pycache__", "@eadir", "#recycle", "$recycle.bin", "lost+found"),
+        "system volume information",
+    }
+)
+_DOCUMENTS = frozenset(
+    {
+        *("readme", "license", "licence", "copying", "notice", "authors", "credits"),
+        *("citation", "changelog", "notes", "about", "checksums", "md5sums", "sha256sums"),
+    }
+)
+"""Names, without extension, of files that tell about a data set."""
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is of a system, an editor or a file manager, and of no data set.
+
+    Example:
+        >>> [is_hidden(name) for name in ("._cat.png", "~$table.csv", "Thumbs.db", "@eaDir", "cat.png")]
+        [True, True, True, True, False]
+    """
+    # Zone.Identifier: where Windows says that a file was downloaded, copied to a system that knows no such streams
+    return name.startswith((".", "~$")) or name.casefold() in _HIDDEN or name.endswith(":Zone.Identifier")
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """Files that a data set reads.
+
+    Args:
+        name: What a sample is called, in the plural.
+        extensions: Of its files, in lower case; upper case is taken too.
+        companions: Extensions of files that belong to samples, such as the textures of meshes.
+        deep: Whether files in subfolders are samples.
+    """
+
+    name: str
+    extensions: Collection[str]
+    companions: Collection[str] = ()
+    deep: bool = False
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of a folder.
+
+    Args:
+        paths: Samples, by name.
+        left_out: Other files by the reason, an extension as a rule; no hidden ones, companions or documents.
+    """
+
+    paths: list[Path]
+    left_out: Counter[str]
+
+
+def list_samples(folder: Path, kind: FileKind, above: frozenset[str] = frozenset()) -> Listing:
+    """The samples of a folder; hidden files and folders count for nothing.
+
+    Args:
+        folder: It, and if the kind is ``deep`` those below it.
+        kind: The files that are read.
+        above: Real paths of the folders that this one lies in, to which a link may lead back.
+
+    Raises:
+        OSError: If the folder cannot be listed.
+    """
+    paths, left_out = [], Counter[str]()
+    above |= {os.path.realpath(folder)}
+    for entry in _visible(folder):
+        path = folder / entry.name
+        extension = path.suffix.lower()
+        if entry.is_dir():
+            if os.path.realpath(path) in above:
+                continue
+            found = list_samples(path, kind, above) if kind.deep else Listing([], _files_below(path))
+            paths += found.paths
+            left_out += found.left_out
+        elif not entry.is_file():
+            left_out["links that lead nowhere"] += 1
+        elif extension in kind.extensions:
+            paths.append(path)
+        elif extension not in kind.companions and path.stem.casefold() not in _DOCUMENTS:
+            left_out[extension or "without extension"] += 1
+    return Listing(sorted(paths), left_out)
+
+
+def _visible(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return [entry for entry in entries if not is_hidden(entry.name)]
+
+
+def _files_below(folder: Path) -> Counter[str]:
+    count = 0
+    for _, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        count += sum(not is_hidden(name) for name in files)
+    return Counter({"in subfolders": count} if count else {})
+
+
+def class_samples(folders: Mapping[str, Path], kind: FileKind, beside: bool = True) -> list[tuple[Path, int]]:
+    """Samples and the number of their class, class by class; warns, in one line, of files that were left out.
+
+    Args:
+        folders: The folder of each class, beside each other.
+        kind: The files that are read.
+        beside: Whether such files beside the folders were left out, too.
+
+    Raises:
+        ValueError: If a class has no samples.
+    """
+    listings = {name: list_samples(folder, kind) for name, folder in folders.items()}
+    for name, found in listings.items():
+        if not found.paths:
+            number = found.left_out.total()
+            others = f"{number} files" + (f" ({_counts(found.left_out)})" if number else "")
+            raise ValueError(f"{folders[name]}: no {kind.name} among {others}, expected {_expected(kind)}")
+    left_out = {name: found.left_out for name, found in listings.items()}
+    parent = next(iter(folders.values())).parent
+    loose = beside and sum(
+        e.is_file() and Path(e.name).suffix.lower() in kind.extensions for e in _visible(parent)
+    )
+    if loose:
+        left_out["no class"] = Counter({"beside the folders of the classes": loose})
+    samples = [(path, label) for label, found in enumerate(listings.values()) for path in found.paths]
+    tell_left_out(parent, len(samples), left_out, kind)
+    return samples
+
+
+def tell_left_out(folder: Path, taken: int, left_out: Mapping[str, Counter[str]], kind: FileKind) -> None:
+    """Warns, in one line, of files that are no samples: how many, why, and in which classes.
+
+    Args:
+        folder: Where they lie.
+        taken: Number of samples.
+        left_out: Files by the reason, of each class.
+        kind: The files that are read.
+    """
+    counts = sum(left_out.values(), Counter[str]())
+    if counts:
+        where = [name for name, count in left_out.items() if name and count]
+        more = f" and {len(where) - 3} more" if len(where) > 3 else ""
+        places = f" ({', '.join(where[:3])}{more})" if where else ""
+        say_once(
+            f"{folder}: {taken} {kind.name}; left out: {_counts(counts)}{places}; expected {_expected(kind)}"
+        )
+
+
+def _counts(counts: Counter[str]) -> str:
+    listed = [f"{count} {reason}" for reason, count in counts.most_common()]
+    return ", ".join(listed[:6]) + (", ..." if len(listed) > 6 else "")
+
+
+def _expected(kind: FileKind) -> str:
+    return " ".join(kind.extensions)
+
+
+def printable(name: str) -> str:
+    """A name of a file that can be printed and stored, whatever its bytes are.
+
+    Example:
+        >>> printable("caf\\udce9.off")
+        'caf\\\\udce9.off'
+    """
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def cannot_open(path: Path, error: OSError) -> str:
+    """Says that the system does not open a file, and why.
+
+    Example:
+        >>> cannot_open(Path("a.png"), PermissionError(13, "Permission denied"))
+        'a.png: cannot be opened (Permission denied), expected a file that can be read'
+    """
+    return (
+        f"{path}: cannot be opened ({error.strerror or 'no reason given'}), expected a file that can be read"
+    )
+
+
+def stamps(paths: Iterable[Path]) -> list[tuple[int, int]]:
+    """Size and date of each file, by which a change shows."""
+    return [(s.st_size, s.st_mtime_ns) for s in (path.stat() for path in paths)]

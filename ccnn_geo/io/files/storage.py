@@ -1,0 +1,118 @@
+"""Files that are complete or absent, whatever happens to the process that writes them."""
+
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ccnn_geo.io import ShapeError
+from ccnn_geo.io.shapes.arrays import read_member
+
+try:
+    import fcntl
+except ImportError:  # not on Windows: there, two processes would do the same work twice
+    fcntl = None  # type: ignore[assignment]  # a module or nothing
+
+
+@contextmanager
+def exclusive(folder: Path, name: str) -> Iterator[None]:
+    """Lets one process at a time prepare ``name`` in ``folder``; the others wait.
+
+    The lock goes with the process: one that is killed leaves no lock behind.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f".{name}.lock").open("a") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def write_atomic(target: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Writes a file under another name and renames it when it is on the disk.
+
+    In the same folder: a reader sees the old file or the new one.
+
+    Raises:
+        OSError: Names the file, which stays as it was; for instance if the disk is full.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(target)
+    try:
+        with _named(target), temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def link_atomic(source: Path, target: Path) -> None:
+    """Gives a file a second name, or copies it where the file system has one name for each; replaces what was there.
+
+    Raises:
+        OSError: Names the file, which stays as it was.
+    """
+    temporary = _beside(target)
+    try:
+        try:
+            os.link(source, temporary)
+        except OSError:  # FAT and some network file systems
+            shutil.copyfile(source, temporary)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)  # of two names of one file a rename leaves both
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Removes what killed processes were writing; for a folder into which no other process writes."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{os.getpid()}.tmp")
+
+
+@contextmanager
+def _named(target: Path) -> Iterator[None]:
+    """Says which file could not be written, which a full disk alone does not; writers may hide even that."""
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, OSError):
+            cause = cause.__context__
+        if cause is None or cause.errno is None or cause.filename is not None:
+            raise
+        raise OSError(cause.errno, f"cannot be written: {cause.strerror}", str(target)) from error
+
+
+def read_arrays(target: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Arrays of an ``.npz`` file that :func:`write_atomic` made; pickles are never loaded.
+
+    Raises:
+        ValueError: If the file is damaged, or lacks one of them.
+    """
+    try:
+        with zipfile.ZipFile(target) as archive:
+            size = target.stat().st_size
+            return {
+                name: read_member(target, archive, archive.getinfo(f"{name}.npy"), size) for name in names
+            }
+    except (FileNotFoundError, PermissionError):
+        raise
+    except ShapeError as error:  # ours, which says what is wrong
+        raise ValueError(
+            f"{target}: the stored points are damaged ({error}); remove this file to have it made again"
+        ) from error
+    except Exception as error:  # damaged archives raise anything: BadZipFile, zlib.error, EOFError, KeyError
+        raise ValueError(
+            f"{target}: the stored points are damaged, expected a whole .npz of {', '.join(names)}; remove this file "
+            f"to have it made again"
+        ) from error

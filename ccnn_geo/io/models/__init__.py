@@ -1,0 +1,1 @@
+"""Files of trained networks: checkpoints, folders, the hub."""

@@ -1,0 +1,157 @@
+"""The folder that holds a model: ``config.json`` and ``model.safetensors``, complete or absent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor
+
+CONFIG, WEIGHTS, PICKLE = "config.json", "model.safetensors", "pytorch_model.bin"
+FORMAT, VERSION = "ccnn_geo", 1
+"""What folders say they are; the version is raised when older releases could not read what newer ones write."""
+PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
+
+Writer = Callable[[BinaryIO], object]
+
+
+def write_folder(
+    folder: Path, config: Mapping[str, Any], files: Mapping[str, Writer], overwrite: bool = False
+) -> None:
+    """Writes a model: a new folder appears whole, in one that is there ``config.json`` goes first and comes last.
+
+    Raises:
+        ValueError: If the folder is not empty and ``overwrite`` is not set, or the configuration is not plain.
+    """
+    from ccnn_geo import __version__
+    from ccnn_geo.io.files.storage import write_atomic
+
+    head = {"format": FORMAT, "format_version": VERSION, "package_version": __version__, **config}
+
+    def fill(base: Path) -> None:
+        for name, write in files.items():
+            write_atomic(base / name, write)
+        digests = {name: _digest((base / name).read_bytes()) for name in files}
+        text = json.dumps({**head, "sha256": digests}, indent=2) + "\n"
+        write_atomic(base / CONFIG, lambda file: file.write(text.encode()))
+
+    folder = Path(folder).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: a file; expected the name of a folder")
+    if folder.is_dir():
+        # what a killed process has left is no model: nothing but parts, and no configuration
+        others = {p.name for p in folder.iterdir() if p.suffix != ".tmp"} - set(files)
+        if others and not overwrite:
+            raise ValueError(
+                f"{folder}: not empty; name another folder, or set overwrite to replace the model"
+            )
+        (folder / CONFIG).unlink(missing_ok=True)
+        fill(folder)
+        return
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        fill(temporary)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def weights_writer(weights: Mapping[str, Tensor]) -> Writer:
+    """Writes tensors in the safetensors format."""
+    from safetensors.torch import save
+
+    whole = {name: value.detach().cpu().contiguous().clone() for name, value in weights.items()}
+    return lambda file: file.write(save(whole, {"format": "pt"}))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """What ``config.json`` of a folder says.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is not of a model of this package, or of a format this release does not know.
+    """
+    from ccnn_geo import __version__
+
+    path = folder / CONFIG
+    if not path.is_file():
+        refuse_pickles(folder, os.listdir(folder))
+        raise FileNotFoundError(f"{folder}: no {CONFIG}; expected a folder that save_pretrained has written")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: damaged, expected JSON ({error})") from error
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        raise ValueError(f'{path}: not of this package, expected "format": "{FORMAT}"')
+    version, writer = config.get("format_version"), config.get("package_version")
+    if not isinstance(version, int) or version < 1:
+        raise ValueError(f"{path}: expected a format_version of 1 or more, got {version!r}")
+    if version > VERSION:
+        raise ValueError(
+            f"{path}: format {version}, written by ccnn_geo {writer}; this is ccnn_geo {__version__}, which reads "
+            f"formats up to {VERSION}: install ccnn_geo {writer} or newer"
+        )
+    if not isinstance(config.get("network"), dict):
+        raise ValueError(f"{path}: damaged, expected the network's arguments under 'network'")
+    return config
+
+
+def read_weights(folder: Path, config: Mapping[str, Any], allow_pickle: bool = False) -> dict[str, Tensor]:
+    """The weights of a folder; a pickle only if that is allowed, and then its tensors alone.
+
+    Bytes are compared with the checksum in ``config.json``, if there is one: a flipped one would become a weight.
+
+    Raises:
+        FileNotFoundError: If there are none.
+        ValueError: If they are damaged, or only a pickle has them.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    path = folder / WEIGHTS
+    if path.is_file():
+        data, digests = path.read_bytes(), config.get("sha256")
+        if isinstance(digests, dict) and digests.get(WEIGHTS, _digest(data)) != _digest(data):
+            raise ValueError(f"{path}: damaged, or of another model: not the checksum that {CONFIG} has")
+        try:
+            return load(data)
+        except (
+            SafetensorError,
+            LookupError,
+            ValueError,
+            TypeError,
+        ) as error:  # such as of a type that torch has not
+            raise ValueError(f"{path}: damaged ({error})") from error
+    if not allow_pickle:
+        refuse_pickles(folder, os.listdir(folder))
+    path = folder / PICKLE
+    if not (allow_pickle and path.is_file()):
+        raise FileNotFoundError(f"{folder}: no {WEIGHTS}; expected a folder that save_pretrained has written")
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged and hostile pickles raise anything
+        raise ValueError(f"{path}: no plain tensors ({type(error).__name__}), so it is not read") from error
+    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise ValueError(f"{path}: expected a state dict, names and tensors")
+    return weights
+
+
+def refuse_pickles(where: str | Path, names: Iterable[str]) -> None:
+    """Says that pickles are not opened, if there are any among the files of a folder or a repository."""
+    found = sorted(name for name in names if Path(name).suffix in PICKLES)
+    if found:
+        raise ValueError(
+            f"{where}: holds {', '.join(found)} and no {CONFIG} with {WEIGHTS}; pickles can run code when they are "
+            "read, so none is opened. Write such a folder with save_pretrained, or from a checkpoint of ccnn-geo "
+            "train with: ccnn-geo export CHECKPOINT OUT"
+        )

@@ -1,0 +1,137 @@
+"""Where a model is: a folder here, or a repository of the Hugging Face hub."""
+
+from __future__ import annotations
+
+import re
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from ccnn_geo.io.models.folder import CONFIG, PICKLE, WEIGHTS, read_config, refuse_pickles
+
+CARD = "README.md"
+"""What the hub shows of a model."""
+NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+
+
+def find_folder(
+    source: str | PathLike[str], revision: str | None = None, allow_pickle: bool = False, **hub: Any
+) -> Path:
+    """The folder of a model, downloaded if it is not one here.
+
+    Args:
+        source: A folder, or ``user/name`` on the Hugging Face hub.
+        revision: Branch, tag or commit there.
+        allow_pickle: Whether a pickle is downloaded as well.
+        **hub: Further arguments of :func:`huggingface_hub.snapshot_download`.
+
+    Raises:
+        FileNotFoundError: If it is neither here nor there.
+        ImportError: If it may be there, but the extra ``hub`` is not installed.
+        ValueError: If it is a file, or a revision of a folder is asked for.
+    """
+    path = Path(source).expanduser()
+    if path.is_dir():
+        if revision is not None:
+            raise ValueError(f"{source}: a folder here has no revisions, got revision={revision!r}")
+        return path
+    if path.exists():
+        raise ValueError(
+            f"{source}: a file, expected a folder; of a checkpoint of ccnn-geo train one is made by: "
+            f"ccnn-geo export {source} OUT"
+        )
+    if not isinstance(source, str) or not NAME.fullmatch(source):
+        raise FileNotFoundError(f"{source}: no such folder, and not a name on the hub such as user/name")
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        raise ImportError(
+            f"{source}: no such folder here; to look on the Hugging Face hub install the extra: "
+            f"pip install 'ccnn_geo[hub]' ({error})"
+        ) from error
+    wanted = [CONFIG, WEIGHTS, *([PICKLE] if allow_pickle else [])]
+    try:
+        folder = Path(snapshot_download(source, revision=revision, allow_patterns=wanted, **hub))
+    except Exception as error:  # whatever a network, a server and a cache can come up with
+        raise FileNotFoundError(
+            f"{source}: no such folder here, and not to be had from the Hugging Face hub ({_said(error)})"
+        ) from error
+    if not all((folder / name).is_file() for name in wanted[:2]):
+        _explain_absence(source, revision, folder, allow_pickle, hub)
+    return folder
+
+
+def _explain_absence(
+    source: str, revision: str | None, folder: Path, allow_pickle: bool, hub: dict[str, Any]
+) -> None:
+    """Says what a repository holds that is no model, unless a pickle stands in for the weights and may."""
+    if allow_pickle and all((folder / name).is_file() for name in (CONFIG, PICKLE)):
+        return
+    from huggingface_hub import HfApi
+
+    given = {key: hub[key] for key in ("endpoint", "token") if key in hub}
+    try:
+        names = HfApi(**given).list_repo_files(source, revision=revision)
+    except Exception:  # what is in the cache is all there is to see
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    refuse_pickles(source, names)
+    missing = [name for name in (CONFIG, WEIGHTS) if name not in names]
+    raise FileNotFoundError(
+        f"{source}: on the Hugging Face hub, but without {' and '.join(missing)}; expected what push_to_hub has written"
+    )
+
+
+def push_to_hub(
+    folder: str | PathLike[str],
+    name: str,
+    revision: str | None = None,
+    message: str | None = None,
+    private: bool | None = None,
+    **hub: Any,
+) -> str:
+    """Uploads the folder of a model, or a program, to the Hugging Face hub (extra ``hub``) in one commit.
+
+    Those files alone go there that its ``config.json`` names, and ``README.md``.
+
+    Args:
+        folder: What ``save_pretrained``, :func:`~ccnn_geo.export.save_classifier` or ``ccnn-geo export`` has written.
+        name: ``user/name`` there; it is made if there is none.
+        revision: Branch, made if there is none; by default the main one.
+        message: Of the commit.
+        private: Whether a repository that is made is private; by default as the hub has it.
+        **hub: ``token`` and ``endpoint`` of :class:`huggingface_hub.HfApi`.
+
+    Returns:
+        Address of the commit.
+
+    Raises:
+        FileNotFoundError: If it is not such a folder.
+        ImportError: If the extra is not installed.
+        OSError: If the hub does not take it.
+        ValueError: If the name is none, or the folder is damaged.
+    """
+    if not NAME.fullmatch(name):
+        raise ValueError(f"push_to_hub: expected a name such as user/name, got {name!r}")
+    folder = Path(folder).expanduser()
+    files = [CONFIG, *read_config(folder).get("sha256", {}), CARD]
+    try:
+        from huggingface_hub import HfApi
+    except ImportError as error:
+        raise ImportError(f"push_to_hub needs the extra: pip install 'ccnn_geo[hub]' ({error})") from error
+    api, message = HfApi(**hub), message or f"Upload {folder.name}"
+    try:
+        api.create_repo(name, private=private, exist_ok=True)
+        if revision is not None:
+            api.create_branch(name, branch=revision, exist_ok=True)
+        done = api.upload_folder(
+            repo_id=name, folder_path=folder, revision=revision, commit_message=message, allow_patterns=files
+        )
+    except Exception as error:  # whatever a network and a server can come up with
+        raise OSError(f"{name}: not uploaded to the Hugging Face hub ({_said(error)})") from error
+    return str(done.commit_url)
+
+
+def _said(error: Exception) -> str:
+    """Name and first lines of an error of the hub's library, in one."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {' '.join(lines[:2])}"

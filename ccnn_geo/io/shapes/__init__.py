@@ -1,0 +1,1 @@
+"""Readers of shapes, one for each format."""

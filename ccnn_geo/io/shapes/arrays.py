@@ -1,0 +1,182 @@
+"""Point clouds as arrays: .npy, .npz and tables of text."""
+
+from __future__ import annotations
+
+import io
+import math
+import sys
+import zipfile
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from ccnn_geo.io.shapes.columns import normals_of
+from ccnn_geo.io.shapes.shape import Shape, ShapeError
+from ccnn_geo.io.shapes.text import lines_of, table_of
+
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_LONGEST = 2**17
+"""Bytes of a file among which the header of an array is; numpy takes no header of more than 10,000."""
+
+INFLATION = 1032
+"""Bytes that one deflated byte can become, at most."""
+
+
+class ArrayHeader(NamedTuple):
+    """What an array in a file is, and where its numbers begin."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype
+    start: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the numbers."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def read_npz(path: Path) -> Shape:
+    content = path.read_bytes()  # of a file as much would be asked for as the directory claims
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        if "pos" in members:
+            names = ["pos", *(["normal"] if "normal" in members else [])]
+        elif len(members) == 1:
+            names = list(members)
+        else:
+            raise ShapeError(
+                f"{path}: arrays {list(members)}, expected 'pos' and perhaps 'normal', or a single array"
+            )
+        arrays = [read_member(path, archive, members[name], len(content)) for name in names]
+    if len(arrays) == 2 and (arrays[1].shape != arrays[0].shape or arrays[0].shape[1:] != (3,)):
+        raise ShapeError(
+            f"{path}: pos {list(arrays[0].shape)} and normal {list(arrays[1].shape)}, expected [N, 3] twice"
+        )
+    if len(arrays) == 1:
+        return array_cloud(path, arrays[0])
+    return Shape(array_cloud(path, arrays[0]).vertices, None, array_cloud(path, arrays[1]).vertices)
+
+
+def read_npy(path: Path) -> Shape:
+    return array_cloud(path, parse_array(path, path.read_bytes()))
+
+
+def read_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> np.ndarray:
+    """An array of an archive of ``size`` bytes; no more memory is asked for than it takes.
+
+    Raises:
+        ShapeError: If it claims more than can be there, or is no array of numbers or words.
+    """
+    if (
+        info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+        or info.compress_size > size
+        or info.file_size > INFLATION * size
+    ):
+        raise ShapeError(
+            f"{path}: {info.filename} of {info.file_size} bytes in {info.compress_size}, compressed by method "
+            f"{info.compress_type}, expected at most {INFLATION * size}, stored or deflated"
+        )
+    content = bytearray()
+    with archive.open(info) as member:
+        while part := member.read(2**20):
+            content += part
+    return parse_array(path, content)
+
+
+def parse_array(path: Path, content: bytes | bytearray) -> np.ndarray:
+    """The array that the content of an ``.npy`` file holds, in the memory of that content.
+
+    Raises:
+        ShapeError: If it is no array of numbers or words, or holds less or more than its header says.
+    """
+    header = parse_header(path, content[:_LONGEST])
+    found, expected = len(content) - header.start, header.nbytes
+    if found != expected:
+        cut = "truncated, " if found < expected else ""
+        raise ShapeError(
+            f"{path}: {cut}{found} bytes, expected {expected} of {list(header.shape)} {header.dtype}"
+        )
+    if header.dtype.kind == "U":
+        letters = np.frombuffer(
+            content, np.dtype("u4").newbyteorder(header.dtype.byteorder), expected // 4, header.start
+        )
+        if letters.max(initial=0) > sys.maxunicode:
+            raise ShapeError(f"{path}: a letter of number {letters.max()}, expected at most {sys.maxunicode}")
+    count = math.prod(header.shape)
+    flat = (
+        np.frombuffer(content, header.dtype, count, header.start) if expected else np.empty(0, header.dtype)
+    )
+    return flat.reshape(header.shape, order="F" if header.fortran else "C")
+
+
+def map_array(path: Path) -> np.memmap | np.ndarray:
+    """The array of an ``.npy`` file, its numbers left where they are.
+
+    Raises:
+        ShapeError: As :func:`parse_array`.
+    """
+    with path.open("rb") as file:
+        header = parse_header(path, file.read(_LONGEST))
+    found = path.stat().st_size - header.start
+    if found < header.nbytes:
+        raise ShapeError(
+            f"{path}: truncated, {found} bytes, expected {header.nbytes} of {list(header.shape)} {header.dtype}"
+        )
+    if header.nbytes == 0:  # nothing can be mapped
+        return np.empty(header.shape, header.dtype)
+    order: Literal["F", "C"] = "F" if header.fortran else "C"
+    return np.memmap(path, header.dtype, "r", header.start, header.shape, order)
+
+
+def parse_header(path: Path, content: bytes | bytearray) -> ArrayHeader:
+    """What the beginning of an ``.npy`` file says.
+
+    Raises:
+        ShapeError: If it is another format, or holds Python objects.
+    """
+    file = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(file)
+        if version not in _HEADERS:
+            raise ShapeError(f"{path}: array format {version}, expected one of {list(_HEADERS)}")
+        shape, fortran, dtype = _HEADERS[version](file)
+    except ShapeError:
+        raise
+    except Exception as error:  # a header is Python's, and its parser raises anything
+        raise ShapeError(
+            f"{path}: starts with {bytes(content[:20])!r}, expected the header of an .npy array"
+        ) from error
+    if dtype.hasobject:
+        raise ShapeError(f"{path}: Python objects, which would need allow_pickle, expected numbers")
+    if min(shape, default=0) < 0:
+        raise ShapeError(f"{path}: an array {list(shape)}, expected lengths of 0 or more")
+    return ArrayHeader(shape, fortran, dtype, file.tell())
+
+
+def read_xyz(path: Path) -> Shape:
+    table = table_of(path, lines_of(path), "points")
+    if table.shape[1] in (4, 5):
+        raise ShapeError(
+            f"{path}: {table.shape[1]} columns, expected 3 (position) or 6 and more (and normal or colour)"
+        )
+    return Shape(table[:, :3], None, normals_of(path, table[:, 3:]) if table.shape[1] > 3 else None)
+
+
+def array_cloud(name: Path | str, array: np.ndarray) -> Shape:
+    """The cloud that an array is.
+
+    Shapes:
+        ``array [N, 3]``, positions, or ``[N, 6]``, with normals or colours behind them
+
+    Raises:
+        ShapeError: If it is another array, or its columns cannot be told.
+    """
+    if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[1] not in (3, 6):
+        raise ShapeError(
+            f"{name}: array {list(array.shape)} of {array.dtype}, expected [N, 3] (position) or [N, 6] (and "
+            f"normal or colour) of real numbers"
+        )
+    array = array.astype(np.float64)
+    return Shape(array[:, :3], None, normals_of(name, array[:, 3:]) if array.shape[1] == 6 else None)

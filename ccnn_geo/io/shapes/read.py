@@ -1,0 +1,92 @@
+"""A file's reader by its extension."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from ccnn_geo.io.shapes.arrays import read_npy, read_npz, read_xyz
+from ccnn_geo.io.shapes.glb import read_glb
+from ccnn_geo.io.shapes.missing import without_missing
+from ccnn_geo.io.shapes.obj import read_obj
+from ccnn_geo.io.shapes.off import read_off
+from ccnn_geo.io.shapes.pcd import read_pcd
+from ccnn_geo.io.shapes.ply import read_ply
+from ccnn_geo.io.shapes.shape import Shape, ShapeError, check_shape
+from ccnn_geo.io.shapes.stl import read_stl
+
+_READERS: dict[str, Callable[[Path], Shape]] = {
+    ".off": read_off,
+    ".obj": read_obj,
+    ".ply": read_ply,
+    ".stl": read_stl,
+    ".glb": read_glb,
+    ".npy": read_npy,
+    ".npz": read_npz,
+    ".xyz": read_xyz,
+    ".pcd": read_pcd,
+}
+
+EXTENSIONS: tuple[str, ...] = tuple(_READERS)
+"""Extensions that :func:`read_shape` knows, in lower case with the dot."""
+
+_MAY_LACK_POINTS = (".pcd", ".ply")
+"""Formats in which depth cameras write NaN where they saw nothing."""
+
+
+def read_shape(path: str | PathLike[str]) -> Shape:
+    """Read a mesh (.off .obj .ply .stl .glb) or a point cloud (those, .npy .npz .xyz .pcd).
+
+    Polygons become triangle fans, and all parts of a scene become one mesh, each part in its place. OFF
+    headers with the counts glued to the keyword (``OFF490 518 0``, as in ModelNet40) are understood. Arrays
+    are ``[N, 3]``, or ``[N, 6]`` with normals; archives hold one such array or ``pos`` and ``normal``;
+    pickles are never loaded. In a table of six or more columns, and in an array of six, the fourth to sixth are a
+    normal if they have the length of one, and left out if they are a colour (see
+    :func:`~ccnn_geo.io.shapes.columns.normals_of`). Points of a PCD or PLY cloud whose position is NaN, as depth cameras
+    write them, are left out, and a warning (:class:`MissingPoints`) says how many. In text a ``#`` at the start of a
+    line or after a blank begins a comment.
+
+    Of a mesh no normals are looked at, whatever they hold. Those of a cloud may be zero or NaN, for some points.
+
+    Args:
+        path: the file; its extension says what it is.
+
+    Raises:
+        ShapeError: if there is no such file, or it is empty, truncated, of an unknown kind, without vertices,
+            has positions that are infinite or beyond 1e100, NaN in a mesh or in all points, words that are no
+            numbers, columns that are neither normals nor colours, rows of a wrong length, faces out of range, or more
+            or less than its header says.
+    """
+    path = Path(path)
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise ShapeError(
+            f"{path}: unknown extension {path.suffix!r}, expected one of {', '.join(EXTENSIONS)}"
+        )
+    try:
+        if not path.exists():
+            raise ShapeError(f"{path}: no such file")
+        if not path.is_file():
+            raise ShapeError(f"{path}: not a file but a directory or device, expected one shape")
+        if path.stat().st_size == 0:
+            raise ShapeError(f"{path}: the file is empty, expected one shape")
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # of numbers that are refused below
+            shape = reader(path)
+    except ShapeError:
+        raise
+    except OSError as error:
+        raise ShapeError(
+            f"{path}: cannot be read ({error.strerror or 'no reason given'}), expected a readable file"
+        ) from error
+    except Exception as error:  # parsers raise anything on damaged input: struct.error, KeyError, zlib.error
+        raise ShapeError(
+            f"{path}: {path.stat().st_size} bytes that are no {path.suffix} file, expected a complete one"
+        ) from error
+    if path.suffix.lower() in _MAY_LACK_POINTS:
+        shape = without_missing(path, shape)
+    return check_shape(path, shape)

@@ -1,0 +1,73 @@
+"""A mesh or a point cloud as a file holds it, and what is asked of any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ccnn_geo._base.pyg import Data
+
+LARGEST = 1e100
+"""Largest coordinate: its square, and sums of those, still fit into float64."""
+
+
+class ShapeError(ValueError):
+    """A file is not a readable shape; the message names the file, what was found and what was expected."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A triangle mesh, or a point cloud if ``faces`` is None.
+
+    Args:
+        vertices: ``[V, 3]`` float64, in the units of the file.
+        faces: ``[F, 3]`` int64, indices into ``vertices``; counter-clockwise seen from outside.
+        normals: ``[V, 3]`` float64, as stored in the file (any length, also zero or NaN, which
+            :class:`~ccnn_geo.transforms.SampleShape` replaces). Clouds only: surfaces have the normals of their faces.
+    """
+
+    vertices: np.ndarray
+    faces: np.ndarray | None = None
+    normals: np.ndarray | None = None
+
+    def to_data(self) -> Data:
+        """``Data(pos [V, 3], face [3, F], normal [V, 3])`` in float64; what is None is left out."""
+        data = Data(pos=torch.from_numpy(self.vertices))
+        if self.faces is not None:
+            data.face = torch.from_numpy(self.faces.T)
+        if self.normals is not None:
+            data.normal = torch.from_numpy(self.normals)
+        return data
+
+
+def check_shape(path: Path | str, shape: Shape) -> Shape:
+    """The shape if it is one: vertices, all finite, faces in range; a mesh without faces is a cloud.
+
+    Normals of a mesh are not looked at; those of a cloud may be of any length, zero or NaN.
+    """
+    vertices, faces, normals = shape.vertices, shape.faces, shape.normals
+    if len(vertices) == 0:
+        raise ShapeError(f"{path}: no vertices found, expected at least one")
+    if not np.isfinite(vertices).all():
+        bad = np.flatnonzero(~np.isfinite(vertices).all(1))
+        raise ShapeError(
+            f"{path}: NaN or Inf in {len(bad)} vertices (first: number {bad[0]}), expected numbers"
+        )
+    if np.abs(vertices).max() > LARGEST:
+        raise ShapeError(
+            f"{path}: coordinates up to {np.abs(vertices).max():.3g}, expected at most {LARGEST:g}"
+        )
+    if faces is not None and len(faces) and (faces.min() < 0 or faces.max() >= len(vertices)):
+        raise ShapeError(
+            f"{path}: faces use vertices {faces.min()} to {faces.max()}, expected 0 to {len(vertices) - 1}"
+        )
+    if faces is not None and len(faces):
+        return Shape(vertices, faces)
+    if normals is not None and len(normals) != len(vertices):
+        raise ShapeError(
+            f"{path}: normals {list(normals.shape)} of {len(vertices)} vertices, expected as many"
+        )
+    return Shape(vertices, None, normals)

@@ -1,0 +1,1 @@
+"""Internal: the formulas of kernels and of their spectra."""

@@ -1,0 +1,109 @@
+"""Residual blocks of Fig. 7: the paper's, and the two it is compared with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from ccnn_geo.kernels.math.gelu import gelu
+from ccnn_geo.nn.conv.layers import SepFlexConv
+from ccnn_geo.nn.drop_path import DropPath
+from ccnn_geo.nn.norm.batch import BatchNorm
+from ccnn_geo.nn.pointwise import channel_linear, channel_norm
+
+
+class CCNNBlock(nn.Module):
+    r"""The paper's residual block (Fig. 7, right; Table 8).
+
+    .. math::
+        \mathcal R(x) = x + \mathrm{gelu}\big(W \, \mathrm{dropout}(\mathrm{gelu}(
+        \mathrm{SepFlexConv}(\mathrm{norm}(x))))\big)
+
+    Args:
+        channels: Input and output channels :math:`C`.
+        dim: Dimension :math:`D` of the positions.
+        dropout: Probability of dropping a feature.
+        drop_path: Probability of leaving the branch out of a sample in training, see
+            :class:`~ccnn_geo.nn.drop_path.DropPath`.
+        **conv_kwargs: Arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`.
+
+    Shapes:
+        - **input and output:** points :math:`(N, C)` with ``pos`` and ``edge_index``, or a grid
+          :math:`(B, C, *S)`; further arguments of ``forward`` are the convolution's
+    """
+
+    def __init__(
+        self, channels: int, dim: int, dropout: float = 0.0, drop_path: float = 0.0, **conv_kwargs: Any
+    ) -> None:
+        super().__init__()
+        self.norm = BatchNorm(channels)
+        self.conv = SepFlexConv(channels, channels, dim, **conv_kwargs)
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(channels, channels)
+        self.drop_path = DropPath(drop_path)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew."""
+        self.norm.reset_parameters()
+        self.conv.reset_parameters()
+        nn.init.kaiming_normal_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def branch(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """The block without its residual sum and last nonlinearity."""
+        h = self.conv(channel_norm(x, self.norm), *args, **kwargs)
+        return channel_linear(self.dropout(gelu(h)), self.linear)
+
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        h = self.branch(x, *args, **kwargs)
+        if self.drop_path.is_active:
+            return x + self.drop_path(gelu(h), *args, **kwargs)
+        return gelu(h, residual=x)
+
+
+class S4Block(CCNNBlock):
+    r"""The block of S4 (Fig. 7, middle): :class:`CCNNBlock` without the last nonlinearity.
+
+    .. math::
+        \mathcal R(x) = x + W \, \mathrm{dropout}(\mathrm{gelu}(\mathrm{SepFlexConv}(\mathrm{norm}(x))))
+    """
+
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return x + self.drop_path(self.branch(x, *args, **kwargs), *args, **kwargs)
+
+
+class FlexBlock(nn.Module):
+    r"""The block of FlexNet (Fig. 7, left): two convolutions, nonlinearity after the sum.
+
+    .. math::
+        \mathcal R(x) = \mathrm{gelu}\big(x + \mathrm{norm}_2(\mathrm{conv}_2(\mathrm{dropout}(
+        \mathrm{gelu}(\mathrm{norm}_1(\mathrm{conv}_1(x))))))\big)
+
+    Arguments and shapes as in :class:`CCNNBlock`.
+    """
+
+    def __init__(
+        self, channels: int, dim: int, dropout: float = 0.0, drop_path: float = 0.0, **conv_kwargs: Any
+    ) -> None:
+        super().__init__()
+        self.conv1 = SepFlexConv(channels, channels, dim, **conv_kwargs)
+        self.norm1 = BatchNorm(channels)
+        self.dropout = nn.Dropout(dropout)
+        self.conv2 = SepFlexConv(channels, channels, dim, **conv_kwargs)
+        self.norm2 = BatchNorm(channels)
+        self.drop_path = DropPath(drop_path)
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew."""
+        for module in (self.conv1, self.norm1, self.conv2, self.norm2):
+            module.reset_parameters()
+
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        h = self.dropout(gelu(channel_norm(self.conv1(x, *args, **kwargs), self.norm1)))
+        h = channel_norm(self.conv2(h, *args, **kwargs), self.norm2)
+        return gelu(x + self.drop_path(h, *args, **kwargs))
+
+
+BLOCKS: dict[str, type[CCNNBlock] | type[FlexBlock]] = {"ccnn": CCNNBlock, "s4": S4Block, "flex": FlexBlock}

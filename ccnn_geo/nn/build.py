@@ -1,0 +1,139 @@
+"""A network from a preset's name or plain sizes."""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from ccnn_geo.nn.ccnn import CCNN, PRESETS
+from ccnn_geo.nn.conv.layers import SepFlexConv
+
+
+def build_network(
+    in_channels: int,
+    out_channels: int,
+    dim: int = 3,
+    readout: str = "global",
+    preset: str | None = None,
+    hidden_channels: int | None = None,
+    num_blocks: int | None = None,
+    kernel_hidden: int | None = None,
+    omega_0: float = 50.0,
+    num_neighbors: int | None = 256,
+    block: str = "ccnn",
+    dropout: float = 0.0,
+    kernel: str = "magnet",
+    kernel_layers: int = 3,
+    causal: bool = False,
+    window: str | None = "gaussian",
+    window_init: float = 0.075,
+    window_threshold: float = 0.1,
+    measure: str = "uniform",
+    pool: str = "mean",
+    drop_path: float = 0.0,
+    init_spacing: float | str | None = None,
+    conv: dict[str, Any] | None = None,
+) -> CCNN:
+    """Builds the :class:`~ccnn_geo.nn.ccnn.CCNN` that a configuration describes.
+
+    Args:
+        in_channels: Input channels.
+        out_channels: Number of classes.
+        dim: Dimension of the positions.
+        readout: ``global`` for an answer per sample, ``node`` for one per point.
+        preset: A key of :data:`ccnn_geo.nn.ccnn.PRESETS`, which sets the three sizes below unless they are given.
+        hidden_channels: Width of the network.
+        num_blocks: Number of residual blocks.
+        kernel_hidden: Hidden width of the kernel networks.
+        omega_0: Frequency prior of the kernel networks.
+        num_neighbors: Neighbours per point; null for all points of a cloud.
+        block: ``ccnn``, ``s4`` or ``flex``.
+        dropout: Dropout in the blocks.
+        kernel: Family of the kernel networks: ``magnet``, ``siren``, ``gabor``, ...
+        kernel_layers: Depth of the kernel networks.
+        causal: Whether kernels see the past only; for sequences.
+        window: ``gaussian``, ``tapered`` (falls to zero at its end), or null for none.
+        window_init: Initial window width, in units of the positions.
+        window_threshold: Value at which the window ends.
+        measure: Weight of a point: ``uniform``, ``density``, or ``quadrature``, which asks for all neighbours.
+        pool: ``mean`` of the points' features, or ``mean_max``.
+        drop_path: Probability of leaving a block's branch out of a sample, that of the last block.
+        init_spacing: Distance of samples whose Nyquist rate no kernel starts above; ``auto`` for that of the first
+            batch.
+        conv: Further arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`.
+
+    Raises:
+        ValueError: For an unknown preset or name, an argument out of range, or a missing size.
+    """
+    if preset is not None and preset not in PRESETS:
+        raise ValueError(f"model.preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
+    given = {"hidden_channels": hidden_channels, "num_blocks": num_blocks, "kernel_hidden": kernel_hidden}
+    sizes = {
+        **({} if preset is None else PRESETS[preset]),
+        **{key: size for key, size in given.items() if size is not None},
+    }
+    missing = [key for key in given if key not in sizes]
+    if missing:
+        raise ValueError(
+            f"model: expected a preset ({', '.join(PRESETS)}) or all sizes, missing {', '.join(missing)}"
+        )
+    if num_neighbors is not None and num_neighbors < 1:
+        raise ValueError(f"model.num_neighbors: expected 1 or more, or null for all, got {num_neighbors}")
+    if min(sizes["hidden_channels"], sizes["kernel_hidden"], kernel_layers) < 1:
+        raise ValueError(
+            "model: expected hidden_channels, kernel_hidden and kernel_layers >= 1, "
+            f"got {sizes['hidden_channels']}, {sizes['kernel_hidden']}, {kernel_layers}"
+        )
+    try:
+        return CCNN(
+            in_channels,
+            out_channels,
+            dim,
+            **sizes,
+            omega_0=omega_0,
+            num_neighbors=num_neighbors,
+            block=block,
+            dropout=dropout,
+            kernel=kernel,
+            readout=readout,
+            kernel_layers=kernel_layers,
+            causal=causal,
+            window=window,
+            window_init=window_init,
+            window_threshold=window_threshold,
+            measure=measure,
+            pool=pool,
+            drop_path=drop_path,
+            init_spacing=init_spacing,
+            **(conv or {}),
+        )
+    except TypeError as error:
+        known, own = (signature(f).parameters for f in (SepFlexConv, build_network))
+        wrong = [key for key in conv or {} if key in own or key not in known]
+        if not wrong:
+            raise ValueError(f"model: {error}") from error
+        raise ValueError(
+            f"model.conv: expected arguments of SepFlexConv that model has not itself, got {', '.join(wrong)}"
+        ) from error
+
+
+def num_outputs(num_classes: int, binary: bool) -> int:
+    """Outputs of a network for so many classes: one of each, or a single one between two.
+
+    Raises:
+        ValueError: If a single one is asked for and there are not two classes.
+    """
+    if binary and num_classes != 2:
+        raise ValueError(f"optim.binary: expected two classes, got {num_classes}")
+    return 1 if binary else num_classes
+
+
+def class_logits(outputs: Tensor) -> Tensor:
+    """Logits ``[*, K]`` of outputs ``[*, K]``; of a single one ``z [*, 1]`` they are ``(0, z) [*, 2]``.
+
+    The softmax of ``(0, z)`` is the sigmoid of ``z``, and its cross-entropy the binary one.
+    """
+    return F.pad(outputs, (1, 0)) if outputs.size(-1) == 1 else outputs

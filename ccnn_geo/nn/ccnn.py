@@ -1,0 +1,256 @@
+"""The continuous convolutional network: one model for sequences, images, volumes and point clouds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ccnn_geo._base.devices import check_one_device
+from ccnn_geo._base.pyg import Data
+from ccnn_geo.neighbors import Neighbors
+from ccnn_geo.neighbors.query import as_clouds
+from ccnn_geo.nn.blocks import BLOCKS
+from ccnn_geo.nn.conv.checks import check_grid, check_reused
+from ccnn_geo.nn.conv.plan import PointPlan
+from ccnn_geo.nn.conv.unit_variance import FirstBatchScale
+from ccnn_geo.nn.norm.pool import PoolNorm
+from ccnn_geo.nn.nyquist import FirstSpacing
+from ccnn_geo.nn.pointwise import channel_linear
+from ccnn_geo.nn.pooling import POOLS, pool_clouds, pool_dense
+from ccnn_geo.nn.pretrained import Pretrained
+from ccnn_geo.nn.trunk import Trunk
+
+PRESETS: dict[str, dict[str, int]] = {
+    "ccnn_4_16": {"num_blocks": 4, "hidden_channels": 16, "kernel_hidden": 8},
+    "ccnn_4_32": {"num_blocks": 4, "hidden_channels": 32, "kernel_hidden": 8},
+    "ccnn_4_48": {"num_blocks": 4, "hidden_channels": 48, "kernel_hidden": 8},
+    "ccnn_4_140": {"num_blocks": 4, "hidden_channels": 140, "kernel_hidden": 32},
+    "ccnn_6_380": {"num_blocks": 6, "hidden_channels": 380, "kernel_hidden": 64},
+}
+"""Sizes of the paper's models (Sec. 5, appendix C.2)."""
+
+
+class CCNN(Pretrained, FirstBatchScale, Trunk):
+    r"""Continuous convolutional neural network (Fig. 5).
+
+    .. math::
+        h_0 = \mathrm{gelu}(\mathrm{norm}(\mathrm{SepFlexConv}(x))), \quad
+        h_l = \mathcal R_l(h_{l-1}), \quad
+        y = W \, \mathrm{mean}(\mathrm{norm}(h_L)) + b
+
+    Neighbours are found once per forward and shared by all layers. The first batch scales the kernels and
+    the head once, so that all layers and the outputs of a fresh model have unit variance (Sec. 4.1).
+
+    Args:
+        in_channels: Input channels.
+        out_channels: Number of classes or regression targets.
+        dim: Dimension :math:`D` of the positions: 1, 2 or 3.
+        hidden_channels: Width of the network.
+        num_blocks: Number of residual blocks.
+        kernel_hidden: Hidden width of the kernel networks.
+        omega_0: Frequency prior of the kernel networks.
+        num_neighbors: Neighbours per point; ``None`` for all points in the kernels' windows, which
+            ``measure="quadrature"`` asks for.
+        readout: ``"global"`` (one output per sample) or ``"node"`` (one per point or cell).
+        pool: What a global readout takes of the features of all points: their ``"mean"``, as the paper, or
+            ``"mean_max"``, mean and largest side by side, as point networks do, each normalised over the batch. Where
+            points have weights (by ``measure`` or given), so has the mean: it is over the surface, and not over its
+            samples.
+        block: ``"ccnn"``, ``"s4"`` or ``"flex"``.
+        dropout: Dropout in the blocks.
+        drop_path: Probability of leaving the last block's branch out of a sample in training, and in proportion of
+            those before.
+        init_spacing: Distance of samples whose Nyquist rate no kernel starts above, see
+            :meth:`~ccnn_geo.nn.trunk.Trunk.limit_frequencies`; ``"auto"`` takes that of the first batch, once, before it
+            scales the kernels.
+        **conv_kwargs: Further arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`, e.g. ``causal``, ``window_init``.
+
+    Shapes:
+        - **points:** ``x`` :math:`(N, C_{in})`, ``pos`` :math:`(N, D)`, ``batch`` :math:`(N)`
+          to :math:`(B, C_{out})`, or :math:`(N, C_{out})` with ``readout="node"``
+        - **grid:** ``x`` :math:`(B, C_{in}, *S)` to :math:`(B, C_{out})`, or :math:`(B, C_{out}, *S)`
+        - **data:** a :class:`torch_geometric.data.Data` or ``Batch`` with ``x``, ``pos``, ``batch``, and
+          ``edge_index`` if the neighbours are given
+
+    Raises:
+        ValueError: If an argument is out of range or shapes do not fit.
+
+    Example:
+        >>> model = CCNN.from_preset("ccnn_4_16", dim=3, in_channels=6, out_channels=40)
+        >>> sum(p.numel() for p in model.parameters())
+        6545
+    """
+
+    scale_buffer, scaled_layer = "first_variance", "head"
+    first_variance: Tensor
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        dim: int,
+        hidden_channels: int = 140,
+        num_blocks: int = 4,
+        kernel_hidden: int = 32,
+        omega_0: float = 50.0,
+        num_neighbors: int | None = 256,
+        readout: str = "global",
+        pool: str = "mean",
+        block: str = "ccnn",
+        dropout: float = 0.0,
+        drop_path: float = 0.0,
+        init_spacing: float | str | None = None,
+        **conv_kwargs: Any,
+    ) -> None:
+        given = {**locals(), **conv_kwargs}
+        if readout not in ("global", "node"):
+            raise ValueError(f"CCNN: expected readout 'global' or 'node', got {readout!r}")
+        if pool not in POOLS:
+            raise ValueError(f"CCNN: expected pool to be one of {sorted(POOLS)}, got {pool!r}")
+        if readout == "node" and pool != "mean":
+            raise ValueError(
+                f"CCNN: expected pool 'mean' with readout 'node', which pools nothing, got {pool!r}"
+            )
+        if block not in BLOCKS:
+            raise ValueError(f"CCNN: expected block to be one of {sorted(BLOCKS)}, got {block!r}")
+        if num_blocks < 0 or out_channels < 1:
+            raise ValueError(
+                f"CCNN: expected num_blocks >= 0 and out_channels >= 1, got {num_blocks}, {out_channels}"
+            )
+        if isinstance(init_spacing, str) and init_spacing != "auto":
+            raise ValueError(
+                f"CCNN: expected init_spacing to be a number, 'auto' or None, got {init_spacing!r}"
+            )
+        super().__init__(
+            in_channels,
+            dim,
+            hidden_channels,
+            num_blocks,
+            num_neighbors,
+            block,
+            dropout,
+            drop_path,
+            kernel_hidden=kernel_hidden,
+            omega_0=omega_0,
+            **conv_kwargs,
+        )
+        self.remember_arguments(given)
+        self.out_channels, self.init_spacing = out_channels, init_spacing
+        self.readout, self.pool = readout, pool
+        pooled = hidden_channels * len(POOLS[pool])
+        self.pool_norm = nn.Identity() if pool == "mean" else PoolNorm(pooled)
+        self.head = nn.Linear(pooled, out_channels)
+        self.register_buffer("first_variance", torch.zeros(()))
+        self.first_spacing = FirstSpacing(dim) if init_spacing == "auto" else None
+        if init_spacing is not None:
+            self.stem.kernel.filter_frequencies()  # a family without any says so now
+        self.reset_parameters()
+
+    @classmethod
+    def from_preset(cls, name: str, dim: int, in_channels: int, out_channels: int, **kwargs: Any) -> CCNN:
+        """Builds one of the paper's models, a key of :data:`PRESETS`; ``kwargs`` override its sizes."""
+        if name not in PRESETS:
+            raise ValueError(f"CCNN.from_preset: expected one of {sorted(PRESETS)}, got {name!r}")
+        return cls(in_channels, out_channels, dim, **{**PRESETS[name], **kwargs})
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew."""
+        super().reset_parameters()
+        if isinstance(self.pool_norm, PoolNorm):
+            self.pool_norm.reset_parameters()
+        nn.init.normal_(self.head.weight, std=self.head.in_features**-0.5)
+        nn.init.zeros_(self.head.bias)
+        self.forget_scale()
+        if self.first_spacing is not None:
+            self.first_spacing.reset_parameters()
+        elif self.init_spacing is not None and not isinstance(self.init_spacing, str):
+            self.limit_frequencies(self.init_spacing)
+
+    def forward(
+        self,
+        x: Tensor | Data,
+        pos: Tensor | None = None,
+        batch: Tensor | None = None,
+        edge_index: Tensor | Neighbors | PointPlan | None = None,
+        weight: Tensor | None = None,
+        spacing: float | Sequence[float] | None = None,
+        batch_size: int | None = None,
+    ) -> Tensor:
+        """Applies the network to a grid (``x`` alone), to points, or to a ``Data``.
+
+        Args:
+            x: Features, or a ``Data`` that carries all of them.
+            pos: Positions of points.
+            batch: Cloud of each point, sorted; one cloud by default.
+            edge_index: Edges from source to target, or a :class:`~ccnn_geo.nn.conv.plan.PointPlan`; by default the
+                ``num_neighbors`` nearest, with ``method="mesh"`` all points.
+            weight: Quadrature weights of the points.
+            spacing: Distance of a grid's samples; by default its longest axis covers [-1, 1]. For points the
+                step of the lattice they lie on.
+            batch_size: Number of clouds, if the last ones may be empty.
+        """
+        if isinstance(x, Data):
+            return self._forward_data(x)
+        check_one_device(
+            "CCNN",
+            x=x,
+            pos=pos,
+            batch=batch,
+            edge_index=edge_index.edge_index if isinstance(edge_index, Neighbors) else edge_index,
+            weight=weight,
+            parameters=self.head.weight,
+        )
+        batch = None if batch is None else as_clouds(batch, "batch")
+        if pos is None and isinstance(x, Tensor) and x.dim() > 1:  # layers say what is no grid
+            check_grid("CCNN", x)
+        first = self.first_spacing
+        if first is not None and not first.is_known and first.measure(x, pos, batch, spacing):
+            self.limit_frequencies(first.value)
+        if pos is None:
+            h = self.features(x, spacing=spacing)
+            return self.outputs(self.pool_dense(h) if self.readout == "global" else h)
+
+        if batch is not None and (batch.dim() != 1 or batch.size(0) != pos.size(0)):
+            raise ValueError(f"CCNN: expected batch [{pos.size(0)}] beside pos, got {list(batch.shape)}")
+        plan = self.plan(pos, batch, edge_index, spacing, batch_size)
+        if plan is edge_index:
+            check_reused("CCNN", x, plan, weight)
+        weight = self.stem.point_weights(plan) if weight is None else weight
+        h = self.features(x, pos=pos, edge_index=plan, weight=weight)
+        if self.readout == "global":
+            if batch is None:
+                batch = torch.zeros(h.size(0), dtype=torch.long, device=h.device)
+                batch_size = 1 if batch_size is None else batch_size
+            h = self.pool_norm(pool_clouds(self.pool, h, batch, batch_size, weight))
+        return self.outputs(h)
+
+    def pool_dense(self, h: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Pooled features ``[B, P C]`` of as many points, or cells, per sample: ``[B, C, *S]``."""
+        return self.pool_norm(pool_dense(self.pool, h.flatten(2), weight))
+
+    def outputs(self, h: Tensor) -> Tensor:
+        """The head, which the first batch scales."""
+        if not self.is_scaled:
+            # outside of autocast, which would go on with the weights it has seen here
+            with torch.no_grad(), torch.autocast(h.device.type, enabled=False):
+                logits = channel_linear(h.to(self.head.weight.dtype), self.head)
+                self.measure_scale(logits, centered=True)
+        return channel_linear(h, self.head)
+
+    def _forward_data(self, data: Data) -> Tensor:
+        missing = [name for name in ("x", "pos") if getattr(data, name, None) is None]
+        if missing:
+            raise ValueError(
+                f"CCNN: expected a Data with x and pos, got {data} without {' and '.join(missing)}"
+            )
+        return self(
+            data.x,
+            data.pos,
+            data.batch,
+            edge_index=data.edge_index,
+            weight=getattr(data, "weight", None),
+            batch_size=getattr(data, "num_graphs", None) if data.batch is not None else None,
+        )

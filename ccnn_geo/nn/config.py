@@ -1,0 +1,66 @@
+"""Arguments of a network as a file has them, and the network they make."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from ccnn_geo._base.pyg import MessagePassing
+from ccnn_geo.nn.conv.base import ContinuousConv
+
+Network = TypeVar("Network", bound=nn.Module)
+SHOWN = 4
+"""Names that an error lists before it counts the rest."""
+
+
+def made(cls: type[Network], given: Mapping[str, Any], where: str) -> Network:
+    """A network of plain arguments; the random numbers of others stay what they are."""
+    from ccnn_geo import __version__
+
+    own = inspect.signature(cls.__init__).parameters
+    needed = {name for name, p in own.items() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD}
+    missing = needed - {"self", *given}
+    if missing:
+        raise ValueError(f"{where}: the network lacks {listed(missing)}")
+    known = {*own, *defaults(ContinuousConv), *defaults(MessagePassing)}
+    unknown = {name for name in given if name not in known}
+    if unknown:
+        raise ValueError(
+            f"{where}: the network has {listed(unknown)}, which ccnn_geo {__version__} does not know; "
+            "the release that wrote it does"
+        )
+    with torch.random.fork_rng(devices=[]):
+        try:
+            return cls(**given)
+        except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:  # of sizes that none can have
+            raise ValueError(f"{where}: {str(error).partition(chr(10))[0]}") from error
+
+
+def defaults(cls: type) -> dict[str, Any]:
+    """Arguments of a constructor that may be left out."""
+    found = inspect.signature(cls).parameters.values()
+    return {p.name: p.default for p in found if p.default is not p.empty}
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first few names, and how many more there are."""
+    names = sorted(names)
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def plain(value: Any, name: str) -> Any:
+    """A value as JSON has it: numbers of arrays become Python's, tuples lists."""
+    if isinstance(value, (bool, int, float, str, type(None))):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry, name) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(entry, name) for entry in value]
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise ValueError(f"CCNN.config: expected a plain value of {name}, got {value!r}")

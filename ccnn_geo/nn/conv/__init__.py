@@ -1,0 +1,1 @@
+"""The continuous convolution: one layer for grids and points, and the paths it takes."""

@@ -1,0 +1,114 @@
+"""Continuous convolution layers on points and grids: they own the parameters."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ccnn_geo.nn.conv.base import ContinuousConv
+from ccnn_geo.nn.pointwise import add_bias, channel_linear
+
+
+class SepFlexConv(ContinuousConv):
+    r"""Separable continuous convolution: a depthwise continuous kernel, then a pointwise linear layer.
+
+    From `"Modelling Long Range Dependencies in ND: From Task-Specific to a General Purpose CNN"
+    <https://arxiv.org/abs/2301.10540>`_, Sec. 4.1.
+
+    .. math::
+        y(p_i) = W \Big( \sum_{j \in \mathcal N(i)} w_j \, k(p_i - p_j) \odot x(p_j) + b \Big) + c
+
+    where :math:`k: \mathbb R^D \to \mathbb R^{C_{in}}` is a kernel network times a Gaussian window of
+    learnable width. One set of parameters acts on points, at any position, and on grids of any size.
+
+    Args:
+        in_channels: Input channels :math:`C_{in}`.
+        out_channels: Output channels :math:`C_{out}`.
+        dim: Dimension :math:`D` of the positions: 1, 2 or 3.
+        kernel_hidden: Hidden width of the kernel network.
+        kernel_layers: Depth of the kernel network.
+        omega_0: Frequency prior of the kernel network.
+        kernel: Its family, a key of :data:`ccnn_geo.kernels.KERNELS`.
+        window: ``"gaussian"``, ``"tapered"`` (:class:`~ccnn_geo.kernels.window.TaperedWindow`) or ``None``.
+        window_init: Initial width of the window, in units of ``kernel_radius``.
+        window_threshold: Value at which the window (and the kernel) ends.
+        window_isotropic: One width for all axes; by default for ``dim == 3`` only.
+        num_neighbors: Neighbours per point when none are given and ``method="edge"``; other methods then sum over all
+            points of a cloud.
+        method: ``"auto"``; or one path for the carrier it applies to: ``"edge"`` (chunked, exact), ``"lattice"`` (a
+            kernel per distinct offset, exact), ``"mesh"`` (all points, to the error of :meth:`mesh_error`) or
+            ``"plain"`` (one kernel per edge) on points, ``"fft"`` or ``"direct"`` on grids.
+        causal: Whether the kernel sees the past only (``dim == 1``).
+        measure: Weights :math:`w_j` of points when none are given: ``"uniform"`` (1, as the paper); ``"density"``, by
+            the inverse of the density around them, with mean 1 in each cloud; or ``"quadrature"``, relative to the
+            density trained on (:class:`~ccnn_geo.nn.conv.quadrature.QuadratureMeasure`), which makes the sum an integral:
+            features of a cloud of four times the points stay. It needs ``num_neighbors=None``, so that the window ends
+            the kernel and not the list; edges that are given must hold all points in the window's support.
+        kernel_radius: Length that relative positions are divided by.
+        kernel_domain: Largest :math:`|r_d|` the kernel covers; by default what was seen in training.
+        num_taps: :math:`|\Omega|` of the initialisation; by default measured on the first batch.
+        low_pass: Standard deviation :math:`s` of a Gaussian low-pass of the kernel, in units of ``pos``: what it has at
+            a frequency :math:`\kappa` falls with :math:`e^{-|\kappa|^2 s^2 / 2}`. Points a distance :math:`h` apart
+            carry frequencies up to :math:`\pi / h`, so :math:`s = h` leaves 0.7 % there.
+        **kwargs: Further arguments of :class:`torch_geometric.nn.MessagePassing`.
+
+    Shapes:
+        - **points:** ``x`` :math:`(N, C_{in})`, ``pos`` :math:`(N, D)`, ``edge_index`` :math:`(2, E)`
+          to :math:`(N, C_{out})`; bipartite ``x`` :math:`((N, C_{in}), None)`,
+          ``pos`` :math:`((N, D), (M, D))` to :math:`(M, C_{out})`
+        - **grid:** ``x`` :math:`(B, C_{in}, *S)` with :math:`D` axes to :math:`(B, C_{out}, *S)`
+
+    Raises:
+        ValueError: If an argument is out of range, or shapes do not fit.
+
+    Example:
+        >>> conv = SepFlexConv(16, 32, dim=2)
+        >>> conv(torch.randn(4, 16, 28, 28)).shape
+        torch.Size([4, 32, 28, 28])
+        >>> conv(torch.randn(50, 16), torch.rand(50, 2)).shape
+        torch.Size([50, 32])
+    """
+
+    dense = False
+
+    def make_mixer(self) -> None:
+        self.bias = nn.Parameter(torch.empty(self.in_channels))
+        self.pointwise = nn.Linear(self.in_channels, self.out_channels)
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew; the next forward scales the kernel again."""
+        super().reset_parameters()
+        nn.init.zeros_(self.bias)
+        nn.init.normal_(self.pointwise.weight, std=self.in_channels**-0.5)
+        nn.init.zeros_(self.pointwise.bias)
+
+    def mix(self, y: Tensor) -> Tensor:
+        """Bias and pointwise layer on the sums over neighbours."""
+        return channel_linear(y, self.pointwise, shift=self.bias)
+
+
+class FlexConv(ContinuousConv):
+    r"""Dense (non-separable) continuous convolution, as in FlexConv and CKConv.
+
+    .. math::
+        y(p_i) = \sum_{j \in \mathcal N(i)} w_j \, K(p_i - p_j) \, x(p_j) + b,
+        \qquad K: \mathbb R^D \to \mathbb R^{C_{out} \times C_{in}}
+
+    Arguments, shapes and errors as in :class:`SepFlexConv`.
+
+    Source: Romero et al., 2022 (FlexConv); the comparison of Sec. 4.1.
+    """
+
+    dense = True
+
+    def make_mixer(self) -> None:
+        self.bias = nn.Parameter(torch.empty(self.out_channels))
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew; the next forward scales the kernel again."""
+        super().reset_parameters()
+        nn.init.zeros_(self.bias)
+
+    def mix(self, y: Tensor) -> Tensor:
+        """Bias on the sums over neighbours."""
+        return add_bias(y, self.bias)

@@ -1,0 +1,247 @@
+"""Points and who sees whom: what all layers on the same points share, each part made when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from typing import Any, TypeVar, cast
+
+import torch
+from torch import Tensor
+
+from ccnn_geo.functional.edge.chunks import edge_offsets
+from ccnn_geo.functional.edge.extent import edge_extent
+from ccnn_geo.functional.lattice.offsets import LatticeOffsets, detect_spacing
+from ccnn_geo.functional.mesh.geometry import MeshGeometry
+from ccnn_geo.neighbors import Neighbors, build_neighbors, graph_ops
+from ccnn_geo.neighbors.query import as_clouds
+
+Pair = tuple[Tensor, Tensor]
+T = TypeVar("T")
+
+
+def once(make: Callable[[Any], T]) -> T:
+    """A property that is made when first asked for.
+
+    Up to Python 3.11 ``functools.cached_property`` takes a lock, which ``torch.compile`` cannot follow.
+    """
+    name = make.__name__
+
+    def get(self: Any) -> T:
+        if name not in self._made:
+            self._made[name] = make(self)
+        return self._made[name]
+
+    return cast("T", property(get, doc=make.__doc__))  # what it is read as
+
+
+class PointPlan:
+    """Sources, targets, their neighbours, and everything about them that does not depend on a kernel.
+
+    A model makes one per forward pass and hands it to all its layers in the place of ``edge_index``. Make one
+    yourself to share the neighbour search between models or passes on the same points. A network looks for NaN in the
+    features of every pass; a layer on its own in those of the first one that it gets with a plan, for what comes later
+    may be the features of a network that has diverged.
+
+    Args:
+        pos: Positions, or those of sources and targets.
+        batch: Cloud of each point, or of each source and target, sorted; one cloud by default.
+        edge_index: Edges from source to target, or a :class:`~ccnn_geo.neighbors.Neighbors`.
+        num_neighbors: Without edges the nearest sources of each target; ``None`` for all points of its cloud.
+        spacing: Step of the lattice the points lie on, if they do; on a CPU it is detected.
+        batch_size: Number of clouds, if the last ones may be empty.
+        flow: Which way round ``edge_index`` is, as in :class:`torch_geometric.nn.MessagePassing`.
+        dtype: Type of the positions that kernels see, float32 by default.
+
+    Shapes:
+        - **pos:** :math:`(N, D)`, targets :math:`(M, D)`; **batch:** :math:`(N)`; **edge_index:** :math:`(2, E)`; both
+          int64 or int32
+
+    Raises:
+        TypeError: If ``batch`` is of another type.
+
+    Example:
+        >>> from ccnn_geo import SepFlexConv
+        >>> pos = torch.rand(100, 3)
+        >>> plan = PointPlan(pos, num_neighbors=16)
+        >>> conv = SepFlexConv(8, 8, dim=3)
+        >>> conv(torch.randn(100, 8), pos, plan).shape
+        torch.Size([100, 8])
+    """
+
+    def __init__(
+        self,
+        pos: Tensor | Pair,
+        batch: Tensor | Pair | None = None,
+        edge_index: Tensor | Neighbors | None = None,
+        num_neighbors: int | None = None,
+        spacing: float | Sequence[float] | None = None,
+        batch_size: int | None = None,
+        flow: str = "source_to_target",
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        source, target = (pos, pos) if isinstance(pos, Tensor) else pos
+        self.given_pos = (source, target)
+        batch_src, batch_dst = batch if isinstance(batch, (tuple, list)) else (batch, batch)
+        clouds = (None if b is None else as_clouds(b, "batch") for b in (batch_src, batch_dst))
+        self.batch: tuple[Tensor | None, Tensor | None] = (next(clouds), next(clouds))
+        if isinstance(edge_index, Tensor) and edge_index.dtype == torch.int32:
+            edge_index = edge_index.long()  # which messages are gathered and summed by
+        self.edge_index, self.num_neighbors, self.batch_size = edge_index, num_neighbors, batch_size
+        self.spacing, self.flow = spacing, flow
+        self.is_square = target is source
+        self.dtype = torch.float32 if dtype is None else dtype
+        self._made: dict[str, Any] = {}
+        self._within: tuple[float, Neighbors, Callable[[], Tensor]] | None = None
+        self._meshes: dict[tuple[float, ...], MeshGeometry] = {}
+
+    def __repr__(self) -> str:
+        source, target = (len(p) for p in self.given_pos)
+        sees = "given edges" if self.edge_index is not None else f"num_neighbors={self.num_neighbors}"
+        return f"{type(self).__name__}({source} -> {target} points, {sees})"
+
+    @once
+    def pos(self) -> Pair:
+        """Positions of sources and targets as kernels see them, one tensor if they are the same points."""
+        source, target = self.given_pos
+        if source.dtype.itemsize > self.dtype.itemsize:  # far from the origin only differences survive it
+            origin = source.detach().mean(dim=0)
+            source, target = source - origin, target - origin
+        source = source.to(self.dtype)
+        return source, source if self.is_square else target.to(self.dtype)
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether a target sees every source of its cloud."""
+        return self.edge_index is None and self.num_neighbors is None
+
+    # Edges ---------------------------------------------------------------------------------------
+
+    @once
+    def neighbors(self) -> Neighbors:
+        """The edges, target by target."""
+        if isinstance(self.edge_index, Neighbors):
+            return self.edge_index
+        if self.edge_index is None:
+            return self._search(self.num_neighbors, None)
+        edge_index = self.edge_index if self.flow == "source_to_target" else self.edge_index.flip(0)
+        sizes = self.pos[0].size(0), self.pos[1].size(0)
+        if torch.compiler.is_compiling():
+            sorted_edges, ptr = graph_ops.sort_edges(edge_index, *sizes)
+            return Neighbors(sorted_edges, ptr, *sizes)
+        return Neighbors.from_edge_index(edge_index, *sizes)
+
+    def _search(self, num_neighbors: int | None, radius: float | None) -> Neighbors:
+        source, target = self.given_pos
+        pos_dst, batch_dst = (None, None) if self.is_square else (target, self.batch[1])
+        if torch.compiler.is_compiling():
+            assert num_neighbors is not None, "of a radius there are no edges in a graph"
+            edges, ptr = graph_ops.nearest(source.detach(), self.batch[0], num_neighbors, pos_dst, batch_dst)
+            return Neighbors(edges, ptr, source.size(0), target.size(0))
+        return build_neighbors(
+            source, self.batch[0], num_neighbors, radius=radius, pos_dst=pos_dst, batch_dst=batch_dst
+        )
+
+    def ends(self) -> Pair:
+        """Sources and targets of all edges; those of a tensor in the order they were given in."""
+        if isinstance(self.edge_index, Tensor):
+            source, target = (0, 1) if self.flow == "source_to_target" else (1, 0)
+            return self.edge_index[source], self.edge_index[target]
+        return self.neighbors.edge_index[0], self.neighbors.edge_index[1]
+
+    @once
+    def offsets(self) -> Tensor:
+        """Relative positions of all edges, ``[D, E]`` without gradient."""
+        return edge_offsets(*self.pos, self.neighbors)
+
+    def edges_within(self, support: Tensor) -> tuple[Neighbors, Callable[[], Tensor]]:
+        """Edges among which all those in a kernel's support ``[D]`` are, and what gives their offsets ``[D, E]``.
+
+        Where a target sees all sources, those out of reach are never listed.
+        """
+        if not self.sees_all:
+            return self.neighbors, lambda: self.offsets
+        reach = support.norm().item() * (1 + 1e-5)
+        if reach >= self.extent.norm().item():
+            return self.neighbors, lambda: self.offsets
+        if self._within is None or self._within[0] < reach:
+            found = self._search(None, reach)
+            self._within = (reach, found, cache(partial(edge_offsets, *self.pos, found)))
+        return self._within[1:]
+
+    @once
+    def extent(self) -> Tensor:
+        """Largest offset that occurs along each axis, ``[D]``."""
+        source, target = (p.detach() for p in self.pos)
+        if not self.sees_all:
+            edges = self.neighbors
+            if torch.compiler.is_compiling():
+                return graph_ops.extent(source, target, edges.edge_index, edges.ptr)
+            return edge_extent(source, target, edges)
+        if source.size(0) == 0 or target.size(0) == 0:
+            return source.new_zeros(self.dim)
+        low, high = self._bounds(source, self.batch[0])
+        low_dst, high_dst = (low, high) if self.is_square else self._bounds(target, self.batch[1])
+        n = min(low.size(0), low_dst.size(0))
+        reach = torch.maximum(high_dst[:n] - low[:n], high[:n] - low_dst[:n]).amax(dim=0)
+        return reach.clamp(min=0)  # clouds without points have none
+
+    @staticmethod
+    def _bounds(pos: Tensor, batch: Tensor | None) -> Pair:
+        if batch is None:
+            return pos.amin(dim=0, keepdim=True), pos.amax(dim=0, keepdim=True)
+        index = batch.unsqueeze(1).expand_as(pos)
+        size = int(batch[-1]) + 1
+        low = pos.new_full((size, pos.size(1)), torch.inf).scatter_reduce_(0, index, pos, "amin")
+        high = pos.new_full((size, pos.size(1)), -torch.inf).scatter_reduce_(0, index, pos, "amax")
+        return low, high
+
+    @once
+    def num_clouds(self) -> int:
+        """Number of clouds."""
+        if self.batch_size is not None:
+            return self.batch_size
+        return 1 + max((int(b[-1]) for b in self.batch if b is not None and b.numel() > 0), default=0)
+
+    @once
+    def num_pairs(self) -> int:
+        """Number of pairs of a target and a source of the same cloud."""
+        batch_src, batch_dst = self.batch
+        if batch_src is None or batch_dst is None:
+            return self.pos[0].size(0) * self.pos[1].size(0)
+        sizes = [torch.bincount(b, minlength=self.num_clouds) for b in (batch_src, batch_dst)]
+        return int((sizes[0] * sizes[1]).sum())
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates D."""
+        return self.pos[0].size(1)
+
+    # Lattice and mesh ----------------------------------------------------------------------------
+
+    @once
+    def lattice_spacing(self) -> tuple[float, ...] | None:
+        """Step of the lattice that all points lie on, or ``None``. Declared, or detected on a CPU."""
+        if self.spacing is not None:
+            steps = self.spacing
+            return tuple(float(h) for h in ([steps] * self.dim if isinstance(steps, (int, float)) else steps))
+        if self.pos[0].device.type != "cpu":  # looking at coordinates would wait for the device
+            return None
+        pos = self.pos[0] if self.is_square else torch.cat(self.pos)
+        return detect_spacing(pos)
+
+    @once
+    def lattice(self) -> LatticeOffsets:
+        """The distinct offsets of all edges, on a lattice."""
+        assert self.lattice_spacing is not None, "points on a lattice"
+        return LatticeOffsets.build(*self.pos, self.neighbors, self.lattice_spacing)
+
+    def mesh(self, spacing: tuple[float, ...], order: int) -> MeshGeometry:
+        """All points on lattices for the mesh path."""
+        key = (*spacing, float(order))
+        if key not in self._meshes:
+            target, batch = (None, None) if self.is_square else (self.pos[1], self.batch[1])
+            self._meshes[key] = MeshGeometry.build(
+                self.pos[0], target, spacing, order, self.batch[0], batch, self.batch_size
+            )
+        return self._meshes[key]

@@ -1,0 +1,105 @@
+"""Quadrature weights that keep their scale from cloud to cloud: four times the points weigh a fourth each."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ccnn_geo.neighbors import Neighbors, build_neighbors
+from ccnn_geo.neighbors.measure import (
+    TYPICAL_NEIGHBORS,
+    density_measure,
+    kernel_density,
+    squared_lengths,
+    typical_reach,
+)
+from ccnn_geo.neighbors.query import cloud_offsets, count_clouds
+from ccnn_geo.nn.conv.plan import PointPlan
+
+
+def point_measure(measure: str, plan: PointPlan) -> Tensor | None:
+    """Weights of a plan's sources by the name of a measure without state; ``None`` for 1 each.
+
+    The neighbours of the plan serve if there are 32 others for every point; otherwise those are found.
+    """
+    if measure != "density":
+        return None
+    long_enough = plan.num_neighbors is not None and plan.num_neighbors > TYPICAL_NEIGHBORS
+    neighbors = plan.neighbors if plan.is_square and long_enough else None
+    return density_measure(plan.given_pos[0], plan.batch[0], neighbors)
+
+
+class QuadratureMeasure(nn.Module):
+    r"""Share of the length, area or volume that each point stands for, over that of the points trained on.
+
+    .. math::
+        w_i = \rho^{ref} / \rho_i, \qquad \rho_i = \sum_j (1 - |p_i - p_j|^2 / h^2)_+
+
+    The sum includes the point itself and has the same support :math:`h` in every cloud, so no dimension enters, and
+    rims, folds and thin walls weigh the same however densely they are sampled. The first batch sets both buffers, once:
+    :math:`h` to the median distance to the 32nd neighbour and :math:`\rho^{ref}` so that weights have mean 1. In a
+    cloud so sparse that nobody is within :math:`h` all weigh the same, too little.
+
+    Shapes:
+        - **output:** weights :math:`(N)` of the sources of a :class:`~ccnn_geo.nn.conv.plan.PointPlan`
+    """
+
+    bandwidth: Tensor
+    density: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("bandwidth", torch.zeros(()))
+        self.register_buffer("density", torch.zeros(()))
+
+    def reset_parameters(self) -> None:
+        """Lets the next batch set the reference."""
+        self.bandwidth.zero_()
+        self.density.zero_()
+
+    @torch.no_grad()
+    def forward(self, plan: PointPlan, support: Tensor | None = None) -> Tensor:
+        """Weights of the sources.
+
+        Args:
+            plan: Points and their neighbours.
+            support: Reach of the kernel that is summed with, ``[D]``: neighbours within it are found for both.
+        """
+        pos, batch = plan.given_pos[0], plan.batch[0]
+        if pos.size(0) == 0:
+            return pos.new_ones(0)
+        bandwidth, reference = self.bandwidth.item(), self.density.item()
+        if bandwidth > 0 and reference > 0:
+            return (reference / _density(plan, bandwidth, support)).to(pos.dtype)
+        nearest = build_neighbors(pos, batch, TYPICAL_NEIGHBORS + 1)
+        offsets = torch.tensor(cloud_offsets(pos, batch, count_clouds(batch), "batch"), device=pos.device)
+        reach = typical_reach(squared_lengths(pos, nearest), nearest, offsets)[offsets.diff() > 0]
+        bandwidth = self._mean(reach)
+        density = _density(plan, bandwidth, support)
+        reference = 1 / self._mean(density.reciprocal())
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        if self.training or not distributed:  # not every process need take part in an evaluation
+            self.bandwidth.fill_(bandwidth)
+            self.density.fill_(reference)
+        return (reference / density).to(pos.dtype)
+
+    def _mean(self, values: Tensor) -> float:
+        """Mean over all processes in training."""
+        moments = torch.stack([values.sum(), values.new_tensor(float(values.numel()))])
+        if self.training and torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(moments)
+        return (moments[0] / moments[1]).item()
+
+
+def _density(plan: PointPlan, bandwidth: float, support: Tensor | None) -> Tensor:
+    neighbors = _within(plan, bandwidth, support)
+    d2 = squared_lengths(plan.given_pos[0], neighbors)
+    return kernel_density(d2, neighbors, d2.new_full((neighbors.num_dst,), bandwidth))
+
+
+def _within(plan: PointPlan, bandwidth: float, support: Tensor | None) -> Neighbors:
+    """All neighbours within the bandwidth, and maybe more; those that the convolution needs anyway, if it can be."""
+    if not (plan.sees_all and plan.is_square):
+        return build_neighbors(plan.given_pos[0], plan.batch[0], None, bandwidth)
+    side = plan.given_pos[0].new_full((plan.dim,), bandwidth / plan.dim**0.5)
+    return plan.edges_within(side if support is None else torch.maximum(side, support.to(side)))[0]

@@ -1,0 +1,1 @@
+"""Norms of features on points and grids."""

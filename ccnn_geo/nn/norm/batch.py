@@ -1,0 +1,75 @@
+"""Batch normalisation whose running statistics forget what they began with at once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class BatchNorm(nn.BatchNorm1d):
+    r"""``BatchNorm1d`` with running statistics that are those of the batches alone, after the first batch already.
+
+    .. math::
+        \hat\mu_t = (1 - \eta_t)\,\hat\mu_{t-1} + \eta_t\,\mu_t, \qquad \eta_t = \max(\eta, 1/t)
+
+    with the mean :math:`\mu_t` of batch :math:`t` and the momentum :math:`\eta`, and so the variance. The first
+    :math:`1/\eta` batches have equal weights; with a constant momentum the initial mean 0 and variance 1 would
+    weigh :math:`(1-\eta)^t`, a third of all after ten batches. The number of batches is the buffer
+    ``num_batches_tracked``, so a training that goes on from a state dict is that of one go, and the device is not
+    waited for. Parameters, buffers, outputs and gradients are those of ``BatchNorm1d``.
+
+    Running statistics still lag behind weights that move: see :func:`~ccnn_geo.nn.norm.statistics.fresh_statistics`.
+
+    Shapes:
+        - **input and output:** :math:`(N, C)` or :math:`(N, C, L)`
+
+    Raises:
+        ValueError: In training, if there is one value per channel.
+
+    Example:
+        >>> norm = BatchNorm(2)
+        >>> _ = norm(torch.tensor([[1.0, 4.0], [3.0, 8.0]]))
+        >>> norm.running_mean.tolist(), norm.running_var.tolist()
+        ([2.0, 6.0], [2.0, 8.0])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.running_mean is None or self.running_var is None:
+            return super().forward(x)
+        self._check_input_dim(x)
+        if (
+            x.device.type == "cpu"
+            and self.num_batches_tracked is not None
+            and not torch.compiler.is_compiling()
+        ):
+            self.num_batches_tracked.add_(1)
+            share = max(self.momentum or 0.0, 1 / int(self.num_batches_tracked))  # no device to wait for
+            return F.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, True, share, self.eps
+            )
+        mean, variance = torch.zeros_like(self.running_mean), torch.ones_like(self.running_var)
+        # with momentum 1 these become the batch's own, which torch has computed anyway
+        y = F.batch_norm(x, mean, variance, self.weight, self.bias, True, 1.0, self.eps)
+        self.remember(mean, variance)
+        return y
+
+    @torch.no_grad()
+    def remember(self, mean: Tensor, variance: Tensor, has_any: Tensor | None = None) -> None:
+        """Lets the running statistics follow those of a batch.
+
+        Args:
+            mean: Of the batch, ``[C]``.
+            variance: Of the batch, unbiased, ``[C]``.
+            has_any: Whether the batch has statistics, a scalar tensor; without them nothing changes.
+        """
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked.add_(1 if has_any is None else has_any.to(torch.long))
+        share = self.num_batches_tracked.to(mean.dtype).reciprocal()
+        if self.momentum is not None:
+            share = share.clamp(min=self.momentum)
+        if has_any is not None:
+            share = torch.where(has_any, share, torch.zeros_like(share))
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(variance, share)

@@ -1,0 +1,111 @@
+"""Batch normalisation over the samples of all processes of a distributed run, on any device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ccnn_geo.nn.norm.batch import BatchNorm
+
+
+class SyncNorm(BatchNorm):
+    r"""Batch normalisation with the mean and variance of all processes together.
+
+    .. math::
+        \mu_c = \frac{\sum_r \sum_i x^{(r)}_{ic}}{\sum_r n_r}, \qquad
+        \sigma_c^2 = \frac{\sum_r \sum_i (x^{(r)}_{ic} - \mu_c)^2}{\sum_r n_r}
+
+    where process :math:`r` has :math:`n_r` values per channel, as many as it likes: clouds are ragged. Values and
+    gradients are those of one process with all samples. :class:`torch.nn.SyncBatchNorm` does the same on GPUs and
+    refuses tensors on the CPU. A single value in all has no statistics of its own and gets the running ones, as in
+    :class:`~ccnn_geo.nn.norm.pool.PoolNorm`. Otherwise it is :class:`~ccnn_geo.nn.norm.batch.BatchNorm`.
+
+    Shapes:
+        - **input and output:** :math:`(n_r, C)` or :math:`(n_r, C, *S)`
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        if not (self.training and distributed):
+            return super().forward(x)
+        y = x if x.dtype in (torch.float32, torch.float64) else x.float()
+        axes, shape = [0, *range(2, x.dim())], (1, -1, *[1] * (x.dim() - 2))
+        sums = _sum_over_processes(torch.cat([y.sum(axes), y.new_full((1,), y.numel() / y.size(1))]))
+        count = sums[-1].detach()
+        mean = sums[:-1] / count
+        # from deviations and not from squares: those cancel in float32
+        variance = _sum_over_processes((y - mean.view(shape)).square().sum(axes)) / count
+        unbiased = variance.detach() * count / (count - 1).clamp(min=1)
+        self.remember(mean.detach(), unbiased, count > 1)
+        if self.running_mean is not None and self.running_var is not None:
+            mean = torch.where(count > 1, mean, self.running_mean)
+            variance = torch.where(count > 1, variance, self.running_var)
+        scale = torch.rsqrt(variance + self.eps)
+        if self.affine:
+            scale = scale * self.weight
+        y = (y - mean.view(shape)) * scale.view(shape)
+        return (y + self.bias.view(shape) if self.affine else y).to(x.dtype)
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.dim() < 2:
+            raise ValueError(f"SyncNorm: expected [n, C] or [n, C, *S], got {list(input.shape)}")
+
+
+def convert_sync_norms(module: nn.Module) -> nn.Module:
+    """Replaces every batch normalisation in a module by a :class:`SyncNorm` with the same parameters and buffers.
+
+    Names stay, so checkpoints of either load into the other. To be called before ``DistributedDataParallel``.
+
+    Args:
+        module: Changed in place.
+
+    Returns:
+        The module, or its replacement if it is a normalisation itself.
+    """
+    return _convert(module, {})
+
+
+def _convert(module: nn.Module, done: dict[nn.Module, nn.Module]) -> nn.Module:
+    if module in done:  # shared by several parts, as in JointCCNN
+        return done[module]
+    if isinstance(module, _BatchNorm) and not isinstance(module, SyncNorm | nn.SyncBatchNorm):
+        done[module] = _synchronised(module)
+        return done[module]
+    done[module] = module
+    for name, child in module._modules.items():
+        if child is not None:
+            module._modules[name] = _convert(child, done)
+    return module
+
+
+def _synchronised(norm: Any) -> SyncNorm:
+    result = SyncNorm(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+    result.train(norm.training)
+    for name, parameter in norm.named_parameters(recurse=False):
+        setattr(result, name, parameter)
+    for name, buffer in norm.named_buffers(recurse=False):
+        setattr(result, name, buffer)
+    return result
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    """Sum of a tensor over all processes; its gradient is the sum of their gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        x = x.contiguous().clone()
+        torch.distributed.all_reduce(x)
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        grad = grad.contiguous().clone()
+        torch.distributed.all_reduce(grad)
+        return grad
+
+
+def _sum_over_processes(x: Tensor) -> Tensor:
+    return _SumOverProcesses.apply(x)

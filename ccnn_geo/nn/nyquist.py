@@ -1,0 +1,137 @@
+"""Samples a distance apart carry frequencies up to the Nyquist rate: that distance, and what exceeding it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ccnn_geo.functional.representations import grid_spacing
+from ccnn_geo.kernels.frequencies import Frequencies
+from ccnn_geo.neighbors.spacing import estimate_spacing
+
+
+@torch.no_grad()
+def sample_spacing(
+    x: Tensor | None,
+    pos: Tensor | None = None,
+    batch: Tensor | None = None,
+    spacing: float | Sequence[float] | None = None,
+) -> Tensor:
+    """Distance between the samples of a batch: that of a grid, or the median over the clouds.
+
+    Args:
+        x: A grid, if there is no ``pos``.
+        pos: Positions of points.
+        batch: Cloud of each point, sorted.
+        spacing: What it is known to be; else a grid's longest axis covers [-1, 1], and a cloud's comes from
+            :func:`~ccnn_geo.neighbors.spacing.estimate_spacing`.
+
+    Shapes:
+        - **x:** :math:`(B, C, *S)`; **pos:** :math:`(N, D)`; **batch:** :math:`(N)`
+        - **output:** :math:`(D)`, in units of the positions, on the host
+
+    Raises:
+        ValueError: If no cloud has six distinct points.
+    """
+    if pos is None:
+        assert x is not None, "a grid or positions"
+        return torch.tensor(grid_spacing(x.shape[2:], spacing))
+    if spacing is not None:
+        return torch.tensor(grid_spacing((1,) * pos.size(1), spacing))
+    median = estimate_spacing(pos, batch).nanmedian().cpu()
+    if not median > 0:  # NaN as well
+        raise ValueError(
+            "sample_spacing: expected a cloud of at least six distinct points to estimate the spacing from, "
+            f"got {pos.size(0)} points in all; give the spacing"
+        )
+    return median.expand(pos.size(1)).clone()
+
+
+def mean_over_processes(spacing: Tensor, device: torch.device) -> Tensor:
+    """The mean of a spacing over the processes of a distributed run, so that their models stay alike."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return spacing
+    total = spacing.to(device)
+    torch.distributed.all_reduce(total)
+    return total.cpu() / torch.distributed.get_world_size()
+
+
+class FirstSpacing(nn.Module):
+    """The spacing of the first batch's samples, which the state dict remembers.
+
+    In a distributed run it is the mean over all processes, and an evaluation before the first training step sets
+    nothing, as with :class:`~ccnn_geo.nn.conv.unit_variance.FirstBatchScale`.
+
+    Args:
+        dim: Dimension :math:`D` of the positions.
+    """
+
+    value: Tensor
+    _known = False
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("value", torch.zeros(dim))
+
+    def reset_parameters(self) -> None:
+        """Lets the next batch set it."""
+        self.value.zero_()
+        self._known = False
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a batch has set it. Asks the buffer (one wait for the device) only as long as none has."""
+        return self._known or bool((self.value > 0).all())
+
+    @torch.no_grad()
+    def measure(self, *carrier: Any) -> bool:
+        """Sets it to the :func:`sample_spacing` of a batch; whether it has."""
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        if distributed and not self.training:
+            return False
+        self.value.copy_(mean_over_processes(sample_spacing(*carrier), self.value.device))
+        self._known = True
+        return True
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        super()._load_from_state_dict(*args)
+        self._known = False  # asks the buffer
+
+
+def nyquist_penalty(kernels: Iterable[Frequencies], spacing: float | Sequence[float] | Tensor) -> Tensor:
+    r"""What filters faster than samples carry cost, in proportion to the Nyquist rate :math:`\pi / h_d`.
+
+    .. math::
+        \sum_{k, l, j, d} \Big[ \frac{(L + 1) f_{kljd} + f^w_{kd}}{\pi / h_d} - 1 \Big]_+^2,
+        \qquad f = |\omega| + 2 \gamma
+
+    over the filters :math:`j` of the layers :math:`0 \le l \le L` of all kernels, where :math:`f^w` is the width of
+    the window's spectrum. It is zero if each layer keeps to its part of what the window leaves, so that no product of
+    filters is above the Nyquist rate; else its gradient slows down filters, and widens windows.
+
+    Args:
+        kernels: The kernels, e.g. ``[conv.kernel for conv in model.convs]``.
+        spacing: Distance :math:`h` of the samples, one or one per axis: :func:`sample_spacing` of a grid or a cloud.
+
+    Shapes:
+        - **output:** scalar
+
+    Raises:
+        ValueError: If there is no kernel, or one without frequencies.
+
+    Source: Romero et al., 2022 (FlexConv), appendix; there in Hz, for regular grids.
+    """
+    total: Tensor | None = None
+    for kernel in kernels:
+        nyquist, window = kernel.nyquist(spacing), kernel.window_frequency()
+        layers = kernel.filter_frequencies()
+        for frequencies in layers:
+            excess = (len(layers) * frequencies + window) / nyquist - 1
+            cost = excess.clamp(min=0).square().sum()
+            total = cost if total is None else total + cost
+    if total is None:
+        raise ValueError("nyquist_penalty: expected at least one kernel, got none")
+    return total

@@ -1,0 +1,182 @@
+"""Networks that are written to a folder and read back, in this release or a later one."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ccnn_geo.io.models.folder import CONFIG, WEIGHTS, read_config, read_weights, weights_writer, write_folder
+from ccnn_geo.io.models.hub import find_folder, push_to_hub
+from ccnn_geo.nn.compare import compare, first_names, settings
+from ccnn_geo.nn.config import defaults, made, plain
+from ccnn_geo.nn.conv.base import ContinuousConv
+from ccnn_geo.nn.limits import no_larger_than
+
+Model = TypeVar("Model", bound="Pretrained")
+
+
+class Pretrained(nn.Module):
+    """Base of networks that know the arguments they were made with."""
+
+    saved_as: ClassVar[str] = "CCNN"
+    """What a folder says it holds."""
+
+    _given: dict[str, Any]
+
+    def remember_arguments(self, given: Mapping[str, Any]) -> None:
+        """Keeps the arguments of a constructor, its local variables."""
+        self._given = {k: v for k, v in given.items() if k not in ("self", "__class__", "conv_kwargs")}
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """All arguments that make such a network, those left out as well: defaults may change one day.
+
+        Raises:
+            ValueError: If one is not a plain value.
+        """
+        given = {**defaults(ContinuousConv), **self._given}
+        return {name: plain(value, name) for name, value in given.items()}
+
+    @classmethod
+    def from_arguments(
+        cls: type[Model], given: Mapping[str, Any], where: str, weights: Mapping[str, Tensor] | None = None
+    ) -> Model:
+        """A fresh network of a :attr:`config`, no larger than the weights that are for it.
+
+        Args:
+            given: The arguments.
+            where: They were found; errors begin with it.
+            weights: What was stored with them.
+        """
+        with contextlib.nullcontext() if weights is None else no_larger_than(weights):
+            return made(cls, given, where)
+
+    def save_pretrained(self, folder: str | PathLike[str], overwrite: bool = False) -> Path:
+        """Writes the network to a folder: ``config.json`` and ``model.safetensors``, complete or absent.
+
+        Parameters and buffers are kept, with what the first batch has set and statistics of the norms; those of shared
+        parts once.
+
+        Args:
+            folder: A new one, or an empty one.
+            overwrite: Replace the model of a folder that is not empty; other files stay.
+
+        Raises:
+            ValueError: If the folder is not empty, or the network is not what its arguments make: its settings
+                were changed since, or it is a part of a :class:`~ccnn_geo.nn.joint.JointCCNN`.
+        """
+        folder = Path(folder).expanduser()
+        config = {"model": self.saved_as, "network": self.checked_config()}
+        write_folder(folder, config, self.weight_files(), overwrite)
+        return folder
+
+    def push_to_hub(
+        self, name: str, revision: str | None = None, message: str | None = None, **hub: Any
+    ) -> str:
+        """Uploads to the Hugging Face hub (extra ``hub``) what :meth:`save_pretrained` writes.
+
+        Args:
+            name: ``user/name`` there; it is made if there is none.
+            revision: Branch, made if there is none; by default the main one.
+            message: Of the commit.
+            **hub: ``token``, ``private`` and ``endpoint``, see :func:`~ccnn_geo.export.push_to_hub`.
+
+        Returns:
+            Address of the commit.
+
+        Raises:
+            ImportError: If the extra is not installed.
+            OSError: If the hub does not take it.
+            ValueError: If the name is none, or as in :meth:`save_pretrained`.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            return push_to_hub(self.save_pretrained(folder), name, revision, message, **hub)
+
+    def weight_files(self) -> dict[str, Any]:
+        """The files of its weights, by name, and what writes them."""
+        return {WEIGHTS: weights_writer(_weights(self))}
+
+    def checked_config(self) -> dict[str, Any]:
+        """:attr:`config`, after a network of it was compared with this one.
+
+        Raises:
+            ValueError: If they differ in more than their weights.
+        """
+        config = self.config
+        again = type(self).from_arguments(config, type(self).__name__)
+        try:
+            compare(_weights(again), _weights(self))
+        except ValueError as error:
+            raise ValueError(
+                f"{type(self).__name__}.save_pretrained: not the network that its arguments make, {error}; of a "
+                "JointCCNN save what separate() gives"
+            ) from error
+        mine, fresh = settings(self), settings(again)
+        for name, value in mine.items():
+            if fresh.get(name, value) != value:
+                raise ValueError(
+                    f"{type(self).__name__}.save_pretrained: {name} is {value!r}, but {fresh[name]!r} in a network "
+                    "of the same arguments; give it to the constructor, for it would be lost"
+                )
+        return config
+
+    @classmethod
+    def from_pretrained(
+        cls: type[Model],
+        source: str | PathLike[str],
+        revision: str | None = None,
+        device: torch.device | str = "cpu",
+        allow_pickle: bool = False,
+        **hub: Any,
+    ) -> Model:
+        """Reads a network that :meth:`save_pretrained` has written, in evaluation mode; nothing in it is executed.
+
+        Args:
+            source: The folder, or ``user/name`` on the Hugging Face hub (extra ``hub``).
+            revision: Branch, tag or commit on the hub.
+            device: Where the network goes.
+            allow_pickle: Take ``pytorch_model.bin`` where there is no ``model.safetensors``: its tensors alone.
+            **hub: Further arguments of :func:`huggingface_hub.snapshot_download`: ``token``, ``cache_dir``,
+                ``local_files_only``.
+
+        Raises:
+            FileNotFoundError: If it is neither here nor on the hub, or not such a folder.
+            ImportError: If it may be on the hub, but the extra is not installed.
+            ValueError: If the folder is damaged, of a newer format, holds pickles alone, or does not fit.
+        """
+        folder = find_folder(source, revision, allow_pickle, **hub)
+        return cls.from_config(read_config(folder), folder, allow_pickle).to(device)
+
+    @classmethod
+    def from_config(
+        cls: type[Model], config: Mapping[str, Any], folder: Path, allow_pickle: bool = False
+    ) -> Model:
+        """The network of a folder whose ``config.json`` has been read."""
+        where = f"{folder / CONFIG} (written by ccnn_geo {config.get('package_version')})"
+        found = config.get("model", "CCNN")
+        if found != cls.saved_as:
+            raise ValueError(
+                f"{where}: of a {found}, expected a {cls.saved_as}; {found}.from_pretrained reads it"
+            )
+        weights = read_weights(folder, config, allow_pickle)
+        network = cls.from_arguments(config["network"], where, weights)
+        try:
+            compare(_weights(network), weights)
+        except ValueError as error:
+            raise ValueError(f"{folder}: the weights do not fit {CONFIG}, {error}") from error
+        whole = {name: weights[first] for name, first in first_names(network).items()}
+        network.load_state_dict(whole, assign=True)  # in the type they were written in
+        return network.eval()
+
+
+def _weights(network: nn.Module) -> dict[str, Tensor]:
+    """The state dict, without the further names of what several parts share."""
+    state = network.state_dict()
+    return {name: state[name] for name, first in first_names(network).items() if name == first}

@@ -1,0 +1,132 @@
+"""What the data modules of all families have in common: loaders of samples by (epoch, index)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import Sampler
+
+from ccnn_geo._base.pyg import DataLoader
+from ccnn_geo.training.data.epochs import EpochDataset, EpochSampler
+from ccnn_geo.training.data.finite import FiniteSamples
+
+
+class EpochDataModule(LightningDataModule):
+    """Loads a training set in an order of its own for each epoch, validation and test sets as they are.
+
+    A subclass sets ``train_set`` (keys ``(epoch, index)``), ``validation_set`` and ``test_set`` in ``setup``, and
+    says what the network is to look like: ``classes``, ``in_channels``, ``dim`` and ``readout``.
+
+    Args:
+        dataset: Name of the data set.
+        batch_size: Samples per batch and process.
+        num_workers: Processes that load batches.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    augmentation: ClassVar[type]
+    """Dataclass of the random changes of training samples."""
+
+    dim: int
+    in_channels: int | None
+    """None until the data are opened, where they alone say it."""
+
+    readout: str = "global"
+    num_classes: int = 0
+    """0 until the data are opened, where they alone say it."""
+
+    train_set: EpochDataset
+    validation_set: Any
+    test_set: Any
+
+    def __init__(self, dataset: str, batch_size: int, num_workers: int) -> None:
+        super().__init__()
+        if batch_size < 1 or num_workers < 0:
+            raise ValueError(
+                f"data: expected batch_size >= 1 and num_workers >= 0, got {batch_size}, {num_workers}"
+            )
+        self.dataset, self.batch_size, self.num_workers = dataset, batch_size, num_workers
+        self.run_seed = 0
+        self.same_batches = False  # in every epoch, for overfit_batches
+        self._resumed_epoch = 0
+        self.classes: list[str] = []
+        self.notes: list[str] = []
+        """What a user should know of the data once they are opened, a line each."""
+
+    @property
+    def label(self) -> str:
+        """What results on the test set are called."""
+        return self.dataset
+
+    def check(self) -> None:
+        """Finds what is wrong with the settings before anything is opened.
+
+        Raises:
+            ValueError: If an argument is out of range.
+        """
+
+    def state_dict(self) -> dict[str, int]:
+        """What checkpoints keep: the epoch to go on with."""
+        return {"epoch": self._complete_epochs()}
+
+    def load_state_dict(self, state_dict: Mapping[str, int]) -> None:
+        self._resumed_epoch = state_dict["epoch"]
+
+    def _complete_epochs(self) -> int:
+        if self.trainer is None:
+            return 0
+        current: Any = self.trainer.fit_loop.epoch_progress.current  # a tracker of what is processed, too
+        return current.processed
+
+    def train_dataloader(self) -> DataLoader:
+        replicas, rank = self._processes()
+        sampler = EpochSampler(len(self.train_set), self.run_seed, replicas, rank, self.same_batches)
+        # workers ask for their first batches before Lightning tells the sampler the epoch of a resumed run
+        sampler.set_epoch(max(self._resumed_epoch, self._complete_epochs()))
+        # a last batch of one sample would upset the batch statistics
+        return self._loader(self.train_set, "training", sampler, drop_last=len(sampler) > self.batch_size)
+
+    def val_dataloader(self) -> DataLoader:
+        return self._evaluation_loader(self.validation_set, "validation")
+
+    def test_dataloader(self) -> DataLoader:
+        return self._evaluation_loader(self.test_set, "test")
+
+    def _evaluation_loader(self, samples: Any, part: str) -> DataLoader:
+        if len(samples) == 0:
+            raise ValueError(f"data: expected a {part} set of one sample or more, {self.dataset} has none")
+        replicas, rank = self._processes()
+        # not padded: no sample may count twice
+        return self._loader(samples, part, range(rank, len(samples), replicas))
+
+    def _loader(
+        self, samples: Any, part: str, sampler: Sampler | Sequence[int], drop_last: bool = False
+    ) -> DataLoader:
+        return DataLoader(
+            FiniteSamples(samples, f"{self.dataset}, {part} set"),
+            batch_size=self.batch_size,
+            sampler=sampler,
+            drop_last=drop_last,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+        )
+
+    def _processes(self) -> tuple[int, int]:
+        """Number of processes, and which one this is."""
+        return (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)
+
+
+def two_or_more(classes: Sequence[str]) -> list[str]:
+    """Names of classes to choose from.
+
+    Raises:
+        ValueError: If there is nothing to choose.
+    """
+    if len(classes) < 2:
+        found = f"one: {str(classes[0])!r}" if classes else "none"
+        raise ValueError(f"data: expected at least two classes, found {found}")
+    return [str(name) for name in classes]

@@ -1,0 +1,45 @@
+"""Which data module serves which data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ccnn_geo.datasets.registry import PLACES, dataset_class
+from ccnn_geo.training.data.shapes import ShapesDataModule
+from ccnn_geo.training.data.base import EpochDataModule
+from ccnn_geo.training.data.grids import GridsDataModule
+from ccnn_geo.training.data.points import PointsDataModule
+from ccnn_geo.training.data.sources import DATASETS
+
+MODULES: dict[str, type[EpochDataModule]] = {
+    "sequence": GridsDataModule,
+    "image": GridsDataModule,
+    "shape": PointsDataModule,
+    "series": PointsDataModule,
+    "scene": PointsDataModule,
+}
+"""Data modules by the family of a data set, but for those that :data:`~ccnn_geo.training.data.sources.DATASETS` names."""
+
+
+def data_module(dataset: str) -> type[EpochDataModule]:
+    """The data module that serves a data set.
+
+    Raises:
+        ValueError: For an unknown data set.
+    """
+    if dataset in DATASETS:
+        return ShapesDataModule
+    if dataset not in PLACES:
+        known = dict.fromkeys([*DATASETS, *PLACES])
+        raise ValueError(f"data.dataset: expected one of {', '.join(known)}, got {dataset!r}")
+    return MODULES[dataset_class(dataset).info.family]
+
+
+def make_data(settings: Mapping[str, Any]) -> EpochDataModule:
+    """The data module of plain settings."""
+    cls = data_module(settings.get("dataset", "parametric"))
+    augment = settings.get("augment")
+    if isinstance(augment, Mapping):
+        settings = {**settings, "augment": cls.augmentation(**augment)}
+    return cls(**settings)

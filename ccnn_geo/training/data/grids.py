@@ -1,0 +1,111 @@
+"""Sequences and images for training, validation and testing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ccnn_geo.datasets.images.images import ImageDataset
+from ccnn_geo.datasets.base.signals import SignalDataset
+from ccnn_geo._base.pyg import Compose
+from ccnn_geo.training.data.registry import RegistryDataModule
+from ccnn_geo.transforms.random_crop import RandomCrop
+from ccnn_geo.transforms.random_flip import RandomFlip
+from ccnn_geo.transforms.random_noise import RandomNoise
+from ccnn_geo.transforms.random_time_shift import RandomTimeShift
+
+
+@dataclass(frozen=True)
+class GridAugmentation:
+    """Random changes of a training sample.
+
+    Args:
+        crop: Images are mirrored outwards by so many pixels on every side, and cut to their size again anywhere.
+        flip: Half of the images are mirrored left to right.
+        shift: Sequences move by up to so many samples either way.
+        noise: Range of the ratio of signal to noise, in decibels; null for no noise.
+    """
+
+    crop: int = 0
+    flip: bool = False
+    shift: int = 0
+    noise: tuple[float, float] | None = None
+
+    def transforms(self) -> list[Any]:
+        """The transforms that change anything, in order.
+
+        Raises:
+            ValueError: If an argument is out of range.
+        """
+        chain: list[Any] = []
+        if self.crop != 0:
+            chain.append(RandomCrop(self.crop))
+        if self.flip:
+            chain.append(RandomFlip())
+        if self.shift != 0:
+            chain.append(RandomTimeShift(self.shift))
+        if self.noise is not None:
+            chain.append(RandomNoise(self.noise))
+        return chain
+
+
+class GridsDataModule(RegistryDataModule):
+    """Labelled sequences or images by name of the data set; batches are ``(grids [B, C, *S], labels [B])``.
+
+    Training samples are augmented anew in every epoch; sequences made of images as images. Validation is the split
+    of the data set, for a user's own files without one a stratified part of the training set. The test set is
+    opened by ``test`` alone.
+
+    Args:
+        dataset: Name of a data set of sequences or images, see ``ccnn-geo data list``.
+        root: Where the data is, or where it goes.
+        dataset_args: Further arguments of the data set.
+        augment: Random changes of training samples.
+        batch_size: Samples per batch and process.
+        num_workers: Processes that load batches.
+        limit: Training samples to use, for trials: the first ones of a fixed random order; null for all.
+        validation_fraction: Part of the training set that validates, if there is no validation split.
+        seed: Of that part and of that order; not of the training, whose seed is the run's.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    augmentation = GridAugmentation
+
+    def __init__(
+        self,
+        dataset: str = "smnist",
+        root: str = "data",
+        dataset_args: dict[str, Any] | None = None,
+        augment: GridAugmentation | None = None,
+        batch_size: int = 50,
+        num_workers: int = 0,
+        limit: int | None = None,
+        validation_fraction: float = 0.1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            dataset, root, dataset_args, batch_size, num_workers, limit, validation_fraction, seed
+        )
+        self.augment = augment or GridAugmentation()
+
+    def check(self) -> None:
+        """Finds augmentations that cannot be."""
+        self.augment.transforms()
+        of_images = self.dim > 1 or issubclass(self.cls, ImageDataset)
+        wrong = self.augment.shift if of_images else self.augment.crop or self.augment.flip
+        if wrong:
+            raise ValueError(
+                "data.augment: expected crop and flip for images alone, shift for other sequences alone, "
+                f"got {self.augment} for {self.dataset}"
+            )
+
+    def training_transform(self) -> Compose | None:
+        """Augmentation; applied to ``[C, *S]``."""
+        chain = self.augment.transforms()
+        return Compose(chain) if chain else None
+
+    def sample_shape(self, samples: SignalDataset) -> tuple[int, int]:
+        """Channels, and number of axes."""
+        return samples.in_channels, len(samples.size)

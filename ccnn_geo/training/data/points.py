@@ -1,0 +1,107 @@
+"""Series irregular in time, voxels, and scenes of labelled points, for training, validation and testing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ccnn_geo._base.pyg import BaseTransform, Compose, Data
+from ccnn_geo.transforms.pipeline import Augmentation
+from ccnn_geo.training.data.registry import RegistryDataModule
+from ccnn_geo.transforms import RandomSubset
+from ccnn_geo.transforms._points import take_points
+
+
+class PointsDataModule(RegistryDataModule):
+    """Labelled ``Data(x [N, C], pos [N, D])`` by name of the data set: a label each, or one per point of a scene.
+
+    Training draws ``num_points`` of the points anew in every epoch and augments them; validation and test take as many
+    every time. Validation is the split of the data set, for a user's own files without one a part of the training set.
+    The test set is opened by ``test`` alone.
+
+    Args:
+        dataset: Name of a data set of series, voxels or scenes, see ``ccnn-geo data list``.
+        root: Where the data is, or where it goes.
+        dataset_args: Further arguments of the data set.
+        num_points: Points of a sample; null for all.
+        augment: Random changes of training samples.
+        batch_size: Samples per batch and process.
+        num_workers: Processes that load batches.
+        limit: Training samples to use, for trials: the first ones of a fixed random order; null for all.
+        validation_fraction: Part of the training set that validates, if there is no validation split.
+        seed: Of that part and of that order; not of the training, whose seed is the run's.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    augmentation = Augmentation
+
+    def __init__(
+        self,
+        dataset: str = "physionet2012",
+        root: str = "data",
+        dataset_args: dict[str, Any] | None = None,
+        num_points: int | None = None,
+        augment: Augmentation | None = None,
+        batch_size: int = 32,
+        num_workers: int = 0,
+        limit: int | None = None,
+        validation_fraction: float = 0.1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            dataset, root, dataset_args, batch_size, num_workers, limit, validation_fraction, seed
+        )
+        if num_points is not None and num_points < 1:
+            raise ValueError(f"data.num_points: expected 1 or more, or null for all, got {num_points}")
+        self.num_points, self.augment = num_points, augment or Augmentation()
+        self.readout = "node" if self.cls.info.family == "scene" else "global"
+
+    def check(self) -> None:
+        """Finds augmentations that cannot be."""
+        self.augment.transforms()
+        if self.augment.rotate_axis is not None and self.dim != 3:
+            raise ValueError(
+                f"data.augment.rotate_axis: {self.dataset} has positions in {self.dim} D, expected 3"
+            )
+
+    def training_transform(self) -> Callable[[Data], Data] | None:
+        """Other points each time, augmented."""
+        chain = self.augment.transforms()
+        chain = chain if self.num_points is None else [RandomSubset(self.num_points), *chain]
+        return Compose(chain) if chain else None
+
+    def evaluation_transform(self) -> Callable[[Data], Data] | None:
+        """Points evenly spaced in their order, in time or in the file: the first ones would be of one place."""
+        return None if self.num_points is None else _EvenSubset(self.num_points)
+
+    def strata(self, samples: Any) -> Tensor:
+        """Class of each sample; scenes have none."""
+        if self.readout == "node":
+            return torch.zeros(len(samples), dtype=torch.long)
+        return samples.y
+
+    def sample_shape(self, samples: Any) -> tuple[int, int]:
+        """Columns of the features and of the positions; of voxels as a grid its channels and axes."""
+        first = samples[0]
+        if isinstance(first, tuple):
+            return first[0].size(0), first[0].dim() - 1
+        if first.y is None:
+            raise ValueError(f"data: expected labels, {self.dataset} has none for {first.name}")
+        return first.x.size(1), first.pos.size(1)
+
+
+class _EvenSubset(BaseTransform):
+    """Keeps ``num`` points (all, if there are fewer), evenly spaced in the order in which they are stored."""
+
+    def __init__(self, num: int) -> None:
+        self.num = num
+
+    def forward(self, data: Data) -> Data:
+        if data.num_nodes <= self.num:
+            return data
+        return take_points(data, torch.arange(self.num) * data.num_nodes // self.num)

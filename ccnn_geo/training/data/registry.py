@@ -1,0 +1,132 @@
+"""What data modules of registered data sets share: opening their splits, and holding a part out where there is none."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Set
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ccnn_geo.datasets import stratified_split
+from ccnn_geo.datasets.base.class_folders import split_folders
+from ccnn_geo.datasets.registry import dataset_class
+from ccnn_geo.training.data.base import EpochDataModule, two_or_more
+from ccnn_geo.training.data.epochs import EpochDataset
+from ccnn_geo.training.seeds import mix_seed
+from ccnn_geo.training.data.sources import check_keywords
+
+OWN = frozenset({"transform"})
+"""Arguments of data sets that the data module sets."""
+
+
+class RegistryDataModule(EpochDataModule):
+    """Opens a data set by its name in :data:`ccnn_geo.datasets.registry.PLACES`.
+
+    Training samples are augmented anew in every epoch. Validation is the split of the data set, for a user's own
+    files without one a stratified part of the training set. The test set is opened by ``test`` alone.
+
+    Args:
+        dataset: Name of the data set.
+        root: Where the data is, or where it goes.
+        dataset_args: Further arguments of the data set.
+        batch_size: Samples per batch and process.
+        num_workers: Processes that load batches.
+        limit: Training samples to use, for trials: the first ones of a fixed random order; None for all.
+        validation_fraction: Part of the training set that validates, if there is no validation split.
+        seed: Of that part and of that order; not of the training, whose seed is the run's.
+        own: Arguments of the data set that a user cannot give, besides its transform.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        dataset: str,
+        root: str,
+        dataset_args: Mapping[str, Any] | None,
+        batch_size: int,
+        num_workers: int,
+        limit: int | None,
+        validation_fraction: float,
+        seed: int,
+        own: Set[str] = frozenset(),
+    ) -> None:
+        super().__init__(dataset, batch_size, num_workers)
+        if limit is not None and limit < 1:
+            raise ValueError(f"data.limit: expected 1 sample or more, or null for all, got {limit}")
+        if not 0 < validation_fraction < 1:
+            raise ValueError(f"data.validation_fraction: expected (0, 1), got {validation_fraction}")
+        self.cls = dataset_class(dataset)
+        check_keywords(self.cls, dataset_args or {}, OWN | own)
+        info = self.cls.info
+        self.in_channels, self.dim, self.num_classes = info.in_channels, info.dim, info.classes
+        self.root, self.dataset_args = root, dict(dataset_args or {})
+        self.limit, self.validation_fraction, self.seed = limit, validation_fraction, seed
+
+    def prepare_data(self) -> None:
+        """Downloads and prepares the splits that are needed, in one process of each machine."""
+        if self.trainer is not None and self.trainer.testing:
+            self.open("test")
+        else:
+            self.open("train")
+            self._open_validation()
+
+    def setup(self, stage: str) -> None:
+        if stage == "test":
+            self.test_set = self.open("test", self.evaluation_transform())
+            self._describe(self.test_set)
+            return
+        change = self.training_transform(), self.evaluation_transform()
+        train = self.open("train", change[0])
+        self._describe(train)
+        self.notes = [train.labels_found] if hasattr(train, "labels_found") else []
+        validation = self._open_validation()
+        if validation is None:
+            keep, held_out = stratified_split(self.strata(train), self.validation_fraction, self.seed)
+            same = change[0] is change[1]
+            validation = (train if same else self.open("train", change[1]))[held_out]
+            train = train[keep]
+        if self.limit is not None:
+            generator = torch.Generator().manual_seed(mix_seed(self.seed, "limit"))
+            train = train[torch.randperm(len(train), generator=generator)[: self.limit]]
+        self.train_set = EpochDataset(train, None, self.run_seed)
+        self.validation_set = validation
+
+    def open(self, split: str, transform: Callable[[Any], Any] | None = None) -> Any:
+        """One split of the data set."""
+        # some have a chain of their own, to which theirs belongs: it is given, not set
+        return self.cls(self.root, split, **self.dataset_args, transform=transform)
+
+    def _open_validation(self) -> Any | None:
+        """The validation split, None if the data set has none."""
+        counts = self.cls.info.counts
+        known = counts if counts else split_folders(Path(self.root).expanduser())
+        return self.open("validation", self.evaluation_transform()) if "validation" in known else None
+
+    def strata(self, samples: Any) -> Tensor:
+        """Class of each sample, for a validation part like the whole."""
+        return samples.y
+
+    def training_transform(self) -> Callable[[Any], Any] | None:
+        """Random changes of a training sample."""
+
+    def evaluation_transform(self) -> Callable[[Any], Any] | None:
+        """What validation and test samples need, nothing random."""
+
+    @abstractmethod
+    def sample_shape(self, samples: Any) -> tuple[int, int]:
+        """Channels, and dimension of the positions."""
+
+    def _describe(self, samples: Any) -> None:
+        if samples.classes is None:
+            told = f"; {samples.labels_found}" if hasattr(samples, "labels_found") else ""
+            raise ValueError(
+                f"data.dataset_args: {self.dataset} needs classes, got {self.dataset_args}{told}"
+            )
+        self.classes = two_or_more(samples.classes)
+        self.num_classes = len(self.classes)
+        self.in_channels, self.dim = self.sample_shape(samples)

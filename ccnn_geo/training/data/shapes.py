@@ -1,0 +1,154 @@
+"""Shapes for training, validation and testing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from ccnn_geo.datasets import ShapeDataset, stratified_split
+from ccnn_geo._base.pyg import Batch, DataLoader
+from ccnn_geo.training.data.base import EpochDataModule, two_or_more
+from ccnn_geo.training.data.epochs import EpochDataset
+from ccnn_geo.training.data.neighbor_cache import NeighborCache, restore_edges
+from ccnn_geo.transforms.pipeline import Augmentation, ShapePipeline
+from ccnn_geo.training.data.sources import DATASETS, check_arguments, has_validation, open_split
+
+
+class ShapesDataModule(EpochDataModule):
+    """Labelled shapes by name of the data set.
+
+    Training draws ``num_points`` of the stored points anew in every epoch and augments them; validation and test
+    take the same ones every time. Validation is the folder's own split, otherwise a stratified part of the
+    training set. The test set is opened by ``test`` alone.
+
+    Args:
+        dataset: ``parametric``, ``modelnet10``, ``modelnet40`` or ``folder``.
+        root: Where the data is, or where it goes; for ``folder`` it holds ``<split>/<class>/<file>``.
+        dataset_args: Further arguments of the data set.
+        num_points: Points (or voxels) of a sample.
+        num_samples: Stored points per shape.
+        features: What the network sees of a point: ``normal``, ``pos``, ``normal_outer``, ``constant``.
+        subset: How those points are chosen: ``random``, or ``farthest`` from each other, evenly spread.
+        reference_points: With ``farthest``: each point weighs its share of the shape times this number, that of the
+            points of training; null for no weights.
+        carrier: ``points`` or ``voxels``.
+        voxel_size: Voxels along each axis.
+        normal_neighbors: Neighbours for the normals of clouds that have none.
+        augment: Random changes of training samples.
+        batch_size: Samples per batch and process.
+        num_workers: Processes that load batches.
+        validation_fraction: Part of the training set that validates, if there is no validation split.
+        neighbor_cache: MB per process for neighbours of validation samples, which are found once instead of in
+            every epoch; 2 bytes a neighbour. Training draws other points in every epoch and has none to keep.
+        seed: Of the points and of the validation part; not of the training, whose seed is the run's.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    dim = 3
+    augmentation = Augmentation
+
+    def __init__(
+        self,
+        dataset: str = "parametric",
+        root: str = "data",
+        dataset_args: dict[str, Any] | None = None,
+        num_points: int = 512,
+        num_samples: int = 2048,
+        features: list[str] | None = None,
+        subset: str = "random",
+        reference_points: int | None = None,
+        carrier: str = "points",
+        voxel_size: int = 40,
+        normal_neighbors: int = 16,
+        augment: Augmentation | None = None,
+        batch_size: int = 32,
+        num_workers: int = 0,
+        validation_fraction: float = 0.1,
+        neighbor_cache: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(dataset, batch_size, num_workers)
+        self.pipeline = ShapePipeline(
+            num_points,
+            num_samples,
+            features or ("normal", "pos"),
+            carrier,
+            voxel_size,
+            normal_neighbors,
+            seed,
+            subset,
+            reference_points,
+        )
+        if not 0 < validation_fraction < 1:
+            raise ValueError(f"data.validation_fraction: expected (0, 1), got {validation_fraction}")
+        if neighbor_cache < 0:
+            raise ValueError(f"data.neighbor_cache: expected 0 MB or more, got {neighbor_cache}")
+        if dataset not in DATASETS:
+            raise ValueError(f"data.dataset: expected one of {', '.join(DATASETS)}, got {dataset!r}")
+        check_arguments(dataset, dataset_args or {})
+        self.root, self.dataset_args = root, dataset_args or {}
+        self.in_channels = self.pipeline.in_channels
+        self.num_classes = DATASETS[dataset].info.classes
+        self.augment = augment or Augmentation()
+        self.validation_fraction, self.neighbor_cache = validation_fraction, neighbor_cache
+
+    @property
+    def label(self) -> str:
+        """What results on the test set are called: the same shapes may be points or voxels."""
+        return self.pipeline.carrier
+
+    def check(self) -> None:
+        """Finds augmentations that cannot be."""
+        self.augment.transforms()
+
+    def prepare_data(self) -> None:
+        """Downloads and samples the training shapes, in one process of each machine."""
+        if self.trainer is None or not self.trainer.testing:
+            self._open("train")
+
+    def setup(self, stage: str) -> None:
+        if stage == "test":
+            self.test_set = self._open("test")
+            self.test_set.transform = self.pipeline.evaluation()
+            self.classes = two_or_more(self.test_set.classes)
+            return
+        train = self._open("train")
+        self.classes = two_or_more(train.classes)
+        if has_validation(self.dataset, self.root):
+            validation = self._open("validation")
+        else:
+            keep, held_out = stratified_split(train.y, self.validation_fraction, self.pipeline.seed)
+            train, validation = train[keep], train[held_out]
+        validation.transform = self.pipeline.evaluation()
+        self.train_set = EpochDataset(train, self.pipeline.training(self.augment), self.run_seed)
+        self.validation_set = validation
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        return restore_edges(batch)
+
+    def _open(self, split: str) -> ShapeDataset:
+        return open_split(
+            self.dataset,
+            self.root,
+            split,
+            num_points=None,
+            num_samples=self.pipeline.num_samples,
+            seed=self.pipeline.seed,
+            k=self.pipeline.normal_neighbors,
+            **self.dataset_args,
+        )
+
+    def val_dataloader(self) -> DataLoader:
+        return self._evaluation_loader(self._with_neighbors(self.validation_set), "validation")
+
+    def _with_neighbors(self, samples: ShapeDataset) -> Dataset:
+        """The samples, with their neighbours if there is memory for them and a network to say how many."""
+        if self.neighbor_cache == 0 or self.trainer is None:
+            return samples
+        network: Any = self.trainer.lightning_module.network
+        if network.num_neighbors is None or network.stem.method == "mesh":
+            return samples  # all points of a cloud, whose pairs are never listed
+        return NeighborCache(samples, network.num_neighbors, self.neighbor_cache * 2**20)

@@ -1,0 +1,86 @@
+"""The data sets that a configuration can name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Set
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Any
+
+from ccnn_geo._base.argument_types import check_types
+from ccnn_geo.datasets import ModelNet10, ModelNet40, ParametricShapes, ShapeDataset, ShapeFolder
+from ccnn_geo.datasets.base.class_folders import split_folders
+
+OWN = frozenset({"num_points", "num_samples", "seed", "k", "transform"})
+"""Arguments of data sets that the data module sets."""
+
+DATASETS: dict[str, type[ShapeDataset]] = {
+    "parametric": ParametricShapes,
+    "modelnet10": ModelNet10,
+    "modelnet40": ModelNet40,
+    "folder": ShapeFolder,
+}
+"""Ten parametric families (no download), ModelNet, and a folder ``root/<split>/<class>/<file>``."""
+
+
+def open_split(dataset: str, root: str, split: str, **kwargs: Any) -> ShapeDataset:
+    """Opens one split of a data set.
+
+    Args:
+        dataset: A key of :data:`DATASETS`.
+        root: Where it is, or where it goes.
+        split: ``train``, ``validation`` (folders only) or ``test``.
+        **kwargs: Further arguments of the data set.
+
+    Raises:
+        ValueError: For an unknown data set.
+        FileNotFoundError: If a folder or split does not exist.
+        ShapeError: If files cannot be read.
+    """
+    if dataset not in DATASETS:
+        raise ValueError(f"data.dataset: expected one of {', '.join(DATASETS)}, got {dataset!r}")
+    opened: Callable[..., ShapeDataset] = DATASETS[dataset]
+    return opened(root, split, **kwargs)
+
+
+def check_arguments(dataset: str, arguments: Mapping[str, Any]) -> None:
+    """:func:`check_keywords` of a data set of shapes, by name."""
+    check_keywords(DATASETS[dataset], arguments, OWN)
+
+
+def check_keywords(dataset: type, arguments: Mapping[str, Any], own: Set[str] = frozenset()) -> None:
+    """Finds arguments that a data set does not have, that are settings of their own, or of a type it does not take.
+
+    Args:
+        dataset: The class.
+        arguments: By name.
+        own: Names that are set elsewhere.
+
+    Raises:
+        ValueError: For such an argument.
+    """
+    known = keywords(dataset) - own
+    unknown = set(arguments) - known
+    if unknown:
+        raise ValueError(
+            f"data.dataset_args: expected some of {', '.join(sorted(known))}, got {', '.join(sorted(unknown))}"
+        )
+    check_types("data.dataset_args", dataset, arguments)
+
+
+def keywords(dataset: type) -> set[str]:
+    """Arguments after root and split; those that ``**kwargs`` passes on are the keywords of the base."""
+    arguments = list(signature(dataset).parameters.values())[2:]
+    for base in dataset.__mro__[1:]:
+        if not arguments or arguments[-1].kind is not Parameter.VAR_KEYWORD:
+            break
+        passed = (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD)
+        init = signature(base.__init__)  # type: ignore[misc]  # read, not called
+        more = [a for a in init.parameters.values() if a.kind in passed]
+        arguments = [*arguments[:-1], *more]
+    return {a.name for a in arguments if a.kind is not Parameter.VAR_KEYWORD}
+
+
+def has_validation(dataset: str, root: str) -> bool:
+    """Whether a user's own files come with a validation split; otherwise one is taken from the training set."""
+    return dataset == "folder" and "validation" in split_folders(Path(root).expanduser())

@@ -1,0 +1,173 @@
+"""From a shape to what the network is given: one description for training, testing and prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+
+from ccnn_geo._base.pyg import Compose, Data
+from ccnn_geo.transforms import (
+    FarthestSubset,
+    FixedSubset,
+    NormalizeSphere,
+    PointFeatures,
+    PointWOLF,
+    RandomJitter,
+    RandomPointDropout,
+    RandomRotate,
+    RandomScaleShift,
+    RandomSubset,
+    SampleShape,
+    Voxelize,
+)
+from ccnn_geo.transforms.point_features import FEATURES
+
+CARRIERS = ("points", "voxels")
+SUBSETS = ("random", "farthest")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of a training sample.
+
+    Args:
+        scale: Range of the factor of each axis; (1, 1) for none.
+        shift: Largest move along an axis, in units of the unit sphere.
+        jitter: Standard deviation of the noise of each point.
+        rotate_axis: ``x``, ``y`` or ``z`` for a random rotation about it; null for none.
+        rotate_degrees: The angle is uniform on [-rotate_degrees, rotate_degrees].
+        point_wolf: Anchors of smooth local deformations (PointWOLF: 4), after which the shape is put back on the unit
+            sphere; 0 for none.
+        point_dropout: Largest part of the points that goes (PointNet++: 0.875); 0 for none.
+    """
+
+    scale: tuple[float, float] = (1.0, 1.0)
+    shift: float = 0.0
+    jitter: float = 0.0
+    rotate_axis: str | None = None
+    rotate_degrees: float = 180.0
+    point_wolf: int = 0
+    point_dropout: float = 0.0
+
+    def transforms(self) -> list[Any]:
+        """The transforms that change anything, in order."""
+        chain: list[Any] = []
+        if self.point_wolf != 0:
+            chain += [PointWOLF(self.point_wolf), NormalizeSphere()]
+        if self.rotate_axis is not None:
+            chain.append(RandomRotate(self.rotate_axis, self.rotate_degrees))
+        if tuple(self.scale) != (1.0, 1.0) or self.shift != 0:
+            chain.append(RandomScaleShift((self.scale[0], self.scale[1]), self.shift))
+        if self.jitter != 0:
+            chain.append(RandomJitter(self.jitter))
+        if self.point_dropout != 0:
+            chain.append(RandomPointDropout(self.point_dropout))
+        return chain
+
+
+@dataclass(frozen=True)
+class ShapePipeline:
+    """What a network sees of a shape; stored in checkpoints, so that prediction repeats it.
+
+    Args:
+        num_points: Points (or voxels) of a sample.
+        num_samples: Points that are sampled of a shape, and from which those are chosen.
+        features: Fields that become ``data.x``, of ``normal``, ``pos``, ``normal_outer`` and ``constant``, see
+            :class:`~ccnn_geo.transforms.PointFeatures`.
+        carrier: ``points``, or ``voxels`` for the non-empty cells of a lattice on [-1, 1]^3.
+        voxel_size: Cells along each axis.
+        normal_neighbors: Neighbours for the normals of clouds that have none.
+        seed: Of the sampling.
+        subset: How points are chosen: at ``random``, as the paper, or ``farthest`` from each other, which covers a
+            shape evenly, see :class:`~ccnn_geo.transforms.FarthestSubset`.
+        reference_points: With ``subset="farthest"`` each point weighs its share of the shape times this: the
+            ``num_points`` of training, for sums that do not depend on ``num_points``; null for no weights.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Source: appendix B.
+    """
+
+    num_points: int = 512
+    num_samples: int = 2048
+    features: Sequence[str] = ("normal", "pos")
+    carrier: str = "points"
+    voxel_size: int = 40
+    normal_neighbors: int = 16
+    seed: int = 0
+    subset: str = "random"
+    reference_points: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.subset not in SUBSETS:
+            raise ValueError(f"data.subset: expected one of {', '.join(SUBSETS)}, got {self.subset!r}")
+        if self.reference_points is not None and (self.subset != "farthest" or self.reference_points < 1):
+            raise ValueError(
+                'data.reference_points: expected 1 or more, with data.subset "farthest", '
+                f"got {self.reference_points} with {self.subset!r}"
+            )
+        if self.carrier not in CARRIERS:
+            raise ValueError(f"data.carrier: expected one of {', '.join(CARRIERS)}, got {self.carrier!r}")
+        if not 1 <= self.num_points <= self.num_samples:
+            raise ValueError(
+                "data: expected 1 <= num_points <= num_samples, "
+                f"got num_points={self.num_points}, num_samples={self.num_samples}"
+            )
+        if isinstance(self.features, str) or not self.features or set(self.features) - set(FEATURES):
+            raise ValueError(
+                f"data.features: expected a list of {', '.join(FEATURES)}, got {self.features!r}"
+            )
+        if self.voxel_size < 1:
+            raise ValueError(f"data.voxel_size: expected 1 or more, got {self.voxel_size}")
+        if self.normal_neighbors < 3:
+            raise ValueError(f"data.normal_neighbors: expected 3 or more, got {self.normal_neighbors}")
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> ShapePipeline:
+        """The pipeline that a data module's settings describe; other keys are ignored, null is the default."""
+        return cls(**{f.name: settings[f.name] for f in fields(cls) if settings.get(f.name) is not None})
+
+    @property
+    def in_channels(self) -> int:
+        """Columns of ``data.x``."""
+        return sum(FEATURES[name] for name in self.features)
+
+    def training(self, augmentation: Augmentation | None = None) -> Compose:
+        """Random transforms of a stored sample, ``Data(pos [num_samples, 3], normal [num_samples, 3])``."""
+        chain = augmentation.transforms() if augmentation is not None else []
+        if self.carrier == "voxels":
+            # moved and stretched shapes would leave the lattice
+            choose = [NormalizeSphere()] * bool(chain) + [Voxelize(self.voxel_size, self.num_points)]
+            return Compose([*chain, *choose, PointFeatures(self.features)])
+        choose = self._farthest(random=True) if self.subset == "farthest" else RandomSubset(self.num_points)
+        return Compose([choose, *chain, PointFeatures(self.features)])
+
+    def evaluation(self) -> Compose:
+        """The same, without anything random."""
+        if self.carrier == "voxels":
+            choose: Any = Voxelize(self.voxel_size, self.num_points, random=False)
+        elif self.subset == "farthest":
+            choose = self._farthest(random=False)
+        else:
+            choose = FixedSubset(self.num_points)
+        return Compose([choose, PointFeatures(self.features)])
+
+    def _farthest(self, random: bool) -> FarthestSubset:
+        return FarthestSubset(self.num_points, random, reference=self.reference_points)
+
+    def __call__(self, data: Data) -> Data:
+        """From a mesh or cloud as read from a file to the network's input, as in evaluation."""
+        data = data.clone()
+        data.pos = data.pos.double()
+        generator = torch.Generator().manual_seed(self.seed)
+        sample = SampleShape(self.num_samples, self.normal_neighbors, generator)
+        return self.evaluation()(sample(data))
+
+
+def network_inputs(data: Data) -> dict[str, Any]:
+    """What a network takes of one cloud: ``x``, ``pos`` and, if it has them, the points' ``weight``."""
+    return {key: data[key] for key in ("x", "pos", "weight") if key in data}

@@ -1,0 +1,97 @@
+"""Figures without a display, and the files they are written to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ccnn_geo.io.files.storage import write_atomic
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DIVERGING = "RdBu_r"
+"""Blue below zero, red above, in both libraries."""
+DPI = 110
+TITLE, MENU, PANEL_TITLE = 52, 42, 26
+"""Pixels above the panels of a page: for its title, for a menu, for the names of panels."""
+LEAST_HEIGHT = 480
+"""Pixels below which a page does not shrink."""
+
+
+def canvas(width: float, height: float) -> Figure:
+    """An empty matplotlib figure of so many inches, drawn without a display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def plotly_graphs() -> Any:
+    """The module ``plotly.graph_objects``.
+
+    Raises:
+        ValueError: If plotly is not installed.
+    """
+    try:
+        import plotly.graph_objects as graphs
+    except ModuleNotFoundError as error:
+        raise ValueError("--html needs plotly: pip install 'ccnn_geo[viz]'") from error
+    return graphs
+
+
+def lay_out_page(figure: Any, title: str, least_height: int, menu: Sequence[dict[str, Any]] = ()) -> Any:
+    """Gives a plotly figure its title, a menu on a line below it, and room for both above the panels.
+
+    Args:
+        figure: A ``plotly.graph_objects.Figure``; it is changed and returned.
+        title: The first line.
+        least_height: Pixels below which the page does not shrink; in a taller window the figure fills it.
+        menu: Buttons of a menu, the first of which shows what the figure shows already.
+    """
+    place = {"x": 0, "xref": "paper", "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 18}}
+    if len(menu) > 1:
+        below = {"x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "pad": {"b": PANEL_TITLE}}
+        figure.update_layout(updatemenus=[{"buttons": list(menu), **below}])
+    top = TITLE + PANEL_TITLE + (MENU if len(menu) > 1 else 0)
+    return figure.update_layout(
+        title={"text": title, **place},
+        template="plotly_white",
+        margin={"t": top, "l": 70, "r": 30, "b": 60},
+        height=least_height,
+    )
+
+
+def save(figure: Any, path: str | PathLike[str]) -> Path:
+    """Writes a matplotlib figure as PNG, a plotly one as a page that fills its window and needs no network.
+
+    Args:
+        figure: Of one of the functions of this package. The height of a plotly figure is the least one.
+        path: The file; it is complete or absent.
+
+    Returns:
+        The file.
+    """
+    path = Path(path)
+    if hasattr(figure, "savefig"):
+        write_atomic(path, partial(figure.savefig, format="png", dpi=DPI))
+    else:
+        write_atomic(path, lambda file: file.write(_page(figure).encode()))
+    return path
+
+
+def _page(figure: Any) -> str:
+    shown = plotly_graphs().Figure(figure)
+    shown.layout.height = None  # follows the window, as the width does
+    html: str = shown.to_html(
+        include_plotlyjs=True,
+        full_html=True,
+        default_height=f"max(100vh, {figure.layout.height or LEAST_HEIGHT}px)",
+        config={"displaylogo": False, "responsive": True},
+    )
+    return html.replace("<body>", '<body style="margin: 0">', 1)

@@ -1,0 +1,147 @@
+"""How a training went: window widths of each layer, loss and accuracy, of one run or several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ccnn_geo.training.callbacks import read_metrics
+from ccnn_geo.visualization.canvas import canvas, lay_out_page, plotly_graphs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STYLES = ("-", "--", ":", "-.")
+DASHES = ("solid", "dash", "dot", "dashdot")
+"""A style per run where colours are layers; styles of both libraries in the same order."""
+Rows = Sequence[Mapping[str, str]]
+QUANTITIES = (("loss", "loss", 1.0), ("acc", "accuracy, %", 100.0))
+
+
+def read_runs(folders: Sequence[str | PathLike[str]]) -> dict[str, Rows]:
+    """Rows of ``metrics.csv`` of each run, by the shortest names that differ.
+
+    Raises:
+        FileNotFoundError: If a folder holds none.
+        ValueError: If a run is named twice, or has no complete epoch.
+    """
+    paths = [Path(f).expanduser() for f in folders]
+    if len(set(paths)) < len(paths):
+        raise ValueError(f"expected different runs, got {', '.join(map(str, paths))}")
+    runs: dict[str, Sequence[Mapping[str, str]]] = {}
+    for name, path in zip(_short(paths), paths, strict=True):
+        if not (path / "metrics.csv").is_file():
+            raise FileNotFoundError(f"{path}: no metrics.csv, expected the folder of a run")
+        rows = read_metrics(path / "metrics.csv")
+        if not rows or "epoch" not in rows[0]:
+            raise ValueError(f"{path / 'metrics.csv'}: no complete epoch")
+        runs[name] = rows
+    return runs
+
+
+def draw_runs(runs: Mapping[str, Rows]) -> Figure:
+    """Draws the window width of each layer, loss and accuracy over epochs.
+
+    Args:
+        runs: From :func:`read_runs`. Where there are several, windows differ by line style, the rest by colour.
+
+    Returns:
+        The figure.
+    """
+    figure = canvas(11, 3.8)
+    windows, *others = figure.subplots(1, 3)
+    layers = _layers(runs)
+    from matplotlib import colormaps
+
+    colors = colormaps["viridis"].resampled(max(len(layers), 2))
+    for i, (run, rows) in enumerate(runs.items()):
+        for k, layer in enumerate(layers):
+            label = layer_name(layer) if i == 0 else None
+            windows.plot(*_series(rows, layer), STYLES[i % 4], color=colors(k), label=label, marker=".", ms=4)
+        for axes, (quantity, _, scale) in zip(others, QUANTITIES, strict=True):
+            name = "" if len(runs) == 1 else f"{run}, "
+            for part, label, style in (("train", "training", "--"), ("val", "validation", "-")):
+                epochs, values = _series(rows, f"{part}_{quantity}", scale)
+                axes.plot(epochs, values, style, color=f"C{i}", label=f"{name}{label}", marker=".", ms=4)
+    windows.set_ylabel("window width σ, in units of positions")
+    if not layers:
+        windows.text(0.5, 0.5, "no windows", ha="center", transform=windows.transAxes)
+    for axes, (_, label, _) in zip(others, QUANTITIES, strict=True):
+        axes.set_ylabel(label)
+    for axes in (windows, *others):
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+        if axes.lines:
+            axes.legend(frameon=False, fontsize=7)
+    figure.suptitle(", ".join(runs) if len(runs) == 1 else _key(runs), fontsize=10)
+    return figure
+
+
+def run_page(runs: Mapping[str, Rows]) -> Any:
+    """The same as an interactive ``plotly.graph_objects.Figure``; see :func:`draw_runs`.
+
+    Raises:
+        ValueError: If plotly is not installed.
+    """
+    graphs = plotly_graphs()
+    from plotly.colors import sample_colorscale
+    from plotly.subplots import make_subplots
+
+    labels = ["window width σ, in units of positions", *(label for _, label, _ in QUANTITIES)]
+    figure = make_subplots(1, 3, subplot_titles=labels, horizontal_spacing=0.06)
+    layers = _layers(runs)
+    colors = sample_colorscale("viridis", max(len(layers), 2))
+    for i, (run, rows) in enumerate(runs.items()):
+        for k, layer in enumerate(layers):
+            line = {"color": colors[k], "dash": DASHES[i % 4]}
+            figure.add_trace(_line(graphs, _series(rows, layer), f"{run}: {layer_name(layer)}", line), 1, 1)
+        color = f"hsl({(210 + 137 * i) % 360}, 65%, 45%)"
+        for column, (quantity, _, scale) in enumerate(QUANTITIES, start=2):
+            for part, label, dash in (("train", "training", "dash"), ("val", "validation", "solid")):
+                series = _series(rows, f"{part}_{quantity}", scale)
+                name = f"{run}: {label} {'loss' if quantity == 'loss' else 'accuracy'}"
+                figure.add_trace(_line(graphs, series, name, {"color": color, "dash": dash}), 1, column)
+    figure.update_xaxes(title_text="epoch")
+    return lay_out_page(figure, ", ".join(runs), 480)
+
+
+def layer_name(column: str) -> str:
+    """``window_0`` is the stem; numbers as ``show kernels --layer`` takes them."""
+    number = int(column.removeprefix("window_"))
+    return "stem" if number == 0 else f"layer {number}"
+
+
+def _line(graphs: Any, series: tuple[list[int], list[float]], name: str, line: dict[str, str]) -> Any:
+    return graphs.Scatter(x=series[0], y=series[1], name=name, line=line, mode="lines+markers")
+
+
+def _layers(runs: Mapping[str, Rows]) -> list[str]:
+    found = {key for rows in runs.values() for row in rows for key in row if key.startswith("window_")}
+    return sorted(found, key=lambda key: int(key.removeprefix("window_")))
+
+
+def _series(rows: Rows, key: str, scale: float = 1.0) -> tuple[list[int], list[float]]:
+    """Epochs and values of a column, where it has any: not every epoch validates."""
+    points = [(int(row["epoch"]), scale * float(row[key])) for row in rows if row.get(key)]
+    return [epoch for epoch, _ in points], [value for _, value in points]
+
+
+def _key(runs: Mapping[str, Rows]) -> str:
+    """Which line style of the windows is which run."""
+    return "windows: " + ", ".join(
+        f"{run} {('solid', 'dashed', 'dotted', 'dash-dot')[i % 4]}" for i, run in enumerate(runs)
+    )
+
+
+def _short(paths: Sequence[Path]) -> list[str]:
+    """The last parts of paths, as many as tell them apart; two for one alone."""
+    parts = [path.resolve().parts for path in paths]
+    for count in range(2 if len(paths) == 1 else 1, max(map(len, parts)) + 1):
+        names = ["/".join(p[-count:]) for p in parts]
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in paths]

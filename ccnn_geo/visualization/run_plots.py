@@ -1,0 +1,61 @@
+"""Pictures of a run, drawn without a display."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from ccnn_geo.visualization.canvas import canvas, save
+
+
+def plot_curves(rows: Sequence[Mapping[str, str]], path: Path) -> None:
+    """Draws loss and accuracy over epochs.
+
+    Args:
+        rows: Of the metrics file, see :func:`~ccnn_geo.training.callbacks.read_metrics`.
+        path: The PNG file.
+    """
+    figure = canvas(10, 4)
+    for position, quantity, title in ((1, "loss", "loss"), (2, "acc", "accuracy")):
+        axes = figure.add_subplot(1, 2, position)
+        for part, label in (("train", "training"), ("val", "validation")):
+            points = [(int(r["epoch"]), float(r[k])) for r in rows if r.get(k := f"{part}_{quantity}")]
+            if points:
+                axes.plot(*zip(*points, strict=True), label=label)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(title)
+        axes.grid(alpha=0.3)
+        if axes.lines:
+            axes.legend()
+    save(figure, path)
+
+
+def plot_confusion(confusion: Tensor, classes: Sequence[str], path: Path, title: str = "") -> None:
+    """Draws a confusion matrix: rows are true classes, colours fractions of a row, numbers are samples.
+
+    Args:
+        confusion: Samples of class (row) that were taken for class (column).
+        classes: Names.
+        path: The PNG file.
+        title: Above the picture.
+
+    Shapes:
+        - ``confusion``: :math:`(K, K)`
+    """
+    size = max(5.0, 0.42 * len(classes) + 2.5)
+    figure = canvas(size, size)
+    axes = figure.add_subplot()
+    fraction = confusion.double() / confusion.sum(dim=1, keepdim=True).clamp(min=1)
+    axes.imshow(fraction.numpy(), cmap="Blues", vmin=0.0, vmax=1.0)
+    ticks = range(len(classes))
+    axes.set_xticks(ticks, classes, rotation=90, fontsize=8)
+    axes.set_yticks(ticks, classes, fontsize=8)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    axes.set_title(title, fontsize=10)
+    for i, j in confusion.nonzero().tolist():
+        colour = "white" if fraction[i, j] > 0.5 else "black"
+        axes.text(j, i, str(int(confusion[i, j])), ha="center", va="center", fontsize=7, color=colour)
+    save(figure, path)

@@ -1,0 +1,72 @@
+"""The sample that is looked at: a file of the user's, or one of the data set a network was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import torch
+
+from ccnn_geo.export.predict import ShapeClassifier, read_network
+from ccnn_geo.io import ShapeError, read_shape
+from ccnn_geo.nn.ccnn import CCNN
+from ccnn_geo.training.data.families import make_data
+from ccnn_geo.transforms.pipeline import network_inputs
+from ccnn_geo.visualization.rendering import check_index
+from ccnn_geo.visualization.sample_values import Sample
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network, the names of its classes and its data settings."""
+
+    network: CCNN
+    classes: tuple[str, ...]
+    checkpoint: Path
+    data: dict
+
+    @classmethod
+    def load(cls, checkpoint: str | PathLike[str]) -> Trained:
+        """Reads a checkpoint or the best one of a run.
+
+        Raises:
+            FileNotFoundError: If there is none.
+            ValueError: If it is not one of ``ccnn-geo train``.
+        """
+        settings, network = read_network(checkpoint)
+        return cls(network.eval(), tuple(map(str, settings["classes"])), Path(checkpoint), settings["data"])
+
+
+def sample_of_file(trained: Trained, file: str | PathLike[str]) -> Sample:
+    """The points of a shape's file as prediction chooses them.
+
+    Raises:
+        ValueError: If the network is none of shapes, or the file not a readable shape.
+    """
+    classifier = ShapeClassifier.load(trained.checkpoint)
+    try:
+        data = classifier.pipeline(read_shape(file).to_data())
+    except ShapeError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
+    return Sample(Path(file).name, network_inputs(data))
+
+
+def sample_of_data(trained: Trained, index: int) -> Sample:
+    """A validation sample of the data set that a network was trained on.
+
+    Raises:
+        FileNotFoundError: If the data set is not where it was.
+        ValueError: If there is no such sample.
+    """
+    data = make_data(trained.data)
+    data.setup("fit")
+    check_index("sample", index, len(data.validation_set))
+    found, name = data.validation_set[index], f"{data.dataset}, validation sample {index}"
+    if isinstance(found, tuple):
+        x, y = found
+        return Sample(name, {"x": x.unsqueeze(0)}, trained.classes[int(y)])
+    truth = trained.classes[int(found.y)] if found.y is not None and found.y.numel() == 1 else ""
+    return Sample(name, {key: v.to(torch.float32) for key, v in network_inputs(found).items()}, truth)

@@ -1,0 +1,1 @@
+"""Recordings: Speech Commands and folders of wav files."""

@@ -1,0 +1,1 @@
+"""Internal: what all data sets share."""

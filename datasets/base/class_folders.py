@@ -1,0 +1,131 @@
+"""Folders of splits and classes: ``root/<split>/<class>``, however people call the splits."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection
+from pathlib import Path
+
+from ccnn_geo.io.files.notices import say_once
+from ccnn_geo.io.files.sample_files import is_hidden, printable
+
+SPLITS = ("train", "validation", "test")
+ALIASES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "val", "valid", "validate", "dev", "development"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""Names of folders, in lower case, and the split that each is."""
+
+_EITHER = ("eval", "evaluation", "holdout", "held_out")  # for validation or for testing: who knows
+
+
+def split_folders(root: Path) -> dict[str, Path]:
+    """The folder of each split that is there, in the order of :data:`SPLITS`; by name, in upper or lower case.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If two folders are of one split.
+    """
+    if not root.is_dir():
+        raise FileNotFoundError(
+            f"{root}: no such folder, expected {root}/<split>, split one of {', '.join(SPLITS)}"
+        )
+    found: dict[str, Path] = {}
+    for folder in sorted(root.iterdir()):
+        split = ALIASES.get(folder.name.casefold())
+        if split is None or not folder.is_dir():
+            continue
+        if split in found:
+            raise ValueError(
+                f"{root}: the folders {found[split].name!r} and {folder.name!r} are both of the split {split}, "
+                f"expected one"
+            )
+        found[split] = folder
+    return {split: found[split] for split in SPLITS if split in found}
+
+
+def split_folder(root: Path, split: str) -> Path:
+    """The folder of a split.
+
+    Raises:
+        FileNotFoundError: If there is no such folder or split.
+        ValueError: For a split of another name than :data:`SPLITS`, or if two folders are of one split.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
+    found = split_folders(root)
+    if split not in found:
+        names = ", ".join(folder.name for folder in found.values())
+        raise FileNotFoundError(f"{root}: no split {split!r}, found {names or 'none'}")
+    return found[split]
+
+
+def class_folders(root: Path, split: str) -> dict[str, Path]:
+    """The folder of each class in ``root/<split>``; the classes must be those of the other splits too.
+
+    Names that differ in their Unicode form alone, as those of macOS and Linux do, are one class, called as in the
+    first split. Bytes of a name that are no text are written as Python does, ``\\udce9``.
+
+    Raises:
+        FileNotFoundError: If there is no such folder or split.
+        ValueError: For a split of another name, without classes, or with others than there are elsewhere.
+    """
+    folder = split_folder(root, split)
+    found = {name: _classes(place) for name, place in split_folders(root).items()}
+    here = found[split]
+    if not here:
+        raise ValueError(f"{folder}: no classes, expected a folder for each")
+    for other, there in found.items():
+        if there.keys() != here.keys():
+            raise ValueError(
+                f"{root}: splits must have the same classes; only in {split}: {sorted(here.keys() - there.keys())}, "
+                f"only in {other}: {sorted(there.keys() - here.keys())}"
+            )
+    tell_other_folders(root, here)
+    first = next(iter(found.values()))
+    return {printable(place.name): here[name] for name, place in first.items()}
+
+
+def _classes(folder: Path) -> dict[str, Path]:
+    """Folders by the composed form of their names, in the order of the names as they are."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if not path.is_dir() or is_hidden(path.name):
+            continue
+        name = printable(unicodedata.normalize("NFC", path.name))
+        if name in found:
+            raise ValueError(
+                f"{folder}: two folders {name!r} that differ in their Unicode form alone, {found[name].name!a} "
+                f"and {path.name!a}; expected one"
+            )
+        found[name] = path
+    return found
+
+
+def tell_other_folders(root: Path, classes: Collection[str] | None = None) -> None:
+    """Warns of folders that may be a split that is missing, but have not its name.
+
+    Args:
+        root: The folder of the splits.
+        classes: Folders that a split has; None if a split has none.
+    """
+    missing = [split for split in SPLITS if split not in split_folders(root)]
+    others = [
+        folder
+        for folder in sorted(root.iterdir())
+        if missing
+        and folder.is_dir()
+        and folder.name.casefold() not in ALIASES
+        and not is_hidden(folder.name)
+    ]
+    doubtful = [
+        folder.name
+        for folder in others
+        if folder.name.casefold() in _EITHER or (classes and set(classes) <= _classes(folder).keys())
+    ]
+    if doubtful:
+        say_once(
+            f"{root}: not opened: {', '.join(doubtful)}, no name of a split; expected {', '.join(missing)} "
+            f"(or val, valid, dev for validation)"
+        )

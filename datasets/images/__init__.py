@@ -1,0 +1,1 @@
+"""Images: MNIST, CIFAR, STL-10, Pathfinder, folders."""

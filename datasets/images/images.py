@@ -1,0 +1,108 @@
+"""What all data sets of images, and of sequences made of images, have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from ccnn_geo.datasets.base.info import DatasetInfo
+from ccnn_geo.datasets.base.signals import Rows, SignalDataset
+
+_SEED = 42  # of the split: the one that the authors' code passes to random_split
+
+
+class ImageDataset(SignalDataset):
+    r"""Images stored as bytes; a sample is :math:`(x / 255 - \mu_c) / \sigma_c` per channel.
+
+    Args:
+        images: Bytes ``[N, C, H, W]``, in memory or in a file.
+        y: Labels ``[N]``, integers.
+        classes: Names of the classes, in the order of the labels.
+        mean: Mean of each channel, of values in [0, 1].
+        std: Standard deviation of each channel.
+        size: (H, W) to which images are resized when they are read, bilinearly, with antialiasing; None keeps them.
+        transform: Applied to each image ``[C, H, W]``, also where samples are sequences: before the pixels are
+            put in a row, so that the same augmentations serve both. Only for training.
+
+    Shapes:
+        ``dataset[i]`` is ``(image [C, H, W], label)``; of sequences ``(sequence [C, H * W], label)``, row by row.
+
+    Raises:
+        ValueError: If there are not as many labels as images.
+    """
+
+    def __init__(
+        self,
+        images: Rows,
+        y: Tensor | np.ndarray,
+        classes: Sequence[str],
+        mean: Sequence[float],
+        std: Sequence[float],
+        *,
+        size: tuple[int, int] | None = None,
+        transform: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        super().__init__(images, y, classes, _Encode(mean, std, size), transform)
+
+    def arrange(self, image: Tensor) -> Tensor:
+        """The grid of an image: itself, or a sequence of its pixels."""
+        return image
+
+    @property
+    def grid_shape(self) -> tuple[int, ...]:
+        return tuple(self.arrange(self.encode(self.values[int(self._index[0])])).shape)
+
+    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> Any:
+        sample = super().__getitem__(index)
+        return (self.arrange(sample[0]), sample[1]) if isinstance(sample, tuple) else sample
+
+
+class _Encode:
+    """Bytes ``[C, H, W]`` to a normalised float32 image."""
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], size: tuple[int, int] | None) -> None:
+        center, width = (torch.as_tensor(v, dtype=torch.float64).view(-1, 1, 1) for v in (mean, std))
+        self.scale, self.shift = (1 / (255 * width)).float(), (center / width).float()
+        self.size = size
+
+    def __call__(self, image: Tensor | np.ndarray) -> Tensor:
+        image = torch.as_tensor(image).to(torch.float32, memory_format=torch.contiguous_format)
+        if self.size is not None and image.shape[1:] != self.size:
+            image = interpolate(
+                image[None], self.size, mode="bilinear", align_corners=False, antialias=True
+            ).squeeze(0)
+        return image.mul_(self.scale).sub_(self.shift)
+
+
+def check_split(info: DatasetInfo, split: str) -> None:
+    """Raises ValueError for a split that the data set has not."""
+    if split not in info.counts:
+        raise ValueError(f"{info.name} has the splits {', '.join(info.counts)}, got {split!r}")
+
+
+def published_part(info: DatasetInfo, split: str) -> int:
+    """Samples of the published file from which a split is taken: training and validation share one."""
+    return info.counts["test"] if split == "test" else info.counts["train"] + info.counts["validation"]
+
+
+def split_index(info: DatasetInfo, split: str, total: int) -> Tensor:
+    """Which of ``total`` published samples make up a split, ascending; the same everywhere and always.
+
+    Validation is drawn from the published training samples as ``random_split`` of seed 42 draws it, which for CIFAR
+    and STL10 is the draw of the authors' code. Of fewer samples than published it is the same share, at least one.
+
+    Raises:
+        ValueError: If there are fewer than two samples to share out.
+    """
+    if split == "test":
+        return torch.arange(total)
+    if total < 2:
+        raise ValueError(f"{info.name}: {total} training samples, expected one each for train and validation")
+    order = torch.randperm(total, generator=torch.Generator().manual_seed(_SEED))
+    held_out = max(1, round(total * info.counts["validation"] / published_part(info, "train")))
+    return (order[-held_out:] if split == "validation" else order[:-held_out]).sort().values

@@ -1,0 +1,1 @@
+"""Scans: frames and surveys, a class for each point."""

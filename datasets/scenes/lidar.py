@@ -1,0 +1,286 @@
+"""Laser scans for tasks with a label per point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from numbers import Integral
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ccnn_geo._base.caller import warn_caller
+from ccnn_geo._base.pyg import Data, Dataset
+from ccnn_geo.datasets.base.class_folders import split_folders
+from ccnn_geo.datasets.base.info import DatasetInfo
+from ccnn_geo.datasets.base.processing import digest
+from ccnn_geo.datasets.scenes.lidar_bin import check_columns
+from ccnn_geo.datasets.scenes.lidar_files import file_states, list_scans
+from ccnn_geo.datasets.scenes.lidar_frames import Frame, read_frame
+from ccnn_geo.datasets.scenes.lidar_survey import Survey, survey
+from ccnn_geo.datasets.scenes.lidar_tiles import cells, thin, tiles
+from ccnn_geo.datasets.scenes.point_labels import IGNORED
+
+COORDINATES = ("x", "y", "z")
+MADE = ("constant", *COORDINATES)
+"""Features that are no measurements."""
+
+FARTHEST = 10
+"""Positions beyond, in units, are said: kernels are made for those on [-1, 1]."""
+
+
+class LidarFrames(Dataset):
+    r"""Scans in ``root/<split>``, in folders of their own or not: ``.bin``, ``.las``, ``.ply`` and ``.pcd``.
+
+    Files are read at every access; the last one is kept, so that the tiles of a frame are cheapest in their order.
+    A frame of 100,000 points is made bearable by ``voxel``, which evens out the density, by ``tile``, which makes
+    several samples of it, and by ``max_points``; in this order, tiles first. What remains of ``max_points`` is the
+    same at every access: for other points in every epoch use ``transform=RandomSubset(n)`` instead.
+
+    Measurements are standardised by mean and deviation over the points of ``root/train``, as images and series are;
+    they, the labels found there and the size of its scans are measured once and stored. Without splits the files
+    themselves take its place.
+
+    Args:
+        root: The folder of the splits, or of the files themselves.
+        split: "train", "validation" or "test"; None for files that lie in ``root``.
+        download: There is nothing to download; kept for the common interface.
+        checksum: Likewise.
+        features: Columns of ``x``, see :func:`~ccnn_geo.datasets.scenes.lidar_frames.read_frame`: ``intensity`` of BIN and
+            LAS, in LAS also ``return_number``, ``num_returns``, ``red``, ``green``, ``blue``, in PLY and PCD any
+            property, in BIN any declared column; and what every file has, ``constant`` (1) and ``x``, ``y``, ``z`` of
+            ``pos``.
+        classes: Codes of the files that are the classes 0, 1 and so on; points of others get the label -1. None
+            leaves the codes as they are.
+        label: Name of the column that holds the labels; None for the only one with the name of one.
+        columns: What the numbers of a point in ``.bin`` are, such as ``[x, y, z, intensity, ring]``, with ``_`` for
+            one that is not used; None for those of nuScenes in ``.pcd.bin``, else of KITTI.
+        column_type: Their type, ``float32`` or ``float64``.
+        normalize: Whether measurements are standardised.
+        tile: Edge of square tiles in x and y, in units of the file; empty ones are left out.
+        voxel: Edge of cubes of which one point remains, the one nearest to the centre.
+        max_points: Points that remain at most, chosen at random.
+        unit: Units of the file that are 1 in ``pos``, the same for all frames. Kernels are made for positions on
+            [-1, 1], so that None is half a tile, or half the longest edge of the largest scan of ``root/train``.
+        cache: Where the list of tiles and what was measured go (default ``root/processed/lidar``).
+        transform: Applied at every access; augmentation, only for training.
+
+    Shapes:
+        ``dataset[i]`` is ``Data(pos [N, 3], x [N, F], y [N], origin [1, 3], name)``; pos and x float32, y int64, -1
+        for all points of a file without labels, and left out if no file of ``root/train`` has any.
+        ``pos * dataset.unit + origin`` are the file's coordinates; origin float64.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no ``root/train`` to standardise by.
+        ValueError: For an argument out of range, a class without points in ``root/train``, a folder without scans, a
+            file that cannot be read, or a feature that a file lacks.
+    """
+
+    info = DatasetInfo(
+        name="lidar",
+        title="your own laser scans (.bin .las .ply .pcd), a label per point",
+        family="scene",
+        in_channels=None,
+        size=None,
+        classes=0,
+        source="your own files",
+    )
+
+    def __init__(
+        self,
+        root: str | PathLike[str],
+        split: str | None = "train",
+        *,
+        download: bool = True,
+        checksum: str | None = "published",
+        features: Sequence[str] = ("intensity",),
+        classes: Sequence[int] | None = None,
+        label: str | None = None,
+        columns: Sequence[str] | None = None,
+        column_type: str = "float32",
+        normalize: bool = True,
+        tile: float | None = None,
+        voxel: float | None = None,
+        max_points: int | None = None,
+        unit: float | None = None,
+        cache: str | PathLike[str] | None = None,
+        transform: Callable[[Data], Data] | None = None,
+    ) -> None:
+        sizes = {"tile": tile, "voxel": voxel, "max_points": max_points, "unit": unit}
+        wrong = {name: value for name, value in sizes.items() if value is not None and not value > 0}
+        if wrong:
+            raise ValueError(f"lidar: expected numbers above 0, got {wrong}")
+        if isinstance(features, str) or not features:
+            raise ValueError(f"lidar: expected features to be a list of names, got {features!r}")
+        check_columns(columns, column_type)
+        self.classes = None if classes is None else _codes(classes)
+        root = Path(root).expanduser()
+        self.paths = list_scans(root, split)
+        self.root_folder, self.split, self.features = root, split, tuple(features)
+        self.normalize, self.tile, self.voxel, self.max_points = normalize, tile, voxel, max_points
+        self._layout: dict[str, Any] = {"columns": columns, "column_type": column_type, "label": label}
+        self._cache = Path(cache).expanduser() if cache is not None else root / "processed/lidar"
+        self._last: tuple[Path, Frame] | None = None
+        self._survey = self._look(unit)
+        self._tiles: dict[str, np.ndarray] | None = None
+        if tile is not None:
+            self._tiles = tiles(
+                self.paths, self._read_file, tile, self._target("tiles", self.paths, split, tile)
+            )
+        half = tile if tile is not None else self._survey.extent if self._survey is not None else 0
+        self.unit = float(unit) if unit is not None else half / 2 or 1.0
+        self._told: set[str] = set()
+        super().__init__(root=None, transform=transform)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of ``classes``; 0 if the files' codes are left as they are."""
+        return 0 if self.classes is None else len(self.classes)
+
+    @property
+    def in_channels(self) -> int:
+        """Columns of ``x``."""
+        return len(self.features)
+
+    @property
+    def labels_found(self) -> str:
+        """Labels of ``root/train`` with their numbers of points, and which of them are a class."""
+        codes = "as they are" if self.classes is None else f"classes are {self.classes}, others have no label"
+        return f"labels found: {self._part().told}; {codes}"
+
+    def len(self) -> int:
+        return len(self.paths) if self._tiles is None else len(self._tiles["frame"])
+
+    def get(self, idx: int) -> Data:
+        path, name = self._place(idx)
+        frame = self._read(path)
+        keep = np.arange(len(frame.xyz))
+        if self._tiles is not None and self.tile is not None:
+            keep = np.flatnonzero((cells(frame.xyz, self.tile) == self._tiles["cell"][idx]).all(1))
+        if self.voxel is not None:
+            keep = keep[thin(frame.xyz[keep], self.voxel)]
+        if self.max_points is not None and len(keep) > self.max_points:
+            rng = np.random.default_rng(int(digest(name), 16))
+            keep = np.sort(rng.choice(keep, self.max_points, replace=False))
+        return self._sample(path, name, frame, keep)
+
+    def _sample(self, path: Path, name: str, frame: Frame, keep: np.ndarray) -> Data:
+        xyz = frame.xyz[keep]
+        origin = (xyz.min(0) + xyz.max(0)) / 2  # in float64: large coordinates keep their detail
+        pos = (xyz - origin) / self.unit
+        if (farthest := float(np.abs(pos).max())) > FARTHEST:
+            self._tell(
+                "far",
+                f"lidar: positions of {name} go to {farthest:.3g} with unit={self.unit:g}, expected about 1: kernels "
+                "are made for [-1, 1]; without 'unit' it is half a tile, or half of the largest scan",
+            )
+        known = {"constant": np.ones(len(pos)), **dict(zip(COORDINATES, pos.T, strict=True))}
+        known |= {field: values[keep] for field, values in frame.fields.items()}
+        lacking = [feature for feature in self.features if feature not in known]
+        if lacking:
+            raise ValueError(
+                f"{path}: no {', '.join(lacking)}, the file has {', '.join(frame.fields) or 'nothing measured'}; "
+                f"features may be some of {', '.join(known)}"
+            )
+        x = np.stack([self._scaled(feature, known[feature]) for feature in self.features], axis=1)
+        data = Data(
+            x=torch.from_numpy(x.astype(np.float32)),
+            pos=torch.from_numpy(pos.astype(np.float32)),
+            origin=torch.from_numpy(origin[None]),
+            name=name,
+        )
+        if frame.labels is not None:
+            data.y = torch.from_numpy(self._labels(frame.labels[keep]))
+        elif self._survey is not None and self._survey.labels:  # a batch has labels of all or of none
+            self._tell(
+                "labels", f"{path}: no labels, as others have; points of such scans get {IGNORED}, no class"
+            )
+            data.y = torch.full((len(keep),), IGNORED)
+        return data
+
+    def _scaled(self, feature: str, values: np.ndarray) -> np.ndarray:
+        """Measurements standardised; positions and constants are as they should be."""
+        if not self.normalize or self._survey is None or feature in MADE:
+            return values
+        return self._survey.standardise(feature, values)
+
+    def _labels(self, codes: np.ndarray) -> np.ndarray:
+        if self.classes is None:
+            return codes
+        hit = codes[:, None] == np.array(self.classes)
+        return np.where(hit.any(1), hit.argmax(1), IGNORED)
+
+    def _tell(self, what: str, message: str) -> None:
+        """Once: every sample would say the same."""
+        if what not in self._told:
+            self._told.add(what)
+            warn_caller(message)
+
+    def _look(self, unit: float | None) -> Survey | None:
+        """What is measured of the training part, as far as the arguments ask for it."""
+        measured = self.normalize and not set(self.features) <= set(MADE)
+        sized = unit is None and self.tile is None
+        if self.split in (None, "train") or "train" in split_folders(self.root_folder):
+            found = self._part() if measured or sized or self.classes is not None else None
+            if found is not None and self.classes is not None and (found.labels or self.split is not None):
+                place = self.root_folder if self.split is None else split_folders(self.root_folder)["train"]
+                found.check_classes(place, self.classes, all_of_them=self.split is not None)
+            lacking = [] if found is None else sorted({*self.features} - {*MADE, *found.moments})
+            if found is not None and lacking:
+                raise ValueError(
+                    f"{self.root_folder}: no {', '.join(lacking)} in the scans that are learned from; features may be "
+                    f"some of {', '.join((*MADE, *found.moments))}"
+                )
+            return found
+        if measured or sized:
+            raise FileNotFoundError(
+                f"{self.root_folder}: no folder 'train' to standardise by; normalize=False and a unit do without"
+            )
+        return None
+
+    def _part(self) -> Survey:
+        part = None if self.split is None else "train"
+        paths = self.paths if part == self.split else list_scans(self.root_folder, part)
+        found = survey(paths, self._read_file, self._target("survey", paths, part))
+        if self.normalize and found.unknown(self.features):
+            for path in paths:  # the one that holds it says so, if it has not when it was measured
+                self._read_file(path)
+        return found
+
+    def _place(self, idx: int) -> tuple[Path, str]:
+        if self._tiles is None:
+            path, where = self.paths[idx], ""
+        else:
+            path = self.paths[int(self._tiles["frame"][idx])]
+            where = " {:.0f},{:.0f}".format(*self._tiles["cell"][idx])
+        return path, path.relative_to(self.root_folder).as_posix() + where
+
+    def _read(self, path: Path) -> Frame:
+        if self._last is None or self._last[0] != path:
+            self._last = path, self._read_file(path)
+        return self._last[1]
+
+    def _read_file(self, path: Path) -> Frame:
+        return read_frame(path, **self._layout, needed=self.features)
+
+    def _target(self, what: str, paths: Sequence[Path], part: str | None, *settings: object) -> Path:
+        """Where that is stored which follows from files and from how they are read."""
+        key = digest(file_states(self.root_folder, paths), self._layout, settings)
+        return self._cache / f"{what}-{part or 'all'}-{key}.npz"
+
+
+def _codes(classes: Any) -> list[int]:
+    """Codes of the classes as they should be.
+
+    Raises:
+        ValueError: If they are no list of different whole numbers, or one of them means that there is no label.
+    """
+    found = [] if isinstance(classes, (str, Integral)) else list(classes)
+    whole = all(isinstance(code, Integral) and not isinstance(code, bool) for code in found)
+    if not whole or not found or len(set(found)) < len(found) or IGNORED in found:
+        raise ValueError(
+            f"lidar: expected classes to be different whole numbers, not {IGNORED} (no label), got {classes!r}"
+        )
+    return [int(code) for code in found]

@@ -1,0 +1,145 @@
+"""Files of laser scans: what a point is, what was measured there, and how it is labelled."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from ccnn_geo._base.caller import warn_caller
+from ccnn_geo.datasets.scenes.lidar_bin import read_bin, read_labels
+from ccnn_geo.datasets.scenes.point_colours import unit_colours, unit_rgb16
+from ccnn_geo.datasets.scenes.point_labels import LABELS, label_column, whole_labels
+from ccnn_geo.io import MissingPoints, read_shape
+from ccnn_geo.io.las import read_las
+from ccnn_geo.io.shapes.missing import left_out, present
+from ccnn_geo.io.shapes.pcd import read_fields
+from ccnn_geo.io.shapes.ply_elements import read_elements
+
+LARGEST = 1e30
+"""Largest coordinate and measurement; differences still fit into float32."""
+
+Columns = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One scan.
+
+    Args:
+        xyz: ``[N, 3]`` float64, in the units of the file, metres as a rule.
+        fields: Measurements ``[N]`` by name; intensity and colours that are integers in the file are divided by
+            the largest of their type (see :func:`~ccnn_geo.datasets.scenes.point_colours.unit_colours`).
+        labels: ``[N]`` int64 as in the file, -1 where a point has none; or None.
+    """
+
+    xyz: np.ndarray
+    fields: Columns
+    labels: np.ndarray | None
+
+
+@np.errstate(over="ignore", invalid="ignore")  # numbers that are none are refused below
+def read_frame(
+    path: str | PathLike[str],
+    columns: Sequence[str] | None = None,
+    column_type: str = "float32",
+    label: str | None = None,
+    needed: Collection[str] | None = None,
+) -> Frame:
+    """Reads a scan by its extension: ``.bin``, ``.las``, ``.ply``, ``.pcd``.
+
+    Labels are the classification of a LAS file, a column of a PLY or PCD file or a declared column named as in
+    :data:`~ccnn_geo.datasets.scenes.point_labels.LABELS`, and for ``velodyne/<frame>.bin`` the lower 16 bits of
+    ``labels/<frame>.label``, or of ``<frame>.label`` beside it (SemanticKITTI). Points without a position, whose
+    coordinates are NaN, are left out, and a warning (:class:`~ccnn_geo.io.MissingPoints`) says how many.
+
+    Args:
+        path: The file.
+        columns: What the numbers of a point in ``.bin`` are, see :func:`~ccnn_geo.datasets.scenes.lidar_bin.read_bin`.
+        column_type: Their type, ``float32`` or ``float64``.
+        label: Name of the column that holds the labels.
+        needed: Measurements that must be numbers; None for all. Others may hold NaN, as programs write where nothing
+            was measured.
+
+    Raises:
+        ValueError: For another kind, columns or labels that cannot be told, labels that are no whole numbers, or a
+            file that is compressed, truncated, empty, or holds infinities, NaN in a needed measurement or numbers
+            beyond 1e30.
+    """
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in EXTENSIONS:
+        raise ValueError(f"{path}: unknown extension {path.suffix!r}, expected one of {' '.join(EXTENSIONS)}")
+    found = read_bin(path, columns, column_type) if kind == ".bin" else _READERS[kind](path)
+    xyz = np.stack([found.pop(axis) for axis in "xyz"], axis=1, dtype=np.float64)
+    if len(xyz) == 0:
+        raise ValueError(f"{path}: no points, expected one or more")
+    if kind == ".bin" and (beside := read_labels(path, len(xyz))) is not None:
+        found[LABELS[0]] = beside
+    chosen = label_column(path, found, label)
+    labels = None if chosen is None else whole_labels(path, chosen, found.pop(chosen))
+    found = unit_colours(found)
+    if not (seen := present(xyz)).all():
+        xyz, labels = xyz[seen], None if labels is None else labels[seen]
+        found = {name: values[seen] for name, values in found.items()}
+    asked = found if needed is None else {name: found[name] for name in needed if name in found}
+    for name, values in {"positions": xyz, **asked}.items():
+        if not np.isfinite(values).all():
+            raise ValueError(f"{path}: NaN or Inf in {name}, expected numbers")
+        if np.abs(values).max() > LARGEST:
+            raise ValueError(f"{path}: {name} up to {np.abs(values).max():.3g}, expected at most {LARGEST:g}")
+    if not seen.all():
+        warn_caller(left_out(path, seen), MissingPoints)
+    return Frame(xyz, found, labels)
+
+
+def _read_las(path: Path) -> Columns:
+    points = read_las(path)
+    found = {
+        **dict(zip("xyz", points.xyz.T, strict=True)),
+        "intensity": points.intensity,
+        "return_number": points.return_number,
+        "num_returns": points.num_returns,
+        "classification": points.classification,
+    }
+    if points.rgb is not None:
+        found |= dict(zip(("red", "green", "blue"), unit_rgb16(points.rgb).T, strict=True))
+    return found
+
+
+def _checked(path: Path) -> Path:
+    """The file, if nothing is wrong with its points."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MissingPoints)  # said of the whole frame
+        read_shape(path)
+    return path
+
+
+def _read_pcd(path: Path) -> Columns:
+    return read_fields(_checked(path))
+
+
+def _read_ply(path: Path) -> Columns:
+    vertex = read_elements(_checked(path))["vertex"]
+    return {name: values for name, values in vertex.items() if isinstance(values, np.ndarray)}
+
+
+def _read_laz(path: Path) -> Columns:
+    raise ValueError(
+        f"{path}: compressed (LAZ), expected plain LAS; unpack it first, e.g. with 'laszip -i in.laz -o out.las'"
+    )
+
+
+_READERS: dict[str, Callable[[Path], Columns]] = {
+    ".las": _read_las,
+    ".laz": _read_laz,
+    ".ply": _read_ply,
+    ".pcd": _read_pcd,
+}
+
+EXTENSIONS: tuple[str, ...] = (".bin", *_READERS)
+"""Extensions that belong to scans; of these ``.laz`` is refused with advice."""

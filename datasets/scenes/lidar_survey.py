@@ -1,0 +1,105 @@
+"""What all scans of a part have in common: how large they are, what was measured in them, which labels they have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ccnn_geo.datasets.scenes.lidar_frames import Frame
+from ccnn_geo.io.files.progress import progress
+from ccnn_geo.io.files.storage import exclusive, read_arrays, write_atomic
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """Of the scans of a part.
+
+    Args:
+        extent: Longest edge of the box of a scan, of the largest one.
+        moments: Mean and deviation of each measurement, over all points that have it; NaN if one of them is NaN.
+        labels: Points of each label.
+    """
+
+    extent: float
+    moments: Mapping[str, tuple[float, float]]
+    labels: Mapping[int, int]
+
+    def standardise(self, name: str, values: np.ndarray) -> np.ndarray:
+        r"""A measurement as :math:`(v - mean) / std`; one that never changes is only moved, one unknown stays."""
+        mean, std = self.moments.get(name, (0.0, 1.0))
+        return (values - mean) / (std if std > 1e-12 * abs(mean) else 1.0)
+
+    def check_classes(self, folder: Path, classes: Sequence[int], all_of_them: bool) -> None:
+        """Refuses classes that are not there.
+
+        Raises:
+            ValueError: If there are no labels, or a class has no points; with ``all_of_them=False``, if all have none.
+        """
+        absent = [code for code in classes if code not in self.labels]
+        if absent and (all_of_them or len(absent) == len(classes)):
+            raise ValueError(
+                f"{folder}: no points of class {', '.join(map(str, absent))}, expected some of each of classes "
+                f"{list(classes)}; labels found: {self.told}"
+            )
+
+    def unknown(self, names: Iterable[str]) -> list[str]:
+        """Those of such measurements that are NaN at a point."""
+        return [name for name in names if not np.isfinite(self.moments.get(name, 0.0)).all()]
+
+    @property
+    def told(self) -> str:
+        """Labels with their numbers of points."""
+        found = [f"{code} ({count:,} points)" for code, count in sorted(self.labels.items())]
+        return ", ".join(found) or "none (the option 'label' names their column)"
+
+
+def survey(paths: Sequence[Path], read: Callable[[Path], Frame], target: Path) -> Survey:
+    """Reads all scans, unless ``target`` already says what they have in common."""
+    with exclusive(target.parent, target.name):
+        if not target.exists():
+            write_atomic(target, partial(np.savez, **_measure(paths, read)))
+    stored = read_arrays(target, ("extent", "names", "mean", "std", "codes", "counts"))
+    pairs = zip(stored["mean"].tolist(), stored["std"].tolist(), strict=True)
+    return Survey(
+        float(stored["extent"]),
+        dict(zip(stored["names"].tolist(), pairs, strict=True)),
+        dict(zip(stored["codes"].tolist(), stored["counts"].tolist(), strict=True)),
+    )
+
+
+def _measure(paths: Sequence[Path], read: Callable[[Path], Frame]) -> dict[str, Any]:
+    extent, labels = 0.0, dict[int, int]()
+    sums: dict[str, np.ndarray] = {}
+    for path in progress(paths, title="LidarFrames survey"):
+        frame = read(path)
+        extent = max(extent, float(np.ptp(frame.xyz, axis=0).max()))
+        for name, values in frame.fields.items():
+            column = values.astype(np.float64)
+            with np.errstate(over="ignore", invalid="ignore"):  # of those that nobody asks for
+                part = np.array([len(column), column.mean(), np.square(column - column.mean()).sum()])
+                sums[name] = _joined(sums[name], part) if name in sums else part
+        if frame.labels is not None:
+            for code, count in zip(*np.unique(frame.labels, return_counts=True), strict=True):
+                labels[int(code)] = labels.get(int(code), 0) + int(count)
+    return {
+        "extent": np.array(extent),
+        "names": np.array(list(sums), dtype=np.str_),
+        "mean": np.array([mean for _, mean, _ in sums.values()], dtype=np.float64),
+        "std": np.array([np.sqrt(square / count) for count, _, square in sums.values()], dtype=np.float64),
+        "codes": np.array(list(labels), dtype=np.int64),
+        "counts": np.array(list(labels.values()), dtype=np.int64),
+    }
+
+
+def _joined(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Count, mean and sum of squared deviations of two parts together.
+
+    Source: Chan, Golub and LeVeque (1983).
+    """
+    count, step = a[0] + b[0], b[1] - a[1]
+    return np.array([count, a[1] + step * b[0] / count, a[2] + b[2] + step**2 * a[0] * b[0] / count])

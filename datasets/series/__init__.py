@@ -1,0 +1,1 @@
+"""Series with gaps: CSV folders and PhysioNet 2012."""

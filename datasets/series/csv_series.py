@@ -1,0 +1,137 @@
+"""A user's own time series, irregular or not: CSV files sorted into folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from ccnn_geo._base.pyg import Data
+from ccnn_geo.datasets.base.class_folders import class_folders
+from ccnn_geo.datasets.base.info import DatasetInfo
+from ccnn_geo.datasets.base.processing import digest
+from ccnn_geo.datasets.series.series import Record, Scale, SeriesDataset, merge, write_series
+from ccnn_geo.io.csv_table import READING, Table, read_table
+from ccnn_geo.io.files.progress import progress
+from ccnn_geo.io.files.sample_files import FileKind, class_samples, stamps
+from ccnn_geo.io.files.storage import exclusive
+
+SERIES = FileKind("series", (".csv",))
+
+
+class CSVSeries(SeriesDataset):
+    """One series a file, in ``root/<split>/<class>/<file>.csv``; split train, validation (or val, valid, dev) or test.
+
+    A file has a header and a column ``time``, of numbers in a unit of your own or of ISO 8601 dates, in any order.
+    Dates are what :func:`~ccnn_geo.io.iso_dates.seconds_of` reads, without a zone of UTC; digits alone, such as
+    20240131, are dates if all of a file make up dates from 1900 to 2099. The other columns are variables; or, in the
+    long form, there are the columns ``variable`` and ``value``, one observation a line. Empty cells, ``NA``, ``NaN``,
+    ``null`` and ``?`` are not observed. Lines of the same time are one point, what they hold of the same variable is
+    averaged, and times at which nothing was observed are left out. A warning counts files of other kinds, but for
+    hidden ones.
+
+    The variables are those of the training files, in the order of first appearance. A file begins at its own
+    first time, and the longest training file spans [-1, 1]; ``span`` is its length in the unit of ``time``, for
+    dates in seconds. Prepared files are used again as long as names, sizes and dates of the files stay.
+
+    Args:
+        root: The folder of the splits.
+        split: One of those that exist; train must exist, for it sets the scale.
+        download: There is nothing to download; kept for the common interface.
+        checksum: Likewise.
+        tails: Part of a variable's training values at either end that is taken for slips and pulled in.
+        cache: Where prepared files go (default ``root/processed``).
+        transform: Applied at every access; augmentation, only for training.
+
+    Shapes:
+        ``dataset[i]`` is ``Data(x [N, 2V], pos [N, 1], y [1], name)``, see
+        :class:`~ccnn_geo.datasets.series.series.SeriesDataset`.
+
+    Raises:
+        FileNotFoundError: If there is no such folder or split.
+        ValueError: If a file is not as described (it is named, with the line), has variables that the training
+            files lack, or has dates where these have numbers; if a class has no files, or the splits have
+            different classes.
+    """
+
+    info = DatasetInfo(
+        name="csv_series",
+        title="your own time series: <split>/<class>/<file>.csv with a column time",
+        family="series",
+        in_channels=None,
+        size=None,
+        classes=0,
+        source="your own files",
+    )
+
+    def __init__(
+        self,
+        root: str | PathLike[str],
+        split: str = "train",
+        *,
+        download: bool = True,
+        checksum: str | None = "published",
+        tails: float = 0.0,
+        cache: str | PathLike[str] | None = None,
+        transform: Callable[[Data], Data] | None = None,
+    ) -> None:
+        if not 0 <= tails < 0.5:
+            raise ValueError(f"csv_series: expected 0 <= tails < 0.5, got {tails}")
+        root = Path(root).expanduser()
+        # train sets the scale of all
+        folders = {name: class_folders(root, name) for name in dict.fromkeys((split, "train"))}
+        folder = Path(cache).expanduser() if cache is not None else root / "processed"
+        files = {name: class_samples(folders[name], SERIES) for name in dict.fromkeys(("train", split))}
+        targets, key = {}, digest(tails, READING)
+        for name, listed in files.items():
+            # the key of another split holds that of train, which sets its scale
+            paths = [path for path, _ in listed]
+            names = [path.relative_to(root).as_posix() for path in paths]
+            stats = [(name, *stamp) for name, stamp in zip(names, stamps(paths), strict=True)]
+            key = digest(key, stats)
+            targets[name] = folder / f"series-{name}-{key}.npz"
+        if not targets[split].exists():
+            with exclusive(folder, f"series-{split}"):
+                if not targets[split].exists():
+                    _prepare(root, files, split, targets[split], tails)
+        super().__init__(targets[split], list(folders[split]), transform=transform)
+
+
+def _prepare(
+    root: Path, files: dict[str, list[tuple[Path, int]]], split: str, target: Path, tails: float
+) -> None:
+    tables = {
+        name: [read_table(path) for path, _ in progress(listed, title=f"CSVSeries {name}")]
+        for name, listed in files.items()
+    }
+    train = tables["train"]
+    variables = list(dict.fromkeys(name for table in train for name in table.variables))
+    records = {
+        name: [
+            _record(root, path, label, table, train[0].dates, variables)
+            for (path, label), table in zip(listed, tables[name], strict=True)
+        ]
+        for name, listed in files.items()
+    }
+    scale = Scale.measure(np.concatenate([record.values for record in records["train"]]), tails)
+    span = max(record.time[-1] for record in records["train"])
+    none = Scale.measure(np.zeros((1, 0)))
+    write_series(target, records[split], scale, none, span if span > 0 else 1.0, variables)
+
+
+def _record(
+    root: Path, path: Path, label: int, table: Table, dates: bool, variables: Sequence[str]
+) -> Record:
+    if table.dates != dates:
+        kinds = ("numbers", "dates")
+        raise ValueError(f"{path}: times are {kinds[table.dates]}, in the first training file {kinds[dates]}")
+    unknown = [name for name in table.variables if name not in variables]
+    if unknown:
+        raise ValueError(
+            f"{path}: variables {', '.join(unknown)}, expected those of the training files: {', '.join(variables)}"
+        )
+    column = np.array([variables.index(name) for name in table.variables])
+    times, values = merge(table.time, column[table.variable], table.value, len(variables))
+    return Record(path.relative_to(root).as_posix(), label, times - times[0], values, np.zeros(0))

@@ -1,0 +1,202 @@
+"""What all data sets of irregular time series have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ccnn_geo._base.pyg import Data
+from ccnn_geo.datasets.base.labelled import LabelledDataset
+from ccnn_geo.io.files.storage import read_arrays, write_atomic
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One series, before it is standardised; NaN where nothing was observed.
+
+    Args:
+        name: What the record is called.
+        label: Its class.
+        time: ``[N]`` float64, ascending, since the record began.
+        values: ``[N, V]`` float64.
+        static: ``[A]`` float64, what does not change in time.
+    """
+
+    name: str
+    label: int
+    time: np.ndarray
+    values: np.ndarray
+    static: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    r"""Standardises variables: :math:`(\mathrm{clip}(v, low, high) - mean) / std`, all float64 ``[V]``."""
+
+    mean: np.ndarray
+    std: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @classmethod
+    def measure(cls, values: np.ndarray, tails: float = 0.0) -> Scale:
+        """Of the values ``[P, V]`` of the training part.
+
+        Args:
+            values: NaN where nothing was observed.
+            tails: Part of the values at either end that is taken for slips and pulled in to the rest.
+        """
+        rows = []
+        for column in values.T:
+            seen = column[~np.isnan(column)]
+            if len(seen) == 0:
+                rows.append((0.0, 1.0, -np.inf, np.inf))
+                continue
+            low, high = np.quantile(seen, (tails, 1 - tails)) if tails > 0 else (-np.inf, np.inf)
+            kept = seen.clip(low, high)
+            std = kept.std()
+            # a variable that never changes carries nothing but its mask; its rounding is not worth a scale
+            rows.append((kept.mean(), std if std > 1e-12 * np.abs(kept).max() else 1.0, low, high))
+        return cls(*np.array(rows, dtype=np.float64).reshape(-1, 4).T)
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        return ((values.clip(self.low, self.high) - self.mean) / self.std).astype(np.float32)
+
+
+def merge(
+    time: np.ndarray, variable: np.ndarray, value: np.ndarray, num_variables: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Single observations, in any order, as one row per distinct time; those of one time are averaged.
+
+    Args:
+        time: When.
+        variable: Which column.
+        value: What; NaN for a time at which nothing was observed.
+        num_variables: Number of columns.
+
+    Shapes:
+        three times ``[M]`` -> ``time [N]`` ascending and ``values [N, num_variables]``, NaN where nothing is.
+    """
+    times, row = np.unique(time, return_inverse=True)
+    seen = ~np.isnan(value)
+    cell = row.reshape(-1)[seen] * num_variables + variable[seen]
+    size = len(times) * num_variables
+    count = np.bincount(cell, minlength=size)
+    total = np.bincount(cell, weights=value[seen], minlength=size)
+    values = np.full(size, np.nan)
+    np.divide(total, count, out=values, where=count > 0)
+    return times, values.reshape(len(times), num_variables)
+
+
+def write_series(
+    target: Path,
+    records: Sequence[Record],
+    scale: Scale,
+    static_scale: Scale,
+    span: float,
+    variables: Sequence[str],
+    static_variables: Sequence[str] = (),
+) -> None:
+    """Standardises records and writes what :class:`SeriesDataset` reads."""
+    values = np.concatenate([record.values for record in records])
+    arrays: dict[str, Any] = {
+        "time": np.concatenate([record.time for record in records]),
+        "values": scale(values),
+        "offset": np.cumsum([0] + [len(record.time) for record in records]),
+        "static": static_scale(np.stack([record.static for record in records])),
+        "y": np.array([record.label for record in records], dtype=np.int64),
+        "name": np.array([record.name for record in records], dtype=np.str_),
+        "span": np.array(span, dtype=np.float64),
+        "variables": np.array(variables, dtype=np.str_),
+        "static_variables": np.array(static_variables, dtype=np.str_),
+        "scale": np.stack([scale.mean, scale.std, scale.low, scale.high]),
+    }
+    write_atomic(target, partial(np.savez, **arrays))
+
+
+_ARRAYS = (
+    "time",
+    "values",
+    "offset",
+    "static",
+    "y",
+    "name",
+    "span",
+    "variables",
+    "static_variables",
+    "scale",
+)
+
+
+class SeriesDataset(LabelledDataset):
+    r"""Labelled series with real timestamps: one point per distinct time, kept in memory.
+
+    A point's position is its time since the record began, :math:`2 t / \mathrm{span} - 1`, where the longest
+    record of the training part spans [-1, 1]. Its channels are the standardised values, 0 where a variable was
+    not observed, and beside each its mask, 1 where it was. A :class:`~ccnn_geo.CCNN` with ``dim=1`` takes batches
+    of them as they are; with ``causal=True`` a point hears of the past alone.
+
+    Args:
+        stored: File of :func:`write_series`.
+        classes: Names of the classes, in the order of the labels.
+        static: Repeat what does not change in time as further channels of every point, with masks too.
+        transform: Applied at every access.
+
+    Shapes:
+        ``dataset[i]`` is ``Data(x [N, 2V], pos [N, 1], y [1], name)``, with ``static`` ``x [N, 2V + 2A]``; values
+        before masks. x and pos float32, y int64; the points are in the order of time.
+
+    Raises:
+        ValueError: If the stored file is damaged.
+    """
+
+    def __init__(
+        self,
+        stored: Path,
+        classes: Sequence[str],
+        *,
+        static: bool = False,
+        transform: Callable[[Data], Data] | None = None,
+    ) -> None:
+        arrays = read_arrays(stored, _ARRAYS)
+        self._time, self._values, self._static, self._y = (
+            torch.from_numpy(arrays[key]) for key in ("time", "values", "static", "y")
+        )
+        self._offset = arrays["offset"].tolist()
+        self._names = arrays["name"].tolist()
+        self.processed_file, self.classes, self.static = stored, list(classes), static
+        self.variables: list[str] = arrays["variables"].tolist()
+        self.static_variables: list[str] = arrays["static_variables"].tolist()
+        self.span = float(arrays["span"])
+        self.scale = Scale(*arrays["scale"])
+        super().__init__(root=None, transform=transform)
+
+    @property
+    def channels(self) -> list[str]:
+        """What the columns of ``x`` are."""
+        names = self.variables + (self.static_variables if self.static else [])
+        return names + [f"{name} observed" for name in names]
+
+    @property
+    def in_channels(self) -> int:
+        """Columns of ``x``."""
+        return len(self.channels)
+
+    def get(self, idx: int) -> Data:
+        part = slice(self._offset[idx], self._offset[idx + 1])
+        values = self._values[part]
+        if self.static:
+            values = torch.cat([values, self._static[idx].expand(len(values), -1)], dim=1)
+        seen = ~values.isnan()
+        return Data(
+            x=torch.cat([values.nan_to_num(nan=0.0), seen.float()], dim=1),
+            pos=(2 * self._time[part, None] / self.span - 1).float(),
+            y=self._y[idx : idx + 1],
+            name=self._names[idx],
+        )

@@ -1,0 +1,1 @@
+"""Shapes: ModelNet, folders of meshes, parametric shapes."""

@@ -1,0 +1,74 @@
+"""A user's own shapes, sorted into folders."""
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from ccnn_geo.datasets.base.class_folders import class_folders
+from ccnn_geo.datasets.base.info import DatasetInfo
+from ccnn_geo.datasets.base.processing import ShapeFile, digest
+from ccnn_geo.datasets.shapes.shapes import ShapeDataset
+from ccnn_geo.io import EXTENSIONS
+from ccnn_geo.io.files.sample_files import FileKind, class_samples, stamps
+
+SHAPES = FileKind("shapes", EXTENSIONS, (".mtl", ".png", ".jpg", ".jpeg", ".bmp", ".tga", ".tif", ".tiff"))
+"""Files of shapes; beside them lie their materials and textures."""
+
+READING = 2
+"""Counts changes of what is read of a file; part of the name of what is stored."""
+
+
+class ShapeFolder(ShapeDataset):
+    """Meshes and clouds in ``root/<split>/<class>/<file>``, split train, validation (also val, valid, dev) or test.
+
+    Every file type of :func:`ccnn_geo.io.read_shape` may occur, side by side; a warning counts other files, but for
+    hidden ones, materials and textures. Meshes are sampled, clouds without normals get estimated ones. All splits
+    that exist must have the same classes. Stored points are used again as long as names, sizes and dates of the
+    files stay.
+
+    Args:
+        root: the folder of the splits.
+        split: one of those that exist.
+        cache: where the points are stored (default ``root/processed``).
+        **kwargs: see :class:`~ccnn_geo.datasets.shapes.shapes.ShapeDataset`.
+
+    Raises:
+        FileNotFoundError: if there is no such folder or split.
+        ValueError: if a class has no shapes, or the splits have different classes.
+        ShapeError: names all files that could not be read.
+    """
+
+    info = DatasetInfo(
+        name="folder",
+        title="your own meshes and clouds: <split>/<class>/<file>",
+        family="shape",
+        in_channels=6,
+        size=None,
+        classes=0,
+        source="your own files",
+    )
+
+    def __init__(
+        self,
+        root: str | PathLike[str],
+        split: str,
+        *,
+        cache: str | PathLike[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        root = Path(root).expanduser()
+        folders = class_folders(root, split)
+        files = [
+            ShapeFile(path, path.relative_to(root).as_posix(), label)
+            for path, label in class_samples(folders, SHAPES)
+        ]
+        known = [(f.name, *stamp) for f, stamp in zip(files, stamps(f.path for f in files), strict=True)]
+        key = f"{split}-{digest(known, READING)}"
+        super().__init__(
+            files, list(folders), Path(cache) if cache is not None else root / "processed", key, **kwargs
+        )
+
+
+def split_classes(root: Path, split: str) -> list[str]:
+    """Names of the classes of ``root/<split>``, see :func:`~ccnn_geo.datasets.base.class_folders.class_folders`."""
+    return list(class_folders(root, split))

@@ -1,0 +1,1 @@
+"""Texts: IMDB and ListOps."""

@@ -1,0 +1,95 @@
+"""Parts of a folder of shapes for cross-validation.
+
+    python -m ccnn_geo.experiments.data.folds ROOT OUT --fold 0
+
+Joins ``ROOT/train`` and ``ROOT/validation`` and parts them anew into ``OUT/train`` and ``OUT/validation``, as links:
+of the shapes of a class, sorted by name, every fourth one validates, beginning with that of the fold's number. Fold 3
+of a folder by ``psb_folder`` is that folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from ccnn_geo.datasets.base.class_folders import class_folders, split_folders
+from ccnn_geo.io.files.sample_files import list_samples
+from ccnn_geo.datasets.shapes.shape_folder import SHAPES, split_classes
+from ccnn_geo.io.files.storage import exclusive
+
+FOLDS = 4
+PARTS = ("train", "validation")
+
+
+def fold_folder(root: Path, out: Path, fold: int, folds: int = FOLDS) -> Path:
+    """Writes a part for cross-validation as a folder of links (copies, where there are none), unless it is there.
+
+    Args:
+        root: ``train/<class>/<file>``, and ``validation/`` if there is one.
+        out: The folder; it is complete or absent.
+        fold: Number of the part, from 0.
+        folds: How many there are.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        FileNotFoundError: If there are no shapes.
+        ValueError: For another fold, a class with fewer shapes than folds, or one name in both parts.
+    """
+    if not 0 <= fold < folds or folds < 2:
+        raise ValueError(f"fold_folder: expected a fold from 0 to {folds - 1} of 2 or more, got {fold}")
+    with exclusive(out.parent, out.name):
+        if out.is_dir():
+            return out
+        parts = [class_folders(root, part) for part in split_folders(root) if part in PARTS]
+        shapes = {
+            name: _shapes(root, name, [part[name] for part in parts]) for name in split_classes(root, "train")
+        }
+        few = [f"{name} ({len(files)})" for name, files in shapes.items() if len(files) < folds]
+        if few:
+            raise ValueError(f"{root}: expected {folds} shapes or more in each class, got {', '.join(few)}")
+        making = out.with_name(f".{out.name}.tmp")
+        shutil.rmtree(making, ignore_errors=True)
+        for name, files in shapes.items():
+            for part in PARTS:
+                (making / part / name).mkdir(parents=True)
+            for rank, file in enumerate(files):
+                _link(file, making / PARTS[rank % folds == fold] / name / file.name)
+        os.replace(making, out)
+    return out
+
+
+def _shapes(root: Path, name: str, folders: Sequence[Path]) -> list[Path]:
+    """Shapes of a class in both parts, by name."""
+    found = [file for folder in folders for file in list_samples(folder, SHAPES).paths]
+    files = {file.name: file for file in found}
+    if len(files) < len(found):
+        raise ValueError(f"{root}: expected a name once, but some of {name} are in train and in validation")
+    return [files[name] for name in sorted(files)]
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.symlink_to(source.resolve())
+    except OSError:  # a disk or a system without links
+        shutil.copy2(source, target)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Writes one fold and prints the number of files of each part."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("root", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--fold", type=int, required=True)
+    args = parser.parse_args(argv)
+    out = fold_folder(args.root, args.out, args.fold)
+    count = {part: sum(1 for _ in (out / part).glob("*/*")) for part in PARTS}
+    print(f"{out}: {count['train']} train, {count['validation']} validation")
+
+
+if __name__ == "__main__":
+    main()

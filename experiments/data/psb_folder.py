@@ -1,0 +1,44 @@
+"""Princeton Shape Benchmark as a folder of clouds, the real shapes of docs/results.md.
+
+    python -m ccnn_geo.experiments.data.psb_folder psb.npz OUT
+
+Reads an archive of the benchmark's official training half (``path``, ``pos [M, 2048, 3]``, ``normal``) and
+writes the ten large top-level classes as ``OUT/train|validation/<class>/<index>.npy``, positions and normals.
+Every fourth shape of a class validates: 520 train, 167 validation. The official test half is not touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+CLASSES = (
+    "aircraft", "animal", "blade", "body_part", "building", "furniture", "liquid_container", "plant",
+    "sea_vessel", "vehicle",
+)  # fmt: skip
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Writes the folder and prints the number of files of each part."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("archive", type=Path)
+    parser.add_argument("out", type=Path)
+    args = parser.parse_args(argv)
+    with np.load(args.archive, allow_pickle=False) as data:
+        top = np.array([path.split("/")[0] for path in data["path"]])
+        clouds = np.concatenate([data["pos"], data["normal"]], axis=-1).astype(np.float32)
+    count = {"train": 0, "validation": 0}
+    for name in CLASSES:
+        for rank, index in enumerate(np.flatnonzero(top == name)):
+            part = "validation" if rank % 4 == 3 else "train"
+            folder = args.out / part / name
+            folder.mkdir(parents=True, exist_ok=True)
+            np.save(folder / f"m{index:04d}.npy", clouds[index])
+            count[part] += 1
+    print(f"{args.out}: {count['train']} train, {count['validation']} validation")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How studies run: jobs, reports, provenance."""

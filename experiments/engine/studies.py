@@ -1,0 +1,48 @@
+"""Tables and figures of the paper by name: what ``ccnn-geo reproduce`` runs."""
+
+from __future__ import annotations
+
+import importlib
+
+from ccnn_geo.cli.terminal import OneLineParser, print_entries
+from ccnn_geo.experiments.engine.reproduction import Study
+from ccnn_geo.experiments.engine.reproduction import main as run
+
+NAMES = (
+    *("table1", "table2", "table8", "fig6", "fig8", "fig9", "fig12"),
+    *("voxel_to_point", "resolution", "pathfinder_2d", "smnist_s4", "joint"),
+    *("bandlimit", "recipe", "thinned", "point_peers", "peer_rates", "precision"),
+)
+"""Modules of this package with a ``STUDY``."""
+
+EFFICIENCY = {
+    "table5": "time of whole networks against the length of sequences",
+    "table6": "time of a layer beside S4 and LSSL",
+    "table7": "memory of a layer beside S4 and LSSL",
+    "efficiency_points": "time and memory on points, beside PyG's layers; no table of the paper",
+}
+"""Measurements, whose options are their own."""
+
+
+def find_study(name: str) -> Study:
+    """The study of a name.
+
+    Raises:
+        ValueError: For an unknown name.
+    """
+    if name not in NAMES:
+        known = ", ".join((*NAMES, *EFFICIENCY))
+        raise ValueError(f"reproduce: expected one of {known}, got {name!r}")
+    return importlib.import_module(f"ccnn_geo.experiments.studies.{name}").STUDY
+
+
+def main(arguments: list[str]) -> None:
+    """Runs the study or measurement that the first argument names; without any, lists them."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print_entries([*((name, find_study(name).title) for name in NAMES), *EFFICIENCY.items()])
+        print("\nccnn-geo reproduce NAME --help lists the options of one.")
+        return
+    if arguments[0] in EFFICIENCY:
+        importlib.import_module(f"ccnn_geo.experiments.benchmarks.{arguments[0]}").main(arguments[1:])
+        return
+    run(find_study(arguments[0]), arguments[1:], OneLineParser)

@@ -1,0 +1,162 @@
+"""Columns of scans without a header: declared, told by the rule of a format, or refused."""
+
+import os
+
+import numpy as np
+import pytest
+
+from ccnn_geo.datasets.scenes.lidar import LidarFrames
+from ccnn_geo.datasets.scenes.lidar_bin import label_file
+from ccnn_geo.datasets.scenes.lidar_frames import read_frame
+
+RNG = np.random.default_rng(0)
+RING = ["x", "y", "z", "intensity", "ring"]
+
+
+def sweep(num=320, kind="<f4", intensity=255, more=0):
+    """Rows as nuScenes stores them, and more columns."""
+    xyz = RNG.uniform(-50, 50, (num, 3)) * [1, 1, 0.05]
+    levels = RNG.integers(0, 256, num) * intensity / 255
+    return np.column_stack([xyz, levels, np.arange(num) % 32, *RNG.uniform(0, 1, (more, num))]).astype(kind)
+
+
+def put(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows.tofile(path)
+    return path
+
+
+def same(frame, rows):
+    assert np.array_equal(frame.xyz, rows[:, :3].astype(float)) and len(frame.xyz) == len(rows)
+    return True
+
+
+def test_a_sweep_of_nuscenes_by_its_name(tmp_path):
+    rows = sweep()
+    frame = read_frame(put(tmp_path / "a.pcd.bin", rows))
+    assert same(frame, rows) and list(frame.fields) == ["intensity", "ring"]
+    assert np.array_equal(frame.fields["ring"], rows[:, 4])
+
+
+@pytest.mark.parametrize(("intensity", "more"), [(255, 0), (1, 0), (1, 1), (255, 3), (1, 3)])
+def test_other_columns_are_not_taken_for_kitti(tmp_path, intensity, more):
+    rows = sweep(intensity=intensity, more=more)
+    path = put(tmp_path / "a.bin", rows)
+    with pytest.raises(ValueError, match=r"a\.bin: .* of KITTI, .* expected .*'columns' names"):
+        read_frame(path)
+    frame = read_frame(path, [*RING, *(f"more{i}" for i in range(more))])
+    assert same(frame, rows) and np.array_equal(frame.fields["intensity"], rows[:, 3])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (sweep()[:, :3].copy(), "of KITTI, intensity goes from"),
+        (sweep(kind="<f8", intensity=1)[:, :4].copy(), "a.bin: (read as|NaN or Inf|positions up to)"),
+        (sweep()[:, :4].copy(), "intensity goes from 0 to 255, expected from 0 to 1"),
+        (
+            RNG.integers(0, 32, 320).astype("u1"),
+            "expected those of a scan .float32.; integers, such as labels",
+        ),
+        (RNG.integers(0, 260, 320).astype("<u2"), "integers, such as labels"),
+        (RNG.integers(0, 260, 320).astype("<u4"), "integers, such as labels"),
+        (np.zeros(320, "u1"), "integers, such as labels"),
+        (np.repeat([0, 7, 255, 3, 19], 320).astype("u1"), "integers, such as labels"),  # 255: NaN as floats
+        (np.repeat([-1, 4], [2048, 512]).astype("<i4"), "integers, such as labels"),
+        (sweep(319), "6380 bytes, expected 16 a point: float32 x, y, z, intensity; the option 'columns'"),
+    ],
+)
+def test_files_that_are_no_scan_of_kitti(tmp_path, content, words):
+    with pytest.raises(ValueError, match=words):
+        read_frame(put(tmp_path / "a.bin", content))
+
+
+def test_a_sweep_of_another_ring(tmp_path):
+    rows = sweep(intensity=1)
+    rows[7, 4] = 0.5
+    with pytest.raises(
+        ValueError, match="of nuScenes, ring goes from 0 to 31, expected whole numbers from 0 to 255"
+    ):
+        read_frame(put(tmp_path / "a.pcd.bin", rows))
+    with pytest.raises(ValueError, match=r"320 bytes, expected 20 a point|of nuScenes"):
+        read_frame(put(tmp_path / "b.pcd.bin", sweep(20)[:, :4].copy()))
+
+
+def test_doubles_and_columns_that_are_not_used(tmp_path):
+    rows = sweep(kind="<f8")
+    frame = read_frame(put(tmp_path / "a.bin", rows), ["x", "y", "z", "_", "_"], "float64")
+    assert same(frame, rows) and frame.fields == {}
+    swapped = read_frame(
+        put(tmp_path / "b.bin", rows[:, [3, 2, 1, 0, 4]].copy()), ["i", "z", "y", "x", "_"], "float64"
+    )
+    assert same(swapped, rows) and np.array_equal(swapped.fields["i"], rows[:, 3])
+
+
+def test_as_many_labels_as_rows_say_that_there_are_four_columns(tmp_path):
+    rows = sweep()[:, :4].copy()
+    put(tmp_path / "a.label", np.arange(320, dtype="<u4") | 1 << 16)
+    frame = read_frame(put(tmp_path / "a.bin", rows))
+    assert same(frame, rows) and frame.labels.tolist() == list(range(320))
+
+
+def test_a_declared_column_of_labels(tmp_path):
+    rows = np.column_stack([sweep(intensity=1)[:, :4], np.arange(320) % 7]).astype("<f4")
+    path = put(tmp_path / "train/a.bin", rows)
+    columns = [*RING[:4], "label"]
+    assert read_frame(path, columns).labels.tolist() == [i % 7 for i in range(320)]
+    put(tmp_path / "train/a.label", np.zeros(320, "<u4"))
+    with pytest.raises(
+        ValueError, match=r"labels in label and \.label, expected one column .*option 'label'"
+    ):
+        read_frame(path, columns)
+    data = LidarFrames(tmp_path, columns=columns, label="label", classes=range(7))[0]
+    assert data.y.tolist() == [i % 7 for i in range(320)]
+
+
+def test_labels_of_nuscenes_are_no_scans(tmp_path):
+    rows = sweep()
+    put(tmp_path / "train/samples/LIDAR_TOP/a.pcd.bin", rows)
+    labels = put(tmp_path / "train/lidarseg/b_lidarseg.bin", np.zeros(320, "u1"))
+    frames = LidarFrames(tmp_path, features=["ring"], normalize=False)
+    assert len(frames) == 1 and np.array_equal(frames[0].x[:, 0], rows[:, 4])
+    with pytest.raises(ValueError, match="labels of nuScenes by their name, expected a scan"):
+        read_frame(labels)
+
+
+def test_the_data_set_takes_columns(tmp_path):
+    rows = sweep()
+    put(tmp_path / "train/a.bin", rows)
+    frames = LidarFrames(tmp_path, columns=RING, features=["ring", "intensity"], normalize=False)
+    assert np.array_equal(frames[0].x, rows[:, [4, 3]])
+    with pytest.raises(ValueError, match="of KITTI"):
+        LidarFrames(tmp_path, normalize=False, unit=1)[0]
+
+
+@pytest.mark.parametrize("place", ["", "velodyne", "root/train/velodyne"])
+def test_labels_of_a_scan_by_a_relative_name(tmp_path, monkeypatch, place):
+    rows = sweep(intensity=1)[:, :4].copy()
+    put(tmp_path / "root/train/velodyne/a.bin", rows)
+    put(tmp_path / "root/train/labels/a.label", np.full(320, 40, "<u4"))
+    name = {"": "a.bin", "velodyne": "velodyne/a.bin"}.get(place, f"{place}/a.bin")
+    monkeypatch.chdir((tmp_path / "root/train/velodyne/a.bin").parents[name.count("/")])
+    for path in (name, f"./{name}", os.path.join("..", os.path.basename(os.getcwd()), name)):
+        assert read_frame(path).labels.tolist() == [40] * 320
+    folder = os.path.dirname(name) or "."
+    assert LidarFrames(folder, None)[0].y.tolist() == [40] * 320
+
+
+def test_a_bare_name_at_the_root_of_a_disk():
+    assert label_file(type(label_file.__globals__["Path"]())("/no_such_scan.bin")) is None
+
+
+def test_links_to_files_and_folders(tmp_path):
+    rows = sweep(intensity=1)[:, :4].copy()
+    put(tmp_path / "far/00/velodyne/a.bin", rows)
+    put(tmp_path / "far/00/labels/a.label", np.full(320, 40, "<u4"))
+    for name, target in (("a/train/00", "far/00"), ("b/train/a.bin", "far/00/velodyne/a.bin")):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).symlink_to(tmp_path / target)
+    (tmp_path / "far/00/back").symlink_to(tmp_path / "far")  # no end of folders
+    for root in ("a", "b"):
+        frames = LidarFrames(tmp_path / root, classes=[40])
+        assert len(frames) == 1 and frames[0].y.tolist() == [0] * 320

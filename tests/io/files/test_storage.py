@@ -1,0 +1,25 @@
+"""Files that get a second name."""
+
+import os
+
+import pytest
+
+from ccnn_geo.io.files import storage
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_second_name_where_there_are_none_is_a_copy(tmp_path, monkeypatch, links):
+    """FAT and some network file systems have one name for each file."""
+
+    def refuse(source, target):
+        raise OSError(38, "Function not implemented")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    source, target = tmp_path / "a", tmp_path / "b"
+    source.write_text("new")
+    target.write_text("old")
+    storage.link_atomic(source, target)
+    assert target.read_text() == source.read_text() == "new"
+    assert target.samefile(source) == links
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]

@@ -1,0 +1,172 @@
+"""Point layers and networks under ``torch.compile``, as one graph: the numbers and gradients of the eager ones."""
+
+import copy
+import shutil
+
+import pytest
+import torch
+
+from ccnn_geo import CCNN, FlexConv, SepFlexConv, testing
+from ccnn_geo._base.native.build import native_function, native_status
+from ccnn_geo.functional.edge import compiled_op as edge_magnet_op
+from ccnn_geo.functional.edge.basis import magnet_basis
+from ccnn_geo.neighbors import build_neighbors, graph_ops, knn_graph
+from tests.torch_versions import since_2_10
+
+ARGS = {"kernel_hidden": 8, "kernel_layers": 1, "omega_0": 1.0, "window_init": 0.5}
+native = pytest.mark.skipif(native_function("edge_magnet") is None, reason=native_status("edge_magnet"))
+
+
+@pytest.fixture(autouse=True)
+def reset():
+    torch.compiler.reset()
+
+
+def one_graph(model, **kwargs):
+    return torch.compile(model, backend="aot_eager", fullgraph=True, **kwargs)
+
+
+def cloud(n=50, dtype=torch.float32):
+    return torch.randn(n, 4, dtype=dtype), torch.rand(n, 3, dtype=dtype) * 2 - 1
+
+
+LAYERS = {
+    "operator": lambda: SepFlexConv(4, 8, 3, **ARGS),
+    "formula": lambda: SepFlexConv(4, 8, 3, kernel="siren", **ARGS),
+    "dense": lambda: FlexConv(4, 8, 3, **ARGS),
+    "messages": lambda: SepFlexConv(4, 8, 3, method="plain", **ARGS),
+    "mean": lambda: SepFlexConv(4, 8, 3, aggr="mean", **ARGS),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_on_k_neighbours_is_one_graph(name):
+    conv, (x, pos), weight = LAYERS[name](), cloud(), torch.rand(50)
+    edge_index = knn_graph(pos, 6)[:, torch.randperm(300)]  # in any order
+    conv(x, pos, edge_index)
+    twin = copy.deepcopy(conv)
+    for layer in (conv, twin):
+        layer.kernel.reset_domain()  # what training observes
+    compiled = one_graph(twin)
+    testing.assert_same_function(
+        lambda x, pos, w: compiled(x, pos, edge_index, weight=w),
+        lambda x, pos, w: conv(x, pos, edge_index, weight=w),
+        (x, pos, weight),
+        tol=1e-5,
+    )
+    testing.assert_close(twin.kernel.domain, conv.kernel.domain)
+    grads = [
+        torch.autograd.grad(f(x, pos, edge_index).square().sum(), list(f.parameters()))
+        for f in (compiled, conv)
+    ]
+    scale = max(g.norm().item() for g in grads[1])
+    for a, e in zip(*grads, strict=True):
+        assert (a - e).norm() <= 1e-5 * scale
+
+
+def test_in_double_precision_the_graph_is_exact():
+    conv, (x, pos) = SepFlexConv(4, 8, 3, **ARGS).double(), cloud(dtype=torch.float64)
+    neighbors = build_neighbors(pos, None, 6)
+    expected = conv(x, pos, neighbors)
+    testing.assert_close(one_graph(conv)(x, pos, neighbors), conv(x, pos, neighbors))
+    assert expected.dtype == torch.float64
+
+
+def test_bipartite_and_turned_edges():
+    conv, (x, pos) = SepFlexConv(4, 8, 3, flow="target_to_source", **ARGS), cloud()
+    at = torch.rand(7, 3)
+    edges = build_neighbors(pos, None, 6, pos_dst=at).edge_index.flip(0)
+    conv((x, None), (pos, at), edges)
+    conv.eval()
+    testing.assert_close(
+        one_graph(conv)((x, None), (pos, at), edges), conv((x, None), (pos, at), edges), 1e-6
+    )
+
+
+@since_2_10
+def test_a_network_is_one_graph_with_its_search_and_takes_other_clouds():
+    model = CCNN(4, 3, 3, 4, 0, num_neighbors=6, **ARGS)
+    x, pos = cloud()
+    model(x, pos, torch.arange(50) // 20)
+    twin = copy.deepcopy(model)
+    optimizers = [torch.optim.SGD(m.parameters(), lr=0.1) for m in (model, twin)]
+    compiled = one_graph(twin, dynamic=True)
+    for sizes in ((20, 20, 10), (30, 3, 31)):  # ragged; one cloud of fewer points than neighbours
+        batch = torch.arange(3).repeat_interleave(torch.tensor(sizes))
+        x, pos = cloud(len(batch))
+        losses = []
+        for net, optimizer in zip((model, compiled), optimizers, strict=True):
+            loss = net(x, pos, batch, batch_size=3).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.detach())
+        testing.assert_close(losses[1], losses[0], 1e-5)
+    for (name, a), e in zip(twin.state_dict().items(), model.state_dict().values(), strict=True):
+        assert (a.double() - e.double()).norm() <= 1e-4 * e.double().norm() + 1e-5, name
+
+
+def test_what_is_wrong_with_edges_is_said_at_run_time():
+    conv, (x, pos) = SepFlexConv(4, 8, 3, **ARGS), cloud()
+    edge_index = knn_graph(pos, 6)
+    conv(x, pos, edge_index)
+    compiled = one_graph(conv)
+    compiled(x, pos, edge_index)
+    with pytest.raises(ValueError, match=r"row 0 of edge_index must lie in \[0, num_src\) = \[0, 50\)"):
+        compiled(x, pos, edge_index + 10)
+
+
+@since_2_10
+def test_sums_over_all_points_run_beside_the_graph():
+    """They take the mesh, whose size depends on numbers: a compiler steps aside, and says so if it may not."""
+    conv = SepFlexConv(
+        4, 8, 3, kernel="siren", omega_0=0.5, window_init=0.3, window_threshold=1e-4, method="mesh"
+    )
+    x, pos = cloud(80)
+    conv(x, pos)
+    conv.eval()
+    compiled = torch.compile(conv, backend="aot_eager")
+    with torch.no_grad():  # torch hides a warning of its own here, which pytest makes an error
+        testing.assert_close(compiled(x, pos), conv(x, pos), 1e-6)
+    torch.compiler.reset()
+    with pytest.raises(Exception, match="disable"):
+        one_graph(conv)(x, pos)
+
+
+# opcheck copies what needs gradients and, since torch 2.14, looks for gradients of the copies
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
+@native
+def test_operators_keep_what_they_promise():
+    """Schema, fake tensors, autograd registration: torch's own checks."""
+    conv, (x, pos) = SepFlexConv(4, 4, 3, **ARGS), cloud(12)
+    edge_index = knn_graph(pos, 3)
+    conv(x, pos, edge_index)
+    torch.library.opcheck(graph_ops.sort_edges, (edge_index.flip(1), 12, 12))
+    torch.library.opcheck(graph_ops.nearest, (pos, None, 3, pos[:5], None))
+    neighbors = build_neighbors(pos, None, 3)
+    graph = (neighbors.edge_index, neighbors.ptr)
+    torch.library.opcheck(graph_ops.extent, (pos, pos, *graph))
+    tensors = [pos, pos, conv.kernel.output_weight(), *magnet_basis(conv.kernel).tensors]
+    tensors = [t.detach().clone().requires_grad_() for t in tensors]
+    box = torch.stack([-conv.kernel.support(), conv.kernel.support()])
+    torch.library.opcheck(edge_magnet_op.edge_magnet, (*graph, box, x.requires_grad_(), tensors))
+    given = [x.detach(), [t.detach() for t in tensors]]
+    need = [True] * (1 + len(tensors))
+    torch.library.opcheck(
+        edge_magnet_op.edge_magnet_backward, (torch.randn(12, 4), *graph, box, *given, need)
+    )
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs a C++ compiler")
+def test_inductor_gives_the_same_numbers():
+    conv, (x, pos) = SepFlexConv(4, 4, 3, kernel="fourier", **ARGS), cloud()
+    edge_index = knn_graph(pos, 6)
+    conv(x, pos, edge_index)
+    compiled = torch.compile(conv, fullgraph=True)
+    parameters = list(conv.parameters())
+    found = [
+        (y := f(x, pos, edge_index), *torch.autograd.grad(y.square().sum(), parameters))
+        for f in (compiled, conv)
+    ]
+    for a, e in zip(*found, strict=True):
+        testing.assert_close(a.detach(), e.detach(), 1e-4)

@@ -1,0 +1,126 @@
+"""``torch.use_deterministic_algorithms``: every path runs under it, and twice the same run is bitwise the same."""
+
+import copy
+
+import pytest
+import torch
+
+from ccnn_geo import CCNN, SepFlexConv
+from ccnn_geo._base.native.build import native_function
+from ccnn_geo.functional.mesh.band import mesh_spacing
+from ccnn_geo.neighbors.measure import density_measure
+from ccnn_geo.neighbors.spacing import estimate_spacing
+from ccnn_geo.nn.nyquist import nyquist_penalty
+
+
+@pytest.fixture(autouse=True)
+def deterministic():
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture(params=[1, 2], ids=["one_thread", "two_threads"])
+def threads(request, device):
+    if device.type != "cpu" and request.param > 1:
+        pytest.skip("threads are of the CPU")
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def points(spacing=None):
+    pos = torch.rand(160, 3) * 2 - 1
+    if spacing is not None:
+        pos = (pos / spacing).round() * spacing
+    return torch.randn(160, 4), pos, torch.arange(2).repeat_interleave(80)
+
+
+WIDE = {
+    "hidden_channels": 24,
+    "kernel_hidden": 8,
+    "omega_0": 0.5,
+    "window_init": 0.4,
+    "dropout": 0.1,
+    "drop_path": 0.1,
+}
+COARSE = {"hidden_channels": 8, "omega_0": 0.2, "window_threshold": 1e-2}
+"""For the mesh: the fewer cells and channels, the faster."""
+CASES = {
+    "edges": (3, {"num_neighbors": 64}, points),
+    "edges, density": (3, {"num_neighbors": 16, "measure": "density"}, points),
+    "edges, largest": (3, {"num_neighbors": 16, "pool": "mean_max"}, points),
+    "messages": (3, {"num_neighbors": 16, "method": "plain"}, points),
+    "dense": (3, {"num_neighbors": 16, "block": "flex"}, points),
+    "lattice": (3, {"num_neighbors": 32, "method": "lattice"}, lambda: points(0.1)),
+    "mesh": (3, {"method": "mesh", **COARSE}, points),
+    "sequence by fft": (1, {"method": "fft", "causal": True}, lambda: (torch.randn(4, 4, 300),)),
+    "image by sums": (2, {"method": "direct"}, lambda: (torch.randn(4, 4, 12, 13),)),
+}
+
+
+SLOW_SIMULATED = ("messages", "dense", "mesh", "edges, largest")
+
+
+def train(dim, options, make, compiled, monkeypatch, device="cpu"):
+    """Losses, parameters and gradients of a short training from one seed."""
+    monkeypatch.setenv("CCNN_GEO_NATIVE", str(int(compiled)))
+    torch.manual_seed(0)
+    inputs = [t.to(device) for t in make()]
+    model = CCNN(4, 3, dim, num_blocks=1, **{**WIDE, **options}).to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    trace = []
+    spacing = (
+        {"spacing": 0.1} if options.get("method") == "lattice" else {}
+    )  # which is detected on the CPU only
+    for _ in range(2):
+        given = list(inputs)
+        if dim == 3:
+            given[1] = inputs[1].clone().requires_grad_(options.get("method") != "lattice")
+        loss = model(*given, **spacing).square().mean() + model(*given, **spacing).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        trace.append(loss.detach())
+        if dim == 3 and given[1].requires_grad:
+            trace.append(given[1].grad)
+    return trace + [t.detach().clone() for t in model.state_dict().values()]
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "torch"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow_simulated if name in SLOW_SIMULATED else ())
+        for name in CASES
+    ],
+)
+def test_the_same_run_is_bitwise_the_same(name, compiled, threads, monkeypatch, device):
+    if compiled and (device.type != "cpu" or native_function("edge_magnet") is None):
+        pytest.skip("compiled code is for the CPU, where there is a C compiler")
+    first, second = (train(*CASES[name], compiled, monkeypatch, device) for _ in range(2))
+    assert first[0].isfinite()
+    for a, b in zip(first, second, strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("dim", [1, 3])
+def test_what_looks_at_samples_and_kernels_runs_too(dim, device):
+    """The spacing of a cloud, frequency limits, the penalty, and weights, which training asks for beside layers."""
+    pos = (torch.rand(50, dim) * 2 - 1).to(device)
+    x, batch = torch.randn(50, 4).to(device), torch.arange(50).to(device) // 25
+    sizes = {**WIDE, "hidden_channels": 8, "num_blocks": 1}
+    model = CCNN(4, 3, dim, num_neighbors=None, measure="quadrature", init_spacing="auto", **sizes)
+    model = model.to(device)
+    loss = model(x, pos, batch).square().sum()
+    loss = loss + nyquist_penalty([conv.kernel for conv in model.convs], estimate_spacing(pos).mean().item())
+    loss.backward()
+    assert loss.isfinite()
+    torch.testing.assert_close(
+        estimate_spacing(pos, batch).cpu(), estimate_spacing(pos.cpu(), batch.cpu()), rtol=1e-5, atol=0
+    )
+    conv = SepFlexConv(4, 4, dim, omega_0=0.5, window_threshold=1e-4).to(device)
+    on_host = copy.deepcopy(conv).cpu()
+    torch.testing.assert_close(mesh_spacing(conv.kernel), mesh_spacing(on_host.kernel), rtol=1e-5, atol=0)
+    assert density_measure(pos, batch).isfinite().all()

@@ -1,0 +1,202 @@
+"""What is built and installed: where its modules land, that it works, and what importing it does not pull in."""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A folder with the source distribution, and the wheel that is built from it alone."""
+    pytest.importorskip("build", reason="building a wheel needs the dev extra (build)")
+    out = tmp_path_factory.mktemp("built")
+    source = out / "source"  # a copy, so that the build leaves nothing in the tree
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(source)], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(source)],
+        check=True,
+        capture_output=True,
+    )
+    return out
+
+
+@pytest.fixture(scope="module")
+def wheel(built):
+    return next(built.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """A folder that holds the wheel's files alone, as pip lays them out."""
+    target = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*pip, "--target", str(target), str(wheel)], check=True, capture_output=True)
+    return target
+
+
+def _run(installed: Path, cwd: Path, *arguments: str) -> str:
+    """What Python prints that finds the installed files, and not the tree."""
+    environment = {**os.environ, "PYTHONPATH": str(installed), "CCNN_GEO_CACHE": str(cwd / "cache")}
+    command = (
+        [sys.executable, "-P", *arguments] if sys.version_info >= (3, 11) else [sys.executable, *arguments]
+    )
+    done = subprocess.run(command, cwd=cwd, env=environment, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def test_the_source_distribution_has_what_a_build_needs(built):
+    (path,) = built.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    for name in ("LICENSE", "README.md", "pyproject.toml", "datasets/__init__.py", "experiments/demo.yaml"):
+        assert name in names
+    assert "ccnn_geo/functional/edge/edge_magnet.c" in names
+
+
+def test_a_checkout_that_shadows_the_installed_package_finds_its_parts():
+    code = (
+        "import sys\n"
+        "sys.meta_path = [f for f in sys.meta_path if 'Editable' not in repr(f)]\n"  # this environment's own
+        "import ccnn_geo.datasets, ccnn_geo.experiments.benchmarks.timing as timing\n"
+        "print(ccnn_geo.__file__, ccnn_geo.datasets.__file__, timing.__file__, sep='\\n')\n"
+        "import ccnn_geo.nothing\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    found = [str(Path(line).relative_to(ROOT)) for line in done.stdout.splitlines()]
+    assert found == ["ccnn_geo/__init__.py", "datasets/__init__.py", "experiments/benchmarks/timing.py"]
+    assert "No module named 'ccnn_geo.nothing'" in done.stderr
+
+
+def test_nothing_but_the_package_is_installed(installed):
+    tops = {path.name for path in installed.iterdir()}
+    assert {name for name in tops if not name.endswith(".dist-info")} == {"ccnn_geo", "bin"}
+
+
+def test_the_installed_package_works_without_the_tree(installed, tmp_path):
+    code = (
+        "import torch, ccnn_geo, ccnn_geo.datasets, ccnn_geo.experiments\n"
+        "from ccnn_geo.cli import main\n"
+        "print(ccnn_geo.__file__)\n"
+        "conv = ccnn_geo.SepFlexConv(2, 3, dim=3)\n"
+        "print(tuple(conv(torch.randn(9, 2), torch.rand(9, 3)).shape))\n"
+        "for line in ('data list', 'info ccnn_4_16', 'info demo'):\n"  # the last is a packaged file
+        "    print('--')\n"
+        "    assert main(line.split()) == 0\n"
+    )
+    found, datasets, preset, packaged = _run(installed, tmp_path, "-c", code).split("--\n")
+    where, shape = found.splitlines()
+    assert Path(where).is_relative_to(installed)
+    assert shape == "(9, 3)"
+    assert "modelnet40" in datasets and "6,545" in preset and "total" in packaged
+
+
+def test_data_sets_are_inside_the_package(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names if not name.split("/")[0].endswith(".dist-info")}
+    assert tops == {"ccnn_geo"}
+    assert "ccnn_geo/datasets/__init__.py" in names
+    assert "ccnn_geo/experiments/demo.yaml" in names
+
+
+def test_the_wheel_says_that_it_is_typed(wheel):
+    assert "ccnn_geo/py.typed" in zipfile.ZipFile(wheel).namelist()
+
+
+def test_every_module_of_the_tree_is_packed(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    tracked = subprocess.run(
+        ["git", "ls-files", "*.py"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    for path in tracked.stdout.split():
+        top = path.split("/")[0]
+        if top in ("datasets", "experiments"):
+            path = f"ccnn_geo/{path}"
+        if path.startswith("ccnn_geo/"):
+            assert path in names
+
+
+# Each step in one process, which starts with nothing: importing torch takes longer than everything else.
+IMPORTS = """
+import json, sys, warnings
+
+def loaded(*names):
+    return [name for name in names if name in sys.modules]
+
+found, filters = {}, list(warnings.filters)
+import ccnn_geo
+found["same filters"] = warnings.filters == filters
+warnings.simplefilter("ignore")  # what comes now may warn
+
+import ccnn_geo.datasets
+found["data sets"] = loaded("ccnn_geo.datasets.images.cifar", "ccnn_geo.datasets.scenes.lidar", "PIL", "trimesh")
+from ccnn_geo.datasets import CIFAR10
+try:
+    ccnn_geo.datasets.ImageNet
+except AttributeError as error:
+    found["no data set"] = str(error)
+
+import ccnn_geo.kernels, ccnn_geo.neighbors, ccnn_geo.transforms
+heavy = ["pytorch_lightning", "lightning", "trimesh", "open3d", "matplotlib"]
+found["package"] = loaded(*heavy, "scipy", "torch_cluster")
+
+import numpy, torch
+from ccnn_geo.export.predict import predict
+torch.manual_seed(0)
+sizes = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 0.5, "num_neighbors": 8}
+network = ccnn_geo.CCNN(6, 2, 3, **sizes)
+network(torch.randn(60, 6), torch.rand(60, 3))
+given = {"network": sizes, "classes": ["ball", "disc"], "in_channels": 6}
+given["data"] = {"dataset": "folder", "num_points": 48, "num_samples": 64}
+weights = {f"network.{name}": value for name, value in network.state_dict().items()}
+torch.save({"state_dict": weights, "hyper_parameters": given}, sys.argv[1])
+answer = predict(sys.argv[1], numpy.random.default_rng(0).normal(size=(50, 3)))
+found["probability"] = sum(answer.probabilities.values())
+found["predict"] = loaded(*heavy)
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def imports(tmp_path_factory):
+    """What importing the package, and then its parts, brings along."""
+    checkpoint = tmp_path_factory.mktemp("imports") / "a.ckpt"
+    command = [sys.executable, "-W", "error:`torch.jit", "-c", IMPORTS]  # what torch-geometric sets off
+    done = subprocess.run([*command, str(checkpoint)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    return json.loads(done.stdout)
+
+
+def test_import_is_light(imports):
+    assert imports["package"] == []
+
+
+def test_import_is_silent_and_leaves_no_filter(imports):
+    assert imports["same filters"] is True
+
+
+def test_importing_the_package_imports_no_data_set(imports):
+    assert imports["data sets"] == [] and "no attribute 'ImageNet'" in imports["no data set"]
+
+
+def test_predicting_needs_no_lightning(imports):
+    assert imports["predict"] == [] and imports["probability"] == pytest.approx(1)
+
+
+def test_reading_and_sampling_import_no_more_than_torch_geometric():
+    """Which itself may import requests and scipy."""
+    code = (
+        "import sys, torch_geometric.data, torch_geometric.transforms\n"
+        "theirs = set(sys.modules)\n"
+        "import ccnn_geo.io, ccnn_geo.transforms, ccnn_geo.datasets\n"
+        "print(sorted({'trimesh', 'open3d', 'scipy', 'pooch', 'requests'} & set(sys.modules) - theirs))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"

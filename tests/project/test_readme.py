@@ -1,0 +1,71 @@
+"""The Python of the README and the other pages runs as it stands."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+PAGES = [README, *sorted((README.parent / "docs").glob("*.md"))]
+BLOCKS = [
+    (page.name, block)
+    for page in PAGES
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+]
+SELF_CONTAINED = [(page, block) for page, block in BLOCKS if "runs/" not in block]
+
+
+@pytest.mark.parametrize(
+    ("page", "code"), SELF_CONTAINED, ids=[f"{p}-{i}" for i, (p, _) in enumerate(SELF_CONTAINED)]
+)
+def test_code_block_runs_and_prints_what_it_says(page, code, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, page, "exec"), {})
+    said = re.findall(r"print\(.*?# (\[[\d, ]+\]|\w+)", code)
+    expected = [f"torch.Size({value})" if value.startswith("[") else value for value in said]
+    assert capsys.readouterr().out.split("\n")[:-1] == expected
+
+
+def test_there_is_something_to_run():
+    assert [page for page, _ in SELF_CONTAINED].count("README.md") == 6
+    assert "data.md" in dict(SELF_CONTAINED)
+
+
+ROOT = README.parent
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_rows_of_tables_have_as_many_cells_as_their_heads(page):
+    """A bar in a cell ends it, in code too, and what is too much is not shown."""
+    for table in re.findall(r"(?:^\|.*\n)+", page.read_text(encoding="utf-8"), re.M):
+        rows = table.splitlines()
+        assert [row for row in rows if row.count("|") != rows[0].count("|")] == []
+
+
+PUBLIC = ("", ".datasets", ".exchange", ".io", ".kernels", ".neighbors", ".pictures", ".transforms")
+
+
+@pytest.mark.parametrize("package", [f"ccnn_geo{name}" for name in PUBLIC])
+def test_the_reference_has_all_public_names(package):
+    reference = "".join(page.read_text(encoding="utf-8") for page in ROOT.glob("docs/api/*.md"))
+    if f"automodule:: {package}\n" not in reference:
+        for name in importlib.import_module(package).__all__:
+            assert name.startswith("__") or f":: {package}.{name}\n" in reference, name
+
+
+@pytest.mark.parametrize(
+    "page", sorted(p.relative_to(ROOT) for p in (README, *ROOT.glob("docs/*.md"))), ids=str
+)
+def test_pages_name_files_and_commands_that_exist(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert not re.search(r"^[A-Z0-9_]{5,}$", text, re.M), "a placeholder was left"
+    for name in re.findall(r"`((?:docs|tests|experiments|ccnn_geo|functional)/[\w/.]+\.\w+)`", text):
+        folder = "ccnn_geo" if name.startswith("functional/") else "."
+        assert (ROOT / folder / name).is_file(), name
+    for module in re.findall(r"python -m ccnn_geo\.experiments\.(\w+)", text):
+        assert (ROOT / "experiments" / f"{module}.py").is_file(), module
+    for config in re.findall(r"--config (\w+(?:/\w+)?)", text):
+        assert (ROOT / "experiments" / f"{config}.yaml").is_file() or config.isupper(), config
+    for picture in re.findall(r"!\[.*?\]\((.*?)\)", text):
+        assert ((ROOT / page).parent / picture).is_file(), picture
