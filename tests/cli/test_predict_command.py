@@ -9,7 +9,7 @@ from torch_geometric.data import Data
 from ccnn_geo.export.predict import Prediction, ShapeClassifier, predict
 from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.module import Classifier
-from tests.training.shapes_on_disk import write_clouds
+from tests.fixtures.shapes_on_disk import write_clouds
 
 DATA = {"dataset": "folder", "root": "shapes", "num_points": 48, "num_samples": 64}
 NETWORK = {

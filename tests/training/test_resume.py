@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ccnn_geo.training.module import Classifier
-from tests.training.commands import environment
+from tests.fixtures.commands import environment
 
 EPOCHS = "4"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ccnn_geo.training.callbacks import read_metrics
-from tests.training.commands import environment
+from tests.fixtures.commands import environment
 
 TORCHRUN = shutil.which("torchrun", path=str(Path(sys.executable).parent)) or shutil.which("torchrun")
 pytestmark = [

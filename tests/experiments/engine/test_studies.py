@@ -11,7 +11,7 @@ from ccnn_geo.experiments.engine.reproduction import Options, run_study
 from ccnn_geo.experiments.engine.studies import EFFICIENCY, NAMES
 from ccnn_geo.experiments.studies import fig6, fig8, fig9, table8, voxel_to_point
 from ccnn_geo.training.runs import find_config
-from tests.training.shapes_on_disk import write_clouds
+from tests.fixtures.shapes_on_disk import write_clouds
 
 
 def test_fig6_shows_unit_variance(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from ccnn_geo.experiments.studies import joint, joint_training
 from ccnn_geo.experiments.studies.joint_training import Kind, build, fit
 from ccnn_geo.nn.joint import OWN
 from tests.fake_data import register
-from tests.training.shapes_on_disk import write_clouds
+from tests.fixtures.shapes_on_disk import write_clouds
 
 NETWORK = {
     "preset": "ccnn_4_16",

@@ -11,7 +11,7 @@ from ccnn_geo.experiments.studies import precision
 from ccnn_geo.experiments.studies.pathfinder_2d import DRAWING
 from ccnn_geo.experiments.studies.precision import FULL, MIXED
 from ccnn_geo.training.runs import find_config
-from tests.training.shapes_on_disk import write_clouds
+from tests.fixtures.shapes_on_disk import write_clouds
 
 DRAWN = {"generate": 40, "drawing": {**DRAWING, "size": 16, "contour": 3}, "num_workers": 0}
 TOY = {

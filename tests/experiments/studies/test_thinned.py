@@ -7,7 +7,7 @@ from ccnn_geo import CCNN
 from ccnn_geo.experiments.engine.reproduction import Options
 from ccnn_geo.experiments.studies import thinned
 from ccnn_geo.training.data.families import make_data
-from tests.training.shapes_on_disk import write_clouds
+from tests.fixtures.shapes_on_disk import write_clouds
 
 
 def test_the_same_points_are_compared(tmp_path):

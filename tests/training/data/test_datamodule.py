@@ -1,6 +1,6 @@
 import pytest
 import torch
-from tests.training.shapes_on_disk import write_clouds
+from tests.fixtures.shapes_on_disk import write_clouds
 
 from ccnn_geo.datasets import stratified_split
 from ccnn_geo.training.data.shapes import ShapesDataModule
