@@ -4,12 +4,14 @@ Names are imported when they are first used, so that the command line need not w
 """
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ccnn_geo._base.checkout import find_beside
+from ccnn_geo._base.moved import keep_old_paths
+from ccnn_geo._base.version import VERSION
 
 if TYPE_CHECKING:
-    from ccnn_geo.export.predict import predict as predict
+    from ccnn_geo.export.predictor import predict as predict
     from ccnn_geo.nn.blocks import CCNNBlock as CCNNBlock
     from ccnn_geo.nn.blocks import FlexBlock as FlexBlock
     from ccnn_geo.nn.blocks import S4Block as S4Block
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
     from ccnn_geo.nn.conv.plan import PointPlan as PointPlan
     from ccnn_geo.nn.joint import JointCCNN as JointCCNN
 
-find_beside()
+_HERE = Path(__file__).parent
+if not (_HERE / "datasets").is_dir():  # a checkout, where datasets and experiments lie beside this folder
+    __path__.append(str(_HERE.parent))
+keep_old_paths(__path__)
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _HOMES = {
     "CCNN": "nn.ccnn",
@@ -32,7 +37,7 @@ _HOMES = {
     "PointPlan": "nn.conv.plan",
     "S4Block": "nn.blocks",
     "SepFlexConv": "nn.conv.layers",
-    "predict": "export.predict",
+    "predict": "export.predictor",
 }
 """The module of each public name."""
 
@@ -44,8 +49,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'ccnn_geo' has no attribute {name!r}")
     module = import_module(f"ccnn_geo.{_HOMES[name]}")
-    if name not in globals():  # else a module that is called like its function, and stands for it
-        globals()[name] = getattr(module, name)
+    globals()[name] = getattr(module, name)
     return globals()[name]
 
 

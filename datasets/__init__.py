@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from ccnn_geo._base.moved import keep_old_paths
 from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.base.signals import SignalDataset
 from ccnn_geo.datasets.base.splits import stratified_split
@@ -34,3 +35,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+keep_old_paths(__path__)

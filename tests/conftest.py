@@ -107,7 +107,7 @@ def dtype(request):
 def classifier():
     """A network with fixed weights that has seen a cloud, as ``ccnn_geo.predict`` calls it."""
     from ccnn_geo import CCNN
-    from ccnn_geo.export.predict import ShapeClassifier
+    from ccnn_geo.export.predictor import ShapeClassifier
     from ccnn_geo.transforms.pipeline import ShapePipeline
 
     torch.manual_seed(0)

@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 
-from ccnn_geo import __version__
+from ccnn_geo._base.version import VERSION
 from ccnn_geo.cli.help_pages import is_general, show_help
 from ccnn_geo.cli.terminal import EXPECTED, Failure, OneLineParser, complain, print_table, reason
 
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(USAGE, end="", file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
     if arguments[0] == "--version":
-        print(f"ccnn-geo {__version__}")
+        print(f"ccnn-geo {VERSION}")
         return 0
     command = _COMMANDS.get(arguments[0])
     if command is None:

@@ -38,7 +38,8 @@ def main(arguments: list[str]) -> None:
     if options.kind is not None and options.format == "safetensors":
         parser.error(f"--kind {options.kind} is for programs; weights take points and grids")
 
-    from ccnn_geo.export.classifier import read_trained, save_classifier
+    from ccnn_geo.export.classifier import save_classifier
+    from ccnn_geo.export.trained import read_trained
 
     settings, network = read_trained(options.checkpoint)
     given = (network, settings["classes"], settings["data"], options.overwrite)

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from ccnn_geo._base.native.build import native_summary
-from ccnn_geo.export.predict import read_network
+from ccnn_geo.export.trained import read_network
 from ccnn_geo.nn.build import build_network, num_outputs
 from ccnn_geo.nn.ccnn import CCNN, PRESETS
 from ccnn_geo.training.runs import find_config

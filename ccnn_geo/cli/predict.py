@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--device", default="cpu", help="Such as cuda; cpu by default.")
     options = parser.parse_args(arguments)
 
-    from ccnn_geo.export.predict import ShapeClassifier
+    from ccnn_geo.export.predictor import ShapeClassifier
     from ccnn_geo.io.files.sample_files import printable
 
     classifier = ShapeClassifier.load(options.checkpoint, options.device)

@@ -106,7 +106,7 @@ def _run(options: argparse.Namespace) -> Path:
 
 
 def _folder_of(model: str) -> Path:
-    from ccnn_geo.export.predict import checkpoint_file
+    from ccnn_geo.export.trained import checkpoint_file
     from ccnn_geo.training.runs import run_of
 
     return run_of(checkpoint_file(model))

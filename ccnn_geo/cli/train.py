@@ -137,7 +137,7 @@ def train(arguments: list[str]) -> None:
 
     quiet()
     from ccnn_geo.cli.arguments import named_dataset, resume_point
-    from ccnn_geo.export.predict import read_checkpoint
+    from ccnn_geo.export.trained import read_checkpoint
     from ccnn_geo.io.models.checkpoint import PREVIOUS
     from ccnn_geo.training import run
     from ccnn_geo.training.failures import explain_failure, how_to_continue
@@ -207,7 +207,7 @@ def test(arguments: list[str]) -> None:
 
     quiet()
     from ccnn_geo.cli.arguments import first_positional, named_dataset
-    from ccnn_geo.export.predict import checkpoint_file, read_checkpoint
+    from ccnn_geo.export.trained import checkpoint_file, read_checkpoint
     from ccnn_geo.training import run
     from ccnn_geo.training.data.families import data_module, make_data
 

@@ -9,8 +9,10 @@ import importlib
 from typing import Any
 
 _MODULES = {
+    "Prediction": "ccnn_geo.export.predictor",
+    "ShapeClassifier": "ccnn_geo.export.predictor",
     "save_classifier": "ccnn_geo.export.classifier",
-    "load_classifier": "ccnn_geo.export.classifier",
+    "load_classifier": "ccnn_geo.export.predictor",
     "is_pretrained": "ccnn_geo.export.classifier",
     "push_to_hub": "ccnn_geo.io.models.hub",
     "exportable": "ccnn_geo.export.program",

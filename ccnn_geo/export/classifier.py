@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import torch
+from typing import Any
 
 from ccnn_geo.io.models.folder import CONFIG, Writer, read_config, write_folder
-from ccnn_geo.io.models.hub import find_folder
 from ccnn_geo.nn.ccnn import CCNN
-
-if TYPE_CHECKING:
-    from ccnn_geo.export.predict import ShapeClassifier
 
 TRAINING = (
     *("root", "batch_size", "num_workers", "neighbor_cache", "limit"),
@@ -94,52 +88,6 @@ def read_classifier(folder: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]:
         "data": dict(found["data"]),
     }
     return settings, network
-
-
-def read_trained(path: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]:
-    """Settings and network of a folder, a checkpoint of ``ccnn-geo train``, or a run, for its best one.
-
-    Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If it is none, or has arguments that this release does not know.
-    """
-    from ccnn_geo.export.predict import read_network
-
-    if is_pretrained(path):
-        return read_classifier(path)
-    try:
-        return read_network(path)
-    except TypeError as error:  # of a signature
-        raise ValueError(f"{path}: of another release of ccnn_geo, {error}") from error
-
-
-def load_classifier(
-    source: str | PathLike[str], revision: str | None = None, device: torch.device | str = "cpu", **hub: Any
-) -> ShapeClassifier:
-    """The classifier of shapes in a folder or on the Hugging Face hub, to be handed to :func:`~ccnn_geo.predict`.
-
-    Args:
-        source: The folder, or ``user/name`` on the hub (extra ``hub``).
-        revision: Branch, tag or commit on the hub.
-        device: Where the network goes.
-        **hub: Further arguments of :func:`huggingface_hub.snapshot_download`.
-
-    Raises:
-        FileNotFoundError: If it is neither here nor on the hub.
-        ImportError: If it may be on the hub, but the extra is not installed.
-        ValueError: If the folder is damaged, of a newer format, or not of a classifier of shapes.
-    """
-    from ccnn_geo.export.predict import ShapeClassifier
-    from ccnn_geo.transforms.pipeline import ShapePipeline
-
-    folder = find_folder(source, revision, **hub)
-    settings, network = read_classifier(folder)
-    if network.dim != 3 or network.readout != "global":
-        raise ValueError(
-            f"{folder}: trained on {settings['data'].get('dataset')}, expected a data set of shapes"
-        )
-    pipeline = ShapePipeline.from_settings(settings["data"])
-    return ShapeClassifier(network.to(device), tuple(settings["classes"]), pipeline)
 
 
 def _check_classes(network: CCNN, classes: Sequence[str], where: str) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ccnn_geo._base.devices import check_one_device
 from ccnn_geo._base.pyg import Batch, Data
-from ccnn_geo.neighbors.query import as_clouds
+from ccnn_geo.functional.clouds import as_clouds
 
 Spacing = float | Sequence[float] | None
 

@@ -12,9 +12,12 @@ and scans raise ``ValueError`` in the same way, and the ``OSError`` of the syste
 opened. ``python -m ccnn_geo.experiments.fuzz.fuzz_readers`` holds all of them to that.
 """
 
+from ccnn_geo._base.moved import keep_old_paths
 from ccnn_geo.io.shapes.missing import MissingPoints
 from ccnn_geo.io.shapes.objects import as_shape
 from ccnn_geo.io.shapes.read import EXTENSIONS, read_shape
 from ccnn_geo.io.shapes.shape import LARGEST, Shape, ShapeError
 
 __all__ = ["EXTENSIONS", "LARGEST", "MissingPoints", "Shape", "ShapeError", "as_shape", "read_shape"]
+
+keep_old_paths(__path__)

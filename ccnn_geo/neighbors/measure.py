@@ -15,9 +15,9 @@ from torch import Tensor
 
 from ccnn_geo._base.devices import check_one_device
 from ccnn_geo._base.pyg import segment
+from ccnn_geo.functional.clouds import check_positions, cloud_offsets, count_clouds
 from ccnn_geo.neighbors import Neighbors, build_neighbors
 from ccnn_geo.neighbors.exact import squared_distances
-from ccnn_geo.neighbors.query import check_positions, cloud_offsets, count_clouds
 
 TYPICAL_NEIGHBORS = 32
 """Neighbours inside the density estimate's support at a typical point: some 30 keep its noise near 20 %."""

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ccnn_geo._base.devices import check_one_device
 from ccnn_geo._base.pyg import Data
+from ccnn_geo.functional.clouds import as_clouds
 from ccnn_geo.neighbors import Neighbors
-from ccnn_geo.neighbors.query import as_clouds
 from ccnn_geo.nn.blocks import BLOCKS
 from ccnn_geo.nn.conv.checks import check_grid, check_reused
 from ccnn_geo.nn.conv.plan import PointPlan

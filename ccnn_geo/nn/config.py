@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ccnn_geo._base.pyg import MessagePassing
+from ccnn_geo._base.version import VERSION
 from ccnn_geo.nn.conv.base import ContinuousConv
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -19,8 +20,6 @@ SHOWN = 4
 
 def made(cls: type[Network], given: Mapping[str, Any], where: str) -> Network:
     """A network of plain arguments; the random numbers of others stay what they are."""
-    from ccnn_geo import __version__
-
     own = inspect.signature(cls.__init__).parameters
     needed = {name for name, p in own.items() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD}
     missing = needed - {"self", *given}
@@ -30,7 +29,7 @@ def made(cls: type[Network], given: Mapping[str, Any], where: str) -> Network:
     unknown = {name for name in given if name not in known}
     if unknown:
         raise ValueError(
-            f"{where}: the network has {listed(unknown)}, which ccnn_geo {__version__} does not know; "
+            f"{where}: the network has {listed(unknown)}, which ccnn_geo {VERSION} does not know; "
             "the release that wrote it does"
         )
     with torch.random.fork_rng(devices=[]):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo._base.pyg import scatter
-from ccnn_geo.neighbors.query import as_clouds
+from ccnn_geo.functional.clouds import as_clouds
 
 POOLS = {"mean": ("mean",), "mean_max": ("mean", "max")}
 """Reductions over the points of a sample, side by side."""

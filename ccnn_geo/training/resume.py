@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from pytorch_lightning import Trainer
 
-from ccnn_geo.export.predict import checkpoint_parts
+from ccnn_geo.export.trained import checkpoint_parts
 from ccnn_geo.io.models.checkpoint import load_checkpoint
 from ccnn_geo.nn.build import build_network
 from ccnn_geo.training.data.families import data_module

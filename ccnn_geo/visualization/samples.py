@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from ccnn_geo.export.predict import ShapeClassifier, read_network
+from ccnn_geo.export.predictor import ShapeClassifier
+from ccnn_geo.export.trained import read_network
 from ccnn_geo.io import ShapeError, read_shape
 from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.training.data.families import make_data

@@ -11,7 +11,7 @@ import dataclasses
 import json
 import statistics
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -19,31 +19,18 @@ import torch
 from ccnn_geo.cli.terminal import Paragraphs
 from ccnn_geo.experiments.benchmarks.sequence_layers import METHODS, Case
 from ccnn_geo.experiments.benchmarks.step_cost import Job, Row
-from ccnn_geo.experiments.benchmarks.study_report import FIELDS, SETTINGS, header, plot_study, table_lines
+from ccnn_geo.experiments.benchmarks.study_report import (
+    FIELDS,
+    SETTINGS,
+    Study,
+    header,
+    plot_study,
+    table_lines,
+)
 from ccnn_geo.experiments.benchmarks.timing import peak_above_start
 
 ENOUGH = 1.0
 """Seconds within which steps are repeated more often than asked for."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Study:
-    """A table: its cells are ``kind``s of models by length and width, in ``unit`` ms or MB.
-
-    ``large`` is the width that takes a GPU or patience, ``allowed`` all there are (any, if empty).
-    """
-
-    name: str
-    kind: str
-    unit: str
-    reference: str
-    paper: Mapping[tuple[str, int, int], float]
-    lengths: tuple[int, ...]
-    hidden: tuple[int, ...]
-    large: int
-    toy: tuple[tuple[int, ...], tuple[int, ...]]
-    repeats: int = 5
-    allowed: tuple[int, ...] = ()
 
 
 def apart(job: Job) -> list[Row]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ccnn_geo._base.native.build import native_function
 from ccnn_geo.experiments.benchmarks.sequence_layers import METHODS
 from ccnn_geo.experiments.benchmarks.step_cost import Row
 from ccnn_geo.experiments.benchmarks.timing import machine
 from ccnn_geo.visualization.canvas import canvas, save
-
-if TYPE_CHECKING:
-    from ccnn_geo.experiments.benchmarks.efficiency_study import Study
 
 SETTINGS = {True: "compiled", False: "torch only"}
 FIELDS = (
@@ -34,6 +32,26 @@ COLORS = {
     "ccnn_window_pointwise": "#2ca02c",
 }
 """By method; what has the published window is dashed."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A table: its cells are ``kind``s of models by length and width, in ``unit`` ms or MB.
+
+    ``large`` is the width that takes a GPU or patience, ``allowed`` all there are (any, if empty).
+    """
+
+    name: str
+    kind: str
+    unit: str
+    reference: str
+    paper: Mapping[tuple[str, int, int], float]
+    lengths: tuple[int, ...]
+    hidden: tuple[int, ...]
+    large: int
+    toy: tuple[tuple[int, ...], tuple[int, ...]]
+    repeats: int = 5
+    allowed: tuple[int, ...] = ()
 
 
 def header(study: Study, args: argparse.Namespace) -> list[str]:

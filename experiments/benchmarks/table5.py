@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ccnn_geo.experiments.benchmarks.efficiency_study import Study, run
+from ccnn_geo.experiments.benchmarks.efficiency_study import run
 from ccnn_geo.experiments.benchmarks.sequence_layers import SIZES
+from ccnn_geo.experiments.benchmarks.study_report import Study
 
 LENGTHS = (1024, 4096, 8192, 16000)
 PUBLISHED = {

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ccnn_geo.experiments.benchmarks.efficiency_study import Study, run
+from ccnn_geo.experiments.benchmarks.efficiency_study import run
+from ccnn_geo.experiments.benchmarks.study_report import Study
 
 LENGTHS = (128, 1024, 4096, 16000)
 HIDDEN = (256, 512, 1024)

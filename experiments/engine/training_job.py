@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from ccnn_geo.experiments.engine.reproduction import Numbers
-from ccnn_geo.export.predict import read_network
+from ccnn_geo.export.trained import read_network
 
 
 def train(folder: Path, config: str, seed: int, **overrides: object) -> Numbers:

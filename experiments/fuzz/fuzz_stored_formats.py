@@ -19,7 +19,7 @@ from ccnn_geo.datasets.text.imdb import read_letters
 from ccnn_geo.datasets.text.tokens import TokenDataset, load_tokens
 from ccnn_geo.experiments.fuzz import fuzz_stored_seeds as seeds
 from ccnn_geo.experiments.fuzz.fuzz_format import Format
-from ccnn_geo.export.predict import ShapeClassifier
+from ccnn_geo.export.predictor import ShapeClassifier
 from ccnn_geo.io.files.archive import extract
 from ccnn_geo.io.files.mapped import MappedArray
 from ccnn_geo.nn.ccnn import CCNN

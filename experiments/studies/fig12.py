@@ -22,7 +22,7 @@ from torch import Tensor
 from ccnn_geo import CCNN
 from ccnn_geo.experiments.engine.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
 from ccnn_geo.experiments.engine.training_job import train
-from ccnn_geo.export.predict import read_network
+from ccnn_geo.export.trained import read_network
 from ccnn_geo.visualization import draw_kernels, render_kernels, save
 from ccnn_geo.visualization.canvas import canvas
 

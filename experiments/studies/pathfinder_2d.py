@@ -21,7 +21,7 @@ import torch
 from ccnn_geo.experiments.engine.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
 from ccnn_geo.experiments.engine.training_job import test, train
 from ccnn_geo.experiments.engine.training_study import Row, file_name, training_study
-from ccnn_geo.export.predict import read_network
+from ccnn_geo.export.trained import read_network
 from ccnn_geo.functional.representations import to_points
 from ccnn_geo.nn.build import class_logits
 from ccnn_geo.training.data.families import make_data

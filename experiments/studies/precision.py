@@ -26,7 +26,7 @@ from ccnn_geo.experiments.engine.task_study import Small, Task, job_name, presen
 from ccnn_geo.experiments.engine.training_job import train
 from ccnn_geo.experiments.engine.training_study import draw_curves
 from ccnn_geo.experiments.studies.table1 import PLANE, SEQUENCES, SHARED
-from ccnn_geo.export.predict import read_network
+from ccnn_geo.export.trained import read_network
 from ccnn_geo.nn.build import class_logits
 from ccnn_geo.training.data.families import make_data
 

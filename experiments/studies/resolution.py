@@ -24,7 +24,7 @@ from ccnn_geo.experiments.engine.reproduction import Job, Numbers, Options, Stud
 from ccnn_geo.experiments.engine.task_report import SIZES
 from ccnn_geo.experiments.engine.training_job import train
 from ccnn_geo.experiments.studies.table1 import SHARED, SPEECH
-from ccnn_geo.export.predict import read_network
+from ccnn_geo.export.trained import read_network
 from ccnn_geo.training.data.families import make_data
 from ccnn_geo.visualization.canvas import canvas, save
 

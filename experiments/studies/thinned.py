@@ -23,7 +23,7 @@ from ccnn_geo._base.pyg import Compose, Data
 from ccnn_geo.experiments.engine.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
 from ccnn_geo.experiments.engine.training_job import train
 from ccnn_geo.experiments.engine.training_study import file_name
-from ccnn_geo.export.predict import read_network
+from ccnn_geo.export.trained import read_network
 from ccnn_geo.training.data.families import make_data
 from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.transforms import FixedSubset, PointFeatures, ThinHalf

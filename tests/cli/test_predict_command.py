@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from ccnn_geo.export.predict import Prediction, ShapeClassifier, predict
+from ccnn_geo.export.predictor import Prediction, ShapeClassifier, predict
 from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.module import Classifier
 from tests.fixtures.shapes_on_disk import write_clouds

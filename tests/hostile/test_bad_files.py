@@ -19,7 +19,7 @@ from ccnn_geo.datasets.shapes.shape_folder import ShapeFolder
 from ccnn_geo.datasets.text.listops import read_tsv
 from ccnn_geo.datasets.text.tokens import load_tokens
 from ccnn_geo.experiments.fuzz.fuzz_readers import FORMATS
-from ccnn_geo.export.predict import ShapeClassifier
+from ccnn_geo.export.predictor import ShapeClassifier
 from ccnn_geo.io import EXTENSIONS, ShapeError, read_shape
 from ccnn_geo.io.csv_table import read_table
 from ccnn_geo.io.files.archive import extract

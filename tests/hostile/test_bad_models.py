@@ -16,7 +16,7 @@ from ccnn_geo.datasets.images.pathfinder_files import read_metadata
 from ccnn_geo.datasets.text.tokens import load_tokens
 from ccnn_geo.experiments.fuzz import fuzz_stored_seeds as seeds
 from ccnn_geo.experiments.fuzz.fuzz_readers import limited_memory, limited_time
-from ccnn_geo.export.predict import ShapeClassifier
+from ccnn_geo.export.predictor import ShapeClassifier
 from ccnn_geo.io.files.mapped import MappedArray
 from tests.hostile.lies import BILLION, npy, npz, put
 from tests.torch_versions import since_2_10

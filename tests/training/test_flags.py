@@ -10,7 +10,7 @@ from pytorch_lightning import Trainer
 
 from ccnn_geo.cli.quiet import quiet
 from ccnn_geo.cli.train import train_parser
-from ccnn_geo.export.predict import read_network
+from ccnn_geo.export.trained import read_network
 from ccnn_geo.training import run
 from ccnn_geo.training.callbacks import read_metrics
 from ccnn_geo.training.flags import TRAINING, check_flags

@@ -8,7 +8,7 @@ import fake_data
 import pytest
 import torch
 
-from ccnn_geo.export.predict import checkpoint_file
+from ccnn_geo.export.trained import checkpoint_file
 from ccnn_geo.io.models.checkpoint import load_checkpoint
 from ccnn_geo.training import run as run_module
 from ccnn_geo.training.checkpoints import LastCheckpoint

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 from torch_geometric.data import Batch, Data
 
-from ccnn_geo.export.predict import read_network
+from ccnn_geo.export.trained import read_network
 from ccnn_geo.nn.build import class_logits
 from ccnn_geo.training.module import Classifier
 

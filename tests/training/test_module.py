@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from torch_geometric.data import Batch, Data
 
 from ccnn_geo.cli.quiet import quiet
-from ccnn_geo.export.predict import read_network
+from ccnn_geo.export.trained import read_network
 from ccnn_geo.nn.conv.kernel_norms import collect_kernel_norms, l2_penalty
 from ccnn_geo.training import run
 from ccnn_geo.training.data.shapes import ShapesDataModule

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ccnn_geo.functional.graph import Neighbors
 from ccnn_geo.kernels.continuous import ContinuousKernel
-from ccnn_geo.neighbors import Neighbors
 
 SPLIT = 1 << 22
 """Edges whose positions are gathered at a time."""

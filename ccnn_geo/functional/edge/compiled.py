@@ -12,9 +12,9 @@ from ccnn_geo.functional.edge.basis import magnet_basis
 from ccnn_geo.functional.edge.compiled_call import gradients, sums
 from ccnn_geo.functional.edge.compiled_op import traced_edge_magnet
 from ccnn_geo.functional.first_order import refuse_second_order
+from ccnn_geo.functional.graph import Neighbors
 from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.kernels.math import magnet
-from ccnn_geo.neighbors import Neighbors
 
 MAX_DIM, MAX_HIDDEN, MAX_LAYERS = 3, 64, 4
 

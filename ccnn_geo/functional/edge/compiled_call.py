@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ccnn_geo._base.native.build import addresses, arguments, native_function, threads_for
 from ccnn_geo._base.native.memory import empty, zeros
-from ccnn_geo.neighbors import Neighbors
+from ccnn_geo.functional.graph import Neighbors
 
 SLACK = 16
 """Numbers after the last row of features: vectors reach beyond it."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo.functional.edge.compiled_call import gradients, sums
-from ccnn_geo.neighbors import Neighbors
+from ccnn_geo.functional.graph import Neighbors
 
 
 def traced_edge_magnet(neighbors: Neighbors, box: Tensor, x: Tensor, *tensors: Tensor) -> Tensor:

@@ -13,9 +13,9 @@ from ccnn_geo.functional.edge.chunks import Chunk, edge_offsets, plan_chunks
 from ccnn_geo.functional.edge.compiled import native_edge_conv
 from ccnn_geo.functional.edge.contraction import Dense, Depthwise
 from ccnn_geo.functional.first_order import refuse_second_order
+from ccnn_geo.functional.graph import Neighbors
 from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.kernels.math.scratch import Scratch
-from ccnn_geo.neighbors import Neighbors
 
 CHUNK_FLOATS = {"cpu": 1 << 20, "cuda": 1 << 25}
 """Numbers in memory per chunk, forward: what the caches hold (CPU, measured), what fills a device (GPU, not)."""

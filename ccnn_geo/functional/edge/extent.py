@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ccnn_geo._base.native.build import addresses, arguments, native_function, threads_for
 from ccnn_geo.functional.edge.chunks import SPLIT
-from ccnn_geo.neighbors import Neighbors
+from ccnn_geo.functional.graph import Neighbors
 
 Arguments = arguments(("num_dst", "dim", "threads"), ("src", "ptr", "pos_src", "pos_dst", "out"))
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo._base.native.build import addresses, arguments, native_function, threads_for
-from ccnn_geo.neighbors import Neighbors
+from ccnn_geo.functional.graph import Neighbors
 
 MAX_CELLS = 1 << 24
 """Largest box of offsets for which a number per cell is kept."""

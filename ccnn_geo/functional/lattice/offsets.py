@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ccnn_geo.functional.graph import Neighbors
 from ccnn_geo.functional.lattice.runs import Runs
-from ccnn_geo.neighbors import Neighbors
 
 MAX_STEPS = 4096
 """Steps across the points beyond which a spacing says little: with enough of them any cloud is a lattice."""

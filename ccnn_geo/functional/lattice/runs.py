@@ -8,8 +8,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from ccnn_geo.functional.graph import Neighbors
 from ccnn_geo.functional.lattice.compiled_group import native_group
-from ccnn_geo.neighbors import Neighbors
 
 BLOCK_TARGETS = 2048
 """Targets of a block: what is summed for them, and what they see, stays in the second cache (measured)."""

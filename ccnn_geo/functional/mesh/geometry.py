@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ccnn_geo.functional.clouds import as_clouds
 from ccnn_geo.functional.mesh.bspline import bspline_nodes
 from ccnn_geo.functional.mesh.stencil import Stencil
-from ccnn_geo.neighbors.query import as_clouds
 
 MAX_CELLS = 1 << 26
 """Largest padded lattice of one cloud: 256 MB per channel in float32, several of which are in memory."""

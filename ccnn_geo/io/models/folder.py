@@ -13,8 +13,11 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
+from ccnn_geo._base.version import VERSION
+from ccnn_geo.io.files.storage import write_atomic
+
 CONFIG, WEIGHTS, PICKLE = "config.json", "model.safetensors", "pytorch_model.bin"
-FORMAT, VERSION = "ccnn_geo", 1
+FORMAT, FORMAT_VERSION = "ccnn_geo", 1
 """What folders say they are; the version is raised when older releases could not read what newer ones write."""
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
 
@@ -29,10 +32,7 @@ def write_folder(
     Raises:
         ValueError: If the folder is not empty and ``overwrite`` is not set, or the configuration is not plain.
     """
-    from ccnn_geo import __version__
-    from ccnn_geo.io.files.storage import write_atomic
-
-    head = {"format": FORMAT, "format_version": VERSION, "package_version": __version__, **config}
+    head = {"format": FORMAT, "format_version": FORMAT_VERSION, "package_version": VERSION, **config}
 
     def fill(base: Path) -> None:
         for name, write in files.items():
@@ -81,8 +81,6 @@ def read_config(folder: Path) -> dict[str, Any]:
         FileNotFoundError: If there is none.
         ValueError: If it is not of a model of this package, or of a format this release does not know.
     """
-    from ccnn_geo import __version__
-
     path = folder / CONFIG
     if not path.is_file():
         refuse_pickles(folder, os.listdir(folder))
@@ -96,10 +94,10 @@ def read_config(folder: Path) -> dict[str, Any]:
     version, writer = config.get("format_version"), config.get("package_version")
     if not isinstance(version, int) or version < 1:
         raise ValueError(f"{path}: expected a format_version of 1 or more, got {version!r}")
-    if version > VERSION:
+    if version > FORMAT_VERSION:
         raise ValueError(
-            f"{path}: format {version}, written by ccnn_geo {writer}; this is ccnn_geo {__version__}, which reads "
-            f"formats up to {VERSION}: install ccnn_geo {writer} or newer"
+            f"{path}: format {version}, written by ccnn_geo {writer}; this is ccnn_geo {VERSION}, which reads "
+            f"formats up to {FORMAT_VERSION}: install ccnn_geo {writer} or newer"
         )
     if not isinstance(config.get("network"), dict):
         raise ValueError(f"{path}: damaged, expected the network's arguments under 'network'")

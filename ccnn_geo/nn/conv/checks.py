@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ccnn_geo._base.devices import check_one_device
+from ccnn_geo.functional.clouds import cloud_offsets
 from ccnn_geo.neighbors import Neighbors
-from ccnn_geo.neighbors.query import cloud_offsets
 
 if TYPE_CHECKING:
     from ccnn_geo.nn.conv.base import ContinuousConv

@@ -9,12 +9,12 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor
 
+from ccnn_geo.functional.clouds import as_clouds
 from ccnn_geo.functional.edge.chunks import edge_offsets
 from ccnn_geo.functional.edge.extent import edge_extent
 from ccnn_geo.functional.lattice.offsets import LatticeOffsets, detect_spacing
 from ccnn_geo.functional.mesh.geometry import MeshGeometry
 from ccnn_geo.neighbors import Neighbors, build_neighbors, graph_ops
-from ccnn_geo.neighbors.query import as_clouds
 
 Pair = tuple[Tensor, Tensor]
 T = TypeVar("T")

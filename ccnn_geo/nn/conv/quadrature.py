@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo.functional.clouds import cloud_offsets, count_clouds
 from ccnn_geo.neighbors import Neighbors, build_neighbors
 from ccnn_geo.neighbors.measure import (
     TYPICAL_NEIGHBORS,
@@ -13,7 +14,6 @@ from ccnn_geo.neighbors.measure import (
     squared_lengths,
     typical_reach,
 )
-from ccnn_geo.neighbors.query import cloud_offsets, count_clouds
 from ccnn_geo.nn.conv.plan import PointPlan
 
 

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from os import PathLike
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ccnn_geo._base.pyg import Batch, Data
-from ccnn_geo.export.classifier import is_pretrained, read_classifier
+from ccnn_geo.export.classifier import read_classifier
 from ccnn_geo.export.sources import Source, read_source
+from ccnn_geo.export.trained import read_network
 from ccnn_geo.io import ShapeError
-from ccnn_geo.io.models.checkpoint import BEST, load_checkpoint, run_folder
-from ccnn_geo.nn.build import build_network, class_logits, num_outputs
+from ccnn_geo.io.models.hub import find_folder
+from ccnn_geo.nn.build import class_logits
 from ccnn_geo.nn.ccnn import CCNN
-from ccnn_geo.nn.limits import no_larger_than
 from ccnn_geo.transforms.pipeline import ShapePipeline, network_inputs
 
 
@@ -127,79 +122,30 @@ def predict(
     return classifier(source)
 
 
-def read_checkpoint(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Settings and network weights of a checkpoint, read without executing anything.
+def load_classifier(
+    source: str | PathLike[str], revision: str | None = None, device: torch.device | str = "cpu", **hub: Any
+) -> ShapeClassifier:
+    """The classifier of shapes in a folder or on the Hugging Face hub, to be handed to :func:`~ccnn_geo.predict`.
+
+    Args:
+        source: The folder, or ``user/name`` on the hub (extra ``hub``).
+        revision: Branch, tag or commit on the hub.
+        device: Where the network goes.
+        **hub: Further arguments of :func:`huggingface_hub.snapshot_download`.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is not a checkpoint of ``ccnn-geo train``, or a damaged one.
+        FileNotFoundError: If it is neither here nor on the hub.
+        ImportError: If it may be on the hub, but the extra is not installed.
+        ValueError: If the folder is damaged, of a newer format, or not of a classifier of shapes.
     """
-    path = checkpoint_file(path)
-    return checkpoint_parts(path, load_checkpoint(path))
-
-
-def checkpoint_parts(path: Path, stored: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Settings and network weights of what :func:`~ccnn_geo.io.models.checkpoint.load_checkpoint` has read.
-
-    Raises:
-        ValueError: If it is not a checkpoint of ``ccnn-geo train``.
-    """
-    try:
-        settings, weights = stored["hyper_parameters"], stored["state_dict"]
-        missing = {"network", "classes", "in_channels", "data"} - set(settings)
-        wrong = [key for key in ("network", "data") if not isinstance(settings.get(key, {}), dict)]
-        tensors = {str(name): value for name, value in weights.items() if isinstance(value, Tensor)}
-    except Exception as error:  # what another program has stored may be anything
-        raise ValueError(f"{path}: not a checkpoint of ccnn-geo train ({type(error).__name__})") from error
-    if missing or wrong:
-        lacks = ", ".join([*sorted(missing), *(f"settings of {key}" for key in wrong)])
-        raise ValueError(f"{path}: not a checkpoint of ccnn-geo train, without {lacks}")
-    prefix = "network."
-    return settings, {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def read_network(checkpoint: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]:
-    """Settings and network of a checkpoint, of a run, or of a folder of ``ccnn-geo export``.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is none of these, or of another release.
-    """
-    if is_pretrained(checkpoint):
-        return read_classifier(checkpoint)
-    settings, weights = read_checkpoint(checkpoint)
-    try:
-        outputs = num_outputs(len(settings["classes"]), settings.get("binary", False))
-        # checkpoints of shapes alone did not say dim and readout
-        shape = settings.get("dim", 3), settings.get("readout", "global")
-        with no_larger_than(weights):
-            network = build_network(settings["in_channels"], outputs, *shape, **settings["network"])
-    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        raise ValueError(f"{checkpoint}: of another release of ccnn_geo, or damaged ({error})") from error
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        misfit = _misfit(network.state_dict(), weights)
-        raise ValueError(f"{checkpoint}: the weights do not fit the network: {misfit}") from error
-    return settings, network
-
-
-def _misfit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
-    """The first tensor that is missing, too many, or of another shape, and how many there are of these."""
-    shapes, given = ({key: list(t.shape) for key, t in part.items()} for part in (expected, found))
-    wrong = [key for key in {**shapes, **given} if shapes.get(key) != given.get(key)]
-    if not wrong:
-        return "a tensor cannot be copied"
-    first = wrong[0]
-    more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-    return f"expected {first} {shapes.get(first, 'not there')}, got {given.get(first, 'none')}{more}"
-
-
-def checkpoint_file(path: str | PathLike[str]) -> Path:
-    """The file itself, or the best checkpoint in the folder of a run, of ``runs/NAME`` its newest run's."""
-    path = Path(path).expanduser()
-    inside = Path("checkpoints") / BEST
-    return run_folder(path, inside) / inside if path.is_dir() else path
+    folder = find_folder(source, revision, **hub)
+    settings, network = read_classifier(folder)
+    if network.dim != 3 or network.readout != "global":
+        raise ValueError(
+            f"{folder}: trained on {settings['data'].get('dataset')}, expected a data set of shapes"
+        )
+    pipeline = ShapePipeline.from_settings(settings["data"])
+    return ShapeClassifier(network.to(device), tuple(settings["classes"]), pipeline)
 
 
 def _check_device(device: torch.device | str) -> None:
@@ -208,12 +154,3 @@ def _check_device(device: torch.device | str) -> None:
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
         reason = str(error).partition("\n")[0]
         raise ValueError(f"device {str(device)!r}: expected one that this machine has ({reason})") from error
-
-
-class _CallableModule(ModuleType):
-    """This module, called like its function: ``ccnn_geo.predict`` is both, whichever was imported first."""
-
-    __call__ = staticmethod(predict)
-
-
-sys.modules[__name__].__class__ = _CallableModule

@@ -1,0 +1,65 @@
+"""Points and the clouds they belong to: what they must look like, and where each cloud begins."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ccnn_geo._base.devices import check_one_device
+
+
+def check_positions(pos: Tensor, name: str) -> None:
+    """Refuse what has no distances: other shapes, integers, NaN and Inf."""
+    if not isinstance(pos, Tensor):
+        raise TypeError(f"{name} must be a tensor [N, D], got {type(pos).__name__}")
+    if not pos.is_floating_point():
+        # Lattice indices have no unit: which spacing they stand for is the caller's to say.
+        raise TypeError(
+            f"{name} must be floating point coordinates, got {pos.dtype}; convert with {name}.float()"
+        )
+    if pos.dim() != 2 or pos.size(1) < 1:
+        raise ValueError(f"{name} must have shape [N, D] with D >= 1, got {list(pos.shape)}")
+    if not bool(pos.isfinite().all()):
+        bad = int((~pos.isfinite().all(dim=1)).sum())
+        raise ValueError(f"{name} must be finite, got NaN or Inf in {bad} of {pos.size(0)} points")
+
+
+def count_clouds(batch: Tensor | None) -> int:
+    """Clouds a sorted ``batch`` speaks of, empty ones included."""
+    if not isinstance(batch, Tensor) or batch.dim() != 1 or batch.numel() == 0:
+        return 1
+    return int(batch[-1]) + 1
+
+
+def as_clouds(batch: Tensor, name: str) -> Tensor:
+    """Numbers of clouds as int64, which sums over clouds index with.
+
+    Raises:
+        TypeError: If they are neither int64 nor int32.
+    """
+    if not isinstance(batch, Tensor):
+        raise TypeError(f"{name} must be a tensor [N], got {type(batch).__name__}")
+    if batch.dtype not in (torch.int64, torch.int32):
+        raise TypeError(f"{name} must be int64 or int32, got {batch.dtype}")
+    return batch.long()
+
+
+def cloud_offsets(pos: Tensor, batch: Tensor | None, num_clouds: int, name: str) -> list[int]:
+    """First point of each cloud, and the number of points at the end."""
+    if batch is None:
+        return [0] + [pos.size(0)] * num_clouds
+    batch = as_clouds(batch, name)
+    if batch.dim() != 1 or batch.size(0) != pos.size(0):
+        raise ValueError(
+            f"{name} must give one cloud per point, [{pos.size(0)}] for positions {list(pos.shape)}, "
+            f"got {list(batch.shape)}"
+        )
+    check_one_device("clouds", pos=pos, **{name: batch})
+    if bool((batch[1:] < batch[:-1]).any()):
+        raise ValueError(
+            f"{name} must be sorted, cloud after cloud; reorder the points with {name}.argsort()"
+        )
+    if batch.numel() and int(batch[0]) < 0:
+        raise ValueError(f"{name} must not be negative, got {int(batch[0])}")
+    steps = torch.arange(num_clouds + 1, device=batch.device, dtype=batch.dtype)
+    return torch.searchsorted(batch.contiguous(), steps).tolist()
