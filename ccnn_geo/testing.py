@@ -139,7 +139,7 @@ def assert_grid_matches_points(
     batch = torch.arange(x_grid.size(0), device=x_grid.device).repeat_interleave(size.numel())
     neighbors = build_neighbors(pos, batch, num_neighbors=None)
     conv(x_grid, spacing=spacing)
-    reference = conv.reference_spacing.tolist()
+    reference = conv.grid.reference_spacing.tolist()
     measure = lattice_measure(grid_spacing(size, spacing), reference, conv.dim) if all(reference) else 1.0
     weight = torch.full((pos.size(0),), float(measure), dtype=x_grid.dtype, device=x_grid.device)
 

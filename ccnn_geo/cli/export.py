@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> None:
         from ccnn_geo.export.program import exportable, program_writer, trained_on
 
         name, data = FORMATS[options.format], settings["data"]
-        weights = data.get("reference_points") is not None or network.stem.measure == "density"
+        weights = data.get("reference_points") is not None or network.stem.measure.name == "density"
         kind = trained_on(network) if options.kind is None else options.kind
         more = {"weights": weights} if kind == "points" else {"method": METHODS[options.format]}
         program = exportable(network, kind, **more)

@@ -50,7 +50,7 @@ class GridProgram(nn.Module):
             raise ValueError(f"GridProgram: expected method 'auto', 'fft' or 'direct', got {method!r}")
         self.dim = model.dim
         self.model = ready_copy(model)
-        trained = self.model.stem.reference_spacing
+        trained = self.model.stem.grid.reference_spacing
         if not (trained > 0).all():
             raise ValueError("export: the network has seen no grid; run it once on one before")
         step = None if spacing is None else grid_spacing((1,) * self.dim, spacing)
@@ -86,7 +86,7 @@ class GridSum(nn.Module):
     ) -> None:
         super().__init__()
         self.conv = conv
-        self.reference = conv.reference_spacing.tolist()
+        self.reference = conv.grid.reference_spacing.tolist()
         reach = [n - 1 for n in trained]
         if step is not None:
             support = conv.kernel.support()

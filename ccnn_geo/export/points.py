@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from ccnn_geo.neighbors.exact import squared_distances
 from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.nn.conv.layers import SepFlexConv
-from ccnn_geo.nn.conv.unit_variance import FirstBatchScale
+from ccnn_geo.nn.conv.measures import QuadratureMeasure
+from ccnn_geo.nn.conv.unit_variance import UnitVariance
 
 SEARCHES = ("inside", "given", "all")
 """Who finds the neighbours: the program, its caller, or nobody since all points are summed over."""
@@ -60,7 +61,7 @@ class PointProgram(nn.Module):
         if neighbors not in SEARCHES[:2]:
             raise ValueError(f"PointProgram: expected neighbors 'inside' or 'given', got {neighbors!r}")
         stem = model.stem
-        if stem.measure == "density" and not weights:
+        if stem.measure.name == "density" and not weights:
             raise ValueError(
                 "PointProgram: expected weights=True with measure='density', whose weights "
                 "ccnn_geo.neighbors.measure.density_measure finds outside of the program"
@@ -117,8 +118,8 @@ class PointProgram(nn.Module):
         """Weights of the quadrature measure, whose sums over the bandwidth are sums over all points here."""
         stem: nn.Module = self.model.stem
         assert isinstance(stem, DenseSum)
-        measure = stem.conv.quadrature
-        if measure is None:
+        measure = stem.conv.measure
+        if not isinstance(measure, QuadratureMeasure):
             return None
         d2 = squared_distances(pos.double().unsqueeze(2), pos.double().unsqueeze(1))
         density = (1 - d2 / measure.bandwidth.double().square()).clamp(min=0).sum(dim=2).clamp(min=1)
@@ -191,12 +192,12 @@ def ready_copy(model: CCNN) -> CCNN:
     """
     model = copy.deepcopy(model).eval().requires_grad_(False)
     for module in model.modules():
-        if isinstance(module, FirstBatchScale):
-            if not module.is_scaled:
+        if isinstance(module, UnitVariance):
+            if not module.is_known:
                 raise ValueError(
                     "export: the network has seen no batch, which scales its kernels; run it once before"
                 )
-            module._scaled = True
+            module.set(module.moment)
     return model
 
 

@@ -46,7 +46,7 @@ def exportable(model: CCNN, kind: str | None = None, **given: Any) -> PointProgr
 
 def trained_on(model: CCNN) -> str:
     """``"grid"`` if a network has learned on grids, else ``"points"``."""
-    return "grid" if bool((model.stem.reference_spacing > 0).all()) else "points"
+    return "grid" if bool((model.stem.grid.reference_spacing > 0).all()) else "points"
 
 
 def export_program(

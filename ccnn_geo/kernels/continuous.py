@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Hashable
+from math import prod
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from ccnn_geo.kernels import KERNELS
+from ccnn_geo.kernels.cache import KernelCache
 from ccnn_geo.kernels.frequencies import Frequencies
 from ccnn_geo.kernels.window import WINDOWS
+
+T = TypeVar("T")
 
 DOMAIN_TOLERANCE = 1e-5
 """Relative slack of the domain's edge, so that rounding of positions cannot drop its last samples."""
@@ -28,7 +33,7 @@ class ContinuousKernel(Frequencies):
 
     Args:
         dim: Dimension :math:`D` of the relative positions.
-        out_channels: Number of kernel values :math:`C`.
+        out_channels: Number of kernel values :math:`C`; or ``(C_out, C_in)``, whose product it is, for a matrix of them.
         hidden: Hidden width :math:`H` of the kernel network.
         num_layers: Its depth.
         omega_0: Its frequency prior.
@@ -56,7 +61,7 @@ class ContinuousKernel(Frequencies):
     def __init__(
         self,
         dim: int,
-        out_channels: int,
+        out_channels: int | tuple[int, int],
         hidden: int = 32,
         num_layers: int = 3,
         omega_0: float = 50.0,
@@ -95,19 +100,44 @@ class ContinuousKernel(Frequencies):
                     f"ContinuousKernel: expected a kernel of {having} with a low_pass, got {kernel!r}"
                 )
             extra["low_pass"] = low_pass / radius
-        self.network = KERNELS[kernel](dim, out_channels, hidden, num_layers, omega_0, **extra)
+        self.shape = (out_channels,) if isinstance(out_channels, int) else tuple(out_channels)
+        self.out_channels = prod(self.shape)
+        self.network = KERNELS[kernel](dim, self.out_channels, hidden, num_layers, omega_0, **extra)
         self.window = (
             None
             if window is None
             else WINDOWS[window](dim, window_init, window_threshold, isotropic=window_isotropic)
         )
         self.dim = dim
-        self.out_channels = out_channels
         self.radius = radius
         self.fixed_domain = domain
         self.causal = causal
+        self.cache = KernelCache()
         self.register_buffer("domain", torch.empty(dim))
         self.reset_domain()
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether values are a matrix, which also sums over the channels of what they are multiplied with."""
+        return len(self.shape) == 2
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether what it gives may be kept: in inference, where no gradient flows to it."""
+        learns = torch.is_grad_enabled() and any(p.requires_grad for p in self.parameters())
+        return not (self.training or learns or torch.compiler.is_compiling())
+
+    def remember(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The value of ``make`` under ``key``, from the cache as long as the kernel is what it was."""
+        return (
+            self.cache.recall((*self.parameters(), *self.buffers()), key, make) if self.is_fixed else make()
+        )
+
+    def train(self, mode: bool = True) -> ContinuousKernel:
+        """Sets the mode; what inference has remembered is forgotten when training begins."""
+        if mode:
+            self.cache.clear()
+        return super().train(mode)
 
     def reset_domain(self) -> None:
         """Forgets the offsets seen in training; infinity stands for 'none yet', which bounds nothing."""

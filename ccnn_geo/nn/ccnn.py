@@ -15,9 +15,10 @@ from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.nn.blocks import BLOCKS
 from ccnn_geo.nn.conv.checks import check_grid, check_reused
 from ccnn_geo.nn.conv.plan import PointPlan
-from ccnn_geo.nn.conv.unit_variance import FirstBatchScale
+from ccnn_geo.nn.conv.unit_variance import UnitVariance, take_unscaled_weights
 from ccnn_geo.nn.norm.pool import PoolNorm
 from ccnn_geo.nn.nyquist import FirstSpacing
+from ccnn_geo.nn.old_keys import accept_old_keys
 from ccnn_geo.nn.pointwise import channel_linear
 from ccnn_geo.nn.pooling import POOLS, pool_clouds, pool_dense
 from ccnn_geo.nn.pretrained import Pretrained
@@ -33,7 +34,7 @@ PRESETS: dict[str, dict[str, int]] = {
 """Sizes of the paper's models (Sec. 5, appendix C.2)."""
 
 
-class CCNN(Pretrained, FirstBatchScale, Trunk):
+class CCNN(Pretrained, Trunk):
     r"""Continuous convolutional neural network (Fig. 5).
 
     .. math::
@@ -83,9 +84,6 @@ class CCNN(Pretrained, FirstBatchScale, Trunk):
         >>> sum(p.numel() for p in model.parameters())
         6545
     """
-
-    scale_buffer, scaled_layer = "first_variance", "head"
-    first_variance: Tensor
 
     def __init__(
         self,
@@ -143,7 +141,9 @@ class CCNN(Pretrained, FirstBatchScale, Trunk):
         pooled = hidden_channels * len(POOLS[pool])
         self.pool_norm = nn.Identity() if pool == "mean" else PoolNorm(pooled)
         self.head = nn.Linear(pooled, out_channels)
-        self.register_buffer("first_variance", torch.zeros(()))
+        self.scale = UnitVariance()
+        accept_old_keys(self, {"first_variance": "scale.moment"})
+        take_unscaled_weights(self, "head.weight")
         self.first_spacing = FirstSpacing(dim) if init_spacing == "auto" else None
         if init_spacing is not None:
             self.stem.kernel.filter_frequencies()  # a family without any says so now
@@ -163,7 +163,7 @@ class CCNN(Pretrained, FirstBatchScale, Trunk):
             self.pool_norm.reset_parameters()
         nn.init.normal_(self.head.weight, std=self.head.in_features**-0.5)
         nn.init.zeros_(self.head.bias)
-        self.forget_scale()
+        self.scale.reset_parameters()
         if self.first_spacing is not None:
             self.first_spacing.reset_parameters()
         elif self.init_spacing is not None and not isinstance(self.init_spacing, str):
@@ -233,11 +233,11 @@ class CCNN(Pretrained, FirstBatchScale, Trunk):
 
     def outputs(self, h: Tensor) -> Tensor:
         """The head, which the first batch scales."""
-        if not self.is_scaled:
+        if not self.scale.is_known:
             # outside of autocast, which would go on with the weights it has seen here
             with torch.no_grad(), torch.autocast(h.device.type, enabled=False):
                 logits = channel_linear(h.to(self.head.weight.dtype), self.head)
-                self.measure_scale(logits, centered=True)
+                self.scale.divide(self.head, self.scale.measure(logits, centered=True))
         return channel_linear(h, self.head)
 
     def _forward_data(self, data: Data) -> Tensor:

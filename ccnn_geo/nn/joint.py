@@ -14,7 +14,7 @@ from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.nn.config import listed
 from ccnn_geo.nn.conv.base import ContinuousConv
 from ccnn_geo.nn.pretrained import Pretrained
-from ccnn_geo.nn.shared_conv import KindConv
+from ccnn_geo.nn.shared_conv import SharedConv
 
 OWN = ("norms", "scales")
 """What of a shared block each kind of data may have for itself."""
@@ -29,7 +29,7 @@ class JointCCNN(Pretrained):
 
     All blocks :math:`\mathcal R_l^{(k)}` have the same kernels and linear layers. Each kind has norms of its own, since
     batch statistics of one kind are wrong for another (domain-specific batch normalisation), and a scale per
-    convolution (:class:`~ccnn_geo.nn.shared_conv.KindConv`). Grids with fewer axes than the trunk has dimensions lie in a
+    convolution (:class:`~ccnn_geo.nn.shared_conv.SharedConv`). Grids with fewer axes than the trunk has dimensions lie in a
     plane or on a line of it (:func:`embed_grid`), so a three-dimensional trunk takes images. A folder of
     ``save_pretrained`` holds the trunk once; for a program export what :meth:`separate` gives.
 
@@ -84,9 +84,9 @@ class JointCCNN(Pretrained):
             if isinstance(part, nn.BatchNorm1d) and "norms" in self.own:
                 continue
             if isinstance(part, ContinuousConv) and "scales" in self.own:
-                conv, part = part, KindConv(part)
-                if is_first and conv.is_scaled:  # a network that has been used goes on as it was
-                    part.set_scale(1.0)
+                conv, part = part, SharedConv(part)
+                if is_first and conv.scale.is_known:  # a network that has been used goes on as it was
+                    part.scale.set(1.0)
             setattr(block, name, part)
 
     @property
@@ -143,7 +143,7 @@ class JointCCNN(Pretrained):
         network = copy.deepcopy(self[kind])
         for block in network.blocks:
             for name, part in list(block.named_children()):
-                if isinstance(part, KindConv):
+                if isinstance(part, SharedConv):
                     setattr(block, name, part.folded())
         return network
 

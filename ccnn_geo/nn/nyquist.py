@@ -63,7 +63,7 @@ class FirstSpacing(nn.Module):
     """The spacing of the first batch's samples, which the state dict remembers.
 
     In a distributed run it is the mean over all processes, and an evaluation before the first training step sets
-    nothing, as with :class:`~ccnn_geo.nn.conv.unit_variance.FirstBatchScale`.
+    nothing, as with :class:`~ccnn_geo.nn.conv.unit_variance.UnitVariance`.
 
     Args:
         dim: Dimension :math:`D` of the positions.

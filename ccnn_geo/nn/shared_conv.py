@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ccnn_geo.nn.conv.base import ContinuousConv
-from ccnn_geo.nn.conv.unit_variance import FirstBatchScale
+from ccnn_geo.nn.conv.unit_variance import UnitVariance, take_unscaled_weights
+from ccnn_geo.nn.old_keys import accept_old_keys
 
 
-class KindConv(FirstBatchScale):
+class SharedConv(nn.Module):
     r"""A shared convolution as one kind of data uses it: the same kernel, with a measure of its own.
 
     .. math::
@@ -29,30 +29,24 @@ class KindConv(FirstBatchScale):
         As those of ``conv``.
     """
 
-    scale_buffer, scaled_layer = "mean_square", "conv.kernel.network.output"
-    mean_square: Tensor
-
     def __init__(self, conv: ContinuousConv) -> None:
         super().__init__()
         self.conv = conv
-        self.register_buffer("mean_square", torch.zeros(()))
-
-    @torch.no_grad()
-    def set_scale(self, moment: Tensor | float) -> None:
-        """Remembers the mean square of this kind's sums; the kernel is left alone, for it is shared."""
-        self.mean_square.copy_(torch.as_tensor(moment).to(self.mean_square))
-        self._scaled = True
+        self.scale = UnitVariance()
+        accept_old_keys(self, {"mean_square": "scale.moment"})
+        take_unscaled_weights(self, "conv.kernel.network.output.weight")
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         y = self.conv.aggregate_neighbors(x, *args, **kwargs)
-        if not self.is_scaled:
-            self.measure_scale(y.detach(), centered=False)
-        return self.conv.mix(y * self.mean_square.rsqrt() if self.is_scaled else y)
+        scale = self.scale
+        if not scale.is_known and (moment := scale.measure(y.detach(), centered=False)) is not None:
+            scale.set(moment)  # the kernel is left alone, for it is shared
+        return self.conv.mix(y * scale.moment.rsqrt() if scale.is_known else y)
 
     def folded(self) -> ContinuousConv:
         """The convolution itself, its kernel multiplied by this kind's scale."""
-        if self.is_scaled:
-            before = self.conv.effective_taps.clone()
-            self.conv.set_scale(self.mean_square)
-            self.conv.effective_taps.mul_(before)
+        if self.scale.is_known:
+            before = self.conv.scale.moment.clone()
+            self.conv.set_scale(self.scale.moment)
+            self.conv.scale.set(self.scale.moment * before)
         return self.conv

@@ -38,7 +38,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class NormSync(LayerSync):
-    """What ``sync_batchnorm`` means here: :class:`~ccnn_geo.nn.norm.sync.SyncNorm`, on any device."""
+    """What ``sync_batchnorm`` means here: :class:`~ccnn_geo.nn.norm.sync.SyncBatchNorm1d`, on any device."""
 
     def apply(self, model: Module) -> Module:
         return convert_sync_norms(model)

@@ -94,7 +94,7 @@ def _render(name: str, conv: ContinuousConv, resolution: int | None) -> LayerKer
     kernel, support = conv.kernel, conv.kernel.support()
     if not bool(torch.isfinite(support).all()):
         raise ValueError(f"{name}: the kernel has no end, expected a window or a model that has seen data")
-    step = conv.reference_spacing
+    step = conv.grid.reference_spacing
     seen = bool((step > 0).all()) and bool(torch.isfinite(kernel.domain).all())
     on_lattice = seen and resolution is None
     if on_lattice:

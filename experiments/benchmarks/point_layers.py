@@ -96,7 +96,7 @@ class RenderedMessages(SepFlexConv):
 class CompiledMessages(SepFlexConv):
     """The definition in the hands of ``torch.compile``, which needs a C++ compiler."""
 
-    def sum_messages(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
+    def send_messages(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
         return _compiled_sum(self.kernel, x, *plan.pos, *plan.ends())
 
 

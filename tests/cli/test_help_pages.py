@@ -89,7 +89,7 @@ def test_only_pages_that_no_file_decides_on_are_remembered(arguments, general):
 
 
 def test_the_command_line_remembers(make, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules["ccnn_geo.cli"]._COMMANDS, "train", make)
+    monkeypatch.setitem(sys.modules["ccnn_geo.cli._main"]._COMMANDS, "train", make)
     assert main(["train", "--help"]) == main(["train", "--help"]) == 0
     assert capsys.readouterr().out == "usage: --help\n" * 2 and len(make.calls) == 1
 

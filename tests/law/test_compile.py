@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ccnn_geo import CCNN, SepFlexConv
-from ccnn_geo.nn.conv.async_mirror import HostCopy
+from ccnn_geo.nn.conv.async_mirror import AsyncMirror
 from tests.torch_versions import since_2_10
 
 SIZES = {1: (64,), 2: (12, 13), 3: (6, 7, 8)}
@@ -90,7 +90,7 @@ def test_the_number_of_taps_changes_rarely():
 
 
 def test_numbers_are_read_again_when_they_change():
-    copy_, value = HostCopy(), torch.tensor([1.0, 2.0])
+    copy_, value = AsyncMirror(), torch.tensor([1.0, 2.0])
     assert copy_.read(value) == [1.0, 2.0] and copy_.glance(value) == [1.0, 2.0]
     value.add_(1)
     assert copy_.read(value) == [2.0, 3.0]
@@ -101,13 +101,13 @@ def test_numbers_are_read_again_when_they_change():
 
 
 def test_numbers_of_another_tensor_are_read_whatever_its_version(device):
-    copy_, old = HostCopy(), torch.zeros(1, device=device)
+    copy_, old = AsyncMirror(), torch.zeros(1, device=device)
     assert copy_.read(old) == [0.0]
     assert copy_.read(torch.ones(1, device=device)) == [1.0]
 
 
 def test_a_glance_does_not_wait_and_catches_up(device, record_waits):
-    copy_, value = HostCopy(), torch.ones(2, device=device)
+    copy_, value = AsyncMirror(), torch.ones(2, device=device)
     assert copy_.glance(value) == [1.0, 1.0]
     for step in (2.0, 3.0):
         value.add_(1)
@@ -130,7 +130,7 @@ def test_a_copy_is_awaited_on_the_stream_it_runs_on(device, monkeypatch):
             recorded.append(stream)
 
     monkeypatch.setattr(torch.cuda, "Event", Event)
-    copy_, value = HostCopy(), torch.ones(2, device=device)
+    copy_, value = AsyncMirror(), torch.ones(2, device=device)
     copy_.glance(value), copy_.glance(value)
     assert [stream.device for stream in recorded] == [value.device]
 

@@ -177,7 +177,7 @@ def test_without_cell_or_spacing_nothing_agrees(to):
     conv = trained(layer(1), x, h)
     expected, same_taps = compared(conv, ((x, h), (other, h)))
     assert error(expected, same_taps) > 0.3
-    conv.reference_spacing.fill_(step)
+    conv.grid.reference_spacing.fill_(step)
     _, unweighted = compared(conv, ((x, h), (other, step)))
     assert error(expected, unweighted) > 0.3
 

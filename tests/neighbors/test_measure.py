@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from ccnn_geo.neighbors import Neighbors, build_neighbors
 from ccnn_geo.neighbors.measure import cell_measure, density_measure, lattice_measure, uniform_measure
+from ccnn_geo.nn.conv.measures import QuadratureMeasure
 from ccnn_geo.nn.conv.plan import PointPlan
-from ccnn_geo.nn.conv.quadrature import QuadratureMeasure
 
 
 def ramp(num, generator):

@@ -172,7 +172,7 @@ def test_scale_of_the_head_survives_state_dict_and_deepcopy():
     assert torch.equal(twin(x), out)
     assert torch.equal(copy.deepcopy(model)(x), out)
     model.reset_parameters()
-    assert model.first_variance == 0 and all(c.effective_taps == 0 for c in model.convs)
+    assert model.scale.moment == 0 and all(c.scale.moment == 0 for c in model.convs)
 
 
 def test_blocks_are_those_of_figure_7():

@@ -8,7 +8,7 @@ import torch
 from ccnn_geo import CCNN
 from ccnn_geo.functional.representations import grid_positions, to_points
 from ccnn_geo.nn.joint import JointCCNN, embed_grid
-from ccnn_geo.nn.shared_conv import KindConv
+from ccnn_geo.nn.shared_conv import SharedConv
 
 SIZES = {"hidden_channels": 8, "num_blocks": 2, "kernel_hidden": 6, "omega_0": 0.5, "window_init": 0.5}
 
@@ -48,9 +48,11 @@ def test_each_kind_is_a_plain_network_with_the_trunks_weights(own, block):
     model = used(joint(own, block))
     for kind, plain in (("images", network(2, 3, block)), ("clouds", network(6, 4, block))):
         state, scales = {}, {}
-        for key, value in model.networks[kind].state_dict().items():
-            if key.endswith(".mean_square"):
-                scales[key.removesuffix("mean_square")] = value
+        stored = model.networks[kind].state_dict()
+        for key, value in stored.items():
+            prefix = key.removesuffix("scale.moment")
+            if f"{prefix}conv.{key[len(prefix) :]}" in stored:  # of a convolution that is shared
+                scales[prefix] = value
             else:
                 state[key] = value.clone()
         for prefix, square in scales.items():
@@ -61,7 +63,7 @@ def test_each_kind_is_a_plain_network_with_the_trunks_weights(own, block):
         plain.load_state_dict(state)
         plain.eval()
         parted = model.separate(kind)
-        assert not any(isinstance(m, KindConv) for m in parted.modules())
+        assert not any(isinstance(m, SharedConv) for m in parted.modules())
         assert {key: v.shape for key, v in parted.state_dict().items()} == {
             key: v.shape for key, v in state.items()
         }
@@ -162,11 +164,11 @@ def test_a_trained_trunk_goes_on_as_it_was(own):
 
 
 def test_a_silent_batch_sets_no_scale():
-    conv = KindConv(network(2, 3).stem)
+    conv = SharedConv(network(2, 3).stem)
     conv(torch.zeros(2, 2, 4, 4, 4))
-    assert not conv.is_scaled
+    assert not conv.scale.is_known
     conv(torch.randn(2, 2, 4, 4, 4))
-    assert conv.is_scaled
+    assert conv.scale.is_known
 
 
 def test_embedded_grids_lie_in_the_plane_through_the_origin():

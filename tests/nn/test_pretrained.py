@@ -84,14 +84,14 @@ def test_presets_come_back_as_sizes(tmp_path, preset):
     again = CCNN.from_pretrained(model.save_pretrained(tmp_path / "m"))
     assert again.config.items() >= {**PRESETS[preset], "in_channels": 1, "dim": 2}.items()
     assert (
-        not again.head.weight.requires_grad or not again.is_scaled
+        not again.head.weight.requires_grad or not again.scale.is_known
     )  # a fresh one waits for its first batch still
 
 
 def test_the_first_batch_is_not_forgotten(saved):
     """Another batch in evaluation, on points and on a grid, scales nothing anew."""
     model = CCNN.from_pretrained(saved)
-    assert all(conv.is_scaled for conv in model.convs) and model.is_scaled
+    assert all(conv.scale.is_known for conv in model.convs) and model.scale.is_known
     before = {name: value.clone() for name, value in model.state_dict().items()}
     model(*clouds())
     model(torch.randn(2, 2, 4, 4, 4))

@@ -43,7 +43,7 @@ def test_rows_of_tables_have_as_many_cells_as_their_heads(page):
         assert [row for row in rows if row.count("|") != rows[0].count("|")] == []
 
 
-PUBLIC = ("", ".datasets", ".exchange", ".io", ".kernels", ".neighbors", ".pictures", ".transforms")
+PUBLIC = ("", ".datasets", ".export", ".io", ".kernels", ".neighbors", ".visualization", ".transforms")
 
 
 @pytest.mark.parametrize("package", [f"ccnn_geo{name}" for name in PUBLIC])
@@ -63,8 +63,8 @@ def test_pages_name_files_and_commands_that_exist(page):
     for name in re.findall(r"`((?:docs|tests|experiments|ccnn_geo|functional)/[\w/.]+\.\w+)`", text):
         folder = "ccnn_geo" if name.startswith("functional/") else "."
         assert (ROOT / folder / name).is_file(), name
-    for module in re.findall(r"python -m ccnn_geo\.experiments\.(\w+)", text):
-        assert (ROOT / "experiments" / f"{module}.py").is_file(), module
+    for module in re.findall(r"python -m ccnn_geo\.experiments\.([\w.]+)", text):
+        assert (ROOT / "experiments" / (module.replace(".", "/") + ".py")).is_file(), module
     for config in re.findall(r"--config (\w+(?:/\w+)?)", text):
         assert (ROOT / "experiments" / f"{config}.yaml").is_file() or config.isupper(), config
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", text):

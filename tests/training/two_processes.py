@@ -24,7 +24,7 @@ from ccnn_geo import CCNN
 from ccnn_geo.cli import main
 from ccnn_geo.nn.norm.batch import BatchNorm
 from ccnn_geo.nn.norm.statistics import fresh_statistics
-from ccnn_geo.nn.norm.sync import SyncNorm, convert_sync_norms
+from ccnn_geo.nn.norm.sync import SyncBatchNorm1d, convert_sync_norms
 from ccnn_geo.training import run as run_module  # here once for all forks
 
 SIZES = {"hidden_channels": 6, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 1.0, "window_init": 0.5}
@@ -123,9 +123,7 @@ def compare(name: str, folder: Path) -> dict[str, Any]:
     pair = [end.result for end in in_two(lambda rank: together(name, rank, folder / name))]
     # seen by each process alone: the extent of its clouds, which bounds kernels that have no window
     states = [{k: v for k, v in p["state"].items() if not k.endswith("domain")} for p in (one, *pair)]
-    scales = {
-        k: v for k, v in states[0].items() if k.endswith(("effective_taps", "first_variance", "density"))
-    }
+    scales = {k: v for k, v in states[0].items() if k.endswith(("scale.moment", "density"))}
     return {
         "grads": [difference(a, b) for p in pair for a, b in zip(one["grads"], p["grads"], strict=True)],
         "size": max(float(g.abs().max()) for grads in one["grads"] for g in grads.values()),
@@ -138,13 +136,13 @@ def compare(name: str, folder: Path) -> dict[str, Any]:
 def norms(rank: int, store: Path) -> dict[str, Any]:
     """One row in all, half precision, and a process without rows."""
     join(rank, store)
-    norm = SyncNorm(3)
+    norm = SyncBatchNorm1d(3)
     norm.running_mean.fill_(2.0)
     single = norm(torch.full((1 - rank, 3), 5.0))
     unchanged = bool((norm.running_mean == 2).all() and (norm.running_var == 1).all())
     x = 1000 + torch.randn(6, 3, 4, generator=torch.Generator().manual_seed(0))
     part = x[:5] if rank == 0 else x[5:]
-    expected, norm = nn.BatchNorm1d(3, momentum=None), SyncNorm(3, momentum=None)
+    expected, norm = nn.BatchNorm1d(3, momentum=None), SyncBatchNorm1d(3, momentum=None)
     both = [expected(x), norm(part)]
     stats = difference(dict(expected.named_buffers()), dict(norm.named_buffers()))
     half = norm(part.bfloat16())
@@ -240,7 +238,7 @@ def weights(run: str) -> dict[str, Tensor]:
     return {
         k: v
         for k, v in state.items()
-        if k.endswith((".weight", "domain", "effective_taps", "first_variance"))
+        if k.endswith((".weight", "domain", "scale.moment"))
         and not (k == "network.stem.pointwise.weight" and v.size(1) == 1)
     }
 

@@ -33,7 +33,7 @@ def test_an_impulse_answers_with_the_kernel(size, causal):
     impulse[(0, slice(None), *middle)] = 1
     with torch.no_grad():
         answer = conv.aggregate_neighbors(impulse)[0]
-    steps = [(axis / conv.reference_spacing[d]).round().long() for d, axis in enumerate(layer.axes)]
+    steps = [(axis / conv.grid.reference_spacing[d]).round().long() for d, axis in enumerate(layer.axes)]
     found = torch.zeros_like(answer)
     kept = [(s + m >= 0) & (s + m < n) for s, m, n in zip(steps, middle, size, strict=True)]
     at = torch.meshgrid(*(s[k] + m for s, k, m in zip(steps, kept, middle, strict=True)), indexing="ij")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 
-class HostCopy:
+class AsyncMirror:
     """Values of one small tensor as numbers; a copy or a pickle of it knows nothing.
 
     On the CPU they are read each time. On a device :meth:`read` waits only for another tensor, or when it has been
@@ -22,11 +22,11 @@ class HostCopy:
         self._seen: tuple[Tensor, int] | None = None
         self._arriving: tuple[Tensor, torch.cuda.Event] | None = None
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> HostCopy:
-        return HostCopy()
+    def __deepcopy__(self, memo: dict[int, Any]) -> AsyncMirror:
+        return AsyncMirror()
 
-    def __reduce__(self) -> tuple[type[HostCopy], tuple[()]]:
-        return HostCopy, ()
+    def __reduce__(self) -> tuple[type[AsyncMirror], tuple[()]]:
+        return AsyncMirror, ()
 
     def forget(self) -> None:
         """Knows nothing any more, for instance after parameters were drawn anew."""

@@ -1,46 +1,62 @@
-"""The sum over neighbours on every carrier: checks, initialisation, and the choice of the path."""
+"""The base of all layers: the sum over neighbours on grids and points, by the parts that it holds."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from ccnn_geo._base.devices import check_one_device
+from ccnn_geo._base.pyg import MessagePassing
+from ccnn_geo.functional.representations import grid_spacing
 from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.neighbors import Neighbors
-from ccnn_geo.nn.conv.cache import KernelCache
-from ccnn_geo.nn.conv.checks import check_tensors
-from ccnn_geo.nn.conv.grid import GridPath
+from ccnn_geo.nn.conv.async_mirror import made_on
+from ccnn_geo.nn.conv.checks import check_points, check_tensors
+from ccnn_geo.nn.conv.grid import GridSum
+from ccnn_geo.nn.conv.kernel_norms import ignore_kernel_norms, record_points
+from ccnn_geo.nn.conv.measures import MEASURES, Measure
+from ccnn_geo.nn.conv.paths import Explanation, MeshPath, MessagePath, Path, choose, explain
 from ccnn_geo.nn.conv.plan import PointPlan
-from ccnn_geo.nn.conv.points import PointSums
-from ccnn_geo.nn.conv.quadrature import QuadratureMeasure
+from ccnn_geo.nn.conv.unit_variance import UnitVariance, take_unscaled_weights
+from ccnn_geo.nn.old_keys import accept_old_keys
 
 METHODS = ("auto", "edge", "lattice", "mesh", "plain", "fft", "direct")
-MEASURES = ("uniform", "density", "quadrature")
+OLD_KEYS = {
+    "effective_taps": "scale.moment",
+    "reference_spacing": "grid.reference_spacing",
+    "quadrature.": "measure.",
+}
+"""Buffers of format 1."""
 
 
-class ContinuousConv(GridPath, PointSums):
-    r"""Base of :class:`SepFlexConv` and :class:`FlexConv`: the sum over neighbours, on every carrier.
+class ContinuousConv(MessagePassing):
+    r"""Base of :class:`SepFlexConv` and :class:`FlexConv`: the sum over neighbours, on every kind of data.
 
     .. math::
         y(p_i) = \sum_{j \in \mathcal N(i)} w_j \, k(p_i - p_j) \, x(p_j)
 
-    On points :math:`\mathcal N(i)` comes from ``edge_index``; on a grid it is the whole lattice and the sum
+    On points :math:`\mathcal N(i)` comes from ``edge_index``; on a grid it is the whole grid and the sum
     is an (FFT) convolution. Both evaluate the same
     :class:`~ccnn_geo.kernels.continuous.ContinuousKernel`, so that the same samples give the same numbers.
 
     The kernel is scaled once, by :math:`1/\sqrt{|\Omega|}`, so that the output has unit variance (Sec. 4.1).
     :math:`|\Omega|` is ``num_taps`` if that is given. Otherwise it is the mean square of the first batch's
     unscaled output: the number of taps for white signals, and what is needed for correlated ones.
+
+    Its parts: ``kernel`` (network, window and domain), ``scale`` (the scale above), ``measure`` (the weights
+    :math:`w_j`) and ``grid`` (the sum over a grid). Sums over points are :mod:`paths <ccnn_geo.nn.conv.paths>`.
     """
 
-    scale_buffer, scaled_layer = "effective_taps", "kernel.network.output"
-    effective_taps: Tensor
-    dense: bool
+    dense: ClassVar[bool]
+    kernel: ContinuousKernel
+    scale: UnitVariance
+    measure: Measure
+    grid: GridSum
 
     def __init__(
         self,
@@ -90,11 +106,10 @@ class ContinuousConv(GridPath, PointSums):
         if num_taps is not None and not num_taps > 0:
             raise ValueError(f"{name}: expected num_taps > 0 or None, got {num_taps}")
         self.in_channels, self.out_channels, self.dim = in_channels, out_channels, dim
-        self.num_neighbors, self.method, self.measure = num_neighbors, method, measure
-        self.num_taps = num_taps
+        self.num_neighbors, self.method, self.num_taps = num_neighbors, method, num_taps
         self.kernel = ContinuousKernel(
             dim,
-            in_channels * out_channels if self.dense else in_channels,
+            (out_channels, in_channels) if self.dense else in_channels,
             hidden=kernel_hidden,
             num_layers=kernel_layers,
             omega_0=omega_0,
@@ -108,31 +123,50 @@ class ContinuousConv(GridPath, PointSums):
             causal=causal,
             low_pass=low_pass,
         )
-        self.quadrature = QuadratureMeasure() if measure == "quadrature" else None
-        self.kernel_cache = KernelCache()
-        self.register_buffer("effective_taps", torch.zeros(()))
-        self.register_buffer("reference_spacing", torch.zeros(dim))
+        self.scale = UnitVariance()
+        self.measure = MEASURES[measure]()
+        self.grid = GridSum(dim, method)
+        accept_old_keys(self, OLD_KEYS)
+        take_unscaled_weights(self, "kernel.network.output.weight")
         self.make_mixer()
         self.reset_parameters()
 
-    # Initialisation ---------------------------------------------------------------------------
+    # For layers to fill in ------------------------------------------------------------------------
 
     def make_mixer(self) -> None:
         """Adds the parameters of :meth:`mix`."""
         raise NotImplementedError
 
+    def reset_mixer(self) -> None:
+        """Draws the parameters of :meth:`mix` anew."""
+        raise NotImplementedError
+
+    def mix(self, y: Tensor) -> Tensor:
+        """What a layer does with the sums over neighbours, points or grid alike."""
+        raise NotImplementedError
+
     def reset_parameters(self) -> None:
         """Draws all parameters anew and forgets what the first batch has set."""
         self.kernel.reset_parameters()
-        self.reference_spacing.zero_()
-        if self.quadrature is not None:
-            self.quadrature.reset_parameters()
-        self.forget_support()
-        self.forget_scale()
+        self.scale.reset_parameters()
+        self.grid.reset_parameters()
+        if self.measure.name == "quadrature":
+            self.measure.reset_parameters()
         if self.num_taps is not None:
             self.set_scale(self.num_taps * (self.in_channels if self.dense else 1))
+        self.reset_mixer()
 
-    # Paths --------------------------------------------------------------------------------------
+    def set_scale(self, moment: Tensor | float | None) -> None:
+        """Divides the kernel by the root of a mean square and remembers it; ``None`` leaves all as it is."""
+        self.scale.divide(self.kernel.network.output, moment)
+
+    def train(self, mode: bool = True) -> ContinuousConv:
+        """Sets the mode; compiled evaluation takes the support that was learned."""
+        if not mode:
+            self.grid.learned(self.kernel)
+        return super().train(mode)
+
+    # Sums -----------------------------------------------------------------------------------------
 
     def forward(
         self,
@@ -157,10 +191,6 @@ class ContinuousConv(GridPath, PointSums):
                 step of the lattice they lie on, or of the mesh (``method="mesh"``).
         """
         return self.mix(self.aggregate_neighbors(x, pos, edge_index, batch, weight, spacing))
-
-    def mix(self, y: Tensor) -> Tensor:
-        """What a layer does with the sums over neighbours, points or grid alike."""
-        raise NotImplementedError
 
     def aggregate_neighbors(
         self,
@@ -189,8 +219,167 @@ class ContinuousConv(GridPath, PointSums):
                     raise ValueError(
                         f"{type(self).__name__}: a grid takes no {' or '.join(extra)}; give pos for points"
                     )
-                return self.sum_on_grid(x_src, spacing)
-            return self.sum_on_points(x_src, self.plan(pos, edge_index, batch, spacing), weight)
+                return self._on_grid(x_src, spacing)
+            plan = self.plan(pos, edge_index, batch, spacing)
+            if plan.sees_all and torch.compiler.is_compiling():
+                return self._beside(x_src, plan, weight)
+            return self._on_points(x_src, plan, weight)
+
+    def _on_grid(self, x: Tensor, spacing: float | Sequence[float] | None) -> Tensor:
+        if x.dim() != self.dim + 2 or x.size(1) != self.in_channels:
+            raise ValueError(
+                f"{type(self).__name__}: expected a grid [batch, {self.in_channels}, "
+                f"{', '.join(f'S{d}' for d in range(self.dim))}], got {list(x.shape)}; "
+                "for points give pos as well"
+            )
+        size = x.shape[2:]
+        step = grid_spacing(size, spacing)
+        known = self.scale.is_known
+        if self.training:
+            self.kernel.observe(
+                made_on(self.kernel.domain, [(s - 1) * h for s, h in zip(size, step, strict=True)])
+            )
+        if self.training or not known:
+            self.grid.refer_to(step)
+        if not known:
+            with torch.no_grad(), ignore_kernel_norms():
+                self.set_scale(self.scale.measure(self.grid(x, step, self.kernel), centered=False))
+        return self.grid(x, step, self.kernel)
+
+    def _on_points(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
+        check_points(type(self).__name__, self.kernel, x, plan, weight)
+        weight = self.point_weights(plan) if weight is None else weight
+        weight = None if weight is None else weight.to(x.dtype)
+        if self.training:
+            self.kernel.observe(plan.extent)
+        path = self._path(plan)
+        if not self.scale.is_known:
+            with torch.no_grad(), ignore_kernel_norms():
+                self.set_scale(self.scale.measure(path(x, weight), centered=False))
+        record_points(self.kernel, plan)
+        return path(x, weight)
+
+    @torch.compiler.disable
+    def _beside(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
+        """Outside of a compiler's graph: how large a mesh is, and which points reach which, depends on numbers."""
+        return self._on_points(x, plan, weight)
+
+    def _path(self, plan: PointPlan) -> Path:
+        if self.needs_messages:
+            return MessagePath(self.kernel, plan, self.send_messages)
+        try:
+            return choose(self.method, self.kernel, plan)
+        except ValueError as error:
+            raise ValueError(f"{type(self).__name__}: {error}") from None
+
+    def point_weights(self, plan: PointPlan) -> Tensor | None:
+        """Weights of a plan's sources by the layer's measure, ``[N]``; ``None`` for 1 each."""
+        return None if self.measure.name == "uniform" else self.measure(plan, self.kernel.support())
+
+    def kernel_taps(
+        self, size: Sequence[int], spacing: float | Sequence[float] | None = None
+    ) -> tuple[Tensor, tuple[int, ...]]:
+        """Offsets of the kernel's taps on a grid, ``[*K, D]``, and the index of offset zero."""
+        return self.grid.taps(self.kernel, size, spacing)
+
+    # Messages: the definition ---------------------------------------------------------------------
+
+    def send_messages(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
+        """The sum over neighbours by PyG's ``propagate``."""
+        if (
+            self.flow != "source_to_target"
+        ):  # a plan has turned the edges; in that flow PyG mixes up pairs of inputs
+            turned = copy.copy(self)
+            turned.flow = "source_to_target"
+            return turned.send_messages(x, plan, weight)
+        edges, size = torch.stack(plan.ends()), (plan.pos[0].size(0), plan.pos[1].size(0))
+        weights = None if weight is None else (weight.unsqueeze(-1), None)
+        return self.propagate(edges, x=(x, None), pos=plan.pos, weight=weights, size=size)
+
+    def message(self, x_j: Tensor, pos_i: Tensor, pos_j: Tensor, weight_j: Tensor | None) -> Tensor:
+        """The readable definition, one kernel per edge; the oracle of the fast paths."""
+        kernel = self.kernel.definition(pos_i - pos_j)
+        if weight_j is not None:
+            x_j = x_j * weight_j
+        if self.dense:
+            return torch.einsum(
+                "eoc,ec->eo", kernel.unflatten(-1, (self.out_channels, self.in_channels)), x_j
+            )
+        return kernel * x_j
+
+    @property
+    def needs_messages(self) -> bool:
+        """Whether messages must be formed: on request, for explanations, hooks and other aggregations."""
+        hooks = (
+            self._propagate_forward_pre_hooks,
+            self._propagate_forward_hooks,
+            self._message_forward_pre_hooks,
+            self._message_forward_hooks,
+            self._aggregate_forward_pre_hooks,
+            self._aggregate_forward_hooks,
+        )
+        return self.method == "plain" or bool(self.explain) or self.aggr not in ("add", "sum") or any(hooks)
+
+    # Plans ----------------------------------------------------------------------------------------
+
+    def plan(
+        self,
+        pos: Tensor | tuple[Tensor, Tensor],
+        edge_index: Tensor | Neighbors | PointPlan | None = None,
+        batch: Tensor | tuple[Tensor, Tensor] | None = None,
+        spacing: float | Sequence[float] | None = None,
+    ) -> PointPlan:
+        """What this layer needs to know of the points; see :meth:`forward`."""
+        if isinstance(edge_index, PointPlan):
+            return edge_index
+        return PointPlan(
+            pos,
+            batch,
+            edge_index,
+            num_neighbors=self.num_neighbors if self.method == "edge" else None,
+            spacing=spacing,
+            flow=self.flow,
+            dtype=self.kernel.network.output.weight.dtype,
+        )
+
+    def explain_plan(
+        self,
+        pos: Tensor | tuple[Tensor, Tensor],
+        edge_index: Tensor | Neighbors | PointPlan | None = None,
+        batch: Tensor | tuple[Tensor, Tensor] | None = None,
+        spacing: float | Sequence[float] | None = None,
+    ) -> Explanation:
+        """Which path :meth:`forward` takes on these points, what the others would cost, or why they are impossible.
+
+        Example:
+            >>> from ccnn_geo import SepFlexConv
+            >>> conv = SepFlexConv(16, 16, dim=3)
+            >>> conv.explain_plan(torch.rand(100, 3)).method
+            'edge'
+        """
+        plan = self.plan(pos, edge_index, batch, spacing)
+        return explain(self.method, self.kernel, plan, self.needs_messages)
+
+    @torch.no_grad()
+    def mesh_error(
+        self,
+        x: Tensor,
+        pos: Tensor | tuple[Tensor, Tensor],
+        batch: Tensor | tuple[Tensor, Tensor] | None = None,
+        weight: Tensor | None = None,
+        spacing: float | Sequence[float] | None = None,
+        samples: int = 256,
+    ) -> float:
+        """Relative l2 error of ``method="mesh"`` against the float64 sum over all points, at random targets.
+
+        Takes O(samples N) time; see :func:`~ccnn_geo.functional.mesh.conv.mesh_error`.
+        """
+        plan = PointPlan(pos, batch, spacing=spacing, dtype=self.kernel.network.output.weight.dtype)
+        check_points(type(self).__name__, self.kernel, x, plan, weight)
+        path = MeshPath(self.kernel, plan)
+        if (why := path.obstacle()) is not None:
+            raise ValueError(f"{type(self).__name__}.mesh_error: the mesh is not possible, {why}")
+        return path.error(x.to(plan.dtype), weight, samples)
 
     def __repr__(self) -> str:
         causal = ", causal=True" if self.kernel.causal else ""

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-from weakref import WeakSet
-
 import torch
 from torch import Tensor
 
 from ccnn_geo._base.devices import check_one_device
 from ccnn_geo.functional.clouds import cloud_offsets
+from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.neighbors import Neighbors
-
-if TYPE_CHECKING:
-    from ccnn_geo.nn.conv.base import ContinuousConv
-    from ccnn_geo.nn.conv.plan import PointPlan
-
-_SEEN: WeakSet[PointPlan] = WeakSet()
+from ccnn_geo.nn.conv.plan import PointPlan
 
 
 def check_tensors(name: str, x: object, pos: object) -> None:
@@ -43,7 +36,8 @@ def check_tensors(name: str, x: object, pos: object) -> None:
 
 
 def check_points(
-    layer: ContinuousConv,
+    name: str,
+    kernel: ContinuousKernel,
     x: Tensor,
     plan: PointPlan,
     weight: Tensor | None,
@@ -57,23 +51,23 @@ def check_points(
         ValueError: If devices, shapes, types or sizes do not fit the layer or each other, a value is NaN or infinite,
             the clouds are not in order, or an edge ends nowhere.
     """
-    name = type(layer).__name__
-    if x.dim() != 2 or x.size(1) != layer.in_channels:
-        raise ValueError(f"{name}: expected x [N, {layer.in_channels}] beside pos, got {list(x.shape)}")
+    channels = kernel.shape[-1]
+    if x.dim() != 2 or x.size(1) != channels:
+        raise ValueError(f"{name}: expected x [N, {channels}] beside pos, got {list(x.shape)}")
     pos, edge_index = plan.given_pos, plan.edge_index
     check_one_device(
         name,
         x=x,
-        pos=pos[0] if plan.is_square else pos,
-        batch=plan.batch[0] if plan.is_square else plan.batch,
+        pos=pos if plan.is_bipartite else pos[0],
+        batch=plan.batch if plan.is_bipartite else plan.batch[0],
         edge_index=edge_index.edge_index if isinstance(edge_index, Neighbors) else edge_index,
         weight=weight,
-        parameters=layer.kernel.network.output.weight,
+        parameters=kernel.network.output.weight,
     )
     for p in pos:
-        if p.dim() != 2 or p.size(1) != layer.dim or not p.is_floating_point():
+        if p.dim() != 2 or p.size(1) != kernel.dim or not p.is_floating_point():
             raise ValueError(
-                f"{name}: expected floating-point pos [N, {layer.dim}], got {p.dtype} {list(p.shape)}"
+                f"{name}: expected floating-point pos [N, {kernel.dim}], got {p.dtype} {list(p.shape)}"
             )
     num_src, num_dst = pos[0].size(0), pos[1].size(0)
     if num_src != x.size(0):
@@ -87,9 +81,9 @@ def check_points(
         raise ValueError(
             f"{name}: expected neighbours of {num_src} sources and {num_dst} targets, got {edge_index}"
         )
-    if not torch.compiler.is_compiling() and plan not in _SEEN:
+    if not torch.compiler.is_compiling() and not plan.is_checked:
         _check_values(name, x, plan, weight)
-        _SEEN.add(plan)
+        plan.is_checked = True
 
 
 def check_reused(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) -> None:
@@ -98,7 +92,7 @@ def check_reused(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) -
     Raises:
         ValueError: If a value is NaN or infinite.
     """
-    if not torch.compiler.is_compiling() and plan in _SEEN:
+    if not torch.compiler.is_compiling() and plan.is_checked:
         for what, values in (("x", x), ("weight", weight)):
             if isinstance(values, Tensor):  # layers say what is none
                 _check_finite(name, what, values)

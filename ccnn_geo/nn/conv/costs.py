@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,10 +11,8 @@ from torch import Tensor
 from ccnn_geo._base.native.build import native_function
 from ccnn_geo.functional.mesh.band import LINES, SAMPLES
 from ccnn_geo.functional.mesh.conv import ORDER
+from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.nn.conv.plan import PointPlan
-
-if TYPE_CHECKING:
-    from ccnn_geo.nn.conv.base import ContinuousConv
 
 SAMPLE = 1 << 14
 """Edges that tell how many lie in a kernel's support."""
@@ -30,27 +27,27 @@ LATTICE_COMPILED_SHARE = 0.25
 CELL_NS, SPREAD_NS = 0.2, 0.4
 
 
-def edge_seconds(conv: ContinuousConv, plan: PointPlan) -> float:
+def edge_seconds(kernel: ContinuousKernel, plan: PointPlan) -> float:
     """Of the loop over edges: they are listed, and a kernel is evaluated on those in its support."""
-    inside = _edges_inside(conv, plan)
+    inside = _edges_inside(kernel, plan)
     listed = inside if plan.sees_all else plan.neighbors.num_edges
-    return 1e-9 * (LISTED_NS * listed + _kernel_ns(conv, plan) * inside)
+    return 1e-9 * (LISTED_NS * listed + _kernel_ns(kernel, plan) * inside)
 
 
-def lattice_seconds(conv: ContinuousConv, plan: PointPlan, spacing: Sequence[float]) -> float:
+def lattice_seconds(kernel: ContinuousKernel, plan: PointPlan, spacing: Sequence[float]) -> float:
     """Of the sum by offsets: a kernel is evaluated on the distinct ones alone."""
-    inside = _edges_inside(conv, plan)
-    steps = zip(_reach(conv, plan).tolist(), spacing, strict=True)
+    inside = _edges_inside(kernel, plan)
+    steps = zip(_reach(kernel, plan).tolist(), spacing, strict=True)
     offsets = math.prod(2 * math.floor(r / h) + 1 for r, h in steps)
     listed = plan.num_pairs if plan.sees_all else plan.neighbors.num_edges
     share = LATTICE_COMPILED_SHARE if _is_compiled("lattice_conv", plan) else 1.0
-    edges = share * (LATTICE_LISTED_NS * listed + LATTICE_CHANNEL_NS * conv.in_channels * inside)
-    return 1e-9 * (edges + _kernel_ns(conv, plan) * min(offsets, inside))
+    edges = share * (LATTICE_LISTED_NS * listed + LATTICE_CHANNEL_NS * kernel.out_channels * inside)
+    return 1e-9 * (edges + _kernel_ns(kernel, plan) * min(offsets, inside))
 
 
-def mesh_seconds(conv: ContinuousConv, plan: PointPlan, spacing: Sequence[float]) -> float:
+def mesh_seconds(kernel: ContinuousKernel, plan: PointPlan, spacing: Sequence[float]) -> float:
     """Of the mesh: infinite above :data:`MAX_CELLS`."""
-    reach, extent = _reach(conv, plan).tolist(), plan.extent.tolist()
+    reach, extent = _reach(kernel, plan).tolist(), plan.extent.tolist()
     cells = math.prod((e + r) / h + 2 * ORDER for e, r, h in zip(extent, reach, spacing, strict=True))
     if cells > MAX_CELLS:
         return math.inf
@@ -58,37 +55,37 @@ def mesh_seconds(conv: ContinuousConv, plan: PointPlan, spacing: Sequence[float]
     taps = math.prod(2 * r / h + 1 for r, h in zip(reach, spacing, strict=True)) + plan.dim * LINES * SAMPLES
     points = (plan.pos[0].size(0) + plan.pos[1].size(0)) * ORDER**plan.dim
     per_channel = CELL_NS * plan.num_clouds * cells * math.log2(max(2.0, cells)) + SPREAD_NS * points
-    return 1e-9 * (conv.in_channels * per_channel + _kernel_ns(conv, plan) * taps)
+    return 1e-9 * (kernel.out_channels * per_channel + _kernel_ns(kernel, plan) * taps)
 
 
 def _is_compiled(name: str, plan: PointPlan) -> bool:
     return plan.pos[0].device.type == "cpu" and native_function(name) is not None
 
 
-def _kernel_ns(conv: ContinuousConv, plan: PointPlan) -> float:
+def _kernel_ns(kernel: ContinuousKernel, plan: PointPlan) -> float:
     """Evaluating a kernel at one offset and using its values, forward and backward."""
-    net = conv.kernel.network
+    net = kernel.network
     width, depth = net.basis_channels, net.num_layers
-    products = depth * width**2 + conv.kernel.out_channels * (width + 1)
-    compiled = not conv.dense and net.gabor_layers() is not None and _is_compiled("edge_magnet", plan)
+    products = depth * width**2 + kernel.out_channels * (width + 1)
+    compiled = not kernel.is_dense and net.gabor_layers() is not None and _is_compiled("edge_magnet", plan)
     share = COMPILED_SHARE if compiled else 1.0
     return share * (FILTER_NS * width * (depth + 1) + 4 * PRODUCT_NS * products)
 
 
-def _reach(conv: ContinuousConv, plan: PointPlan) -> Tensor:
+def _reach(kernel: ContinuousKernel, plan: PointPlan) -> Tensor:
     """Largest offsets at which the kernel counts, ``[D]``."""
-    return torch.minimum(conv.kernel.support().to(plan.extent), plan.extent)
+    return torch.minimum(kernel.support().to(plan.extent), plan.extent)
 
 
 @torch.no_grad()
-def _edges_inside(conv: ContinuousConv, plan: PointPlan) -> float:
+def _edges_inside(kernel: ContinuousKernel, plan: PointPlan) -> float:
     """Edges in the kernel's support, counted on a sample; all of them where counting would wait for a device."""
     if plan.sees_all:
-        ends = zip(conv.kernel.support().tolist(), plan.extent.tolist(), strict=True)
+        ends = zip(kernel.support().tolist(), plan.extent.tolist(), strict=True)
         return plan.num_pairs * math.prod(min(1.0, 2 * s / e) if e > 0 else 1.0 for s, e in ends)
     (source, target), total = plan.neighbors.edge_index, plan.neighbors.num_edges
     if source.device.type != "cpu" or total == 0:
         return float(total)
     step = max(1, total // SAMPLE)
     rel = plan.pos[1].detach()[target[::step]] - plan.pos[0].detach()[source[::step]]
-    return total * conv.kernel.inside(rel).double().mean().item()
+    return total * kernel.inside(rel).double().mean().item()

@@ -41,7 +41,7 @@ class SepFlexConv(ContinuousConv):
         causal: Whether the kernel sees the past only (``dim == 1``).
         measure: Weights :math:`w_j` of points when none are given: ``"uniform"`` (1, as the paper); ``"density"``, by
             the inverse of the density around them, with mean 1 in each cloud; or ``"quadrature"``, relative to the
-            density trained on (:class:`~ccnn_geo.nn.conv.quadrature.QuadratureMeasure`), which makes the sum an integral:
+            density trained on (:class:`~ccnn_geo.nn.conv.measures.QuadratureMeasure`), which makes the sum an integral:
             features of a cloud of four times the points stay. It needs ``num_neighbors=None``, so that the window ends
             the kernel and not the list; edges that are given must hold all points in the window's support.
         kernel_radius: Length that relative positions are divided by.
@@ -75,9 +75,7 @@ class SepFlexConv(ContinuousConv):
         self.bias = nn.Parameter(torch.empty(self.in_channels))
         self.pointwise = nn.Linear(self.in_channels, self.out_channels)
 
-    def reset_parameters(self) -> None:
-        """Draws all parameters anew; the next forward scales the kernel again."""
-        super().reset_parameters()
+    def reset_mixer(self) -> None:
         nn.init.zeros_(self.bias)
         nn.init.normal_(self.pointwise.weight, std=self.in_channels**-0.5)
         nn.init.zeros_(self.pointwise.bias)
@@ -104,9 +102,7 @@ class FlexConv(ContinuousConv):
     def make_mixer(self) -> None:
         self.bias = nn.Parameter(torch.empty(self.out_channels))
 
-    def reset_parameters(self) -> None:
-        """Draws all parameters anew; the next forward scales the kernel again."""
-        super().reset_parameters()
+    def reset_mixer(self) -> None:
         nn.init.zeros_(self.bias)
 
     def mix(self, y: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ Pair = tuple[Tensor, Tensor]
 T = TypeVar("T")
 
 
-def once(make: Callable[[Any], T]) -> T:
+def lazy(make: Callable[[Any], T]) -> T:
     """A property that is made when first asked for.
 
     Up to Python 3.11 ``functools.cached_property`` takes a lock, which ``torch.compile`` cannot follow.
@@ -89,8 +89,9 @@ class PointPlan:
             edge_index = edge_index.long()  # which messages are gathered and summed by
         self.edge_index, self.num_neighbors, self.batch_size = edge_index, num_neighbors, batch_size
         self.spacing, self.flow = spacing, flow
-        self.is_square = target is source
+        self.is_bipartite = target is not source
         self.dtype = torch.float32 if dtype is None else dtype
+        self.is_checked = False
         self._made: dict[str, Any] = {}
         self._within: tuple[float, Neighbors, Callable[[], Tensor]] | None = None
         self._meshes: dict[tuple[float, ...], MeshGeometry] = {}
@@ -100,7 +101,7 @@ class PointPlan:
         sees = "given edges" if self.edge_index is not None else f"num_neighbors={self.num_neighbors}"
         return f"{type(self).__name__}({source} -> {target} points, {sees})"
 
-    @once
+    @lazy
     def pos(self) -> Pair:
         """Positions of sources and targets as kernels see them, one tensor if they are the same points."""
         source, target = self.given_pos
@@ -108,7 +109,7 @@ class PointPlan:
             origin = source.detach().mean(dim=0)
             source, target = source - origin, target - origin
         source = source.to(self.dtype)
-        return source, source if self.is_square else target.to(self.dtype)
+        return source, source if not self.is_bipartite else target.to(self.dtype)
 
     @property
     def sees_all(self) -> bool:
@@ -117,7 +118,7 @@ class PointPlan:
 
     # Edges ---------------------------------------------------------------------------------------
 
-    @once
+    @lazy
     def neighbors(self) -> Neighbors:
         """The edges, target by target."""
         if isinstance(self.edge_index, Neighbors):
@@ -133,7 +134,7 @@ class PointPlan:
 
     def _search(self, num_neighbors: int | None, radius: float | None) -> Neighbors:
         source, target = self.given_pos
-        pos_dst, batch_dst = (None, None) if self.is_square else (target, self.batch[1])
+        pos_dst, batch_dst = (target, self.batch[1]) if self.is_bipartite else (None, None)
         if torch.compiler.is_compiling():
             assert num_neighbors is not None, "of a radius there are no edges in a graph"
             edges, ptr = graph_ops.nearest(source.detach(), self.batch[0], num_neighbors, pos_dst, batch_dst)
@@ -149,7 +150,7 @@ class PointPlan:
             return self.edge_index[source], self.edge_index[target]
         return self.neighbors.edge_index[0], self.neighbors.edge_index[1]
 
-    @once
+    @lazy
     def offsets(self) -> Tensor:
         """Relative positions of all edges, ``[D, E]`` without gradient."""
         return edge_offsets(*self.pos, self.neighbors)
@@ -169,7 +170,7 @@ class PointPlan:
             self._within = (reach, found, cache(partial(edge_offsets, *self.pos, found)))
         return self._within[1:]
 
-    @once
+    @lazy
     def extent(self) -> Tensor:
         """Largest offset that occurs along each axis, ``[D]``."""
         source, target = (p.detach() for p in self.pos)
@@ -181,7 +182,7 @@ class PointPlan:
         if source.size(0) == 0 or target.size(0) == 0:
             return source.new_zeros(self.dim)
         low, high = self._bounds(source, self.batch[0])
-        low_dst, high_dst = (low, high) if self.is_square else self._bounds(target, self.batch[1])
+        low_dst, high_dst = self._bounds(target, self.batch[1]) if self.is_bipartite else (low, high)
         n = min(low.size(0), low_dst.size(0))
         reach = torch.maximum(high_dst[:n] - low[:n], high[:n] - low_dst[:n]).amax(dim=0)
         return reach.clamp(min=0)  # clouds without points have none
@@ -196,14 +197,14 @@ class PointPlan:
         high = pos.new_full((size, pos.size(1)), -torch.inf).scatter_reduce_(0, index, pos, "amax")
         return low, high
 
-    @once
+    @lazy
     def num_clouds(self) -> int:
         """Number of clouds."""
         if self.batch_size is not None:
             return self.batch_size
         return 1 + max((int(b[-1]) for b in self.batch if b is not None and b.numel() > 0), default=0)
 
-    @once
+    @lazy
     def num_pairs(self) -> int:
         """Number of pairs of a target and a source of the same cloud."""
         batch_src, batch_dst = self.batch
@@ -219,7 +220,7 @@ class PointPlan:
 
     # Lattice and mesh ----------------------------------------------------------------------------
 
-    @once
+    @lazy
     def lattice_spacing(self) -> tuple[float, ...] | None:
         """Step of the lattice that all points lie on, or ``None``. Declared, or detected on a CPU."""
         if self.spacing is not None:
@@ -227,10 +228,10 @@ class PointPlan:
             return tuple(float(h) for h in ([steps] * self.dim if isinstance(steps, (int, float)) else steps))
         if self.pos[0].device.type != "cpu":  # looking at coordinates would wait for the device
             return None
-        pos = self.pos[0] if self.is_square else torch.cat(self.pos)
+        pos = torch.cat(self.pos) if self.is_bipartite else self.pos[0]
         return detect_spacing(pos)
 
-    @once
+    @lazy
     def lattice(self) -> LatticeOffsets:
         """The distinct offsets of all edges, on a lattice."""
         assert self.lattice_spacing is not None, "points on a lattice"
@@ -240,7 +241,7 @@ class PointPlan:
         """All points on lattices for the mesh path."""
         key = (*spacing, float(order))
         if key not in self._meshes:
-            target, batch = (None, None) if self.is_square else (self.pos[1], self.batch[1])
+            target, batch = (self.pos[1], self.batch[1]) if self.is_bipartite else (None, None)
             self._meshes[key] = MeshGeometry.build(
                 self.pos[0], target, spacing, order, self.batch[0], batch, self.batch_size
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -11,60 +11,86 @@ SILENCE = 1e-12
 """Mean square below which a batch says nothing about the scale, and the next one is waited for."""
 
 
-class FirstBatchScale(nn.Module):
-    r"""Base of modules that divide an output layer, once, by the root of what the first batch gives.
+class UnitVariance(nn.Module):
+    r"""What a layer's outputs are divided by, once, so that they have unit variance.
 
-    The buffer named ``scale_buffer`` holds that moment, 0 before it is known. It travels with the
-    parameters: a loaded, copied, averaged or functionally called module is never scaled again.
+    The buffer ``moment`` holds the mean square, or variance, of what the first batch gave, and 0 before it is known. It
+    travels with the parameters: a loaded, copied, averaged or functionally called module is never scaled again.
 
-    In a distributed run the moments are those of all processes, or their copies would drift apart; an
-    evaluation before the first training step sets nothing there, since not every process need take part.
+    In a distributed run the moments are those of all processes, or their copies would drift apart; an evaluation before
+    the first training step sets nothing there, since not every process need take part.
+
+    Example:
+        >>> scale, layer = UnitVariance(), torch.nn.Linear(4, 2)
+        >>> x = torch.randn(100, 4)
+        >>> scale.divide(layer, scale.measure(layer(x), centered=True))
+        >>> scale.is_known, round(layer(x).var().item(), 3)
+        (True, 1.0)
     """
 
-    scale_buffer: str
-    scaled_layer: str
-    _scaled = False
+    moment: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("moment", torch.zeros(()))
+        self._known = False
+        self.register_load_state_dict_post_hook(_look_again)
 
     @property
-    def is_scaled(self) -> bool:
+    def is_known(self) -> bool:
         """Whether the scale is set. Asks the buffer (one wait for the device) only as long as it is not."""
-        return self._scaled or bool(getattr(self, self.scale_buffer) > 0)
+        return self._known or bool(self.moment > 0)
 
     @torch.no_grad()
-    def set_scale(self, moment: Tensor | float) -> None:
-        """Divides the output layer by the root of ``moment`` and remembers it."""
-        layer, buffer = self.get_submodule(self.scaled_layer), getattr(self, self.scale_buffer)
-        moment = torch.as_tensor(moment).to(buffer)
-        for parameter in (layer.weight, layer.bias):
-            assert isinstance(parameter, Tensor)
-            parameter.div_(moment.sqrt())
-        buffer.copy_(moment)
-        self._scaled = True
+    def set(self, moment: Tensor | float) -> None:
+        """Remembers a moment."""
+        self.moment.copy_(torch.as_tensor(moment))
+        self._known = True
 
     @torch.no_grad()
-    def measure_scale(self, y: Tensor, centered: bool) -> None:
-        """Sets the scale to the variance (or mean square) of all entries of ``y``, if that says anything."""
+    def divide(self, layer: nn.Linear, moment: Tensor | float | None) -> None:
+        """Divides a layer's parameters by the root of a moment and remembers it; ``None`` leaves all as it is."""
+        if moment is None:
+            return
+        root = torch.as_tensor(moment).to(layer.weight).sqrt()
+        layer.weight.div_(root)
+        layer.bias.div_(root)
+        self.set(moment)
+
+    @torch.no_grad()
+    def measure(self, y: Tensor, centered: bool) -> Tensor | None:
+        """The variance (or mean square) of all entries of ``y``; ``None`` if that says nothing."""
         distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
         if distributed and not self.training:
-            return
+            return None
         y = y.float() if y.device.type == "mps" else y.double()
         moments = torch.stack([y.new_tensor(float(y.numel())), y.sum(), y.square().sum()])
         if distributed:
             torch.distributed.all_reduce(moments)
         count, total, squares = moments
         moment = (squares - total.square() / count) / (count - 1) if centered else squares / count
-        if torch.isfinite(moment) and moment > SILENCE:
-            self.set_scale(moment)
+        return moment if torch.isfinite(moment) and moment > SILENCE else None
 
-    def forget_scale(self) -> None:
+    def reset_parameters(self) -> None:
         """Lets the next batch set the scale; for freshly drawn parameters."""
-        getattr(self, self.scale_buffer).zero_()
-        self._scaled = False
+        self.moment.zero_()
+        self._known = False
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        super()._load_from_state_dict(state_dict, prefix, *args)
-        buffer = getattr(self, self.scale_buffer)
-        with_weights = f"{prefix}{self.scaled_layer}.weight" in state_dict
-        if with_weights and prefix + self.scale_buffer not in state_dict:
-            buffer.fill_(1.0)  # weights of a state dict without the buffer are taken as they are
-        self._scaled = bool(buffer > 0)
+
+def _look_again(scale: UnitVariance, *_: object) -> None:
+    scale._known = bool(scale.moment > 0)
+
+
+def take_unscaled_weights(owner: nn.Module, weight: str) -> None:
+    """Lets a module load weights without a scale, which are then taken as they are.
+
+    Args:
+        owner: The module; its scale has the name ``scale``.
+        weight: Name of the weights that the scale has divided.
+    """
+    owner.register_load_state_dict_pre_hook(partial(_take, weight))
+
+
+def _take(weight: str, owner: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: object) -> None:
+    if prefix + weight in state_dict and f"{prefix}scale.moment" not in state_dict:
+        owner.get_buffer("scale.moment").fill_(1.0)

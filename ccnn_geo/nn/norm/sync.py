@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ccnn_geo.nn.norm.batch import BatchNorm
 
 
-class SyncNorm(BatchNorm):
+class SyncBatchNorm1d(BatchNorm):
     r"""Batch normalisation with the mean and variance of all processes together.
 
     .. math::
@@ -51,11 +51,11 @@ class SyncNorm(BatchNorm):
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() < 2:
-            raise ValueError(f"SyncNorm: expected [n, C] or [n, C, *S], got {list(input.shape)}")
+            raise ValueError(f"SyncBatchNorm1d: expected [n, C] or [n, C, *S], got {list(input.shape)}")
 
 
 def convert_sync_norms(module: nn.Module) -> nn.Module:
-    """Replaces every batch normalisation in a module by a :class:`SyncNorm` with the same parameters and buffers.
+    """Replaces every batch normalisation in a module by a :class:`SyncBatchNorm1d` with the same parameters and buffers.
 
     Names stay, so checkpoints of either load into the other. To be called before ``DistributedDataParallel``.
 
@@ -71,7 +71,7 @@ def convert_sync_norms(module: nn.Module) -> nn.Module:
 def _convert(module: nn.Module, done: dict[nn.Module, nn.Module]) -> nn.Module:
     if module in done:  # shared by several parts, as in JointCCNN
         return done[module]
-    if isinstance(module, _BatchNorm) and not isinstance(module, SyncNorm | nn.SyncBatchNorm):
+    if isinstance(module, _BatchNorm) and not isinstance(module, SyncBatchNorm1d | nn.SyncBatchNorm):
         done[module] = _synchronised(module)
         return done[module]
     done[module] = module
@@ -81,8 +81,10 @@ def _convert(module: nn.Module, done: dict[nn.Module, nn.Module]) -> nn.Module:
     return module
 
 
-def _synchronised(norm: Any) -> SyncNorm:
-    result = SyncNorm(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+def _synchronised(norm: Any) -> SyncBatchNorm1d:
+    result = SyncBatchNorm1d(
+        norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats
+    )
     result.train(norm.training)
     for name, parameter in norm.named_parameters(recurse=False):
         setattr(result, name, parameter)

@@ -59,7 +59,7 @@ def test_the_summary_names_functions_that_are_missing(fresh):
     def pretend(name):
         return build.Native(None if name == "gelu" else len, "No native code: cc failed, no space left.")
 
-    count = len(list(build.HERE.glob("*.c")))
+    count = len(list(build.PACKAGE.rglob("*.c")))
     fresh.setattr(build, "load", pretend)
     assert build.native_summary() == f"{count - 1} of {count}, without gelu: cc failed, no space left"
     fresh.setattr(build, "load", lambda name: build.Native(len, "Native code is used."))

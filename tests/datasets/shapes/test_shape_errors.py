@@ -109,7 +109,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import numpy as np
-from ccnn_geo.datasets import ShapeFolder, processing
+from ccnn_geo.datasets import ShapeFolder
+from ccnn_geo.datasets.base import processing
 
 def write_half(file, **arrays):
     file.write(b"half a file")

@@ -139,7 +139,7 @@ def test_shapes_and_unit_variance(size, readout):
     out = model(torch.randn(6, 2, *size))
     assert out.shape == ((6, 5) if readout == "global" else (6, 5, *size))
     model.reset_parameters()
-    assert not model.network.is_scaled
+    assert not model.network.scale.is_known
     assert 0.5 < model.eval()(torch.randn(6, 2, *size)).var() < 2
 
 

@@ -119,7 +119,7 @@ def test_fresh_parameters_take_a_fresh_scale():
     model = LocalCNN(2, 3, 1, 32, 8).eval()
     model(torch.randn(4, 2, 32))
     model.reset_parameters()
-    assert not model.network.is_scaled
+    assert not model.network.scale.is_known
     assert 0.5 < model(torch.randn(4, 2, 32)).var() < 2
 
 

@@ -243,7 +243,7 @@ def test_it_can_be_turned_off(monkeypatch):
 
 @needs_native
 def test_narrower_vectors_give_the_same(tmp_path):
-    from tests.functional import test_native_lattice
+    from tests.functional.lattice import test_native_lattice
 
     def check():
         x, pos = points(60, 3, 5)

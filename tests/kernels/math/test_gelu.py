@@ -104,7 +104,7 @@ def test_threads_do_not_matter():
 
 @needs_native
 def test_narrower_vectors_give_the_same(tmp_path):
-    from tests.functional import test_grid_linear
+    from tests.functional.pointwise import test_grid_linear
 
     def check():
         compare(3, 7, 1001)

@@ -10,8 +10,8 @@ import torch
 
 from ccnn_geo import CCNN, FlexConv, PointPlan, SepFlexConv, testing
 from ccnn_geo.functional.mesh import sum as mesh_sum
+from ccnn_geo.kernels.cache import ENTRIES
 from ccnn_geo.kernels.continuous import ContinuousKernel
-from ccnn_geo.nn.conv.cache import ENTRIES
 
 ARGS = {"kernel_hidden": 6, "omega_0": 1.0, "window_init": 0.4}
 
@@ -102,14 +102,14 @@ def test_mesh_renders_and_transforms_once(rendered, monkeypatch):
 def test_training_and_gradients_keep_nothing():
     conv, x = grid_layer(), torch.randn(2, 3, 8, 9)
     conv(x).sum().backward()
-    assert len(conv.kernel_cache) == 0
+    assert len(conv.kernel.cache) == 0
     with torch.no_grad():
         conv.train()(x)
-        assert len(conv.kernel_cache) == 0
+        assert len(conv.kernel.cache) == 0
         conv.eval()(x)
-        assert len(conv.kernel_cache) == 1
+        assert len(conv.kernel.cache) == 1
     conv.train()
-    assert len(conv.kernel_cache) == 0
+    assert len(conv.kernel.cache) == 0
 
 
 def test_frozen_kernels_are_remembered_while_inputs_get_gradients():
@@ -120,7 +120,7 @@ def test_frozen_kernels_are_remembered_while_inputs_get_gradients():
         torch.autograd.grad(conv(t).sum(), t)[0]
         for t in (x.clone().requires_grad_(), x.clone().requires_grad_())
     )
-    assert len(conv.kernel_cache) == 2 and torch.equal(a, b)
+    assert len(conv.kernel.cache) == 2 and torch.equal(a, b)
 
 
 CHANGES = {
@@ -134,7 +134,7 @@ CHANGES = {
     ),
     "numpy": lambda c: c.kernel.network.output.weight.detach().numpy().fill(0.5),
     "domain": lambda c: c.kernel.domain.fill_(0.2),
-    "resolution": lambda c: c.reference_spacing.mul_(2.0),
+    "resolution": lambda c: c.grid.reference_spacing.mul_(2.0),
     "dtype": lambda c: c.double(),
 }
 
@@ -225,13 +225,13 @@ def test_cache_is_no_part_of_a_layer_that_is_saved_or_copied():
     conv, x = grid_layer(), torch.randn(2, 3, 8, 9)
     with torch.no_grad():
         conv(x)
-    assert len(conv.kernel_cache) == 1
+    assert len(conv.kernel.cache) == 1
     assert not any("cache" in key for key in conv.state_dict())
-    assert len(copy.deepcopy(conv).kernel_cache) == 0
+    assert len(copy.deepcopy(conv).kernel.cache) == 0
     file = io.BytesIO()
     torch.save(conv, file)
     file.seek(0)
-    assert len(torch.load(file, weights_only=False).kernel_cache) == 0
+    assert len(torch.load(file, weights_only=False).kernel.cache) == 0
 
 
 def test_cache_is_bounded_and_goes_with_its_layer():
@@ -239,8 +239,8 @@ def test_cache_is_bounded_and_goes_with_its_layer():
     with torch.no_grad():
         for n in range(4, 4 + 2 * ENTRIES):
             conv(torch.randn(1, 3, n, n))
-    assert len(conv.kernel_cache) == ENTRIES
-    gone = weakref.ref(conv.kernel_cache)
+    assert len(conv.kernel.cache) == ENTRIES
+    gone = weakref.ref(conv.kernel.cache)
     del conv
     gc.collect()
     assert gone() is None

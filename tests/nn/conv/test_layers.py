@@ -11,6 +11,7 @@ from torch_geometric.nn import Sequential
 
 from ccnn_geo import FlexConv, SepFlexConv, testing
 from ccnn_geo.neighbors import build_neighbors, knn_graph
+from ccnn_geo.nn.conv.measures import UniformMeasure
 
 ARGS = {"kernel_hidden": 6, "omega_0": 1.0, "window_init": 0.5}
 
@@ -151,7 +152,7 @@ def test_deepcopy_and_state_dict(cls):
     for name, value in other.state_dict().items():  # the first batch of a loaded layer rescales nothing
         assert torch.equal(value, before[name]), name
     other.reset_parameters()
-    assert other.effective_taps == 0
+    assert other.scale.moment == 0
     assert not torch.equal(other(x, pos, edge_index), out)
 
 
@@ -169,9 +170,9 @@ def test_measured_taps_of_white_signals_are_those_of_the_window():
     conv(torch.randn(8, 64, 1024))
     rel, _ = conv.kernel_taps((1024,))
     with torch.no_grad():
-        power = conv.kernel.network(rel).square().mean() * conv.effective_taps  # before the scale
+        power = conv.kernel.network(rel).square().mean() * conv.scale.moment  # before the scale
         expected = conv.kernel.window(rel).square().sum() * power
-    assert conv.effective_taps.item() == pytest.approx(expected.item(), rel=0.25)
+    assert conv.scale.moment.item() == pytest.approx(expected.item(), rel=0.25)
 
 
 def test_declared_taps_need_no_batch():
@@ -190,9 +191,9 @@ def test_declared_taps_need_no_batch():
 def test_silent_first_batch_does_not_break_the_scale():
     conv = SepFlexConv(4, 4, dim=1, **ARGS)
     assert conv(torch.zeros(2, 4, 20)).isfinite().all()
-    assert conv.effective_taps == 0
+    assert conv.scale.moment == 0
     assert conv(torch.randn(2, 4, 20)).isfinite().all()
-    assert conv.effective_taps > 0
+    assert conv.scale.moment > 0
 
 
 def test_density_measure_evens_out_repeated_points():
@@ -202,7 +203,7 @@ def test_density_measure_evens_out_repeated_points():
     half = pos[:, 0] < 0
     thick_x, thick_pos = torch.cat([x, x[half]]), torch.cat([pos, pos[half] + 1e-3])
     plain = copy.deepcopy(conv)
-    plain.measure = "uniform"
+    plain.measure = UniformMeasure()
     drift = (conv(thick_x, thick_pos)[:200] - conv(x, pos)).norm() / conv(x, pos).norm()
     plain_drift = (plain(thick_x, thick_pos)[:200] - plain(x, pos)).norm() / plain(x, pos).norm()
     assert drift < 0.9 * plain_drift

@@ -8,8 +8,8 @@ from torch.nn.functional import normalize
 
 from ccnn_geo import CCNN, SepFlexConv
 from ccnn_geo.neighbors import build_neighbors
+from ccnn_geo.nn.conv.measures import QuadratureMeasure
 from ccnn_geo.nn.conv.plan import PointPlan
-from ccnn_geo.nn.conv.quadrature import QuadratureMeasure
 from ccnn_geo.visualization import Sample, class_evidence
 
 ARGS = {
@@ -61,7 +61,7 @@ def test_the_reference_is_set_once_and_kept():
     few, many = sphere(200), sphere(800, seed=1)
     conv(few, few)
     state = copy.deepcopy(conv.state_dict())
-    assert state["quadrature.bandwidth"] > 0 and state["quadrature.density"] > 1
+    assert state["measure.bandwidth"] > 0 and state["measure.density"] > 1
     weight = conv.point_weights(PointPlan(many))
     assert weight.mean().item() == pytest.approx(0.25, rel=0.1)
     again = SepFlexConv(3, 4, 3, **ARGS).double()

@@ -11,7 +11,7 @@ from ccnn_geo import CCNN, JointCCNN
 from ccnn_geo.nn.blocks import BLOCKS
 from ccnn_geo.nn.norm.batch import BatchNorm
 from ccnn_geo.nn.norm.pool import PoolNorm
-from ccnn_geo.nn.norm.sync import SyncNorm, convert_sync_norms
+from ccnn_geo.nn.norm.sync import SyncBatchNorm1d, convert_sync_norms
 from ccnn_geo.testing import assert_close
 
 SIZES = {"hidden_channels": 4, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 1.0, "window_init": 0.5}
@@ -22,7 +22,7 @@ def batches(count, channels=3):
     return 50 + scale * torch.randn(count, 7, channels, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("make", [BatchNorm, PoolNorm, SyncNorm])
+@pytest.mark.parametrize("make", [BatchNorm, PoolNorm, SyncBatchNorm1d])
 def test_the_first_ten_batches_weigh_the_same(make):
     norm, x = make(3).double(), batches(10)
     for one in x:

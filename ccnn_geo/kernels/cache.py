@@ -7,12 +7,12 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 T = TypeVar("T")
 
 ENTRIES = 4
-"""Lattices that are remembered per layer, the last used ones."""
+"""Lattices that are remembered per kernel, the last used ones."""
 
 
 class KernelCache:
@@ -65,32 +65,6 @@ class KernelCache:
         if not same:
             self.clear()
             self._seen = [_Snapshot(t) for t in tensors]
-
-
-class RemembersKernel(nn.Module):
-    """Base of layers with a ``kernel`` and a ``kernel_cache`` of what inference needs of it."""
-
-    kernel: nn.Module
-    kernel_cache: KernelCache
-
-    @property
-    def remembers_kernel(self) -> bool:
-        """Whether what a kernel gives may be kept: in inference, where no gradient flows to it."""
-        learns = torch.is_grad_enabled() and any(p.requires_grad for p in self.kernel.parameters())
-        return not (self.training or learns or torch.compiler.is_compiling())
-
-    def remember(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of ``make`` under ``key``, from the cache as long as the kernel is what it was."""
-        if not self.remembers_kernel:
-            return make()
-        tensors = (*self.kernel.parameters(), *self.kernel.buffers(), *self.buffers(recurse=False))
-        return self.kernel_cache.recall(tensors, key, make)
-
-    def train(self, mode: bool = True) -> RemembersKernel:
-        """Sets the mode; what inference has remembered of the kernel is forgotten when training begins."""
-        if mode:
-            self.kernel_cache.clear()
-        return super().train(mode)
 
 
 class _Snapshot:

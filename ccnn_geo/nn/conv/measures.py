@@ -1,6 +1,8 @@
-"""Quadrature weights that keep their scale from cloud to cloud: four times the points weigh a fourth each."""
+"""The weight of each point in a sum: 1, the inverse density, or the share of the surface that it stands for."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,16 +19,33 @@ from ccnn_geo.neighbors.measure import (
 from ccnn_geo.nn.conv.plan import PointPlan
 
 
-def point_measure(measure: str, plan: PointPlan) -> Tensor | None:
-    """Weights of a plan's sources by the name of a measure without state; ``None`` for 1 each.
+class UniformMeasure(nn.Module):
+    """Every point weighs 1, as in the paper."""
 
-    The neighbours of the plan serve if there are 32 others for every point; otherwise those are found.
-    """
-    if measure != "density":
+    name: ClassVar[str] = "uniform"
+
+    def forward(self, plan: PointPlan, support: Tensor | None = None) -> Tensor | None:
+        """No weights, which stand for 1 each."""
         return None
-    long_enough = plan.num_neighbors is not None and plan.num_neighbors > TYPICAL_NEIGHBORS
-    neighbors = plan.neighbors if plan.is_square and long_enough else None
-    return density_measure(plan.given_pos[0], plan.batch[0], neighbors)
+
+
+class DensityMeasure(nn.Module):
+    """Points weigh the inverse of the density around them, with mean 1 in each cloud.
+
+    Source: :func:`~ccnn_geo.neighbors.measure.density_measure`.
+    """
+
+    name: ClassVar[str] = "density"
+
+    @torch.compiler.disable
+    def forward(self, plan: PointPlan, support: Tensor | None = None) -> Tensor | None:
+        """Weights ``[N]`` of the sources.
+
+        The neighbours of the plan serve if there are 32 others for every point; otherwise those are found.
+        """
+        long_enough = plan.num_neighbors is not None and plan.num_neighbors > TYPICAL_NEIGHBORS
+        neighbors = None if plan.is_bipartite or not long_enough else plan.neighbors
+        return density_measure(plan.given_pos[0], plan.batch[0], neighbors)
 
 
 class QuadratureMeasure(nn.Module):
@@ -44,6 +63,7 @@ class QuadratureMeasure(nn.Module):
         - **output:** weights :math:`(N)` of the sources of a :class:`~ccnn_geo.nn.conv.plan.PointPlan`
     """
 
+    name: ClassVar[str] = "quadrature"
     bandwidth: Tensor
     density: Tensor
 
@@ -57,8 +77,9 @@ class QuadratureMeasure(nn.Module):
         self.bandwidth.zero_()
         self.density.zero_()
 
+    @torch.compiler.disable
     @torch.no_grad()
-    def forward(self, plan: PointPlan, support: Tensor | None = None) -> Tensor:
+    def forward(self, plan: PointPlan, support: Tensor | None = None) -> Tensor | None:
         """Weights of the sources.
 
         Args:
@@ -99,7 +120,14 @@ def _density(plan: PointPlan, bandwidth: float, support: Tensor | None) -> Tenso
 
 def _within(plan: PointPlan, bandwidth: float, support: Tensor | None) -> Neighbors:
     """All neighbours within the bandwidth, and maybe more; those that the convolution needs anyway, if it can be."""
-    if not (plan.sees_all and plan.is_square):
+    if not (plan.sees_all and not plan.is_bipartite):
         return build_neighbors(plan.given_pos[0], plan.batch[0], None, bandwidth)
     side = plan.given_pos[0].new_full((plan.dim,), bandwidth / plan.dim**0.5)
     return plan.edges_within(side if support is None else torch.maximum(side, support.to(side)))[0]
+
+
+Measure = UniformMeasure | DensityMeasure | QuadratureMeasure
+MEASURES: dict[str, type[Measure]] = {
+    measure.name: measure for measure in (UniformMeasure, DensityMeasure, QuadratureMeasure)
+}
+"""Measures by the names that layers take."""

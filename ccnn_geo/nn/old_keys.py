@@ -1,0 +1,30 @@
+"""State dicts of earlier releases: buffers that have got other names since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from torch import nn
+
+
+def accept_old_keys(module: nn.Module, names: Mapping[str, str]) -> None:
+    """Lets a module load state dicts in which some of its buffers have the names they had.
+
+    Args:
+        module: Their owner.
+        names: Old names, or beginnings that end in a dot, and what they are now.
+    """
+    module.register_load_state_dict_pre_hook(partial(_rename, names))
+
+
+def _rename(
+    names: Mapping[str, str], module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any
+) -> None:
+    for old, new in names.items():
+        start = prefix + old
+        found = [k for k in state_dict if k.startswith(start)] if old.endswith(".") else [start]
+        for key in found:
+            if key in state_dict:
+                state_dict[prefix + new + key[len(start) :]] = state_dict.pop(key)
