@@ -15,9 +15,19 @@ ALIASES = {
     **dict.fromkeys(("validation", "val", "valid", "validate", "dev", "development"), "validation"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-"""Names of folders, in lower case, and the split that each is."""
+"""Names, in lower case, that people give to splits, and the split that each is."""
 
 _EITHER = ("eval", "evaluation", "holdout", "held_out")  # for validation or for testing: who knows
+
+
+def split_name(name: str) -> str:
+    """The split that people call so, in upper or lower case; any other name as it is.
+
+    Example:
+        >>> [split_name(name) for name in ("val", "Dev", "training", "extra")]
+        ['validation', 'validation', 'train', 'extra']
+    """
+    return ALIASES.get(name.casefold(), name)
 
 
 def split_folders(root: Path) -> dict[str, Path]:
@@ -33,8 +43,8 @@ def split_folders(root: Path) -> dict[str, Path]:
         )
     found: dict[str, Path] = {}
     for folder in sorted(root.iterdir()):
-        split = ALIASES.get(folder.name.casefold())
-        if split is None or not folder.is_dir():
+        split = split_name(folder.name)
+        if split not in SPLITS or not folder.is_dir():
             continue
         if split in found:
             raise ValueError(
@@ -116,7 +126,7 @@ def tell_other_folders(root: Path, classes: Collection[str] | None = None) -> No
         for folder in sorted(root.iterdir())
         if missing
         and folder.is_dir()
-        and folder.name.casefold() not in ALIASES
+        and split_name(folder.name) not in SPLITS
         and not is_hidden(folder.name)
     ]
     doubtful = [
