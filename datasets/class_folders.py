@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Collection
 from pathlib import Path
 
+from ccnn_geo.datasets.left_out import list_names
 from ccnn_geo.datasets.notices import say_once
 from ccnn_geo.datasets.sample_files import is_hidden, printable
 
@@ -87,11 +88,14 @@ def class_folders(root: Path, split: str) -> dict[str, Path]:
     if not here:
         raise ValueError(f"{folder}: no classes, expected a folder for each")
     for other, there in found.items():
-        if there.keys() != here.keys():
-            raise ValueError(
-                f"{root}: splits must have the same classes; only in {split}: {sorted(here.keys() - there.keys())}, "
-                f"only in {other}: {sorted(there.keys() - here.keys())}"
-            )
+        unlike = ((split, here.keys() - there.keys(), other), (other, there.keys() - here.keys(), split))
+        told = [
+            f"in {one} but not in {another}: {list_names(sorted(names), 10)}"
+            for one, names, another in unlike
+            if names
+        ]
+        if told:
+            raise ValueError(f"{root}: splits must have the same classes; {'; '.join(told)}")
     tell_other_folders(root, here)
     first = next(iter(found.values()))
     return {printable(place.name): here[name] for name, place in first.items()}
