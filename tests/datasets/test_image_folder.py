@@ -223,7 +223,7 @@ def test_wrong_folders(tmp_path):
     with pytest.raises(FileNotFoundError, match="no split 'test'"):
         ImageFolder(tmp_path, "test")
     (tmp_path / "train/b").mkdir()
-    with pytest.raises(ValueError, match="b: no images, expected .*, got no other files"):
+    with pytest.raises(ValueError, match=r"b: no images, expected .*, got no other files"):
         ImageFolder(tmp_path)
     save(tmp_path / "test/a/0.png")
     with pytest.raises(ValueError, match=r"same classes; in train but not in [a-z]+: 'b'$"):
