@@ -28,7 +28,9 @@ def main(arguments: list[str]) -> None:
     ready.add_argument(
         "--root", default="data", help="Where it goes, or where its files are; data by default."
     )
-    ready.add_argument("--split", nargs="+", help="Splits to prepare; all by default.")
+    ready.add_argument(
+        "--split", nargs="+", help="Splits to prepare, val and the like are validation; all by default."
+    )
     ready.add_argument("--offline", action="store_true", help="Use what is there, fetch nothing.")
     ready.add_argument(
         "--option",
@@ -122,7 +124,7 @@ def prepare(
     Args:
         name: Of the data set.
         root: Where it goes, or where its files are.
-        splits: The splits; by default all of them.
+        splits: The splits, by any of the names that their folders may have; by default all of them.
         download: Fetch what is missing.
         options: Further arguments of the data set, as ``data.dataset_args`` of a training.
 
@@ -132,6 +134,7 @@ def prepare(
         FileNotFoundError: If files are missing and ``download`` is False.
         OSError: If there is not enough space.
     """
+    from ccnn_geo.datasets.base.class_folders import split_name
     from ccnn_geo.datasets.registry import dataset_class
     from ccnn_geo.training.data.sources import check_keywords, keywords
 
@@ -141,12 +144,13 @@ def prepare(
         download = False
     yield check_space(cls.info, folder, download)
     known = splits_of(cls.info, folder)
-    wrong = [split for split in splits or () if split not in known]
+    asked = {split: split if split in known else split_name(split) for split in splits or known}
+    wrong = [given for given, split in asked.items() if split not in known]
     if wrong:
         raise ValueError(f"{name}: expected some of the splits {', '.join(known)}, got {', '.join(wrong)}")
     if "download" in keywords(cls):
         options["download"] = download
-    for split in splits or known:
+    for split in dict.fromkeys(asked.values()):
         begin = time.perf_counter()
         samples = cls(folder, split, **options)
         seconds = time.perf_counter() - begin

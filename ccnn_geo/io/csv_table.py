@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ccnn_geo.io.csv_header import TIME, read_header
 from ccnn_geo.io.files.notices import say_once
 from ccnn_geo.io.iso_dates import are_dates, may_be_dates, number_of, seconds_of
 
@@ -59,13 +60,8 @@ def read_table(path: Path) -> Table:
         raise ValueError(
             f"{path}: not comma-separated text in UTF-8, expected cells with quotes in pairs below line {last}"
         ) from error
-    header = [name.strip() for name in lines[0][1]] if lines else []
-    header = ["time" if name.lower() == "time" else name for name in header]
-    others = [name for name in header if name != "time"]
-    if "time" not in header or not others or len(set(header)) < len(header) or "" in header:
-        raise ValueError(
-            f"{path}: header {','.join(header)[:80]!r}, expected different names, 'time' and one or more others"
-        )
+    header = read_header(path, lines[0][1] if lines else [])
+    others = [name for name in header if name != TIME]
     if len(lines) == 1:
         raise ValueError(f"{path}: no lines below the header, expected one or more")
     long = set(others) == {"variable", "value"}
@@ -75,7 +71,7 @@ def read_table(path: Path) -> Table:
         if len(cells) != len(header):
             raise ValueError(f"{path}, line {number}: {len(cells)} cells, expected {len(header)}")
         row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
-        time = row.pop("time")
+        time = row.pop(TIME)
         times.append((number, time))
         if long:
             if not row["variable"]:

@@ -1,7 +1,7 @@
 """Points on the surface of a mesh."""
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from ccnn_geo._base.devices import check_one_device
 from ccnn_geo._base.pyg import BaseTransform, Data
@@ -41,7 +41,7 @@ class SampleSurface(BaseTransform):
         edge_u, edge_v = corner[1] - corner[0], corner[2] - corner[0]
         cross = torch.linalg.cross(edge_u, edge_v)
         area = cross.norm(dim=1)
-        total = area.cumsum(0)
+        total = _running_sum(area)
         if total[-1] == 0:
             raise ValueError(f"the mesh has no surface: all {face.size(1)} faces have zero area")
         if not torch.isfinite(total[-1]):
@@ -63,3 +63,10 @@ class SampleSurface(BaseTransform):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.num})"
+
+
+def _running_sum(values: Tensor) -> Tensor:
+    """Sums ``[N]`` of all values up to each; torch's own has no deterministic form on CUDA, the host's has."""
+    if values.device.type == "cuda" and torch.are_deterministic_algorithms_enabled():
+        return values.cpu().cumsum(0).to(values.device)
+    return values.cumsum(0)

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Collection
 from pathlib import Path
 
+from ccnn_geo.io.files.left_out import list_names
 from ccnn_geo.io.files.notices import say_once
 from ccnn_geo.io.files.sample_files import is_hidden, printable
 
@@ -15,9 +16,19 @@ ALIASES = {
     **dict.fromkeys(("validation", "val", "valid", "validate", "dev", "development"), "validation"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-"""Names of folders, in lower case, and the split that each is."""
+"""Names, in lower case, that people give to splits, and the split that each is."""
 
 _EITHER = ("eval", "evaluation", "holdout", "held_out")  # for validation or for testing: who knows
+
+
+def split_name(name: str) -> str:
+    """The split that people call so, in upper or lower case; any other name as it is.
+
+    Example:
+        >>> [split_name(name) for name in ("val", "Dev", "training", "extra")]
+        ['validation', 'validation', 'train', 'extra']
+    """
+    return ALIASES.get(name.casefold(), name)
 
 
 def split_folders(root: Path) -> dict[str, Path]:
@@ -33,8 +44,8 @@ def split_folders(root: Path) -> dict[str, Path]:
         )
     found: dict[str, Path] = {}
     for folder in sorted(root.iterdir()):
-        split = ALIASES.get(folder.name.casefold())
-        if split is None or not folder.is_dir():
+        split = split_name(folder.name)
+        if split not in SPLITS or not folder.is_dir():
             continue
         if split in found:
             raise ValueError(
@@ -77,11 +88,14 @@ def class_folders(root: Path, split: str) -> dict[str, Path]:
     if not here:
         raise ValueError(f"{folder}: no classes, expected a folder for each")
     for other, there in found.items():
-        if there.keys() != here.keys():
-            raise ValueError(
-                f"{root}: splits must have the same classes; only in {split}: {sorted(here.keys() - there.keys())}, "
-                f"only in {other}: {sorted(there.keys() - here.keys())}"
-            )
+        unlike = ((split, here.keys() - there.keys(), other), (other, there.keys() - here.keys(), split))
+        told = [
+            f"in {one} but not in {another}: {list_names(sorted(names), 10)}"
+            for one, names, another in unlike
+            if names
+        ]
+        if told:
+            raise ValueError(f"{root}: splits must have the same classes; {'; '.join(told)}")
     tell_other_folders(root, here)
     first = next(iter(found.values()))
     return {printable(place.name): here[name] for name, place in first.items()}
@@ -116,7 +130,7 @@ def tell_other_folders(root: Path, classes: Collection[str] | None = None) -> No
         for folder in sorted(root.iterdir())
         if missing
         and folder.is_dir()
-        and folder.name.casefold() not in ALIASES
+        and split_name(folder.name) not in SPLITS
         and not is_hidden(folder.name)
     ]
     doubtful = [

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from numbers import Integral
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from ccnn_geo._base.caller import warn_caller
 from ccnn_geo._base.pyg import Data, Dataset
-from ccnn_geo.datasets.base.class_folders import split_folders
 from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.scenes.lidar_bin import check_columns
-from ccnn_geo.datasets.scenes.lidar_files import file_states, list_scans
-from ccnn_geo.datasets.scenes.lidar_frames import Frame, read_frame
-from ccnn_geo.datasets.scenes.lidar_survey import Survey, survey
-from ccnn_geo.datasets.scenes.lidar_tiles import cells, thin, tiles
+from ccnn_geo.datasets.scenes.lidar_frames import Frame
+from ccnn_geo.datasets.scenes.lidar_sample import centred, class_codes, class_labels, feature_columns
+from ccnn_geo.datasets.scenes.lidar_scans import Scans
+from ccnn_geo.datasets.scenes.lidar_tiles import cells, thin
 from ccnn_geo.datasets.scenes.point_labels import IGNORED
-
-COORDINATES = ("x", "y", "z")
-MADE = ("constant", *COORDINATES)
-"""Features that are no measurements."""
 
 FARTHEST = 10
 """Positions beyond, in units, are said: kernels are made for those on [-1, 1]."""
@@ -69,7 +62,7 @@ class LidarFrames(Dataset):
 
     Shapes:
         ``dataset[i]`` is ``Data(pos [N, 3], x [N, F], y [N], origin [1, 3], name)``; pos and x float32, y int64, -1
-        for all points of a file without labels, and left out if no file of ``root/train`` has any.
+        for all points of a file without labels, and left out if no file of ``root/train`` nor of the split has any.
         ``pos * dataset.unit + origin`` are the file's coordinates; origin float64.
 
     Raises:
@@ -115,20 +108,16 @@ class LidarFrames(Dataset):
         if isinstance(features, str) or not features:
             raise ValueError(f"lidar: expected features to be a list of names, got {features!r}")
         check_columns(columns, column_type)
-        self.classes = None if classes is None else _codes(classes)
+        self.classes = None if classes is None else class_codes(classes)
         root = Path(root).expanduser()
-        self.paths = list_scans(root, split)
-        self.root_folder, self.split, self.features = root, split, tuple(features)
-        self.normalize, self.tile, self.voxel, self.max_points = normalize, tile, voxel, max_points
-        self._layout: dict[str, Any] = {"columns": columns, "column_type": column_type, "label": label}
-        self._cache = Path(cache).expanduser() if cache is not None else root / "processed/lidar"
-        self._last: tuple[Path, Frame] | None = None
-        self._survey = self._look(unit)
-        self._tiles: dict[str, np.ndarray] | None = None
-        if tile is not None:
-            self._tiles = tiles(
-                self.paths, self._read_file, tile, self._target("tiles", self.paths, split, tile)
-            )
+        layout = {"columns": columns, "column_type": column_type, "label": label}
+        place = Path(cache).expanduser() if cache is not None else root / "processed/lidar"
+        self._scans = Scans(root, split, features, layout, place)
+        self.paths, self.root_folder, self.split = self._scans.paths, root, split
+        self.features, self.normalize = tuple(features), normalize
+        self.tile, self.voxel, self.max_points = tile, voxel, max_points
+        self._survey = self._scans.look(self.classes, normalize, sized=unit is None and tile is None)
+        self._tiles = None if tile is None else self._scans.tiles(tile)
         half = tile if tile is not None else self._survey.extent if self._survey is not None else 0
         self.unit = float(unit) if unit is not None else half / 2 or 1.0
         self._told: set[str] = set()
@@ -148,14 +137,14 @@ class LidarFrames(Dataset):
     def labels_found(self) -> str:
         """Labels of ``root/train`` with their numbers of points, and which of them are a class."""
         codes = "as they are" if self.classes is None else f"classes are {self.classes}, others have no label"
-        return f"labels found: {self._part().told}; {codes}"
+        return f"labels found: {self._scans.measure().told}; {codes}"
 
     def len(self) -> int:
         return len(self.paths) if self._tiles is None else len(self._tiles["frame"])
 
     def get(self, idx: int) -> Data:
         path, name = self._place(idx)
-        frame = self._read(path)
+        frame = self._scans.read(path)
         keep = np.arange(len(frame.xyz))
         if self._tiles is not None and self.tile is not None:
             keep = np.flatnonzero((cells(frame.xyz, self.tile) == self._tiles["cell"][idx]).all(1))
@@ -167,24 +156,14 @@ class LidarFrames(Dataset):
         return self._sample(path, name, frame, keep)
 
     def _sample(self, path: Path, name: str, frame: Frame, keep: np.ndarray) -> Data:
-        xyz = frame.xyz[keep]
-        origin = (xyz.min(0) + xyz.max(0)) / 2  # in float64: large coordinates keep their detail
-        pos = (xyz - origin) / self.unit
+        pos, origin = centred(frame.xyz[keep], self.unit)
         if (farthest := float(np.abs(pos).max())) > FARTHEST:
             self._tell(
                 "far",
                 f"lidar: positions of {name} go to {farthest:.3g} with unit={self.unit:g}, expected about 1: kernels "
                 "are made for [-1, 1]; without 'unit' it is half a tile, or half of the largest scan",
             )
-        known = {"constant": np.ones(len(pos)), **dict(zip(COORDINATES, pos.T, strict=True))}
-        known |= {field: values[keep] for field, values in frame.fields.items()}
-        lacking = [feature for feature in self.features if feature not in known]
-        if lacking:
-            raise ValueError(
-                f"{path}: no {', '.join(lacking)}, the file has {', '.join(frame.fields) or 'nothing measured'}; "
-                f"features may be some of {', '.join(known)}"
-            )
-        x = np.stack([self._scaled(feature, known[feature]) for feature in self.features], axis=1)
+        x = feature_columns(path, frame, keep, pos, self.features, self._scaled)
         data = Data(
             x=torch.from_numpy(x.astype(np.float32)),
             pos=torch.from_numpy(pos.astype(np.float32)),
@@ -192,8 +171,8 @@ class LidarFrames(Dataset):
             name=name,
         )
         if frame.labels is not None:
-            data.y = torch.from_numpy(self._labels(frame.labels[keep]))
-        elif self._survey is not None and self._survey.labels:  # a batch has labels of all or of none
+            data.y = torch.from_numpy(class_labels(frame.labels[keep], self.classes))
+        elif self._scans.have_labels:  # a batch has labels of all or of none
             self._tell(
                 "labels", f"{path}: no labels, as others have; points of such scans get {IGNORED}, no class"
             )
@@ -201,53 +180,13 @@ class LidarFrames(Dataset):
         return data
 
     def _scaled(self, feature: str, values: np.ndarray) -> np.ndarray:
-        """Measurements standardised; positions and constants are as they should be."""
-        if not self.normalize or self._survey is None or feature in MADE:
-            return values
-        return self._survey.standardise(feature, values)
-
-    def _labels(self, codes: np.ndarray) -> np.ndarray:
-        if self.classes is None:
-            return codes
-        hit = codes[:, None] == np.array(self.classes)
-        return np.where(hit.any(1), hit.argmax(1), IGNORED)
+        return self._survey.standardise(feature, values) if self.normalize and self._survey else values
 
     def _tell(self, what: str, message: str) -> None:
         """Once: every sample would say the same."""
         if what not in self._told:
             self._told.add(what)
             warn_caller(message)
-
-    def _look(self, unit: float | None) -> Survey | None:
-        """What is measured of the training part, as far as the arguments ask for it."""
-        measured = self.normalize and not set(self.features) <= set(MADE)
-        sized = unit is None and self.tile is None
-        if self.split in (None, "train") or "train" in split_folders(self.root_folder):
-            found = self._part() if measured or sized or self.classes is not None else None
-            if found is not None and self.classes is not None and (found.labels or self.split is not None):
-                place = self.root_folder if self.split is None else split_folders(self.root_folder)["train"]
-                found.check_classes(place, self.classes, all_of_them=self.split is not None)
-            lacking = [] if found is None else sorted({*self.features} - {*MADE, *found.moments})
-            if found is not None and lacking:
-                raise ValueError(
-                    f"{self.root_folder}: no {', '.join(lacking)} in the scans that are learned from; features may be "
-                    f"some of {', '.join((*MADE, *found.moments))}"
-                )
-            return found
-        if measured or sized:
-            raise FileNotFoundError(
-                f"{self.root_folder}: no folder 'train' to standardise by; normalize=False and a unit do without"
-            )
-        return None
-
-    def _part(self) -> Survey:
-        part = None if self.split is None else "train"
-        paths = self.paths if part == self.split else list_scans(self.root_folder, part)
-        found = survey(paths, self._read_file, self._target("survey", paths, part))
-        if self.normalize and found.unknown(self.features):
-            for path in paths:  # the one that holds it says so, if it has not when it was measured
-                self._read_file(path)
-        return found
 
     def _place(self, idx: int) -> tuple[Path, str]:
         if self._tiles is None:
@@ -256,31 +195,3 @@ class LidarFrames(Dataset):
             path = self.paths[int(self._tiles["frame"][idx])]
             where = " {:.0f},{:.0f}".format(*self._tiles["cell"][idx])
         return path, path.relative_to(self.root_folder).as_posix() + where
-
-    def _read(self, path: Path) -> Frame:
-        if self._last is None or self._last[0] != path:
-            self._last = path, self._read_file(path)
-        return self._last[1]
-
-    def _read_file(self, path: Path) -> Frame:
-        return read_frame(path, **self._layout, needed=self.features)
-
-    def _target(self, what: str, paths: Sequence[Path], part: str | None, *settings: object) -> Path:
-        """Where that is stored which follows from files and from how they are read."""
-        key = digest(file_states(self.root_folder, paths), self._layout, settings)
-        return self._cache / f"{what}-{part or 'all'}-{key}.npz"
-
-
-def _codes(classes: Any) -> list[int]:
-    """Codes of the classes as they should be.
-
-    Raises:
-        ValueError: If they are no list of different whole numbers, or one of them means that there is no label.
-    """
-    found = [] if isinstance(classes, (str, Integral)) else list(classes)
-    whole = all(isinstance(code, Integral) and not isinstance(code, bool) for code in found)
-    if not whole or not found or len(set(found)) < len(found) or IGNORED in found:
-        raise ValueError(
-            f"lidar: expected classes to be different whole numbers, not {IGNORED} (no label), got {classes!r}"
-        )
-    return [int(code) for code in found]

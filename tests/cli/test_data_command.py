@@ -98,6 +98,16 @@ def test_own_files_have_the_splits_of_their_folders(run, root):
     assert code == 0 and [line.split(":")[0] for line in output.splitlines()[1:3]] == ["train", "test"]
 
 
+@pytest.mark.parametrize("name", ["validation", "val", "valid", "dev", "VAL", "development"])
+def test_splits_by_the_names_that_folders_may_have(run, root, name):
+    code, output, _ = run("prepare", "tones", "--root", ".", "--split", name, "validation", "Testing")
+    prepared = [line.split(",")[0] for line in output.splitlines()[1:-1]]
+    assert code == 0 and prepared == ["validation: 12 samples", "test: 16 samples"]
+    (root / "train").mkdir()
+    code, _, errors = run("prepare", "own", "--root", ".", "--split", name)
+    assert code == 1 and f"own: expected some of the splits train, got {name}" in errors
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -4,13 +4,14 @@ import copy
 
 import pytest
 import torch
+from torch_geometric.data import Batch, Data
 
-from ccnn_geo import CCNN, SepFlexConv
+from ccnn_geo import CCNN, SepFlexConv, transforms
 from ccnn_geo._base.native.build import native_function
 from ccnn_geo.functional.mesh.band import mesh_spacing
 from ccnn_geo.neighbors.measure import density_measure
 from ccnn_geo.neighbors.spacing import estimate_spacing
-from ccnn_geo.nn.nyquist import nyquist_penalty
+from ccnn_geo.nn.nyquist import nyquist_penalty, sample_spacing
 
 
 @pytest.fixture(autouse=True)
@@ -124,3 +125,84 @@ def test_what_looks_at_samples_and_kernels_runs_too(dim, device):
     on_host = copy.deepcopy(conv).cpu()
     torch.testing.assert_close(mesh_spacing(conv.kernel), mesh_spacing(on_host.kernel), rtol=1e-5, atol=0)
     assert density_measure(pos, batch).isfinite().all()
+
+
+def mesh(device):
+    """Two triangles of areas 3 and 1 at the heights 0 and 1, and one without area."""
+    pos = torch.tensor([[0.0, 0, 0], [3, 0, 0], [0, 2, 0], [0, 0, 1], [1, 0, 1], [0, 2, 1]], device=device)
+    return Data(pos=pos, face=torch.tensor([[0, 3, 0], [1, 4, 0], [2, 5, 1]], device=device))
+
+
+def test_points_of_a_mesh_are_those_of_the_host(device):
+    drawn = transforms.SampleSurface(4000)(mesh(device))
+    assert drawn.pos.device == device
+    assert (drawn.pos[:, 2] == 0).sum().item() == pytest.approx(3000, abs=4 * (4000 * 3 / 16) ** 0.5)
+    assert torch.equal(drawn.normal.cpu(), torch.tensor([0.0, 0, 1]).expand(4000, 3))
+    torch.manual_seed(3)
+    draw = torch.rand(4000, 3, dtype=torch.float64, device=device)[:, 0].cpu()
+    torch.manual_seed(3)
+    height = transforms.SampleSurface(4000)(mesh(device)).pos[:, 2].cpu()
+    assert torch.equal(height, (draw * 8 >= 6).float())  # a face up to 6/8 of the sum, the other one beyond
+
+
+def cloud(device):
+    return Data(
+        x=torch.randn(40, 2).to(device), pos=torch.rand(40, 3).to(device), y=torch.zeros(1).long().to(device)
+    )
+
+
+def two_clouds(device):
+    return Batch.from_data_list([cloud(device), cloud(device)])
+
+
+def grid(size):
+    return lambda device: torch.randn(size).to(device)
+
+
+TRANSFORMS = {
+    "BuildNeighbors": (lambda: transforms.BuildNeighbors(8), cloud),
+    "EstimateNormals": (lambda: transforms.EstimateNormals(8), cloud),
+    "FarthestSubset": (lambda: transforms.FarthestSubset(8), cloud),
+    "FixedSubset": (lambda: transforms.FixedSubset(8), cloud),
+    "MixClouds": (lambda: transforms.MixClouds(3, 1.0), two_clouds),
+    "NormalizeSphere": (lambda: transforms.NormalizeSphere(), cloud),
+    "PointFeatures": (
+        lambda: transforms.PointFeatures(),
+        lambda d: Data(pos=cloud(d).pos, normal=cloud(d).pos),
+    ),
+    "PointWOLF": (lambda: transforms.PointWOLF(), cloud),
+    "RandomCrop": (lambda: transforms.RandomCrop(2), grid((3, 8, 8))),
+    "RandomFlip": (lambda: transforms.RandomFlip(), grid((3, 8, 8))),
+    "RandomJitter": (lambda: transforms.RandomJitter(), cloud),
+    "RandomNoise": (lambda: transforms.RandomNoise(), grid((1, 50))),
+    "RandomPointDropout": (lambda: transforms.RandomPointDropout(0.5), cloud),
+    "RandomRotate": (lambda: transforms.RandomRotate(), cloud),
+    "RandomScaleShift": (lambda: transforms.RandomScaleShift(), cloud),
+    "RandomSubset": (lambda: transforms.RandomSubset(8), cloud),
+    "RandomTimeShift": (lambda: transforms.RandomTimeShift(5), grid((1, 50))),
+    "SampleShape": (lambda: transforms.SampleShape(8), mesh),
+    "SampleSurface": (lambda: transforms.SampleSurface(8), mesh),
+    "ThinHalf": (lambda: transforms.ThinHalf(), cloud),
+    "Voxelize": (lambda: transforms.Voxelize(4, 8), cloud),
+}
+
+
+@pytest.mark.parametrize("name", transforms.__all__)
+def test_transforms_run_and_repeat(name, device):
+    make, sample = TRANSFORMS[name]
+
+    def once():
+        torch.manual_seed(1)
+        out = make()(sample(device))
+        return {"": out} if isinstance(out, torch.Tensor) else out.to_dict()
+
+    first, second = once(), once()
+    for key, value in first.items():
+        if isinstance(value, torch.Tensor):
+            assert value.device == device and torch.equal(value, second[key])
+
+
+def test_the_spacing_of_a_batch(device):
+    pos, batch = torch.rand(60, 2), torch.arange(60) // 20
+    found = sample_spacing(None, pos.to(device), batch.to(device))
+    assert torch.allclose(found, sample_spacing(None, pos, batch), rtol=1e-5)

@@ -29,26 +29,16 @@ WITHOUT_SCALARS = {
 }
 """Operators that take no tensor of the CPU, not even one number."""
 NOT_DETERMINISTIC = {
-    *(
-        "aten::median",
-        "aten::nanmedian",
-        "aten::kthvalue",
-        "aten::histc",
-        "aten::put_",
-        "aten::nll_loss2d_forward",
-    ),
-    *(
-        "aten::avg_pool3d_backward",
-        "aten::_adaptive_avg_pool2d_backward",
-        "aten::_adaptive_avg_pool3d_backward",
-    ),
-    *(
-        "aten::reflection_pad1d_backward",
-        "aten::reflection_pad2d_backward",
-        "aten::upsample_linear1d_backward",
-    ),
-    *("aten::upsample_bilinear2d_backward", "aten::upsample_trilinear3d_backward"),
-    *("aten::max_unpool2d", "aten::grid_sampler_2d_backward", "aten::grid_sampler_3d_backward"),
+    *("aten::median", "aten::nanmedian", "aten::kthvalue", "aten::histc", "aten::put_", "aten::put"),
+    *("aten::nll_loss2d_forward", "aten::_ctc_loss_backward", "aten::max_unpool2d", "aten::max_unpool3d"),
+    *("aten::grid_sampler_2d_backward", "aten::grid_sampler_3d_backward", "aten::upsample_linear1d_backward"),
+    *("aten::upsample_bilinear2d_backward", "aten::upsample_bicubic2d_backward"),
+    *("aten::upsample_trilinear3d_backward", "aten::avg_pool3d_backward"),
+    *(f"aten::_adaptive_avg_pool{d}d_backward" for d in (2, 3)),
+    *(f"aten::adaptive_max_pool{d}d_backward" for d in (2, 3)),
+    *(f"aten::fractional_max_pool{d}d_backward" for d in (2, 3)),
+    "aten::max_pool3d_with_indices_backward",
+    *(f"aten::{kind}_pad{d}d_backward" for kind in ("reflection", "replication") for d in (1, 2, 3)),
 }
 """Operators that ``torch.use_deterministic_algorithms`` refuses on CUDA; see also :func:`_check_deterministic`."""
 

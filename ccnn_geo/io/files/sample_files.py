@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ccnn_geo.io.files.left_out import BESIDE, DEEPER, NOWHERE, list_names, told_counts
 from ccnn_geo.io.files.notices import say_once
 
 _HIDDEN = frozenset(
@@ -60,7 +61,8 @@ class Listing:
 
     Args:
         paths: Samples, by name.
-        left_out: Other files by the reason, an extension as a rule; no hidden ones, companions or documents.
+        left_out: Other files by the reason (see :mod:`~ccnn_geo.io.files.left_out`); no hidden ones, companions or
+            documents.
     """
 
     paths: list[Path]
@@ -90,11 +92,11 @@ def list_samples(folder: Path, kind: FileKind, above: frozenset[str] = frozenset
             paths += found.paths
             left_out += found.left_out
         elif not entry.is_file():
-            left_out["links that lead nowhere"] += 1
+            left_out[NOWHERE] += 1
         elif extension in kind.extensions:
             paths.append(path)
         elif extension not in kind.companions and path.stem.casefold() not in _DOCUMENTS:
-            left_out[extension or "without extension"] += 1
+            left_out[extension] += 1
     return Listing(sorted(paths), left_out)
 
 
@@ -108,7 +110,7 @@ def _files_below(folder: Path) -> Counter[str]:
     for _, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not is_hidden(name)]
         count += sum(not is_hidden(name) for name in files)
-    return Counter({"in subfolders": count} if count else {})
+    return Counter({DEEPER: count} if count else {})
 
 
 def class_samples(folders: Mapping[str, Path], kind: FileKind, beside: bool = True) -> list[tuple[Path, int]]:
@@ -125,43 +127,36 @@ def class_samples(folders: Mapping[str, Path], kind: FileKind, beside: bool = Tr
     listings = {name: list_samples(folder, kind) for name, folder in folders.items()}
     for name, found in listings.items():
         if not found.paths:
-            number = found.left_out.total()
-            others = f"{number} files" + (f" ({_counts(found.left_out)})" if number else "")
-            raise ValueError(f"{folders[name]}: no {kind.name} among {others}, expected {_expected(kind)}")
+            others = told_counts(found.left_out) or "no other files"
+            raise ValueError(f"{folders[name]}: no {kind.name}, expected {_expected(kind)}, got {others}")
     left_out = {name: found.left_out for name, found in listings.items()}
     parent = next(iter(folders.values())).parent
     loose = beside and sum(
         e.is_file() and Path(e.name).suffix.lower() in kind.extensions for e in _visible(parent)
     )
     if loose:
-        left_out["no class"] = Counter({"beside the folders of the classes": loose})
+        left_out[""] = Counter({BESIDE: loose})
     samples = [(path, label) for label, found in enumerate(listings.values()) for path in found.paths]
     tell_left_out(parent, len(samples), left_out, kind)
     return samples
 
 
 def tell_left_out(folder: Path, taken: int, left_out: Mapping[str, Counter[str]], kind: FileKind) -> None:
-    """Warns, in one line, of files that are no samples: how many, why, and in which classes.
+    """Warns, in one line, of files that are no samples: how many, why, and in which folders of classes.
 
     Args:
         folder: Where they lie.
         taken: Number of samples.
-        left_out: Files by the reason, of each class.
+        left_out: Files by the reason, of each class; of the empty name those that are in no folder of a class.
         kind: The files that are read.
     """
-    counts = sum(left_out.values(), Counter[str]())
-    if counts:
-        where = [name for name, count in left_out.items() if name and count]
-        more = f" and {len(where) - 3} more" if len(where) > 3 else ""
-        places = f" ({', '.join(where[:3])}{more})" if where else ""
-        say_once(
-            f"{folder}: {taken} {kind.name}; left out: {_counts(counts)}{places}; expected {_expected(kind)}"
-        )
-
-
-def _counts(counts: Counter[str]) -> str:
-    listed = [f"{count} {reason}" for reason, count in counts.most_common()]
-    return ", ".join(listed[:6]) + (", ..." if len(listed) > 6 else "")
+    places = [name for name, count in left_out.items() if name and count]
+    inside = told_counts(sum((left_out[name] for name in places), Counter[str]()))
+    if inside:
+        inside += f" (in the folder{'s' * (len(places) > 1)} {list_names(places)})"
+    told = [text for text in (inside, told_counts(left_out.get("", Counter()))) if text]
+    if told:
+        say_once(f"{folder}: {taken} {kind.name}; left out: {'; '.join(told)}; expected {_expected(kind)}")
 
 
 def _expected(kind: FileKind) -> str:

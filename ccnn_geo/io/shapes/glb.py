@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ccnn_geo.io.shapes.gltf_fields import is_whole
 from ccnn_geo.io.shapes.gltf_file import GltfFile, open_glb
 from ccnn_geo.io.shapes.gltf_parts import read_parts
 from ccnn_geo.io.shapes.scenes import join_parts
@@ -43,7 +44,7 @@ def read_glb(path: Path) -> Shape:
 
 
 def _check_version(gltf: GltfFile) -> None:
-    least = str(gltf.group(gltf.header, "asset").get("minVersion", "2.0"))
+    least = gltf.text(gltf.group(gltf.header, "asset"), "minVersion", "2.0")
     if least != "2.0":
         raise ShapeError(f"{gltf.path}: needs glTF {least[:20]}, expected 2.0")
     for name in gltf.items(gltf.header, "extensionsRequired"):
@@ -66,9 +67,7 @@ def _parts(gltf: GltfFile) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         if "mesh" not in node:
             continue
         mesh = gltf.item("meshes", node["mesh"])
-        weights = gltf.items(node if "weights" in node else mesh, "weights")
-        if not all(isinstance(weight, (int, float)) for weight in weights):
-            raise ShapeError(f"{gltf.path}: weights {weights!r:.60}, expected numbers")
+        weights = gltf.numbers(node if "weights" in node else mesh, "weights")
         places = world[index] @ _instances(gltf, node)
         joints = _joints(gltf, node, world)
         for part in read_parts(gltf, mesh, weights):
@@ -126,7 +125,7 @@ def _shown(gltf: GltfFile, children: list[list[Any]], parents: dict[int, int]) -
     while waiting:
         index = waiting.pop()
         node = gltf.item("nodes", index)
-        if gltf.extension(node, "KHR_node_visibility").get("visible", True):
+        if gltf.flag(gltf.extension(node, "KHR_node_visibility"), "visible", True):
             yield index
             waiting += children[index][::-1]
 
@@ -182,7 +181,7 @@ def _joints(gltf: GltfFile, node: dict[str, Any], world: dict[int, np.ndarray]) 
         return None
     skin = gltf.item("skins", node["skin"])
     names = gltf.items(skin, "joints")
-    if not names or not all(isinstance(name, int) and name in world for name in names):
+    if not names or not all(is_whole(name) and name in world for name in names):
         raise ShapeError(f"{gltf.path}: joints {names!r:.60}, expected nodes that hang on a root")
     joints = np.stack([world[name] for name in names])
     if "inverseBindMatrices" not in skin:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ccnn_geo.io.shapes.gltf_fields import GltfFields
 from ccnn_geo.io.shapes.shape import ShapeError
 
 _GLB, _JSON, _BIN = 0x46546C67, 0x4E4F534A, 0x004E4942
@@ -20,7 +21,7 @@ _SIZES = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "M
 
 
 @dataclass(frozen=True, eq=False)
-class GltfFile:
+class GltfFile(GltfFields):
     """The description of a file and its binary chunk; what it refers to is checked as it is looked up.
 
     Args:
@@ -32,58 +33,14 @@ class GltfFile:
     Source: https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html
     """
 
-    path: Path
-    header: dict[str, Any]
     binary: bytes | None
     size: int
-
-    def items(self, thing: dict[str, Any], key: str) -> list[Any]:
-        """A list; empty if there is none."""
-        return self._of(thing, key, list, [], "a list")
-
-    def group(self, thing: dict[str, Any], key: str) -> dict[str, Any]:
-        """What is named; empty if there is nothing."""
-        return self._of(thing, key, dict, {}, "names and values")
-
-    def extension(self, thing: dict[str, Any], name: str) -> dict[str, Any]:
-        """What an extension says of a thing; empty if it says nothing."""
-        return self.group(self.group(thing, "extensions"), name)
-
-    def _of(self, thing: dict[str, Any], key: str, kind: type, default: Any, expected: str) -> Any:
-        value = thing.get(key, default)
-        if not isinstance(value, kind):
-            raise ShapeError(f"{self.path}: {key} {value!r:.60}, expected {expected}")
-        return value
-
-    def item(self, kind: str, index: object) -> dict[str, Any]:
-        """One of the file's ``nodes``, ``meshes``, ``accessors`` and so on."""
-        things = self.items(self.header, kind)
-        found = things[index] if isinstance(index, int) and 0 <= index < len(things) else None
-        if not isinstance(found, dict):
-            raise ShapeError(
-                f"{self.path}: number {index!r:.20} of the {kind}, expected one of {len(things)}"
-            )
-        return found
-
-    def whole(self, thing: dict[str, Any], key: str, default: int | None = None) -> int:
-        """A number of 0 or more."""
-        value = thing.get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
-            raise ShapeError(f"{self.path}: {key} {value!r:.20}, expected a whole number of 0 or more")
-        return value
-
-    def vector(self, thing: dict[str, Any], key: str, default: list[float]) -> np.ndarray:
-        """As many numbers as there are by default."""
-        values = self._of(thing, key, list, default, "a list")
-        if len(values) != len(default) or not all(isinstance(v, (int, float)) for v in values):
-            raise ShapeError(f"{self.path}: {key} {values!r:.60}, expected {len(default)} numbers")
-        return np.array([_double(v) for v in values])
 
     def floats(self, index: object, kind: str) -> np.ndarray:
         """Numbers ``[N, size]`` of an accessor in double precision, normalized integers divided by their largest."""
         accessor = self.item("accessors", index)
         rows = self._rows(accessor, index, kind)
-        if not accessor.get("normalized", False) or rows.dtype.kind == "f":
+        if not self.flag(accessor, "normalized", False) or rows.dtype.kind == "f":
             return rows.astype(np.float64)
         if rows.dtype.itemsize == 4:
             raise ShapeError(f"{self.path}: normalized {rows.dtype.name}, expected integers of 8 or 16 bits")
@@ -120,8 +77,11 @@ class GltfFile:
         count, indices = self.whole(sparse, "count"), self.group(sparse, "indices")
         if not 0 < count <= len(rows):
             raise ShapeError(f"{self.path}: {count} sparse entries of {len(rows)}, expected 1 to that")
-        places = self._view(indices, self._dtype(indices), count, 1)[:, 0].astype(np.int64)
-        if places.min() < 0 or places.max() >= len(rows):
+        dtype = self._dtype(indices)
+        if dtype.kind != "u":
+            raise ShapeError(f"{self.path}: sparse entries of type {dtype.name}, expected unsigned integers")
+        places = self._view(indices, dtype, count, 1)[:, 0].astype(np.int64)
+        if places.max() >= len(rows):
             raise ShapeError(
                 f"{self.path}: sparse entries {places.min()} to {places.max()}, expected 0 to {len(rows) - 1}"
             )
@@ -151,7 +111,7 @@ class GltfFile:
 
     def _buffer(self, index: object) -> memoryview:
         buffer = self.item("buffers", index)
-        uri = self._of(buffer, "uri", str, "", "a text")
+        uri = self.text(buffer, "uri", "")
         if uri and not uri.startswith("data:"):
             raise ShapeError(f"{self.path}: data in {uri[:40]!r}, expected them inside the file")
         content = self._decoded(uri) if uri else self.binary if index == 0 else None
@@ -207,10 +167,3 @@ def open_glb(path: Path) -> GltfFile:
     if not isinstance(header, dict):
         raise ShapeError(f"{path}: a description {text[:40]!r}, expected JSON")
     return GltfFile(path, header, binary, len(content))
-
-
-def _double(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return np.inf

@@ -43,24 +43,22 @@ class Part:
         return self.placed(matrix)
 
 
-def read_parts(gltf: GltfFile, mesh: dict[str, Any], weights: list[Any]) -> list[Part]:
+def read_parts(gltf: GltfFile, mesh: dict[str, Any], weights: np.ndarray) -> list[Part]:
     """All parts of a mesh, moved towards its targets by such weights."""
     parts = []
-    for primitive in gltf.items(mesh, "primitives"):
-        if not isinstance(primitive, dict):
-            raise ShapeError(f"{gltf.path}: part {primitive!r:.40} of a mesh, expected its attributes")
+    for primitive in gltf.groups(mesh, "primitives"):
         parts.append(_read_part(gltf, primitive, weights))
     return parts
 
 
-def _read_part(gltf: GltfFile, primitive: dict[str, Any], weights: list[Any]) -> Part:
+def _read_part(gltf: GltfFile, primitive: dict[str, Any], weights: np.ndarray) -> Part:
     attributes = gltf.group(primitive, "attributes")
     if "POSITION" not in attributes:
         raise ShapeError(
             f"{gltf.path}: a part with attributes {', '.join(attributes) or 'none'}, expected POSITION"
         )
     vertices = gltf.floats(attributes["POSITION"], "VEC3")
-    for target, weight in zip(gltf.items(primitive, "targets"), weights, strict=False):
+    for target, weight in zip(gltf.groups(primitive, "targets"), weights, strict=False):
         if weight and "POSITION" in target:
             moved = gltf.floats(target["POSITION"], "VEC3")
             vertices = vertices + weight * _as_many(gltf, "target positions", moved, vertices)

@@ -155,7 +155,7 @@ def test_a_second_open_reads_no_recording(toy, monkeypatch):
         ({"words": ["yes", "../up"]}, "names of folders"),
         ({"words": "yes"}, "names of folders"),
         ({"words": ["yes", "no", "cat"]}, "no folders of the words cat"),
-        ({"words": ["yes", "_background_noise_"]}, "no recordings among 0 files, expected .wav"),
+        ({"words": ["yes", "_background_noise_"]}, "no recordings, expected .wav, got no other files"),
     ],
 )
 def test_options_that_cannot_be(toy, options, message):

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from ccnn_geo import CCNN
-from ccnn_geo.datasets.images import image_folder
-from ccnn_geo.datasets.images.image_folder import ImageFolder
+from ccnn_geo.datasets.images.images import image_folder
+from ccnn_geo.datasets.images.images.image_folder import ImageFolder
 from ccnn_geo.io.image import read_image
 
 pil = pytest.importorskip("PIL.Image")
@@ -223,10 +223,10 @@ def test_wrong_folders(tmp_path):
     with pytest.raises(FileNotFoundError, match="no split 'test'"):
         ImageFolder(tmp_path, "test")
     (tmp_path / "train/b").mkdir()
-    with pytest.raises(ValueError, match="b: no images among 0 files"):
+    with pytest.raises(ValueError, match=r"b: no images, expected .*, got no other files"):
         ImageFolder(tmp_path)
     save(tmp_path / "test/a/0.png")
-    with pytest.raises(ValueError, match=r"same classes; only in train: \['b'\]"):
+    with pytest.raises(ValueError, match=r"same classes; in train but not in [a-z]+: 'b'$"):
         ImageFolder(tmp_path)
 
 

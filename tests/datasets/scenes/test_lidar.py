@@ -9,7 +9,7 @@ from torch_geometric.loader import DataLoader
 
 from ccnn_geo import CCNN
 from ccnn_geo.datasets.registry import dataset_class
-from ccnn_geo.datasets.scenes import lidar
+from ccnn_geo.datasets.scenes import lidar_scans
 from ccnn_geo.datasets.scenes.lidar import LidarFrames, thin
 from ccnn_geo.datasets.scenes.lidar_frames import read_frame
 from tests.io.las_on_disk import las_bytes
@@ -83,6 +83,46 @@ def test_velodyne_frames_with_labels(tmp_path):
     assert Batch.from_data_list([frames[0], unlabelled]).y.shape == (400,)
 
 
+@pytest.mark.parametrize(
+    ("labelled", "has"),
+    [
+        (("train/a",), True),
+        (("validation/a",), True),
+        (("validation/b",), True),
+        (("train/a", "validation/b"), True),
+        ((), False),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("measured", [False, True])
+@pytest.mark.filterwarnings("ignore:.*no labels, as others have")
+def test_samples_have_labels_all_or_none(tmp_path, labelled, has, measured):
+    for name in ("train/a", "train/b", "validation/a", "validation/b"):
+        label = tmp_path / f"{name}.label" if name in labelled else None
+        write_bin(tmp_path / f"{name}.bin", 6, labels=label)
+    options = {} if measured else {"unit": 40, "features": ["constant", "z"]}
+    frames = LidarFrames(tmp_path, "validation", **options)
+    codes = [0, 10, 20, 0, 10, 20]
+    expected = [codes if f"validation/{name}" in labelled else [-1] * 6 for name in "ab"]
+    for order in ([0, 1], [1, 0]):
+        batch = Batch.from_data_list([frames[i] for i in order])
+        if has:
+            assert batch.y.view(2, 6)[order].tolist() == expected
+        else:
+            assert "y" not in batch
+
+
+def test_labels_are_looked_for_only_if_a_scan_has_none(tmp_path):
+    write_bin(tmp_path / "train/a.bin", 6, labels=tmp_path / "train/a.label")
+    frames = LidarFrames(tmp_path, unit=40, features=["constant"])
+    assert frames[0].y is not None and not (tmp_path / "processed").exists()
+    (tmp_path / "train").rename(tmp_path / "validation")
+    write_bin(tmp_path / "validation/b.bin", 6)
+    frames = LidarFrames(tmp_path, "validation", unit=40, features=["constant"])  # nothing to learn from
+    with pytest.warns(UserWarning, match=r"b\.bin: no labels, as others have; points of such scans get -1"):
+        assert frames[1].y.tolist() == [-1] * 6
+
+
 def test_airborne_scans(tmp_path):
     xyz, (intensity, number, returns, codes) = write_las(
         tmp_path / "a.LAS", kind=2, rgb=np.full((300, 3), 65535)
@@ -135,7 +175,7 @@ def test_tiles_cover_a_frame_once(tmp_path, monkeypatch):
     assert len(found) == 2000
     assert np.allclose(np.sort(found, axis=0), np.sort(xyz, axis=0), atol=1e-5)
     assert tiles[[0, 1]][1].name == tiles[1].name
-    monkeypatch.setattr(lidar, "read_frame", None)
+    monkeypatch.setattr(lidar_scans, "read_frame", None)
     assert len(LidarFrames(tmp_path, tile=4.0)) == len(tiles)  # the list is stored
 
 
@@ -151,9 +191,9 @@ def test_fewer_points_the_same_ones_every_time(tmp_path):
 
 def test_files_are_read_once_in_a_row(tmp_path, monkeypatch):
     write_bin(tmp_path / "train/a.bin", 1000)
-    frames, real, seen = LidarFrames(tmp_path, tile=20.0), lidar.read_frame, []
+    frames, real, seen = LidarFrames(tmp_path, tile=20.0), lidar_scans.read_frame, []
     monkeypatch.setattr(
-        lidar, "read_frame", lambda path, **options: seen.append(path) or real(path, **options)
+        lidar_scans, "read_frame", lambda path, **options: seen.append(path) or real(path, **options)
     )
     assert len([d.pos for d in frames]) >= 16 and len(seen) == 1
 

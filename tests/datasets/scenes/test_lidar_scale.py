@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ccnn_geo.datasets.scenes import lidar
+from ccnn_geo.datasets.scenes import lidar_scans
 from ccnn_geo.datasets.scenes.lidar import LidarFrames
 from ccnn_geo.training.data.points import PointsDataModule
 from tests.io.las_on_disk import las_bytes
@@ -57,7 +57,7 @@ def test_all_splits_and_openings_have_one_scale(scenes, monkeypatch):
     first = LidarFrames(root, "test", tile=50.0, features=NAMES)
     x = first[1].x
     monkeypatch.setattr(
-        lidar,
+        lidar_scans,
         "survey",
         lambda paths, read, target: pytest.fail() if not target.exists() else real(paths, None, target),
     )
@@ -66,7 +66,7 @@ def test_all_splits_and_openings_have_one_scale(scenes, monkeypatch):
     LidarFrames(root, features=NAMES)  # nothing is read again
 
 
-real = lidar.survey
+real = lidar_scans.survey
 
 
 def test_positions_are_on_the_unit_by_default(scenes):

@@ -1,5 +1,8 @@
 """Which files of folders are samples, one rule for all, and what is said of the others."""
 
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.io import wavfile
@@ -11,7 +14,8 @@ from ccnn_geo.datasets.scenes.lidar import LidarFrames
 from ccnn_geo.datasets.series.csv_series import CSVSeries
 from ccnn_geo.datasets.shapes.modelnet import ModelNet10
 from ccnn_geo.datasets.shapes.shape_folder import ShapeFolder
-from ccnn_geo.io.files.sample_files import FileKind, class_samples, is_hidden, list_samples
+from ccnn_geo.io.files import notices
+from ccnn_geo.io.files.sample_files import FileKind, class_samples, is_hidden, list_samples, tell_left_out
 
 pil = pytest.importorskip("PIL.Image")
 SYSTEM = ["._0{}", "~$0{}", ".DS_Store", "Thumbs.db", "desktop.ini", "0{}:Zone.Identifier", "README.md"]
@@ -81,8 +85,8 @@ def test_files_of_other_kinds_are_counted_in_one_line(kind):
     for i in range(3):
         (root / "train" / "b" / f"{i}{other}").write_text("none of ours")
     (root / "train" / "a" / "gone.link").symlink_to(root / "nowhere")
-    where = "" if what == "scans" else r" \(a, b\)"
-    message = rf"train: 2 {what}; left out: 3 {other}, 1 links that lead nowhere{where}; expected \."
+    where = "" if what == "scans" else " \\(in the folders 'a', 'b'\\)"
+    message = rf"train: 2 {what}; left out: 3 {other} files, 1 link that leads nowhere{where}; expected \."
     with pytest.warns(UserWarning, match=message) as said:
         assert len(names(root)) == 2
     assert len(said) == 1 and "\n" not in str(said[0].message)
@@ -94,14 +98,34 @@ def test_samples_in_subfolders_and_beside_the_classes_are_told(tmp_path):
         (tmp_path / place / "0.png").touch()
     folders = {name: tmp_path / name for name in "ab"}
     with pytest.warns(
-        UserWarning, match=r"1 in subfolders, 1 beside the folders of the classes \(a, no class\)"
+        UserWarning,
+        match=r"left out: 1 file in subfolders \(in the folder 'a'\); 1 file beside the folders of the classes;",
     ):
         samples = class_samples(folders, FileKind("images", (".png",)))
     assert samples == [(tmp_path / "a/0.png", 0), (tmp_path / "b/0.png", 1)]
     assert len(list_samples(tmp_path, FileKind("images", (".png",), deep=True)).paths) == 4
     (tmp_path / "b/0.png").rename(tmp_path / "b/0.heic")
-    with pytest.raises(ValueError, match=r"b: no images among 1 files \(1 \.heic\), expected \.png$"):
+    with pytest.raises(ValueError, match=r"b: no images, expected \.png, got 1 \.heic file$"):
         class_samples(folders, FileKind("images", (".png",)))
+
+
+def test_a_line_of_one_file_and_of_many_classes_and_kinds():
+    kind = FileKind("images", (".png", ".jpg"))
+
+    def line(**left_out):
+        notices.say_once.cache_clear()
+        with pytest.warns(UserWarning) as said:
+            tell_left_out(Path("root/train"), 9, {n: Counter(c) for n, c in left_out.items()}, kind)
+        return str(said[0].message)
+
+    expected = "root/train: 9 images; left out: 1 .heic file (in the folder '3'); expected .png .jpg"
+    assert line(**{"2": {}, "3": {".heic": 1}}) == expected
+    many = {name: {".heic": 2, "": 1} for name in "abcde"}
+    assert "10 .heic files, 5 files without an extension (in the folders 'a', 'b', 'c' and 2 more);" in line(
+        **many
+    )
+    kinds = {f".{letter}": 9 - i for i, letter in enumerate("stuvwxyz")}
+    assert ", 4 .x files, 5 of other kinds (in" in line(a=kinds)
 
 
 def test_textures_belong_to_their_meshes(tmp_path):

@@ -1,0 +1,86 @@
+"""What a network sees of the points of a scan: positions around their middle, features, classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ccnn_geo.datasets.scenes.lidar_frames import Frame
+from ccnn_geo.datasets.scenes.point_labels import IGNORED
+
+COORDINATES = ("x", "y", "z")
+MADE = ("constant", *COORDINATES)
+"""Features that are no measurements."""
+
+
+def centred(xyz: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
+    """Positions in units, and the middle of their box, from which they are counted.
+
+    Shapes:
+        ``xyz [N, 3]`` -> ``[N, 3]``, ``[3]``; float64, in which large coordinates keep their detail.
+    """
+    origin = (xyz.min(0) + xyz.max(0)) / 2
+    return (xyz - origin) / unit, origin
+
+
+def feature_columns(
+    path: Path,
+    frame: Frame,
+    keep: np.ndarray,
+    pos: np.ndarray,
+    features: Sequence[str],
+    scaled: Callable[[str, np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Features of some points, :data:`MADE` or measured.
+
+    Args:
+        path: The file, for messages.
+        frame: What it holds.
+        keep: Indices of the points.
+        pos: Their positions.
+        features: Names.
+        scaled: Standardises a measurement.
+
+    Shapes:
+        ``keep [N]``, ``pos [N, 3]`` -> ``[N, F]``.
+
+    Raises:
+        ValueError: If the file lacks a feature.
+    """
+    known = {"constant": np.ones(len(pos)), **dict(zip(COORDINATES, pos.T, strict=True))}
+    known |= {field: values[keep] for field, values in frame.fields.items()}
+    lacking = [feature for feature in features if feature not in known]
+    if lacking:
+        raise ValueError(
+            f"{path}: no {', '.join(lacking)}, the file has {', '.join(frame.fields) or 'nothing measured'}; "
+            f"features may be some of {', '.join(known)}"
+        )
+    columns = [known[name] if name in MADE else scaled(name, known[name]) for name in features]
+    return np.stack(columns, axis=1)
+
+
+def class_labels(codes: np.ndarray, classes: Sequence[int] | None) -> np.ndarray:
+    """Class of each point by the codes of a file, :data:`IGNORED` for codes of none; as they are without classes."""
+    if classes is None:
+        return codes
+    hit = codes[:, None] == np.array(classes)
+    return np.where(hit.any(1), hit.argmax(1), IGNORED)
+
+
+def class_codes(classes: Any) -> list[int]:
+    """Codes of the classes as they should be.
+
+    Raises:
+        ValueError: If they are no list of different whole numbers, or one of them means that there is no label.
+    """
+    found = [] if isinstance(classes, (str, Integral)) else list(classes)
+    whole = all(isinstance(code, Integral) and not isinstance(code, bool) for code in found)
+    if not whole or not found or len(set(found)) < len(found) or IGNORED in found:
+        raise ValueError(
+            f"lidar: expected classes to be different whole numbers, not {IGNORED} (no label), got {classes!r}"
+        )
+    return [int(code) for code in found]

@@ -1,0 +1,117 @@
+"""The scans of a split: how they are read, and what is measured of those that are learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ccnn_geo.datasets.base.class_folders import split_folders
+from ccnn_geo.datasets.base.processing import digest
+from ccnn_geo.datasets.scenes.lidar_files import file_states, list_scans
+from ccnn_geo.datasets.scenes.lidar_frames import Frame, read_frame
+from ccnn_geo.datasets.scenes.lidar_sample import MADE
+from ccnn_geo.datasets.scenes.lidar_survey import Survey, survey
+from ccnn_geo.datasets.scenes.lidar_tiles import tiles
+
+
+class Scans:
+    """Files of a split, read at every access but for the last one, which is kept.
+
+    Args:
+        root: The folder of the splits, or of the files themselves.
+        split: One of them; None for files that lie in ``root``.
+        features: Names of those that must be numbers.
+        layout: How files are read: ``columns``, ``column_type`` and ``label`` of
+            :func:`~ccnn_geo.datasets.scenes.lidar_frames.read_frame`.
+        cache: Where that goes which was measured.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: For another split, or a folder without scans.
+    """
+
+    def __init__(
+        self, root: Path, split: str | None, features: Sequence[str], layout: Mapping[str, Any], cache: Path
+    ) -> None:
+        self.root, self.split, self.features, self._cache = root, split, tuple(features), cache
+        self.paths = list_scans(root, split)
+        self._layout = dict(layout)
+        self._last: tuple[Path, Frame] | None = None
+
+    def read(self, path: Path) -> Frame:
+        """The points of a file."""
+        if self._last is None or self._last[0] != path:
+            self._last = path, self._read_file(path)
+        return self._last[1]
+
+    def tiles(self, edge: float) -> dict[str, np.ndarray]:
+        """All square tiles that have points, see :func:`~ccnn_geo.datasets.scenes.lidar_tiles.tiles`."""
+        target = self._target("tiles", self.paths, self.split, edge)
+        return tiles(self.paths, self._read_file, edge, target)
+
+    @property
+    def learned_from(self) -> bool:
+        """Whether there are scans to learn from: ``root/train``, or without splits all of them."""
+        return self.split in (None, "train") or "train" in split_folders(self.root)
+
+    def measure(self) -> Survey:
+        """What the scans to learn from have in common."""
+        part = None if self.split is None else "train"
+        return self._survey(part, self.paths if part == self.split else list_scans(self.root, part))
+
+    @cached_property
+    def have_labels(self) -> bool:
+        """Whether one of those to learn from, or of this split, has labels; reads them all if it is not stored."""
+        learned = self.split not in (None, "train") and self.learned_from and bool(self.measure().labels)
+        return learned or bool(self._survey(self.split, self.paths).labels)
+
+    def look(self, classes: Sequence[int] | None, normalize: bool, sized: bool) -> Survey | None:
+        """What is measured of the scans to learn from, as far as it is asked for.
+
+        Args:
+            classes: Codes that must be there.
+            normalize: Whether measurements are standardised.
+            sized: Whether the size of the scans is the unit.
+
+        Raises:
+            FileNotFoundError: If it is asked for and there are none to learn from.
+            ValueError: If they lack a class or a feature.
+        """
+        measured = normalize and not set(self.features) <= set(MADE)
+        if not self.learned_from:
+            if measured or sized:
+                raise FileNotFoundError(
+                    f"{self.root}: no folder 'train' to standardise by; normalize=False and a unit do without"
+                )
+            return None
+        if not (measured or sized or classes is not None):
+            return None
+        found = self.measure()
+        if normalize and found.unknown(self.features):
+            for path in list_scans(self.root, None if self.split is None else "train"):
+                self._read_file(path)  # the one that holds it says so, if it has not when it was measured
+        if classes is not None and (found.labels or self.split is not None):
+            place = self.root if self.split is None else split_folders(self.root)["train"]
+            found.check_classes(place, classes, all_of_them=self.split is not None)
+        lacking = sorted({*self.features} - {*MADE, *found.moments})
+        if lacking:
+            raise ValueError(
+                f"{self.root}: no {', '.join(lacking)} in the scans that are learned from; features may be "
+                f"some of {', '.join((*MADE, *found.moments))}"
+            )
+        return found
+
+    def _survey(self, part: str | None, paths: Sequence[Path]) -> Survey:
+        return survey(paths, self._read_file, self._target("survey", paths, part))
+
+    def _read_file(self, path: Path) -> Frame:
+        return read_frame(path, **self._layout, needed=self.features)
+
+    def _target(self, what: str, paths: Sequence[Path], part: str | None, *settings: object) -> Path:
+        """Where that is stored which follows from files and from how they are read."""
+        key = digest(file_states(self.root, paths), self._layout, settings)
+        return self._cache / f"{what}-{part or 'all'}-{key}.npz"
