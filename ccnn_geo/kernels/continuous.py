@@ -33,7 +33,8 @@ class ContinuousKernel(Frequencies):
 
     Args:
         dim: Dimension :math:`D` of the relative positions.
-        out_channels: Number of kernel values :math:`C`; or ``(C_out, C_in)``, whose product it is, for a matrix of them.
+        out_channels: Number of kernel values :math:`C`; or ``(C_out, C_in)``, whose product it is, for a matrix of
+            them.
         hidden: Hidden width :math:`H` of the kernel network.
         num_layers: Its depth.
         omega_0: Its frequency prior.

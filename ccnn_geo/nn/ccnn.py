@@ -65,9 +65,10 @@ class CCNN(Pretrained, Trunk):
         drop_path: Probability of leaving the last block's branch out of a sample in training, and in proportion of
             those before.
         init_spacing: Distance of samples whose Nyquist rate no kernel starts above, see
-            :meth:`~ccnn_geo.nn.trunk.Trunk.limit_frequencies`; ``"auto"`` takes that of the first batch, once, before it
-            scales the kernels.
-        **conv_kwargs: Further arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`, e.g. ``causal``, ``window_init``.
+            :meth:`~ccnn_geo.nn.trunk.Trunk.limit_frequencies`; ``"auto"`` takes that of the first batch, once, before
+            it scales the kernels.
+        **conv_kwargs: Further arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`, e.g. ``causal``,
+            ``window_init``.
 
     Shapes:
         - **points:** ``x`` :math:`(N, C_{in})`, ``pos`` :math:`(N, D)`, ``batch`` :math:`(N)`

@@ -29,8 +29,8 @@ class JointCCNN(Pretrained):
 
     All blocks :math:`\mathcal R_l^{(k)}` have the same kernels and linear layers. Each kind has norms of its own, since
     batch statistics of one kind are wrong for another (domain-specific batch normalisation), and a scale per
-    convolution (:class:`~ccnn_geo.nn.shared_conv.SharedConv`). Grids with fewer axes than the trunk has dimensions lie in a
-    plane or on a line of it (:func:`embed_grid`), so a three-dimensional trunk takes images. A folder of
+    convolution (:class:`~ccnn_geo.nn.shared_conv.SharedConv`). Grids with fewer axes than the trunk has dimensions
+    lie in a plane or on a line of it (:func:`embed_grid`), so a three-dimensional trunk takes images. A folder of
     ``save_pretrained`` holds the trunk once; for a program export what :meth:`separate` gives.
 
     Args:

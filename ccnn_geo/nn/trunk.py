@@ -84,7 +84,8 @@ class Trunk(nn.Module):
             |\omega_d| + 2 \gamma_d \le \frac{\pi / h_d - f^w_d}{L + 1}
 
         with :math:`f^w` the width of the window's spectrum and :math:`L + 1` layers of filters. Filters below stay as
-        they are. A limit holds where it is set: :func:`~ccnn_geo.nn.nyquist.nyquist_penalty` keeps them there in training.
+        they are. A limit holds where it is set: :func:`~ccnn_geo.nn.nyquist.nyquist_penalty` keeps them there in
+        training.
 
         Args:
             spacing: Distance :math:`h` of the samples, one or one per axis.

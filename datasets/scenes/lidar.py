@@ -41,10 +41,10 @@ class LidarFrames(Dataset):
         split: "train", "validation" or "test"; None for files that lie in ``root``.
         download: There is nothing to download; kept for the common interface.
         checksum: Likewise.
-        features: Columns of ``x``, see :func:`~ccnn_geo.datasets.scenes.lidar_frames.read_frame`: ``intensity`` of BIN and
-            LAS, in LAS also ``return_number``, ``num_returns``, ``red``, ``green``, ``blue``, in PLY and PCD any
-            property, in BIN any declared column; and what every file has, ``constant`` (1) and ``x``, ``y``, ``z`` of
-            ``pos``.
+        features: Columns of ``x``, see :func:`~ccnn_geo.datasets.scenes.lidar_frames.read_frame`: ``intensity`` of
+            BIN and LAS, in LAS also ``return_number``, ``num_returns``, ``red``, ``green``, ``blue``, in PLY and PCD
+            any property, in BIN any declared column; and what every file has, ``constant`` (1) and ``x``, ``y``,
+            ``z`` of ``pos``.
         classes: Codes of the files that are the classes 0, 1 and so on; points of others get the label -1. None
             leaves the codes as they are.
         label: Name of the column that holds the labels; None for the only one with the name of one.

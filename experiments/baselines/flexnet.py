@@ -35,7 +35,8 @@ class FlexNet(ResidualNet):
         dropout: Dropout in the blocks.
         readout: ``"global"`` (one output per sample) or ``"node"`` (one per cell).
         backbone: ``"resnet"`` (images) or ``"tcn"`` (sequences).
-        **conv_kwargs: Further arguments of :class:`~ccnn_geo.nn.conv.layers.FlexConv`, e.g. ``causal``, ``window_init``.
+        **conv_kwargs: Further arguments of :class:`~ccnn_geo.nn.conv.layers.FlexConv`, e.g. ``causal``,
+            ``window_init``.
 
     Shapes:
         - **input:** :math:`(B, C_{in}, *S)`

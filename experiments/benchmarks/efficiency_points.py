@@ -1,6 +1,7 @@
 """Cost and error of layers on points: one kernel per edge, our other methods, and PyG's point layers.
 
-    python -m ccnn_geo.experiments.benchmarks.efficiency_points [--tables cost peers] [--methods edge mesh] [--sizes 1024 4096]
+    python -m ccnn_geo.experiments.benchmarks.efficiency_points [--tables cost peers]
+        [--methods edge mesh] [--sizes 1024 4096]
     python -m ccnn_geo.experiments.benchmarks.efficiency_points --list
     python -m ccnn_geo.experiments.benchmarks.efficiency_points --quick              # toy sizes: does it run?
 

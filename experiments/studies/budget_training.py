@@ -75,7 +75,8 @@ def train_within(
 
     Args:
         folder: Gets a checkpoint and ``metrics.csv`` after each epoch; an interrupted training goes on.
-        config: As for :func:`~ccnn_geo.experiments.studies.peer_training.train`, without ``max_epochs`` and ``warmup_epochs``.
+        config: As for :func:`~ccnn_geo.experiments.studies.peer_training.train`, without ``max_epochs`` and
+            ``warmup_epochs``.
         classifier: A key of :data:`~ccnn_geo.experiments.studies.peer_training.CLASSIFIERS`.
         epochs: How many; None if seconds are given.
         seconds: Of training without validation, on a CPU those of the processor: as many epochs as fit into them by

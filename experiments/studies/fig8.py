@@ -1,6 +1,6 @@
 """Fig. 8 of the paper: parameters against accuracy on shapes.
 
-python -m ccnn_geo.experiments.studies.fig8 --root FOLDER                # <split>/<class>/<file>, as psb_folder writes it
+python -m ccnn_geo.experiments.studies.fig8 --root FOLDER  # <split>/<class>/<file>, as psb_folder writes it
 python -m ccnn_geo.experiments.studies.fig8 --scale paper --root FOLDER        # ModelNet40
 """
 

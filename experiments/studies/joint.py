@@ -1,10 +1,11 @@
 """One trunk for several kinds of data (Sec. 6, "Cross-modal training and data fusion"), against a network for each.
 
-    python -m ccnn_geo.experiments.studies.joint --root FOLDER            # with mnist/ and shapes/<split>/<class>/<file>
+    python -m ccnn_geo.experiments.studies.joint --root FOLDER  # with mnist/ and shapes/<split>/<class>/<file>
     python -m ccnn_geo.experiments.studies.joint --scale paper --root FOLDER        # with cifar10/ and modelnet40/
 
 ``mnist/`` holds the publisher's four files (``ccnn-geo data prepare mnist --root FOLDER`` fetches them); ``shapes/`` is
-what ``python -m ccnn_geo.experiments.data.psb_folder psb.npz FOLDER/shapes`` writes, or any folder of shapes in that order.
+what ``python -m ccnn_geo.experiments.data.psb_folder psb.npz FOLDER/shapes`` writes, or any folder of shapes in that
+order.
 
 The trunk has three dimensions. Clouds and voxels are points in it, images lie in the plane z = 0. How far apart pixels
 are is free: as far as the points of a cloud, so that one band-limited kernel suits both. All networks see as many

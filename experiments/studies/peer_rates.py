@@ -1,6 +1,6 @@
 """Learning rates of the peers of ``point_peers``, tried on the fold that it does not report.
 
-    python -m ccnn_geo.experiments.studies.peer_rates --root FOLDER          # <split>/<class>/<file>, as psb_folder writes it
+    python -m ccnn_geo.experiments.studies.peer_rates --root FOLDER  # <split>/<class>/<file>, as psb_folder writes it
 
 Each peer is trained for a few epochs by each rate, and some with other settings, as ``point_peers`` trains it
 otherwise.

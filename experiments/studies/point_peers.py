@@ -1,6 +1,6 @@
 """Networks on point clouds beside CCNNs: equal data, equal augmentation, equal epochs and equal time.
 
-    python -m ccnn_geo.experiments.studies.point_peers --root FOLDER         # <split>/<class>/<file>, as psb_folder writes it
+    python -m ccnn_geo.experiments.studies.point_peers --root FOLDER  # <split>/<class>/<file>, as psb_folder writes it
     python -m ccnn_geo.experiments.studies.point_peers --scale paper --root FOLDER        # where ModelNet40 is
 
 Every method sees the same shapes, points, augmentation, batches, loss, schedule, weight decay and gradient clipping,

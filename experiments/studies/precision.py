@@ -1,7 +1,7 @@
 """Training under bfloat16 autocast beside float32, on points, images and sequences.
 
-    python -m ccnn_geo.experiments.studies.precision --root FOLDER        # with shapes/<split>/<class>/<file> and mnist/
-    python -m ccnn_geo.experiments.studies.precision --scale paper --root FOLDER        # ModelNet40/, cifar10/ and mnist/
+    python -m ccnn_geo.experiments.studies.precision --root FOLDER  # with shapes/<split>/<class>/<file> and mnist/
+    python -m ccnn_geo.experiments.studies.precision --scale paper --root FOLDER  # ModelNet40/, cifar10/ and mnist/
 
 Both have the same initial weights, batches and augmentation, so that they are compared seed by seed. Kernels, sums over
 neighbours and parameters are float32 in either case; autocast runs the linear layers between them lower. Accuracies

@@ -1,6 +1,6 @@
 """Sequential MNIST: a causal CCNN beside S4 of the same width, accuracy against epochs and against minutes.
 
-    python -m ccnn_geo.experiments.studies.smnist_s4 --root FOLDER                   # with mnist/, as its publisher ships it
+    python -m ccnn_geo.experiments.studies.smnist_s4 --root FOLDER  # with mnist/, as its publisher ships it
     python -m ccnn_geo.experiments.studies.smnist_s4 --scale paper --root FOLDER     # all images, 210 epochs
 
 Both are CCNN-4,140's frame (stem, four pre-norm blocks, GELU, pointwise layers, mean, head), one with its continuous

@@ -6,8 +6,8 @@
 At the paper's scale FOLDER is that of ``ccnn-geo data prepare NAME --root FOLDER``: mnist/, cifar10/, cifar100/,
 stl10/, speech_commands/, ModelNet40/. At small scale it holds mnist/ and cifar10/ as there, fsdd/ as
 ``python -m ccnn_geo.experiments.data.fsdd_folder`` writes it from the Free Spoken Digit Dataset, and shapes/ as
-``python -m ccnn_geo.experiments.data.psb_folder`` does from the Princeton Shape Benchmark. Tasks without data are left out.
-Settings of the small scale were chosen on validation parts.
+``python -m ccnn_geo.experiments.data.psb_folder`` does from the Princeton Shape Benchmark. Tasks without data are
+left out. Settings of the small scale were chosen on validation parts.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Weights of points where density changes: trained on even clouds, evaluated on ones with a half thinned 8 times.
 
-    python -m ccnn_geo.experiments.studies.thinned --root FOLDER        # <split>/<class>/<file>, as psb_folder writes it
+    python -m ccnn_geo.experiments.studies.thinned --root FOLDER  # <split>/<class>/<file>, as psb_folder writes it
     python -m ccnn_geo.experiments.studies.thinned --scale paper --root FOLDER        # ModelNet40, CCNN-4,140
 
 The same weights see the clouds they were trained for, those with every point beyond the median of a random direction

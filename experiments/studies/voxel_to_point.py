@@ -1,7 +1,7 @@
 """From regular to irregular data (Sec. 5): trained on voxels, tested on voxels and on points, and the other way round.
 
-    python -m ccnn_geo.experiments.studies.voxel_to_point --root FOLDER        # <split>/<class>/<file>, as psb_folder writes it
-    python -m ccnn_geo.experiments.studies.voxel_to_point --scale paper --root FOLDER        # ModelNet10, CCNN-4,140
+    python -m ccnn_geo.experiments.studies.voxel_to_point --root FOLDER  # <split>/<class>/<file>
+    python -m ccnn_geo.experiments.studies.voxel_to_point --scale paper --root FOLDER  # ModelNet10, CCNN-4,140
 
 Shapes of 40^3 voxels of which some are kept, and the same shapes as points on their surface. Accuracies are those of
 the last epoch on shapes that were not trained on: ModelNet10's test part, and of a folder the validation part, by which

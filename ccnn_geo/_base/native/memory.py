@@ -1,7 +1,8 @@
 """Memory for large results on the CPU, used again from step to step.
 
 ``CCNN_GEO_POOL_MB`` says how many megabytes (2**20 bytes) of freed memory a process keeps at most: 512 by default,
-never more than a quarter of what it may use (:mod:`ccnn_geo._base.native.memory_limit`), none in the workers of a ``DataLoader``.
+never more than a quarter of what it may use (:mod:`ccnn_geo._base.native.memory_limit`), none in the workers of a
+``DataLoader``.
 """
 
 from __future__ import annotations

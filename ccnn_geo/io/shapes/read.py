@@ -46,9 +46,9 @@ def read_shape(path: str | PathLike[str]) -> Shape:
     are ``[N, 3]``, or ``[N, 6]`` with normals; archives hold one such array or ``pos`` and ``normal``;
     pickles are never loaded. In a table of six or more columns, and in an array of six, the fourth to sixth are a
     normal if they have the length of one, and left out if they are a colour (see
-    :func:`~ccnn_geo.io.shapes.columns.normals_of`). Points of a PCD or PLY cloud whose position is NaN, as depth cameras
-    write them, are left out, and a warning (:class:`MissingPoints`) says how many. In text a ``#`` at the start of a
-    line or after a blank begins a comment.
+    :func:`~ccnn_geo.io.shapes.columns.normals_of`). Points of a PCD or PLY cloud whose position is NaN, as depth
+    cameras write them, are left out, and a warning (:class:`MissingPoints`) says how many. In text a ``#`` at the
+    start of a line or after a blank begins a comment.
 
     Of a mesh no normals are looked at, whatever they hold. Those of a cloud may be zero or NaN, for some points.
 

@@ -1,8 +1,8 @@
 """Products of many rows with a small matrix, by torch or a compiled loop of ours, whichever is faster.
 
 On AMD processors the library behind ``torch.mm`` leaves AVX-512 unused, and the loop takes half the time; on others
-torch is faster (``python -m ccnn_geo.experiments.benchmarks.bench_primitives``). Both sum in float32. Neither remembers sizes:
-oneDNN, as fast as the loop, keeps half a megabyte for each number of rows that it has seen.
+torch is faster (``python -m ccnn_geo.experiments.benchmarks.bench_primitives``). Both sum in float32. Neither
+remembers sizes: oneDNN, as fast as the loop, keeps half a megabyte for each number of rows that it has seen.
 """
 
 from __future__ import annotations

@@ -130,7 +130,10 @@ class MeshPath(Path):
         if window is None:
             return "without a window the kernel ends in a jump"
         if type(window) is GaussianWindow and window.threshold > SMOOTH_THRESHOLD:
-            return f"the window ends in a jump of {window.threshold:g} (window_threshold=1e-4 or window='tapered' do not)"
+            return (
+                f"the window ends in a jump of {window.threshold:g} "
+                "(window_threshold=1e-4 or window='tapered' do not)"
+            )
         return None
 
     @property
