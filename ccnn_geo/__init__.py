@@ -4,7 +4,6 @@ Names are imported when they are first used, so that the command line need not w
 """
 
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccnn_geo._base.moved import keep_old_paths
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from ccnn_geo.nn.conv.plan import PointPlan as PointPlan
     from ccnn_geo.nn.joint import JointCCNN as JointCCNN
 
-_HERE = Path(__file__).parent
-if not (_HERE / "datasets").is_dir():  # a checkout, where datasets and experiments lie beside this folder
-    __path__.append(str(_HERE.parent))
 keep_old_paths(__path__)
 
 __version__ = VERSION

@@ -1,8 +1,10 @@
-"""Module paths of release 0.0 and what stands there now: they work for one release, with a DeprecationWarning.
+"""Modules that do not lie where their names say: old paths, and in a checkout the two folders beside the package.
+
+Paths of release 0.0 work for one release, with a DeprecationWarning. Installed, ``datasets`` and ``experiments`` lie
+inside of the package; in a checkout they lie beside it.
 
 An entry of a package's ``__path__`` may be anything that a hook of :data:`sys.path_hooks` answers for (PEP 302). Ours
-comes last, so that a module that is there wins, and knows the names of :data:`MOVED`. To end the period of grace,
-delete this file and the lines that call it.
+comes last, so that a module that is there wins.
 """
 
 from __future__ import annotations
@@ -11,12 +13,16 @@ import importlib
 import sys
 import warnings
 from collections.abc import Callable
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
 ENTRY = "ccnn_geo: modules that have moved"
 """What stands for a folder in ``__path__``."""
+
+CHECKOUT = Path(__file__).parents[2]
+BESIDE = ("datasets", "experiments")
 
 PACKAGES = ("exchange", "pictures", "functional.native")
 """Folders that are gone altogether."""
@@ -195,6 +201,8 @@ class _MovedFinder:
     @staticmethod
     def find_spec(name: str, target: ModuleType | None = None) -> ModuleSpec | None:
         old = name.partition(".")[2]
+        if old in BESIDE:
+            return PathFinder.find_spec(name, [str(CHECKOUT)])
         if old not in MOVED:
             return None
         return ModuleSpec(name, _MovedFinder, is_package=old in PACKAGES)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from ccnn_geo.kernels.continuous import ContinuousKernel
 
 OVERSAMPLING = 2.0
 """Highest frequency of a lattice over that of the kernel: with splines of order 6 relative errors below 1e-3 for every
-family and window in 1-D to 3-D, which 1.75 does not reach 
+family and window in 1-D to 3-D, which 1.75 does not reach
 (``python -m ccnn_geo.experiments.benchmarks.mesh_accuracy``)."""
 
 TAIL = 1e-2
