@@ -57,11 +57,18 @@ def has_native(name: str) -> bool:
 
 def on_host(*tensors: Tensor) -> bool:
     """Whether functions in C may take these: float32 on the CPU, not traced, transformed or under autocast."""
-    if torch.compiler.is_compiling() or torch.is_autocast_enabled(tensors[0].device.type):
+    if not in_host_memory(*tensors) or torch.is_autocast_enabled("cpu"):
+        return False
+    return all(t.dtype == torch.float32 for t in tensors)
+
+
+def in_host_memory(*tensors: Tensor) -> bool:
+    """Whether these are on the CPU, neither traced nor transformed."""
+    if torch.compiler.is_compiling():
         return False
     if torch._C._are_functorch_transforms_active():  # torch.func: what it wraps has no memory of its own
         return False
-    return all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors)
+    return all(t.device.type == "cpu" for t in tensors)
 
 
 def native_status(name: str = "edge_magnet") -> str:
