@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ccnn_geo.functional.low_precision import in_float32, outgrows_onednn
+from ccnn_geo.functional.low_precision import in_float32, outgrows_onednn, without_autocast
 from ccnn_geo.functional.native.build import native_function, on_host
 from ccnn_geo.functional.native.grid_linear import native_linear, native_linear_backward
 from ccnn_geo.memory import empty
@@ -43,7 +43,7 @@ class _GridLinear(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        with torch.autocast("cpu", enabled=False):
+        with without_autocast():
             return _gradients(grad, ctx.saved_tensors, ctx.needs_input_grad)
 
 

@@ -7,6 +7,7 @@ others, and products that are small, are those of float32: of the same rounded f
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -39,3 +40,8 @@ def in_float32(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
     saved = torch.autograd.graph.saved_tensors_hooks(lambda t: t.to(low), lambda t: t.float())
     with torch.autocast("cpu", enabled=False), saved:
         return function(*(t.to(low).float() for t in tensors)).to(low)
+
+
+def without_autocast() -> AbstractContextManager[None]:
+    """Products on the CPU in their own precision; entering autocast would cost microseconds where it is off anyway."""
+    return torch.autocast("cpu", enabled=False) if torch.is_autocast_enabled("cpu") else nullcontext()

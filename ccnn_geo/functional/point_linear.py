@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ccnn_geo.functional.linear import cross, linear
-from ccnn_geo.functional.low_precision import in_float32, outgrows_onednn
+from ccnn_geo.functional.low_precision import in_float32, outgrows_onednn, without_autocast
 from ccnn_geo.functional.native.build import on_host
 
 
@@ -41,6 +41,6 @@ class _PointLinear(torch.autograd.Function):
             products = (lambda: grad @ weight, lambda: grad.mT @ x)
         else:
             products = (lambda: linear(grad, weight.mT.contiguous()), lambda: cross(grad.mT, x))
-        with torch.autocast("cpu", enabled=False):
+        with without_autocast():
             grad_x, grad_weight = (f() if n else None for f, n in zip(products, need[:2], strict=True))
         return grad_x, grad_weight, grad.sum(dim=0) if need[2] else None

@@ -107,9 +107,10 @@ def addresses(**tensors: Tensor) -> dict[str, int]:
     Raises:
         ValueError: If one is on another device, where an address of the host's means nothing.
     """
-    if any(t.device.type != "cpu" for t in tensors.values()):
-        got = ", ".join(f"{name} on {t.device}" for name, t in tensors.items())
-        raise ValueError(f"compiled code: expected all on cpu, got {got}")
+    for t in tensors.values():
+        if t.device.type != "cpu":
+            got = ", ".join(f"{name} on {t.device}" for name, t in tensors.items())
+            raise ValueError(f"compiled code: expected all on cpu, got {got}")
     return {name: t.data_ptr() for name, t in tensors.items()}
 
 
