@@ -30,7 +30,7 @@ PACKAGES = ("exchange", "pictures", "functional.native")
 ROOMS = {
     "": "exchange=export pictures=visualization",
     "_base": "argument_types cache_folder caller devices functional.native pyg",
-    "_base.native": "functional.native.build memory memory_limit",
+    "_base.native": "functional.native.build functional.sizes memory memory_limit",
     "cli": (
         "data_command=data export_command=export help_pages predict_command=predict show_command=show "
         "terminal train_command=train training.arguments training.inventory=info training.option_help "
@@ -101,7 +101,7 @@ ROOMS = {
     ),
     "functional.grid": (
         "functional.direct_conv=direct functional.fft_conv=fft functional.grid_conv=conv "
-        "functional.native.fft_conv=fft_compiled functional.sizes"
+        "functional.native.fft_conv=fft_compiled"
     ),
     "functional.lattice": (
         "functional.lattice_conv=conv functional.native.lattice_conv=compiled "

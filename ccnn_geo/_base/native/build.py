@@ -58,11 +58,18 @@ def has_native(name: str) -> bool:
 
 def on_host(*tensors: Tensor) -> bool:
     """Whether functions in C may take these: float32 on the CPU, not traced, transformed or under autocast."""
-    if torch.compiler.is_compiling() or torch.is_autocast_enabled(tensors[0].device.type):
+    if not in_host_memory(*tensors) or torch.is_autocast_enabled("cpu"):
+        return False
+    return all(t.dtype == torch.float32 for t in tensors)
+
+
+def in_host_memory(*tensors: Tensor) -> bool:
+    """Whether these are on the CPU, neither traced nor transformed."""
+    if torch.compiler.is_compiling():
         return False
     if torch._C._are_functorch_transforms_active():  # torch.func: what it wraps has no memory of its own
         return False
-    return all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors)
+    return all(t.device.type == "cpu" for t in tensors)
 
 
 def native_status(name: str = "edge_magnet") -> str:
@@ -101,9 +108,10 @@ def addresses(**tensors: Tensor) -> dict[str, int]:
     Raises:
         ValueError: If one is on another device, where an address of the host's means nothing.
     """
-    if any(t.device.type != "cpu" for t in tensors.values()):
-        got = ", ".join(f"{name} on {t.device}" for name, t in tensors.items())
-        raise ValueError(f"compiled code: expected all on cpu, got {got}")
+    for t in tensors.values():
+        if t.device.type != "cpu":
+            got = ", ".join(f"{name} on {t.device}" for name, t in tensors.items())
+            raise ValueError(f"compiled code: expected all on cpu, got {got}")
     return {name: t.data_ptr() for name, t in tensors.items()}
 
 

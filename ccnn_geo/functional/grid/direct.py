@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,19 +11,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ccnn_geo.functional.grid.sizes import ladder
+from ccnn_geo._base.native.sizes import FirstSizes, ladder
 
-MOST_SIZES = 16
-"""Sizes of grids for each of which the library may keep what it has made."""
+FIRST, FIRST_LARGE = FirstSizes(16), FirstSizes(2)
+"""Sizes of batches of grids that are convolved as they are, and those with kernels that are large."""
+MOST_TAPS = 512
+"""Taps of a depthwise kernel on voxels above which oneDNN keeps 5 MB and more for each size."""
 DIRECT_CONVS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 
 def direct_conv(x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) -> Tensor:
     """Correlation of ``x [B, C, *S]`` with ``weight [O, C / groups, *K]``, as the libraries call a convolution.
 
-    On the CPU oneDNN keeps a tenth of a megabyte or more for each size, so that sizes behind the first few are filled
-    up to one of four an octave. cuDNN rounds the factors of float32 to TF32 unless told not to, an error of 1e-3; the
-    backward pass asks again, so both are told.
+    On the CPU oneDNN keeps what it makes for each size, so that sizes behind the first few are filled up to others of
+    which there are few. cuDNN rounds the factors of float32 to TF32 unless told not to, an error of 1e-3; the backward
+    pass asks again, so both are told.
     """
     if torch.compiler.is_compiling():
         return _conv(x, weight, padding, groups)
@@ -55,24 +58,37 @@ def _conv(x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) -> Ten
     return DIRECT_CONVS[x.dim() - 2](x, weight, padding=padding, groups=groups)
 
 
-_SEEN: set[tuple[int, ...]] = set()
-"""The sizes of grids that are convolved as they are: the first :data:`MOST_SIZES`."""
-
-
 def _conv_of_few_sizes(x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) -> Tensor:
     """The same, where the library keeps memory for each size that it has seen: zeros fill up sizes that are many.
 
-    Outputs and gradients of ``x`` are the same bit by bit; those of a depthwise ``weight`` are sums in another order.
+    Lengths become one of four an octave, sides of images and voxels one of two, numbers of grids a power of two.
     """
-    size = tuple(x.shape[2:])
-    if size in _SEEN or len(_SEEN) < MOST_SIZES or x.dtype == torch.float64:  # oneDNN has no doubles
-        _SEEN.add(size)
+    batch, _, *size = x.shape
+    is_large = x.dim() == 5 and groups > 1 and math.prod(weight.shape[2:]) > MOST_TAPS
+    first = FIRST_LARGE if is_large else FIRST
+    if x.dtype == torch.float64 or first.has((batch, *size)):  # oneDNN has no doubles
         return _conv(x, weight, padding, groups)
-    pads = [p for s in reversed(size) for p in (0, ladder(s) - s)]
-    out = _conv(F.pad(x, pads), weight, padding, groups)
+    missing = [ladder(s, 4 if len(size) == 1 else 2) - s for s in size]
+    pads = [p for m in (*reversed(missing), 0, ladder(batch, 1) - batch) for p in (0, m)]
+    filled = F.pad(x, pads) if any(pads) else x
+    out = (_conv_of_slabs if is_large else _conv)(filled, weight, padding, groups).narrow(0, 0, batch)
     for axis, (s, p, k) in enumerate(zip(size, padding, weight.shape[2:], strict=True), start=2):
         out = out.narrow(axis, 0, s + 2 * p - k + 1)
     return out
+
+
+def _conv_of_slabs(x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) -> Tensor:
+    """The sum of convolutions with slabs of a kernel on voxels, of :data:`MOST_TAPS` taps at most or one plane each."""
+    first, *others = padding
+    x = F.pad(x, (0, 0, 0, 0, first, first))
+    slabs = weight.split(max(1, MOST_TAPS // math.prod(weight.shape[3:])), dim=2)
+    outputs, start, total = x.size(2) - weight.size(2) + 1, 0, None
+    for slab in slabs:
+        part = _conv(x.narrow(2, start, outputs + slab.size(2) - 1), slab, (0, *others), groups)
+        total = part if total is None else total + part
+        start += slab.size(2)
+    assert total is not None
+    return total
 
 
 class _FullPrecision(torch.autograd.Function):

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from ccnn_geo._base.native.build import on_host
 from ccnn_geo.kernels.math.linear import cross, linear
+from ccnn_geo.kernels.math.low_precision import in_float32, outgrows_onednn, without_autocast
 
 
 def point_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -19,7 +20,11 @@ def point_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         - **x:** :math:`(N, C)`; **weight:** :math:`(O, C)`; **bias:** :math:`(O)`
         - **output:** :math:`(N, O)`
     """
-    return _PointLinear.apply(x, weight, bias) if on_host(x, weight, bias) else F.linear(x, weight, bias)
+    if on_host(x, weight, bias):
+        return _PointLinear.apply(x, weight, bias)
+    if outgrows_onednn(x, weight, bias):
+        return in_float32(_PointLinear.apply, x, weight, bias)
+    return F.linear(x, weight, bias)
 
 
 class _PointLinear(torch.autograd.Function):
@@ -36,5 +41,6 @@ class _PointLinear(torch.autograd.Function):
             products = (lambda: grad @ weight, lambda: grad.mT @ x)
         else:
             products = (lambda: linear(grad, weight.mT.contiguous()), lambda: cross(grad.mT, x))
-        grad_x, grad_weight = (f() if n else None for f, n in zip(products, need[:2], strict=True))
+        with without_autocast():
+            grad_x, grad_weight = (f() if n else None for f, n in zip(products, need[:2], strict=True))
         return grad_x, grad_weight, grad.sum(dim=0) if need[2] else None

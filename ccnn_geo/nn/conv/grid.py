@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo._base.native.sizes import ladder
 from ccnn_geo.functional.edge.kernel_values import kernel_values
 from ccnn_geo.functional.grid.conv import GridKernel, apply_kernel, prepare_kernel
-from ccnn_geo.functional.grid.sizes import ladder
 from ccnn_geo.functional.representations import grid_spacing
 from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.neighbors.measure import lattice_measure

@@ -6,8 +6,8 @@ import torch
 from scipy import signal
 
 from ccnn_geo import testing
+from ccnn_geo._base.native.sizes import ladder
 from ccnn_geo.functional.grid.conv import fft_is_cheaper, grid_conv
-from ccnn_geo.functional.grid.sizes import ladder
 
 
 @pytest.mark.parametrize("method", ["fft", "direct", "auto"])
