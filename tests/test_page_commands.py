@@ -12,7 +12,7 @@ import trimesh
 from ccnn_geo import cli, data_command
 from ccnn_geo.experiments import reproduction
 from ccnn_geo.experiments.studies import EFFICIENCY
-from ccnn_geo.train_command import PARTS, plain_values, train_parser
+from ccnn_geo.train_options import PARTS, plain_values, train_parser
 from ccnn_geo.training import run
 from ccnn_geo.training.arguments import named_dataset
 from ccnn_geo.training.runs import with_config_paths

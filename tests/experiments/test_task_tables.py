@@ -5,7 +5,7 @@ import pytest
 from ccnn_geo.datasets.listops import ListOps
 from ccnn_geo.experiments import table1, table2, task_study, training_job
 from ccnn_geo.experiments.reproduction import Options, run_study
-from ccnn_geo.train_command import PARTS, plain_values, train_parser
+from ccnn_geo.train_options import PARTS, plain_values, train_parser
 from ccnn_geo.training.arguments import named_dataset
 from ccnn_geo.training.run import check
 from ccnn_geo.training.runs import find_config, with_config_paths

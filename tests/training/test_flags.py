@@ -9,7 +9,7 @@ import torch
 from pytorch_lightning import Trainer
 
 from ccnn_geo.predict import read_network
-from ccnn_geo.train_command import train_parser
+from ccnn_geo.train_options import train_parser
 from ccnn_geo.training import run
 from ccnn_geo.training.callbacks import read_metrics
 from ccnn_geo.training.flags import TRAINING, check_flags

@@ -7,7 +7,7 @@ from torch_geometric.data import Batch, Data
 
 from ccnn_geo.cli import main
 from ccnn_geo.nyquist import nyquist_penalty, sample_spacing
-from ccnn_geo.train_command import train_parser
+from ccnn_geo.train_options import train_parser
 from ccnn_geo.training.datamodule import ShapesDataModule
 from ccnn_geo.training.module import Classifier
 from ccnn_geo.training.quiet import quiet
