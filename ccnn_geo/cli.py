@@ -41,12 +41,13 @@ commands:
 ccnn-geo COMMAND --help lists the options of a command, ccnn-geo --version says
 which release this is. --debug anywhere shows the traceback of an error.
 
-exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 130 Ctrl-C.
+exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 130 Ctrl-C;
+143 SIGTERM.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns the exit code: 0, 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
+    """Runs one command and returns the exit code, one of those that :data:`USAGE` ends with."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt as error:
         complain(str(error) or "interrupted")
-        return 130
+        return getattr(error, "exit_code", 130)  # Lightning is not imported to know that of SIGTERM
     except BrokenPipeError:  # the reader of our output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -126,6 +127,13 @@ _COMMANDS = {
 
 _REMEMBERED = ("train", "test", "reproduce")
 """Commands whose help takes seconds to find out."""
+
+SHIPPED = {
+    (name, argument): _COMMANDS[name]
+    for name in _REMEMBERED
+    for argument in (("--help",) if name == "reproduce" else ("--help", "--help-all"))
+}
+"""Pages that come with the package (:mod:`ccnn_geo.help_pages`), and the command that makes each."""
 
 if __name__ == "__main__":
     sys.exit(main())

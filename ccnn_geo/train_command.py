@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ccnn_geo.train_options import PARTS, every_option, plain_values, test_parser, train_parser
@@ -17,9 +17,8 @@ def train(arguments: list[str]) -> None:
     quiet()
     from ccnn_geo.predict import read_checkpoint
     from ccnn_geo.training import run
-    from ccnn_geo.training.arguments import named_dataset, resume_point
+    from ccnn_geo.training.arguments import named_dataset, named_run, resume_point
     from ccnn_geo.training.checkpoint_file import PREVIOUS
-    from ccnn_geo.training.failures import explain_failure, how_to_continue
     from ccnn_geo.training.resume import check_resume
     from ccnn_geo.training.runs import (
         claim_run,
@@ -29,7 +28,6 @@ def train(arguments: list[str]) -> None:
         with_config_paths,
         without_config,
     )
-    from ccnn_geo.training.trainer import Interrupted
 
     every, arguments = every_option(with_config_paths(arguments))
     resume = resume_point(arguments)
@@ -38,46 +36,65 @@ def train(arguments: list[str]) -> None:
     saved = None if resume is None else run_of(resume) / "config.yaml"
     if saved is not None and saved.is_file():  # what the run was started with, and what is said now
         kept = without_config(arguments)
-        if len(kept) < len(arguments) and _is_first_process():
-            print(f"  --config: not read, a run goes on with its own {saved}", flush=True)
+        if len(kept) < len(arguments):
+            _say_first(f"  --config: not read, a run goes on with its own {saved}")
         arguments = ["--config", str(saved), *kept]
     elif resume is not None:
         read_checkpoint(resume)  # settings would be missed first, of a file that is none
     config = train_parser(named_dataset(arguments), every).parse_args(arguments)
     settings = plain_values(config, PARTS)
+    settings["name"] = settings["name"] or named_run(arguments) or settings["data"]["dataset"]
     run.check(settings)  # before a folder is made
     if resume is not None:
         folder = run_of(resume)
         going_on = check_resume(settings, resume, folder)
+        _say_first(f"run: {folder}" + (f", from {PREVIOUS}" if resume.name == PREVIOUS else ""))
+        for line in going_on.lines():
+            _say_first(line)
+    elif settings["trainer"].get("fast_dev_run"):
+        _say_first("run: none, fast_dev_run leaves no folder")
+        with TemporaryDirectory() as nowhere:
+            _train_in(Path(nowhere), settings)
+        return
     else:
         is_new = config.out is None or not Path(config.out).expanduser().exists()
-        folder = claim_run(config.out, config.name, _is_first_process())
-    if _is_first_process():
-        goes_back = resume is not None and resume.name == PREVIOUS
-        print(f"run: {folder}" + (f", from {PREVIOUS}" if goes_back else ""), flush=True)
-        for line in going_on.lines() if resume is not None else ():
-            print(line, flush=True)
-    progress, report = _display(settings["trainer"])
-    is_ours = resume is None and is_new and _is_first_process()
-    discard = partial(discard_run, folder, numbered=config.out is None) if is_ours else lambda: None
+        folder = claim_run(config.out, settings["name"], _is_first_process())
+        _say_first(f"run: {folder}")
+    done = False
     try:
-        scores = run.train(settings, folder, resume, config.tensorboard, progress, report)
-    except Interrupted:
-        how = how_to_continue(folder) or "; no epoch was complete"
-        where = f"; checkpoints in {folder / 'checkpoints'}" if (folder / "checkpoints").exists() else ""
-        discard()
-        raise KeyboardInterrupt(f"interrupted{where}{how}") from None
+        _train_in(folder, settings, resume, config.tensorboard)
+        done = True
+    finally:
+        is_ours = resume is None and is_new and _is_first_process()
+        if not done and is_ours and discard_run(folder, numbered=config.out is None):
+            _say_first(f"  {folder} removed, no epoch was complete")
+
+
+def _train_in(
+    folder: Path, settings: dict[str, Any], resume: Path | None = None, tensorboard: bool = False
+) -> None:
+    """Trains and lists what there is then in the folder; ends from outside are told with how to go on."""
+    from ccnn_geo.training import run
+    from ccnn_geo.training.failures import explain_failure, how_to_continue
+    from ccnn_geo.training.trainer import Interrupted
+
+    progress, report = _display(settings["trainer"])
+    try:
+        scores = run.train(settings, folder, resume, tensorboard, progress, report)
+    except Interrupted as end:
+        stored = folder / "checkpoints"
+        where = f"; checkpoints in {stored}" if any(stored.glob("[!.]*")) else ""
+        raise type(end)(f"{end.said}{where}{how_to_continue(folder) or '; no epoch was complete'}") from None
     except Exception as error:
-        discard()
         explained = explain_failure(error, folder)
         if explained is error:
             raise
         raise explained from error
-    if _is_first_process():
-        print(_scores(f"validation ({scores.of})", scores))
+    _say_first(_scores(f"validation ({scores.of})", scores))
+    if not settings["trainer"].get("fast_dev_run"):
         for what in ("checkpoints/best.ckpt", "metrics.csv", "curves.png", "confusion.png", "results.json"):
             if (folder / what).exists():  # a run of no epoch has no curves
-                print(f"  {folder / what}")
+                _say_first(f"  {folder / what}")
 
 
 def test(arguments: list[str]) -> None:
@@ -108,9 +125,8 @@ def test(arguments: list[str]) -> None:
     scores, picture = run.test(
         checkpoint_file(config.checkpoint), plain["data"], plain["trainer"], out, progress
     )
-    if _is_first_process():
-        label = make_data(plain["data"]).label
-        print(f"{_scores(f'test ({label})', scores)}  {picture}")
+    label = make_data(plain["data"]).label
+    _say_first(f"{_scores(f'test ({label})', scores)}  {picture}")
 
 
 def _scores(what: str, scores: Any) -> str:
@@ -136,6 +152,12 @@ def _stays(line: str) -> None:
 
 def _say(line: str) -> None:
     print(line, flush=True)
+
+
+def _say_first(line: str) -> None:
+    """Prints a line, in one of the processes."""
+    if _is_first_process():
+        _say(line)
 
 
 def _is_first_process() -> bool:

@@ -35,7 +35,12 @@ def train_parser(dataset: str, every: bool = False) -> ArgumentParser:
         every,
     )
     parser.add_argument("--config", action="config", help="A YAML file, or the name of a packaged one.")
-    parser.add_argument("--name", type=str, default="run", help="Runs go to runs/NAME/NUMBER.")
+    parser.add_argument(
+        "--name",
+        type=str | None,
+        default=None,
+        help="Runs go to runs/NAME/NUMBER; by default the name of the configuration's file, else of the data set.",
+    )
     parser.add_argument("--seed", type=int, default=0, help="Of weights, order, augmentation and dropout.")
     parser.add_argument("--out", type=str | None, default=None, help="Folder of this run instead.")
     parser.add_argument(

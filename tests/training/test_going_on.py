@@ -10,6 +10,7 @@ import torch
 
 from ccnn_geo.predict import checkpoint_file
 from ccnn_geo.training import run as run_module
+from ccnn_geo.training.callbacks import read_metrics
 from ccnn_geo.training.checkpoint_file import load_checkpoint
 from ccnn_geo.training.checkpoints import LastCheckpoint
 from ccnn_geo.training.failures import how_to_continue
@@ -119,6 +120,11 @@ def test_steps_and_time_end_a_run_and_it_goes_on_with_the_next_epoch(run_cli, mo
 
 def test_steps_that_end_within_an_epoch_go_on_with_the_next(run_cli):
     assert run_cli(*TRAIN, "--out", "run", "--trainer.max_steps", "3")[0] == 0  # of 2 in an epoch
+    rows = read_metrics(Path("run/metrics.csv"))
+    assert [(row["step"], bool(row["val_acc"])) for row in rows] == [("2", True), ("3", True)]
+    found = read_results(Path("run"))["validation"]
+    best = max(rows, key=lambda row: (float(row["val_acc"]), -float(row["val_loss"]), float(row["step"])))
+    assert (found["step"], found["accuracy"]) == (int(best["step"]), pytest.approx(float(best["val_acc"])))
     code, _, errors = run_cli(
         "train", "--resume", "run", "--trainer.max_steps", "9", "--trainer.max_epochs", "3"
     )
