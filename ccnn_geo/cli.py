@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_: complain(str(message))
-            if arguments[0] in _REMEMBERED and is_general(arguments[1:]):
+            if arguments[0] in _REMEMBERED and is_general(arguments[0], arguments[1:]):
                 show_help(arguments[0], arguments[1:], command)
                 return 0
             command(arguments[1:])
@@ -128,12 +128,15 @@ _COMMANDS = {
 _REMEMBERED = ("train", "test", "reproduce")
 """Commands whose help takes seconds to find out."""
 
-SHIPPED = {
-    (name, argument): _COMMANDS[name]
-    for name in _REMEMBERED
-    for argument in (("--help",) if name == "reproduce" else ("--help", "--help-all"))
-}
-"""Pages that come with the package (:mod:`ccnn_geo.help_pages`), and the command that makes each."""
+
+def shipped_pages() -> dict[tuple[str, ...], Callable[[list[str]], None]]:
+    """The command of each page that comes with the package (:mod:`ccnn_geo.help_pages`), by its name and arguments."""
+    from ccnn_geo.experiments.studies import EFFICIENCY, NAMES
+
+    lines = [("train", "--help"), ("train", "--help-all"), ("test", "--help"), ("test", "--help-all")]
+    studies = [("reproduce", name, "--help") for name in (*NAMES, *EFFICIENCY)]
+    return {line: _COMMANDS[line[0]] for line in (*lines, ("reproduce", "--help"), *studies)}
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -34,15 +34,17 @@ SHOWN = ("pytorch-lightning", "jsonargparse", "docstring-parser")
 Command = Callable[[list[str]], None]
 
 
-def is_general(arguments: Sequence[str]) -> bool:
-    """Whether help is asked for and nothing else, but perhaps for one data set: no file takes part then.
+def is_general(command: str, arguments: Sequence[str]) -> bool:
+    """Whether help is asked for and nothing else, but perhaps for one data set or study: no file takes part then.
 
     Example:
-        >>> is_general(["--data.dataset", "cifar10", "--help"]), is_general(["--config", "a.yaml", "--help"])
-        (True, False)
+        >>> is_general("train", ["--data.dataset", "cifar10", "--help"])
+        True
+        >>> is_general("train", ["--config", "a.yaml", "--help"])
+        False
     """
     rest = [a for a in arguments if a not in HELP]
-    named = len(rest) == 2 and rest[0] == "--data.dataset"
+    named = (len(rest) == 2 and rest[0] == "--data.dataset") or (len(rest) == 1 and command == "reproduce")
     return len(rest) < len(arguments) and (not rest or named)
 
 
@@ -61,11 +63,12 @@ def show_help(command: str, arguments: Sequence[str], make: Command) -> None:
 
 def shipped_page(command: str, arguments: Sequence[str]) -> str | None:
     """The page that comes with the package; None if there is none, or if other versions are installed."""
-    if len(arguments) > 1:  # of a data set
+    page = _page(command, arguments)
+    if page.parent != PAGES:  # a name with slashes
         return None
     try:
         made_with = (PAGES / "versions.txt").read_text(encoding="utf-8").splitlines()
-        return _page(command, arguments).read_text(encoding="utf-8") if made_with == _versions() else None
+        return page.read_text(encoding="utf-8") if made_with == _versions() else None
     except OSError:
         return None
 
@@ -86,19 +89,19 @@ def live_page(arguments: Sequence[str], make: Command) -> str:
     return page.getvalue()
 
 
-def write_pages(pages: Mapping[tuple[str, str], Command]) -> None:
+def write_pages(pages: Mapping[tuple[str, ...], Command]) -> None:
     """Writes the pages that come with the package, and the versions that are installed.
 
     Args:
-        pages: The command of each name and argument, such as ``("train", "--help")``.
+        pages: The command of each name and its arguments, such as ``("train", "--help")``.
     """
-    for (command, argument), make in pages.items():
-        _keep(live_page([argument], make), _page(command, [argument]))
+    for (command, *arguments), make in pages.items():
+        _keep(live_page(arguments, make), _page(command, arguments))
     _keep("".join(f"{line}\n" for line in _versions()), PAGES / "versions.txt")
 
 
 def _page(command: str, arguments: Sequence[str]) -> Path:
-    return PAGES / f"{command}{''.join(arguments)}.txt"
+    return PAGES / f"{'.'.join(part.lstrip('-') for part in (command, *arguments))}.txt"
 
 
 def _remembered(command: str, arguments: Sequence[str], make: Command) -> str:
@@ -133,6 +136,6 @@ def _digest(arguments: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    from ccnn_geo.cli import SHIPPED
+    from ccnn_geo.cli import shipped_pages
 
-    write_pages(SHIPPED)
+    write_pages(shipped_pages())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ccnn_geo import help_pages
-from ccnn_geo.cli import SHIPPED, main
+from ccnn_geo.cli import main, shipped_pages
 from ccnn_geo.help_pages import PAGES, is_general, live_page, shipped_page, show_help, write_pages
 
 
@@ -55,14 +55,14 @@ def test_pages_are_of_one_width(make, monkeypatch):
     assert widths == [80, 80, 80]
 
 
-@pytest.mark.parametrize(("command", "argument"), SHIPPED)
-def test_pages_that_come_with_the_package_are_what_the_commands_print(command, argument):
+@pytest.mark.parametrize("line", shipped_pages(), ids=" ".join)
+def test_pages_that_come_with_the_package_are_what_the_commands_print(line):
     """If not: python -m ccnn_geo.help_pages."""
-    shipped = shipped_page(command, [argument])
+    shipped = shipped_page(line[0], line[1:])
     if shipped is None:
         known = (PAGES / "versions.txt").read_text().splitlines()
         pytest.skip(f"pages were made with {', '.join(known)}, others are installed")
-    assert shipped == live_page([argument], SHIPPED[command, argument])
+    assert shipped == live_page(line[1:], shipped_pages()[line])
 
 
 def test_pages_that_come_with_the_package_are_shown_at_once(make, monkeypatch, tmp_path, capsys):
@@ -72,7 +72,7 @@ def test_pages_that_come_with_the_package_are_shown_at_once(make, monkeypatch, t
     made_with = dict(line.split() for line in (PAGES / "versions.txt").read_text().splitlines())
     monkeypatch.setattr(help_pages.metadata, "version", lambda name: f"{made_with[name]}+cpu")
     show_help("train", ["-h"], make)
-    assert capsys.readouterr().out == (PAGES / "train--help.txt").read_text() and make.calls == []
+    assert capsys.readouterr().out == (PAGES / "train.help.txt").read_text() and make.calls == []
     show_help("train", ["--data.dataset", "cifar10", "--help"], make)
     monkeypatch.setattr(help_pages.metadata, "version", lambda name: f"{made_with[name]}.1")
     show_help("train", ["--help"], make)
@@ -90,8 +90,10 @@ def test_pages_are_made_with_the_versions_of_the_constraints():
 def test_writing_the_pages(make, monkeypatch, tmp_path):
     monkeypatch.setattr(help_pages, "PAGES", tmp_path / "help")
     write_pages({("fly", "--help"): make})
-    assert (tmp_path / "help" / "fly--help.txt").read_text() == "usage: --help\n"
+    assert (tmp_path / "help" / "fly.help.txt").read_text() == "usage: --help\n"
     assert shipped_page("fly", ["--help"]) == "usage: --help\n" and shipped_page("swim", ["--help"]) is None
+    (tmp_path / "fly.help.txt").touch()
+    assert shipped_page("reproduce", ["/../../fly", "--help"]) is None
 
 
 def test_a_changed_source_has_a_new_page(make, monkeypatch, tmp_path):
@@ -123,19 +125,22 @@ def test_an_error_is_not_remembered(make, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "general"),
+    ("line", "general"),
     [
-        (["--help"], True),
-        (["-h"], True),
-        (["--data.dataset", "cifar10", "--help-all"], True),
-        (["--config", "a.yaml", "--help"], False),
-        (["runs/a", "--help"], False),
-        (["--data.dataset", "cifar10"], False),
-        ([], False),
+        ("train --help", True),
+        ("train -h", True),
+        ("train --data.dataset cifar10 --help-all", True),
+        ("train --config a.yaml --help", False),
+        ("test runs/a --help", False),
+        ("train --data.dataset cifar10", False),
+        ("train", False),
+        ("reproduce table1 --help", True),
+        ("reproduce table1 --root data --help", False),
     ],
 )
-def test_only_pages_that_no_file_decides_on_are_remembered(arguments, general):
-    assert is_general(arguments) is general
+def test_only_pages_that_no_file_decides_on_are_remembered(line, general):
+    command, *arguments = line.split()
+    assert is_general(command, arguments) is general
 
 
 def test_the_command_line_remembers(make, monkeypatch, capsys):
