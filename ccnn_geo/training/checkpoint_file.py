@@ -31,7 +31,8 @@ def run_folder(path: Path, inside: Path) -> Path:
     if found is None:
         return path
     if newer := [run.name for run in runs[found + 1 :]]:
-        warn_caller(f"{path}: {runs[found]} is taken; {', '.join(newer)} has no {inside.as_posix()}")
+        have = "has" if len(newer) == 1 else "have"
+        warn_caller(f"{path}: {runs[found]} is taken; {', '.join(newer)} {have} no {inside.as_posix()}")
     return runs[found]
 
 

@@ -183,11 +183,15 @@ def test_a_name_is_its_newest_run_and_failed_starts_leave_none(run_cli, monkeypa
         (Path("runs/tones") / number / "checkpoints").mkdir(parents=True)
     for number in ("009", "010"):
         (Path("runs/tones") / number / BEST).touch()
-    assert checkpoint_file("runs/tones") == Path("runs/tones/010") / BEST
+    with pytest.warns(
+        UserWarning, match="runs/tones: runs/tones/010 is taken; 011 has no checkpoints/best.ckpt"
+    ):
+        assert checkpoint_file("runs/tones") == Path("runs/tones/010") / BEST
     assert checkpoint_file("runs/tones/009") == Path("runs/tones/009") / BEST
     assert checkpoint_file("runs") == Path("runs") / BEST
     (Path("runs/tones/009/checkpoints/last.ckpt")).touch()
-    assert find_resume("runs/tones", None, "x") == Path("runs/tones/009/checkpoints/last.ckpt")
+    with pytest.warns(UserWarning, match="runs/tones/009 is taken; 010, 011 have no checkpoints/last.ckpt"):
+        assert find_resume("runs/tones", None, "x") == Path("runs/tones/009/checkpoints/last.ckpt")
     (Path("runs/tones/011/metrics.csv")).write_text("epoch,val_acc\n1,0.5\n")
     code, output, _ = run_cli("show", "run", "runs/tones")
     assert (code, output) == (0, "runs/tones/011/training.png\n")
