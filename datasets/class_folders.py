@@ -58,7 +58,7 @@ def split_folder(root: Path, split: str) -> Path:
     if split not in found:
         names = ", ".join(folder.name for folder in found.values())
         raise FileNotFoundError(
-            f"{root}: no split {split!r}, expected the folder {root / split}, found {names or 'none'}"
+            f"{root}: no split {split!r}, found {names or 'none'}; expected the folder {root / split}"
         )
     return found[split]
 

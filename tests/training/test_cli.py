@@ -192,7 +192,7 @@ def test_a_missing_test_set_says_what_is_expected_and_what_there_is(project, run
     assert run_cli("test", "out") == (
         1,
         "",
-        "ccnn-geo: shapes: no split 'test', expected the folder shapes/test, found train; --data.root FOLDER says "
+        "ccnn-geo: shapes: no split 'test', found train; expected the folder shapes/test; --data.root FOLDER says "
         "where the data are, got 'shapes'; the accuracy on the validation set is in out/results.json\n",
     )
 
