@@ -41,12 +41,13 @@ commands:
 ccnn-geo COMMAND --help lists the options of a command, ccnn-geo --version says
 which release this is. --debug anywhere shows the traceback of an error.
 
-exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 130 Ctrl-C.
+exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 130 Ctrl-C;
+143 SIGTERM.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns the exit code: 0, 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
+    """Runs one command and returns the exit code, one of those that :data:`USAGE` ends with."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
@@ -56,14 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[0] == "--version":
         print(f"ccnn-geo {VERSION}")
         return 0
-    command = _COMMANDS.get(arguments[0])
+    command = COMMANDS.get(arguments[0])
     if command is None:
-        complain(f"unknown command {arguments[0]!r}, expected one of {', '.join(_COMMANDS)}")
+        complain(f"unknown command {arguments[0]!r}, expected one of {', '.join(COMMANDS)}")
         return 2
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_: complain(str(message))
-            if arguments[0] in _REMEMBERED and is_general(arguments[1:]):
+            if arguments[0] in _REMEMBERED and is_general(arguments[0], arguments[1:]):
                 show_help(arguments[0], arguments[1:], command)
                 return 0
             command(arguments[1:])
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt as error:
         complain(str(error) or "interrupted")
-        return 130
+        return getattr(error, "exit_code", 130)  # Lightning is not imported to know that of SIGTERM
     except BrokenPipeError:  # the reader of our output has left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -113,7 +114,7 @@ def _elsewhere(module: str, name: str = "main") -> Callable[[list[str]], None]:
     return lambda arguments: getattr(importlib.import_module(module), name)(arguments)
 
 
-_COMMANDS = {
+COMMANDS = {
     "train": _elsewhere("ccnn_geo.cli.train", "train"),
     "test": _elsewhere("ccnn_geo.cli.train", "test"),
     "predict": _elsewhere("ccnn_geo.cli.predict"),
@@ -126,6 +127,3 @@ _COMMANDS = {
 
 _REMEMBERED = ("train", "test", "reproduce")
 """Commands whose help takes seconds to find out."""
-
-if __name__ == "__main__":
-    sys.exit(main())

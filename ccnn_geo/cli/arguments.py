@@ -42,21 +42,26 @@ def resume_point(arguments: Sequence[str]) -> Path | None:
 
     Raises:
         FileNotFoundError: If there is none.
-        ValueError: If ``--out`` is not the folder of that run.
+        ValueError: If ``--out`` is not the folder of that run, or if it may be one of several.
     """
-    name: Any = "run"
-    out: str | None = None
-    given: dict[str, Any] = {}
+    given = {option: value for option, value in options(arguments) if option in ("--out", "--resume")}
+    if "--resume" not in given:
+        return None
+    return find_resume(given["--resume"], given.get("--out"), named_run(arguments))
+
+
+def named_run(arguments: Sequence[str]) -> str | None:
+    """What runs of a command line are called: ``--name`` or ``name`` of a configuration, else the configuration's file,
+    else the data set; None if none of these is given.
+    """
+    said: Any = None
+    file = None
     for option, value in options(arguments):
         if option == "--config" and value is not None:
-            name = _read(value).get("name", name)
+            said, file = _read(value).get("name") or said, Path(value).stem
         elif option == "--name":
-            name = value
-        elif option == "--out":
-            out = value
-        elif option == "--resume":
-            given["resume"] = value
-    return find_resume(given["resume"], out, str(name)) if given else None
+            said = value
+    return str(said or file or named_dataset(arguments, "")) or None
 
 
 def first_positional(arguments: Sequence[str]) -> str | None:

@@ -1,8 +1,10 @@
-"""Help pages of commands whose options are those of torch and Lightning, remembered from their first showing.
+"""Help pages of commands whose options are those of torch and Lightning: read where they are known, else remembered.
 
 To say which options there are takes the import of both, some seconds. The page depends on nothing but the versions
-installed, the sources of this package and the width of the terminal, so it is kept in the cache folder under a
-digest of these.
+installed and the sources of this package. So the pages of ``train``, ``test`` and ``reproduce`` come with it, as they
+are with the versions of ``constraints.txt``; ``python -m ccnn_geo.experiments.engine.write_help`` writes them anew.
+With other versions, and for other data sets, a page is made at its first showing and kept in the cache folder under a
+digest of what it depends on. All are of one width, that of the narrowest terminals.
 """
 
 from __future__ import annotations
@@ -12,34 +14,42 @@ import hashlib
 import io
 import os
 import platform
-import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
 from ccnn_geo._base.cache_folder import cache_folder
 
 HELP = ("-h", "--help", "--help-all")
-HERE = Path(__file__).parents[1]
-SHOWN = ("torch", "pytorch-lightning", "jsonargparse", "docstring-parser")
-"""Packages whose versions decide what a page says."""
+HERE = Path(__file__).parent
+PACKAGE = HERE.parent
+PAGES = HERE / "pages"
+"""The pages that come with the package, and the versions that they were made with."""
+
+COLUMNS = "80"
+SHOWN = ("pytorch-lightning", "jsonargparse", "docstring-parser")
+"""Packages whose versions decide what a page says; of torch it shows nothing."""
+
+Command = Callable[[list[str]], None]
 
 
-def is_general(arguments: Sequence[str]) -> bool:
-    """Whether help is asked for and nothing else, but perhaps for one data set: no file takes part then.
+def is_general(command: str, arguments: Sequence[str]) -> bool:
+    """Whether help is asked for and nothing else, but perhaps for one data set or study: no file takes part then.
 
     Example:
-        >>> is_general(["--data.dataset", "cifar10", "--help"]), is_general(["--config", "a.yaml", "--help"])
-        (True, False)
+        >>> is_general("train", ["--data.dataset", "cifar10", "--help"])
+        True
+        >>> is_general("train", ["--config", "a.yaml", "--help"])
+        False
     """
     rest = [a for a in arguments if a not in HELP]
-    named = len(rest) == 2 and rest[0] == "--data.dataset"
+    named = (len(rest) == 2 and rest[0] == "--data.dataset") or (len(rest) == 1 and command == "reproduce")
     return len(rest) < len(arguments) and (not rest or named)
 
 
-def show_help(command: str, arguments: Sequence[str], make: Callable[[list[str]], None]) -> None:
+def show_help(command: str, arguments: Sequence[str], make: Command) -> None:
     """Prints a page, which ``make(arguments)`` prints if it is not known yet.
 
     Args:
@@ -47,38 +57,80 @@ def show_help(command: str, arguments: Sequence[str], make: Callable[[list[str]]
         arguments: Those that ask for help, see :func:`is_general`.
         make: The command; it prints its help and exits, as ``argparse`` does.
     """
-    place = cache_folder() / f"help-{_digest([command, *arguments])}.txt"
+    asked = ["--help" if a == "-h" else a for a in arguments]
+    text = shipped_page(command, asked)
+    sys.stdout.write(_remembered(command, asked, make) if text is None else text)
+
+
+def shipped_page(command: str, arguments: Sequence[str]) -> str | None:
+    """The page that comes with the package; None if there is none, or if other versions are installed."""
+    page = _page(command, arguments)
+    if page.parent != PAGES:  # a name with slashes
+        return None
     try:
-        text = place.read_text(encoding="utf-8")
+        made_with = (PAGES / "versions.txt").read_text(encoding="utf-8").splitlines()
+        return page.read_text(encoding="utf-8") if made_with == _versions() else None
     except OSError:
-        text = _printed(make, list(arguments))
-        with contextlib.suppress(OSError):  # a folder that cannot be written to
-            _keep(text, place)
-    sys.stdout.write(text)
+        return None
 
 
-def _printed(make: Callable[[list[str]], None], arguments: list[str]) -> str:
-    page = io.StringIO()
+def live_page(arguments: Sequence[str], make: Command) -> str:
+    """What a command prints of itself, as wide as all pages."""
+    page, before = io.StringIO(), os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = COLUMNS
     try:
         with contextlib.redirect_stdout(page):
-            make(arguments)
+            make(list(arguments))
     except SystemExit as end:
         if end.code not in (0, None):
             raise
+    finally:
+        os.environ.pop("COLUMNS")
+        os.environ.update({} if before is None else {"COLUMNS": before})
     return page.getvalue()
+
+
+def write_pages(pages: Mapping[tuple[str, ...], Command]) -> None:
+    """Writes the pages that come with the package, and the versions that are installed.
+
+    Args:
+        pages: The command of each name and its arguments, such as ``("train", "--help")``.
+    """
+    for (command, *arguments), make in pages.items():
+        _keep(live_page(arguments, make), _page(command, arguments))
+    _keep("".join(f"{line}\n" for line in _versions()), PAGES / "versions.txt")
+
+
+def _page(command: str, arguments: Sequence[str]) -> Path:
+    return PAGES / f"{'.'.join(part.lstrip('-') for part in (command, *arguments))}.txt"
+
+
+def _remembered(command: str, arguments: Sequence[str], make: Command) -> str:
+    place = cache_folder() / f"help-{_digest([command, *arguments])}.txt"
+    try:
+        return place.read_text(encoding="utf-8")
+    except OSError:
+        text = live_page(arguments, make)
+        with contextlib.suppress(OSError):  # a folder that cannot be written to
+            _keep(text, place)
+        return text
 
 
 def _keep(text: str, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=place.parent, delete=False) as file:
         file.write(text)
+    os.chmod(file.name, 0o644)  # for the readers of a package, too
     os.replace(file.name, place)  # complete or absent
 
 
+def _versions() -> list[str]:
+    return [f"{name} {metadata.version(name).partition('+')[0]}" for name in SHOWN]
+
+
 def _digest(arguments: Sequence[str]) -> str:
-    parts = [*arguments, platform.python_version(), str(shutil.get_terminal_size().columns)]
-    parts += [f"{name} {metadata.version(name)}" for name in SHOWN]
-    for folder in (HERE, HERE.parent / "datasets", HERE.parent / "experiments"):
+    parts = [*arguments, platform.python_version(), *_versions()]
+    for folder in (PACKAGE, PACKAGE.parent / "datasets", PACKAGE.parent / "experiments"):
         sources = sorted(p for p in folder.rglob("*") if p.suffix in (".py", ".yaml"))
         parts += [f"{p} {p.stat().st_mtime_ns}" for p in sources]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]

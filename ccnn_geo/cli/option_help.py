@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import textwrap
 from collections.abc import Iterable
 
@@ -16,6 +17,9 @@ TRAINER = (
     *("accumulate_grad_batches", "gradient_clip_val", "enable_progress_bar", "profiler"),
 )
 """The arguments of Lightning's trainer that ``--help`` shows; ``--help-all`` shows every one."""
+
+_OPTIONAL = re.compile(r"\(type: Optional\[(.+)\], (?=default)")
+"""How some releases of Python write ``type | null``, and all of them some types."""
 
 _CLASSES = ("--trainer.accelerator.help", "--trainer.strategy.help", "--trainer.profiler.help")
 
@@ -52,13 +56,16 @@ class AllOptions(Paragraphs, DefaultHelpFormatter):
         return "Arguments of Lightning's Trainer"
 
     def _expand_help(self, action: argparse.Action) -> str:
-        text = plain(super()._expand_help(action))
+        text = _OPTIONAL.sub(r"(type: \1 | null, ", plain(super()._expand_help(action)))
         return text.split(" (type:")[0] if action.dest.startswith("trainer.") else text
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
         names = action.option_strings
         if len(names) > 1 and names[1] == f"{names[0]}+":
-            return super()._format_action_invocation(action).split(", ")[0]
+            metavar = self._get_default_metavar_for_optional(action)
+            return (
+                f"{names[0]} {self._format_args(action, metavar)}"  # as before Python 3.13, by the first name
+            )
         return super()._format_action_invocation(action)
 
 

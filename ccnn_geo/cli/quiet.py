@@ -27,9 +27,17 @@ _MESSAGES = (
 )
 
 
+_LOGGERS = (
+    "pytorch_lightning.utilities.rank_zero",
+    "lightning.pytorch.utilities.rank_zero",
+    # "[rank: 0] Received SIGTERM: 15", before the line of ours
+    "pytorch_lightning.trainer.connectors.signal_connector",
+)
+
+
 def quiet() -> None:
-    """Filters those warnings, and Lightning's banners on devices and tips."""
+    """Filters those warnings, and Lightning's banners on devices, tips and signals."""
     for message in _MESSAGES:
         warnings.filterwarnings("ignore", message=message)
-    for name in ("pytorch_lightning.utilities.rank_zero", "lightning.pytorch.utilities.rank_zero"):
+    for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -69,7 +69,7 @@ class BestCheckpoint(Checkpoint):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn == TrainerFn.FITTING:
             self._validated = True
-            if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+            if not trainer.fit_loop.epoch_loop.done:
                 self._save_if_best(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -124,6 +124,6 @@ class InterruptCheckpoint(Callback):
         self.path = folder / "interrupted.ckpt"
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        started = trainer.training and trainer.global_step > 0
+        started = trainer.training and trainer.global_step > 0 and not getattr(trainer, "fast_dev_run", False)
         if isinstance(exception, KeyboardInterrupt) and started and trainer.world_size == 1:
             trainer.save_checkpoint(self.path, weights_only=False)  # the optimiser's state too

@@ -9,17 +9,16 @@ import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
-from torch.nn import functional as F
-from torchmetrics import MeanMetric
-from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
+from torchmetrics.classification import MulticlassAccuracy
 
 from ccnn_geo._base.pyg import Data
 from ccnn_geo.nn.build import build_network, class_logits, num_outputs
 from ccnn_geo.nn.conv.kernel_norms import collect_kernel_norms, l2_penalty
 from ccnn_geo.nn.nyquist import mean_over_processes, nyquist_penalty, sample_spacing
+from ccnn_geo.training.evaluation import Evaluation
 from ccnn_geo.training.loss import is_distributed, own_cross_entropy, share_of_labels
-from ccnn_geo.training.metrics import accuracies
-from ccnn_geo.training.optim import DECAYS, decay_groups
+from ccnn_geo.training.optim import decay_groups
+from ccnn_geo.training.optim_arguments import check_optim
 from ccnn_geo.training.rates import take_rates
 from ccnn_geo.training.same_data import inputs_of, refuse_other_data
 from ccnn_geo.training.schedule import Schedule
@@ -88,21 +87,17 @@ class Classifier(LightningModule):
         data: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        if not lr > 0 or weight_decay < 0 or warmup_epochs < 0 or kernel_l2 < 0:
-            raise ValueError(
-                "optim: expected lr > 0 and weight_decay, warmup_epochs, kernel_l2 >= 0, "
-                f"got {lr}, {weight_decay}, {warmup_epochs}, {kernel_l2}"
-            )
-        if not nyquist >= 0:
-            raise ValueError(f"optim.nyquist: expected 0 or more, got {nyquist}")
-        if not 0 <= warmup_share <= 1:
-            raise ValueError(f"optim.warmup_share: expected [0, 1], got {warmup_share}")
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(f"optim.label_smoothing: expected [0, 1), got {label_smoothing}")
-        if decay not in DECAYS:
-            raise ValueError(f"optim.decay: expected one of {', '.join(DECAYS)}, got {decay!r}")
-        if not 0 <= ema < 1:
-            raise ValueError(f"optim.ema: expected [0, 1), got {ema}")
+        check_optim(
+            lr,
+            weight_decay,
+            decay,
+            warmup_epochs,
+            warmup_share,
+            label_smoothing,
+            kernel_l2,
+            nyquist,
+            ema,
+        )
         # plain values only: checkpoints are read with weights_only=True
         self.save_hyperparameters(
             {
@@ -159,8 +154,7 @@ class Classifier(LightningModule):
         with local_seed(mix_seed(self.hparams.seed, "weights")):
             self.network = self.make_network(num_outputs(num_classes, self.hparams.binary))
         self.train_accuracy = MulticlassAccuracy(num_classes, average="micro")
-        self.confusion = MulticlassConfusionMatrix(num_classes)
-        self.mean_loss = MeanMetric()
+        self.evaluation = Evaluation(num_classes)
 
     def make_network(self, outputs: int) -> torch.nn.Module:
         """The network of the hyperparameters, with so many outputs."""
@@ -205,7 +199,7 @@ class Classifier(LightningModule):
         return nyquist_penalty([conv.kernel for conv in self.network.convs], self.hparams.nyquist_spacing)
 
     def validation_step(self, batch: Data | Sequence[Tensor], batch_idx: int) -> None:
-        self._evaluate(batch)
+        self.evaluation(*self._labelled(self(batch), batch))
 
     def on_test_start(self) -> None:
         """Refuses data of other classes or features than the network was trained on."""
@@ -214,20 +208,13 @@ class Classifier(LightningModule):
             refuse_other_data(self.hparams, source.classes, inputs_of(source), "test")
 
     def test_step(self, batch: Data | Sequence[Tensor], batch_idx: int) -> None:
-        self._evaluate(batch)
+        self.evaluation(*self._labelled(self(batch), batch))
 
     def on_validation_epoch_end(self) -> None:
         self._summarise("val")
 
     def on_test_epoch_end(self) -> None:
         self._summarise("test")
-
-    def _evaluate(self, batch: Data | Sequence[Tensor]) -> None:
-        logits, y = self._labelled(self(batch), batch)
-        if y.size(0) == 0:
-            return
-        self.confusion.update(logits, y)
-        self.mean_loss.update(F.cross_entropy(logits.float(), y), weight=y.size(0))
 
     def _labelled(self, logits: Tensor, batch: Data | Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Logits and labels of what has one: points of a scene may have -1 instead."""
@@ -238,14 +225,9 @@ class Classifier(LightningModule):
         return logits[known], y[known]
 
     def _summarise(self, name: str) -> None:
-        # compute() gathers from all processes, so each of them logs the same numbers
-        self.last_confusion = self.confusion.compute().cpu()
-        overall, mean_class = accuracies(self.last_confusion)
-        self.log(f"{name}_loss", self.mean_loss.compute())
-        self.log(f"{name}_acc", overall, prog_bar=True)
-        self.log(f"{name}_mean_acc", mean_class)
-        self.confusion.reset()
-        self.mean_loss.reset()
+        self.last_confusion, found = self.evaluation.take()
+        for key, value in found.items():
+            self.log(f"{name}_{key}", value, prog_bar=key == "acc")
 
     def optimizer_groups(self) -> list[dict[str, Any]]:
         """The optimizer's groups of parameters; those without a learning rate get that of the hyperparameters."""
@@ -267,9 +249,7 @@ class Classifier(LightningModule):
 
     def steps_per_epoch(self) -> int:
         """Steps of the optimizer in an epoch."""
-        if self.trainer.num_training_batches == float(
-            "inf"
-        ):  # not counted yet where max_steps alone ends a training
+        if self.trainer.num_training_batches == float("inf"):  # not counted yet if max_steps alone ends it
             self.trainer.fit_loop.setup_data()
         batches = int(self.trainer.num_training_batches)
         return max(1, -(-batches // self.trainer.accumulate_grad_batches))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
@@ -33,10 +34,11 @@ from ccnn_geo.training.checkpoints import (
 from ccnn_geo.training.data.families import data_module, make_data
 from ccnn_geo.training.divergence import DivergenceStop, divergence_named
 from ccnn_geo.training.flags import check_flags
+from ccnn_geo.training.last_step import LastStep
 from ccnn_geo.training.metrics import accuracies
 from ccnn_geo.training.module import Classifier
 from ccnn_geo.training.rates import SchedulePlace
-from ccnn_geo.training.runs import add_result, read_results, result_name, results_before, run_of
+from ccnn_geo.training.runs import RESULTS, add_result, read_results, result_name, results_before, run_of
 from ccnn_geo.training.statistics import NormStatistics
 from ccnn_geo.training.trainer import (
     averaging,
@@ -131,6 +133,7 @@ def train(
         StepSeed(config["seed"]),
         SchedulePlace(),
         DivergenceStop(),
+        LastStep(),
         KernelDomains(),
         WindowWidths(),
         MetricsFile(metrics, report),
@@ -226,7 +229,7 @@ def test(
     read_results(folder)  # one that is damaged is no news for after the test
     model = Classifier.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
     data = make_data(settings)
-    with interruptible(trainer):
+    with interruptible(trainer), _without_test_set(folder):
         trainer.test(model, datamodule=data, verbose=False)
     scores = _scores(trainer, "test")
     trained = model.hparams.data
@@ -242,6 +245,18 @@ def test(
         plot_confusion(model.last_confusion, model.hparams.classes, picture, title)
         add_result(folder, {name: {**scores.numbers(), **about, "step": _step_of(checkpoint)}})
     return scores, picture
+
+
+@contextmanager
+def _without_test_set(folder: Path) -> Iterator[None]:
+    """Says which accuracy there is where there is no test set."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if "validation" not in read_results(folder):
+            raise
+        known = f"the accuracy on the validation set is in {folder / RESULTS}"
+        raise FileNotFoundError(f"{error}; {known}") from error
 
 
 def _differences(

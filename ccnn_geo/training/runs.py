@@ -87,18 +87,18 @@ def _names(folder: Path) -> set[str]:
     return {p.name for p in folder.iterdir() if not (p.name.startswith(".") and p.name.endswith(".tmp"))}
 
 
-def find_resume(path: str | None, out: str | None, name: str, root: Path = Path("runs")) -> Path:
+def find_resume(path: str | None, out: str | None, name: str | None, root: Path = Path("runs")) -> Path:
     """The checkpoint to continue from.
 
     Args:
         path: A checkpoint, the folder of a run, or ``runs/NAME`` for its newest; None for the newest run.
         out: Folder of the run, if it was given.
-        name: Of the runs among which to look for the newest.
+        name: Of the runs among which to look for the newest; None if none is said, and there must be one name only.
         root: Of all runs.
 
     Raises:
         FileNotFoundError: If there is none.
-        ValueError: If ``out`` is not the folder of that run.
+        ValueError: If ``out`` is not the folder of that run, or if there are runs of several names.
     """
     if path is not None and out is not None:
         run = run_of(find_resume(path, None, name, root))
@@ -115,12 +115,22 @@ def find_resume(path: str | None, out: str | None, name: str, root: Path = Path(
             raise FileNotFoundError(f"--resume: no checkpoint {checkpoint} and no file {place}")
         return checkpoint
     inside = Path("checkpoints") / LAST
+    name = _only_name(root, inside) if name is None else name
     newest = run_folder(root / name, inside) / inside
     if not newest.is_file():
         raise FileNotFoundError(
             f"--resume: no {root / name}/*/checkpoints/last.ckpt; name a run or checkpoint"
         )
     return newest
+
+
+def _only_name(root: Path, inside: Path) -> str:
+    """The only name of which there are runs that can go on; ``*`` if there is none."""
+    names = sorted({checkpoint.relative_to(root).parts[0] for checkpoint in root.glob(f"*/*/{inside}")})
+    if len(names) > 1:
+        known = ", ".join(str(root / name) for name in names)
+        raise ValueError(f"--resume: expected one of {known}, or a run or checkpoint in them, got no name")
+    return names[0] if names else "*"
 
 
 def previous_if_damaged(checkpoint: Path) -> Path:
@@ -193,20 +203,20 @@ def without_config(arguments: list[str]) -> list[str]:
     return [a for before, a in pairs if "--config" not in (before, a) and not a.startswith("--config=")]
 
 
-def discard_run(folder: Path, numbered: bool = True) -> None:
-    """Removes the folder of a start that failed, unless an epoch was complete in it.
+def discard_run(folder: Path, numbered: bool = True) -> bool:
+    """Removes the folder of a start that failed, unless an epoch was complete in it; says whether it has.
 
     Args:
         folder: That the start has made.
         numbered: Whether it is ``runs/NAME/NUMBER``, of which ``runs/NAME`` is removed too if nothing else is there.
     """
     if not _names(folder) <= {"config.yaml", "checkpoints"} or any((folder / "checkpoints").glob("[!.]*")):
-        return
+        return False
     shutil.rmtree(folder)
-    if not numbered:
-        return
-    with suppress(OSError):  # other runs of this name are there
-        folder.parent.rmdir()
+    if numbered:
+        with suppress(OSError):  # other runs of this name are there
+            folder.parent.rmdir()
+    return True
 
 
 def add_result(folder: Path, values: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import EMAWeightAveraging, TQDMProgressBar
 from pytorch_lightning.plugins import LayerSync
 from pytorch_lightning.trainer.states import TrainerStatus
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 from torch.nn import Module
 
 from ccnn_geo.nn.norm.sync import convert_sync_norms
@@ -35,6 +35,14 @@ MACHINE = ("accelerator", "devices", "num_nodes", "strategy")
 
 class Interrupted(KeyboardInterrupt):
     """The user stopped a training, with its checkpoints in place, or an evaluation."""
+
+    said, exit_code = "interrupted", 130
+
+
+class Terminated(Interrupted):
+    """Another program did, by the signal SIGTERM."""
+
+    said, exit_code = "terminated by SIGTERM", 143
 
 
 class NormSync(LayerSync):
@@ -124,7 +132,7 @@ def averaging(decay: float) -> list[EMAWeightAveraging]:
 
 @contextmanager
 def interruptible(trainer: Trainer) -> Iterator[None]:
-    """Turns Lightning's end on Ctrl-C into :class:`Interrupted`, and what it finds wrong late into ``ValueError``."""
+    """Turns Lightning's ends on signals into :class:`Interrupted`, and what it finds wrong late into ``ValueError``."""
     try:
         yield
     except MisconfigurationException as error:  # such as a fraction of the batches that is less than one
@@ -136,10 +144,11 @@ def interruptible(trainer: Trainer) -> Iterator[None]:
             f"trainer.val_check_interval: expected at most {trainer.num_training_batches}, the batches of an epoch, or "
             f"check_val_every_n_epoch null to count on over epochs, got {trainer.val_check_interval}"
         ) from error
-    except SystemExit as error:  # how Lightning ends on Ctrl-C
+    except SystemExit as error:  # how Lightning ends on Ctrl-C and SIGTERM
         if trainer.state.status != TrainerStatus.INTERRUPTED:
             raise
-        raise Interrupted("interrupted") from error
+        ended = Terminated if isinstance(error, SIGTERMException) else Interrupted
+        raise ended(ended.said) from error
 
 
 def tensorboard_logger(folder: Path) -> Any:

@@ -68,7 +68,9 @@ def split_folder(root: Path, split: str) -> Path:
     found = split_folders(root)
     if split not in found:
         names = ", ".join(folder.name for folder in found.values())
-        raise FileNotFoundError(f"{root}: no split {split!r}, found {names or 'none'}")
+        raise FileNotFoundError(
+            f"{root}: no split {split!r}, found {names or 'none'}; expected the folder {root / split}"
+        )
     return found[split]
 
 

@@ -1,6 +1,9 @@
+import shutil
+from pathlib import Path
+
 import pytest
 
-from ccnn_geo.cli.arguments import first_positional, named_dataset, options, resume_point
+from ccnn_geo.cli.arguments import first_positional, named_dataset, named_run, options, resume_point
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +49,8 @@ def test_where_a_run_is_resumed(folder):
         (folder / run / "checkpoints").mkdir(parents=True)
         (folder / run / "checkpoints" / "last.ckpt").touch()
     for line, run in (
-        ("--resume", "runs/run/001"),
+        ("--config run.yaml --resume", "runs/run/001"),  # by its file
+        ("--data.dataset run --resume", "runs/run/001"),
         ("--config a.yaml --resume", "runs/first/002"),
         ("--resume --name first", "runs/first/002"),
         ("--config a.yaml --name run --resume", "runs/run/001"),
@@ -57,3 +61,32 @@ def test_where_a_run_is_resumed(folder):
     assert resume_point(["--config", "a.yaml"]) is None
     with pytest.raises(FileNotFoundError, match="no runs/other"):
         resume_point(["--resume", "--name", "other"])
+    with pytest.raises(
+        ValueError, match="expected one of runs/first, runs/run, or a run or checkpoint in them"
+    ):
+        resume_point(["--resume"])
+    shutil.rmtree(folder / "runs" / "first")
+    assert resume_point(["--resume"]) == Path("runs/run/001/checkpoints/last.ckpt")
+    shutil.rmtree(folder / "runs")
+    with pytest.raises(FileNotFoundError, match=r"no runs/\*/\*/checkpoints/last.ckpt; name a run"):
+        resume_point(["--resume"])
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("", None),
+        ("--model.preset ccnn_4_16", None),
+        ("--data.dataset image_folder --data.root photos", "image_folder"),
+        ("--config b.yaml", "b"),
+        ("--config a.yaml", "first"),
+        ("--config a.yaml --config b.yaml", "first"),
+        ("--config b.yaml --data.dataset image_folder", "b"),
+        ("--config a.yaml --name mine", "mine"),
+        ("--name= --config=b.yaml", "b"),
+        ("--data data.yaml", "cifar10"),
+        ("--config list.yaml", "list"),
+    ],
+)
+def test_what_runs_are_called(line, name):
+    assert named_run(line.split()) == name

@@ -1,12 +1,17 @@
 import json
+import logging
+import os
 import re
+import shutil
 import signal
 from importlib.metadata import metadata
 
 import pytest
 import torch
+import yaml
 
 import ccnn_geo
+from ccnn_geo.training.module import Classifier
 
 
 def test_train_then_test(project, run_cli):
@@ -138,25 +143,78 @@ def test_a_data_set_without_a_sample_to_validate_is_no_start(project, run_cli):
     code, output, errors = run_cli("train", "--config", "tiny.yaml")
     assert (code, output, errors) == (
         1,
-        "run: runs/tiny/001\n",
+        "run: runs/tiny/001\n  runs/tiny/001 removed, no epoch was complete\n",
         "ccnn-geo: data: expected a validation set of one sample or more, folder has none\n",
     )
     assert not list(project.glob("runs/*"))
 
 
-def test_only_files_that_exist_are_listed(project, run_cli):
-    code, output, errors = run_cli(*TRAIN, "--out", "out", "--trainer.fast_dev_run", "true")
-    assert (code, errors) == (0, "") and "\nvalidation (fast_dev_run, no checkpoint): accuracy " in output
+def test_files_that_exist_are_listed(project, run_cli):
+    code, output, errors = run_cli(*TRAIN, "--out", "out", "--trainer.max_epochs", "1")
+    assert (code, errors) == (0, "")
     listed = [line.strip() for line in output.splitlines() if line.startswith("  ")]
-    assert "out/results.json" in listed and "out/checkpoints/best.ckpt" not in listed
+    assert "out/checkpoints/best.ckpt" in listed and "out/results.json" in listed
     assert all((project / path).exists() for path in listed)
+
+
+@pytest.mark.parametrize("out", [(), ("--out", "out")])
+def test_a_trial_leaves_no_run(project, run_cli, out):
+    code, output, errors = run_cli(*TRAIN, *out, "--trainer.fast_dev_run", "true")
+    assert (code, errors) == (0, "")
+    lines = output.splitlines()
+    assert lines[0] == "run: none, fast_dev_run leaves no folder"
+    assert lines[-1].startswith("validation (fast_dev_run, no checkpoint): accuracy ")
+    assert not (project / "runs").exists() and not (project / "out").exists()
+
+
+def test_runs_without_a_name_are_called_after_the_configuration(project, run_cli):
+    unnamed = (project / "tiny.yaml").read_text().replace("name: tiny\n", "")
+    (project / "own.yaml").write_text(unnamed)
+    code, output, _ = run_cli("train", "--config", "own.yaml", "--trainer.max_epochs", "1")
+    assert code == 0 and output.startswith("run: runs/own/001\n")
+    assert yaml.safe_load((project / "runs/own/001/config.yaml").read_text())["name"] == "own"
+    code, output, _ = run_cli("train", "--resume", "--trainer.max_epochs", "2")  # the only name
+    assert code == 0 and output.startswith("run: runs/own/001\n") and "epoch 2/2" in output
+
+
+def test_a_missing_folder_says_which_option_names_another(project, run_cli):
+    code, output, errors = run_cli("train", "--config", "shapes/ccnn_4_32", "--data.root", "nowhere")
+    assert code == 1 and output.endswith("  runs/shapes_4_32/001 removed, no epoch was complete\n")
+    assert errors == (
+        "ccnn-geo: nowhere: no such folder, expected nowhere/<split>, split one of train, validation, test; "
+        "--data.root FOLDER says where the data are, got 'nowhere'\n"
+    )
+
+
+def test_a_missing_test_set_says_what_is_expected_and_what_there_is(project, run_cli):
+    shutil.rmtree(project / "shapes" / "test")
+    assert run_cli(*TRAIN, "--trainer.max_epochs", "1", "--out", "out")[0] == 0
+    assert run_cli("test", "out") == (
+        1,
+        "",
+        "ccnn-geo: shapes: no split 'test', found train; expected the folder shapes/test; --data.root FOLDER says "
+        "where the data are, got 'shapes'; the accuracy on the validation set is in out/results.json\n",
+    )
+
+
+def test_sigterm_ends_with_one_line(project, run_cli, monkeypatch):
+    def terminated(self, *_):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Classifier, "on_train_batch_end", terminated)
+    assert run_cli(*TRAIN, "--trainer.max_epochs", "1", "--out", "out") == (
+        143,
+        "run: out\nwarm-up: 0 of 2 steps (0 of 1 epochs; optim.warmup_epochs asks for 1, optim.warmup_share of the run "
+        "is the most); learning rate 0.02\n  out removed, no epoch was complete\n",
+        "ccnn-geo: terminated by SIGTERM; no epoch was complete\n",
+    )
+    lightning = logging.getLogger("pytorch_lightning.trainer.connectors.signal_connector")
+    assert not lightning.isEnabledFor(logging.INFO)  # its "[rank: 0] Received SIGTERM: 15"
 
 
 @pytest.fixture
 def interrupt(monkeypatch):
     """Ctrl-C at the next call of a method of the classifier."""
-    from ccnn_geo.training.module import Classifier
-
     handler = signal.getsignal(signal.SIGINT)
 
     def stop(self, *_):
@@ -206,8 +264,6 @@ def test_info(run_cli):
 
 
 def test_packaged_configurations_can_be_built():
-    import yaml
-
     from ccnn_geo.training.run import check
     from ccnn_geo.training.runs import find_config
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import trimesh
 
-from ccnn_geo import cli
+from ccnn_geo.cli import _main as cli
 from ccnn_geo.cli import data as data_command
 from ccnn_geo.cli.arguments import named_dataset
-from ccnn_geo.cli.train import PARTS, plain_values, train_parser
+from ccnn_geo.cli.train_options import PARTS, plain_values, train_parser
 from ccnn_geo.experiments.engine import reproduction
 from ccnn_geo.experiments.engine.studies import EFFICIENCY
 from ccnn_geo.training import run
 from ccnn_geo.training.runs import with_config_paths
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 TRAINED = "runs/shapes_4_32/001"
 TINY = (
     *("--model.hidden_channels", "8", "--model.num_blocks", "2", "--model.kernel_hidden", "4"),

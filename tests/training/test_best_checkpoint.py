@@ -16,10 +16,10 @@ def kept(tmp_path, epochs, best=None, within=()):
     best = best or BestCheckpoint(tmp_path)
     saved = []
     for epoch, found in enumerate(epochs):
-        progress = SimpleNamespace(is_last_batch=epoch not in within)
+        loop = SimpleNamespace(done=epoch not in within)
         trainer = SimpleNamespace(
             state=SimpleNamespace(fn=TrainerFn.FITTING),
-            fit_loop=SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress)),
+            fit_loop=SimpleNamespace(epoch_loop=loop),
             callback_metrics={},
             fast_dev_run=0,
             save_checkpoint=lambda path, weights_only, epoch=epoch: saved.append((path.name, epoch)),

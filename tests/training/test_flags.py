@@ -9,11 +9,12 @@ import torch
 from pytorch_lightning import Trainer
 
 from ccnn_geo.cli.quiet import quiet
-from ccnn_geo.cli.train import train_parser
+from ccnn_geo.cli.train_options import train_parser
 from ccnn_geo.export.trained import read_network
 from ccnn_geo.training import run
 from ccnn_geo.training.callbacks import read_metrics
 from ccnn_geo.training.flags import TRAINING, check_flags
+from ccnn_geo.training.resume import check_resume
 from ccnn_geo.training.runs import read_results
 from ccnn_geo.training.trainer import RESERVED
 
@@ -232,6 +233,15 @@ def test_steps_alone_end_a_training(epochs):
     trained(max_epochs=epochs, max_steps=5)
     assert [row["step"] for row in rows()] == ["2", "4", "5"]
     assert float(rows()[-1]["lr"]) == 0.0  # the schedule falls over them
+    assert all(float(row["val_acc"]) >= 0 for row in rows())  # the last step too, within an epoch
+
+
+def test_a_step_within_an_epoch_is_validated_and_gone_on_from():
+    assert trained(max_steps=1).of == "best checkpoint"  # of 2 in an epoch
+    config = {**CONFIG, "trainer": flags(max_steps=3)}
+    assert check_resume(config, Path("run/checkpoints/best.ckpt"), Path("run")).epochs == 1
+    (row,) = rows()
+    assert read_results(Path("run"))["validation"]["accuracy"] == pytest.approx(float(row["val_acc"]))
 
 
 @pytest.mark.parametrize("epochs", [-1, None])

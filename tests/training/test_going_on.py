@@ -11,6 +11,7 @@ import torch
 from ccnn_geo.export.trained import checkpoint_file
 from ccnn_geo.io.models.checkpoint import load_checkpoint
 from ccnn_geo.training import run as run_module
+from ccnn_geo.training.callbacks import read_metrics
 from ccnn_geo.training.checkpoints import LastCheckpoint
 from ccnn_geo.training.failures import how_to_continue
 from ccnn_geo.training.runs import discard_run, find_resume, read_results, result_name, results_before
@@ -119,6 +120,11 @@ def test_steps_and_time_end_a_run_and_it_goes_on_with_the_next_epoch(run_cli, mo
 
 def test_steps_that_end_within_an_epoch_go_on_with_the_next(run_cli):
     assert run_cli(*TRAIN, "--out", "run", "--trainer.max_steps", "3")[0] == 0  # of 2 in an epoch
+    rows = read_metrics(Path("run/metrics.csv"))
+    assert [(row["step"], bool(row["val_acc"])) for row in rows] == [("2", True), ("3", True)]
+    found = read_results(Path("run"))["validation"]
+    best = max(rows, key=lambda row: (float(row["val_acc"]), -float(row["val_loss"]), float(row["step"])))
+    assert (found["step"], found["accuracy"]) == (int(best["step"]), pytest.approx(float(best["val_acc"])))
     code, _, errors = run_cli(
         "train", "--resume", "run", "--trainer.max_steps", "9", "--trainer.max_epochs", "3"
     )
@@ -177,11 +183,15 @@ def test_a_name_is_its_newest_run_and_failed_starts_leave_none(run_cli, monkeypa
         (Path("runs/tones") / number / "checkpoints").mkdir(parents=True)
     for number in ("009", "010"):
         (Path("runs/tones") / number / BEST).touch()
-    assert checkpoint_file("runs/tones") == Path("runs/tones/010") / BEST
+    with pytest.warns(
+        UserWarning, match="runs/tones: runs/tones/010 is taken; 011 has no checkpoints/best.ckpt"
+    ):
+        assert checkpoint_file("runs/tones") == Path("runs/tones/010") / BEST
     assert checkpoint_file("runs/tones/009") == Path("runs/tones/009") / BEST
     assert checkpoint_file("runs") == Path("runs") / BEST
     (Path("runs/tones/009/checkpoints/last.ckpt")).touch()
-    assert find_resume("runs/tones", None, "x") == Path("runs/tones/009/checkpoints/last.ckpt")
+    with pytest.warns(UserWarning, match="runs/tones/009 is taken; 010, 011 have no checkpoints/last.ckpt"):
+        assert find_resume("runs/tones", None, "x") == Path("runs/tones/009/checkpoints/last.ckpt")
     (Path("runs/tones/011/metrics.csv")).write_text("epoch,val_acc\n1,0.5\n")
     code, output, _ = run_cli("show", "run", "runs/tones")
     assert (code, output) == (0, "runs/tones/011/training.png\n")

@@ -140,7 +140,7 @@ def test_points_without_a_label_do_not_count():
     batch.y[:] = -1
     assert model.training_step(batch, 0) is None
     model.validation_step(batch, 0)
-    assert int(model.confusion.confmat.sum()) == 0
+    assert int(model.evaluation.confusion.confmat.sum()) == 0
 
 
 def test_scenes_without_labels_are_refused(run_cli, folder, monkeypatch):

@@ -7,7 +7,7 @@ from torch_geometric.data import Batch, Data
 
 from ccnn_geo.cli import main
 from ccnn_geo.cli.quiet import quiet
-from ccnn_geo.cli.train import train_parser
+from ccnn_geo.cli.train_options import train_parser
 from ccnn_geo.nn.nyquist import nyquist_penalty, sample_spacing
 from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.module import Classifier

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from ccnn_geo._base.caller import warn_caller
+
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
 """Checkpoints of a run: of the last epoch, of the one before it, of the highest validation accuracy."""
 
@@ -16,14 +18,22 @@ LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
 def run_folder(path: Path, inside: Path) -> Path:
     """The folder of a run: the path itself, or of the numbered runs in it the newest that holds a file.
 
+    Warns of newer ones that do not: they may be what was meant.
+
     Args:
         path: Such as ``runs/demo/001`` or ``runs/demo``.
         inside: Of the run, what is looked for.
     """
     if (path / inside).is_file() or not path.is_dir():
         return path
-    runs = [p for p in path.iterdir() if p.name.isdigit() and (p / inside).is_file()]
-    return max(runs, key=lambda p: int(p.name), default=path)
+    runs = sorted((p for p in path.iterdir() if p.name.isdigit()), key=lambda p: int(p.name))
+    found = max((at for at, run in enumerate(runs) if (run / inside).is_file()), default=None)
+    if found is None:
+        return path
+    if newer := [run.name for run in runs[found + 1 :]]:
+        have = "has" if len(newer) == 1 else "have"
+        warn_caller(f"{path}: {runs[found]} is taken; {', '.join(newer)} {have} no {inside.as_posix()}")
+    return runs[found]
 
 
 def load_checkpoint(path: Path, map_location: Callable | torch.device | str | None = "cpu") -> dict[str, Any]:

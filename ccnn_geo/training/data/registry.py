@@ -16,7 +16,7 @@ from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.training.data.base import EpochDataModule, two_or_more
 from ccnn_geo.training.data.epochs import EpochDataset
 from ccnn_geo.training.seeds import mix_seed
-from ccnn_geo.training.data.sources import check_keywords
+from ccnn_geo.training.data.sources import check_keywords, root_named
 
 OWN = frozenset({"transform"})
 """Arguments of data sets that the data module sets."""
@@ -99,12 +99,14 @@ class RegistryDataModule(EpochDataModule):
     def open(self, split: str, transform: Callable[[Any], Any] | None = None) -> Any:
         """One split of the data set."""
         # some have a chain of their own, to which theirs belongs: it is given, not set
-        return self.cls(self.root, split, **self.dataset_args, transform=transform)
+        with root_named(self.root):
+            return self.cls(self.root, split, **self.dataset_args, transform=transform)
 
     def _open_validation(self) -> Any | None:
         """The validation split, None if the data set has none."""
         counts = self.cls.info.counts
-        known = counts if counts else split_folders(Path(self.root).expanduser())
+        with root_named(self.root):
+            known = counts if counts else split_folders(Path(self.root).expanduser())
         return self.open("validation", self.evaluation_transform()) if "validation" in known else None
 
     def strata(self, samples: Any) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import contextmanager
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,24 @@ def open_split(dataset: str, root: str, split: str, **kwargs: Any) -> ShapeDatas
     if dataset not in DATASETS:
         raise ValueError(f"data.dataset: expected one of {', '.join(DATASETS)}, got {dataset!r}")
     opened: Callable[..., ShapeDataset] = DATASETS[dataset]
-    return opened(root, split, **kwargs)
+    with root_named(root):
+        return opened(root, split, **kwargs)
+
+
+@contextmanager
+def root_named(root: str) -> Iterator[None]:
+    """Says which option names another folder where data are not found in this one.
+
+    Raises:
+        FileNotFoundError: In the place of one without that option.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        option = "--data.root"
+        if option in str(error):
+            raise
+        raise FileNotFoundError(f"{error}; {option} FOLDER says where the data are, got {root!r}") from error
 
 
 def check_arguments(dataset: str, arguments: Mapping[str, Any]) -> None:
@@ -83,4 +101,7 @@ def keywords(dataset: type) -> set[str]:
 
 def has_validation(dataset: str, root: str) -> bool:
     """Whether a user's own files come with a validation split; otherwise one is taken from the training set."""
-    return dataset == "folder" and "validation" in split_folders(Path(root).expanduser())
+    if dataset != "folder":
+        return False
+    with root_named(root):
+        return "validation" in split_folders(Path(root).expanduser())

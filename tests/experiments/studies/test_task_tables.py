@@ -3,7 +3,7 @@
 import pytest
 
 from ccnn_geo.cli.arguments import named_dataset
-from ccnn_geo.cli.train import PARTS, plain_values, train_parser
+from ccnn_geo.cli.train_options import PARTS, plain_values, train_parser
 from ccnn_geo.datasets.text.listops import ListOps
 from ccnn_geo.experiments.engine import task_study, training_job
 from ccnn_geo.experiments.engine.reproduction import Options, run_study

@@ -3,9 +3,11 @@ import torch
 from tests.fixtures.shapes_on_disk import write_clouds
 
 from ccnn_geo.datasets import stratified_split
+from ccnn_geo.datasets.registry import PLACES, dataset_class
 from ccnn_geo.training.data.shapes import ShapesDataModule
+from ccnn_geo.training.data.families import make_data
 from ccnn_geo.transforms.pipeline import Augmentation, ShapePipeline
-from ccnn_geo.training.data.sources import DATASETS, check_arguments
+from ccnn_geo.training.data.sources import DATASETS, check_arguments, keywords
 
 
 def module(**kwargs) -> ShapesDataModule:
@@ -122,3 +124,15 @@ def test_a_type_error_of_the_work_is_not_one_of_the_arguments(project, monkeypat
     monkeypatch.setattr("ccnn_geo.datasets.shapes.shapes.prepare", lambda *_: len(3))
     with pytest.raises(TypeError, match="no len"):
         module().setup("fit")
+
+
+@pytest.mark.parametrize("name", [name for name in PLACES if name != "parametric"])
+def test_data_that_are_not_there_name_the_option(tmp_path, name):
+    known = {"lidar": {"classes": [1, 2], "features": ["constant"]}}
+    settings = {"download": False} if "download" in keywords(dataset_class(name)) else {}
+    root = str(tmp_path / "nowhere")
+    data = make_data({"dataset": name, "root": root, "dataset_args": settings | known.get(name, {})})
+    with pytest.raises(
+        FileNotFoundError, match=f"; --data.root FOLDER says where the data are, got '{root}'$"
+    ):
+        data.setup("fit")

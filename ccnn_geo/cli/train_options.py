@@ -1,0 +1,148 @@
+"""The options of ``ccnn-geo train`` and ``ccnn-geo test``, and what a command line asks for as plain values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any, get_args
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+PARTS = ("name", "seed", "model", "optim", "data", "trainer")
+"""What the configuration of a run consists of."""
+
+
+def train_parser(dataset: str, every: bool = False) -> ArgumentParser:
+    """Options of ``train`` for a data set of this name, whose family has options of its own.
+
+    Args:
+        dataset: Its name.
+        every: Whether ``--help`` is to show all arguments of Lightning's trainer.
+    """
+    from ccnn_geo.nn.build import build_network
+    from ccnn_geo.training.module import Classifier
+    from ccnn_geo.training.runs import packaged_configs
+
+    parser = _parser(
+        "train",
+        "Trains a classifier; every option may also stand in the file of --config.\n\n"
+        f"The options of --data are those of {dataset}; for another of `ccnn-geo data list` ask with its name: "
+        "ccnn-geo train --data.dataset cifar10 --help.",
+        f"Packaged configurations: {', '.join(packaged_configs())}.",
+        every,
+    )
+    parser.add_argument("--config", action="config", help="A YAML file, or the name of a packaged one.")
+    parser.add_argument(
+        "--name",
+        type=str | None,
+        default=None,
+        help="Runs go to runs/NAME/NUMBER; by default the name of the configuration's file, else of the data set.",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="Of weights, order, augmentation and dropout.")
+    parser.add_argument("--out", type=str | None, default=None, help="Folder of this run instead.")
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="newest",
+        default=None,
+        help="Continue a run exactly: the newest of this NAME, or a folder or checkpoint; other settings than before "
+        "count from now on, or are refused.",
+    )
+    parser.add_argument(
+        "--fallback",
+        action="store_true",
+        help="With --resume: if the last checkpoint is damaged, continue from that of the epoch before.",
+    )
+    parser.add_argument("--tensorboard", action="store_true", help="Also log for TensorBoard.")
+    parser.add_function_arguments(
+        build_network, "model", skip={"in_channels", "out_channels", "dim", "readout"}, as_group=True
+    )
+    parser.add_class_arguments(
+        Classifier,
+        "optim",
+        skip={"network", "classes", "in_channels", "dim", "readout", "seed", "data"},
+        instantiate=False,
+    )
+    _add_data_and_trainer(parser, dataset)
+    return parser
+
+
+def test_parser(settings: dict[str, Any], dataset: str, every: bool = False) -> ArgumentParser:
+    from ccnn_geo.training.flags import TRAINING
+
+    parser = _parser(
+        "test",
+        "Evaluates a checkpoint on the test set, with the data settings of its training.",
+        "Defaults are those of the training: ccnn-geo test CHECKPOINT --help shows them.",
+        every,
+    )
+    parser.add_argument(
+        "checkpoint",
+        type=str,
+        help="A checkpoint of train, or the run, for its best one; runs/NAME is the newest run.",
+    )
+    parser.add_argument("--out", type=str | None, default=None, help="Folder of the results.")
+    _add_data_and_trainer(parser, dataset, TRAINING)
+    parser.set_defaults({f"data.{key}": value for key, value in settings.items()})
+    return parser
+
+
+def _parser(command: str, description: str, epilog: str, every: bool) -> ArgumentParser:
+    from jsonargparse import ArgumentParser
+
+    from ccnn_geo.cli.option_help import AllOptions, CommonOptions
+
+    return ArgumentParser(
+        prog=f"ccnn-geo {command}",
+        description=description,
+        epilog=epilog,
+        formatter_class=AllOptions if every else CommonOptions,
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
+
+
+def _add_data_and_trainer(parser: ArgumentParser, dataset: str, without: Sequence[str] = ()) -> None:
+    from pytorch_lightning import Trainer
+
+    from ccnn_geo.training.data.families import data_module
+    from ccnn_geo.training.trainer import RESERVED
+
+    parser.add_class_arguments(data_module(dataset), "data", instantiate=False)
+    parser.add_class_arguments(Trainer, "trainer", skip={*RESERVED, *without}, instantiate=False)
+    _read_whole_numbers_as_such(parser)
+
+
+def _read_whole_numbers_as_such(parser: ArgumentParser) -> None:
+    """A number of batches is one, and not a share: 1 is a batch, 1.0 all of them.
+
+    Types of Lightning say so, but ``typing`` takes ``float | int`` for the same as ``int | float``, and a parser the
+    first that fits.
+    """
+    for action in parser._actions:
+        kinds = get_args(getattr(action, "_typehint", None))
+        if {int, float} <= set(kinds):
+            ordered = sorted(kinds, key=lambda kind: kind is not int)
+            vars(action)["_typehint"] = reduce(or_, ordered)
+
+
+def every_option(arguments: list[str]) -> tuple[bool, list[str]]:
+    """Whether help on all options is asked for, and the arguments with ``--help`` in its place."""
+    return "--help-all" in arguments, ["--help" if a == "--help-all" else a for a in arguments]
+
+
+def plain_values(config: Namespace, parts: Sequence[str]) -> dict[str, Any]:
+    """Dictionaries, lists and numbers only, as checkpoints and YAML need them."""
+    values = config.as_dict()
+    return json.loads(json.dumps({part: values[part] for part in parts}, default=_as_plain))
+
+
+def _as_plain(value: Any) -> Any:
+    from dataclasses import asdict, is_dataclass
+
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise ValueError(f"expected plain values, got {value!r}")

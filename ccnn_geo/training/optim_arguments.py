@@ -1,0 +1,38 @@
+"""What arguments of the optimizer and of the loss must be."""
+
+from __future__ import annotations
+
+from ccnn_geo.training.optim import DECAYS
+
+
+def check_optim(
+    lr: float,
+    weight_decay: float,
+    decay: str,
+    warmup_epochs: float,
+    warmup_share: float,
+    label_smoothing: float,
+    kernel_l2: float,
+    nyquist: float,
+    ema: float,
+) -> None:
+    """Finds arguments of :class:`~ccnn_geo.training.module.Classifier` that are out of range.
+
+    Raises:
+        ValueError: Names the argument, what was expected, and what was given.
+    """
+    if not lr > 0 or weight_decay < 0 or warmup_epochs < 0 or kernel_l2 < 0:
+        raise ValueError(
+            "optim: expected lr > 0 and weight_decay, warmup_epochs, kernel_l2 >= 0, "
+            f"got {lr}, {weight_decay}, {warmup_epochs}, {kernel_l2}"
+        )
+    if not nyquist >= 0:
+        raise ValueError(f"optim.nyquist: expected 0 or more, got {nyquist}")
+    if not 0 <= warmup_share <= 1:
+        raise ValueError(f"optim.warmup_share: expected [0, 1], got {warmup_share}")
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(f"optim.label_smoothing: expected [0, 1), got {label_smoothing}")
+    if decay not in DECAYS:
+        raise ValueError(f"optim.decay: expected one of {', '.join(DECAYS)}, got {decay!r}")
+    if not 0 <= ema < 1:
+        raise ValueError(f"optim.ema: expected [0, 1), got {ema}")
