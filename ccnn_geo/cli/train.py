@@ -77,6 +77,7 @@ def _train_in(
     from ccnn_geo.training import run
     from ccnn_geo.training.failures import explain_failure, how_to_continue
     from ccnn_geo.training.trainer import Interrupted
+    from ccnn_geo.visualization.run_plots import draw_training
 
     progress, report = _display(settings["trainer"])
     try:
@@ -90,6 +91,8 @@ def _train_in(
         if explained is error:
             raise
         raise explained from error
+    if _is_first_process():
+        draw_training(folder, scores)
     _say_first(_scores(f"validation ({scores.of})", scores))
     if not settings["trainer"].get("fast_dev_run"):
         for what in ("checkpoints/best.ckpt", "metrics.csv", "curves.png", "confusion.png", "results.json"):
@@ -106,6 +109,8 @@ def test(arguments: list[str]) -> None:
     from ccnn_geo.export.trained import checkpoint_file, read_checkpoint
     from ccnn_geo.training import run
     from ccnn_geo.training.data.families import data_module, make_data
+    from ccnn_geo.training.runs import run_of
+    from ccnn_geo.visualization.run_plots import draw_test
 
     every, arguments = every_option(arguments)
     named = first_positional(arguments)
@@ -122,10 +127,12 @@ def test(arguments: list[str]) -> None:
     plain = plain_values(config, ("data", "trainer"))
     progress, _ = _display(plain["trainer"])
     out = None if config.out is None else Path(config.out)
-    scores, picture = run.test(
-        checkpoint_file(config.checkpoint), plain["data"], plain["trainer"], out, progress
-    )
+    checkpoint = checkpoint_file(config.checkpoint)
+    scores, name = run.test(checkpoint, plain["data"], plain["trainer"], out, progress)
     label = make_data(plain["data"]).label
+    picture = (out or run_of(checkpoint)) / f"confusion_{name}.png"
+    if _is_first_process():
+        draw_test(picture, scores, label)
     _say_first(f"{_scores(f'test ({label})', scores)}  {picture}")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Trainer
+from torch import Tensor
 
 from ccnn_geo.io.files.storage import link_atomic
 from ccnn_geo.io.models.checkpoint import load_checkpoint
@@ -46,7 +47,6 @@ from ccnn_geo.training.trainer import (
     make_trainer,
     tensorboard_logger,
 )
-from ccnn_geo.visualization.run_plots import plot_confusion, plot_curves
 
 TESTED = ("limit_test_batches", "fast_dev_run", "precision")
 """Flags of the Trainer that change a result on the test set."""
@@ -63,17 +63,21 @@ class Scores:
         accuracy: Of all samples.
         mean_class_accuracy: Mean of the classes' own.
         loss: Mean cross-entropy.
+        confusion: Samples of class (row) that were taken for class (column), ``[K, K]``.
+        classes: Names of the classes.
         of: The weights that were evaluated, in words.
     """
 
     accuracy: float
     mean_class_accuracy: float
     loss: float
+    confusion: Tensor
+    classes: tuple[str, ...]
     of: str = ""
 
     def numbers(self) -> dict[str, float]:
         """What ``results.json`` keeps."""
-        return {key: value for key, value in vars(self).items() if key != "of"}
+        return {key: getattr(self, key) for key in ("accuracy", "mean_class_accuracy", "loss")}
 
 
 def check(config: Mapping[str, Any]) -> None:
@@ -103,7 +107,7 @@ def train(
     progress: bool = True,
     report: Callable[[str], None] | None = None,
 ) -> Scores:
-    """Trains a classifier, then validates its best checkpoint and draws the pictures.
+    """Trains a classifier, then validates its best checkpoint.
 
     Where no epoch was validated, the last one becomes the best checkpoint.
 
@@ -155,13 +159,6 @@ def train(
     scores = _scores(trainer, "val", of)
     if trainer.is_global_zero:
         rows = read_metrics(metrics)
-        plot_curves(rows, folder / "curves.png")
-        plot_confusion(
-            model.last_confusion,
-            model.hparams.classes,
-            folder / "confusion.png",
-            f"validation, {100 * scores.accuracy:.1f} %",
-        )
         last_epoch = {
             key: float(rows[-1][key])
             for key in ("epoch", "val_acc", "val_mean_acc")
@@ -204,8 +201,8 @@ def test(
     trainer_settings: Mapping[str, Any],
     out: Path | None = None,
     progress: bool = True,
-) -> tuple[Scores, Path]:
-    """Evaluates a checkpoint on the test set and draws the confusion matrix.
+) -> tuple[Scores, str]:
+    """Evaluates a checkpoint on the test set.
 
     Args:
         checkpoint: The file.
@@ -215,7 +212,7 @@ def test(
         progress: Show a progress bar.
 
     Returns:
-        The scores, and the picture.
+        The scores, and the name that ``results.json`` has for them.
 
     Raises:
         Interrupted: When the user stops it.
@@ -239,12 +236,9 @@ def test(
         "settings": _differences(trained, settings, trainer_settings),
     }
     name = result_name(data.label, make_data(trained).label, about, read_results(folder))
-    picture = folder / f"confusion_{name}.png"
     if trainer.is_global_zero:
-        title = f"test, {data.label}, {100 * scores.accuracy:.1f} %"
-        plot_confusion(model.last_confusion, model.hparams.classes, picture, title)
         add_result(folder, {name: {**scores.numbers(), **about, "step": _step_of(checkpoint)}})
-    return scores, picture
+    return scores, name
 
 
 @contextmanager
@@ -290,4 +284,5 @@ def _scores(trainer: Trainer, name: str, of: str = "") -> Scores:
     model = trainer.lightning_module
     assert isinstance(model, Classifier)
     overall, mean_class = accuracies(model.last_confusion)
-    return Scores(overall, mean_class, float(trainer.callback_metrics[f"{name}_loss"]), of)
+    loss = float(trainer.callback_metrics[f"{name}_loss"])
+    return Scores(overall, mean_class, loss, model.last_confusion, tuple(model.hparams.classes), of)

@@ -7,7 +7,32 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ccnn_geo.training.callbacks import read_metrics
+from ccnn_geo.training.run import Scores
 from ccnn_geo.visualization.canvas import canvas, save
+
+
+def draw_training(folder: Path, scores: Scores) -> None:
+    """Draws ``curves.png`` and ``confusion.png`` of a training into its folder, from the metrics that lie there.
+
+    Args:
+        folder: Of the run.
+        scores: Of the validation.
+    """
+    plot_curves(read_metrics(folder / "metrics.csv"), folder / "curves.png")
+    title = f"validation, {100 * scores.accuracy:.1f} %"
+    plot_confusion(scores.confusion, scores.classes, folder / "confusion.png", title)
+
+
+def draw_test(path: Path, scores: Scores, label: str) -> None:
+    """Draws the confusion matrix of a test.
+
+    Args:
+        path: The PNG file.
+        scores: Of the test.
+        label: Of the data.
+    """
+    plot_confusion(scores.confusion, scores.classes, path, f"test, {label}, {100 * scores.accuracy:.1f} %")
 
 
 def plot_curves(rows: Sequence[Mapping[str, str]], path: Path) -> None:

@@ -17,9 +17,9 @@ import torch
 from forks import Ended, die, files, fill_disk, fork, import_all, unfinished, watch
 
 from ccnn_geo.cli import main
-from ccnn_geo.training import run as run_module
 from ccnn_geo.training.data.epochs import EpochDataset
 from ccnn_geo.training.module import Classifier
+from ccnn_geo.visualization import run_plots
 
 CONFIG = """\
 name: tiny
@@ -166,7 +166,7 @@ def damaged() -> dict:
 
 if __name__ == "__main__":
     os.chdir(sys.argv[1])
-    run_module.plot_curves = run_module.plot_confusion = lambda *_: None  # most of the time of so small a run
+    run_plots.save = lambda *_: None  # most of the time of so small a run
     write_project()
     ended = fork(lambda: (command(*TRAIN, "--out", "run"), list(sys.modules)))
     import_all(ended.result[1])

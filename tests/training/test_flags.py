@@ -17,6 +17,7 @@ from ccnn_geo.training.flags import TRAINING, check_flags
 from ccnn_geo.training.resume import check_resume
 from ccnn_geo.training.runs import read_results
 from ccnn_geo.training.trainer import RESERVED
+from ccnn_geo.visualization import run_plots
 
 CONFIG = {
     "seed": 0,
@@ -125,8 +126,7 @@ REFUSED = [
 def folder(tmp_path, monkeypatch):
     quiet()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run, "plot_curves", lambda *_: None)  # most of the time of so small a run
-    monkeypatch.setattr(run, "plot_confusion", lambda *_: None)
+    monkeypatch.setattr(run_plots, "save", lambda *_: None)  # most of the time of so small a run
     for name in ("NODE_RANK", "GROUP_RANK"):
         monkeypatch.delenv(name, raising=False)
     yield fake_data.register(monkeypatch, tmp_path)

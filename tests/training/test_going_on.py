@@ -16,6 +16,7 @@ from ccnn_geo.training.checkpoints import LastCheckpoint
 from ccnn_geo.training.failures import how_to_continue
 from ccnn_geo.training.runs import discard_run, find_resume, read_results, result_name, results_before
 from ccnn_geo.training.schedule import warmup_cosine
+from ccnn_geo.visualization import run_plots
 
 CONFIG = """\
 name: tones
@@ -31,8 +32,7 @@ BEST = Path("checkpoints/best.ckpt")
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run_module, "plot_curves", lambda *_: None)  # most of the time of so small a run
-    monkeypatch.setattr(run_module, "plot_confusion", lambda *_: None)
+    monkeypatch.setattr(run_plots, "save", lambda *_: None)  # most of the time of so small a run
     (tmp_path / "a.yaml").write_text(CONFIG)
     return fake_data.register(monkeypatch, tmp_path)
 

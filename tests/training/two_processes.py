@@ -25,7 +25,7 @@ from ccnn_geo.cli import main
 from ccnn_geo.nn.norm.batch import BatchNorm
 from ccnn_geo.nn.norm.statistics import fresh_statistics
 from ccnn_geo.nn.norm.sync import SyncBatchNorm1d, convert_sync_norms
-from ccnn_geo.training import run as run_module  # here once for all forks
+from ccnn_geo.visualization import run_plots
 
 SIZES = {"hidden_channels": 6, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 1.0, "window_init": 0.5}
 CASES: dict[str, tuple[dict[str, Any], Sequence[int]]] = {  # arguments, and samples of each process
@@ -247,8 +247,7 @@ def commands() -> dict[str, Any]:
     """The command line on one process, on two, and on two machines, whose batches are together as large."""
     write_project()
     # empty pictures: drawing them would take most of the time of so small a run
-    run_module.plot_curves = lambda rows, path: path.touch()
-    run_module.plot_confusion = lambda confusion, classes, path, title="": path.touch()
+    run_plots.save = lambda figure, path: path.touch()
     found: dict[str, Any] = {}
     for config, size, runs in (("tiny", 8, {"two": 1, "nodes": 2}), ("scenes", 2, {"two_scenes": 1})):
         one = fork(command, f"{config}.yaml", "--out", config, "--data.batch_size", str(size))
