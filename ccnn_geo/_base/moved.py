@@ -112,7 +112,7 @@ ROOMS = {
         "functional.mesh_geometry=geometry functional.mesh_stencil=stencil functional.mesh_sum=sum"
     ),
     "functional.pointwise": (
-        "functional.grid_linear functional.native.grid_linear=grid_linear_compiled functional.point_linear"
+        "functional.grid_linear functional.native.grid_linear=grid_linear_compiled functional.point_linear=linear"
     ),
     "io": (
         "datasets.csv_table datasets.iso_dates datasets.las datasets.read_image=image datasets.wav "

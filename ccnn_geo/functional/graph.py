@@ -76,7 +76,7 @@ class Neighbors:
                 raise ValueError(f"{name} must not be negative, got {size}")
             if edge_index.size(1) == 0:
                 continue
-            low, high = (int(v) for v in edge_index[row].aminmax())
+            low, high = map(int, edge_index[row].aminmax())
             if low < 0 or high >= size:
                 raise ValueError(
                     f"row {row} of edge_index must lie in [0, {name}) = [0, {size}), "

@@ -25,7 +25,9 @@ class KernelCache:
 
     def __init__(self) -> None:
         self._entries: OrderedDict[Hashable, Any] = OrderedDict()
-        self._seen: list[_Snapshot] = []
+        self._places: list[tuple[Any, ...]] = []
+        self._aliases: list[Tensor] = []
+        self._values: list[Tensor | None] = []
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -39,11 +41,30 @@ class KernelCache:
     def clear(self) -> None:
         """Forgets everything."""
         self._entries.clear()
-        self._seen = []
+        self._places, self._aliases, self._values = [], [], []
 
     def recall(self, tensors: Iterable[Tensor], key: Hashable, make: Callable[[], T]) -> T:
         """The value remembered under ``key``, or that of ``make``, which depends on ``key`` and ``tensors`` alone."""
-        self._follow(list(tensors))
+        tensors = tuple(tensors)
+        places = [
+            (
+                *(t.data_ptr(), t.device, t.dtype, t.shape, t.stride()),
+                0 if t.is_inference() else t._version,
+            )
+            for t in tensors
+        ]
+        same = places == self._places
+        for value, t in zip(self._values, tensors, strict=True) if same else ():
+            same = same and (value is None or torch.equal(value, t))
+        if not same:
+            self.clear()
+            self._places = places
+            # an alias has no graph, and while it lives no other tensor gets its place
+            self._aliases = [t.detach() for t in tensors]
+            by_value = [t.device.type == "cpu" or t.is_inference() for t in tensors]
+            self._values = [
+                t.detach().clone() if known else None for t, known in zip(tensors, by_value, strict=True)
+            ]
         key = (key, torch.is_inference_mode_enabled())  # inference tensors must not get into a graph later
         if key not in self._entries:
             self._entries[key] = make()
@@ -57,29 +78,3 @@ class KernelCache:
         key = (key, torch.is_inference_mode_enabled())
         if key in self._entries:
             self._entries[key] = value
-
-    def _follow(self, tensors: list[Tensor]) -> None:
-        same = len(tensors) == len(self._seen) and all(
-            seen.is_still(t) for seen, t in zip(self._seen, tensors, strict=True)
-        )
-        if not same:
-            self.clear()
-            self._seen = [_Snapshot(t) for t in tensors]
-
-
-class _Snapshot:
-    def __init__(self, tensor: Tensor) -> None:
-        # an alias has no graph, and while it lives no other tensor gets its place
-        self.alias, self.place = tensor.detach(), _place(tensor)
-        by_value = tensor.device.type == "cpu" or tensor.is_inference()
-        self.value = tensor.detach().clone() if by_value else None
-
-    def is_still(self, tensor: Tensor) -> bool:
-        if self.place != _place(tensor):
-            return False
-        return self.value is None or torch.equal(self.value, tensor)
-
-
-def _place(tensor: Tensor) -> tuple[Any, ...]:
-    version = 0 if tensor.is_inference() else tensor._version
-    return tensor.data_ptr(), tensor.device, tensor.dtype, tensor.shape, tensor.stride(), version

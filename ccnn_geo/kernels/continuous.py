@@ -103,6 +103,7 @@ class ContinuousKernel(Frequencies):
             extra["low_pass"] = low_pass / radius
         self.shape = (out_channels,) if isinstance(out_channels, int) else tuple(out_channels)
         self.out_channels = prod(self.shape)
+        self.is_dense = len(self.shape) == 2  # values are a matrix, which sums over channels
         self.network = KERNELS[kernel](dim, self.out_channels, hidden, num_layers, omega_0, **extra)
         self.window = (
             None
@@ -118,15 +119,11 @@ class ContinuousKernel(Frequencies):
         self.reset_domain()
 
     @property
-    def is_dense(self) -> bool:
-        """Whether values are a matrix, which also sums over the channels of what they are multiplied with."""
-        return len(self.shape) == 2
-
-    @property
     def is_fixed(self) -> bool:
         """Whether what it gives may be kept: in inference, where no gradient flows to it."""
-        learns = torch.is_grad_enabled() and any(p.requires_grad for p in self.parameters())
-        return not (self.training or learns or torch.compiler.is_compiling())
+        if self.training or torch.compiler.is_compiling():
+            return False
+        return not (torch.is_grad_enabled() and True in [p.requires_grad for p in self.parameters()])
 
     def remember(self, key: Hashable, make: Callable[[], T]) -> T:
         """The value of ``make`` under ``key``, from the cache as long as the kernel is what it was."""

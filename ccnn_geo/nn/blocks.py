@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ccnn_geo.functional.pointwise.linear import channel_linear
 from ccnn_geo.kernels.math.gelu import gelu
 from ccnn_geo.nn.conv.layers import SepFlexConv
 from ccnn_geo.nn.drop_path import DropPath
 from ccnn_geo.nn.norm.batch import BatchNorm
-from ccnn_geo.nn.pointwise import channel_linear, channel_norm
 
 
 class CCNNBlock(nn.Module):
@@ -53,12 +53,12 @@ class CCNNBlock(nn.Module):
 
     def branch(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """The block without its residual sum and last nonlinearity."""
-        h = self.conv(channel_norm(x, self.norm), *args, **kwargs)
+        h = self.conv(self.norm(x), *args, **kwargs)
         return channel_linear(self.dropout(gelu(h)), self.linear)
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         h = self.branch(x, *args, **kwargs)
-        if self.drop_path.is_active:
+        if self.training and self.drop_path.p > 0:
             return x + self.drop_path(gelu(h), *args, **kwargs)
         return gelu(h, residual=x)
 
@@ -101,8 +101,8 @@ class FlexBlock(nn.Module):
             module.reset_parameters()
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        h = self.dropout(gelu(channel_norm(self.conv1(x, *args, **kwargs), self.norm1)))
-        h = channel_norm(self.conv2(h, *args, **kwargs), self.norm2)
+        h = self.dropout(gelu(self.norm1(self.conv1(x, *args, **kwargs))))
+        h = self.norm2(self.conv2(h, *args, **kwargs))
         return gelu(x + self.drop_path(h, *args, **kwargs))
 
 

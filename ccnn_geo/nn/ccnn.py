@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ccnn_geo._base.devices import check_one_device
 from ccnn_geo._base.pyg import Data
 from ccnn_geo.functional.clouds import as_clouds
+from ccnn_geo.functional.pointwise.linear import channel_linear
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.nn.blocks import BLOCKS
 from ccnn_geo.nn.conv.checks import check_grid, check_reused
@@ -19,7 +20,6 @@ from ccnn_geo.nn.conv.unit_variance import UnitVariance, take_unscaled_weights
 from ccnn_geo.nn.norm.pool import PoolNorm
 from ccnn_geo.nn.nyquist import FirstSpacing
 from ccnn_geo.nn.old_keys import accept_old_keys
-from ccnn_geo.nn.pointwise import channel_linear
 from ccnn_geo.nn.pooling import POOLS, pool_clouds, pool_dense
 from ccnn_geo.nn.pretrained import Pretrained
 from ccnn_geo.nn.trunk import Trunk

@@ -30,7 +30,7 @@ def settings(network: nn.Module) -> dict[str, Any]:
         f"{prefix}.{name}".removeprefix("."): value
         for prefix, module in network.named_modules()
         for name, value in vars(module).items()
-        if isinstance(value, kinds) and not name.startswith("_") and name != "training"
+        if isinstance(value, kinds) and not name.startswith("_") and name not in ("training", "known")
     }
 
 

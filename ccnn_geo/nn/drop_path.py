@@ -37,11 +37,6 @@ class DropPath(nn.Module):
             raise ValueError(f"DropPath: expected p in [0, 1), got {p}")
         self.p = p
 
-    @property
-    def is_active(self) -> bool:
-        """Whether anything is left out."""
-        return self.training and self.p > 0
-
     def forward(
         self,
         h: Tensor,
@@ -51,7 +46,7 @@ class DropPath(nn.Module):
         **_: Any,
     ) -> Tensor:
         """Drops samples; further arguments are those of the branch's convolution, and say which cloud a point is of."""
-        if not self.is_active:
+        if not self.training or self.p == 0:
             return h
         if isinstance(edge_index, PointPlan):
             batch = edge_index.batch[1]

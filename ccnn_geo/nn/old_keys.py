@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
+
+T = TypeVar("T")
 
 
 def accept_old_keys(module: nn.Module, names: Mapping[str, str]) -> None:
@@ -16,7 +18,16 @@ def accept_old_keys(module: nn.Module, names: Mapping[str, str]) -> None:
         module: Their owner.
         names: Old names, or beginnings that end in a dot, and what they are now.
     """
+    module._old_keys = dict(names)
     module.register_load_state_dict_pre_hook(partial(_rename, names))
+
+
+def with_new_keys(network: nn.Module, state_dict: Mapping[str, T]) -> dict[str, T]:
+    """A state dict of an earlier release with the names of this one."""
+    state = dict(state_dict)
+    for name, module in network.named_modules():
+        _rename(getattr(module, "_old_keys", {}), module, state, f"{name}." if name else "")
+    return state
 
 
 def _rename(

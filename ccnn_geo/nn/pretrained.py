@@ -18,6 +18,7 @@ from ccnn_geo.nn.compare import compare, first_names, settings
 from ccnn_geo.nn.config import defaults, made, plain
 from ccnn_geo.nn.conv.base import ContinuousConv
 from ccnn_geo.nn.limits import no_larger_than
+from ccnn_geo.nn.old_keys import with_new_keys
 
 Model = TypeVar("Model", bound="Pretrained")
 
@@ -167,6 +168,7 @@ class Pretrained(nn.Module):
             )
         weights = read_weights(folder, config, allow_pickle)
         network = cls.from_arguments(config["network"], where, weights)
+        weights = with_new_keys(network, weights)
         try:
             compare(_weights(network), weights)
         except ValueError as error:

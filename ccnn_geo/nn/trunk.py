@@ -15,7 +15,6 @@ from ccnn_geo.nn.conv.layers import SepFlexConv
 from ccnn_geo.nn.conv.paths import Explanation
 from ccnn_geo.nn.conv.plan import PointPlan
 from ccnn_geo.nn.norm.batch import BatchNorm
-from ccnn_geo.nn.pointwise import channel_norm
 
 
 class Trunk(nn.Module):
@@ -133,7 +132,7 @@ class Trunk(nn.Module):
 
     def features(self, x: Tensor, **carrier: Any) -> Tensor:
         """What the last block gives, normalised; further arguments are those of the convolutions."""
-        h = gelu(channel_norm(self.stem(x, **carrier), self.stem_norm))
+        h = gelu(self.stem_norm(self.stem(x, **carrier)))
         for block in self.blocks:
             h = block(h, **carrier)
-        return channel_norm(h, self.norm)
+        return self.norm(h)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo.functional.pointwise.linear import channel_linear
 from ccnn_geo.kernels.module_list import ModuleListOf
 from ccnn_geo.nn.conv.layers import FlexConv
-from ccnn_geo.nn.pointwise import channel_linear, channel_norm
+from ccnn_geo.nn.pointwise import channel_norm
 
 MakeConv = Callable[[int, int], FlexConv]
 MakeNorm = Callable[[int], nn.BatchNorm1d | nn.GroupNorm]

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ccnn_geo import CCNN
 from ccnn_geo.experiments.baselines.s4 import S4
-from ccnn_geo.nn.pointwise import channel_linear
+from ccnn_geo.functional.pointwise.linear import channel_linear
 
 STATE_SPACE = ("log_step", "log_decay", "frequency", "p", "b")
 """Parameters of :class:`S4` that its authors train slowly; C and D are trained as the rest of a network."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ccnn_geo.functional.grid.conv import grid_conv
-from ccnn_geo.nn.pointwise import channel_linear
+from ccnn_geo.functional.pointwise.linear import channel_linear
 
 
 class SeparableConv(nn.Module):

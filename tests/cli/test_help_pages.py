@@ -80,7 +80,7 @@ def test_pages_that_come_with_the_package_are_shown_at_once(make, monkeypatch, t
 
 
 def test_pages_are_made_with_the_versions_of_the_constraints():
-    constraints = Path(__file__).parents[1] / "constraints.txt"
+    constraints = Path(__file__).parents[2] / "constraints.txt"
     pinned = {
         line.partition(";")[0].strip().replace("_", "-") for line in constraints.read_text().splitlines()
     }
@@ -100,7 +100,7 @@ def test_a_changed_source_has_a_new_page(make, monkeypatch, tmp_path):
     source = tmp_path / "sources" / "option.py"
     source.parent.mkdir()
     source.write_text("")
-    monkeypatch.setattr(help_pages, "HERE", source.parent)
+    monkeypatch.setattr(help_pages, "PACKAGE", source.parent)
     show_help("fly", ["--help"], make)
     os.utime(source, ns=(1, 1))
     show_help("fly", ["--help"], make)

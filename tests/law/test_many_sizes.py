@@ -7,9 +7,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ccnn_geo import CCNN
+from ccnn_geo.functional.pointwise.linear import channel_linear
 from ccnn_geo.kernels import KERNELS
 from ccnn_geo.kernels.math.gelu import gelu
-from ccnn_geo.nn.pointwise import channel_linear
 
 STATM = Path("/proc/self/statm")
 """What Linux says of a process's memory."""

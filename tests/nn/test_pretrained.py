@@ -165,8 +165,8 @@ def test_pickles_are_refused(saved, tmp_path):
     ("changes", "message"),
     [
         (
-            {"format_version": 2, "package_version": "3.1"},
-            r"format 2, written by ccnn_geo 3.1.*up to 1.*3.1 or newer",
+            {"format_version": 3, "package_version": "3.1"},
+            r"format 3, written by ccnn_geo 3.1.*up to 2.*3.1 or newer",
         ),
         ({"format_version": "1"}, "format_version of 1 or more, got '1'"),
         ({"format": "other"}, 'expected "format": "ccnn_geo"'),

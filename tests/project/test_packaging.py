@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_a_checkout_that_shadows_the_installed_package_finds_its_parts():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     found = [str(Path(line).relative_to(ROOT)) for line in done.stdout.splitlines()]
-    assert found == ["ccnn_geo/__init__.py", "datasets/__init__.py", "experiments/timing.py"]
+    assert found == ["ccnn_geo/__init__.py", "datasets/__init__.py", "experiments/benchmarks/timing.py"]
     assert "No module named 'ccnn_geo.nothing'" in done.stderr
 
 

@@ -18,7 +18,7 @@ from ccnn_geo.experiments.engine.studies import EFFICIENCY
 from ccnn_geo.training import run
 from ccnn_geo.training.runs import with_config_paths
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TRAINED = "runs/shapes_4_32/001"
 TINY = (
     *("--model.hidden_channels", "8", "--model.num_blocks", "2", "--model.kernel_hidden", "4"),

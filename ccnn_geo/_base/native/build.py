@@ -47,7 +47,7 @@ class Native(NamedTuple):
 
 def native_function(name: str) -> Callable[..., int] | None:
     """The function of ``name.c``, or ``None``; ``CCNN_GEO_NATIVE=0`` turns all of them off at any time."""
-    return None if _disabled() else load(name).function
+    return None if os.environ.get("CCNN_GEO_NATIVE") == "0" else load(name).function
 
 
 @torch.compiler.assume_constant_result
@@ -58,9 +58,11 @@ def has_native(name: str) -> bool:
 
 def on_host(*tensors: Tensor) -> bool:
     """Whether functions in C may take these: float32 on the CPU, not traced, transformed or under autocast."""
-    if not in_host_memory(*tensors) or torch.is_autocast_enabled("cpu"):
+    if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
         return False
-    return all(t.dtype == torch.float32 for t in tensors)
+    if torch._C._are_functorch_transforms_active():
+        return False
+    return {(t.dtype, t.device.type) for t in tensors} == {(torch.float32, "cpu")}
 
 
 def in_host_memory(*tensors: Tensor) -> bool:
@@ -69,7 +71,7 @@ def in_host_memory(*tensors: Tensor) -> bool:
         return False
     if torch._C._are_functorch_transforms_active():  # torch.func: what it wraps has no memory of its own
         return False
-    return all(t.device.type == "cpu" for t in tensors)
+    return {t.device.type for t in tensors} == {"cpu"}
 
 
 def native_status(name: str = "edge_magnet") -> str:

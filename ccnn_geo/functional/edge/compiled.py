@@ -37,14 +37,19 @@ def native_edge_conv(
         - **x:** :math:`(N, C)`; **pos_src:** :math:`(N, D)`; **pos_dst:** :math:`(M, D)`; **weight:** :math:`(N)`
         - **output:** :math:`(M, C)`
     """
-    points = (x, pos_src, pos_dst) if weight is None else (x, pos_src, pos_dst, weight)
-    found = _packed(kernel) if all(map(_suits, points)) else None
-    if found is None or kernel.out_channels != x.size(1):
+    for t in (x, pos_src, pos_dst) if weight is None else (x, pos_src, pos_dst, weight):
+        if t.dtype != torch.float32 or t.device.type != "cpu":
+            return None
+    if kernel.out_channels != x.size(1):
+        return None
+    found = kernel.remember("edge_magnet", lambda: _packed(kernel))
+    if found is None:
         return None
     if weight is not None:
         x = x * weight.unsqueeze(-1)
     apply = traced_edge_magnet if torch.compiler.is_compiling() else _EdgeMAGNet.apply
-    return apply(neighbors, _box(kernel, kernel.support()), x, pos_src, pos_dst, *found)
+    box, *tensors = found
+    return apply(neighbors, box, x, pos_src, pos_dst, *tensors)
 
 
 def native_kernel(kernel: ContinuousKernel, rel: Tensor, support: Tensor | None = None) -> Tensor | None:
@@ -52,21 +57,20 @@ def native_kernel(kernel: ContinuousKernel, rel: Tensor, support: Tensor | None 
 
     They are what a point with features of one sends along an edge to each offset.
     """
-    found = _packed(kernel) if _suits(rel) else None
+    found = _packed(kernel, support) if rel.dtype == torch.float32 and rel.device.type == "cpu" else None
     if found is None:
         return None
     numbers = torch.arange(rel.size(0) + 1)
     edges = Neighbors(torch.stack([torch.zeros_like(numbers), numbers])[:, :-1], numbers, 1, rel.size(0))
     point = rel.new_ones(1, kernel.out_channels), rel.new_zeros(1, kernel.dim)
-    return _Kernel.apply(
-        edges, _box(kernel, kernel.support() if support is None else support), *point, rel, *found
-    )
+    box, *tensors = found
+    return _Kernel.apply(edges, box, *point, rel, *tensors)
 
 
-def _packed(kernel: ContinuousKernel) -> tuple[Tensor, ...] | None:
-    """Output layer and packed filters of a kernel this code is for."""
+def _packed(kernel: ContinuousKernel, support: Tensor | None = None) -> tuple[Tensor, ...] | None:
+    """Box of the support ``[2, D]``, output layer and packed filters of a kernel this code is for."""
     output = kernel.output_weight()
-    if not _suits(output) or not has_native("edge_magnet"):
+    if output.dtype != torch.float32 or output.device.type != "cpu" or not has_native("edge_magnet"):
         return None
     basis = magnet_basis(kernel)
     if basis is None:
@@ -74,16 +78,8 @@ def _packed(kernel: ContinuousKernel) -> tuple[Tensor, ...] | None:
     hidden, layers = kernel.network.basis_channels, (len(basis.tensors) - 3) // 2
     if kernel.dim > MAX_DIM or hidden % 4 or not 0 < hidden <= MAX_HIDDEN or layers > MAX_LAYERS:
         return None
-    return output, *basis.tensors
-
-
-def _box(kernel: ContinuousKernel, high: Tensor) -> Tensor:
-    """Smallest and largest offset of the support, ``[2, D]``."""
-    return torch.stack([torch.zeros_like(high) if kernel.causal else -high, high])
-
-
-def _suits(t: Tensor) -> bool:
-    return t.dtype == torch.float32 and t.device.type == "cpu"
+    high = kernel.support() if support is None else support
+    return torch.stack([torch.zeros_like(high) if kernel.causal else -high, high]), output, *basis.tensors
 
 
 class _EdgeMAGNet(torch.autograd.Function):

@@ -101,19 +101,15 @@ def _call(neighbors: Neighbors, box: Tensor, x: Tensor, tensors: Sequence[Tensor
         **results,
     }
     hidden = linear.size(1) // (len(affine) // 2 + 1)
-    sizes = (*_sizes(x, pos_dst), pos_src.size(1), hidden, len(affine) // 2)
+    points = (x.size(0), pos_dst.size(0), x.size(1), pos_src.size(1))
     args = Arguments(
-        *sizes,
-        threads_for(neighbors.num_edges),
+        *(*points, hidden, len(affine) // 2),
+        threads_for(neighbors.edge_index.size(1)),
         x.numel() + SUMS,
         **addresses(**given),
     )
     if function(ctypes.byref(args)) != 0:
         raise MemoryError("edge_conv: no memory for a block of edges per thread")
-
-
-def _sizes(x: Tensor, pos_dst: Tensor) -> tuple[int, int, int]:
-    return x.size(0), pos_dst.size(0), x.size(1)
 
 
 def _with_slack(t: Tensor) -> Tensor:

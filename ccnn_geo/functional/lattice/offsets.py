@@ -56,9 +56,9 @@ def detect_spacing(
     steps: list[float] = []
     flat = 0.0  # thickness of axes on which points coincide up to rounding
     for axis in pos.detach().unbind(1):
-        first, ordered = (part.double().sort().values for part in (axis[:256], axis))
-        if _axis_spacing(first, tolerance * eps, max_steps) is None:
+        if _axis_spacing(axis[:256].double().sort().values, tolerance * eps, max_steps) is None:
             return None
+        ordered = axis.double().sort().values
         h = _axis_spacing(ordered, tolerance * eps, max_steps)
         extent = (ordered[-1] - ordered[0]).item()
         if h is None or (

@@ -17,7 +17,7 @@ from ccnn_geo._base.version import VERSION
 from ccnn_geo.io.files.storage import write_atomic
 
 CONFIG, WEIGHTS, PICKLE = "config.json", "model.safetensors", "pytorch_model.bin"
-FORMAT, FORMAT_VERSION = "ccnn_geo", 1
+FORMAT, FORMAT_VERSION = "ccnn_geo", 2
 """What folders say they are; the version is raised when older releases could not read what newer ones write."""
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
 

@@ -14,6 +14,7 @@ from ccnn_geo.kernels.math.gelu_compiled import native_gelu, native_gelu_backwar
 
 MIN_SIZE = 1 << 14
 """Numbers below which the call costs more than it saves."""
+HALF = (torch.bfloat16, torch.float16)
 FIRST = FirstSizes(8)
 """Shapes in half precision that oneDNN takes, which is faster and keeps a tenth of a megabyte for each."""
 
@@ -37,26 +38,21 @@ def gelu(x: Tensor, residual: Tensor | None = None) -> Tensor:
     """
     given = (x,) if residual is None else (x, residual)
     # a compiler is asked first: sizes may be symbols then
-    host = in_host_memory(*given)
-    if host and _suits(*given):
+    if not in_host_memory(*given):
+        y = F.gelu(x)
+    elif x.numel() >= MIN_SIZE and _suits(*given):
         return _GELU.apply(x, residual)
-    y = _by_torch(x) if host and x.dim() > 1 and not _by_onednn(x) else F.gelu(x)
+    elif x.dim() < 2 or (x.dtype in HALF and x.numel() >= MIN_SIZE and FIRST.has(x.shape)):
+        y = F.gelu(x)
+    else:  # torch's own loop: contiguous tensors it would give to oneDNN, which keeps what it makes for each shape
+        axis = 0 if x.dim() == 2 else 1
+        y = F.gelu(x.transpose(axis, -1)).transpose(axis, -1)
     return y if residual is None else residual + y
-
-
-def _by_torch(x: Tensor) -> Tensor:
-    """Torch's own loop: contiguous tensors it would give to oneDNN, which keeps what it makes for each shape."""
-    axis = 0 if x.dim() == 2 else 1
-    return F.gelu(x.transpose(axis, -1)).transpose(axis, -1)
-
-
-def _by_onednn(x: Tensor) -> bool:
-    return x.dtype in (torch.bfloat16, torch.float16) and x.numel() >= MIN_SIZE and FIRST.has(x.shape)
 
 
 def _suits(*given: Tensor) -> bool:
     same = all(t.shape == given[0].shape and t.dtype == torch.float32 for t in given)
-    return same and given[0].numel() >= MIN_SIZE and native_function("gelu") is not None
+    return same and native_function("gelu") is not None
 
 
 class _GELU(torch.autograd.Function):

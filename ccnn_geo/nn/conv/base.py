@@ -209,7 +209,6 @@ class ContinuousConv(MessagePassing):
                 "positions need them, use torch.autocast for the rest"
             )
         check_tensors(type(self).__name__, x, pos)
-        check_one_device(type(self).__name__, x=x, pos=pos, parameters=self.kernel.network.output.weight)
         x_src = (x if isinstance(x, Tensor) else x[0]).to(dtype)
         with torch.autocast(x_src.device.type, enabled=False):  # omega . r and FFTs need full precision
             if pos is None:
@@ -226,6 +225,7 @@ class ContinuousConv(MessagePassing):
             return self._on_points(x_src, plan, weight)
 
     def _on_grid(self, x: Tensor, spacing: float | Sequence[float] | None) -> Tensor:
+        check_one_device(type(self).__name__, x=x, parameters=self.kernel.network.output.weight)
         if x.dim() != self.dim + 2 or x.size(1) != self.in_channels:
             raise ValueError(
                 f"{type(self).__name__}: expected a grid [batch, {self.in_channels}, "
@@ -234,7 +234,7 @@ class ContinuousConv(MessagePassing):
             )
         size = x.shape[2:]
         step = grid_spacing(size, spacing)
-        known = self.scale.is_known
+        known = self.scale.known or self.scale.is_known
         if self.training:
             self.kernel.observe(
                 made_on(self.kernel.domain, [(s - 1) * h for s, h in zip(size, step, strict=True)])
@@ -252,8 +252,12 @@ class ContinuousConv(MessagePassing):
         weight = None if weight is None else weight.to(x.dtype)
         if self.training:
             self.kernel.observe(plan.extent)
-        path = self._path(plan)
-        if not self.scale.is_known:
+        path: Path
+        if self.needs_messages:
+            path = MessagePath(self.kernel, plan, self.send_messages)
+        else:
+            path = choose(self.method, self.kernel, plan, type(self).__name__)
+        if not self.scale.known and not self.scale.is_known:
             with torch.no_grad(), ignore_kernel_norms():
                 self.set_scale(self.scale.measure(path(x, weight), centered=False))
         record_points(self.kernel, plan)
@@ -263,14 +267,6 @@ class ContinuousConv(MessagePassing):
     def _beside(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
         """Outside of a compiler's graph: how large a mesh is, and which points reach which, depends on numbers."""
         return self._on_points(x, plan, weight)
-
-    def _path(self, plan: PointPlan) -> Path:
-        if self.needs_messages:
-            return MessagePath(self.kernel, plan, self.send_messages)
-        try:
-            return choose(self.method, self.kernel, plan)
-        except ValueError as error:
-            raise ValueError(f"{type(self).__name__}: {error}") from None
 
     def point_weights(self, plan: PointPlan) -> Tensor | None:
         """Weights of a plan's sources by the layer's measure, ``[N]``; ``None`` for 1 each."""
@@ -358,7 +354,7 @@ class ContinuousConv(MessagePassing):
             'edge'
         """
         plan = self.plan(pos, edge_index, batch, spacing)
-        return explain(self.method, self.kernel, plan, self.needs_messages)
+        return explain(self.method, self.kernel, plan, type(self).__name__, self.needs_messages)
 
     @torch.no_grad()
     def mesh_error(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -19,6 +21,8 @@ def check_tensors(name: str, x: object, pos: object) -> None:
         TypeError: If features or positions are something else.
     """
     for what, value in (("x", x), ("pos", pos)):
+        if isinstance(value, Tensor) and not value.is_complex():
+            continue
         parts = value if isinstance(value, (tuple, list)) else (value,)
         bad = [
             part for part in parts if part is not None and (not isinstance(part, Tensor) or part.is_complex())
@@ -55,15 +59,14 @@ def check_points(
     if x.dim() != 2 or x.size(1) != channels:
         raise ValueError(f"{name}: expected x [N, {channels}] beside pos, got {list(x.shape)}")
     pos, edge_index = plan.given_pos, plan.edge_index
-    check_one_device(
-        name,
-        x=x,
-        pos=pos if plan.is_bipartite else pos[0],
-        batch=plan.batch if plan.is_bipartite else plan.batch[0],
-        edge_index=edge_index.edge_index if isinstance(edge_index, Neighbors) else edge_index,
-        weight=weight,
-        parameters=kernel.network.output.weight,
-    )
+    edges = edge_index.edge_index if isinstance(edge_index, Neighbors) else edge_index
+    parameters = kernel.network.output.weight
+    given = (x, *pos, *plan.batch, edges, weight, parameters)
+    if len({t.device for t in given if t is not None}) > 1:
+        ends, batch = (pos, plan.batch) if plan.is_bipartite else (pos[0], plan.batch[0])
+        check_one_device(
+            name, x=x, pos=ends, batch=batch, edge_index=edges, weight=weight, parameters=parameters
+        )
     for p in pos:
         if p.dim() != 2 or p.size(1) != kernel.dim or not p.is_floating_point():
             raise ValueError(
@@ -93,27 +96,31 @@ def check_reused(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) -
         ValueError: If a value is NaN or infinite.
     """
     if not torch.compiler.is_compiling() and plan.is_checked:
-        for what, values in (("x", x), ("weight", weight)):
-            if isinstance(values, Tensor):  # layers say what is none
-                _check_finite(name, what, values)
+        given = (("x", x), ("weight", weight))
+        _check_finite(
+            name, [(what, t) for what, t in given if isinstance(t, Tensor)]
+        )  # layers say what is none
 
 
 def _check_values(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) -> None:
     if plan.edge_index is None:
         for p, batch, what in zip(plan.given_pos, plan.batch, ("batch", "batch of the targets"), strict=True):
+            if batch is None:
+                continue
             cloud_offsets(p, batch, 1, what)
             size = plan.batch_size
-            if size is not None and batch is not None and batch.numel() and int(batch[-1]) >= size:
+            if size is not None and batch.numel() and int(batch[-1]) >= size:
                 raise ValueError(f"{name}: expected {what} below batch_size={size}, got {int(batch[-1])}")
-    for what, values in (
-        ("x", x),
-        ("pos", plan.given_pos[0]),
-        ("pos", plan.given_pos[1]),
-        ("weight", weight),
-    ):
-        _check_finite(name, what, values)
-    for values in plan.pos:  # what is finite in float64 may be infinite in float32
-        _check_finite(name, f"pos in {plan.dtype}", values)
+    given = [("x", x), ("pos", plan.given_pos[0])]
+    if plan.is_bipartite:
+        given.append(("pos", plan.given_pos[1]))
+    if weight is not None:
+        given.append(("weight", weight))
+    # what is finite in float64 may be infinite in float32
+    given += [
+        (f"pos in {plan.dtype}", p) for p, q in zip(plan.pos, plan.given_pos, strict=True) if p is not q
+    ]
+    _check_finite(name, given)
     if isinstance(plan.edge_index, Tensor):
         _ = plan.neighbors  # says what is wrong with them
 
@@ -127,16 +134,19 @@ def check_grid(name: str, x: Tensor) -> None:
         ValueError: If a value is NaN or infinite.
     """
     if not torch.compiler.is_compiling():
-        _check_finite(name, "x", x, "samples")
+        _check_finite(name, [("x", x)], "samples")
 
 
-def _check_finite(name: str, what: str, values: Tensor | None, of: str = "points") -> None:
-    if values is None or values.device.type != "cpu" or torch._C._are_functorch_transforms_active():
-        return  # numbers of another device would be waited for, those that torch.vmap maps over cannot be asked
-    if bool(values.isfinite().all()):
-        return
-    bad = ~values.isfinite().reshape(len(values), -1).all(dim=1)
-    raise ValueError(
-        f"{name}: expected {what} to be finite, got NaN or Inf in {int(bad.sum())} of {len(bad)} {of} "
-        f"(first: number {int(bad.nonzero()[0])})"
-    )
+def _check_finite(name: str, given: Sequence[tuple[str, Tensor]], of: str = "points") -> None:
+    if torch._C._are_functorch_transforms_active():
+        return  # numbers that torch.vmap maps over cannot be asked
+    for what, values in given:
+        if values.device.type != "cpu" or bool(
+            values.isfinite().all()
+        ):  # those of a device would be waited for
+            continue
+        bad = ~values.isfinite().reshape(len(values), -1).all(dim=1)
+        raise ValueError(
+            f"{name}: expected {what} to be finite, got NaN or Inf in {int(bad.sum())} of {len(bad)} {of} "
+            f"(first: number {int(bad.nonzero()[0])})"
+        )

@@ -15,7 +15,7 @@ from ccnn_geo.functional.representations import grid_spacing
 from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.neighbors.measure import lattice_measure
 from ccnn_geo.nn.conv.async_mirror import AsyncMirror
-from ccnn_geo.nn.conv.kernel_norms import is_collecting, record_grid
+from ccnn_geo.nn.conv.kernel_norms import collected, record_grid
 
 LAG_MARGIN = 0.1
 """Share by which a window may have grown since the host has heard of it."""
@@ -72,7 +72,7 @@ class GridSum(nn.Module):
         size = tuple(x.shape[2:])
         reference = self._reference.read(self.reference_spacing)
         measure = lattice_measure(step, reference, self.dim) if all(h > 0 for h in reference) else 1.0
-        if is_collecting():  # the norm is that of the taps
+        if collected() is not None:  # the norm is that of the taps
             return apply_kernel(x, self._render(kernel, size, step, measure))
         key = ("grid", size, step, self.method, measure)
         return apply_kernel(x, kernel.remember(key, lambda: self._render(kernel, size, step, measure)))

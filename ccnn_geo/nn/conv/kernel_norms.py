@@ -59,12 +59,8 @@ def ignore_kernel_norms() -> Iterator[None]:
         _NORMS.reset(token)
 
 
-def is_collecting() -> bool:
-    """Whether norms are being collected; in compiled code they are not."""
-    return _collected() is not None
-
-
-def _collected() -> list[Tensor] | None:
+def collected() -> list[Tensor] | None:
+    """The norms collected so far, ``None`` if nobody does; in compiled code nobody does."""
     return None if torch.compiler.is_compiling() else _NORMS.get()
 
 
@@ -89,7 +85,7 @@ def l2_penalty(norms: list[Tensor]) -> Tensor:
 
 def record_grid(taps: Tensor) -> None:
     """Adds the norm of rendered kernel taps ``[*K, C]``, if norms are being collected."""
-    norms = _collected()
+    norms = collected()
     if norms is not None:
         norms.append(taps.square().sum())
 
@@ -101,7 +97,7 @@ def record_points(kernel: ContinuousKernel, plan: PointPlan) -> None:
     :math:`G = \sum \varphi \varphi^\top` the sum over edges is :math:`\mathrm{tr}(W G W^\top)`: no kernel is
     rendered per edge.
     """
-    norms = _collected()
+    norms = collected()
     if norms is None:
         return
     pos_src, pos_dst = plan.pos

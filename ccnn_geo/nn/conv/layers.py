@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo.functional.pointwise.linear import channel_linear
 from ccnn_geo.nn.conv.base import ContinuousConv
-from ccnn_geo.nn.pointwise import add_bias, channel_linear
+from ccnn_geo.nn.pointwise import add_bias
 
 
 class SepFlexConv(ContinuousConv):

@@ -33,16 +33,18 @@ class Path(ABC):
     """
 
     name: ClassVar[str]
+    sees_all: ClassVar[bool] = False
+    """Whether it is for targets that see every source of their cloud."""
 
     def __init__(self, kernel: ContinuousKernel, plan: PointPlan) -> None:
         self.kernel, self.plan = kernel, plan
 
-    def obstacle(self) -> str | None:
-        """Why this way is not possible; ``None`` if it is."""
-        return None
+    def obstacle(self, asked: bool = True) -> str | None:
+        """Why this way is not possible; ``None`` if it is.
 
-    def reluctance(self) -> str | None:
-        """Why ``method="auto"`` does not take it though it may be possible; asked before :meth:`obstacle`."""
+        Args:
+            asked: Whether it was asked for by name; ``method="auto"`` is choosier.
+        """
         return None
 
     @abstractmethod
@@ -63,9 +65,12 @@ class EdgePath(Path):
         return edge_seconds(self.kernel, self.plan)
 
     def __call__(self, x: Tensor, weight: Tensor | None) -> Tensor:
-        neighbors, offsets = self.plan.edges_within(self.kernel.support())
-        dense = self.kernel.is_dense
-        return edge_conv(x, *self.plan.pos, neighbors, self.kernel, weight, dense=dense, offsets=offsets)
+        kernel, plan = self.kernel, self.plan
+        if plan.sees_all:
+            neighbors, offsets = plan.edges_within(kernel.support())
+        else:
+            neighbors, offsets = plan.neighbors, lambda: plan.offsets
+        return edge_conv(x, *plan.pos, neighbors, kernel, weight, kernel.is_dense, offsets=offsets)
 
 
 class LatticePath(Path):
@@ -73,10 +78,10 @@ class LatticePath(Path):
 
     name = "lattice"
 
-    def obstacle(self) -> str | None:
+    def obstacle(self, asked: bool = True) -> str | None:
         if self.kernel.is_dense:
             return "it is for depthwise kernels"
-        if any(p.requires_grad for p in self.plan.pos):
+        if True in [p.requires_grad for p in self.plan.pos]:
             return "positions on a lattice have no gradient"
         if self.plan.lattice_spacing is None:
             where = "" if self.plan.pos[0].device.type == "cpu" else ", or their spacing was not declared"
@@ -105,16 +110,17 @@ class MeshPath(Path):
     """All points of a cloud through a regular mesh, in N log N: exact to a stated error."""
 
     name = "mesh"
+    sees_all = True
 
-    def __init__(self, kernel: ContinuousKernel, plan: PointPlan) -> None:
-        super().__init__(kernel, plan)
-        self._step: tuple[float, ...] | None = None
+    _step: tuple[float, ...] | None = None
 
-    def obstacle(self) -> str | None:
-        if self.kernel.is_dense:
-            return "it is for depthwise kernels"
+    def obstacle(self, asked: bool = True) -> str | None:
         if not self.plan.sees_all:
             return "it sums over all points of a cloud, and edges or num_neighbors are given"
+        if not asked and (jump := self._jump()) is not None:
+            return jump
+        if self.kernel.is_dense:
+            return "it is for depthwise kernels"
         if self.kernel.causal:
             return "a causal kernel has a jump at lag 0"
         try:
@@ -123,10 +129,9 @@ class MeshPath(Path):
             return str(error)
         return None
 
-    def reluctance(self) -> str | None:
+    def _jump(self) -> str | None:
+        """Where the kernel has no band-limit: asked for by name the mesh is taken all the same."""
         window = self.kernel.window
-        if not self.plan.sees_all:
-            return None
         if window is None:
             return "without a window the kernel ends in a jump"
         if type(window) is GaussianWindow and window.threshold > SMOOTH_THRESHOLD:
@@ -219,8 +224,8 @@ class Explanation:
         return "\n".join([f"method: {self.method}", *("  " + line for line in lines)])
 
 
-def choose(method: str, kernel: ContinuousKernel, plan: PointPlan) -> Path:
-    """The path asked for, or the cheapest.
+def choose(method: str, kernel: ContinuousKernel, plan: PointPlan, name: str) -> Path:
+    """The path asked for, or the cheapest; ``name`` is that of the layer, for errors.
 
     Raises:
         ValueError: If the path asked for is not possible.
@@ -230,31 +235,21 @@ def choose(method: str, kernel: ContinuousKernel, plan: PointPlan) -> Path:
     if method in PATHS:
         path = PATHS[method](kernel, plan)
         if (why := path.obstacle()) is not None:
-            raise ValueError(f"method={method!r} is not possible, {why}")
+            raise ValueError(f"{name}: method={method!r} is not possible, {why}")
         return path
-    possible, _ = _look_around(kernel, plan)
+    paths = [make(kernel, plan) for make in PATHS.values() if plan.sees_all or not make.sees_all]
+    possible = [path for path in paths if path.obstacle(asked=False) is None]
     return possible[0] if len(possible) == 1 else min(possible, key=lambda path: path.seconds())
 
 
-def explain(method: str, kernel: ContinuousKernel, plan: PointPlan, messages: bool) -> Explanation:
+def explain(method: str, kernel: ContinuousKernel, plan: PointPlan, name: str, messages: bool) -> Explanation:
     """What :func:`choose` does, in words and figures; ``messages``: the layer takes :class:`MessagePath`."""
-    possible, obstacles = _look_around(kernel, plan)
-    seconds = {path.name: path.seconds() for path in possible}
+    paths = [make(kernel, plan) for make in PATHS.values()]
+    obstacles = {path.name: path.obstacle(asked=False) for path in paths}
+    seconds = {path.name: path.seconds() for path in paths if obstacles[path.name] is None}
+    known = {name: why for name, why in obstacles.items() if why is not None}
     if messages:
-        return Explanation("plain", seconds, obstacles)
+        return Explanation("plain", seconds, known)
     if method in PATHS:
-        return Explanation(choose(method, kernel, plan).name, seconds, obstacles)
-    return Explanation(min(seconds, key=seconds.__getitem__), seconds, obstacles)
-
-
-def _look_around(kernel: ContinuousKernel, plan: PointPlan) -> tuple[list[Path], dict[str, str]]:
-    """What "auto" chooses from, and why not from the rest."""
-    possible, obstacles = [], {}
-    for name, make in PATHS.items():
-        path = make(kernel, plan)
-        why = path.reluctance() or path.obstacle()
-        if why is None:
-            possible.append(path)
-        else:
-            obstacles[name] = why
-    return possible, obstacles
+        return Explanation(choose(method, kernel, plan, name).name, seconds, known)
+    return Explanation(min(seconds, key=seconds.__getitem__), seconds, known)

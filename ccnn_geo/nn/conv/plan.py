@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -20,19 +20,21 @@ Pair = tuple[Tensor, Tensor]
 T = TypeVar("T")
 
 
-def lazy(make: Callable[[Any], T]) -> T:
-    """A property that is made when first asked for.
+class lazy(Generic[T]):
+    """A property that is made when first asked for, and an attribute from then on.
 
     Up to Python 3.11 ``functools.cached_property`` takes a lock, which ``torch.compile`` cannot follow.
     """
-    name = make.__name__
 
-    def get(self: Any) -> T:
-        if name not in self._made:
-            self._made[name] = make(self)
-        return self._made[name]
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self.make, self.__doc__ = make, make.__doc__
 
-    return cast("T", property(get, doc=make.__doc__))  # what it is read as
+    def __get__(self, owner: Any, kind: type | None = None) -> T:
+        if owner is None:
+            return cast("T", self)
+        value = self.make(owner)
+        setattr(owner, self.make.__name__, value)
+        return value
 
 
 class PointPlan:
@@ -52,6 +54,11 @@ class PointPlan:
         batch_size: Number of clouds, if the last ones may be empty.
         flow: Which way round ``edge_index`` is, as in :class:`torch_geometric.nn.MessagePassing`.
         dtype: Type of the positions that kernels see, float32 by default.
+
+    Attributes:
+        sees_all: Whether a target sees every source of its cloud.
+        is_bipartite: Whether sources and targets are different points.
+        is_checked: Whether a layer has looked at the values.
 
     Shapes:
         - **pos:** :math:`(N, D)`, targets :math:`(M, D)`; **batch:** :math:`(N)`; **edge_index:** :math:`(2, E)`; both
@@ -83,16 +90,18 @@ class PointPlan:
         source, target = (pos, pos) if isinstance(pos, Tensor) else pos
         self.given_pos = (source, target)
         batch_src, batch_dst = batch if isinstance(batch, (tuple, list)) else (batch, batch)
-        clouds = (None if b is None else as_clouds(b, "batch") for b in (batch_src, batch_dst))
-        self.batch: tuple[Tensor | None, Tensor | None] = (next(clouds), next(clouds))
+        self.batch: tuple[Tensor | None, Tensor | None] = (
+            None if batch_src is None else as_clouds(batch_src, "batch"),
+            None if batch_dst is None else as_clouds(batch_dst, "batch"),
+        )
         if isinstance(edge_index, Tensor) and edge_index.dtype == torch.int32:
             edge_index = edge_index.long()  # which messages are gathered and summed by
         self.edge_index, self.num_neighbors, self.batch_size = edge_index, num_neighbors, batch_size
         self.spacing, self.flow = spacing, flow
         self.is_bipartite = target is not source
         self.dtype = torch.float32 if dtype is None else dtype
+        self.sees_all = edge_index is None and num_neighbors is None
         self.is_checked = False
-        self._made: dict[str, Any] = {}
         self._within: tuple[float, Neighbors, Callable[[], Tensor]] | None = None
         self._meshes: dict[tuple[float, ...], MeshGeometry] = {}
 
@@ -110,11 +119,6 @@ class PointPlan:
             source, target = source - origin, target - origin
         source = source.to(self.dtype)
         return source, source if not self.is_bipartite else target.to(self.dtype)
-
-    @property
-    def sees_all(self) -> bool:
-        """Whether a target sees every source of its cloud."""
-        return self.edge_index is None and self.num_neighbors is None
 
     # Edges ---------------------------------------------------------------------------------------
 
@@ -213,7 +217,7 @@ class PointPlan:
         sizes = [torch.bincount(b, minlength=self.num_clouds) for b in (batch_src, batch_dst)]
         return int((sizes[0] * sizes[1]).sum())
 
-    @property
+    @lazy
     def dim(self) -> int:
         """Number of coordinates D."""
         return self.pos[0].size(1)

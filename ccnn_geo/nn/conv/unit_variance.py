@@ -15,7 +15,8 @@ class UnitVariance(nn.Module):
     r"""What a layer's outputs are divided by, once, so that they have unit variance.
 
     The buffer ``moment`` holds the mean square, or variance, of what the first batch gave, and 0 before it is known. It
-    travels with the parameters: a loaded, copied, averaged or functionally called module is never scaled again.
+    travels with the parameters: a loaded, copied, averaged or functionally called module is never scaled again. The
+    attribute ``known`` says that it has been seen to be set, for those who would not ask a device each time.
 
     In a distributed run the moments are those of all processes, or their copies would drift apart; an evaluation before
     the first training step sets nothing there, since not every process need take part.
@@ -33,19 +34,19 @@ class UnitVariance(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("moment", torch.zeros(()))
-        self._known = False
+        self.known = False
         self.register_load_state_dict_post_hook(_look_again)
 
     @property
     def is_known(self) -> bool:
         """Whether the scale is set. Asks the buffer (one wait for the device) only as long as it is not."""
-        return self._known or bool(self.moment > 0)
+        return self.known or bool(self.moment > 0)
 
     @torch.no_grad()
     def set(self, moment: Tensor | float) -> None:
         """Remembers a moment."""
         self.moment.copy_(torch.as_tensor(moment))
-        self._known = True
+        self.known = True
 
     @torch.no_grad()
     def divide(self, layer: nn.Linear, moment: Tensor | float | None) -> None:
@@ -74,11 +75,11 @@ class UnitVariance(nn.Module):
     def reset_parameters(self) -> None:
         """Lets the next batch set the scale; for freshly drawn parameters."""
         self.moment.zero_()
-        self._known = False
+        self.known = False
 
 
 def _look_again(scale: UnitVariance, *_: object) -> None:
-    scale._known = bool(scale.moment > 0)
+    scale.known = bool(scale.moment > 0)
 
 
 def take_unscaled_weights(owner: nn.Module, weight: str) -> None:

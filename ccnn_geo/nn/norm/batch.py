@@ -22,7 +22,7 @@ class BatchNorm(nn.BatchNorm1d):
     Running statistics still lag behind weights that move: see :func:`~ccnn_geo.nn.norm.statistics.fresh_statistics`.
 
     Shapes:
-        - **input and output:** :math:`(N, C)` or :math:`(N, C, L)`
+        - **input and output:** :math:`(N, C)` or :math:`(N, C, *S)`
 
     Raises:
         ValueError: In training, if there is one value per channel.
@@ -35,6 +35,8 @@ class BatchNorm(nn.BatchNorm1d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.dim() > 3:
+            return self(x.flatten(2)).unflatten(2, x.shape[2:])
         if not self.training or self.running_mean is None or self.running_var is None:
             return super().forward(x)
         self._check_input_dim(x)

@@ -8,8 +8,8 @@ import pytest
 
 from ccnn_geo.datasets.base.class_folders import class_folders, split_folder, split_folders
 from ccnn_geo.datasets.scenes.lidar import LidarFrames
-from ccnn_geo.datasets.series.series.csv_series import CSVSeries
-from ccnn_geo.datasets.shapes.shapes.shape_folder import ShapeFolder
+from ccnn_geo.datasets.series.csv_series import CSVSeries
+from ccnn_geo.datasets.shapes.shape_folder import ShapeFolder
 from ccnn_geo.training.data.base import two_or_more
 from ccnn_geo.training.data.points import PointsDataModule
 from ccnn_geo.training.data.sources import has_validation

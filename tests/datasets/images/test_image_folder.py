@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from ccnn_geo import CCNN
-from ccnn_geo.datasets.images.images import image_folder
-from ccnn_geo.datasets.images.images.image_folder import ImageFolder
+from ccnn_geo.datasets.images import image_folder
+from ccnn_geo.datasets.images.image_folder import ImageFolder
 from ccnn_geo.io.image import read_image
 
 pil = pytest.importorskip("PIL.Image")

@@ -9,8 +9,8 @@ from torch_geometric.loader import DataLoader
 
 from ccnn_geo import CCNN
 from ccnn_geo.datasets.registry import dataset_class
-from ccnn_geo.datasets.series.series import csv_series
-from ccnn_geo.datasets.series.series.csv_series import CSVSeries
+from ccnn_geo.datasets.series import csv_series
+from ccnn_geo.datasets.series.csv_series import CSVSeries
 from ccnn_geo.io.csv_table import read_table
 
 WIDE = "time,hr,temp\n3,70,\n1,60,36.5\n1,64,NA\n2,,\n5,80,37.5\n"

@@ -7,11 +7,10 @@ from torch import nn
 from ccnn_geo import testing
 from ccnn_geo._base.native import build, memory
 from ccnn_geo.functional.pointwise.grid_linear import grid_linear
-from ccnn_geo.functional.pointwise.point_linear import point_linear
+from ccnn_geo.functional.pointwise.linear import channel_linear, point_linear
 from ccnn_geo.kernels.math import linear as products
 from ccnn_geo.kernels.math.gelu import MIN_SIZE, gelu
 from ccnn_geo.kernels.math.linear import MIN_WORK
-from ccnn_geo.nn.pointwise import channel_linear
 
 HAVE = build.native_function("grid_linear") is not None
 

@@ -37,9 +37,9 @@ def test_it_can_be_written_again(tmp_path):
 def test_a_format_of_the_future_says_which_release_reads_it(tmp_path):
     shutil.copytree(STORED, tmp_path / "future")
     path = tmp_path / "future" / "config.json"
-    config = {**json.loads(path.read_text()), "format_version": 2, "package_version": "7.0"}
+    config = {**json.loads(path.read_text()), "format_version": 3, "package_version": "7.0"}
     path.write_text(json.dumps(config))
     with pytest.raises(
-        ValueError, match=r"format 2, written by ccnn_geo 7.0; .*: install ccnn_geo 7.0 or newer"
+        ValueError, match=r"format 3, written by ccnn_geo 7.0; .*: install ccnn_geo 7.0 or newer"
     ):
         CCNN.from_pretrained(tmp_path / "future")

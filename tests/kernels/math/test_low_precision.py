@@ -6,7 +6,7 @@ from torch import nn
 
 from ccnn_geo._base.native.sizes import FirstSizes
 from ccnn_geo.functional.pointwise.grid_linear import grid_linear
-from ccnn_geo.functional.pointwise.point_linear import point_linear
+from ccnn_geo.functional.pointwise.linear import point_linear
 from ccnn_geo.kernels.math import gelu as nonlinearity
 from ccnn_geo.kernels.math import low_precision
 from ccnn_geo.kernels.math.gelu import gelu
