@@ -18,7 +18,7 @@ def accept_old_keys(module: nn.Module, names: Mapping[str, str]) -> None:
         module: Their owner.
         names: Old names, or beginnings that end in a dot, and what they are now.
     """
-    module._old_keys = dict(names)
+    vars(module)["_old_keys"] = dict(names)
     module.register_load_state_dict_pre_hook(partial(_rename, names))
 
 

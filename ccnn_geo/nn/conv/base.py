@@ -150,8 +150,7 @@ class ContinuousConv(MessagePassing):
         self.kernel.reset_parameters()
         self.scale.reset_parameters()
         self.grid.reset_parameters()
-        if self.measure.name == "quadrature":
-            self.measure.reset_parameters()
+        self.measure.reset_parameters()
         if self.num_taps is not None:
             self.set_scale(self.num_taps * (self.in_channels if self.dense else 1))
         self.reset_mixer()

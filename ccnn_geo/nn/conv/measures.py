@@ -24,6 +24,9 @@ class UniformMeasure(nn.Module):
 
     name: ClassVar[str] = "uniform"
 
+    def reset_parameters(self) -> None:
+        """Nothing to forget."""
+
     def forward(self, plan: PointPlan, support: Tensor | None = None) -> Tensor | None:
         """No weights, which stand for 1 each."""
         return None
@@ -36,6 +39,9 @@ class DensityMeasure(nn.Module):
     """
 
     name: ClassVar[str] = "density"
+
+    def reset_parameters(self) -> None:
+        """Nothing to forget."""
 
     @torch.compiler.disable
     def forward(self, plan: PointPlan, support: Tensor | None = None) -> Tensor | None:
