@@ -1,6 +1,8 @@
 """Kernel networks: small networks of relative positions that generate convolution kernels."""
 
 from ccnn_geo.kernels.base import KernelNetwork
+from ccnn_geo.kernels.config import KernelConfig
+from ccnn_geo.kernels.families import KERNELS
 from ccnn_geo.kernels.fourier import FourierNet
 from ccnn_geo.kernels.gabor import GaborNet
 from ccnn_geo.kernels.magnet import MAGNet
@@ -8,20 +10,12 @@ from ccnn_geo.kernels.mlp import MLPKernel
 from ccnn_geo.kernels.random_fourier import RandomFourierNet
 from ccnn_geo.kernels.siren import SIREN
 
-KERNELS: dict[str, type[KernelNetwork]] = {
-    "magnet": MAGNet,
-    "siren": SIREN,
-    "gabor": GaborNet,
-    "fourier": FourierNet,
-    "random_fourier": RandomFourierNet,
-    "mlp": MLPKernel,
-}
-
 __all__ = [
     "KERNELS",
     "SIREN",
     "FourierNet",
     "GaborNet",
+    "KernelConfig",
     "KernelNetwork",
     "MAGNet",
     "MLPKernel",

@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from ccnn_geo.kernels import KERNELS
 from ccnn_geo.kernels.cache import KernelCache
+from ccnn_geo.kernels.config import KernelConfig
 from ccnn_geo.kernels.frequencies import Frequencies
-from ccnn_geo.kernels.window import WINDOWS
 
 T = TypeVar("T")
 
@@ -35,19 +34,8 @@ class ContinuousKernel(Frequencies):
         dim: Dimension :math:`D` of the relative positions.
         out_channels: Number of kernel values :math:`C`; or ``(C_out, C_in)``, whose product it is, for a matrix of
             them.
-        hidden: Hidden width :math:`H` of the kernel network.
-        num_layers: Its depth.
-        omega_0: Its frequency prior.
-        kernel: Name of the family, a key of :data:`ccnn_geo.kernels.KERNELS`.
-        window: Name of the window, a key of :data:`ccnn_geo.kernels.window.WINDOWS`, or ``None``.
-        window_init: Initial window width, in units of :math:`R`.
-        window_threshold: Value at which the window ends.
-        window_isotropic: One window width for all axes; by default for ``dim >= 3``.
-        radius: :math:`R`, the length that relative positions are divided by.
-        domain: :math:`\Delta`, in units of the positions; by default the largest seen in training.
-        causal: Zero for negative lags (``dim == 1``).
-        low_pass: Standard deviation of a Gaussian low-pass of the network, in units of the positions; for families
-            that have one.
+        config: The network, window and domain.
+        **changes: Settings of the same names that count instead.
 
     Shapes:
         - **input:** relative positions :math:`(*, D)`, target minus source
@@ -63,57 +51,25 @@ class ContinuousKernel(Frequencies):
         self,
         dim: int,
         out_channels: int | tuple[int, int],
-        hidden: int = 32,
-        num_layers: int = 3,
-        omega_0: float = 50.0,
-        kernel: str = "magnet",
-        window: str | None = "gaussian",
-        window_init: float = 0.075,
-        window_threshold: float = 0.1,
-        window_isotropic: bool | None = None,
-        radius: float = 1.0,
-        domain: float | None = None,
-        causal: bool = False,
-        low_pass: float = 0.0,
+        config: KernelConfig | None = None,
+        **changes: Any,
     ) -> None:
         super().__init__()
-        if kernel not in KERNELS:
-            raise ValueError(
-                f"ContinuousKernel: expected kernel to be one of {sorted(KERNELS)}, got {kernel!r}"
-            )
-        if window is not None and window not in WINDOWS:
-            raise ValueError(
-                f"ContinuousKernel: expected window to be one of {sorted(WINDOWS)} or None, got {window!r}"
-            )
-        if not radius > 0:
-            raise ValueError(f"ContinuousKernel: expected kernel_radius > 0, got {radius}")
-        if domain is not None and not domain > 0:
-            raise ValueError(f"ContinuousKernel: expected kernel_domain > 0 or None, got {domain}")
-        if causal and dim != 1:
+        config = KernelConfig(**changes) if config is None else config.changed(**changes)
+        if config.causal and dim != 1:
             raise ValueError(f"ContinuousKernel: a causal kernel needs dim == 1, got dim={dim}")
-        extra: dict[str, Any] = {}
-        if kernel in ("magnet", "gabor"):  # Gabor centres start where the window looks (Sec. 3 of FlexConv)
-            extra = {"mean_scale": 1.667 * window_init, "causal": causal}
-        if low_pass != 0:
-            if not KERNELS[kernel].passes_low:
-                having = sorted(name for name, family in KERNELS.items() if family.passes_low)
-                raise ValueError(
-                    f"ContinuousKernel: expected a kernel of {having} with a low_pass, got {kernel!r}"
-                )
-            extra["low_pass"] = low_pass / radius
         self.shape = (out_channels,) if isinstance(out_channels, int) else tuple(out_channels)
         self.out_channels = prod(self.shape)
         self.is_dense = len(self.shape) == 2  # values are a matrix, which sums over channels
-        self.network = KERNELS[kernel](dim, self.out_channels, hidden, num_layers, omega_0, **extra)
-        self.window = (
-            None
-            if window is None
-            else WINDOWS[window](dim, window_init, window_threshold, isotropic=window_isotropic)
-        )
+        self.network = config.make_network(dim, self.out_channels)
+        self.window = config.make_window(dim)
         self.dim = dim
-        self.radius = radius
-        self.fixed_domain = domain
-        self.causal = causal
+        self.config = config
+        self.radius, self.fixed_domain, self.causal = (
+            config.kernel_radius,
+            config.kernel_domain,
+            config.causal,
+        )
         self.cache = KernelCache()
         self.register_buffer("domain", torch.empty(dim))
         self.reset_domain()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from inspect import signature
 from typing import Any
 
 from torch import Tensor
 from torch.nn import functional as F
 
+from ccnn_geo.kernels.config import KernelConfig
 from ccnn_geo.nn.ccnn import CCNN, PRESETS
-from ccnn_geo.nn.conv.layers import SepFlexConv
+from ccnn_geo.nn.config import conv_defaults
 
 
 def build_network(
@@ -21,21 +23,15 @@ def build_network(
     hidden_channels: int | None = None,
     num_blocks: int | None = None,
     kernel_hidden: int | None = None,
-    omega_0: float = 50.0,
     num_neighbors: int | None = 256,
     block: str = "ccnn",
     dropout: float = 0.0,
-    kernel: str = "magnet",
-    kernel_layers: int = 3,
-    causal: bool = False,
-    window: str | None = "gaussian",
-    window_init: float = 0.075,
-    window_threshold: float = 0.1,
     measure: str = "uniform",
     pool: str = "mean",
     drop_path: float = 0.0,
     init_spacing: float | str | None = None,
     conv: dict[str, Any] | None = None,
+    **kernel: Any,
 ) -> CCNN:
     """Builds the :class:`~ccnn_geo.nn.ccnn.CCNN` that a configuration describes.
 
@@ -48,22 +44,16 @@ def build_network(
         hidden_channels: Width of the network.
         num_blocks: Number of residual blocks.
         kernel_hidden: Hidden width of the kernel networks.
-        omega_0: Frequency prior of the kernel networks.
         num_neighbors: Neighbours per point; null for all points of a cloud.
         block: ``ccnn``, ``s4`` or ``flex``.
         dropout: Dropout in the blocks.
-        kernel: Family of the kernel networks: ``magnet``, ``siren``, ``gabor``, ...
-        kernel_layers: Depth of the kernel networks.
-        causal: Whether kernels see the past only; for sequences.
-        window: ``gaussian``, ``tapered`` (falls to zero at its end), or null for none.
-        window_init: Initial window width, in units of the positions.
-        window_threshold: Value at which the window ends.
         measure: Weight of a point: ``uniform``, ``density``, or ``quadrature``, which asks for all neighbours.
         pool: ``mean`` of the points' features, or ``mean_max``.
         drop_path: Probability of leaving a block's branch out of a sample, that of the last block.
         init_spacing: Distance of samples whose Nyquist rate no kernel starts above; ``auto`` for that of the first
             batch.
         conv: Further arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`.
+        **kernel: The other settings of :class:`~ccnn_geo.kernels.config.KernelConfig`.
 
     Raises:
         ValueError: For an unknown preset or name, an argument out of range, or a missing size.
@@ -82,28 +72,20 @@ def build_network(
         )
     if num_neighbors is not None and num_neighbors < 1:
         raise ValueError(f"model.num_neighbors: expected 1 or more, or null for all, got {num_neighbors}")
-    if min(sizes["hidden_channels"], sizes["kernel_hidden"], kernel_layers) < 1:
-        raise ValueError(
-            "model: expected hidden_channels, kernel_hidden and kernel_layers >= 1, "
-            f"got {sizes['hidden_channels']}, {sizes['kernel_hidden']}, {kernel_layers}"
-        )
+    if sizes["hidden_channels"] < 1:
+        raise ValueError(f"model.hidden_channels: expected 1 or more, got {sizes['hidden_channels']}")
+    config = KernelConfig(kernel_hidden=sizes.pop("kernel_hidden"), **kernel)
     try:
         return CCNN(
             in_channels,
             out_channels,
             dim,
             **sizes,
-            omega_0=omega_0,
+            config=config,
             num_neighbors=num_neighbors,
             block=block,
             dropout=dropout,
-            kernel=kernel,
             readout=readout,
-            kernel_layers=kernel_layers,
-            causal=causal,
-            window=window,
-            window_init=window_init,
-            window_threshold=window_threshold,
             measure=measure,
             pool=pool,
             drop_path=drop_path,
@@ -111,13 +93,21 @@ def build_network(
             **(conv or {}),
         )
     except TypeError as error:
-        known, own = (signature(f).parameters for f in (SepFlexConv, build_network))
+        own, known = signature(build_network).parameters, conv_defaults()
         wrong = [key for key in conv or {} if key in own or key not in known]
         if not wrong:
             raise ValueError(f"model: {error}") from error
         raise ValueError(
             f"model.conv: expected arguments of SepFlexConv that model has not itself, got {', '.join(wrong)}"
         ) from error
+
+
+def model_defaults() -> dict[str, Any]:
+    """Settings of :func:`build_network`, those of its kernels among them, that may be left out."""
+    own = {
+        name: p.default for name, p in signature(build_network).parameters.items() if p.default is not p.empty
+    }
+    return {**asdict(KernelConfig()), **own}
 
 
 def num_outputs(num_classes: int, binary: bool) -> int:

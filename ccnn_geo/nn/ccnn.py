@@ -51,8 +51,6 @@ class CCNN(Pretrained, Trunk):
         dim: Dimension :math:`D` of the positions: 1, 2 or 3.
         hidden_channels: Width of the network.
         num_blocks: Number of residual blocks.
-        kernel_hidden: Hidden width of the kernel networks.
-        omega_0: Frequency prior of the kernel networks.
         num_neighbors: Neighbours per point; ``None`` for all points in the kernels' windows, which
             ``measure="quadrature"`` asks for.
         readout: ``"global"`` (one output per sample) or ``"node"`` (one per point or cell).
@@ -67,8 +65,8 @@ class CCNN(Pretrained, Trunk):
         init_spacing: Distance of samples whose Nyquist rate no kernel starts above, see
             :meth:`~ccnn_geo.nn.trunk.Trunk.limit_frequencies`; ``"auto"`` takes that of the first batch, once, before
             it scales the kernels.
-        **conv_kwargs: Further arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`, e.g. ``causal``,
-            ``window_init``.
+        **conv_kwargs: Further arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`, among them those of
+            :class:`~ccnn_geo.kernels.config.KernelConfig`: ``kernel_hidden``, ``omega_0``, ``window_init``, ``causal``.
 
     Shapes:
         - **points:** ``x`` :math:`(N, C_{in})`, ``pos`` :math:`(N, D)`, ``batch`` :math:`(N)`
@@ -93,8 +91,7 @@ class CCNN(Pretrained, Trunk):
         dim: int,
         hidden_channels: int = 140,
         num_blocks: int = 4,
-        kernel_hidden: int = 32,
-        omega_0: float = 50.0,
+        *,
         num_neighbors: int | None = 256,
         readout: str = "global",
         pool: str = "mean",
@@ -104,7 +101,6 @@ class CCNN(Pretrained, Trunk):
         init_spacing: float | str | None = None,
         **conv_kwargs: Any,
     ) -> None:
-        given = {**locals(), **conv_kwargs}
         if readout not in ("global", "node"):
             raise ValueError(f"CCNN: expected readout 'global' or 'node', got {readout!r}")
         if pool not in POOLS:
@@ -132,11 +128,23 @@ class CCNN(Pretrained, Trunk):
             block,
             dropout,
             drop_path,
-            kernel_hidden=kernel_hidden,
-            omega_0=omega_0,
             **conv_kwargs,
         )
-        self.remember_arguments(given)
+        self.remember_arguments(
+            in_channels=in_channels,
+            out_channels=out_channels,
+            dim=dim,
+            hidden_channels=hidden_channels,
+            num_blocks=num_blocks,
+            num_neighbors=num_neighbors,
+            readout=readout,
+            pool=pool,
+            block=block,
+            dropout=dropout,
+            drop_path=drop_path,
+            init_spacing=init_spacing,
+            **conv_kwargs,
+        )
         self.out_channels, self.init_spacing = out_channels, init_spacing
         self.readout, self.pool = readout, pool
         pooled = hidden_channels * len(POOLS[pool])

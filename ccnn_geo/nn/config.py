@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 
 from ccnn_geo._base.pyg import MessagePassing
 from ccnn_geo._base.version import VERSION
+from ccnn_geo.kernels.config import KernelConfig
 from ccnn_geo.nn.conv.base import ContinuousConv
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -25,7 +27,7 @@ def made(cls: type[Network], given: Mapping[str, Any], where: str) -> Network:
     missing = needed - {"self", *given}
     if missing:
         raise ValueError(f"{where}: the network lacks {listed(missing)}")
-    known = {*own, *defaults(ContinuousConv), *defaults(MessagePassing)}
+    known = {*own, *conv_defaults(), *defaults(MessagePassing)}
     unknown = {name for name in given if name not in known}
     if unknown:
         raise ValueError(
@@ -37,6 +39,12 @@ def made(cls: type[Network], given: Mapping[str, Any], where: str) -> Network:
             return cls(**given)
         except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:  # of sizes that none can have
             raise ValueError(f"{where}: {str(error).partition(chr(10))[0]}") from error
+
+
+def conv_defaults() -> dict[str, Any]:
+    """Arguments of a convolution that may be left out, those of its kernel among them."""
+    own = {name: value for name, value in defaults(ContinuousConv).items() if name != "config"}
+    return {**asdict(KernelConfig()), **own}
 
 
 def defaults(cls: type) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -14,9 +15,9 @@ from torch import Tensor, nn
 
 from ccnn_geo.io.models.folder import CONFIG, WEIGHTS, read_config, read_weights, weights_writer, write_folder
 from ccnn_geo.io.models.hub import find_folder, push_to_hub
+from ccnn_geo.kernels.config import KernelConfig
 from ccnn_geo.nn.compare import compare, first_names, settings
-from ccnn_geo.nn.config import defaults, made, plain
-from ccnn_geo.nn.conv.base import ContinuousConv
+from ccnn_geo.nn.config import conv_defaults, made, plain
 from ccnn_geo.nn.limits import no_larger_than
 from ccnn_geo.nn.old_keys import with_new_keys
 
@@ -31,9 +32,9 @@ class Pretrained(nn.Module):
 
     _given: dict[str, Any]
 
-    def remember_arguments(self, given: Mapping[str, Any]) -> None:
-        """Keeps the arguments of a constructor, its local variables."""
-        self._given = {k: v for k, v in given.items() if k not in ("self", "__class__", "conv_kwargs")}
+    def remember_arguments(self, config: KernelConfig | None = None, **given: Any) -> None:
+        """Keeps the arguments of a constructor."""
+        self._given = {**({} if config is None else asdict(config)), **given}
 
     @property
     def config(self) -> dict[str, Any]:
@@ -42,7 +43,7 @@ class Pretrained(nn.Module):
         Raises:
             ValueError: If one is not a plain value.
         """
-        given = {**defaults(ContinuousConv), **self._given}
+        given = {**conv_defaults(), **self._given}
         return {name: plain(value, name) for name, value in given.items()}
 
     @classmethod

@@ -13,7 +13,7 @@ from pytorch_lightning import Trainer
 
 from ccnn_geo.export.trained import checkpoint_parts
 from ccnn_geo.io.models.checkpoint import load_checkpoint
-from ccnn_geo.nn.build import build_network
+from ccnn_geo.nn.build import model_defaults
 from ccnn_geo.training.data.families import data_module
 from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.flags import seconds_of
@@ -82,8 +82,7 @@ def check_resume(config: Mapping[str, Any], checkpoint: Path, run: Path) -> Cont
 
 def _network(config: Mapping[str, Any], stored: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """What differs of the network and of what it sees."""
-    defaults = {key: argument.default for key, argument in signature(build_network).parameters.items()}
-    before, now = ({**defaults, **model} for model in (stored["network"], config["model"]))
+    before, now = ({**model_defaults(), **model} for model in (stored["network"], config["model"]))
     rows = [(f"model.{key}", before[key], now[key]) for key in now if before.get(key) != now[key]]
     if data_module(config["data"]["dataset"]) is ShapesDataModule:
         features = [

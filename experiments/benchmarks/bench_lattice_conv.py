@@ -74,7 +74,7 @@ class Setting:
         # a lattice has many equal distances, which rounding would order differently in another precision
         self.neighbors = build_neighbors(pos.to(device), batch.to(device), num_neighbors=args.neighbors)
         self.kernel = ContinuousKernel(
-            3, args.channels, args.hidden, omega_0=args.omega, window_init=args.window
+            3, args.channels, kernel_hidden=args.hidden, omega_0=args.omega, window_init=args.window
         ).to(device, dtype)
         x, self.cotangent = torch.randn(2, len(pos), args.channels).to(device, dtype)
         self.x = x.requires_grad_()

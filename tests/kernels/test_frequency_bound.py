@@ -26,7 +26,7 @@ def network_size(network, reach):
 
 def random_kernel(name, dim, seed, large=1.0, **kwargs):
     torch.manual_seed(seed)
-    arguments = {"hidden": 6, "num_layers": 2, "omega_0": OMEGAS.get(name, 0.7), "window_init": 0.4}
+    arguments = {"kernel_hidden": 6, "kernel_layers": 2, "omega_0": OMEGAS.get(name, 0.7), "window_init": 0.4}
     kernel = ContinuousKernel(dim, 3, kernel=name, **{**arguments, **kwargs}).double()
     with torch.no_grad():
         for p in kernel.network.parameters():
@@ -70,7 +70,7 @@ def test_the_spectrum_stays_below_the_bound(name, window):
 @pytest.mark.parametrize("window", ["cut", "tapered"])
 @pytest.mark.parametrize("name", FAMILIES)
 def test_in_two_dimensions(name, window):
-    kernel = random_kernel(name, 2, 3, radius=2.0, **WINDOWS[window])
+    kernel = random_kernel(name, 2, 3, kernel_radius=2.0, **WINDOWS[window])
     frequency, energy, norm = spectrum(kernel, 256, 4.0, 2)
     size = network_size(kernel.network, kernel.support() / 2.0)
     for tail in TAILS:
@@ -85,7 +85,7 @@ def test_without_a_window(name):
     A perceptron has no bound but on its domain, beyond which the kernel goes on as it is at its edge.
     """
     for seed in range(4):
-        kernel = random_kernel(name, 1, seed, 1.0 + seed, window=None, num_layers=1 if seed == 3 else 2)
+        kernel = random_kernel(name, 1, seed, 1.0 + seed, window=None, kernel_layers=1 if seed == 3 else 2)
         if name == "mlp":
             kernel.domain.fill_(0.7)
         size = network_size(kernel.network, kernel.support())
@@ -159,7 +159,7 @@ def test_a_low_pass_lowers_the_bound():
 
 
 def test_the_domain_does_not_count():
-    seen, wide = (random_kernel("magnet", 1, 0, domain=d) for d in (0.2, None))
+    seen, wide = (random_kernel("magnet", 1, 0, kernel_domain=d) for d in (0.2, None))
     assert torch.equal(seen.frequency_bound(), wide.frequency_bound())
     causal = random_kernel("magnet", 1, 0, causal=True)
     assert causal.frequency_bound(0.01) > 10 * wide.frequency_bound(0.01)  # a jump

@@ -139,7 +139,7 @@ def test_families_without_a_limit_say_so():
 def test_precision_survives_autocast(name, device):
     from ccnn_geo.kernels.continuous import ContinuousKernel
 
-    kernel = ContinuousKernel(3, 4, 16, omega_0=50.0, kernel=name, window_init=0.5).to(device)
+    kernel = ContinuousKernel(3, 4, kernel_hidden=16, omega_0=50.0, kernel=name, window_init=0.5).to(device)
     rel = torch.rand(200, 3, device=device) - 0.5
     exact = copy.deepcopy(kernel).double()(rel.double())
     with torch.autocast(device.type, dtype=torch.bfloat16):

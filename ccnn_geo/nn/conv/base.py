@@ -13,6 +13,7 @@ from torch import Tensor
 from ccnn_geo._base.devices import check_one_device
 from ccnn_geo._base.pyg import MessagePassing
 from ccnn_geo.functional.representations import grid_spacing
+from ccnn_geo.kernels.config import KernelConfig
 from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.nn.conv.async_mirror import made_on
@@ -63,24 +64,15 @@ class ContinuousConv(MessagePassing):
         in_channels: int,
         out_channels: int,
         dim: int,
-        kernel_hidden: int = 32,
-        kernel_layers: int = 3,
-        omega_0: float = 50.0,
-        kernel: str = "magnet",
-        window: str | None = "gaussian",
-        window_init: float = 0.075,
-        window_threshold: float = 0.1,
-        window_isotropic: bool | None = None,
+        config: KernelConfig | None = None,
+        *,
         num_neighbors: int | None = 256,
         method: str = "auto",
-        causal: bool = False,
         measure: str = "uniform",
-        kernel_radius: float = 1.0,
-        kernel_domain: float | None = None,
         num_taps: float | None = None,
-        low_pass: float = 0.0,
         **kwargs: Any,
     ) -> None:
+        changes, kwargs = KernelConfig.split(kwargs)
         kwargs.setdefault("aggr", "add")
         super().__init__(**kwargs)
         name = type(self).__name__
@@ -107,22 +99,8 @@ class ContinuousConv(MessagePassing):
             raise ValueError(f"{name}: expected num_taps > 0 or None, got {num_taps}")
         self.in_channels, self.out_channels, self.dim = in_channels, out_channels, dim
         self.num_neighbors, self.method, self.num_taps = num_neighbors, method, num_taps
-        self.kernel = ContinuousKernel(
-            dim,
-            (out_channels, in_channels) if self.dense else in_channels,
-            hidden=kernel_hidden,
-            num_layers=kernel_layers,
-            omega_0=omega_0,
-            kernel=kernel,
-            window=window,
-            window_init=window_init,
-            window_threshold=window_threshold,
-            window_isotropic=window_isotropic,
-            radius=kernel_radius,
-            domain=kernel_domain,
-            causal=causal,
-            low_pass=low_pass,
-        )
+        shape = (out_channels, in_channels) if self.dense else in_channels
+        self.kernel = ContinuousKernel(dim, shape, config, **changes)
         self.scale = UnitVariance()
         self.measure = MEASURES[measure]()
         self.grid = GridSum(dim, method)

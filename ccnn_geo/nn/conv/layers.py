@@ -26,32 +26,20 @@ class SepFlexConv(ContinuousConv):
         in_channels: Input channels :math:`C_{in}`.
         out_channels: Output channels :math:`C_{out}`.
         dim: Dimension :math:`D` of the positions: 1, 2 or 3.
-        kernel_hidden: Hidden width of the kernel network.
-        kernel_layers: Depth of the kernel network.
-        omega_0: Frequency prior of the kernel network.
-        kernel: Its family, a key of :data:`ccnn_geo.kernels.KERNELS`.
-        window: ``"gaussian"``, ``"tapered"`` (:class:`~ccnn_geo.kernels.window.TaperedWindow`) or ``None``.
-        window_init: Initial width of the window, in units of ``kernel_radius``.
-        window_threshold: Value at which the window (and the kernel) ends.
-        window_isotropic: One width for all axes; by default for ``dim == 3`` only.
+        config: The kernel: its network, window and domain.
         num_neighbors: Neighbours per point when none are given and ``method="edge"``; other methods then sum over all
             points of a cloud.
         method: ``"auto"``; or one path for the carrier it applies to: ``"edge"`` (chunked, exact), ``"lattice"`` (a
             kernel per distinct offset, exact), ``"mesh"`` (all points, to the error of :meth:`mesh_error`) or
             ``"plain"`` (one kernel per edge) on points, ``"fft"`` or ``"direct"`` on grids.
-        causal: Whether the kernel sees the past only (``dim == 1``).
         measure: Weights :math:`w_j` of points when none are given: ``"uniform"`` (1, as the paper); ``"density"``, by
             the inverse of the density around them, with mean 1 in each cloud; or ``"quadrature"``, relative to the
             density trained on (:class:`~ccnn_geo.nn.conv.measures.QuadratureMeasure`), which makes the sum an integral:
             features of a cloud of four times the points stay. It needs ``num_neighbors=None``, so that the window ends
             the kernel and not the list; edges that are given must hold all points in the window's support.
-        kernel_radius: Length that relative positions are divided by.
-        kernel_domain: Largest :math:`|r_d|` the kernel covers; by default what was seen in training.
         num_taps: :math:`|\Omega|` of the initialisation; by default measured on the first batch.
-        low_pass: Standard deviation :math:`s` of a Gaussian low-pass of the kernel, in units of ``pos``: what it has at
-            a frequency :math:`\kappa` falls with :math:`e^{-|\kappa|^2 s^2 / 2}`. Points a distance :math:`h` apart
-            carry frequencies up to :math:`\pi / h`, so :math:`s = h` leaves 0.7 % there.
-        **kwargs: Further arguments of :class:`torch_geometric.nn.MessagePassing`.
+        **kwargs: Settings of :class:`~ccnn_geo.kernels.config.KernelConfig` that count instead, such as ``omega_0`` and
+            ``window_init``; the rest goes to :class:`torch_geometric.nn.MessagePassing`.
 
     Shapes:
         - **points:** ``x`` :math:`(N, C_{in})`, ``pos`` :math:`(N, D)`, ``edge_index`` :math:`(2, E)`

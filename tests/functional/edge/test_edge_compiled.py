@@ -34,7 +34,7 @@ def threads(request):
 
 
 def make(dim=3, channels=5, hidden=8, omega_0=1.0, width=0.5, **kwargs):
-    kernel = ContinuousKernel(dim, channels, hidden, omega_0=omega_0, window_init=width, **kwargs)
+    kernel = ContinuousKernel(dim, channels, kernel_hidden=hidden, omega_0=omega_0, window_init=width, **kwargs)
     if hasattr(kernel.network, "filters"):
         for layer in kernel.network.filters:  # at phase 0 the kernel at offset 0 is 0
             torch.nn.init.uniform_(layer.phi, -1.0, 1.0)
@@ -120,14 +120,14 @@ def test_narrow_filters_far_from_the_origin_keep_their_envelopes():
 @pytest.mark.parametrize("window", ["gaussian", None])
 def test_any_depth_with_and_without_window(layers, window):
     x, pos = points(40, 2, 3)
-    kernel = make(2, 3, num_layers=layers, window=window, radius=0.7)
+    kernel = make(2, 3, kernel_layers=layers, window=window, kernel_radius=0.7)
     compare(kernel, (x, pos, pos), build_neighbors(pos, num_neighbors=9))
 
 
 @needs_native
 def test_causal_kernels_and_domains_drop_edges():
     x, pos = points(60, 1, 3)
-    for kwargs in ({"causal": True}, {"domain": 0.3}):
+    for kwargs in ({"causal": True}, {"kernel_domain": 0.3}):
         compare(make(1, 3, **kwargs), (x, pos, pos), build_neighbors(pos, num_neighbors=None))
 
 
@@ -228,7 +228,7 @@ def test_what_it_does_not_cover_is_left_to_torch():
     assert run(make(2, 4, kernel="siren")) is None
     assert run(make(2, 4, hidden=6)) is None
     assert run(make(2, 4, hidden=68)) is None
-    assert run(make(2, 4, num_layers=5)) is None
+    assert run(make(2, 4, kernel_layers=5)) is None
     assert run(make(2, 12)) is None  # a matrix per edge
     four = torch.rand(10, 4)
     assert native_edge_conv(x, four, four, build_neighbors(four, num_neighbors=3), make(4, 4)) is None

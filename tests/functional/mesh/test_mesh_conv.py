@@ -62,7 +62,7 @@ def test_law_mesh_is_the_edge_path_with_all_pairs(dim, dtype, device):
 
 @pytest.mark.parametrize("kernel", sorted(KERNELS))
 def test_default_lattice_suits_every_family(kernel):
-    k = smooth(2, kernel=kernel, window="tapered", window_threshold=0.1, hidden=16, num_layers=3)
+    k = smooth(2, kernel=kernel, window="tapered", window_threshold=0.1, kernel_hidden=16, kernel_layers=3)
     x, pos = cloud(300, 2)
     assert mesh_error(x, pos, None, k) < 1e-3
 
@@ -85,7 +85,7 @@ def test_error_falls_with_order_and_spacing():
 @pytest.mark.parametrize("order", [3, 4])
 @pytest.mark.parametrize("dim", [1, 2, 3])
 def test_gradients_match_finite_differences(dim, order):
-    k = smooth(dim, hidden=2, num_layers=1)
+    k = smooth(dim, kernel_hidden=2, kernel_layers=1)
     spacing = mesh_spacing(k, 1.0)
     (x, pos_src), (_, pos_dst) = cloud(6, dim), cloud(4, dim)
     batch_src, batch_dst = torch.tensor([0, 0, 0, 2, 2, 3]), torch.tensor([0, 2, 3, 3])

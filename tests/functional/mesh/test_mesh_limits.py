@@ -23,7 +23,7 @@ def test_second_derivatives_are_refused():
 
 
 @pytest.mark.parametrize(
-    "kwargs", [{"window": None}, {"window_threshold": 0.0}, {"domain": 5.0, "window": None}]
+    "kwargs", [{"window": None}, {"window_threshold": 0.0}, {"kernel_domain": 5.0, "window": None}]
 )
 def test_kernels_without_an_end(kwargs):
     k = smooth(2, **kwargs)
