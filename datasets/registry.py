@@ -44,6 +44,6 @@ def dataset_class(name: str) -> Any:
         ValueError: For an unknown name.
     """
     if name not in PLACES:
-        raise ValueError(f"data set: expected one of {', '.join(PLACES)}, got {name!r}")
+        raise ValueError(f"data.dataset: expected one of {', '.join(PLACES)}, got {name!r}")
     module, _, cls = PLACES[name].partition(":")
     return getattr(importlib.import_module(f"ccnn_geo.datasets.{module}"), cls)

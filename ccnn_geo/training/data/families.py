@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ccnn_geo.datasets.registry import PLACES, dataset_class
+from ccnn_geo.datasets import ShapeDataset
+from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.data.base import EpochDataModule
 from ccnn_geo.training.data.grids import GridsDataModule
 from ccnn_geo.training.data.points import PointsDataModule
-from ccnn_geo.training.data.sources import DATASETS
 
 MODULES: dict[str, type[EpochDataModule]] = {
     "sequence": GridsDataModule,
@@ -19,7 +19,7 @@ MODULES: dict[str, type[EpochDataModule]] = {
     "series": PointsDataModule,
     "scene": PointsDataModule,
 }
-"""Data modules by the family of a data set, but for those that :data:`~ccnn_geo.training.data.sources.DATASETS` names."""
+"""Data modules by the family of a data set; that of files of shapes samples their surfaces."""
 
 
 def data_module(dataset: str) -> type[EpochDataModule]:
@@ -28,12 +28,8 @@ def data_module(dataset: str) -> type[EpochDataModule]:
     Raises:
         ValueError: For an unknown data set.
     """
-    if dataset in DATASETS:
-        return ShapesDataModule
-    if dataset not in PLACES:
-        known = dict.fromkeys([*DATASETS, *PLACES])
-        raise ValueError(f"data.dataset: expected one of {', '.join(known)}, got {dataset!r}")
-    return MODULES[dataset_class(dataset).info.family]
+    cls = dataset_class(dataset)
+    return ShapesDataModule if issubclass(cls, ShapeDataset) else MODULES[cls.info.family]
 
 
 def make_data(settings: Mapping[str, Any]) -> EpochDataModule:

@@ -12,7 +12,7 @@ from ccnn_geo.training.data.base import EpochDataModule, two_or_more
 from ccnn_geo.training.data.epochs import EpochDataset
 from ccnn_geo.training.data.neighbor_cache import NeighborCache, restore_edges
 from ccnn_geo.transforms.pipeline import Augmentation, ShapePipeline
-from ccnn_geo.training.data.sources import DATASETS, check_arguments, has_validation, open_split
+from ccnn_geo.training.data.sources import check_arguments, has_validation, open_split, shapes_class
 
 
 class ShapesDataModule(EpochDataModule):
@@ -86,12 +86,11 @@ class ShapesDataModule(EpochDataModule):
             raise ValueError(f"data.validation_fraction: expected (0, 1), got {validation_fraction}")
         if neighbor_cache < 0:
             raise ValueError(f"data.neighbor_cache: expected 0 MB or more, got {neighbor_cache}")
-        if dataset not in DATASETS:
-            raise ValueError(f"data.dataset: expected one of {', '.join(DATASETS)}, got {dataset!r}")
+        cls = shapes_class(dataset)
         check_arguments(dataset, dataset_args or {})
         self.root, self.dataset_args = root, dataset_args or {}
         self.in_channels = self.pipeline.in_channels
-        self.num_classes = DATASETS[dataset].info.classes
+        self.num_classes = cls.info.classes
         self.augment = augment or Augmentation()
         self.validation_fraction, self.neighbor_cache = validation_fraction, neighbor_cache
 

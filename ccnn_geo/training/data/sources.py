@@ -1,4 +1,4 @@
-"""The data sets that a configuration can name."""
+"""Data sets of shapes by name: their class, their splits, and which arguments they take."""
 
 from __future__ import annotations
 
@@ -9,26 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from ccnn_geo._base.argument_types import check_types
-from ccnn_geo.datasets import ModelNet10, ModelNet40, ParametricShapes, ShapeDataset, ShapeFolder
+from ccnn_geo.datasets import ShapeDataset
 from ccnn_geo.datasets.base.class_folders import split_folders
+from ccnn_geo.datasets.registry import dataset_class
 
 OWN = frozenset({"num_points", "num_samples", "seed", "k", "transform"})
 """Arguments of data sets that the data module sets."""
 
-DATASETS: dict[str, type[ShapeDataset]] = {
-    "parametric": ParametricShapes,
-    "modelnet10": ModelNet10,
-    "modelnet40": ModelNet40,
-    "folder": ShapeFolder,
-}
-"""Ten parametric families (no download), ModelNet, and a folder ``root/<split>/<class>/<file>``."""
+
+def shapes_class(dataset: str) -> type[ShapeDataset]:
+    """The class of a data set of shapes, by its name.
+
+    Raises:
+        ValueError: For an unknown name, or that of a data set of something else.
+    """
+    cls: type = dataset_class(dataset)
+    if not issubclass(cls, ShapeDataset):
+        raise ValueError(f"data.dataset: expected a data set of shapes, got {dataset!r}, of {cls.info.family}s")
+    return cls
 
 
 def open_split(dataset: str, root: str, split: str, **kwargs: Any) -> ShapeDataset:
     """Opens one split of a data set.
 
     Args:
-        dataset: A key of :data:`DATASETS`.
+        dataset: Its name in :data:`ccnn_geo.datasets.registry.PLACES`.
         root: Where it is, or where it goes.
         split: ``train``, ``validation`` (folders only) or ``test``.
         **kwargs: Further arguments of the data set.
@@ -38,9 +43,7 @@ def open_split(dataset: str, root: str, split: str, **kwargs: Any) -> ShapeDatas
         FileNotFoundError: If a folder or split does not exist.
         ShapeError: If files cannot be read.
     """
-    if dataset not in DATASETS:
-        raise ValueError(f"data.dataset: expected one of {', '.join(DATASETS)}, got {dataset!r}")
-    opened: Callable[..., ShapeDataset] = DATASETS[dataset]
+    opened: Callable[..., ShapeDataset] = shapes_class(dataset)
     with root_named(root):
         return opened(root, split, **kwargs)
 
@@ -63,7 +66,7 @@ def root_named(root: str) -> Iterator[None]:
 
 def check_arguments(dataset: str, arguments: Mapping[str, Any]) -> None:
     """:func:`check_keywords` of a data set of shapes, by name."""
-    check_keywords(DATASETS[dataset], arguments, OWN)
+    check_keywords(shapes_class(dataset), arguments, OWN)
 
 
 def check_keywords(dataset: type, arguments: Mapping[str, Any], own: Set[str] = frozenset()) -> None:

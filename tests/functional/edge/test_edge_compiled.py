@@ -34,7 +34,9 @@ def threads(request):
 
 
 def make(dim=3, channels=5, hidden=8, omega_0=1.0, width=0.5, **kwargs):
-    kernel = ContinuousKernel(dim, channels, kernel_hidden=hidden, omega_0=omega_0, window_init=width, **kwargs)
+    kernel = ContinuousKernel(
+        dim, channels, kernel_hidden=hidden, omega_0=omega_0, window_init=width, **kwargs
+    )
     if hasattr(kernel.network, "filters"):
         for layer in kernel.network.filters:  # at phase 0 the kernel at offset 0 is 0
             torch.nn.init.uniform_(layer.phi, -1.0, 1.0)

@@ -120,7 +120,9 @@ def test_more_targets_than_edges():
 @pytest.mark.parametrize("window", ["gaussian", None])
 @pytest.mark.parametrize("dim", [1, 2, 3])
 def test_rendered_kernels_are_the_definition(dim, window, threads):
-    kernel = ContinuousKernel(dim, 7, kernel_hidden=8, omega_0=5.0, window=window, window_init=0.4, causal=dim == 1)
+    kernel = ContinuousKernel(
+        dim, 7, kernel_hidden=8, omega_0=5.0, window=window, window_init=0.4, causal=dim == 1
+    )
     for layer in kernel.network.filters:  # at phase 0 the kernel at offset 0 is 0
         torch.nn.init.uniform_(layer.phi, -1.0, 1.0)
     rel = torch.rand(200, dim) * 3 - 1.5

@@ -9,7 +9,13 @@ CHANNELS = 3
 
 def smooth(dim, dtype=torch.float64, device="cpu", kernel="fourier", **kwargs):
     """A kernel that a lattice can carry: few oscillations, a window without a jump."""
-    args = {"kernel_hidden": 6, "kernel_layers": 2, "omega_0": 0.3, "window_init": 0.4, "window_threshold": 1e-4}
+    args = {
+        "kernel_hidden": 6,
+        "kernel_layers": 2,
+        "omega_0": 0.3,
+        "window_init": 0.4,
+        "window_threshold": 1e-4,
+    }
     kernel = ContinuousKernel(dim, CHANNELS, kernel=kernel, **{**args, **kwargs})
     for layer in getattr(kernel.network, "filters", []):
         if hasattr(layer, "gamma"):

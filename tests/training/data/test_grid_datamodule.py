@@ -2,11 +2,11 @@ import fake_data
 import pytest
 import torch
 
-from ccnn_geo.datasets.registry import PLACES
+from ccnn_geo.datasets import ShapeDataset
+from ccnn_geo.datasets.registry import PLACES, dataset_class
 from ccnn_geo.training.data.families import data_module, make_data
 from ccnn_geo.training.data.grids import GridAugmentation, GridsDataModule
 from ccnn_geo.training.data.points import PointsDataModule
-from ccnn_geo.training.data.sources import DATASETS
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +131,7 @@ def test_augmentations_that_cannot_be(dataset, augment):
 def test_every_registered_data_set_has_a_module():
     for name in PLACES:
         cls = data_module(name)
-        assert (cls in (GridsDataModule, PointsDataModule)) == (name not in DATASETS)
+        assert (cls in (GridsDataModule, PointsDataModule)) == (not issubclass(dataset_class(name), ShapeDataset))
     with pytest.raises(ValueError, match=r"data\.dataset: expected one of parametric, .*smnist"):
         data_module("imagenet")
 
