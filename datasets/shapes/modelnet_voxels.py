@@ -49,6 +49,7 @@ class ModelNet10Voxels(ModelNet10):
     Source: appendix B, ModelNet10 Voxelized.
     """
 
+    samples_surfaces = False
     info = DatasetInfo(
         name="modelnet10_voxels",
         title="ModelNet10 voxelised: 512 cells of a 40 x 40 x 40 lattice",

@@ -47,6 +47,9 @@ class ShapeDataset(LabelledDataset):
         ValueError: for arguments out of range, or a stored file that is damaged.
     """
 
+    samples_surfaces: ClassVar[bool] = True
+    """Whether an item is points of a surface, of which a pipeline of transforms takes some."""
+
     def __init__(
         self,
         files: Sequence[ShapeFile] | Callable[[], Sequence[ShapeFile]],
@@ -113,3 +116,8 @@ def check_options(num_points: int | None, num_samples: int, num_workers: int | N
         raise ValueError(f"num_workers must be 0 or more, or None, got {num_workers}")
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
+
+
+def is_sampled(dataset: type) -> bool:
+    """Whether items of a data set's class are points of surfaces."""
+    return issubclass(dataset, ShapeDataset) and dataset.samples_surfaces

@@ -179,14 +179,18 @@ class ContinuousConv(MessagePassing):
         spacing: float | Sequence[float] | None = None,
     ) -> Tensor:
         """The sum over neighbours alone, by whichever path fits the arguments of :meth:`forward`."""
-        dtype = self.kernel.network.output.weight.dtype
+        parameters = self.kernel.network.output.weight
+        dtype = parameters.dtype
         if dtype not in (torch.float32, torch.float64):
             raise TypeError(
                 f"{type(self).__name__}: expected float32 or float64 parameters, got {dtype}; kernels of relative "
                 "positions need them, use torch.autocast for the rest"
             )
         check_tensors(type(self).__name__, x, pos)
-        x_src = (x if isinstance(x, Tensor) else x[0]).to(dtype)
+        x_src = x if isinstance(x, Tensor) else x[0]
+        if x_src.device != parameters.device:
+            check_one_device(type(self).__name__, x=x, pos=pos, parameters=parameters)
+        x_src = x_src.to(dtype)
         with torch.autocast(x_src.device.type, enabled=False):  # omega . r and FFTs need full precision
             if pos is None:
                 given = {"edge_index": edge_index, "batch": batch, "weight": weight}
@@ -202,7 +206,6 @@ class ContinuousConv(MessagePassing):
             return self._on_points(x_src, plan, weight)
 
     def _on_grid(self, x: Tensor, spacing: float | Sequence[float] | None) -> Tensor:
-        check_one_device(type(self).__name__, x=x, parameters=self.kernel.network.output.weight)
         if x.dim() != self.dim + 2 or x.size(1) != self.in_channels:
             raise ValueError(
                 f"{type(self).__name__}: expected a grid [batch, {self.in_channels}, "

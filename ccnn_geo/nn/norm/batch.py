@@ -36,7 +36,7 @@ class BatchNorm(nn.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() > 3:
-            return self(x.flatten(2)).unflatten(2, x.shape[2:])
+            return self.forward(x.flatten(2)).unflatten(2, x.shape[2:])
         if not self.training or self.running_mean is None or self.running_var is None:
             return super().forward(x)
         self._check_input_dim(x)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ccnn_geo.datasets import ShapeDataset
 from ccnn_geo.datasets.registry import dataset_class
+from ccnn_geo.datasets.shapes.shapes import is_sampled
 from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.data.base import EpochDataModule
 from ccnn_geo.training.data.grids import GridsDataModule
@@ -29,7 +29,7 @@ def data_module(dataset: str) -> type[EpochDataModule]:
         ValueError: For an unknown data set.
     """
     cls = dataset_class(dataset)
-    return ShapesDataModule if issubclass(cls, ShapeDataset) else MODULES[cls.info.family]
+    return ShapesDataModule if is_sampled(cls) else MODULES[cls.info.family]
 
 
 def make_data(settings: Mapping[str, Any]) -> EpochDataModule:

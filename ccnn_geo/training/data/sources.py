@@ -12,6 +12,7 @@ from ccnn_geo._base.argument_types import check_types
 from ccnn_geo.datasets import ShapeDataset
 from ccnn_geo.datasets.base.class_folders import split_folders
 from ccnn_geo.datasets.registry import dataset_class
+from ccnn_geo.datasets.shapes.shapes import is_sampled
 
 OWN = frozenset({"num_points", "num_samples", "seed", "k", "transform"})
 """Arguments of data sets that the data module sets."""
@@ -24,7 +25,7 @@ def shapes_class(dataset: str) -> type[ShapeDataset]:
         ValueError: For an unknown name, or that of a data set of something else.
     """
     cls: type = dataset_class(dataset)
-    if not issubclass(cls, ShapeDataset):
+    if not is_sampled(cls):
         raise ValueError(f"data.dataset: expected a data set of shapes, got {dataset!r}, of {cls.info.family}s")
     return cls
 

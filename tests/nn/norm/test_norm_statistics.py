@@ -35,7 +35,7 @@ def test_means_over_the_batches_with_the_weights_of_now():
     assert torch.equal(random, torch.get_rng_state())  # nothing is dropped
     assert network.training and network.blocks[0].dropout.training
     for norm, given in zip(norms, seen, strict=True):
-        axes = (0, 2) if given[0].ndim == 3 else 0
+        axes = (0, *range(2, given[0].ndim))
         np.testing.assert_allclose(norm.running_mean, np.mean([g.mean(axes) for g in given], 0), atol=1e-6)
         expected = np.mean([g.var(axes, ddof=1) for g in given], 0)
         np.testing.assert_allclose(norm.running_var, expected, rtol=1e-5)
