@@ -127,7 +127,7 @@ ROOMS = {
         "io.arrays io.columns io.glb io.gltf_file io.gltf_parts io.lzf io.missing io.obj io.objects "
         "io.off io.pcd io.pcd_header io.ply io.ply_elements io.read io.scenes io.shape io.stl io.text"
     ),
-    "kernels": "continuous_kernel=continuous frequencies module_list window",
+    "kernels": "continuous_kernel=continuous frequencies window",
     "kernels.math": (
         "functional.gabor_filters=gabor functional.gelu functional.linear functional.low_pass "
         "functional.magnet functional.native.gelu=gelu_compiled "

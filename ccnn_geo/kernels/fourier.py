@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,6 @@ from ccnn_geo.kernels.math.gabor import Gabor, project
 from ccnn_geo.kernels.math.low_pass import low_pass_layers
 from ccnn_geo.kernels.math.magnet import Affine
 from ccnn_geo.kernels.math.spectrum import log_cosh
-from ccnn_geo.kernels.module_list import ModuleListOf
 
 
 class SineFilter(nn.Module):
@@ -65,8 +65,12 @@ class FourierNet(KernelNetwork):
         low_pass: float = 0.0,
     ) -> None:
         super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0, low_pass=low_pass)
-        self.filters = ModuleListOf(SineFilter(dim, hidden_channels) for _ in range(num_layers + 1))
-        self.hidden = ModuleListOf(nn.Linear(hidden_channels, hidden_channels) for _ in range(num_layers))
+        filters = nn.ModuleList(SineFilter(dim, hidden_channels) for _ in range(num_layers + 1))
+        self.filters = cast("Sequence[SineFilter]", filters)
+        self.hidden = cast(
+            "Sequence[nn.Linear]",
+            nn.ModuleList(nn.Linear(hidden_channels, hidden_channels) for _ in range(num_layers)),
+        )
         self.reset_parameters()
 
     def reset_basis(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,6 @@ from ccnn_geo.kernels.math.gabor import Gabor, project
 from ccnn_geo.kernels.math.low_pass import low_pass_layers
 from ccnn_geo.kernels.math.magnet import Affine, magnet_basis
 from ccnn_geo.kernels.math.spectrum import log_affine, log_cosh
-from ccnn_geo.kernels.module_list import ModuleListOf
 
 
 class GaborFilter(nn.Module):
@@ -92,10 +92,14 @@ class MAGNet(KernelNetwork):
         super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0, low_pass=low_pass)
         self.mean_scale = mean_scale
         self.causal = causal
-        self.filters = ModuleListOf(
+        filters = nn.ModuleList(
             GaborFilter(dim, hidden_channels, self.isotropic) for _ in range(num_layers + 1)
         )
-        self.hidden = ModuleListOf(nn.Linear(hidden_channels, hidden_channels) for _ in range(num_layers))
+        self.filters = cast("Sequence[GaborFilter]", filters)
+        self.hidden = cast(
+            "Sequence[nn.Linear]",
+            nn.ModuleList(nn.Linear(hidden_channels, hidden_channels) for _ in range(num_layers)),
+        )
         self.reset_parameters()
 
     def gamma_shape(self, layer: int) -> float:

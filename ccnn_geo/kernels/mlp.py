@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +14,6 @@ from ccnn_geo.kernels.base import KernelNetwork, host, uniform_fan_in_
 from ccnn_geo.kernels.math.gabor import project
 from ccnn_geo.kernels.math.gelu import gelu
 from ccnn_geo.kernels.math.spectrum import GELU_SLOPE, slope_band
-from ccnn_geo.kernels.module_list import ModuleListOf
 
 
 class MLPKernel(KernelNetwork):
@@ -46,7 +47,7 @@ class MLPKernel(KernelNetwork):
     ) -> None:
         super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0)
         widths = [dim] + [hidden_channels] * num_layers
-        self.hidden = ModuleListOf(nn.Linear(a, b) for a, b in pairwise(widths))
+        self.hidden = cast("Sequence[nn.Linear]", nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths)))
         self.reset_parameters()
 
     def reset_basis(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,6 @@ from ccnn_geo.kernels.base import KernelNetwork, host, uniform_fan_in_
 from ccnn_geo.kernels.math.gabor import project
 from ccnn_geo.kernels.math.gelu import gelu
 from ccnn_geo.kernels.math.spectrum import GELU_SLOPE, log_cosh
-from ccnn_geo.kernels.module_list import ModuleListOf
 
 
 class RandomFourierNet(KernelNetwork):
@@ -61,7 +61,10 @@ class RandomFourierNet(KernelNetwork):
             )
         super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0, low_pass=low_pass)
         self.register_buffer("frequencies", torch.empty(hidden_channels // 2, dim))
-        self.hidden = ModuleListOf(nn.Linear(hidden_channels, hidden_channels) for _ in range(num_layers - 1))
+        self.hidden = cast(
+            "Sequence[nn.Linear]",
+            nn.ModuleList(nn.Linear(hidden_channels, hidden_channels) for _ in range(num_layers - 1)),
+        )
         self.reset_parameters()
 
     def reset_basis(self) -> None:

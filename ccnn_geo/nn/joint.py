@@ -177,7 +177,8 @@ def embed_grid(
 def _check_alike(name: str, first: CCNN, other: str, network: CCNN) -> None:
     """Finds what keeps two networks from having one trunk."""
     layouts: list[dict[str, object]] = []
-    for blocks in (first.blocks, network.blocks):
+    for whole in (first, network):
+        blocks = whole.get_submodule("blocks")
         layouts.append({key: type(module).__name__ for key, module in blocks.named_modules() if key})
         layouts[-1] |= {key: list(value.shape) for key, value in blocks.named_parameters()}
     for key in {**layouts[0], **layouts[1]}:

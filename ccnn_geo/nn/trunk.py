@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
 from ccnn_geo.kernels.math.gelu import gelu
-from ccnn_geo.kernels.module_list import ModuleListOf
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.nn.blocks import BLOCKS, CCNNBlock, FlexBlock
 from ccnn_geo.nn.conv.layers import SepFlexConv
@@ -54,7 +53,7 @@ class Trunk(nn.Module):
         conv_kwargs["num_neighbors"] = num_neighbors
         self.stem = SepFlexConv(in_channels, hidden_channels, dim, **conv_kwargs)
         self.stem_norm = BatchNorm(hidden_channels)
-        self.blocks: ModuleListOf[CCNNBlock | FlexBlock] = ModuleListOf(
+        blocks = nn.ModuleList(
             BLOCKS[block](
                 hidden_channels,
                 dim,
@@ -64,6 +63,7 @@ class Trunk(nn.Module):
             )
             for l in range(num_blocks)
         )
+        self.blocks = cast("Sequence[CCNNBlock | FlexBlock]", blocks)
         # Pre-norm blocks leave the last sum unnormalised; FlexBlock does not.
         self.norm = nn.Identity() if BLOCKS[block] is FlexBlock else BatchNorm(hidden_channels)
 

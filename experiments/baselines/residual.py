@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from ccnn_geo.functional.pointwise.linear import channel_linear
-from ccnn_geo.kernels.module_list import ModuleListOf
 from ccnn_geo.nn.conv.layers import FlexConv
 from ccnn_geo.nn.pointwise import channel_norm
 
@@ -131,7 +130,7 @@ class ResidualNet(nn.Module):
         self.stem = conv(in_channels, hidden_channels) if stem else None
         self.stem_norm = norm(hidden_channels) if stem else None
         widths = [hidden_channels if stem else in_channels] + [hidden_channels] * (num_blocks - 1)
-        self.blocks = ModuleListOf(block(c, hidden_channels, conv, norm, dropout) for c in widths)
+        self.blocks = nn.ModuleList(block(c, hidden_channels, conv, norm, dropout) for c in widths)
         self.head = nn.Linear(hidden_channels, out_channels)
         self.reset_parameters()
 

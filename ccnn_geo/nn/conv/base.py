@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, ClassVar
 
 import torch
@@ -17,7 +16,7 @@ from ccnn_geo.kernels.config import KernelConfig
 from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.nn.conv.async_mirror import made_on
-from ccnn_geo.nn.conv.checks import check_points, check_tensors
+from ccnn_geo.nn.conv.checks import check_layer, check_points, check_tensors
 from ccnn_geo.nn.conv.grid import GridSum
 from ccnn_geo.nn.conv.kernel_norms import ignore_kernel_norms, record_points
 from ccnn_geo.nn.conv.measures import MEASURES, Measure
@@ -26,7 +25,6 @@ from ccnn_geo.nn.conv.plan import PointPlan
 from ccnn_geo.nn.conv.unit_variance import UnitVariance, take_unscaled_weights
 from ccnn_geo.nn.old_keys import accept_old_keys
 
-METHODS = ("auto", "edge", "lattice", "mesh", "plain", "fft", "direct")
 OLD_KEYS = {
     "effective_taps": "scale.moment",
     "reference_spacing": "grid.reference_spacing",
@@ -75,28 +73,9 @@ class ContinuousConv(MessagePassing):
         changes, kwargs = KernelConfig.split(kwargs)
         kwargs.setdefault("aggr", "add")
         super().__init__(**kwargs)
-        name = type(self).__name__
-        if in_channels < 1 or out_channels < 1:
-            raise ValueError(f"{name}: expected channels >= 1, got in={in_channels}, out={out_channels}")
-        if dim not in (1, 2, 3):
-            raise ValueError(f"{name}: expected dim 1, 2 or 3, got {dim}")
-        if method not in METHODS:
-            raise ValueError(f"{name}: expected method to be one of {METHODS}, got {method!r}")
-        if measure not in MEASURES:
-            raise ValueError(f"{name}: expected measure to be one of {MEASURES}, got {measure!r}")
-        if measure == "quadrature" and num_neighbors is not None:
-            raise ValueError(
-                f"{name}: expected num_neighbors=None with measure='quadrature', for a list of the nearest covers less "
-                f"where points are denser, got {num_neighbors}"
-            )
-        if num_neighbors is not None and not (
-            isinstance(num_neighbors, int | Integral) and num_neighbors >= 1
-        ):
-            raise ValueError(
-                f"{name}: expected num_neighbors to be 1 or more, or None, got {num_neighbors!r}"
-            )
-        if num_taps is not None and not num_taps > 0:
-            raise ValueError(f"{name}: expected num_taps > 0 or None, got {num_taps}")
+        check_layer(
+            type(self).__name__, in_channels, out_channels, dim, num_neighbors, method, measure, num_taps
+        )
         self.in_channels, self.out_channels, self.dim = in_channels, out_channels, dim
         self.num_neighbors, self.method, self.num_taps = num_neighbors, method, num_taps
         shape = (out_channels, in_channels) if self.dense else in_channels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -11,7 +12,44 @@ from ccnn_geo._base.devices import check_one_device
 from ccnn_geo.functional.clouds import cloud_offsets
 from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.neighbors import Neighbors
+from ccnn_geo.nn.conv.measures import MEASURES
 from ccnn_geo.nn.conv.plan import PointPlan
+
+METHODS = ("auto", "edge", "lattice", "mesh", "plain", "fft", "direct")
+
+
+def check_layer(
+    name: str,
+    in_channels: int,
+    out_channels: int,
+    dim: int,
+    num_neighbors: int | None,
+    method: str,
+    measure: str,
+    num_taps: float | None,
+) -> None:
+    """Says which argument of a layer is out of range.
+
+    Raises:
+        ValueError: If one is.
+    """
+    if in_channels < 1 or out_channels < 1:
+        raise ValueError(f"{name}: expected channels >= 1, got in={in_channels}, out={out_channels}")
+    if dim not in (1, 2, 3):
+        raise ValueError(f"{name}: expected dim 1, 2 or 3, got {dim}")
+    if method not in METHODS:
+        raise ValueError(f"{name}: expected method to be one of {METHODS}, got {method!r}")
+    if measure not in MEASURES:
+        raise ValueError(f"{name}: expected measure to be one of {tuple(MEASURES)}, got {measure!r}")
+    if measure == "quadrature" and num_neighbors is not None:
+        raise ValueError(
+            f"{name}: expected num_neighbors=None with measure='quadrature', for a list of the nearest covers less "
+            f"where points are denser, got {num_neighbors}"
+        )
+    if num_neighbors is not None and not (isinstance(num_neighbors, int | Integral) and num_neighbors >= 1):
+        raise ValueError(f"{name}: expected num_neighbors to be 1 or more, or None, got {num_neighbors!r}")
+    if num_taps is not None and not num_taps > 0:
+        raise ValueError(f"{name}: expected num_taps > 0 or None, got {num_taps}")
 
 
 def check_tensors(name: str, x: object, pos: object) -> None:

@@ -24,7 +24,7 @@ def shapes_class(dataset: str) -> type[ShapeDataset]:
     Raises:
         ValueError: For an unknown name, or that of a data set of something else.
     """
-    cls: type = dataset_class(dataset)
+    cls = dataset_class(dataset)
     if not is_sampled(cls):
         raise ValueError(f"data.dataset: expected a data set of shapes, got {dataset!r}, of {cls.info.family}s")
     return cls
