@@ -1,4 +1,4 @@
-"""Assertions that hold for every continuous convolution, for use on your own layers and models.
+r"""Assertions that hold for every continuous convolution, for use on your own layers and models.
 
 Each compares values and, where it makes sense, gradients, by the relative error
 :math:`\\lVert a - b \\rVert / \\lVert b \\rVert`, and raises ``AssertionError`` naming what differs.

@@ -51,8 +51,9 @@ def resume_point(arguments: Sequence[str]) -> Path | None:
 
 
 def named_run(arguments: Sequence[str]) -> str | None:
-    """What runs of a command line are called: ``--name`` or ``name`` of a configuration, else the configuration's file,
-    else the data set; None if none of these is given.
+    """The name of a command line's runs; None if nothing gives one.
+
+    It is ``--name``, or ``name`` of a configuration, else the configuration's file, else the data set.
     """
     said: Any = None
     file = None

@@ -71,6 +71,7 @@ def train_parser(dataset: str, every: bool = False) -> ArgumentParser:
 
 
 def test_parser(settings: dict[str, Any], dataset: str, every: bool = False) -> ArgumentParser:
+    """Options of ``test``, whose defaults are the settings of the training."""
     from ccnn_geo.training.flags import TRAINING
 
     parser = _parser(

@@ -18,7 +18,7 @@ RESOLUTION = {1: 513, 2: 65, 3: 25}
 
 @dataclass(frozen=True, eq=False)
 class LayerKernels:
-    """The kernels of one convolution on a lattice of offsets.
+    r"""The kernels of one convolution on a lattice of offsets.
 
     Args:
         name: ``stem``, ``block 1``, ...

@@ -75,7 +75,7 @@ def split_folder(root: Path, split: str) -> Path:
 
 
 def class_folders(root: Path, split: str) -> dict[str, Path]:
-    """The folder of each class in ``root/<split>``; the classes must be those of the other splits too.
+    r"""The folder of each class in ``root/<split>``; the classes must be those of the other splits too.
 
     Names that differ in their Unicode form alone, as those of macOS and Linux do, are one class, called as in the
     first split. Bytes of a name that are no text are written as Python does, ``\\udce9``.

@@ -107,10 +107,11 @@ def read_pngs(paths: Sequence[Path], size: int) -> np.ndarray:
 
 
 def read_archive(path: Path, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Images from an array file: ``.npz`` with ``x [N, size, size]`` uint8 and ``y [N]``, or ``<name>-images.npy``
-    with ``<name>-labels.npy`` beside it, as :func:`store_images` writes them.
+    """Images from an array file.
 
-    An archive may also have ``split [N]``: 0 for training, 1 for validation, 2 for testing.
+    It is an ``.npz`` with ``x [N, size, size]`` uint8 and ``y [N]``, or ``<name>-images.npy`` with
+    ``<name>-labels.npy`` beside it, as :func:`store_images` writes them. An archive may also have ``split [N]``: 0
+    for training, 1 for validation, 2 for testing.
 
     Returns:
         Images, labels, and the split of each image if the file says so.

@@ -15,7 +15,7 @@ CHUNK_FLOATS = 1 << 18
 
 
 class _Grid(NamedTuple):
-    """Functions of the half angles :math:`\\pi k / L`, ``[K]``."""
+    r"""Functions of the half angles :math:`\\pi k / L`, ``[K]``."""
 
     c: Tensor
     c2: Tensor

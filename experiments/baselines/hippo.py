@@ -29,7 +29,7 @@ def hippo_legs(state: int) -> tuple[Tensor, Tensor]:
 
 
 class NormalPlusLowRank(NamedTuple):
-    """One half of the conjugate pairs of :math:`A = V (\\Lambda - p p^*) V^*` and :math:`B = V b`, complex128."""
+    r"""One half of the conjugate pairs of :math:`A = V (\\Lambda - p p^*) V^*` and :math:`B = V b`, complex128."""
 
     poles: Tensor
     p: Tensor

@@ -48,7 +48,7 @@ class S4(StateSpaceLayer):
 
     @property
     def poles(self) -> Tensor:
-        """The diagonal :math:`\\Lambda`, ``[H, N / 2]``."""
+        r"""The diagonal :math:`\\Lambda`, ``[H, N / 2]``."""
         return torch.complex(-self.log_decay.exp(), self.frequency)
 
     def kernel(self, length: int) -> Tensor:

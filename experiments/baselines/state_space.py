@@ -43,7 +43,7 @@ class StateSpaceLayer(nn.Module, ABC):
 
     @property
     def step(self) -> Tensor:
-        """Step sizes :math:`\\Delta`, ``[H, 1]``."""
+        r"""Step sizes :math:`\\Delta`, ``[H, 1]``."""
         return self.log_step.exp().unsqueeze(-1)
 
     @abstractmethod

@@ -35,6 +35,7 @@ SURFACE_POINTS = 40_000
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    """The options of the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--bins", type=int, default=40, help="voxels along each axis")
@@ -101,11 +102,13 @@ class Setting:
 
 
 def relative_difference(first: list[Tensor], second: list[Tensor]) -> float:
+    """Largest l2 distance of two lists of tensors, relative to the second."""
     pairs = zip(first, second, strict=True)
     return max(((a.to(b) - b).norm() / b.norm()).item() for a, b in pairs)
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Runs the command with these arguments."""
     args = parse(argv)
     setting = Setting(args)
     if args.peak:

@@ -51,6 +51,7 @@ def operations(hidden: int) -> dict[str, Callable[[], torch.Tensor]]:
 
 
 def main() -> None:
+    """Runs the command with these arguments."""
     torch.set_num_threads(1)
     print(machine())
     for hidden in (8, 32):

@@ -130,6 +130,7 @@ class Forecast:
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options of the command."""
     parser = argparse.ArgumentParser(
         prog="ccnn-geo reproduce efficiency_points", description=__doc__, formatter_class=Paragraphs
     )
@@ -184,6 +185,7 @@ def show(case: Case, row: Row, plain: Row | None) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the command with these arguments."""
     args = parse(argv)
     if args.case:
         settings = json.loads(args.case)

@@ -51,6 +51,7 @@ def apart(job: Job) -> list[Row]:
 
 
 def parse(study: Study, description: str, argv: Sequence[str] | None) -> argparse.Namespace:
+    """The options of the command."""
     parser = argparse.ArgumentParser(
         prog=f"ccnn-geo reproduce {study.name}", description=description, formatter_class=Paragraphs
     )

@@ -29,6 +29,7 @@ def import_seconds(packages: Sequence[str], repeats: int) -> dict[str, float]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the command with these arguments."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeats", type=int, default=7)
     seconds = import_seconds(PACKAGES, parser.parse_args(argv).repeats)

@@ -46,6 +46,7 @@ STUDY = Study(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the command with these arguments."""
     run(STUDY, __doc__, argv)
 
 

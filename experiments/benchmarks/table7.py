@@ -35,6 +35,7 @@ STUDY = dataclasses.replace(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the command with these arguments."""
     run(STUDY, __doc__, argv)
 
 

@@ -159,6 +159,7 @@ def sizes(options: Options) -> tuple[str, ...]:
 
 
 def job_name(task: str, size: str, seed: int) -> str:
+    """The name of a job, which its folder has too."""
     return file_name("-".join(part for part in (task, size, str(seed)) if part))
 
 

@@ -105,6 +105,7 @@ def _spectrum(line: Tensor, step: float) -> Tensor:
 
 
 def jobs(options: Options) -> Sequence[Job]:
+    """A training, or a measurement, of each row and seed."""
     return [
         Job(f"omega_{omega:g}-low_pass_{s:g}-{seed}", partial(measure, omega, s, seed))
         for omega, s in SETTINGS

@@ -92,6 +92,7 @@ def _kernel(conv: SepFlexConv, offsets: Tensor) -> Tensor:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Runs the command with these arguments."""
     parser = argparse.ArgumentParser(description="the picture of docs/concepts.md")
     parser.add_argument("--out", type=Path, default=Path("concept.png"))
     print(draw(parser.parse_args(arguments).out))

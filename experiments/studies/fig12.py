@@ -125,6 +125,7 @@ def learned(options: Options, seed: int, folder: Path) -> Numbers:
 
 
 def jobs(options: Options) -> Sequence[Job]:
+    """A training, or a measurement, of each row and seed."""
     return [Job(f"network-{seed}", partial(learned, options, seed)) for seed in options.seeds]
 
 

@@ -43,6 +43,7 @@ def logits(carrier: str, seed: int, folder: Path) -> Numbers:
 
 
 def jobs(options: Options) -> Sequence[Job]:
+    """A training, or a measurement, of each row and seed."""
     return [
         Job(f"{carrier.replace(' ', '_').replace(',', '')}-{seed}", partial(logits, carrier, seed))
         for carrier in SHOWN[options.scale]

@@ -119,10 +119,12 @@ def run(row: Row, options: Options, seed: int, folder: Path) -> Numbers:
 
 
 def job_name(row: Row, seed: int) -> str:
+    """The name of a job, which its folder has too."""
     return f"{file_name('-'.join((*row.kinds, row.name)))}-{seed}"
 
 
 def jobs(options: Options) -> Sequence[Job]:
+    """A training, or a measurement, of each row and seed."""
     data_of(options)
     return [
         Job(job_name(row, seed), partial(run, row, options, seed)) for seed in options.seeds for row in ROWS

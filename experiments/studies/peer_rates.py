@@ -62,6 +62,7 @@ def tries() -> dict[str, Method]:
 
 
 def jobs(options: Options) -> Sequence[Job]:
+    """A training, or a measurement, of each row and seed."""
     return [
         Job(f"{name}-{seed}", partial(_train, options, method, seed))
         for seed in options.seeds

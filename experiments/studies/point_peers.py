@@ -122,6 +122,7 @@ def classifier(method: Method) -> str:
 
 
 def jobs(options: Options) -> Sequence[Job]:
+    """A training, or a measurement, of each row and seed."""
     if options.scale == "paper":
         ModelNet40(options.data_root, "train")  # finds what is missing before any training
     return [

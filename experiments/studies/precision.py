@@ -88,6 +88,7 @@ def step_seconds(checkpoint: Path) -> dict[str, float]:
 
 
 def jobs(options: Options) -> Sequence[Job]:
+    """A training, or a measurement, of each row and seed."""
     return [
         Job(job_name(task.name, precision, seed), partial(compare, options, task, precision, seed))
         for seed in options.seeds

@@ -98,6 +98,7 @@ def across_rates(options: Options, size: str, seed: int, folder: Path) -> Number
 
 
 def sizes(options: Options) -> Sequence[str]:
+    """Networks of a scale, by name."""
     return ("4,140",) if options.scale == "small" else tuple(PAPER)
 
 

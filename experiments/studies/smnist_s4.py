@@ -61,6 +61,7 @@ def settings(scale: str, network: str, root: Path, seed: int) -> dict[str, Any]:
 
 
 def jobs(options: Options) -> Sequence[Job]:
+    """A training, or a measurement, of each row and seed."""
     for split in ("train", "test"):
         SequentialMNIST(options.data_root, split)  # finds what is missing before any training
     return [

@@ -123,6 +123,7 @@ def score(found: Outputs, expected: Outputs) -> dict[str, float]:
 
 
 def jobs(options: Options) -> Sequence[Job]:
+    """A training, or a measurement, of each row and seed."""
     return [
         Job(f"{file_name(variant)}-{seed}", partial(compare, options, variant, seed))
         for variant in VARIANTS

@@ -40,6 +40,7 @@ def inputs(size: int | tuple[int, ...], batch: int) -> tuple[torch.Tensor, ...]:
 
 @torch.no_grad()
 def main(seeds: int = 3, batch: int = 2) -> None:
+    """Runs the command with these arguments."""
     print(machine())
     print(f"{'carrier':36s} {'layers':>14s} {'logits':>14s} {'unscaled':>10s}")
     for name, (kwargs, size) in CARRIERS.items():

@@ -89,6 +89,7 @@ def with_statistics_of(network: CCNN, data: EpochDataModule) -> CCNN:
 
 
 def jobs(options: Options) -> Sequence[Job]:
+    """A training, or a measurement, of each row and seed."""
     return [
         Job(f"{file_name(variant)}-{carrier}-{seed}", partial(transfer, options, carrier, variant, seed))
         for variant in VARIANTS

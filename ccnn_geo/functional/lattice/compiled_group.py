@@ -32,8 +32,9 @@ GroupArguments = arguments(
 def native_group(
     neighbors: Neighbors, line_src: Tensor, line_dst: Tensor, cells: int, block: int
 ) -> tuple[Tensor, ...] | None:
-    """Distinct differences and the fields of :class:`~ccnn_geo.functional.lattice.runs.Runs`, or ``None`` if it does
-    not apply.
+    """Distinct differences and the fields of :class:`~ccnn_geo.functional.lattice.runs.Runs`.
+
+    ``None`` if it does not apply.
 
     Shapes:
         - **line_src:** :math:`(N)`, **line_dst:** :math:`(M)`, differences along edges in ``[0, cells)``

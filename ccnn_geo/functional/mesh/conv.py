@@ -161,7 +161,13 @@ def mesh_error(
     Takes O(samples N) time and little memory.
 
     Args:
-        x, pos_src, pos_dst, kernel, batch_src, batch_dst, weight: As of :func:`mesh_conv`.
+        x: Features of the sources.
+        pos_src: Positions of the sources.
+        pos_dst: Positions of the targets; those of the sources by default.
+        kernel: The continuous kernel.
+        batch_src: Cloud of each source.
+        batch_dst: Cloud of each target.
+        weight: Quadrature weights of the sources.
         samples: Number of targets to look at.
         options: Other arguments of :func:`mesh_conv` but ``geometry``: spacing, order, oversampling.
     """

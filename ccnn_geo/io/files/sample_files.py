@@ -164,7 +164,7 @@ def _expected(kind: FileKind) -> str:
 
 
 def printable(name: str) -> str:
-    """A name of a file that can be printed and stored, whatever its bytes are.
+    r"""A name of a file that can be printed and stored, whatever its bytes are.
 
     Example:
         >>> printable("caf\\udce9.off")

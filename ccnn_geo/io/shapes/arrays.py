@@ -38,6 +38,7 @@ class ArrayHeader(NamedTuple):
 
 
 def read_npz(path: Path) -> Shape:
+    """The cloud or grid of an ``.npz`` archive."""
     content = path.read_bytes()  # of a file as much would be asked for as the directory claims
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
@@ -60,6 +61,7 @@ def read_npz(path: Path) -> Shape:
 
 
 def read_npy(path: Path) -> Shape:
+    """The cloud of an ``.npy`` file."""
     return array_cloud(path, parse_array(path, path.read_bytes()))
 
 
@@ -156,6 +158,7 @@ def parse_header(path: Path, content: bytes | bytearray) -> ArrayHeader:
 
 
 def read_xyz(path: Path) -> Shape:
+    """The cloud of a text file of numbers."""
     table = table_of(path, lines_of(path), "points")
     if table.shape[1] in (4, 5):
         raise ShapeError(

@@ -1,4 +1,4 @@
-"""Proven upper bounds of spectra: of functions that are analytic or smooth along an axis, and of windows.
+r"""Proven upper bounds of spectra: of functions that are analytic or smooth along an axis, and of windows.
 
 A function's distance from those without a frequency above :math:`b` along an axis is, for its values' largest
 difference anywhere,

@@ -55,8 +55,7 @@ class SyncBatchNorm1d(BatchNorm):
 
 
 def convert_sync_norms(module: nn.Module) -> nn.Module:
-    """Replaces every batch normalisation in a module by a :class:`SyncBatchNorm1d` with the same parameters and
-    buffers.
+    """Replaces every batch normalisation in a module by a :class:`SyncBatchNorm1d` of the same parameters.
 
     Names stay, so checkpoints of either load into the other. To be called before ``DistributedDataParallel``.
 
