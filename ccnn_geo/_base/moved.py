@@ -160,7 +160,11 @@ ROOMS = {
 }
 """Modules that moved into a folder, by the paths they had; ``=`` gives the new name where it is another."""
 
-ALSO = {"predict": "export.trained", "exchange.classifier": "export.trained export.predictor"}
+ALSO = {
+    "predict": "export.trained",
+    "exchange.classifier": "export.trained export.predictor",
+    "functional.native": "_base.native.build",
+}
 """Further places of what a module had."""
 
 MOVED = {
@@ -189,10 +193,13 @@ class _MovedModule(ModuleType):
         raise AttributeError(f"module {self.__name__!r} has moved, and has no attribute {name!r}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """``ccnn_geo.predict`` is a function; who has imported the module of that name may call it all the same."""
-        if not self.__name__.endswith(".predict"):
-            raise TypeError(f"module {self.__name__!r} is not callable")
-        return self.predict(*args, **kwargs)
+        """``ccnn_geo.predict`` is a function, and so are others; an import of the old module hides them."""
+        name = self.__name__.rpartition(".")[2]
+        try:
+            function = getattr(self, name)
+        except AttributeError:
+            raise TypeError(f"module {self.__name__!r} is not callable") from None
+        return function(*args, **kwargs)
 
 
 class _MovedFinder:

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from ccnn_geo.kernels import KERNELS
 from ccnn_geo.kernels.cache import KernelCache
+from ccnn_geo.kernels.families import KERNELS
 from ccnn_geo.kernels.frequencies import Frequencies
 from ccnn_geo.kernels.window import WINDOWS
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.kernels import KernelNetwork
+from ccnn_geo.kernels.base import KernelNetwork
 from ccnn_geo.kernels.math.spectrum import profile_band
 from ccnn_geo.kernels.window import GaussianWindow
 

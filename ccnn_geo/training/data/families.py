@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ccnn_geo.datasets.registry import PLACES, dataset_class
-from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.data.base import EpochDataModule
 from ccnn_geo.training.data.grids import GridsDataModule
 from ccnn_geo.training.data.points import PointsDataModule
+from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.data.sources import DATASETS
 
 MODULES: dict[str, type[EpochDataModule]] = {
@@ -19,7 +19,10 @@ MODULES: dict[str, type[EpochDataModule]] = {
     "series": PointsDataModule,
     "scene": PointsDataModule,
 }
-"""Data modules by the family of a data set, but for those that :data:`~ccnn_geo.training.data.sources.DATASETS` names."""
+"""Data modules by the family of a data set.
+
+Those that :data:`~ccnn_geo.training.data.sources.DATASETS` names have one of their own.
+"""
 
 
 def data_module(dataset: str) -> type[EpochDataModule]:
