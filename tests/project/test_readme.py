@@ -1,5 +1,7 @@
 """The Python of the README and the other pages runs as it stands."""
 
+import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -24,6 +26,21 @@ def test_code_block_runs_and_prints_what_it_says(page, code, capsys, tmp_path, m
     said = re.findall(r"print\(.*?# (\[[\d, ]+\]|\w+)", code)
     expected = [f"torch.Size({value})" if value.startswith("[") else value for value in said]
     assert capsys.readouterr().out.split("\n")[:-1] == expected
+
+
+def imported(code):
+    """Names that some Python imports from this package, by where it looks for them."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "ccnn_geo":
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def test_pages_and_examples_import_public_names_alone():
+    examples = [(path.name, path.read_text(encoding="utf-8")) for path in README.parent.glob("examples/*.py")]
+    used = {(page, *found) for page, code in [*BLOCKS, *examples] for found in imported(code)}
+    assert len(used) > 30
+    private = [found for found in used if found[2] not in importlib.import_module(found[1]).__all__]
+    assert private == []
 
 
 def test_there_is_something_to_run():
