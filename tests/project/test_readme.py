@@ -60,15 +60,16 @@ def test_rows_of_tables_have_as_many_cells_as_their_heads(page):
 
 
 @pytest.mark.parametrize(
-    "page", sorted(p.relative_to(ROOT) for p in (README, *ROOT.glob("docs/*.md"))), ids=str
+    "page",
+    sorted(p.relative_to(ROOT) for p in (README, ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"))),
+    ids=str,
 )
 def test_pages_name_files_and_commands_that_exist(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     assert not re.search(r"^[A-Z0-9_]{5,}$", text, re.M), "a placeholder was left"
-    for name in re.findall(r"`((?:docs|tests|experiments|ccnn_geo|functional)/[\w/.]+\.\w+)`", text):
-        folder = "ccnn_geo" if name.startswith("functional/") else "."
-        assert (ROOT / folder / name).is_file(), name
-    for module in re.findall(r"python -m ccnn_geo\.experiments\.([\w.]+)", text):
+    for name in re.findall(r"`((?:docs|tests|datasets|experiments|ccnn_geo)/[\w/.]+\.\w+)`", text):
+        assert (ROOT / name).is_file(), name
+    for module in re.findall(r"python -m ccnn_geo\.experiments\.([\w.]*\w)\b(?!\.<)", text):
         assert (ROOT / "experiments" / (module.replace(".", "/") + ".py")).is_file(), module
     for config in re.findall(r"--config (\w+(?:/\w+)?)", text):
         assert (ROOT / "experiments" / f"{config}.yaml").is_file() or config.isupper(), config
