@@ -17,6 +17,23 @@ from ccnn_geo.neighbors import Neighbors, build_neighbors
 from ccnn_geo.neighbors.measure import lattice_measure
 from ccnn_geo.nn.conv.base import ContinuousConv
 
+__all__ = [
+    "TOLERANCE",
+    "assert_bipartite_matches_square",
+    "assert_causal",
+    "assert_close",
+    "assert_fft_matches_direct",
+    "assert_grid_matches_points",
+    "assert_matches_definition",
+    "assert_methods_agree",
+    "assert_permutation_equivariant",
+    "assert_ragged_matches_single",
+    "assert_same_function",
+    "assert_translation_invariant",
+    "assert_unit_variance",
+    "plain_sum",
+]
+
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
 """Relative error that counts as equal, by precision."""
 

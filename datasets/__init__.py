@@ -1,4 +1,7 @@
-"""Data sets, one file each; installed as ``ccnn_geo.datasets``. A class is imported when it is first asked for."""
+"""Data sets, one file each, and the parts that a data set of your own needs; installed as ``ccnn_geo.datasets``.
+
+A class is imported when it is used.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.base.signals import SignalDataset
 from ccnn_geo.datasets.base.splits import stratified_split
 from ccnn_geo.datasets.registry import PLACES, dataset_class
+from ccnn_geo.datasets.shapes.meshes import box, tube
 from ccnn_geo.datasets.shapes.parametric_shapes import PARAMETRIC_CLASSES, parametric_mesh
 from ccnn_geo.datasets.shapes.shapes import ShapeDataset
 
@@ -20,9 +24,11 @@ __all__ = [
     "DatasetInfo",
     "ShapeDataset",
     "SignalDataset",
+    "box",
     "dataset_class",
     "parametric_mesh",
     "stratified_split",
+    "tube",
     *_MODULES,
 ]
 

@@ -16,9 +16,8 @@ from torch_geometric.loader import DataLoader
 from torch_geometric.transforms import Compose
 
 from ccnn_geo import CCNN
-from ccnn_geo.datasets.shapes.meshes import box, tube
-from ccnn_geo.training.optim import decay_groups
-from ccnn_geo.training.schedule import warmup_cosine
+from ccnn_geo.datasets import box, tube
+from ccnn_geo.training import decay_groups, warmup_cosine
 from ccnn_geo.transforms import (
     FarthestSubset,
     NormalizeSphere,

@@ -19,8 +19,7 @@ from torchmetrics.functional.classification import multiclass_accuracy, multicla
 
 from ccnn_geo import CCNN
 from ccnn_geo.datasets import dataset_class
-from ccnn_geo.training.optim import decay_groups
-from ccnn_geo.training.schedule import warmup_cosine
+from ccnn_geo.training import decay_groups, warmup_cosine
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--root", help="by default made-up series in data/chirps")

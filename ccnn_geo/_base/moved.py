@@ -72,7 +72,7 @@ ROOMS = {
         "experiments.folds experiments.fsdd_folder experiments.mnist_subset experiments.psb_folder"
     ),
     "experiments.engine": (
-        "experiments.provenance experiments.reproduction experiments.studies experiments.task_report "
+        "experiments.provenance experiments.reproduction experiments.task_report "
         "experiments.task_study experiments.training_job experiments.training_study"
     ),
     "experiments.fuzz": (
@@ -127,7 +127,7 @@ ROOMS = {
         "io.arrays io.columns io.glb io.gltf_file io.gltf_parts io.lzf io.missing io.obj io.objects "
         "io.off io.pcd io.pcd_header io.ply io.ply_elements io.read io.scenes io.shape io.stl io.text"
     ),
-    "kernels": "continuous_kernel=continuous frequencies window",
+    "kernels": "continuous_kernel=continuous frequencies kernel_cache=cache window",
     "kernels.math": (
         "functional.gabor_filters=gabor functional.gelu functional.linear functional.low_pass "
         "functional.magnet functional.native.gelu=gelu_compiled "
@@ -141,8 +141,8 @@ ROOMS = {
     ),
     "nn.conv": (
         "checks continuous_conv=base conv=layers first_batch=unit_variance grid_path=grid "
-        "host_copy=async_mirror kernel_cache=cache path_costs=costs point_paths=paths point_plan=plan "
-        "point_sums=points quadrature regularization=kernel_norms"
+        "host_copy=async_mirror path_costs=costs point_paths=paths point_plan=plan "
+        "point_sums=base quadrature=measures regularization=kernel_norms"
     ),
     "nn.norm": "batch_norm=batch norm_statistics=statistics pool_norm=pool sync_norm=sync",
     "training": "training.decay=optim",
@@ -160,8 +160,23 @@ ROOMS = {
 }
 """Modules that moved into a folder, by the paths they had; ``=`` gives the new name where it is another."""
 
-ALSO = {"predict": "export.trained", "exchange.classifier": "export.trained export.predictor"}
+ALSO = {
+    "predict": "export.trained",
+    "exchange.classifier": "export.trained export.predictor",
+    "functional.native": "_base.native.build",
+    "channels": "functional.pointwise.linear",
+    "datasets.lidar": "datasets.scenes.lidar_sample",
+}
 """Further places of what a module had."""
+
+RENAMED = {
+    "FirstBatchScale": "UnitVariance",
+    "HostCopy": "AsyncMirror",
+    "KindConv": "SharedConv",
+    "SyncNorm": "SyncBatchNorm1d",
+    "once": "lazy",
+}
+"""New names of what modules had."""
 
 MOVED = {
     word.partition("=")[0]: f"{room}.{word.partition('=')[2] or word.rpartition('.')[2]}".lstrip(".")
@@ -179,20 +194,28 @@ class _MovedModule(ModuleType):
         root, _, old = self.__name__.partition(".")
         for place in f"{MOVED[old]} {ALSO.get(old, '')}".split():
             module = importlib.import_module(f"{root}.{place}")
-            if hasattr(module, name):
+            new = name if hasattr(module, name) else RENAMED.get(name, name)
+            if hasattr(module, new):
+                now = "" if new == name else f" now {new} and"
                 warnings.warn(
-                    f"{self.__name__} has moved: {name} is in {module.__name__}, and only there from the next release",
+                    f"{self.__name__} has moved: {name} is{now} in {module.__name__}, "
+                    "and only there from the next release",
                     DeprecationWarning,
                     stacklevel=_stacklevel(),
                 )
-                return getattr(module, name)
-        raise AttributeError(f"module {self.__name__!r} has moved, and has no attribute {name!r}")
+                return getattr(module, new)
+        raise AttributeError(
+            f"module {self.__name__!r} has moved to {root}.{MOVED[old]}, which has no {name!r}"
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """``ccnn_geo.predict`` is a function; who has imported the module of that name may call it all the same."""
-        if not self.__name__.endswith(".predict"):
-            raise TypeError(f"module {self.__name__!r} is not callable")
-        return self.predict(*args, **kwargs)
+        """``ccnn_geo.predict`` is a function, and so are others; an import of the old module hides them."""
+        name = self.__name__.rpartition(".")[2]
+        try:
+            function = getattr(self, name)
+        except AttributeError:
+            raise TypeError(f"module {self.__name__!r} is not callable") from None
+        return function(*args, **kwargs)
 
 
 class _MovedFinder:

@@ -1,33 +1,32 @@
-"""Models for others: folders of weights and settings, and programs that run without this package.
+"""Trained networks for others: classifiers in a folder or on the hub, and programs that run without this package."""
 
-Names are imported when first asked for: networks need the folders, and programs networks.
-"""
+from typing import TYPE_CHECKING
 
-from __future__ import annotations
+from ccnn_geo._base.lazy import lazy_names
 
-import importlib
-from typing import Any
+if TYPE_CHECKING:
+    from ccnn_geo.export.classifier import is_pretrained as is_pretrained
+    from ccnn_geo.export.classifier import save_classifier as save_classifier
+    from ccnn_geo.export.grids import GridProgram as GridProgram
+    from ccnn_geo.export.points import PointProgram as PointProgram
+    from ccnn_geo.export.predictor import Prediction as Prediction
+    from ccnn_geo.export.predictor import ShapeClassifier as ShapeClassifier
+    from ccnn_geo.export.predictor import load as load
+    from ccnn_geo.export.predictor import load_classifier as load_classifier
+    from ccnn_geo.export.predictor import predict as predict
+    from ccnn_geo.export.program import export_onnx as export_onnx
+    from ccnn_geo.export.program import export_program as export_program
+    from ccnn_geo.export.program import exportable as exportable
+    from ccnn_geo.io.models.hub import push_to_hub as push_to_hub
 
-_MODULES = {
-    "Prediction": "ccnn_geo.export.predictor",
-    "ShapeClassifier": "ccnn_geo.export.predictor",
-    "save_classifier": "ccnn_geo.export.classifier",
-    "load_classifier": "ccnn_geo.export.predictor",
-    "is_pretrained": "ccnn_geo.export.classifier",
-    "push_to_hub": "ccnn_geo.io.models.hub",
-    "exportable": "ccnn_geo.export.program",
-    "export_program": "ccnn_geo.export.program",
-    "export_onnx": "ccnn_geo.export.program",
-}
-
-__all__ = list(_MODULES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_MODULES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__all__, __getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "export.classifier": "is_pretrained save_classifier",
+        "export.grids": "GridProgram",
+        "export.points": "PointProgram",
+        "export.predictor": "Prediction ShapeClassifier load load_classifier predict",
+        "export.program": "export_onnx export_program exportable",
+        "io.models.hub": "push_to_hub",
+    },
+)

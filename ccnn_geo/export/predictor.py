@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,8 +15,8 @@ from ccnn_geo._base.pyg import Batch, Data
 from ccnn_geo.export.classifier import read_classifier
 from ccnn_geo.export.sources import Source, read_source
 from ccnn_geo.export.trained import read_network
-from ccnn_geo.io import ShapeError
-from ccnn_geo.io.models.hub import find_folder
+from ccnn_geo.io.models.hub import find_folder, may_be_on_hub
+from ccnn_geo.io.shapes.shape import ShapeError
 from ccnn_geo.nn.build import class_logits
 from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.transforms.pipeline import ShapePipeline, network_inputs
@@ -51,24 +53,33 @@ class ShapeClassifier:
 
     @classmethod
     def load(cls, checkpoint: str | PathLike[str], device: torch.device | str = "cpu") -> ShapeClassifier:
-        """Reads a checkpoint of ``ccnn-geo train``; nothing in it is executed.
+        """Reads a checkpoint of ``ccnn-geo train``, a run or a folder; nothing in it is executed.
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it is not such a checkpoint, of shapes, or there is no such device.
+            ValueError: If it is none of these, not of shapes, or there is no such device.
         """
         _check_device(device)
-        settings, network = read_network(checkpoint)
+        return cls._of(*read_network(checkpoint), checkpoint, device)
+
+    @classmethod
+    def _of(
+        cls,
+        settings: Mapping[str, Any],
+        network: CCNN,
+        source: str | PathLike[str],
+        device: torch.device | str,
+    ) -> ShapeClassifier:
         if network.dim != 3 or network.readout != "global":
             name = settings["data"].get("dataset")
             raise ValueError(
-                f"{checkpoint}: trained on {name}, expected a data set of shapes; test takes any, and "
+                f"{source}: trained on {name}, expected a data set of shapes; test takes any, and "
                 "after ccnn-geo export CCNN.from_pretrained reads its network"
             )
         try:
             pipeline = ShapePipeline.from_settings(settings["data"])
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{checkpoint}: {error}") from error
+            raise ValueError(f"{source}: {error}") from error
         return cls(network.to(device).eval(), tuple(settings["classes"]), pipeline)
 
     @torch.no_grad()
@@ -138,14 +149,41 @@ def load_classifier(
         ImportError: If it may be on the hub, but the extra is not installed.
         ValueError: If the folder is damaged, of a newer format, or not of a classifier of shapes.
     """
+    _check_device(device)
     folder = find_folder(source, revision, **hub)
-    settings, network = read_classifier(folder)
-    if network.dim != 3 or network.readout != "global":
-        raise ValueError(
-            f"{folder}: trained on {settings['data'].get('dataset')}, expected a data set of shapes"
-        )
-    pipeline = ShapePipeline.from_settings(settings["data"])
-    return ShapeClassifier(network.to(device), tuple(settings["classes"]), pipeline)
+    return ShapeClassifier._of(*read_classifier(folder), folder, device)
+
+
+def load(
+    source: str | PathLike[str], device: torch.device | str = "cpu", revision: str | None = None, **hub: Any
+) -> ShapeClassifier:
+    """A trained classifier of shapes, ready to be called, from wherever it is.
+
+    Args:
+        source: A checkpoint of ``ccnn-geo train``, the folder of a run (its best checkpoint) or of ``ccnn-geo
+            export``, or ``user/name`` on the Hugging Face hub (extra ``hub``), in this order.
+        device: Where the network goes.
+        revision: Branch, tag or commit on the hub.
+        **hub: Further arguments of :func:`huggingface_hub.snapshot_download`.
+
+    Raises:
+        FileNotFoundError: If it is neither here nor on the hub.
+        ImportError: If it may be on the hub, but the extra is not installed.
+        ValueError: If it is something else, damaged, of another release, or not of a classifier of shapes; if there is
+            no such device, or a revision is asked of what is here.
+
+    Example:
+        >>> classifier = load("runs/demo")  # doctest: +SKIP
+        >>> classifier("chair.off").label  # doctest: +SKIP
+        'chair'
+    """
+    path = Path(source).expanduser()
+    elsewhere = revision is not None or (may_be_on_hub(source) and path.suffix != ".ckpt")
+    if elsewhere and not path.exists():
+        return load_classifier(source, revision, device, **hub)
+    if revision is not None:
+        raise ValueError(f"{source}: what is here has no revisions, got revision={revision!r}")
+    return ShapeClassifier.load(source, device)
 
 
 def _check_device(device: torch.device | str) -> None:

@@ -12,12 +12,38 @@ and scans raise ``ValueError`` in the same way, and the ``OSError`` of the syste
 opened. ``python -m ccnn_geo.experiments.fuzz.fuzz_readers`` holds all of them to that.
 """
 
-from ccnn_geo._base.moved import keep_old_paths
-from ccnn_geo.io.shapes.missing import MissingPoints
-from ccnn_geo.io.shapes.objects import as_shape
-from ccnn_geo.io.shapes.read import EXTENSIONS, read_shape
-from ccnn_geo.io.shapes.shape import LARGEST, Shape, ShapeError
+from typing import TYPE_CHECKING
 
-__all__ = ["EXTENSIONS", "LARGEST", "MissingPoints", "Shape", "ShapeError", "as_shape", "read_shape"]
+from ccnn_geo._base.lazy import lazy_names
+from ccnn_geo._base.moved import keep_old_paths
+
+if TYPE_CHECKING:
+    from ccnn_geo.io.csv_table import Table as Table
+    from ccnn_geo.io.csv_table import read_table as read_table
+    from ccnn_geo.io.image import read_image as read_image
+    from ccnn_geo.io.las import LasPoints as LasPoints
+    from ccnn_geo.io.las import read_las as read_las
+    from ccnn_geo.io.shapes.missing import MissingPoints as MissingPoints
+    from ccnn_geo.io.shapes.objects import as_shape as as_shape
+    from ccnn_geo.io.shapes.read import EXTENSIONS as EXTENSIONS
+    from ccnn_geo.io.shapes.read import read_shape as read_shape
+    from ccnn_geo.io.shapes.shape import LARGEST as LARGEST
+    from ccnn_geo.io.shapes.shape import Shape as Shape
+    from ccnn_geo.io.shapes.shape import ShapeError as ShapeError
+    from ccnn_geo.io.wav import read_wav as read_wav
+
+__all__, __getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "io.csv_table": "Table read_table",
+        "io.image": "read_image",
+        "io.las": "LasPoints read_las",
+        "io.shapes.missing": "MissingPoints",
+        "io.shapes.objects": "as_shape",
+        "io.shapes.read": "EXTENSIONS read_shape",
+        "io.shapes.shape": "LARGEST Shape ShapeError",
+        "io.wav": "read_wav",
+    },
+)
 
 keep_old_paths(__path__)

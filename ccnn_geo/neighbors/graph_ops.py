@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ccnn_geo.functional.edge.extent import edge_extent
-from ccnn_geo.neighbors import Neighbors, build_neighbors
+from ccnn_geo.functional.graph import Neighbors
+from ccnn_geo.neighbors.build import build_neighbors
 
 WAITING: dict[str, Any] = (
     {"tags": (torch.Tag.cudagraph_unsafe,)} if hasattr(torch.Tag, "cudagraph_unsafe") else {}

@@ -16,7 +16,8 @@ from torch import Tensor
 from ccnn_geo._base.devices import check_one_device
 from ccnn_geo._base.pyg import segment
 from ccnn_geo.functional.clouds import check_positions, cloud_offsets, count_clouds
-from ccnn_geo.neighbors import Neighbors, build_neighbors
+from ccnn_geo.functional.graph import Neighbors
+from ccnn_geo.neighbors.build import build_neighbors
 from ccnn_geo.neighbors.exact import squared_distances
 
 TYPICAL_NEIGHBORS = 32

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo.functional.clouds import check_positions, cloud_offsets, count_clouds
-from ccnn_geo.neighbors import build_neighbors
+from ccnn_geo.neighbors.build import build_neighbors
 
 NEAR, FEW, MANY = 4, 16, 32
 """Ranks of the neighbours that are looked at: the first and the last for the dimension, the first two for the level."""

@@ -1,11 +1,16 @@
-"""Transforms of meshes, clouds and grids, for use with ``torch_geometric.transforms.Compose``."""
+"""Transforms of meshes, clouds and grids, for use with ``torch_geometric.transforms.Compose``, and those of a training.
+
+A :class:`ShapePipeline` is all that a shape goes through on its way to a network, in training and in prediction.
+"""
 
 from ccnn_geo.transforms.build_neighbors import BuildNeighbors
 from ccnn_geo.transforms.estimate_normals import EstimateNormals
 from ccnn_geo.transforms.farthest_subset import FarthestSubset
 from ccnn_geo.transforms.fixed_subset import FixedSubset
+from ccnn_geo.transforms.mfcc import MFCC
 from ccnn_geo.transforms.mix_clouds import MixClouds
 from ccnn_geo.transforms.normalize_sphere import NormalizeSphere
+from ccnn_geo.transforms.pipeline import Augmentation, ShapePipeline, network_inputs
 from ccnn_geo.transforms.point_features import PointFeatures
 from ccnn_geo.transforms.point_wolf import PointWOLF
 from ccnn_geo.transforms.random_crop import RandomCrop
@@ -23,6 +28,8 @@ from ccnn_geo.transforms.thin_half import ThinHalf
 from ccnn_geo.transforms.voxelize import Voxelize
 
 __all__ = [
+    "MFCC",
+    "Augmentation",
     "BuildNeighbors",
     "EstimateNormals",
     "FarthestSubset",
@@ -42,6 +49,8 @@ __all__ = [
     "RandomTimeShift",
     "SampleShape",
     "SampleSurface",
+    "ShapePipeline",
     "ThinHalf",
     "Voxelize",
+    "network_inputs",
 ]

@@ -9,21 +9,18 @@ from typing import Any
 import torch
 
 from ccnn_geo._base.pyg import Compose, Data
-from ccnn_geo.transforms import (
-    FarthestSubset,
-    FixedSubset,
-    NormalizeSphere,
-    PointFeatures,
-    PointWOLF,
-    RandomJitter,
-    RandomPointDropout,
-    RandomRotate,
-    RandomScaleShift,
-    RandomSubset,
-    SampleShape,
-    Voxelize,
-)
-from ccnn_geo.transforms.point_features import FEATURES
+from ccnn_geo.transforms.farthest_subset import FarthestSubset
+from ccnn_geo.transforms.fixed_subset import FixedSubset
+from ccnn_geo.transforms.normalize_sphere import NormalizeSphere
+from ccnn_geo.transforms.point_features import FEATURES, PointFeatures
+from ccnn_geo.transforms.point_wolf import PointWOLF
+from ccnn_geo.transforms.random_jitter import RandomJitter
+from ccnn_geo.transforms.random_point_dropout import RandomPointDropout
+from ccnn_geo.transforms.random_rotate import RandomRotate
+from ccnn_geo.transforms.random_scale_shift import RandomScaleShift
+from ccnn_geo.transforms.random_subset import RandomSubset
+from ccnn_geo.transforms.sample_shape import SampleShape
+from ccnn_geo.transforms.voxelize import Voxelize
 
 CARRIERS = ("points", "voxels")
 SUBSETS = ("random", "farthest")

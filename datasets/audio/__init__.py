@@ -1,1 +1,6 @@
-"""Recordings: Speech Commands and folders of wav files."""
+"""Internal: recordings, that is Speech Commands and folders of wav files.
+
+:mod:`ccnn_geo.datasets` has the classes.
+"""
+
+__all__: list[str] = []

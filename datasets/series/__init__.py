@@ -1,5 +1,10 @@
-"""Series with gaps: CSV folders and PhysioNet 2012."""
+"""Internal: series with gaps, that is CSV folders and PhysioNet 2012.
+
+:mod:`ccnn_geo.datasets` has the classes.
+"""
 
 from ccnn_geo._base.moved import names_of
+
+__all__: list[str] = []
 
 __getattr__ = names_of("ccnn_geo.datasets.series.series")

@@ -1,5 +1,10 @@
-"""Shapes: ModelNet, folders of meshes, parametric shapes."""
+"""Internal: shapes, that is ModelNet, folders of meshes, parametric shapes.
+
+:mod:`ccnn_geo.datasets` has the classes.
+"""
 
 from ccnn_geo._base.moved import names_of
+
+__all__: list[str] = []
 
 __getattr__ = names_of("ccnn_geo.datasets.shapes.shapes")

@@ -1,1 +1,3 @@
-"""Texts: IMDB and ListOps."""
+"""Internal: texts, that is IMDB and ListOps. :mod:`ccnn_geo.datasets` has the classes."""
+
+__all__: list[str] = []

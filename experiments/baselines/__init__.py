@@ -1,1 +1,3 @@
-"""The networks that the paper compares itself with, as far as its efficiency study and ablations need them."""
+"""Internal: the networks that the paper compares itself with, as far as its studies need them."""
+
+__all__: list[str] = []

@@ -1,1 +1,3 @@
-"""Time and memory."""
+"""Internal: programs that measure time and memory."""
+
+__all__: list[str] = []

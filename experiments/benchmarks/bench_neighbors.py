@@ -14,7 +14,7 @@ from unittest import mock
 import torch
 from torch import Tensor
 
-from ccnn_geo._base.native import native_status
+from ccnn_geo._base.native.build import native_status
 from ccnn_geo._base.pyg import Batch, Data
 from ccnn_geo.experiments.benchmarks.timing import interleaved, machine
 from ccnn_geo.neighbors import Neighbors, build_neighbors

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ccnn_geo.datasets.base.class_folders import class_folders, split_folders
-from ccnn_geo.io.files.sample_files import list_samples
 from ccnn_geo.datasets.shapes.shape_folder import SHAPES, split_classes
+from ccnn_geo.io.files.sample_files import list_samples
 from ccnn_geo.io.files.storage import exclusive
 
 FOLDS = 4

@@ -1,1 +1,3 @@
-"""Damaged files for all readers."""
+"""Internal: damaged files for all readers."""
+
+__all__: list[str] = []

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ccnn_geo import CCNN
+from ccnn_geo import CCNN, load
 from ccnn_geo.export import is_pretrained, load_classifier, save_classifier
 from ccnn_geo.export.classifier import read_classifier
 from ccnn_geo.export.predictor import predict
@@ -68,6 +68,40 @@ def test_a_folder_predicts_as_its_checkpoint(run, run_cli, monkeypatch):
     fake.snapshot_download = lambda name, **given: str(Path("again").resolve())
     monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
     assert predict(load_classifier("someone/shapes", revision="v1"), SHAPE) == expected
+
+
+def test_load_reads_a_classifier_from_wherever_it_is(run, run_cli, monkeypatch):
+    assert run_cli("export", "run", "model")[0] == 0
+    expected = predict(run, SHAPE)
+    for source in ("run", run, run / "checkpoints" / "best.ckpt", "run/checkpoints/best.ckpt", "model"):
+        assert load(source)(SHAPE) == expected
+    asked = []
+    fake = types.ModuleType("huggingface_hub")
+    fake.snapshot_download = lambda name, **given: asked.append((name, given)) or str(Path("model").resolve())
+    monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
+    assert load("someone/shapes", revision="v1", token="t")(SHAPE) == expected
+    ((name, given),) = asked
+    assert name == "someone/shapes" and given["revision"] == "v1" and given["token"] == "t"
+
+
+def test_what_load_cannot_read(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)  # not installed
+    for source, error, message in (
+        ("nowhere.ckpt", FileNotFoundError, r"nowhere\.ckpt: no such checkpoint"),
+        ("run/checkpoints/other.ckpt", FileNotFoundError, "no such checkpoint; there is .*best.ckpt"),
+        (Path("runs/nowhere"), FileNotFoundError, "no such checkpoint"),
+        ("someone/shapes", ImportError, "install the extra"),
+    ):
+        with pytest.raises(error, match=message):
+            load(source)
+    with pytest.raises(ValueError, match="run: what is here has no revisions, got revision='v1'"):
+        load("run", revision="v1")
+    with pytest.raises(ValueError, match="device 'nowhere': expected one that this machine has"):
+        load("run", "nowhere")
+    image = CCNN(1, 2, 2, hidden_channels=4, num_blocks=0)
+    save_classifier("images", image, ["cat", "dog"], {"dataset": "cifar10"})
+    with pytest.raises(ValueError, match="images: trained on cifar10, expected a data set of shapes"):
+        load("images")
 
 
 def test_folders_that_are_no_classifier(run, run_cli):

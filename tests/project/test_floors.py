@@ -1,71 +1,23 @@
-"""The house: which room may import from which, read from every import, also those in functions and for types."""
+"""The house: rooms import from lower floors only, and its picture shows the imports that there are."""
 
-import ast
 import graphlib
 from pathlib import Path
 
 import pytest
 
+from ccnn_geo.experiments.engine.house import draw_house, house_of, main
+from ccnn_geo.experiments.engine.house_imports import (
+    FLOORS,
+    between_rooms,
+    find_imports,
+    find_modules,
+    imported,
+    room,
+)
+
 ROOT = Path(__file__).parents[2]
-
-FLOORS = {
-    "_base": 0,
-    "io": 1,
-    "kernels": 1,
-    "functional": 2,
-    "neighbors": 3,
-    "nn": 4,
-    "transforms": 4,
-    "export": 5,
-    "testing": 5,
-    "datasets": 5,
-    "training": 6,
-    "visualization": 7,
-    "cli": 8,
-    "": 9,  # ccnn_geo itself, which hands out names of all rooms
-    "experiments": 10,
-}
-"""Rooms import from lower floors only."""
-
-
-def modules():
-    """Files by name, without ``ccnn_geo.``."""
-    found = {}
-    for top in ("ccnn_geo", "datasets", "experiments"):
-        for path in (ROOT / top).rglob("*.py"):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            parts = parts[1:] if top == "ccnn_geo" else parts
-            found[".".join(part for part in parts if part != "__init__")] = path
-    return found
-
-
-MODULES = modules()
-
-
-def imports(name, source):
-    """Modules that a source imports, anywhere in it."""
-    package = name if MODULES[name].name == "__init__.py" else name.rpartition(".")[0]
-    found = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                above = ["ccnn_geo", *filter(None, package.split("."))]
-                base = ".".join([*above[: len(above) - node.level + 1], *filter(None, [node.module])])
-            for alias in node.names:
-                inner = f"{base}.{alias.name}".removeprefix("ccnn_geo.")
-                found.add(f"ccnn_geo.{inner}" if inner in MODULES else base)
-    ours = {m.removeprefix("ccnn_geo").lstrip(".") for m in found if m.split(".")[0] == "ccnn_geo"}
-    return (ours & set(MODULES)) - {name}
-
-
-ARROWS = {name: imports(name, path.read_text()) for name, path in MODULES.items()}
-
-
-def room(name):
-    return name.split(".")[0]
+MODULES = find_modules(ROOT)
+ARROWS = find_imports(MODULES)
 
 
 def test_every_room_has_a_floor():
@@ -96,4 +48,32 @@ def test_the_house_has_twelve_rooms_at_most():
 
 def test_the_reader_of_imports_sees_them_everywhere():
     code = "def f():\n    from ccnn_geo.io import read_shape\nif x:\n    import ccnn_geo.nn.ccnn\nfrom . import base\n"
-    assert imports("kernels.siren", code) == {"io", "nn.ccnn", "kernels.base"}
+    assert imported("kernels.siren", code, MODULES) == {"io", "nn.ccnn", "kernels.base"}
+
+
+def test_imports_are_counted_by_room():
+    imports = {"nn.a": {"nn.b", "io.x", "io.y"}, "nn.b": {"io.x"}, "": {"nn.a"}, "io.x": set()}
+    assert between_rooms(imports) == {("nn", "io"): 3, ("", "nn"): 1}
+
+
+def test_the_picture_has_a_box_for_each_room_and_a_number_for_each_arrow():
+    picture = draw_house({"nn": (2, 1234), "io": (1, 87)}, {("nn", "io"): 3})
+    assert "2 modules, 1,200 lines" in picture and "1 module, 87 lines" in picture
+    assert picture.count('class="box"') == 2 and picture.count('class="count"') == 1
+    assert ">3</text>" in picture and ">floor 4</text>" in picture and ">floor 1</text>" in picture
+
+
+def test_the_picture_of_the_pages_is_that_of_the_tree():
+    """After a change of imports: python -m ccnn_geo.experiments.engine.house"""
+    assert (ROOT / "docs" / "figures" / "house.svg").read_text(encoding="utf-8") == house_of(ROOT)
+
+
+def test_the_command_writes_the_picture(tmp_path, capsys):
+    main(["--out", str(tmp_path / "house.svg")])
+    assert (tmp_path / "house.svg").read_text(encoding="utf-8") == house_of(ROOT)
+    assert capsys.readouterr().out == f"{tmp_path / 'house.svg'}\n"
+
+
+def test_where_there_is_no_checkout_the_reader_says_so(tmp_path):
+    with pytest.raises(ValueError, match="house: expected a checkout with ccnn_geo/, got"):
+        find_modules(tmp_path)

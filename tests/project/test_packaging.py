@@ -135,6 +135,13 @@ import ccnn_geo
 found["same filters"] = warnings.filters == filters
 warnings.simplefilter("ignore")  # what comes now may warn
 
+def ours():
+    return sorted(name for name in sys.modules if name.split(".")[0] == "ccnn_geo")
+
+found["alone"] = ours()
+from ccnn_geo import CCNN, SepFlexConv
+found["layers"] = ours()
+
 import ccnn_geo.datasets
 found["data sets"] = loaded("ccnn_geo.datasets.images.cifar", "ccnn_geo.datasets.scenes.lidar", "PIL", "trimesh")
 from ccnn_geo.datasets import CIFAR10
@@ -172,6 +179,29 @@ def imports(tmp_path_factory):
     done = subprocess.run([*command, str(checkpoint)], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     return json.loads(done.stdout)
+
+
+READERS = (
+    "ccnn_geo.io.shapes.",
+    "ccnn_geo.io.image",
+    "ccnn_geo.io.wav",
+    "ccnn_geo.io.las",
+    "ccnn_geo.io.csv",
+)
+ROOMS = ("training", "datasets", "transforms", "export", "visualization", "cli", "experiments")
+
+
+def test_import_loads_few_modules(imports):
+    assert len(imports["alone"]) <= 10
+    assert {name.split(".")[1] for name in imports["alone"][1:]} == {"_base"}
+
+
+def test_layers_and_networks_load_no_reader_and_nothing_of_training(imports):
+    """But for the class of errors that files raise."""
+    layers = imports["layers"]
+    assert [name for name in layers if name.startswith(READERS)] == ["ccnn_geo.io.shapes.shape"]
+    assert [name for name in layers if name.startswith(tuple(f"ccnn_geo.{room}" for room in ROOMS))] == []
+    assert len(layers) <= 140
 
 
 def test_import_is_light(imports):

@@ -1,8 +1,3 @@
-"""Convolutions in C, for machines with a compiler; everything works without them.
+"""Internal: compiles functions in C where there is a compiler, and gives back memory; everything works without.."""
 
-A function per module, imported from there: kernels need some of them, and others need kernels.
-"""
-
-from ccnn_geo._base.native.build import native_status
-
-__all__ = ["native_status"]
+__all__: list[str] = []

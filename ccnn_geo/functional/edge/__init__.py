@@ -1,1 +1,6 @@
-"""Sums over the edges of a graph of neighbours."""
+"""Internal: sums over the edges of a graph of neighbours.
+
+Its public functions are in :mod:`ccnn_geo.functional`.
+"""
+
+__all__: list[str] = []

@@ -1,1 +1,6 @@
-"""Convolutions of dense grids, direct and by FFT."""
+"""Internal: convolutions of dense grids, direct and by FFT.
+
+Its public functions are in :mod:`ccnn_geo.functional`.
+"""
+
+__all__: list[str] = []

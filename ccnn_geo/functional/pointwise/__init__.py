@@ -1,1 +1,3 @@
-"""Linear layers over the channels of points and grids."""
+"""Internal: linear layers over the channels of points and grids."""
+
+__all__: list[str] = []

@@ -10,8 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ccnn_geo.io import ShapeError
-from ccnn_geo.io.shapes.arrays import read_member
+from ccnn_geo.io.shapes.shape import ShapeError
 
 try:
     import fcntl
@@ -99,6 +98,8 @@ def read_arrays(target: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     Raises:
         ValueError: If the file is damaged, or lacks one of them.
     """
+    from ccnn_geo.io.shapes.arrays import read_member  # who writes weights needs no reader of shapes
+
     try:
         with zipfile.ZipFile(target) as archive:
             size = target.stat().st_size

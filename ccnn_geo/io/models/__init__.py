@@ -1,1 +1,6 @@
-"""Files of trained networks: checkpoints, folders, the hub."""
+"""Internal: files of trained networks, that is checkpoints, folders and the hub.
+
+:mod:`ccnn_geo.export` is their public face.
+"""
+
+__all__: list[str] = []

@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from ccnn_geo.io.models.folder import CONFIG, PICKLE, WEIGHTS, read_config, refuse_pickles
 
 CARD = "README.md"
 """What the hub shows of a model."""
 NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+
+
+def may_be_on_hub(source: str | PathLike[str]) -> TypeGuard[str]:
+    """Whether a source reads like ``user/name``; a path object never does."""
+    return isinstance(source, str) and NAME.fullmatch(source) is not None
 
 
 def find_folder(
@@ -40,7 +45,7 @@ def find_folder(
             f"{source}: a file, expected a folder; of a checkpoint of ccnn-geo train one is made by: "
             f"ccnn-geo export {source} OUT"
         )
-    if not isinstance(source, str) or not NAME.fullmatch(source):
+    if not may_be_on_hub(source):
         raise FileNotFoundError(f"{source}: no such folder, and not a name on the hub such as user/name")
     try:
         from huggingface_hub import snapshot_download

@@ -1,1 +1,3 @@
-"""Internal: the formulas of kernels and of their spectra."""
+"""Internal: the formulas of kernels and of their spectra, as pure functions beside their compiled twins."""
+
+__all__: list[str] = []

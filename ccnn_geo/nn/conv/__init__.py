@@ -1,1 +1,6 @@
-"""The continuous convolution: one layer for grids and points, and the paths it takes."""
+"""Internal: the continuous convolution, one layer for grids and points, and the paths it takes.
+
+:mod:`ccnn_geo.nn` has it.
+"""
+
+__all__: list[str] = []

@@ -1,1 +1,3 @@
-"""Norms of features on points and grids."""
+"""Internal: norms of features on points and grids. :mod:`ccnn_geo.nn` has them."""
+
+__all__: list[str] = []

@@ -7,10 +7,10 @@ from typing import Any
 
 from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.datasets.shapes.shapes import is_sampled
-from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.data.base import EpochDataModule
 from ccnn_geo.training.data.grids import GridsDataModule
 from ccnn_geo.training.data.points import PointsDataModule
+from ccnn_geo.training.data.shapes import ShapesDataModule
 
 MODULES: dict[str, type[EpochDataModule]] = {
     "sequence": GridsDataModule,

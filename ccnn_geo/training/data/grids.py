@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ccnn_geo.datasets.images.images import ImageDataset
-from ccnn_geo.datasets.base.signals import SignalDataset
 from ccnn_geo._base.pyg import Compose
+from ccnn_geo.datasets.base.signals import SignalDataset
+from ccnn_geo.datasets.images.images import ImageDataset
 from ccnn_geo.training.data.registry import RegistryDataModule
 from ccnn_geo.transforms.random_crop import RandomCrop
 from ccnn_geo.transforms.random_flip import RandomFlip

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
+from ccnn_geo._base.pyg import Batch, Data
 from ccnn_geo.neighbors import build_neighbors
 from ccnn_geo.neighbors.edges import empty_edges, repeat_into
-from ccnn_geo._base.pyg import Batch, Data
 
 SOURCE, COUNT = "neighbor_source", "neighbor_count"
 """Fields that carry neighbours through a loader: 2 bytes an edge, where ``edge_index`` has 16."""

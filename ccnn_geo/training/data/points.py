@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from ccnn_geo._base.pyg import BaseTransform, Compose, Data
-from ccnn_geo.transforms.pipeline import Augmentation
 from ccnn_geo.training.data.registry import RegistryDataModule
 from ccnn_geo.transforms import RandomSubset
 from ccnn_geo.transforms._points import take_points
+from ccnn_geo.transforms.pipeline import Augmentation
 
 
 class PointsDataModule(RegistryDataModule):

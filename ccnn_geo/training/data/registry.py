@@ -15,8 +15,8 @@ from ccnn_geo.datasets.base.class_folders import split_folders
 from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.training.data.base import EpochDataModule, two_or_more
 from ccnn_geo.training.data.epochs import EpochDataset
-from ccnn_geo.training.seeds import mix_seed
 from ccnn_geo.training.data.sources import check_keywords, root_named
+from ccnn_geo.training.seeds import mix_seed
 
 OWN = frozenset({"transform"})
 """Arguments of data sets that the data module sets."""

@@ -6,13 +6,13 @@ from typing import Any
 
 from torch.utils.data import Dataset
 
-from ccnn_geo.datasets import ShapeDataset, stratified_split
 from ccnn_geo._base.pyg import Batch, DataLoader
+from ccnn_geo.datasets import ShapeDataset, stratified_split
 from ccnn_geo.training.data.base import EpochDataModule, two_or_more
 from ccnn_geo.training.data.epochs import EpochDataset
 from ccnn_geo.training.data.neighbor_cache import NeighborCache, restore_edges
-from ccnn_geo.transforms.pipeline import Augmentation, ShapePipeline
 from ccnn_geo.training.data.sources import check_arguments, has_validation, open_split, shapes_class
+from ccnn_geo.transforms.pipeline import Augmentation, ShapePipeline
 
 
 class ShapesDataModule(EpochDataModule):

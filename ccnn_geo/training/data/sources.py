@@ -26,7 +26,9 @@ def shapes_class(dataset: str) -> type[ShapeDataset]:
     """
     cls = dataset_class(dataset)
     if not is_sampled(cls):
-        raise ValueError(f"data.dataset: expected a data set of shapes, got {dataset!r}, of {cls.info.family}s")
+        raise ValueError(
+            f"data.dataset: expected a data set of shapes, got {dataset!r}, of {cls.info.family}s"
+        )
     return cls
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ccnn_geo._base.native import build, native_status
+from ccnn_geo._base.native import build
+from ccnn_geo._base.native.build import native_status
 
 HAVE = build.native_function("edge_magnet") is not None
 

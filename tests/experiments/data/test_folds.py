@@ -7,8 +7,7 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from ccnn_geo.experiments.data import folds
-from ccnn_geo.experiments.data import psb_folder
+from ccnn_geo.experiments.data import folds, psb_folder
 from ccnn_geo.experiments.data.folds import fold_folder
 
 COUNTS = (131, 123, 19, 49, 53, 104, 35, 78, 19, 76)

@@ -6,7 +6,8 @@ import sys
 import pytest
 import torch
 
-from ccnn_geo._base.native import build, native_status
+from ccnn_geo._base.native import build
+from ccnn_geo._base.native.build import native_status
 from ccnn_geo.functional.edge import compiled_call as edge_magnet_call
 from ccnn_geo.functional.edge.compiled import native_edge_conv
 from ccnn_geo.functional.edge.conv import edge_conv

@@ -1,13 +1,11 @@
 import pytest
 import torch
-from tests.fixtures.shapes_on_disk import write_clouds
 
 from ccnn_geo.datasets import stratified_split
 from ccnn_geo.datasets.registry import PLACES, dataset_class
-from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.data.families import make_data
-from ccnn_geo.transforms.pipeline import Augmentation, ShapePipeline
 from ccnn_geo.training.data.sources import check_arguments, keywords
+from ccnn_geo.transforms.pipeline import Augmentation, ShapePipeline
 
 
 def module(**kwargs) -> ShapesDataModule:

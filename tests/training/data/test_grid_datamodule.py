@@ -2,8 +2,8 @@ import fake_data
 import pytest
 import torch
 
-from ccnn_geo.datasets.shapes.shapes import is_sampled
 from ccnn_geo.datasets.registry import PLACES, dataset_class
+from ccnn_geo.datasets.shapes.shapes import is_sampled
 from ccnn_geo.training.data.families import data_module, make_data
 from ccnn_geo.training.data.grids import GridAugmentation, GridsDataModule
 from ccnn_geo.training.data.points import PointsDataModule
