@@ -161,6 +161,7 @@ def house_of(root: Path = ROOT) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Writes the picture."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "figures" / "house.svg")
     out = parser.parse_args(argv).out

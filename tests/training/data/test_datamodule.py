@@ -4,8 +4,10 @@ import torch
 from ccnn_geo.datasets import stratified_split
 from ccnn_geo.datasets.registry import PLACES, dataset_class
 from ccnn_geo.training.data.families import make_data
+from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.data.sources import check_arguments, keywords
 from ccnn_geo.transforms.pipeline import Augmentation, ShapePipeline
+from tests.fixtures.shapes_on_disk import write_clouds
 
 
 def module(**kwargs) -> ShapesDataModule:
