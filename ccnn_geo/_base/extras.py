@@ -51,7 +51,11 @@ class MissingExtra(ImportError):
     def __init__(self, who: str, needed: str, extra: str, module: str) -> None:
         self.remedy = f"needs {needed}: pip install 'ccnn_geo[{extra}]'"
         super().__init__(f"{who}: {self.remedy}", name=module)
+        self.given = who, needed, extra, module
         self.needed, self.extra = needed, extra
+
+    def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str, str, str]]:
+        return type(self), self.given  # loading processes send it home
 
 
 @contextmanager
@@ -80,9 +84,7 @@ def needs(extra: str, who: str) -> Iterator[None]:
         if module in ("", "ccnn_geo"):  # of our own, or not of a module
             raise
         needed = PACKAGES.get(module, module)
-        if not isinstance(
-            error, ModuleNotFoundError
-        ):  # installed: perhaps a library of the system is missing
+        if not isinstance(error, ModuleNotFoundError):  # there, but broken: a system library may be missing
             needed += f" ({error})"
         raise MissingExtra(who, needed, extra, module) from error
 

@@ -163,9 +163,11 @@ def parse_options(given: Sequence[str]) -> dict[str, Any]:
     """``NAME=VALUE`` by name, values as in YAML.
 
     Raises:
-        ImportError: If the extra ``data`` is not installed.
+        ImportError: If there is one, and the extra ``data`` is not installed.
         ValueError: For something else.
     """
+    if not given:
+        return {}
     with needs("data", "--option"):
         import yaml
 
