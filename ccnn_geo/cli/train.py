@@ -48,6 +48,8 @@ def train(arguments: list[str]) -> None:
     settings = plain_values(config, PARTS)
     settings["name"] = settings["name"] or named_run(arguments) or settings["data"]["dataset"]
     run.check(settings)  # before a folder is made
+    if config.tensorboard:
+        require("viz", "--tensorboard", "tensorboard")
     if resume is not None:
         folder = run_of(resume)
         going_on = check_resume(settings, resume, folder)

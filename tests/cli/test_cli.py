@@ -81,11 +81,9 @@ def test_training_and_testing_without_matplotlib_draw_nothing_and_say_so(project
 
 def test_tensorboard_that_is_missing_is_named(project, run_cli, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
-    code, _, errors = run_cli("train", "--config", "tiny.yaml", "--tensorboard")
-    assert (code, errors) == (
-        1,
-        "ccnn-geo: --tensorboard: needs tensorboard: pip install 'ccnn_geo[viz]'\n",
-    )
+    code, output, errors = run_cli("train", "--config", "tiny.yaml", "--tensorboard")
+    expected = "ccnn-geo: --tensorboard: needs tensorboard: pip install 'ccnn_geo[viz]'\n"
+    assert (code, output, errors) == (1, "", expected)
 
 
 def test_tensorboard(project, run_cli):
