@@ -15,7 +15,7 @@ export CCNN_GEO_CACHE ?= $(CURDIR)/.venv/cache
 
 .venv/installed: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint $(CONSTRAINTS) --editable .
+	$(BIN)/pip install --quiet --constraint $(CONSTRAINTS) --editable ".[all]"
 	touch $@
 
 .venv/installed-dev: .venv/installed

@@ -21,7 +21,7 @@ if DEVICE:  # before torch
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
-pytest_plugins = ["tests.fixtures.command_line", "tests.fixtures.data"]
+pytest_plugins = ["tests.fixtures.command_line", "tests.fixtures.core_only", "tests.fixtures.data"]
 DEVICES = ["cuda"] if DEVICE else ["cpu"] + ["cuda"] * torch.cuda.is_available()
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from ccnn_geo._base.extras import needs
 from ccnn_geo.training.runs import find_resume
 
 
@@ -72,6 +71,8 @@ def first_positional(arguments: Sequence[str]) -> str | None:
 
 def _read(path: str) -> dict[str, Any]:
     """A configuration; nothing if it cannot be read, of which the parser will complain."""
+    with needs("train", "configurations"):
+        import yaml
     try:
         settings = yaml.safe_load(Path(path).read_text())
     except (OSError, ValueError, yaml.YAMLError):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ccnn_geo._base.extras import needs
 from ccnn_geo.cli.terminal import OneLineParser, add_command, print_table
 
 if TYPE_CHECKING:
@@ -162,9 +163,13 @@ def parse_options(given: Sequence[str]) -> dict[str, Any]:
     """``NAME=VALUE`` by name, values as in YAML.
 
     Raises:
+        ImportError: If there is one, and the extra ``data`` is not installed.
         ValueError: For something else.
     """
-    import yaml
+    if not given:
+        return {}
+    with needs("data", "--option"):
+        import yaml
 
     options = {}
     for text in given:

@@ -31,6 +31,8 @@ PAGES = HERE / "pages"
 COLUMNS = "80"
 SHOWN = ("pytorch-lightning", "jsonargparse", "docstring-parser")
 """Packages whose versions decide what a page says; of torch it shows nothing."""
+ABSENT = "missing"
+"""In the place of a version."""
 
 Command = Callable[[list[str]], None]
 
@@ -63,13 +65,18 @@ def show_help(command: str, arguments: Sequence[str], make: Command) -> None:
 
 
 def shipped_page(command: str, arguments: Sequence[str]) -> str | None:
-    """The page that comes with the package; None if there is none, or if other versions are installed."""
+    """The page that comes with the package; None if there is none, or if other versions are installed.
+
+    Without the extra that the command needs it is still the best there is to show.
+    """
     page = _page(command, arguments)
     if page.parent != PAGES:  # a name with slashes
         return None
     try:
         made_with = (PAGES / "versions.txt").read_text(encoding="utf-8").splitlines()
-        return page.read_text(encoding="utf-8") if made_with == _versions() else None
+        known = _versions()
+        fits = made_with == known or any(line.endswith(ABSENT) for line in known)
+        return page.read_text(encoding="utf-8") if fits else None
     except OSError:
         return None
 
@@ -125,7 +132,14 @@ def _keep(text: str, place: Path) -> None:
 
 
 def _versions() -> list[str]:
-    return [f"{name} {metadata.version(name).partition('+')[0]}" for name in SHOWN]
+    return [f"{name} {_version(name)}" for name in SHOWN]
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name).partition("+")[0]
+    except metadata.PackageNotFoundError:
+        return ABSENT
 
 
 def _digest(arguments: Sequence[str]) -> str:

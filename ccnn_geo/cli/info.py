@@ -9,22 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
+from ccnn_geo._base.extras import EXTRAS, PACKAGES, needs
 from ccnn_geo._base.native.build import native_summary
 from ccnn_geo.export.trained import read_network
 from ccnn_geo.nn.build import build_network, num_outputs
 from ccnn_geo.nn.ccnn import CCNN, PRESETS
 from ccnn_geo.training.runs import find_config
 
-CORE = ("ccnn_geo", "torch", "torch-geometric", "pytorch-lightning", "torchmetrics", "jsonargparse", "numpy")
-EXTRAS = {
-    "accel": ("torch-cluster", "torch-scatter"),
-    "open3d": ("open3d",),
-    "viz": ("plotly", "tensorboard"),
-    "hub": ("huggingface_hub",),
-    "onnx": ("onnx", "onnxscript", "onnxruntime"),
-}
+CORE = ("ccnn_geo", "torch", "torch-geometric", "numpy", "scipy", "safetensors")
+"""Packages that are always there."""
 
 
 def environment() -> list[tuple[str, str]]:
@@ -36,10 +30,9 @@ def environment() -> list[tuple[str, str]]:
     devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     rows.append(("cuda", ", ".join(devices) or "none"))
     rows.append(("mps", "yes" if torch.backends.mps.is_available() else "none"))
-    for extra, names in EXTRAS.items():
-        for name in names:
-            version = _version(name)
-            rows.append((name, version or f"missing: pip install 'ccnn_geo[{extra}]'"))
+    for module, name in PACKAGES.items():
+        extra = next(extra for extra, modules in EXTRAS.items() if module in modules)
+        rows.append((name, _version(name) or f"missing: pip install 'ccnn_geo[{extra}]'"))
     return rows
 
 
@@ -54,6 +47,7 @@ def parameters(
         out_channels: For presets (40 by default) and configurations (by default what the data set asks for).
 
     Raises:
+        ImportError: For a configuration, if the extra ``train`` is not installed.
         ValueError: If it is none of these.
     """
     network = _network(what, in_channels, out_channels)
@@ -96,6 +90,9 @@ def _network(what: str, in_channels: int | None, out_channels: int | None) -> CC
         raise ValueError(
             f"info: expected a checkpoint (.ckpt), a preset ({', '.join(PRESETS)}) or a configuration, got {what!r}"
         ) from error
+    with needs("train", f"info {what}"):
+        from ccnn_geo.training.lightning import yaml
+
     settings = yaml.safe_load(path.read_text())
     if not isinstance(settings, dict) or not isinstance(settings.get("model"), dict):
         raise ValueError(f"{path}: expected a configuration with a section 'model'")

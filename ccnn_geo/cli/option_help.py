@@ -7,9 +7,11 @@ import re
 import textwrap
 from collections.abc import Iterable
 
-from jsonargparse import DefaultHelpFormatter
-
+from ccnn_geo._base.extras import needs
 from ccnn_geo.cli.terminal import Paragraphs, plain
+
+with needs("train", "ccnn_geo.cli.option_help"):
+    from jsonargparse import DefaultHelpFormatter
 
 TRAINER = (
     *("accelerator", "devices", "num_nodes", "strategy", "sync_batchnorm", "precision", "deterministic"),

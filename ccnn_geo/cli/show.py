@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ccnn_geo._base.extras import needs
 from ccnn_geo.cli.terminal import OneLineParser, add_command
 
 MODEL = "A checkpoint of train, or the run, for its best one; runs/NAME is the newest run."
@@ -13,7 +14,8 @@ MODEL = "A checkpoint of train, or the run, for its best one; runs/NAME is the n
 def main(arguments: list[str]) -> None:
     """Draws one picture and prints where it is."""
     options = _parser().parse_args(arguments)
-    path = {"kernels": _kernels, "cloud": _cloud, "run": _run}[options.picture](options)
+    with needs("viz", f"show {options.picture}"):
+        path = {"kernels": _kernels, "cloud": _cloud, "run": _run}[options.picture](options)
     print(path)
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ccnn_geo._base.extras import MissingExtra, require
 from ccnn_geo.cli.train_options import PARTS, every_option, plain_values, test_parser, train_parser
 
 
 def train(arguments: list[str]) -> None:
     """Trains, or goes on with a run, and says where things are."""
+    require("train", "train")
     from ccnn_geo.cli.quiet import quiet
 
     quiet()
@@ -45,6 +48,8 @@ def train(arguments: list[str]) -> None:
     settings = plain_values(config, PARTS)
     settings["name"] = settings["name"] or named_run(arguments) or settings["data"]["dataset"]
     run.check(settings)  # before a folder is made
+    if config.tensorboard:
+        require("viz", "--tensorboard", "tensorboard")
     if resume is not None:
         folder = run_of(resume)
         going_on = check_resume(settings, resume, folder)
@@ -91,8 +96,7 @@ def _train_in(
         if explained is error:
             raise
         raise explained from error
-    if _is_first_process():
-        draw_training(folder, scores)
+    _drawn(draw_training, folder, scores)
     _say_first(_scores(f"validation ({scores.of})", scores))
     if not settings["trainer"].get("fast_dev_run"):
         for what in ("checkpoints/best.ckpt", "metrics.csv", "curves.png", "confusion.png", "results.json"):
@@ -102,6 +106,7 @@ def _train_in(
 
 def test(arguments: list[str]) -> None:
     """Evaluates a checkpoint on the test set."""
+    require("train", "test")
     from ccnn_geo.cli.quiet import quiet
 
     quiet()
@@ -131,9 +136,19 @@ def test(arguments: list[str]) -> None:
     scores, name = run.test(checkpoint, plain["data"], plain["trainer"], out, progress)
     label = make_data(plain["data"]).label
     picture = (out or run_of(checkpoint)) / f"confusion_{name}.png"
-    if _is_first_process():
-        draw_test(picture, scores, label)
-    _say_first(f"{_scores(f'test ({label})', scores)}  {picture}")
+    where = f"  {picture}" if _drawn(draw_test, picture, scores, label) else ""
+    _say_first(f"{_scores(f'test ({label})', scores)}{where}")
+
+
+def _drawn(draw: Callable[..., None], *given: Any) -> bool:
+    """Draws, in one of the processes; without matplotlib it says so instead."""
+    try:
+        if _is_first_process():
+            draw(*given)
+    except MissingExtra as missing:
+        _say(f"  no pictures drawn: {missing.remedy}")
+        return False
+    return True
 
 
 def _scores(what: str, scores: Any) -> str:
@@ -168,7 +183,7 @@ def _say_first(line: str) -> None:
 
 
 def _is_first_process() -> bool:
-    from pytorch_lightning.utilities import rank_zero_only
+    from ccnn_geo.training.lightning import rank_zero_only
 
     rank: int = vars(rank_zero_only)["rank"]
     return rank == 0

@@ -107,9 +107,8 @@ def _parser(command: str, description: str, epilog: str, every: bool) -> Argumen
 
 
 def _add_data_and_trainer(parser: ArgumentParser, dataset: str, without: Sequence[str] = ()) -> None:
-    from pytorch_lightning import Trainer
-
     from ccnn_geo.training.data.families import data_module
+    from ccnn_geo.training.lightning import Trainer
     from ccnn_geo.training.trainer import RESERVED
 
     parser.add_class_arguments(data_module(dataset), "data", instantiate=False)

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from ccnn_geo._base.extras import needs
 from ccnn_geo.export.grids import GridProgram, GridSum
 from ccnn_geo.export.points import PointProgram
 from ccnn_geo.io.models.folder import Writer
@@ -72,13 +73,9 @@ def export_onnx(model: CCNN | PointProgram | GridProgram, kind: str | None = Non
         ImportError: If the extra is not installed.
         ValueError: If the network has no such form, is to transform, or has something that the exporter cannot convert.
     """
-    try:
+    with needs("onnx", "export to ONNX"):
         import onnx
         import onnxscript  # noqa: F401 (what torch.onnx writes graphs with)
-    except ImportError as error:
-        raise ImportError(
-            f"export to ONNX needs the extra: pip install 'ccnn_geo[onnx]' ({error})"
-        ) from error
     if isinstance(model, CCNN):
         direct = {"method": "direct"} if (kind or trained_on(model)) == "grid" else {}
         model = exportable(model, kind, **{**direct, **given})

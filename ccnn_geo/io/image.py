@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ccnn_geo._base.extras import needs
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -38,11 +40,13 @@ def read_image(path: Path, size: tuple[int, int] | None = None, channels: int = 
         channels: 3 for colour, 1 for grey.
 
     Raises:
+        ImportError: If Pillow is not installed.
         OSError: If the file cannot be opened.
         ValueError: For a file that is no image, damaged, of more than 67 million pixels, or of grey values that are not
             of 8 bits.
     """
-    from PIL import Image, ImageOps
+    with needs("data", "read_image"):
+        from PIL import Image, ImageOps
 
     content = path.read_bytes()
     with warnings.catch_warnings():

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from pytorch_lightning import Callback, LightningModule, Trainer
+from ccnn_geo.training.lightning import Callback, LightningModule, Trainer
 
 EVERY = 30.0
 """Seconds between two lines."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
-from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import Timer
 
 from ccnn_geo.training.files import write_text
+from ccnn_geo.training.lightning import Callback, LightningModule, Timer, Trainer, yaml
+from ccnn_geo.training.metrics_file import read_metrics, to_csv
 from ccnn_geo.training.seeds import mix_seed
 from ccnn_geo.training.trainer import given_flags
 
@@ -123,7 +120,7 @@ class MetricsFile(Callback):
         }
         self.rows.append(row)
         if trainer.is_global_zero:
-            write_text(self.path, _to_csv(self.rows))
+            write_text(self.path, to_csv(self.rows))
             if self.report is not None:
                 self.report(self._line(trainer, logged, seconds))
         self._started, self._validated = time.monotonic(), False
@@ -173,20 +170,3 @@ class ConfigFile(Callback):
             optim = {**self.settings["optim"], "warmup_share": model.hparams.warmup_share}
             asked = {"optim": optim, "trainer": given_flags(self.settings["trainer"])}
             write_text(self.path, yaml.safe_dump({**self.settings, **asked}, sort_keys=False))
-
-
-def read_metrics(path: Path) -> list[dict[str, str]]:
-    """Rows of a metrics file; none if it does not exist."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def _to_csv(rows: list[dict[str, str]]) -> str:
-    columns = dict.fromkeys(key for row in rows for key in row)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns), lineterminator="\n", restval="")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

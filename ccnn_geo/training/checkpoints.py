@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
-from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import Checkpoint
-from pytorch_lightning.trainer.states import TrainerFn
 
 from ccnn_geo.io.files.storage import link_atomic, remove_unfinished, write_atomic
 from ccnn_geo.io.models.checkpoint import BEST, LAST, PREVIOUS, load_checkpoint
+from ccnn_geo.training.lightning import (
+    Callback,
+    Checkpoint,
+    LightningModule,
+    TorchCheckpointIO,
+    Trainer,
+    TrainerFn,
+)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from pytorch_lightning import Callback, LightningModule, Trainer
+
+from ccnn_geo.training.lightning import Callback, LightningModule, Trainer
 
 
 class DivergedError(ValueError):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import Module
 from torch.nn import functional as F
-from torchmetrics import MeanMetric
-from torchmetrics.classification import MulticlassConfusionMatrix
 
+from ccnn_geo.training.lightning import MeanMetric, MulticlassConfusionMatrix
 from ccnn_geo.training.metrics import accuracies
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from lightning_fabric.plugins.environments import ClusterEnvironment, LightningEnvironment
-from pytorch_lightning.callbacks import Timer
+from ccnn_geo.training.lightning import ClusterEnvironment, LightningEnvironment, Timer
 
 TRAINING = (
     *("max_epochs", "min_epochs", "max_steps", "min_steps", "max_time"),

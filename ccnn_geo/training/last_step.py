@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytorch_lightning import Callback, LightningModule, Trainer
+from ccnn_geo.training.lightning import Callback, LightningModule, Trainer
 
 
 class LastStep(Callback):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytorch_lightning import Callback, LightningModule, Trainer
+from ccnn_geo.training.lightning import Callback, LightningModule, Trainer
 
 
 def take_rates(checkpoint: Mapping[str, Any], groups: Sequence[Mapping[str, Any]], lr: float) -> None:

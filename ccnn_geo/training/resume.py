@@ -8,15 +8,13 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pytorch_lightning import Trainer
-
 from ccnn_geo.export.trained import checkpoint_parts
 from ccnn_geo.io.models.checkpoint import load_checkpoint
 from ccnn_geo.nn.build import model_defaults
 from ccnn_geo.training.data.families import data_module
 from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.flags import seconds_of
+from ccnn_geo.training.lightning import Trainer, yaml
 from ccnn_geo.transforms.pipeline import ShapePipeline
 
 FIXED = ("seed", "optim.decay", "optim.binary", "data.seed", "data.validation_fraction")

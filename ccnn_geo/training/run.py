@@ -9,7 +9,6 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning import Trainer
 from torch import Tensor
 
 from ccnn_geo.io.files.storage import link_atomic
@@ -36,6 +35,7 @@ from ccnn_geo.training.data.families import data_module, make_data
 from ccnn_geo.training.divergence import DivergenceStop, divergence_named
 from ccnn_geo.training.flags import check_flags
 from ccnn_geo.training.last_step import LastStep
+from ccnn_geo.training.lightning import Trainer
 from ccnn_geo.training.metrics import accuracies
 from ccnn_geo.training.module import Classifier
 from ccnn_geo.training.rates import SchedulePlace

@@ -7,14 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import WeightAveraging
-from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ccnn_geo._base.pyg import Data
 from ccnn_geo.nn.norm.statistics import fresh_statistics, tracking_norms
+from ccnn_geo.training.lightning import Callback, LightningModule, Trainer, TrainerFn, WeightAveraging
 
 SAMPLES, BATCHES = 256, 16
 """Training samples over which statistics are measured, and the most batches that may hold them."""

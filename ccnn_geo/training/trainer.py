@@ -8,16 +8,21 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import EMAWeightAveraging, TQDMProgressBar
-from pytorch_lightning.plugins import LayerSync
-from pytorch_lightning.trainer.states import TrainerStatus
-from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 from torch.nn import Module
 
+from ccnn_geo._base.extras import require
 from ccnn_geo.nn.norm.sync import convert_sync_norms
 from ccnn_geo.training.checkpoints import AtomicCheckpointIO
 from ccnn_geo.training.flags import check_nodes
+from ccnn_geo.training.lightning import (
+    EMAWeightAveraging,
+    LayerSync,
+    MisconfigurationException,
+    SIGTERMException,
+    TQDMProgressBar,
+    Trainer,
+    TrainerStatus,
+)
 
 RESERVED = (
     "logger",
@@ -152,10 +157,12 @@ def interruptible(trainer: Trainer) -> Iterator[None]:
 
 
 def tensorboard_logger(folder: Path) -> Any:
-    """A logger into ``folder/tensorboard``; ``ValueError`` if the package is not installed."""
-    try:
-        from pytorch_lightning.loggers import TensorBoardLogger
+    """A logger into ``folder/tensorboard``.
 
-        return TensorBoardLogger(folder, name="tensorboard", version="")
-    except ModuleNotFoundError as error:
-        raise ValueError("--tensorboard needs tensorboard: pip install 'ccnn_geo[viz]'") from error
+    Raises:
+        ImportError: If tensorboard is not installed.
+    """
+    require("viz", "--tensorboard", "tensorboard")
+    from pytorch_lightning.loggers import TensorBoardLogger
+
+    return TensorBoardLogger(folder, name="tensorboard", version="")

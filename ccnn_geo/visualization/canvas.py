@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ccnn_geo._base.extras import needs
 from ccnn_geo.io.files.storage import write_atomic
 
 if TYPE_CHECKING:
@@ -23,9 +24,14 @@ LEAST_HEIGHT = 480
 
 
 def canvas(width: float, height: float) -> Figure:
-    """An empty matplotlib figure of so many inches, drawn without a display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    """An empty matplotlib figure of so many inches, drawn without a display.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+    """
+    with needs("viz", "pictures"):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
@@ -36,12 +42,10 @@ def plotly_graphs() -> Any:
     """The module ``plotly.graph_objects``.
 
     Raises:
-        ValueError: If plotly is not installed.
+        ImportError: If plotly is not installed.
     """
-    try:
+    with needs("viz", "interactive pages"):
         import plotly.graph_objects as graphs
-    except ModuleNotFoundError as error:
-        raise ValueError("--html needs plotly: pip install 'ccnn_geo[viz]'") from error
     return graphs
 
 

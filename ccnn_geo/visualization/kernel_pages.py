@@ -43,7 +43,8 @@ def kernel_page(
         A ``plotly.graph_objects.Figure``.
 
     Raises:
-        ValueError: If there is no such channel in a layer, or plotly is not installed.
+        ImportError: If plotly is not installed.
+        ValueError: If there is no such channel in a layer.
     """
     draw = (_curves, _images, _surfaces)[layers[0].dim - 1]
     shown = VOLUMES if layers[0].dim == 3 else SHOWN

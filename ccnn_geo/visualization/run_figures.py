@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ccnn_geo.training.callbacks import read_metrics
+from ccnn_geo.training.metrics_file import read_metrics
 from ccnn_geo.visualization.canvas import canvas, lay_out_page, plotly_graphs
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def run_page(runs: Mapping[str, Rows]) -> Any:
     """The same as an interactive ``plotly.graph_objects.Figure``; see :func:`draw_runs`.
 
     Raises:
-        ValueError: If plotly is not installed.
+        ImportError: If plotly is not installed.
     """
     graphs = plotly_graphs()
     from plotly.colors import sample_colorscale

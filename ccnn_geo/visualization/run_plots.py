@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ccnn_geo.training.callbacks import read_metrics
-from ccnn_geo.training.run import Scores
+from ccnn_geo.training.metrics_file import read_metrics
 from ccnn_geo.visualization.canvas import canvas, save
+
+if TYPE_CHECKING:
+    from ccnn_geo.training.run import Scores
 
 
 def draw_training(folder: Path, scores: Scores) -> None:
@@ -39,7 +42,7 @@ def plot_curves(rows: Sequence[Mapping[str, str]], path: Path) -> None:
     """Draws loss and accuracy over epochs.
 
     Args:
-        rows: Of the metrics file, see :func:`~ccnn_geo.training.callbacks.read_metrics`.
+        rows: Of the metrics file, see :func:`~ccnn_geo.training.metrics_file.read_metrics`.
         path: The PNG file.
     """
     figure = canvas(10, 4)

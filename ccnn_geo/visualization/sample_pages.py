@@ -26,7 +26,8 @@ def sample_page(sample: Sample, colorings: Mapping[str, Coloring]) -> Any:
         A ``plotly.graph_objects.Figure``.
 
     Raises:
-        ValueError: If plotly is not installed, or it is a dense volume.
+        ImportError: If plotly is not installed.
+        ValueError: If it is a dense volume.
     """
     figure = plotly_graphs().Figure()
     owner = []

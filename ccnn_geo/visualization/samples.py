@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
+from ccnn_geo._base.extras import needs
 from ccnn_geo.export.predictor import ShapeClassifier
 from ccnn_geo.export.trained import read_network
 from ccnn_geo.io import ShapeError, read_shape
 from ccnn_geo.nn.ccnn import CCNN
-from ccnn_geo.training.data.families import make_data
 from ccnn_geo.transforms.pipeline import network_inputs
 from ccnn_geo.visualization.rendering import check_index
 from ccnn_geo.visualization.sample_values import Sample
@@ -61,7 +61,11 @@ def sample_of_data(trained: Trained, index: int) -> Sample:
     Raises:
         FileNotFoundError: If the data set is not where it was.
         ValueError: If there is no such sample.
+        ImportError: If the extra ``train`` is not installed.
     """
+    with needs("train", "sample_of_data"):
+        from ccnn_geo.training.data.families import make_data  # its data modules are Lightning's
+
     data = make_data(trained.data)
     data.setup("fit")
     check_index("sample", index, len(data.validation_set))

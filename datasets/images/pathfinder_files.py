@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ccnn_geo._base.extras import needs
 from ccnn_geo.io import ShapeError
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.storage import read_arrays, write_atomic
@@ -88,9 +89,11 @@ def read_pngs(paths: Sequence[Path], size: int) -> np.ndarray:
     """Grey images ``[N, size, size]`` uint8 of png files.
 
     Raises:
+        ImportError: If Pillow is not installed.
         ValueError: Names a file that is missing, damaged or of another size.
     """
-    from PIL import Image
+    with needs("data", "read_pngs"):
+        from PIL import Image
 
     images = np.empty((len(paths), size, size), np.uint8)
     for image, path in zip(images, paths, strict=True):

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo._base.extras import needs
 from ccnn_geo._base.pyg import Data
 from ccnn_geo.experiments.baselines.clouds import equal_clouds
 
@@ -34,7 +35,7 @@ class PointPerceiver(nn.Module):
         - **output:** :math:`(B, K)`
 
     Raises:
-        ModuleNotFoundError: If ``perceiver-pytorch`` is not installed.
+        ImportError: If ``perceiver-pytorch`` is not installed.
         ValueError: If the clouds have different numbers of points, or other channels.
 
     Source: Jaegle et al., 2021, `"Perceiver: General Perception with Iterative Attention"
@@ -56,12 +57,8 @@ class PointPerceiver(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        try:
+        with needs("peers", "PointPerceiver"):
             from perceiver_pytorch import Perceiver
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                "PointPerceiver needs perceiver-pytorch: pip install 'ccnn_geo[peers]'"
-            ) from error
         self.in_channels = in_channels
         self.frequencies: Tensor
         self.register_buffer("frequencies", torch.linspace(1.0, max_frequency / 2, bands), persistent=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 
+from ccnn_geo._base.extras import EXTRAS, require
 from ccnn_geo.cli.terminal import OneLineParser, print_entries
 from ccnn_geo.experiments.engine.reproduction import Study
 from ccnn_geo.experiments.engine.reproduction import main as run
@@ -38,6 +39,7 @@ def find_study(name: str) -> Study:
 
 def main(arguments: list[str]) -> None:
     """Runs the study or measurement that the first argument names; without any, lists them."""
+    require("all", "reproduce", *EXTRAS["train"], "matplotlib")  # pictures come last, after hours
     if not arguments or arguments[0] in ("-h", "--help"):
         print_entries([*((name, find_study(name).title) for name in NAMES), *EFFICIENCY.items()])
         print("\nccnn-geo reproduce NAME --help lists the options of one.")

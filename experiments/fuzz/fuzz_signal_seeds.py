@@ -7,13 +7,14 @@ import struct
 
 import numpy as np
 
+from ccnn_geo._base.extras import needs
 from ccnn_geo.experiments.fuzz.fuzz_seeds import CORNERS
 
 
 def image_files(kind: str) -> list[bytes]:
     """A gradient in colour, and one in grey."""
-    from PIL import Image
-
+    with needs("data", "image_files"):
+        from PIL import Image
     pixels = np.arange(6 * 5 * 3, dtype=np.uint8).reshape(6, 5, 3)
     files = []
     for array in (pixels, pixels[..., 0]):

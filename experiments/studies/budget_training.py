@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning import Callback, LightningModule, Trainer
-
 from ccnn_geo.cli.quiet import quiet
 from ccnn_geo.experiments.engine.reproduction import Numbers
 from ccnn_geo.experiments.studies.peer_training import EpochClock, fit, make_model
 from ccnn_geo.io.files.storage import write_atomic
 from ccnn_geo.training.callbacks import StepSeed, read_metrics
+from ccnn_geo.training.lightning import Callback, LightningModule, Trainer
 from ccnn_geo.training.trainer import averaging, make_trainer
 
 WARMUP = 0.1

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from pytorch_lightning import Callback, LightningModule, Trainer
 
 from ccnn_geo.cli.quiet import quiet
 from ccnn_geo.experiments.baselines.dgcnn import DGCNN
@@ -23,6 +22,7 @@ from ccnn_geo.training.callbacks import MetricsFile, StepSeed, WindowWidths, rea
 from ccnn_geo.training.checkpoints import LastCheckpoint
 from ccnn_geo.training.data.base import EpochDataModule
 from ccnn_geo.training.data.families import make_data
+from ccnn_geo.training.lightning import Callback, LightningModule, Trainer
 from ccnn_geo.training.module import Classifier
 from ccnn_geo.training.seeds import local_seed, mix_seed
 from ccnn_geo.training.statistics import NormStatistics

@@ -21,14 +21,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ccnn_geo.datasets import ModelNet40
 from ccnn_geo.experiments.data.folds import fold_folder
 from ccnn_geo.experiments.engine.reproduction import Job, Numbers, Options, Study, main
 from ccnn_geo.experiments.studies.budget_training import train_within
 from ccnn_geo.experiments.studies.peer_report import peer_report
 from ccnn_geo.experiments.studies.peer_training import apart
+from ccnn_geo.training.lightning import yaml
 from ccnn_geo.training.runs import find_config
 
 RECIPE = "modelnet40/ccnn_4_140_bandlimited"

@@ -18,12 +18,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ccnn_geo.datasets.images.mnist import SequentialMNIST
 from ccnn_geo.experiments.engine.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
 from ccnn_geo.experiments.engine.training_study import draw_curves
 from ccnn_geo.experiments.studies.peer_training import train_apart
+from ccnn_geo.training.lightning import yaml
 from ccnn_geo.training.runs import find_config
 
 CONFIG = "smnist/ccnn_4_140"

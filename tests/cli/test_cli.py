@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 from importlib.metadata import metadata
 
 import pytest
@@ -60,6 +61,29 @@ def test_training_never_reads_the_test_set(project, run_cli):
     assert run_cli(*arguments)[0] == 0
     code, _, errors = run_cli("test", "out/checkpoints/best.ckpt")
     assert code == 1 and "8 of 8 files could not be read" in errors and errors.count("\n") == 1
+
+
+def test_training_and_testing_without_matplotlib_draw_nothing_and_say_so(project, run_cli, monkeypatch):
+    for name in ("matplotlib", "matplotlib.figure", "matplotlib.backends.backend_agg"):
+        monkeypatch.setitem(sys.modules, name, None)
+    line = "  no pictures drawn: needs matplotlib: pip install 'ccnn_geo[viz]'"
+    arguments = ("train", "--config", "tiny.yaml", "--trainer.max_epochs", "1", "--out", "out")
+    code, output, errors = run_cli(*arguments)
+    assert (code, errors) == (0, "") and output.splitlines().count(line) == 1
+    assert {"best.ckpt", "last.ckpt"} <= {path.name for path in (project / "out" / "checkpoints").iterdir()}
+    code, output, errors = run_cli("test", "out")
+    first, scores = output.splitlines()
+    assert (code, errors, first) == (0, "", line)
+    assert scores.startswith("test (points): accuracy ") and scores.endswith("%")
+    assert "test_points" in json.loads((project / "out" / "results.json").read_text())
+    assert not list((project / "out").glob("*.png"))
+
+
+def test_tensorboard_that_is_missing_is_named(project, run_cli, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    code, output, errors = run_cli("train", "--config", "tiny.yaml", "--tensorboard")
+    expected = "ccnn-geo: --tensorboard: needs tensorboard: pip install 'ccnn_geo[viz]'\n"
+    assert (code, output, errors) == (1, "", expected)
 
 
 def test_tensorboard(project, run_cli):

@@ -89,7 +89,7 @@ def test_a_page_shows_one_layer_at_a_time_and_needs_no_network(dim, tmp_path):
 
 def test_a_page_without_plotly_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "plotly.graph_objects", None)
-    with pytest.raises(ValueError, match=r"--html needs plotly: pip install 'ccnn_geo\[viz\]'"):
+    with pytest.raises(ImportError, match=r"interactive pages: needs plotly: pip install 'ccnn_geo\[viz\]'"):
         kernel_page(kernels(1))
 
 

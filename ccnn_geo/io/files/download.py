@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+from ccnn_geo._base.extras import needs
 from ccnn_geo.io.files.progress import progress
 
 MESSAGE = (
@@ -22,10 +23,12 @@ def fetch(url: str, path: Path, checksum: str | None = None) -> Path:
 
     Raises:
         ConnectionError: if it cannot be fetched; the message says which file to place where.
+        ImportError: if pooch is not installed, which fetches files and takes digests.
         ValueError: if the digest is another one.
     """
-    import pooch
-    import requests
+    with needs("data", f"fetch {path}"):
+        import pooch
+        import requests
 
     algorithm, _, digest = (checksum or "").rpartition(":")
     algorithm = algorithm or "sha256"

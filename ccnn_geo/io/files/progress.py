@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
-from tqdm import tqdm
-
 EVERY = 30.0
 """Seconds between two lines of a log."""
 DELAY = 1.0
@@ -92,4 +90,6 @@ def progress(
     """
     if not sys.stderr.isatty():
         return LogLines(items, title, total, **kwargs)
+    from tqdm import tqdm  # comes with torch-geometric
+
     return tqdm(items, title, total, delay=DELAY, unit_scale="unit" in kwargs, **kwargs)

@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from ccnn_geo._base.extras import needs
 from ccnn_geo.io.models.folder import CONFIG, PICKLE, WEIGHTS, read_config, refuse_pickles
 
 CARD = "README.md"
@@ -47,13 +48,8 @@ def find_folder(
         )
     if not may_be_on_hub(source):
         raise FileNotFoundError(f"{source}: no such folder, and not a name on the hub such as user/name")
-    try:
+    with needs("hub", f"{source}: no such folder here; the Hugging Face hub"):
         from huggingface_hub import snapshot_download
-    except ImportError as error:
-        raise ImportError(
-            f"{source}: no such folder here; to look on the Hugging Face hub install the extra: "
-            f"pip install 'ccnn_geo[hub]' ({error})"
-        ) from error
     wanted = [CONFIG, WEIGHTS, *([PICKLE] if allow_pickle else [])]
     try:
         folder = Path(snapshot_download(source, revision=revision, allow_patterns=wanted, **hub))
@@ -119,10 +115,8 @@ def push_to_hub(
         raise ValueError(f"push_to_hub: expected a name such as user/name, got {name!r}")
     folder = Path(folder).expanduser()
     files = [CONFIG, *read_config(folder).get("sha256", {}), CARD]
-    try:
+    with needs("hub", "push_to_hub"):
         from huggingface_hub import HfApi
-    except ImportError as error:
-        raise ImportError(f"push_to_hub needs the extra: pip install 'ccnn_geo[hub]' ({error})") from error
     api, message = HfApi(**hub), message or f"Upload {folder.name}"
     try:
         api.create_repo(name, private=private, exist_ok=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from pytorch_lightning import LightningDataModule
 from torch.utils.data import Sampler
 
 from ccnn_geo._base.pyg import DataLoader
 from ccnn_geo.training.data.epochs import EpochDataset, EpochSampler
 from ccnn_geo.training.data.finite import FiniteSamples
+from ccnn_geo.training.lightning import LightningDataModule
 
 
 class EpochDataModule(LightningDataModule):

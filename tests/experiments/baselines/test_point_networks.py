@@ -220,6 +220,6 @@ def test_fourier_features_are_those_of_the_formula():
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "perceiver_pytorch", None)
     with pytest.raises(
-        ModuleNotFoundError, match=r"needs perceiver-pytorch: pip install 'ccnn_geo\[peers\]'"
+        ImportError, match=r"PointPerceiver: needs perceiver-pytorch: pip install 'ccnn_geo\[peers\]'"
     ):
         PointPerceiver(3, 4)

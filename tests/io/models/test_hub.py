@@ -68,5 +68,7 @@ def test_what_cannot_be_read_or_sent_is_said(happened, name, kind, said):
 
 def test_sending_without_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(ImportError, match=r"push_to_hub needs the extra: pip install 'ccnn_geo\[hub\]'"):
+    with pytest.raises(
+        ImportError, match=r"push_to_hub: needs huggingface_hub: pip install 'ccnn_geo\[hub\]'"
+    ):
         CCNN(2, 3, 3, hidden_channels=4, num_blocks=0).push_to_hub("me/new")
