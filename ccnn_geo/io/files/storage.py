@@ -9,14 +9,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from filelock import FileLock
 
 from ccnn_geo.io import ShapeError
 from ccnn_geo.io.shapes.arrays import read_member
-
-try:
-    import fcntl
-except ImportError:  # not on Windows: there, two processes would do the same work twice
-    fcntl = None  # type: ignore[assignment]  # a module or nothing
 
 
 @contextmanager
@@ -26,9 +22,7 @@ def exclusive(folder: Path, name: str) -> Iterator[None]:
     The lock goes with the process: one that is killed leaves no lock behind.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f".{name}.lock").open("a") as lock:
-        if fcntl is not None:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(folder / f".{name}.lock"):
         yield
 
 
