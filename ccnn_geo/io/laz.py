@@ -53,14 +53,17 @@ def decompress(path: Path, header: LasHeader) -> bytearray:
             record = _record(file.read(start), lazrs.LazVlr.new_for_compression(kind, extra).record_data())
             _check_chunks(file, start, lazrs, record, layers, length, count)
             file.seek(start)
-            reader = lazrs.LasZipDecompressor(file, record)
-            while len(points) < size:
+            reader = lazrs.LasZipDecompressor(file, record) if size else None
+            while reader and len(points) < size:
                 some = bytearray(min(_POINTS_AT_ONCE * length, size - len(points)))
                 reader.decompress_many(some)
                 points += some
-    except (lazrs.LazrsError, OSError, ValueError, struct.error) as error:
-        if getattr(error, "errno", None) is not None:  # of the disk, and not of what is in the file
-            raise
+    except BaseException as error:
+        wrong = isinstance(error, lazrs.LazrsError | OSError | ValueError | struct.error)
+        if getattr(error, "errno", None) is not None or not (
+            wrong or type(error).__name__ == "PanicException"
+        ):
+            raise  # of the disk, or of whoever stopped it: not of what is in the file
         raise ValueError(
             f"{path}: damaged or truncated, expected {count} compressed points of {length} bytes, got {error}"
         ) from error
