@@ -35,6 +35,10 @@ class Neighbors:
     num_dst: int
 
     def __post_init__(self) -> None:
+        if isinstance(
+            self.edge_index, EdgeIndex
+        ):  # it has no memory of its own, which compiled code would read
+            object.__setattr__(self, "edge_index", self.edge_index.as_tensor())
         if self.edge_index.dtype != torch.int64 or self.ptr.dtype != torch.int64:
             raise TypeError(
                 f"Neighbors: expected edge_index and ptr of int64, got {self.edge_index.dtype} and {self.ptr.dtype}"
@@ -45,7 +49,8 @@ class Neighbors:
         """Sort any edge list by target, keeping the order of each target's edges.
 
         Args:
-            edge_index: source (row 0) and target (row 1) of each edge, in any order.
+            edge_index: source (row 0) and target (row 1) of each edge, in any order; a tensor or PyG's
+                :class:`torch_geometric.EdgeIndex`.
             num_src: number of source points.
             num_dst: number of target points.
 
@@ -58,7 +63,7 @@ class Neighbors:
         """
         if not isinstance(edge_index, Tensor):
             raise TypeError(f"edge_index must be a tensor [2, E], got {type(edge_index).__name__}")
-        if isinstance(edge_index, EdgeIndex):  # it has no memory of its own, which compiled code would read
+        if isinstance(edge_index, EdgeIndex):
             edge_index = edge_index.as_tensor()
         if edge_index.layout != torch.strided:
             raise TypeError(
@@ -89,6 +94,20 @@ class Neighbors:
             edge_index = torch.stack((edge_index[0].index_select(0, order), target))
         points = torch.arange(num_dst + 1, device=target.device)
         return cls(edge_index, torch.searchsorted(target.contiguous(), points), num_src, num_dst)
+
+    def to_edge_index(self) -> EdgeIndex:
+        """The edges as PyG's :class:`torch_geometric.EdgeIndex`, sorted by target, with its column pointers.
+
+        ``Neighbors.from_edge_index(e, *e.sparse_size())`` has the same edges in the same order. Layers of PyG that
+        multiply by sparse matrices find those edges in compressed form (``get_csc()``) without sorting.
+
+        Example:
+            >>> edges = Neighbors(torch.tensor([[2, 0], [0, 1]]), torch.tensor([0, 1, 2]), 3, 2).to_edge_index()
+            >>> edges.sparse_size(), edges.sort_order.value, edges.get_csc()[0][0].tolist()
+            ((3, 2), 'col', [0, 1, 2])
+        """
+        edges = EdgeIndex(self.edge_index, sparse_size=(self.num_src, self.num_dst), sort_order="col")
+        return edges.fill_cache_(no_transpose=True)
 
     @property
     def num_edges(self) -> int:

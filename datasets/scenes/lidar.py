@@ -25,7 +25,7 @@ FARTHEST = 10
 
 
 class LidarFrames(Dataset):
-    r"""Scans in ``root/<split>``, in folders of their own or not: ``.bin``, ``.las``, ``.ply`` and ``.pcd``.
+    r"""Scans in ``root/<split>``, in folders of their own or not: ``.bin``, ``.las``, ``.laz``, ``.ply`` and ``.pcd``.
 
     Files are read at every access; the last one is kept, so that the tiles of a frame are cheapest in their order.
     A frame of 100,000 points is made bearable by ``voxel``, which evens out the density, by ``tile``, which makes
@@ -73,7 +73,7 @@ class LidarFrames(Dataset):
 
     info = DatasetInfo(
         name="lidar",
-        title="your own laser scans (.bin .las .ply .pcd), a label per point",
+        title="your own laser scans (.bin .las .laz .ply .pcd), a label per point",
         family="scene",
         in_channels=None,
         size=None,

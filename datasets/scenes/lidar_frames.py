@@ -50,7 +50,7 @@ def read_frame(
     label: str | None = None,
     needed: Collection[str] | None = None,
 ) -> Frame:
-    """Reads a scan by its extension: ``.bin``, ``.las``, ``.ply``, ``.pcd``.
+    """Reads a scan by its extension: ``.bin``, ``.las``, ``.laz``, ``.ply``, ``.pcd``.
 
     Labels are the classification of a LAS file, a column of a PLY or PCD file or a declared column named as in
     :data:`~ccnn_geo.datasets.scenes.point_labels.LABELS`, and for ``velodyne/<frame>.bin`` the lower 16 bits of
@@ -67,7 +67,7 @@ def read_frame(
 
     Raises:
         ValueError: For another kind, columns or labels that cannot be told, labels that are no whole numbers, or a
-            file that is compressed, truncated, empty, or holds infinities, NaN in a needed measurement or numbers
+            file that is truncated, empty, or holds infinities, NaN in a needed measurement or numbers
             beyond 1e30.
     """
     path = Path(path)
@@ -128,18 +128,12 @@ def _read_ply(path: Path) -> Columns:
     return {name: values for name, values in vertex.items() if isinstance(values, np.ndarray)}
 
 
-def _read_laz(path: Path) -> Columns:
-    raise ValueError(
-        f"{path}: compressed (LAZ), expected plain LAS; unpack it first, e.g. with 'laszip -i in.laz -o out.las'"
-    )
-
-
 _READERS: dict[str, Callable[[Path], Columns]] = {
     ".las": _read_las,
-    ".laz": _read_laz,
+    ".laz": _read_las,
     ".ply": _read_ply,
     ".pcd": _read_pcd,
 }
 
 EXTENSIONS: tuple[str, ...] = (".bin", *_READERS)
-"""Extensions that belong to scans; of these ``.laz`` is refused with advice."""
+"""Extensions of scans."""

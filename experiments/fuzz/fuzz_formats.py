@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,8 @@ FORMATS: dict[str, Format] = {
     "ppm": _image(".ppm", "PPM"),
     "wav": Format(".wav", signals.wav_files, read_wav, lambda got: got[0].shape[1] > 0 and _finite(got[0])),
     "csv": Format(".csv", signals.csv_files, read_table, _sound_table),
-    "las": _frame(".las", signals.las_files),
+    **({"las": _frame(".las", signals.las_files)} if find_spec("laspy") else {}),
+    **({"laz": _frame(".laz", signals.laz_files)} if find_spec("laspy") and find_spec("lazrs") else {}),
     "kitti": _frame(".bin", signals.bin_files),
     "pcd scan": _frame(".pcd", seeds.pcd_files),
     "ply scan": _frame(".ply", lambda: seeds.ply_files(text=False) + seeds.ply_files(text=True)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from datetime import date
 
 import numpy as np
 
@@ -64,6 +65,25 @@ def las_files() -> list[bytes]:
         rows[:, :12] = (CORNERS * 100).astype("<i4").view(np.uint8)
         rows[:, 20:28] = np.zeros(8, dtype=np.uint8)  # time
         files.append(bytes(header) + rows.tobytes())
+    return files
+
+
+def laz_files() -> list[bytes]:
+    """The same points compressed: one by one, and field by field."""
+    import laspy
+
+    files = []
+    for content in las_files():
+        header = laspy.LasHeader(version=f"1.{content[25]}", point_format=content[104])
+        header.creation_date, header.scales, header.offsets = (
+            date(2024, 5, 1),
+            np.full(3, 0.01),
+            (5e5, 5.4e6, 0),
+        )
+        file, form = io.BytesIO(), header.point_format
+        points = laspy.PackedPointRecord.from_buffer(content[-4 * form.size :], form)
+        laspy.LasData(header, points).write(file, do_compress=True, laz_backend=laspy.LazBackend.Lazrs)
+        files.append(file.getvalue())
     return files
 
 

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ccnn_geo.datasets.base.workers import Workers
+from ccnn_geo.datasets.base.workers import mapper
 from ccnn_geo.experiments.engine.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
 from ccnn_geo.experiments.engine.training_study import file_name
 from ccnn_geo.experiments.studies.joint_training import fit
@@ -114,8 +114,8 @@ def run(row: Row, options: Options, seed: int, folder: Path) -> Numbers:
         own=row.own,
         also={kind: data[kind] for kind in row.also},
     )
-    with Workers(1) as worker:
-        return next(worker.map(train, [folder]))
+    with mapper(1) as run:
+        return next(run(train, [folder]))
 
 
 def job_name(row: Row, seed: int) -> str:

@@ -5,8 +5,10 @@ import struct
 import numpy as np
 import pytest
 
-from ccnn_geo.io.las import POINT_FORMATS, read_las
-from tests.io.las_on_disk import HEADERS, SIZES, las_bytes
+from ccnn_geo.io.las import read_las
+from tests.io.las_on_disk import HEADERS, las_bytes
+
+pytest.importorskip("laspy", reason="LAS is read by laspy: pip install 'ccnn_geo[data]'")
 
 RNG = np.random.default_rng(0)
 N = 50
@@ -55,10 +57,6 @@ def test_every_field_comes_back(tmp_path, kind, version):
     assert points.time is None or np.array_equal(points.time, time)
 
 
-def test_sizes_of_the_specification():
-    assert {kind: np.dtype(fields).itemsize for kind, fields in POINT_FORMATS.items()} == SIZES
-
-
 def changed(place, form, *values, **kwargs):
     content = bytearray(las_bytes(**sample(0), **kwargs))
     struct.pack_into(form, content, place, *values)
@@ -73,7 +71,7 @@ def changed(place, form, *values, **kwargs):
         (lambda: b"LASF" + bytes(100), "104 bytes, expected a LAS header"),
         (lambda: changed(24, "BB", 1, 5), r"LAS 1\.5, expected 1\.0 to 1\.4"),
         (lambda: changed(24, "BB", 2, 0), r"LAS 2\.0"),
-        (lambda: changed(104, "B", 0x80), r"compressed \(LAZ\).*laszip"),
+        (lambda: changed(104, "B", 0x80), "expected 50 compressed points of 20 bytes, got no record"),
         (lambda: changed(104, "B", 11), "point format 11, expected 0 to 10"),
         (lambda: changed(104, "B", 3), "20 bytes a point, format 3 takes 34"),
         (lambda: changed(105, "<H", 0), "0 bytes a point"),

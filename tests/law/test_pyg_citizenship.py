@@ -17,7 +17,8 @@ from torch_geometric.nn import Sequential, global_mean_pool, summary
 from torch_geometric.utils import k_hop_subgraph
 
 from ccnn_geo import CCNN, FlexConv, SepFlexConv, testing
-from ccnn_geo.neighbors import knn_graph
+from ccnn_geo.neighbors import build_neighbors, knn_graph
+from ccnn_geo.nn.conv.plan import PointPlan
 from ccnn_geo.nn.explain import EdgesFirst
 from ccnn_geo.transforms import BuildNeighbors, FarthestSubset, NormalizeSphere, PointFeatures
 
@@ -113,15 +114,52 @@ def test_loader_of_ragged_clouds_answers_as_for_each_alone(readout, given):
     testing.assert_close(torch.cat(batches), torch.cat(alone), 1e-5)
 
 
-def test_edge_index_with_metadata_is_an_edge_index():
-    conv, (x, pos) = SepFlexConv(4, 8, 3, **ARGS), cloud()
+def answers(module, x, pos, **given):
+    """The output, and the gradients of a sum of it with respect to features, positions and parameters."""
+    x, pos = x.clone().requires_grad_(), pos.clone().requires_grad_()
+    out = module(x, pos, **given)
+    inputs = [x, pos, *module.parameters()]
+    return [out, *torch.autograd.grad(out.square().sum(), inputs, materialize_grads=True)]
+
+
+@pytest.mark.parametrize("method", ["auto", "edge", "plain"])
+@pytest.mark.parametrize("order", ["col", "row", None])
+@pytest.mark.parametrize(
+    "make", [lambda **k: SepFlexConv(4, 8, 3, **ARGS, **k), network], ids=["layer", "network"]
+)
+def test_edge_index_with_metadata_is_an_edge_index(make, method, order):
+    module, (x, pos) = make(method=method), cloud()
     edge_index = knn_graph(pos, 5)
-    shuffled = edge_index[:, torch.randperm(200)]
-    expected = conv(x, pos, edge_index)
-    testing.assert_close(
-        conv(x, pos, EdgeIndex(edge_index, sparse_size=(40, 40), sort_order="col")), expected
-    )
-    testing.assert_close(conv(x, pos, EdgeIndex(shuffled, sparse_size=(40, 40))), expected)
+    by = {"col": edge_index[1], "row": edge_index[0], None: torch.rand(200)}[order].argsort(stable=True)
+    edge_index = edge_index[:, by]
+    module(x, pos, edge_index=edge_index)  # the first batch
+    expected = answers(module, x, pos, edge_index=edge_index)
+    given = EdgeIndex(edge_index, sparse_size=(40, 40), sort_order=order)
+    plan = PointPlan(pos, edge_index=given, num_neighbors=6)
+    for found in (given, given.fill_cache_(), given.to(torch.int32)):
+        for a, e in zip(answers(module, x, pos, edge_index=found), expected, strict=True):
+            testing.assert_close(a, e)
+    testing.assert_close(module(x, pos, edge_index=plan), expected[0])
+
+
+def test_edge_index_between_two_clouds_and_the_other_way_round():
+    (x, pos), target = cloud(), torch.rand(7, 3)
+    conv = SepFlexConv(4, 8, 3, **ARGS)
+    edges = build_neighbors(pos, num_neighbors=4, pos_dst=target)
+    expected = conv((x, None), (pos, target), edges)
+    testing.assert_close(conv((x, None), (pos, target), edges.to_edge_index()), expected)
+    turned = SepFlexConv(4, 8, 3, **ARGS, flow="target_to_source")
+    turned.load_state_dict(conv.state_dict())
+    testing.assert_close(turned((x, None), (pos, target), edges.to_edge_index().flip(0)), expected)
+
+
+def test_a_sample_may_hold_an_edge_index():
+    model, (x, pos) = network(), cloud()
+    edges = build_neighbors(pos, num_neighbors=6)
+    batch = next(iter(DataLoader([Data(x, edges.to_edge_index(), pos=pos)] * 2, batch_size=2)))
+    assert isinstance(batch.edge_index, EdgeIndex)
+    with torch.no_grad():
+        testing.assert_close(model(batch), torch.cat([model(x, pos, edge_index=edges)] * 2))
 
 
 # Sampled blocks: what NeighborLoader gives, without the compiled sampler that it needs ---------------

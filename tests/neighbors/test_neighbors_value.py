@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch_geometric import EdgeIndex
 
 from ccnn_geo.neighbors import Neighbors, build_neighbors, knn_graph
 
@@ -69,3 +70,26 @@ def test_edges_go_to_another_device():
     there = neighbors.to("meta")
     assert there.edge_index.device.type == there.ptr.device.type == "meta"
     assert (there.num_edges, there.num_src, there.num_dst) == (10, 5, 5)
+
+
+def test_there_and_back_as_edge_index_of_pyg():
+    pos, target = torch.rand(30, 3), torch.rand(11, 3)
+    edges = build_neighbors(pos, num_neighbors=4, pos_dst=target)
+    given = edges.to_edge_index().validate()
+    assert isinstance(given, EdgeIndex) and given.sparse_size() == (30, 11) and given.is_sorted_by_col
+    assert given.as_tensor().data_ptr() == edges.edge_index.data_ptr()  # nothing is copied
+    back = Neighbors.from_edge_index(given, *given.sparse_size())
+    assert torch.equal(back.edge_index, edges.edge_index) and torch.equal(back.ptr, edges.ptr)
+    assert type(back.edge_index) is type(Neighbors(given, edges.ptr, 30, 11).edge_index) is torch.Tensor
+    (pointers, sources), order = given.get_csc()
+    assert torch.equal(pointers, edges.ptr) and torch.equal(sources, edges.edge_index[0]) and order is None
+
+
+@pytest.mark.filterwarnings("ignore:Sparse invariant checks")
+def test_pyg_multiplies_by_it_as_by_a_matrix():
+    pos, x = torch.rand(30, 3), torch.rand(30, 5)
+    edges = build_neighbors(pos, num_neighbors=4)
+    source, target = edges.edge_index
+    expected = torch.zeros(30, 5).index_add_(0, target, x[source])
+    assert torch.allclose(edges.to_edge_index().matmul(x, transpose=True), expected)
+    assert torch.equal(edges.to_edge_index().sort_by("row").values.sort_by("col").values[1], target)

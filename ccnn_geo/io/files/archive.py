@@ -8,22 +8,16 @@ import lzma
 import os
 import shutil
 import stat
-import struct
 import tarfile
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO, cast
+from typing import BinaryIO, TypeVar, cast
 
-_DAMAGES = (
-    *(EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-    *(NotImplementedError, RuntimeError, struct.error, OverflowError, LookupError),
-)
-"""What the libraries raise on damaged archives; RuntimeError if a member is encrypted."""
+Member = TypeVar("Member", tarfile.TarInfo, zipfile.ZipInfo)
 
-_DAMAGED = "{}: damaged archive, or one with a password, expected a whole .zip or .tar (.gz, .bz2, .xz)"
+_COMPRESSED = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
 
 _LARGEST_HEADER = 2**20
 """Bytes that a name in a tar may take, and what it is read in at a time."""
@@ -48,54 +42,65 @@ def extract(archive: Path, folder: Path, max_bytes: int = 64 * 2**30, inner: str
         UnsafeArchiveError: for absolute names, names with ``..``, links, devices, or too many bytes.
         ValueError: if it is neither a zip nor a tar file, is damaged, or has no folder ``inner``.
     """
+    parts = PurePosixPath(inner).parts
     try:
-        _extract(archive, folder, max_bytes, PurePosixPath(inner).parts)
-    except ValueError as error:  # of the libraries some as well
-        if str(error).startswith(f"{archive}: "):
+        with ExitStack() as opened:
+            if zipfile.is_zipfile(archive):
+                packed = opened.enter_context(zipfile.ZipFile(archive))
+                packed.extractall(folder, _checked(archive, packed.infolist(), max_bytes, parts))
+            else:
+                tape = _open_tar(archive, opened)
+                tape.extractall(folder, _checked(archive, tape.getmembers(), max_bytes, parts))
+    except (
+        Exception
+    ) as error:  # damaged archives raise anything: EOFError, zlib.error, struct.error, KeyError
+        on_disk = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+        if on_disk or isinstance(error, MemoryError) or str(error).startswith(f"{archive}: "):
             raise
-        raise ValueError(_DAMAGED.format(archive)) from error
-    except OSError as error:
-        if error.errno not in (None, errno.EINVAL):  # of the disk, and not of what is in the archive
-            raise
-        raise ValueError(_DAMAGED.format(archive)) from error
-    except _OversizedError as error:
-        raise ValueError(f"{archive}: damaged archive, {error}") from error
-    except _DAMAGES as error:
-        raise ValueError(_DAMAGED.format(archive)) from error
+        raise ValueError(
+            f"{archive}: damaged archive, or one with a password, expected a whole .zip or .tar (.gz, .bz2, .xz), "
+            f"got {error}"
+        ) from error
 
 
-def _extract(archive: Path, folder: Path, max_bytes: int, inner: tuple[str, ...]) -> None:
-    with _members(archive) as members:
-        total = 0
-        for name, size, is_plain, open_member in members:
-            parts = PurePosixPath(name.replace("\\", "/")).parts
-            if not parts and open_member is None:  # "./": the target itself
-                continue
-            if not parts or parts[0] == "/" or ".." in parts or ":" in parts[0]:
-                raise UnsafeArchiveError(f"{archive}: member {name!r} points outside of the target folder")
-            if not is_plain:
-                raise UnsafeArchiveError(
-                    f"{archive}: member {name!r} is a link or a device, expected plain files"
-                )
-            total += size
-            if total > max_bytes:
-                raise UnsafeArchiveError(f"{archive}: holds more than {max_bytes} bytes (up to {name!r})")
-        wanted = [
-            (name.replace("\\", "/"), open_member)
-            for name, _, _, open_member in members
-            if PurePosixPath(name.replace("\\", "/")).parts[: len(inner)] == inner
-        ]
-        if inner and not wanted:
-            found = sorted({part for name, *_ in members for part in PurePosixPath(name).parts[:1]})
-            raise ValueError(f"{archive}: holds {found}, expected a folder {'/'.join(inner)!r}")
-        for name, open_member in wanted:
-            target = folder / name
-            if open_member is None:
-                target.mkdir(parents=True, exist_ok=True)
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with open_member() as source, target.open("wb") as copy:
-                shutil.copyfileobj(source, copy, 2**20)
+def _checked(
+    archive: Path, members: Sequence[Member], max_bytes: int, inner: tuple[str, ...]
+) -> list[Member]:
+    """The members to write, under names with slashes; all are checked."""
+    wanted, total = [], 0
+    for member in members:
+        name, size, kind = _about(member)
+        path = PurePosixPath(name.replace("\\", "/"))
+        if not path.parts and kind == "folder":  # "./": the target itself
+            continue
+        if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+            raise UnsafeArchiveError(f"{archive}: member {name!r} points outside of the target folder")
+        if not kind:
+            raise UnsafeArchiveError(
+                f"{archive}: member {name!r} is a link or a device, expected plain files"
+            )
+        total += size
+        if total > max_bytes:
+            raise UnsafeArchiveError(f"{archive}: holds more than {max_bytes} bytes (up to {name!r})")
+        if isinstance(member, tarfile.TarInfo):
+            member.name, member.mode = name.replace("\\", "/"), 0o755 if kind == "folder" else 0o644
+        else:
+            member.filename = name.replace("\\", "/")
+        if path.parts[: len(inner)] == inner:
+            wanted.append(member)
+    if inner and not wanted:
+        found = sorted({part for m in members for part in PurePosixPath(_about(m)[0]).parts[:1]})
+        raise ValueError(f"{archive}: holds {found}, expected a folder {'/'.join(inner)!r}")
+    return wanted
+
+
+def _about(member: tarfile.TarInfo | zipfile.ZipInfo) -> tuple[str, int, str]:
+    """Name, bytes, and ``file``, ``folder`` or nothing, for what is neither."""
+    if isinstance(member, tarfile.TarInfo):
+        plain = member.isfile() and not member.issparse()
+        return member.name, member.size, "folder" if member.isdir() else "file" if plain else ""
+    plain = stat.S_IFMT(member.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
+    return member.filename, member.file_size, "" if not plain else "folder" if member.is_dir() else "file"
 
 
 def extract_atomic(archive: Path, inner: str, target: Path) -> None:
@@ -116,85 +121,36 @@ def extract_atomic(archive: Path, inner: str, target: Path) -> None:
         shutil.rmtree(unpacked, ignore_errors=True)
 
 
-@contextmanager
-def _members(archive: Path) -> Iterator[list]:
-    """Rows (name, bytes, plain file or folder, function that opens it or None for a folder)."""
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as handle:
-            yield [
-                (m.filename, m.file_size, _is_plain(m), None if m.is_dir() else _opener(handle.open, m))
-                for m in handle.infolist()
-            ]
-    else:
-        with _decompressed(archive) as file, _open_tar(archive, file) as handle:
-            members = handle.getmembers()
-            file.seek(handle.offset)
-            if file.read(tarfile.BLOCKSIZE).strip(b"\0") or file.tell() < handle.offset + tarfile.BLOCKSIZE:
-                # at a header that is damaged or missing tarfile stops as at the end
-                raise ValueError(
-                    f"{archive}: truncated or damaged behind {len(members)} members, expected the end"
-                )
-            while file.read(2**20):  # to the checksum of what is compressed
-                pass
-            yield [
-                (
-                    m.name,
-                    m.size,
-                    (m.isfile() and not m.issparse()) or m.isdir(),
-                    _opener(handle.extractfile, m) if m.isfile() else None,
-                )
-                for m in members
-            ]
-
-
-class _OversizedError(tarfile.ReadError):
-    """A header that claims more than there may be."""
-
-
 class _Careful(io.RawIOBase):
     """A file of which no more is read at a time than a header may have, whatever that claims."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
+        self.tell, self.seek, self._file = file.tell, file.seek, file  # type: ignore[method-assign]
 
     def read(self, size: int = -1) -> bytes:
         if size > _LARGEST_HEADER:
-            raise _OversizedError(f"a header of {size} bytes, expected at most {_LARGEST_HEADER}")
+            raise ValueError(f"a header of {size} bytes, expected at most {_LARGEST_HEADER}")
         return self._file.read(size)
 
 
-def _open_tar(archive: Path, file: BinaryIO) -> tarfile.TarFile:
+def _open_tar(archive: Path, opened: ExitStack) -> tarfile.TarFile:
+    """A tar that was read to its end, so that whatever is compressed has met its checksum."""
+    with archive.open("rb") as file:
+        start = file.read(16)
+    way = next((way for magic, way in _COMPRESSED if start.startswith(magic)), open)
+    content = opened.enter_context(cast("BinaryIO", way(archive, "rb")))
     try:
-        return tarfile.open(fileobj=_Careful(file), mode="r:")
-    except _OversizedError:
-        raise
+        tape = opened.enter_context(tarfile.open(fileobj=_Careful(content), mode="r:"))  # noqa: SIM115  # the stack closes it
     except tarfile.ReadError as error:
-        with archive.open("rb") as raw:
-            start = raw.read(16)
         raise ValueError(
             f"{archive}: neither a zip nor a tar file, or a damaged one, it begins with {start!r}"
         ) from error
-
-
-def _decompressed(archive: Path) -> BinaryIO:
-    with archive.open("rb") as file:
-        start = file.read(6)
-    for magic, opened in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open)):
-        if start.startswith(magic):
-            return cast("BinaryIO", opened(archive))
-    return archive.open("rb")
-
-
-def _opener(open_member: Callable, member: object) -> Callable[[], IO[bytes]]:
-    return lambda: open_member(member)
-
-
-def _is_plain(member: zipfile.ZipInfo) -> bool:
-    kind = stat.S_IFMT(member.external_attr >> 16)
-    return kind in (0, stat.S_IFREG, stat.S_IFDIR)
+    number = len(tape.getmembers())
+    content.seek(tape.offset)
+    if content.read(tarfile.BLOCKSIZE).strip(b"\0") or content.tell() < tape.offset + tarfile.BLOCKSIZE:
+        # at a header that is damaged or missing tarfile stops as at the end
+        raise ValueError(f"{archive}: truncated or damaged behind {number} members, expected the end")
+    while content.read(2**20):
+        pass
+    tape.extraction_filter = getattr(tarfile, "data_filter", None)  # since Python 3.10.12 and 3.11.4
+    return tape

@@ -9,13 +9,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from filelock import FileLock
 
 from ccnn_geo.io.shapes.shape import ShapeError
-
-try:
-    import fcntl
-except ImportError:  # not on Windows: there, two processes would do the same work twice
-    fcntl = None  # type: ignore[assignment]  # a module or nothing
 
 
 @contextmanager
@@ -25,9 +21,7 @@ def exclusive(folder: Path, name: str) -> Iterator[None]:
     The lock goes with the process: one that is killed leaves no lock behind.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f".{name}.lock").open("a") as lock:
-        if fcntl is not None:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(folder / f".{name}.lock"):
         yield
 
 

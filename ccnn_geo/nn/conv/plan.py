@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar, cast
 import torch
 from torch import Tensor
 
+from ccnn_geo._base.pyg import EdgeIndex
 from ccnn_geo.functional.clouds import as_clouds
 from ccnn_geo.functional.edge.chunks import edge_offsets
 from ccnn_geo.functional.edge.extent import edge_extent
@@ -48,7 +49,8 @@ class PointPlan:
     Args:
         pos: Positions, or those of sources and targets.
         batch: Cloud of each point, or of each source and target, sorted; one cloud by default.
-        edge_index: Edges from source to target, or a :class:`~ccnn_geo.neighbors.Neighbors`.
+        edge_index: Edges from source to target, a tensor or :class:`torch_geometric.EdgeIndex`, or a
+            :class:`~ccnn_geo.neighbors.Neighbors`.
         num_neighbors: Without edges the nearest sources of each target; ``None`` for all points of its cloud.
         spacing: Step of the lattice the points lie on, if they do; on a CPU it is detected.
         batch_size: Number of clouds, if the last ones may be empty.
@@ -94,6 +96,8 @@ class PointPlan:
             None if batch_src is None else as_clouds(batch_src, "batch"),
             None if batch_dst is None else as_clouds(batch_dst, "batch"),
         )
+        if isinstance(edge_index, EdgeIndex):  # its edges are checked and sorted as those of any tensor
+            edge_index = edge_index.as_tensor()
         if isinstance(edge_index, Tensor) and edge_index.dtype == torch.int32:
             edge_index = edge_index.long()  # which messages are gathered and summed by
         self.edge_index, self.num_neighbors, self.batch_size = edge_index, num_neighbors, batch_size

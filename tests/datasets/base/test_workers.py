@@ -1,7 +1,6 @@
 """Processes that prepare data: they report their errors and their end, and none outlives its program."""
 
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -10,25 +9,31 @@ import warnings
 
 import pytest
 
-from ccnn_geo.datasets.base.workers import Workers, _packed
+from ccnn_geo.datasets.base.workers import answer, mapper
 
-ORPHANS = """
+SCRIPT = """
 import os, signal
-from ccnn_geo.datasets.base.workers import Workers, _packed
-with Workers(1) as workers:
-    print(*[p.pid for p in workers._processes], flush=True)
+from ccnn_geo.datasets.base import workers
+print("once")
+workers.SECONDS_IDLE = 1
+with workers.mapper(1) as run:
+    print(*run(divmod, [7, 9], [2, 2]), *run(os.getenv, ["OMP_NUM_THREADS"]))
+    print(*run(eval, ["__import__('os').getpid()"]), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
+"""It has no ``if __name__ == "__main__":``, which would be asked for if it were imported again."""
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks for processes in /proc")
-def test_workers_of_a_killed_program_end():
-    done = subprocess.run([sys.executable, "-c", ORPHANS], stdout=subprocess.PIPE, text=True, check=False)
-    pids = done.stdout.split()
-    assert done.returncode == -signal.SIGKILL and len(pids) == 1
-    for _ in range(1200):  # a busy machine imports torch for a minute
-        alive = [p for p in pids if os.path.isdir(f"/proc/{p}") and _command(p).startswith(sys.executable)]
-        if not alive:
+def test_a_script_runs_once_and_when_it_is_killed_its_workers_end(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "script.py"], stdout=subprocess.PIPE, text=True, check=False
+    )
+    once, results, pid = done.stdout.splitlines()
+    assert done.returncode == -signal.SIGKILL and (once, results) == ("once", "(3, 1) (4, 1) 1")
+    for _ in range(1200):
+        if not (alive := os.path.isdir(f"/proc/{pid}") and "loky" in _command(pid)):
             break
         time.sleep(0.1)
     assert not alive
@@ -43,14 +48,15 @@ def _command(pid: str) -> str:
 
 
 def test_a_worker_sends_errors_back_and_its_death_is_reported():
-    with pytest.raises(RuntimeError, match="worker process ended"), Workers(1) as workers:
+    with mapper(1) as run:
         with pytest.raises(ZeroDivisionError):
-            list(workers.map(divmod, [1], [0]))
-        assert list(workers.map(divmod, [7], [2])) == [(3, 1)]
+            list(run(divmod, [1], [0]))
+        assert list(run(divmod, [7, 9, 8], [2, 2, 2])) == [(3, 1), (4, 1), (4, 0)]
         with pytest.warns(RuntimeWarning, match="^of one file$") as said:
-            assert list(workers.map(warnings.warn, ["of one file"], [RuntimeWarning])) == [None]
+            assert list(run(warnings.warn, ["of one file"], [RuntimeWarning])) == [None]
         assert [w.filename for w in said] == [__file__]
-        list(workers.map(os._exit, [3]))
+        with pytest.raises(RuntimeError, match=r"^a worker process ended; .* use fewer workers$"):
+            list(run(os._exit, [3]))
 
 
 class Unreadable(Exception):
@@ -60,8 +66,12 @@ class Unreadable(Exception):
         super().__init__(f"{file}, line {line}")
 
 
+def fail(error):
+    raise error
+
+
 def test_an_error_that_cannot_be_sent_is_told_in_words():
-    error, *_ = pickle.loads(_packed(Unreadable("a.csv", 3)))
+    error, *_ = answer(fail, Unreadable("a.csv", 3))
     assert type(error) is RuntimeError and str(error) == "Unreadable: a.csv, line 3"
-    error, *_ = pickle.loads(_packed(ValueError("as it is")))
+    error, *_ = answer(fail, ValueError("as it is"))
     assert type(error) is ValueError and str(error) == "as it is"

@@ -1,6 +1,5 @@
 """Training on several kinds of data at toy size: it goes on as if unbroken, and the report has what it promises."""
 
-import pickle
 from itertools import islice
 
 import pytest
@@ -113,22 +112,8 @@ def test_what_kinds_have_for_themselves(kinds):
     assert networks["clouds"] is networks["voxels"]
 
 
-def test_a_study_row_is_sent_to_another_process_and_trained(kinds, tmp_path, monkeypatch):
-    asked = []
-
-    class Here:
-        """Work and answers are pickled as for a process of their own."""
-
-        def __init__(self, num):
-            asked.append(num)
-
-        __enter__, __exit__ = (lambda self: self), (lambda *_: None)
-
-        def map(self, *work):
-            function, (folder,) = pickle.loads(pickle.dumps(work))
-            yield pickle.loads(pickle.dumps(function(folder)))
-
-    monkeypatch.setattr(joint, "Workers", Here)
+def test_a_study_row_is_sent_to_another_process_and_trained(kinds, tmp_path, monkeypatch, sent):
+    asked = sent(joint)
     (tmp_path / "job").mkdir()
     shapes = {
         key: value

@@ -1,0 +1,126 @@
+"""LAZ: the points of a LAS file, compressed; lazrs decompresses them, after what the file claims was found to fit.
+
+lazrs makes room for as many chunks and bytes as tables in the file say, and without that memory the process ends.
+Points come some at a time, so that a damaged file ends before they fill memory.
+"""
+
+import struct
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+LARGEST_RATIO = 10_000
+"""Bytes of points for one of the file: points that are all alike have 3,500, scans 3 to 20."""
+
+_POINTS_AT_ONCE = 1 << 18
+_LAYERS = {6: 9, 7: 10, 8: 11, 9: 10, 10: 12}
+"""Parts of a chunk, by point format; one more for each byte that a point has of its own."""
+
+
+class LasHeader(NamedTuple):
+    """A sound header: point format, bytes of a point, those of them that are its own, points, where they start."""
+
+    kind: int
+    length: int
+    extra: int
+    count: int
+    start: int
+    compressed: bool
+    scale: np.ndarray
+    offset: np.ndarray
+
+
+def decompress(path: Path, header: LasHeader) -> bytearray:
+    """The points of a compressed file as LAS stores them, one after the other.
+
+    Raises:
+        ImportError: If lazrs is missing.
+        ValueError: If the file is damaged, or claims more than :data:`LARGEST_RATIO` bytes for one.
+    """
+    try:
+        import lazrs
+    except ImportError as error:
+        raise ImportError("read_las: LAZ needs lazrs: pip install 'ccnn_geo[data]'") from error
+    kind, length, extra, count, start = header[:5]
+    points, size = bytearray(), count * length
+    layers = _LAYERS[kind] + extra if kind in _LAYERS else 0
+    try:
+        found = path.stat().st_size - start
+        if size > LARGEST_RATIO * found:
+            raise ValueError(f"{found} bytes, which is less than one for {LARGEST_RATIO}")
+        with path.open("rb") as file:
+            record = _record(file.read(start), lazrs.LazVlr.new_for_compression(kind, extra).record_data())
+            _check_chunks(file, start, lazrs, record, layers, length, count)
+            file.seek(start)
+            reader = lazrs.LasZipDecompressor(file, record) if size else None
+            while reader and len(points) < size:
+                some = bytearray(min(_POINTS_AT_ONCE * length, size - len(points)))
+                reader.decompress_many(some)
+                points += some
+    except BaseException as error:
+        wrong = isinstance(error, lazrs.LazrsError | OSError | ValueError | struct.error)
+        if getattr(error, "errno", None) is not None or not (
+            wrong or type(error).__name__ == "PanicException"
+        ):
+            raise  # of the disk, or of whoever stopped it: not of what is in the file
+        raise ValueError(
+            f"{path}: damaged or truncated, expected {count} compressed points of {length} bytes, got {error}"
+        ) from error
+    return points
+
+
+def _record(head: bytes, usual: bytes) -> bytes:
+    """The record behind the header that says how points are compressed, with the fields of ``usual``."""
+    place, left = struct.unpack_from("<H", head, 94)[0], struct.unpack_from("<I", head, 100)[0]
+    while left and place + 54 <= len(head):
+        name, size = struct.unpack_from("<2x16s2xH", head, place)
+        if name.startswith(b"laszip encoded"):
+            record = head[place + 54 : place + 54 + size]
+            if _fields(record) != _fields(usual):
+                raise ValueError(f"the fields {_fields(record)}, not {_fields(usual)}")
+            return record
+        place, left = place + 54 + size, left - 1
+    raise ValueError("no record 'laszip encoded' behind the header")
+
+
+def _fields(record: bytes) -> list[tuple[int, int]]:
+    """Type and size of the compressed fields; their versions may differ."""
+    number = struct.unpack_from("<H", record, 32)[0]
+    return [struct.unpack_from("<HH", record, 34 + 6 * i) for i in range(number)]
+
+
+def _check_chunks(
+    file: BinaryIO, start: int, lazrs: Any, record: bytes, layers: int, length: int, count: int
+) -> None:
+    """Whether the chunks from byte ``start`` to their table hold so many points, and their parts fit."""
+    way, vlr = struct.unpack_from("<H", record)[0], lazrs.LazVlr(record)
+    if way != (3 if layers else 2) and (layers or way != 1):
+        raise ValueError(f"the way of compression {way}")
+    if way == 1 or count == 0:  # one chunk, without a table
+        return
+    end = file.seek(0, 2)
+    table = _unpack(file, start, "<q")[0]
+    if table <= start:  # the writer could not go back
+        table = _unpack(file, end - 8, "<q")[0]
+    number = _unpack(file, table, "<4xI")[0] if start < table < end else 0
+    if not 0 < number * length <= table - start - 8:  # a chunk begins with a whole point
+        raise ValueError(f"a table of {number} chunks at byte {table} of {end}")
+    file.seek(start)
+    chunks, place = lazrs.read_chunk_table(file, vlr), start + 8
+    if vlr.uses_variable_size_chunks():
+        held = sum(points for points, _ in chunks)
+    else:
+        held = count if number * vlr.chunk_size() >= count > (number - 1) * vlr.chunk_size() else -1
+    if held != count or place + sum(size for _, size in chunks) != table:
+        raise ValueError(f"chunks of {chunks[:3]} ... points and bytes up to byte {table}")
+    for points, size in chunks if layers else ():
+        parts = sum(_unpack(file, place + length + 4, f"<{layers}I")) if points else 0
+        if points and length + 4 + 4 * layers + parts != size:
+            raise ValueError(f"parts of {parts} bytes in a chunk of {size}")
+        place += size
+
+
+def _unpack(file: BinaryIO, place: int, form: str) -> tuple:
+    file.seek(place)
+    return struct.unpack(form, file.read(struct.calcsize(form)))
