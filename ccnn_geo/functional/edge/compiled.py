@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from ccnn_geo._base.native.build import has_native
+from ccnn_geo._base.operators import differentiable
 from ccnn_geo.functional.edge.basis import magnet_basis
-from ccnn_geo.functional.edge.compiled_op import edge_kernel, edge_magnet
+from ccnn_geo.functional.edge.compiled_call import gradients, sums
+from ccnn_geo.functional.first_order import refuse_second_order
 from ccnn_geo.functional.graph import Neighbors
 from ccnn_geo.kernels.continuous import ContinuousKernel
+from ccnn_geo.kernels.math import magnet
 
 MAX_DIM, MAX_HIDDEN, MAX_LAYERS = 3, 64, 4
 
@@ -43,7 +50,7 @@ def native_edge_conv(
     if weight is not None:
         x = x * weight.unsqueeze(-1)
     box, *tensors = found
-    return edge_magnet(neighbors.edge_index, neighbors.ptr, box, x, [pos_src, pos_dst, *tensors])
+    return edge_magnet(x, [pos_src, pos_dst, *tensors], neighbors.edge_index, neighbors.ptr, box)
 
 
 def native_kernel(kernel: ContinuousKernel, rel: Tensor, support: Tensor | None = None) -> Tensor | None:
@@ -58,7 +65,7 @@ def native_kernel(kernel: ContinuousKernel, rel: Tensor, support: Tensor | None 
     edges = torch.stack([torch.zeros_like(numbers), numbers])[:, :-1]
     x, pos = rel.new_ones(1, kernel.out_channels), rel.new_zeros(1, kernel.dim)
     box, *tensors = found
-    return edge_kernel(edges, numbers, box, x, [pos, rel, *tensors])
+    return edge_kernel(x, [pos, rel, *tensors], edges, numbers, box)
 
 
 def _packed(kernel: ContinuousKernel, support: Tensor | None = None) -> tuple[Tensor, ...] | None:
@@ -74,3 +81,42 @@ def _packed(kernel: ContinuousKernel, support: Tensor | None = None) -> tuple[Te
         return None
     high = kernel.support() if support is None else support
     return torch.stack([torch.zeros_like(high) if kernel.causal else -high, high]), output, *basis.tensors
+
+
+def _formula(x: Tensor, tensors: Sequence[Tensor], edge_index: Tensor, ptr: Tensor, box: Tensor) -> Tensor:
+    """The sums in operations of torch."""
+    pos_src, pos_dst, *kernel = tensors
+    source, target = edge_index
+    rel = pos_dst.index_select(0, target) - pos_src.index_select(0, source)
+    values = _kernel_values(box, rel, *kernel) * x.index_select(0, source)
+    return values.new_zeros(pos_dst.size(0), values.size(1)).index_add(0, target, values)
+
+
+def _kernel_values(
+    box: Tensor,
+    rel: Tensor,
+    output: Tensor,
+    quadratic: Tensor,
+    window: Tensor,
+    linear: Tensor,
+    *affine: Tensor,
+) -> Tensor:
+    values = magnet.definition(rel.mT, quadratic, linear, *affine)
+    weight = torch.exp2(rel.square().to(window.dtype) @ window[: rel.size(1)])
+    inside = ((rel >= box[0]) & (rel <= box[1])).all(dim=1, keepdim=True)
+    return torch.cat([values, weight.to(values.dtype)], dim=1) @ output.mT * inside
+
+
+def _fake(x: Tensor, tensors: Sequence[Tensor], edge_index: Tensor, ptr: Tensor, box: Tensor) -> Tensor:
+    return x.new_empty(ptr.size(0) - 1, x.size(1))
+
+
+# features; positions, output layer and packed filters; edges, their pointers, the box of the support
+_SIGNATURE = "(Tensor x, Tensor[] tensors, Tensor edge_index, Tensor ptr, Tensor box) -> Tensor"
+_OPERATOR: dict[str, Any] = {"fake": _fake, "formula": _formula, "learns": 2, "listed": True}
+edge_magnet = differentiable(
+    f"edge_magnet{_SIGNATURE}", sums, gradients, second=partial(refuse_second_order, "edge_conv"), **_OPERATOR
+)
+"""The sum over edges as an operator, with first derivatives; its formula has those of any order."""
+edge_kernel = differentiable(f"edge_kernel{_SIGNATURE}", sums, gradients, **_OPERATOR)
+"""The same with second derivatives, those of the formula: for the values of a kernel alone."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ccnn_geo._base.native.sizes import FirstSizes, ladder
-from ccnn_geo._base.operators import by_formula, differentiable, operator
+from ccnn_geo._base.operators import differentiable
 
 FIRST, FIRST_LARGE = FirstSizes(16), FirstSizes(2)
 """Sizes of batches of grids that are convolved as they are, and those with kernels that are large."""
@@ -55,6 +54,11 @@ def _conv(x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) -> Ten
     return DIRECT_CONVS[x.dim() - 2](x, weight, padding=padding, groups=groups)
 
 
+def _formula(x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) -> Tensor:
+    with without_tf32() if x.device.type == "cuda" else contextlib.nullcontext():
+        return _conv(x, weight, padding, groups)
+
+
 def _output_size(x: Tensor, weight: Tensor, padding: Sequence[int]) -> list[int]:
     pairs = zip(x.shape[2:], padding, weight.shape[2:], strict=True)
     return [x.size(0), weight.size(0), *(s + 2 * p - k + 1 for s, p, k in pairs)]
@@ -71,7 +75,9 @@ def _missing(x: Tensor, weight: Tensor, groups: int) -> list[int] | None:
     """
     batch, _, *size = x.shape
     first = FIRST_LARGE if _is_large(weight, groups) else FIRST
-    if x.device.type != "cpu" or x.dtype == torch.float64 or first.has((batch, *size)):  # oneDNN has no doubles
+    if (
+        x.device.type != "cpu" or x.dtype == torch.float64 or first.has((batch, *size))
+    ):  # oneDNN has no doubles
         return None
     return [ladder(batch, 1) - batch, 0, *(ladder(s, 4 if len(size) == 1 else 2) - s for s in size)]
 
@@ -91,7 +97,7 @@ def _slabs(weight: Tensor) -> Sequence[Tensor]:
     return weight.split(max(1, MOST_TAPS // math.prod(weight.shape[3:])), dim=2)
 
 
-def _forward_kernel(x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) -> Tensor:
+def _kernel(x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) -> Tensor:
     with without_tf32() if x.device.type == "cuda" else contextlib.nullcontext():
         missing = _missing(x, weight, groups)
         if missing is None:
@@ -157,45 +163,11 @@ def _gradients_of_slabs(
     return inner, torch.cat(by_weight, dim=2) if by_weight else None
 
 
-def _backward_fake(grad: Tensor, x: Tensor, weight: Tensor, *how: Any) -> list[Tensor]:
-    return [t.new_empty(t.shape) for t, needed in zip((x, weight), how[-1], strict=True) if needed]
-
-
-_HOW = "SymInt[] padding, int groups"
-_forward = operator(
-    f"direct_conv_forward(Tensor x, Tensor weight, {_HOW}) -> Tensor",
-    _forward_kernel,
-    lambda x, weight, padding, groups: x.new_empty(_output_size(x, weight, padding)),
-    _conv,
-)
-_backward = operator(
-    f"direct_conv_backward(Tensor grad, Tensor x, Tensor weight, {_HOW}, bool[] need) -> Tensor[]",
+_CORRELATION = differentiable(
+    "direct_conv(Tensor x, Tensor weight, SymInt[] padding, int groups) -> Tensor",
+    _kernel,
     _backward_kernel,
-    _backward_fake,
+    lambda x, weight, padding, groups: x.new_empty(_output_size(x, weight, padding)),
+    _formula,
+    learns=2,
 )
-
-
-class _Function(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.how = padding, groups
-        return _forward(x, weight, padding, groups)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        need = list(ctx.needs_input_grad[:2])
-        if not torch.is_grad_enabled():
-            found = iter(_backward(grad, *ctx.saved_tensors, *ctx.how, need))
-            return *(next(found) if n else None for n in need), None, None
-        with without_tf32():  # second derivatives: let autograd differentiate the libraries' own
-            parts = by_formula(lambda x, weight: _conv(x, weight, *ctx.how), ctx.saved_tensors, need, grad)
-        return *parts, None, None
-
-
-def _apply(x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) -> Tensor:
-    apply = _Function.apply if torch.is_grad_enabled() else _forward
-    return apply(x, weight, padding, groups)
-
-
-_CORRELATION = differentiable(f"direct_conv(Tensor x, Tensor weight, {_HOW}) -> Tensor", _apply, _conv)

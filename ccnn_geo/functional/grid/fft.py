@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ccnn_geo._base.operators import by_formula, differentiable, operator
+from ccnn_geo._base.operators import differentiable
 from ccnn_geo.functional.grid.fft_compiled import (
     like_taps,
     native_fft,
@@ -102,7 +102,7 @@ def _formula(x: Tensor, taps: Tensor, *how: Any) -> Tensor:
     return _plain(x, taps, _plan(x, taps, *how[:3]))
 
 
-def _forward_kernel(
+def _kernel(
     x: Tensor,
     taps: Tensor,
     center: Sequence[int],
@@ -110,14 +110,14 @@ def _forward_kernel(
     native: bool,
     spectrum: Tensor | None,
 ) -> Tensor:
-    plan = _plan(x, taps, center, lengths, native)
     if x.numel() == 0:
         return torch.empty_like(x)
     if native:
-        return native_fft(x, taps, plan.center, plan.lengths, spectrum)
+        return native_fft(x, taps, center, tuple(lengths), spectrum)
+    plan = _plan(x, taps, center, lengths, native)
     out = torch.empty_like(x, memory_format=torch.contiguous_format)
     for part in _chunks(x, plan):
-        values = _spectrum(x[:, part], plan).mul_(_kernel(taps, spectrum, part, plan))
+        values = _spectrum(x[:, part], plan).mul_(_transformed(taps, spectrum, part, plan))
         out[:, part] = _box(_signal(values, plan), plan.center, plan.size)
     return out
 
@@ -134,7 +134,11 @@ def _backward_kernel(
 ) -> list[Tensor]:
     plan = _plan(x, taps, center, lengths, native)
     if x.numel() == 0:
-        return [t for t, needed in zip((x.new_empty(x.shape), like_taps(taps).zero_()), need, strict=True) if needed]
+        return [
+            t
+            for t, needed in zip((x.new_empty(x.shape), like_taps(taps).zero_()), need, strict=True)
+            if needed
+        ]
     if native:
         found = native_fft_backward(grad_out, x, taps, plan.center, plan.lengths, spectrum, need)
         return [t for t in found if t is not None]
@@ -146,55 +150,12 @@ def _backward_kernel(
         _box(placed, plan.center, plan.size).copy_(grad_out[:, part])
         grad = _spectrum(placed, plan)
         if grad_taps is not None:
-            product = (_spectrum(x[:, part], plan).conj() * grad).sum(dim=0)
+            product = (_spectrum(x[:, part], plan).conj_physical() * grad).sum(dim=0)
             grad_taps[part] = _box(_signal(product, plan), [0] * len(plan.taps), plan.taps)
         if grad_x is not None:
-            product = grad.mul_(_kernel(taps, spectrum, part, plan).conj())
+            product = grad.mul_(_transformed(taps, spectrum, part, plan).conj_physical())
             grad_x[:, part] = _box(_signal(product, plan), [0] * len(plan.size), plan.size)
     return [t for t in (grad_x, grad_taps) if t is not None]
-
-
-def _backward_fake(grad: Tensor, x: Tensor, taps: Tensor, *how: Any) -> list[Tensor]:
-    found = (torch.empty_like(x, memory_format=torch.contiguous_format), like_taps(taps))
-    return [t for t, needed in zip(found, how[-1], strict=True) if needed]
-
-
-_HOW = "SymInt[] center, SymInt[] lengths, bool native, Tensor? spectrum"
-_forward = operator(
-    f"fft_conv_forward(Tensor x, Tensor taps, {_HOW}) -> Tensor",
-    _forward_kernel,
-    lambda x, *_: torch.empty_like(x, memory_format=torch.contiguous_format),
-    _formula,
-)
-_backward = operator(
-    f"fft_conv_backward(Tensor grad, Tensor x, Tensor taps, {_HOW}, bool[] need) -> Tensor[]",
-    _backward_kernel,
-    _backward_fake,
-)
-
-
-class _Function(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, taps: Tensor, *how: Any) -> Tensor:
-        *ctx.how, ctx.spectrum = how
-        ctx.save_for_backward(x, taps)
-        return _forward(x, taps, *how)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        need = list(ctx.needs_input_grad[:2])
-        if torch.is_grad_enabled():  # second derivatives: let autograd differentiate the formula
-            found = by_formula(lambda x, taps: _formula(x, taps, *ctx.how), ctx.saved_tensors, need, grad)
-            return *found, None, None, None, None
-        parts = iter(_backward(grad, *ctx.saved_tensors, *ctx.how, ctx.spectrum, need))
-        return *(next(parts) if n else None for n in need), None, None, None, None
-
-
-def _apply(x: Tensor, taps: Tensor, *how: Any) -> Tensor:
-    return _Function.apply(x, taps, *how) if torch.is_grad_enabled() else _forward(x, taps, *how)
-
-
-_CONV = differentiable(f"fft_conv(Tensor x, Tensor taps, {_HOW}) -> Tensor", _apply, _formula)
 
 
 def _chunks(x: Tensor, plan: FFTPlan) -> Iterator[slice]:
@@ -211,5 +172,16 @@ def _signal(t: Tensor, plan: FFTPlan) -> Tensor:
     return torch.fft.irfftn(t, s=plan.lengths, dim=_axes(plan))
 
 
-def _kernel(taps: Tensor, spectrum: Tensor | None, part: slice, plan: FFTPlan) -> Tensor:
+def _transformed(taps: Tensor, spectrum: Tensor | None, part: slice, plan: FFTPlan) -> Tensor:
     return _spectrum(taps[part], plan) if spectrum is None else spectrum[part]
+
+
+_CONV = differentiable(
+    "fft_conv(Tensor x, Tensor taps, SymInt[] center, SymInt[] lengths, bool native, Tensor? spectrum) -> Tensor",
+    _kernel,
+    _backward_kernel,
+    lambda x, *_: torch.empty_like(x, memory_format=torch.contiguous_format),
+    _formula,
+    learns=2,
+    like=like_taps,
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from ccnn_geo._base.native.build import addresses, arguments, native_function, threads_for
 from ccnn_geo._base.native.memory import zeros
-from ccnn_geo._base.operators import differentiable, operator
+from ccnn_geo._base.operators import differentiable
 from ccnn_geo.functional.first_order import refuse_second_order
 from ccnn_geo.functional.lattice.runs import Runs
 
@@ -35,14 +36,21 @@ def native_lattice_conv(x: Tensor, table: Tensor, runs: Runs, num_dst: int) -> T
 
 
 def _formula(
-    x: Tensor, table: Tensor, offset: Tensor, begin: Tensor, end: Tensor, src: Tensor, dst: Tensor, num_dst: int
+    x: Tensor,
+    table: Tensor,
+    offset: Tensor,
+    begin: Tensor,
+    end: Tensor,
+    src: Tensor,
+    dst: Tensor,
+    num_dst: int,
 ) -> Tensor:
     index = offset.long().repeat_interleave(end - begin, output_size=src.size(0))
     values = table.index_select(0, index) * x.index_select(0, src)
     return values.new_zeros(num_dst, x.size(1)).index_add(0, dst, values)
 
 
-def _forward_kernel(x: Tensor, table: Tensor, *edges: Any) -> Tensor:
+def _kernel(x: Tensor, table: Tensor, *edges: Any) -> Tensor:
     *runs, num_dst = edges
     out = zeros(num_dst, _padded(x.size(1)))
     _call(table, Runs(*runs), x.size(1), x=_pad(x), out=out)
@@ -50,7 +58,7 @@ def _forward_kernel(x: Tensor, table: Tensor, *edges: Any) -> Tensor:
 
 
 def _backward_kernel(grad: Tensor, x: Tensor, table: Tensor, *given: Any) -> list[Tensor]:
-    *runs, need = given
+    *runs, _, need = given
     tensors = {"grad_out": _pad(grad)}
     if need[0]:
         tensors["grad_x"] = zeros(x.size(0), _padded(x.size(1)))
@@ -60,47 +68,6 @@ def _backward_kernel(grad: Tensor, x: Tensor, table: Tensor, *given: Any) -> lis
     _call(table, Runs(*runs), x.size(1), **tensors)
     grad_x = [tensors["grad_x"][:, : x.size(1)].contiguous()] if need[0] else []
     return [*grad_x, tensors["grad_table"]] if need[1] else grad_x
-
-
-def _backward_fake(grad: Tensor, x: Tensor, table: Tensor, *given: Any) -> list[Tensor]:
-    return [t.new_empty(t.shape) for t, needed in zip((x, table), given[-1], strict=True) if needed]
-
-
-_RUNS = "Tensor offset, Tensor begin, Tensor end, Tensor src, Tensor dst"
-_SIGNATURE = f"(Tensor x, Tensor table, {_RUNS}, SymInt num_dst) -> Tensor"
-_forward = operator(
-    f"lattice_conv_forward{_SIGNATURE}",
-    _forward_kernel,
-    lambda x, *given: x.new_empty(given[-1], x.size(1)),
-    _formula,
-)
-_backward = operator(
-    f"lattice_conv_backward(Tensor grad, Tensor x, Tensor table, {_RUNS}, bool[] need) -> Tensor[]",
-    _backward_kernel,
-    _backward_fake,
-)
-
-
-class _Function(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, *given: Any) -> Tensor:
-        ctx.save_for_backward(*given[:-1])
-        return _forward(*given)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        refuse_second_order("lattice_conv")
-        need = list(ctx.needs_input_grad[:2])
-        found = iter(_backward(grad, *ctx.saved_tensors, need))
-        return *(next(found) if n else None for n in need), *[None] * 6
-
-
-def _apply(*given: Any) -> Tensor:
-    return _Function.apply(*given) if torch.is_grad_enabled() else _forward(*given)
-
-
-lattice_conv = differentiable(f"lattice_conv{_SIGNATURE}", _apply, _formula)
-"""The sum as an operator, with first derivatives; its formula has those of any order."""
 
 
 def _call(table: Tensor, runs: Runs, channels: int, **features: Tensor) -> None:
@@ -125,3 +92,16 @@ def _pad(t: Tensor) -> Tensor:
     """``t [N, C]`` with rows of whole vectors."""
     missing = _padded(t.size(1)) - t.size(1)
     return torch.nn.functional.pad(t, (0, missing)) if missing else t.contiguous()
+
+
+lattice_conv = differentiable(
+    "lattice_conv(Tensor x, Tensor table, Tensor offset, Tensor begin, Tensor end, Tensor src, Tensor dst, "
+    "SymInt num_dst) -> Tensor",
+    _kernel,
+    _backward_kernel,
+    lambda x, *given: x.new_empty(given[-1], x.size(1)),
+    _formula,
+    learns=2,
+    second=partial(refuse_second_order, "lattice_conv"),
+)
+"""The sum as an operator, with first derivatives; its formula has those of any order."""

@@ -25,7 +25,9 @@ def grid_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """
     if x.device.type != "cpu":
         return _formula(x, weight, bias)
-    return _LINEAR(*as_autocast(x, weight, bias))
+    if torch.is_autocast_enabled("cpu"):
+        x, weight, bias = as_autocast(x, weight, bias)
+    return _LINEAR(x, weight, bias)
 
 
 def _formula(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -34,8 +36,9 @@ def _formula(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def _compute(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if x.dtype == torch.float32:
-        if native_function("grid_linear") is not None:
-            return native_linear(x, weight, bias)
+        found = native_linear(x, weight, bias)
+        if found is not None:
+            return found
         out = empty(x.size(0), weight.size(0), x.size(2))
         return torch.baddbmm(bias.view(1, -1, 1), weight.expand(x.size(0), -1, -1), x, out=out)
     return _formula(x, weight, bias).contiguous()

@@ -34,7 +34,9 @@ def point_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """
     if x.device.type != "cpu":
         return F.linear(x, weight, bias)
-    return _LINEAR(*as_autocast(x, weight, bias))
+    if torch.is_autocast_enabled("cpu"):
+        x, weight, bias = as_autocast(x, weight, bias)
+    return _LINEAR(x, weight, bias)
 
 
 def _gradients(grad: Tensor, x: Tensor, weight: Tensor, need: Sequence[bool]) -> Sequence[Tensor | None]:

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ccnn_geo._base.native.build import native_function
 from ccnn_geo._base.native.sizes import FirstSizes
-from ccnn_geo._base.operators import differentiable, operator
-from ccnn_geo.kernels.math.gelu_compiled import native_gelu, native_gelu_backward
+from ccnn_geo._base.operators import composite, operator
+from ccnn_geo.kernels.math.gelu_compiled import native_gelu
 
 MIN_SIZE = 1 << 14
 """Numbers below which the compiled loop costs more than it saves."""
@@ -55,32 +54,30 @@ def _fake(x: Tensor, other: Tensor | None) -> Tensor:
 
 
 def _forward_kernel(x: Tensor, residual: Tensor | None) -> Tensor:
-    if _suits(x):
-        return native_gelu(x, residual)
+    if x.numel() >= MIN_SIZE and x.dtype == torch.float32:
+        found = native_gelu(x, residual=residual)
+        if found is not None:
+            return found
     axis = _axis(x)
-    y = F.gelu(x.transpose(axis, -1)).transpose(axis, -1) if axis is not None else F.gelu(x)
+    y = F.gelu(x.transpose(axis, -1)).transpose(axis, -1)
     return y.contiguous() if residual is None else (residual + y).contiguous()
 
 
 def _backward_kernel(x: Tensor, grad: Tensor) -> Tensor:
-    if _suits(x):
-        return native_gelu_backward(grad, x)
+    if x.numel() >= MIN_SIZE and x.dtype == torch.float32:
+        found = native_gelu(x, grad_out=grad)
+        if found is not None:
+            return found
     axis = _axis(x)
-    if axis is None:
-        return torch.ops.aten.gelu_backward(grad, x).contiguous()
     found = torch.ops.aten.gelu_backward(grad.transpose(axis, -1), x.transpose(axis, -1))
     return found.transpose(axis, -1).contiguous()
 
 
-def _suits(x: Tensor) -> bool:
-    return x.numel() >= MIN_SIZE and x.dtype == torch.float32 and native_function("gelu") is not None
-
-
-def _axis(x: Tensor) -> int | None:
-    """What to swap with the last axis for torch's own loop: oneDNN, which keeps what it makes for each shape, takes
-    contiguous tensors. ``None`` where it may."""
+def _axis(x: Tensor) -> int:
+    """What to swap with the last axis for torch's own loop: contiguous tensors it would give to oneDNN, which keeps
+    what it makes for each shape. The last axis itself where oneDNN may."""
     if x.dim() < 2 or (x.dtype in HALF and x.numel() >= MIN_SIZE and FIRST.has(x.shape)):
-        return None
+        return -1
     return 0 if x.dim() == 2 else 1
 
 
@@ -104,8 +101,4 @@ class _Function(torch.autograd.Function):
         return grad_x, grad if ctx.needs_input_grad[1] else None
 
 
-def _apply(x: Tensor, residual: Tensor | None) -> Tensor:
-    return _Function.apply(x, residual) if torch.is_grad_enabled() else _forward(x, residual)
-
-
-_GELU = differentiable("gelu(Tensor x, Tensor? residual) -> Tensor", _apply, _formula)
+_GELU = composite("gelu(Tensor x, Tensor? residual) -> Tensor", _Function.apply, _formula)

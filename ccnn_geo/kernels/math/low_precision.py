@@ -21,8 +21,8 @@ LOW = (torch.bfloat16, torch.float16)
 
 
 def as_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """Tensors on the CPU as autocast would hand them to a product: rounded where it is on, all or none."""
-    if not torch.is_autocast_enabled("cpu") or any(t.dtype == torch.float64 for t in tensors):
+    """Tensors on the CPU as autocast, which is on, would hand them to a product: rounded, all or none."""
+    if any(t.dtype == torch.float64 for t in tensors):
         return tensors
     low = torch.get_autocast_dtype("cpu")
     return tuple(t.to(low) for t in tensors)
