@@ -97,7 +97,7 @@ ROOMS = {
         "functional.contraction functional.edge_basis=basis functional.edge_chunks=chunks "
         "functional.edge_conv=conv functional.edge_extent=extent functional.kernel_values "
         "functional.native.edge_magnet=compiled functional.native.edge_magnet_call=compiled_call "
-        "functional.native.edge_magnet_op=compiled_op"
+        "functional.native.edge_magnet_op=compiled"
     ),
     "functional.grid": (
         "functional.direct_conv=direct functional.fft_conv=fft functional.grid_conv=conv "

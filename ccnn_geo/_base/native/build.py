@@ -53,25 +53,7 @@ def native_function(name: str) -> Callable[..., int] | None:
 @torch.compiler.assume_constant_result
 def has_native(name: str) -> bool:
     """Whether there is a function of ``name.c``; ``torch.compile`` asks once."""
-    return native_function(name) is not None
-
-
-def on_host(*tensors: Tensor) -> bool:
-    """Whether functions in C may take these: float32 on the CPU, not traced, transformed or under autocast."""
-    if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
-        return False
-    if torch._C._are_functorch_transforms_active():
-        return False
-    return {(t.dtype, t.device.type) for t in tensors} == {(torch.float32, "cpu")}
-
-
-def in_host_memory(*tensors: Tensor) -> bool:
-    """Whether these are on the CPU, neither traced nor transformed."""
-    if torch.compiler.is_compiling():
-        return False
-    if torch._C._are_functorch_transforms_active():  # torch.func: what it wraps has no memory of its own
-        return False
-    return {t.device.type for t in tensors} == {"cpu"}
+    return os.environ.get("CCNN_GEO_NATIVE") != "0" and load(name).function is not None
 
 
 def native_status(name: str = "edge_magnet") -> str:

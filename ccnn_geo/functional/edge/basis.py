@@ -157,6 +157,8 @@ class MAGNetBasis:
         """Sines and cosines of all points, if there are edges enough to pay for them."""
         quadratic, window, linear, *affine = tensors
         layers = magnet.as_layers(affine)
+        own = gabor_filters.narrowed(quadratic, linear.dtype)
+        quadratic, window = own, window.to(own.dtype)
         edges = sum(c.src.numel() for c in chunks)
         if edges < TABLE_EDGES * (pos_src.size(0) + pos_dst.size(0)):
             return _MAGNetState(quadratic, window, linear, layers)

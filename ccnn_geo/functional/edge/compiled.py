@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ccnn_geo._base.native.build import has_native
+from ccnn_geo._base.operators import differentiable
 from ccnn_geo.functional.edge.basis import magnet_basis
 from ccnn_geo.functional.edge.compiled_call import gradients, sums
-from ccnn_geo.functional.edge.compiled_op import traced_edge_magnet
 from ccnn_geo.functional.first_order import refuse_second_order
 from ccnn_geo.functional.graph import Neighbors
 from ccnn_geo.kernels.continuous import ContinuousKernel
@@ -47,9 +49,8 @@ def native_edge_conv(
         return None
     if weight is not None:
         x = x * weight.unsqueeze(-1)
-    apply = traced_edge_magnet if torch.compiler.is_compiling() else _EdgeMAGNet.apply
     box, *tensors = found
-    return apply(neighbors, box, x, pos_src, pos_dst, *tensors)
+    return edge_magnet(x, [pos_src, pos_dst, *tensors], neighbors.edge_index, neighbors.ptr, box)
 
 
 def native_kernel(kernel: ContinuousKernel, rel: Tensor, support: Tensor | None = None) -> Tensor | None:
@@ -61,10 +62,10 @@ def native_kernel(kernel: ContinuousKernel, rel: Tensor, support: Tensor | None 
     if found is None:
         return None
     numbers = torch.arange(rel.size(0) + 1)
-    edges = Neighbors(torch.stack([torch.zeros_like(numbers), numbers])[:, :-1], numbers, 1, rel.size(0))
-    point = rel.new_ones(1, kernel.out_channels), rel.new_zeros(1, kernel.dim)
+    edges = torch.stack([torch.zeros_like(numbers), numbers])[:, :-1]
+    x, pos = rel.new_ones(1, kernel.out_channels), rel.new_zeros(1, kernel.dim)
     box, *tensors = found
-    return _Kernel.apply(edges, box, *point, rel, *tensors)
+    return edge_kernel(x, [pos, rel, *tensors], edges, numbers, box)
 
 
 def _packed(kernel: ContinuousKernel, support: Tensor | None = None) -> tuple[Tensor, ...] | None:
@@ -82,37 +83,16 @@ def _packed(kernel: ContinuousKernel, support: Tensor | None = None) -> tuple[Te
     return torch.stack([torch.zeros_like(high) if kernel.causal else -high, high]), output, *basis.tensors
 
 
-class _EdgeMAGNet(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, neighbors: Neighbors, box: Tensor, x: Tensor, *tensors: Tensor) -> Tensor:
-        ctx.neighbors = neighbors
-        ctx.save_for_backward(box, x, *tensors)
-        return sums(neighbors, box, x, tensors)
-
-    @staticmethod
-    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
-        refuse_second_order("edge_conv")
-        box, x, *tensors = ctx.saved_tensors
-        return None, None, *gradients(ctx.neighbors, box, x, tensors, grad_out, ctx.needs_input_grad[2:])
+def _formula(x: Tensor, tensors: Sequence[Tensor], edge_index: Tensor, ptr: Tensor, box: Tensor) -> Tensor:
+    """The sums in operations of torch."""
+    pos_src, pos_dst, *kernel = tensors
+    source, target = edge_index
+    rel = pos_dst.index_select(0, target) - pos_src.index_select(0, source)
+    values = _kernel_values(box, rel, *kernel) * x.index_select(0, source)
+    return values.new_zeros(pos_dst.size(0), values.size(1)).index_add(0, target, values)
 
 
-class _Kernel(_EdgeMAGNet):
-    """The kernel alone, which has second derivatives: those of its formula."""
-
-    @staticmethod
-    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
-        if not torch.is_grad_enabled():
-            return _EdgeMAGNet.backward(ctx, grad_out)
-        box, _, _, *tensors = ctx.saved_tensors
-        # views: a tensor that serves twice must not get the sum of its gradients in both places
-        inputs = [t.view_as(t) for t in tensors]
-        need = ctx.needs_input_grad[4:]
-        wanted = [t for t, n in zip(inputs, need, strict=True) if n]
-        found = iter(torch.autograd.grad(_formula(box, *inputs), wanted, grad_out, create_graph=True))
-        return None, None, None, None, *(next(found) if n else None for n in need)
-
-
-def _formula(
+def _kernel_values(
     box: Tensor,
     rel: Tensor,
     output: Tensor,
@@ -125,3 +105,18 @@ def _formula(
     weight = torch.exp2(rel.square().to(window.dtype) @ window[: rel.size(1)])
     inside = ((rel >= box[0]) & (rel <= box[1])).all(dim=1, keepdim=True)
     return torch.cat([values, weight.to(values.dtype)], dim=1) @ output.mT * inside
+
+
+def _fake(x: Tensor, tensors: Sequence[Tensor], edge_index: Tensor, ptr: Tensor, box: Tensor) -> Tensor:
+    return x.new_empty(ptr.size(0) - 1, x.size(1))
+
+
+# features; positions, output layer and packed filters; edges, their pointers, the box of the support
+_SIGNATURE = "(Tensor x, Tensor[] tensors, Tensor edge_index, Tensor ptr, Tensor box) -> Tensor"
+_OPERATOR: dict[str, Any] = {"fake": _fake, "formula": _formula, "learns": 2, "listed": True}
+edge_magnet = differentiable(
+    f"edge_magnet{_SIGNATURE}", sums, gradients, second=partial(refuse_second_order, "edge_conv"), **_OPERATOR
+)
+"""The sum over edges as an operator, with first derivatives; its formula has those of any order."""
+edge_kernel = differentiable(f"edge_kernel{_SIGNATURE}", sums, gradients, **_OPERATOR)
+"""The same with second derivatives, those of the formula: for the values of a kernel alone."""

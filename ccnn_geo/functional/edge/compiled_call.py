@@ -10,7 +10,6 @@ from torch import Tensor
 
 from ccnn_geo._base.native.build import addresses, arguments, native_function, threads_for
 from ccnn_geo._base.native.memory import empty, zeros
-from ccnn_geo.functional.graph import Neighbors
 
 SLACK = 16
 """Numbers after the last row of features: vectors reach beyond it."""
@@ -27,26 +26,29 @@ Arguments = arguments(
 """``edge_args`` of ``edge_magnet.c``."""
 
 
-def sums(neighbors: Neighbors, box: Tensor, x: Tensor, tensors: Sequence[Tensor]) -> Tensor:
+def sums(x: Tensor, tensors: Sequence[Tensor], edge_index: Tensor, ptr: Tensor, box: Tensor) -> Tensor:
     """Sums over the neighbours in a box ``[2, D]`` of offsets, ``[M, C]``.
+
+    Edges and pointers are those of :class:`~ccnn_geo.functional.graph.Neighbors`.
 
     Tensors are the positions of sources and targets, the output layer, and the packed filters of
     :class:`~ccnn_geo.functional.edge.basis.MAGNetBasis`.
     """
-    out = zeros(neighbors.num_dst, x.size(1))
-    _call(neighbors, box, x, tensors, out=out)
+    out = zeros(ptr.size(0) - 1, x.size(1))
+    _call(x, tensors, edge_index, ptr, box, out=out)
     return out
 
 
 def gradients(
-    neighbors: Neighbors,
-    box: Tensor,
+    grad_out: Tensor,
     x: Tensor,
     tensors: Sequence[Tensor],
-    grad_out: Tensor,
+    edge_index: Tensor,
+    ptr: Tensor,
+    box: Tensor,
     needed: Sequence[bool],
-) -> tuple[Tensor | None, ...]:
-    """Gradients of ``x`` and of the tensors, as far as they are needed."""
+) -> list[Tensor]:
+    """Gradients of ``x`` and of the tensors, those that are needed."""
     need_x, need_src, need_dst, need_output, *need = needed
     pos_src, pos_dst, output, quadratic, window, linear, *affine = tensors
     grads: dict[str, Tensor] = {"grad_out": _with_slack(grad_out)}
@@ -62,25 +64,38 @@ def gradients(
         grads["grad_quadratic"] = _zeros(quadratic.size(0), quadratic.size(1) + 1)
         grads["grad_linear"] = _zeros(*linear.shape)
         grads["grad_affine"] = _zeros(sum(t.numel() for t in affine))
-    _call(neighbors, box, x, tensors, **grads)
+    _call(x, tensors, edge_index, ptr, box, **grads)
 
     parts: list[Tensor | None] = [None] * len(need)
     if any(need):
-        own, last = grads["grad_quadratic"].split([quadratic.size(1), 1], dim=1)
+        own_part, last = grads["grad_quadratic"].split([quadratic.size(1), 1], dim=1)
         flat = grads["grad_affine"].split([t.numel() for t in affine])
-        found = [own, last, grads["grad_linear"], *(g.view_as(t) for g, t in zip(flat, affine, strict=True))]
+        each = [
+            own_part,
+            last,
+            grads["grad_linear"],
+            *(g.view_as(t) for g, t in zip(flat, affine, strict=True)),
+        ]
         given = (quadratic, window, linear, *affine)
-        parts = [g.to(t.dtype) if n else None for g, t, n in zip(found, given, need, strict=True)]
-    return (
+        parts = [g.to(t.dtype) if n else None for g, t, n in zip(each, given, need, strict=True)]
+    found = [
         grads["grad_x"][: x.numel()].view(x.shape) if need_x else None,
         grads.get("grad_src"),
         grads.get("grad_dst"),
         grads["grad_output"].mT.to(output.dtype) if need_output else None,
         *parts,
-    )
+    ]
+    # an operator returns memory of its own, laid out as it promises: those of filters are parts of one tensor
+    own = [
+        t if t is None or i < 3 else t.clone(memory_format=torch.contiguous_format)
+        for i, t in enumerate(found)
+    ]
+    return [t for t in own if t is not None]
 
 
-def _call(neighbors: Neighbors, box: Tensor, x: Tensor, tensors: Sequence[Tensor], **results: Tensor) -> None:
+def _call(
+    x: Tensor, tensors: Sequence[Tensor], edge_index: Tensor, ptr: Tensor, box: Tensor, **results: Tensor
+) -> None:
     function = native_function("edge_magnet")
     if function is None:
         raise RuntimeError("native code was turned off between a forward pass and its backward pass")
@@ -90,8 +105,8 @@ def _call(neighbors: Neighbors, box: Tensor, x: Tensor, tensors: Sequence[Tensor
         "x": _with_slack(x),
         "pos_src": pos_src.contiguous(),
         "pos_dst": pos_dst.contiguous(),
-        "src": neighbors.edge_index[0].contiguous(),
-        "ptr": neighbors.ptr.contiguous(),
+        "src": edge_index[0].contiguous(),
+        "ptr": ptr.contiguous(),
         "low": box[0],
         "high": box[1],
         "quadratic": torch.cat([quadratic.double(), window.double()], dim=1),
@@ -104,7 +119,7 @@ def _call(neighbors: Neighbors, box: Tensor, x: Tensor, tensors: Sequence[Tensor
     points = (x.size(0), pos_dst.size(0), x.size(1), pos_src.size(1))
     args = Arguments(
         *(*points, hidden, len(affine) // 2),
-        threads_for(neighbors.edge_index.size(1)),
+        threads_for(edge_index.size(1)),
         x.numel() + SUMS,
         **addresses(**given),
     )

@@ -72,22 +72,26 @@ class GridKernel:
 
 
 def prepare_kernel(
-    kernel: Tensor, size: Sequence[int], center: Sequence[int], method: str = "auto"
+    kernel: Tensor, size: Sequence[int], center: Sequence[int], method: str = "auto", constant: bool = False
 ) -> GridKernel:
-    """All of :func:`grid_conv` that does not depend on the input: the choice of the way, and a constant's spectrum."""
+    """All of :func:`grid_conv` that does not depend on the input: the choice of the way, and a constant's spectrum.
+
+    Args:
+        kernel: Its taps.
+        size: The grid's.
+        center: Index of the tap at offset zero.
+        method: As there.
+        constant: Whether the kernel serves many calls, and learns in none.
+    """
     center = tuple(center)
     depthwise = kernel.dim() == len(size) + 1
     plan = plan_fft(kernel if depthwise else kernel[0], size, center, native=depthwise)
     if method == "auto":
         method = "fft" if fft_is_cheaper(size, plan.taps, plan.native) else "direct"
-    if torch.compiler.is_compiling() and kernel.device.type == "cuda":
-        method = "fft"  # what a graph convolves directly there, cuDNN rounds to TF32
     if method == "direct":
         return GridKernel(kernel, center)
     if not plan.native:  # which takes taps as they are rendered
         kernel = kernel.contiguous()
-    learns = torch.is_grad_enabled() and kernel.requires_grad
-    constant = not learns and not torch.compiler.is_compiling()
     return GridKernel(kernel, center, plan, kernel_spectrum(kernel, plan) if constant else None)
 
 

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ccnn_geo._base.operators import differentiable
 from ccnn_geo.functional.grid.fft_compiled import (
+    like_taps,
     native_fft,
     native_fft_backward,
     native_lengths,
@@ -37,7 +39,7 @@ def plan_fft(kernel: Tensor, size: Sequence[int], center: Sequence[int], native:
     """
     taps, center = tuple(kernel.shape[1:]), tuple(center)
     on_host = kernel.dtype == torch.float32 and kernel.device.type == "cpu"
-    if native and on_host and not torch.compiler.is_compiling():
+    if native and on_host:
         lengths = native_lengths(size, taps, center)
         if lengths is not None:
             return FFTPlan(tuple(size), taps, center, lengths, True)
@@ -66,10 +68,13 @@ def kernel_spectrum(taps: Tensor, plan: FFTPlan) -> Tensor:
 
 
 def fft_conv(x: Tensor, taps: Tensor, plan: FFTPlan, spectrum: Tensor | None = None) -> Tensor:
-    """Depthwise convolution of ``x [B, C, *S]`` with ``taps [C, *K]``, whose spectrum is given if they are constant."""
-    if torch.compiler.is_compiling() or x.dtype != taps.dtype:
+    """Depthwise convolution of ``x [B, C, *S]`` with ``taps [C, *K]``, whose spectrum is given if they are constant.
+
+    It is the operator ``ccnn_geo::fft_conv``.
+    """
+    if x.dtype != taps.dtype:
         return _plain(x, taps, plan)
-    return _FFTConv.apply(x, taps, plan, spectrum)
+    return _CONV(x, taps, plan.center, plan.lengths, plan.native, spectrum)
 
 
 def _axes(plan: FFTPlan) -> tuple[int, ...]:
@@ -89,48 +94,68 @@ def _plain(x: Tensor, taps: Tensor, plan: FFTPlan) -> Tensor:
     return _box(torch.fft.irfftn(product, s=s, dim=axes), plan.center, plan.size)
 
 
-class _FFTConv(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, taps: Tensor, plan: FFTPlan, spectrum: Tensor | None) -> Tensor:
-        ctx.plan, ctx.spectrum = plan, spectrum
-        ctx.save_for_backward(x, taps)
-        if x.numel() == 0:
-            return torch.empty_like(x)
-        if plan.native:
-            return native_fft(x, taps, plan.center, plan.lengths, spectrum)
-        out = torch.empty_like(x, memory_format=torch.contiguous_format)
-        for part in _chunks(x, plan):
-            values = _spectrum(x[:, part], plan).mul_(_kernel(taps, spectrum, part, plan))
-            out[:, part] = _box(_signal(values, plan), plan.center, plan.size)
-        return out
+def _plan(x: Tensor, taps: Tensor, center: Sequence[int], lengths: Sequence[int], native: bool) -> FFTPlan:
+    return FFTPlan(tuple(x.shape[2:]), tuple(taps.shape[1:]), tuple(center), tuple(lengths), native)
 
-    @staticmethod
-    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
-        (x, taps), plan, need = ctx.saved_tensors, ctx.plan, ctx.needs_input_grad[:2]
-        if torch.is_grad_enabled():  # second derivatives: let autograd differentiate the formula
-            x, taps = x.view_as(x), taps.view_as(taps)
-            wanted = [t for t, n in zip((x, taps), need, strict=True) if n]
-            found = iter(torch.autograd.grad(_plain(x, taps, plan), wanted, grad_out, create_graph=True))
-            return *(next(found) if n else None for n in need), None, None
-        if x.numel() == 0:
-            return torch.zeros_like(x), torch.zeros_like(taps), None, None
-        if plan.native:
-            args = grad_out, x, taps, plan.center, plan.lengths, ctx.spectrum, need
-            return *native_fft_backward(*args), None, None
-        grad_x = torch.empty_like(x, memory_format=torch.contiguous_format) if need[0] else None
-        grad_taps = torch.empty_like(taps, memory_format=torch.contiguous_format) if need[1] else None
-        for part in _chunks(x, plan):
-            # the gradient where the output lies in the transform
-            placed = grad_out.new_zeros(x.size(0), part.stop - part.start, *plan.lengths)
-            _box(placed, plan.center, plan.size).copy_(grad_out[:, part])
-            grad = _spectrum(placed, plan)
-            if grad_taps is not None:
-                product = (_spectrum(x[:, part], plan).conj() * grad).sum(dim=0)
-                grad_taps[part] = _box(_signal(product, plan), [0] * len(plan.taps), plan.taps)
-            if grad_x is not None:
-                product = grad.mul_(_kernel(taps, ctx.spectrum, part, plan).conj())
-                grad_x[:, part] = _box(_signal(product, plan), [0] * len(plan.size), plan.size)
-        return grad_x, grad_taps, None, None
+
+def _formula(x: Tensor, taps: Tensor, *how: Any) -> Tensor:
+    return _plain(x, taps, _plan(x, taps, *how[:3]))
+
+
+def _kernel(
+    x: Tensor,
+    taps: Tensor,
+    center: Sequence[int],
+    lengths: Sequence[int],
+    native: bool,
+    spectrum: Tensor | None,
+) -> Tensor:
+    if x.numel() == 0:
+        return torch.empty_like(x)
+    if native:
+        return native_fft(x, taps, center, tuple(lengths), spectrum)
+    plan = _plan(x, taps, center, lengths, native)
+    out = torch.empty_like(x, memory_format=torch.contiguous_format)
+    for part in _chunks(x, plan):
+        values = _spectrum(x[:, part], plan).mul_(_transformed(taps, spectrum, part, plan))
+        out[:, part] = _box(_signal(values, plan), plan.center, plan.size)
+    return out
+
+
+def _backward_kernel(
+    grad_out: Tensor,
+    x: Tensor,
+    taps: Tensor,
+    center: Sequence[int],
+    lengths: Sequence[int],
+    native: bool,
+    spectrum: Tensor | None,
+    need: Sequence[bool],
+) -> list[Tensor]:
+    plan = _plan(x, taps, center, lengths, native)
+    if x.numel() == 0:
+        return [
+            t
+            for t, needed in zip((x.new_empty(x.shape), like_taps(taps).zero_()), need, strict=True)
+            if needed
+        ]
+    if native:
+        found = native_fft_backward(grad_out, x, taps, plan.center, plan.lengths, spectrum, need)
+        return [t for t in found if t is not None]
+    grad_x = torch.empty_like(x, memory_format=torch.contiguous_format) if need[0] else None
+    grad_taps = like_taps(taps) if need[1] else None
+    for part in _chunks(x, plan):
+        # the gradient where the output lies in the transform
+        placed = grad_out.new_zeros(x.size(0), part.stop - part.start, *plan.lengths)
+        _box(placed, plan.center, plan.size).copy_(grad_out[:, part])
+        grad = _spectrum(placed, plan)
+        if grad_taps is not None:
+            product = (_spectrum(x[:, part], plan).conj_physical() * grad).sum(dim=0)
+            grad_taps[part] = _box(_signal(product, plan), [0] * len(plan.taps), plan.taps)
+        if grad_x is not None:
+            product = grad.mul_(_transformed(taps, spectrum, part, plan).conj_physical())
+            grad_x[:, part] = _box(_signal(product, plan), [0] * len(plan.size), plan.size)
+    return [t for t in (grad_x, grad_taps) if t is not None]
 
 
 def _chunks(x: Tensor, plan: FFTPlan) -> Iterator[slice]:
@@ -147,5 +172,16 @@ def _signal(t: Tensor, plan: FFTPlan) -> Tensor:
     return torch.fft.irfftn(t, s=plan.lengths, dim=_axes(plan))
 
 
-def _kernel(taps: Tensor, spectrum: Tensor | None, part: slice, plan: FFTPlan) -> Tensor:
+def _transformed(taps: Tensor, spectrum: Tensor | None, part: slice, plan: FFTPlan) -> Tensor:
     return _spectrum(taps[part], plan) if spectrum is None else spectrum[part]
+
+
+_CONV = differentiable(
+    "fft_conv(Tensor x, Tensor taps, SymInt[] center, SymInt[] lengths, bool native, Tensor? spectrum) -> Tensor",
+    _kernel,
+    _backward_kernel,
+    lambda x, *_: torch.empty_like(x, memory_format=torch.contiguous_format),
+    _formula,
+    learns=2,
+    like=like_taps,
+)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ccnn_geo._base.native.build import addresses, arguments, native_function
+from ccnn_geo._base.native.build import addresses, arguments, has_native, native_function
 from ccnn_geo._base.native.memory import empty
 
 VECTOR = 16
@@ -26,7 +26,7 @@ Arguments = arguments(("batch", "channels", "dim", "threads", "rows"), (*SIDES, 
 
 def native_lengths(size: Sequence[int], taps: Sequence[int], center: Sequence[int]) -> tuple[int, ...] | None:
     """Lengths of the compiled transforms for a grid and a kernel, or ``None`` where there are none."""
-    if native_function("fft_conv") is None:
+    if not has_native("fft_conv"):
         return None
     needed = [s + max(m, k - 1 - m) for s, k, m in zip(size, taps, center, strict=True)]
     lengths = (*(smooth_length(n) for n in needed[:-1]), 2 * smooth_length(-(-needed[-1] // 2)))
@@ -78,10 +78,18 @@ def native_fft_backward(
     if need[0]:
         given["grad_x"] = empty(*x.shape)
     if need[1]:
-        channels, *rest = taps.shape
-        given["grad_kernel"] = empty(*rest, channels).movedim(-1, 0) if _in_rows(taps) else empty(*taps.shape)
+        given["grad_kernel"] = like_taps(taps)
     _call(x.shape[:2], x.shape[2:], taps, center, lengths, x=x, grad_out=grad_out, **given)
     return given.get("grad_x"), given.get("grad_kernel")
+
+
+def like_taps(taps: Tensor) -> Tensor:
+    """Memory for a gradient, which lies as taps that are rendered do, and else channel by channel."""
+    channels, *rest = taps.shape
+    rows = _in_rows(taps)
+    if taps.dtype != torch.float32 or taps.device.type != "cpu":
+        return taps.new_empty(*rest, channels).movedim(-1, 0) if rows else taps.new_empty(taps.shape)
+    return empty(*rest, channels).movedim(-1, 0) if rows else empty(*taps.shape)
 
 
 def _in_rows(taps: Tensor) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from ccnn_geo._base.native.build import addresses, arguments, native_function, threads_for
 from ccnn_geo._base.native.memory import zeros
+from ccnn_geo._base.operators import differentiable
 from ccnn_geo.functional.first_order import refuse_second_order
 from ccnn_geo.functional.lattice.runs import Runs
 
@@ -30,32 +32,42 @@ def native_lattice_conv(x: Tensor, table: Tensor, runs: Runs, num_dst: int) -> T
     suits = all(t.dtype == torch.float32 and t.device.type == "cpu" for t in (x, table))
     if not suits or native_function("lattice_conv") is None:
         return None
-    return _LatticeConv.apply(x, table, runs, num_dst)
+    return lattice_conv(x, table, runs.offset, runs.begin, runs.end, runs.src, runs.dst, num_dst)
 
 
-class _LatticeConv(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, table: Tensor, runs: Runs, num_dst: int) -> Tensor:
-        ctx.runs = runs
-        ctx.save_for_backward(x, table)
-        out = zeros(num_dst, _padded(x.size(1)))
-        _call(table, runs, x.size(1), x=_pad(x), out=out)
-        return out[:, : x.size(1)].contiguous()
+def _formula(
+    x: Tensor,
+    table: Tensor,
+    offset: Tensor,
+    begin: Tensor,
+    end: Tensor,
+    src: Tensor,
+    dst: Tensor,
+    num_dst: int,
+) -> Tensor:
+    index = offset.long().repeat_interleave(end - begin, output_size=src.size(0))
+    values = table.index_select(0, index) * x.index_select(0, src)
+    return values.new_zeros(num_dst, x.size(1)).index_add(0, dst, values)
 
-    @staticmethod
-    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
-        refuse_second_order("lattice_conv")
-        x, table = ctx.saved_tensors
-        need_x, need_table = ctx.needs_input_grad[:2]
-        given = {"grad_out": _pad(grad_out)}
-        if need_x:
-            given["grad_x"] = zeros(x.size(0), _padded(x.size(1)))
-        if need_table:
-            given["x"] = _pad(x)
-            given["grad_table"] = zeros(*table.shape)
-        _call(table, ctx.runs, x.size(1), **given)
-        grad_x = given["grad_x"][:, : x.size(1)].contiguous() if need_x else None
-        return grad_x, given.get("grad_table"), None, None
+
+def _kernel(x: Tensor, table: Tensor, *edges: Any) -> Tensor:
+    *runs, num_dst = edges
+    out = zeros(num_dst, _padded(x.size(1)))
+    _call(table, Runs(*runs), x.size(1), x=_pad(x), out=out)
+    return out[:, : x.size(1)].contiguous()
+
+
+def _backward_kernel(grad: Tensor, x: Tensor, table: Tensor, *given: Any) -> list[Tensor]:
+    *runs, _, need = given
+    tensors = {"grad_out": _pad(grad)}
+    if need[0]:
+        tensors["grad_x"] = zeros(x.size(0), _padded(x.size(1)))
+    if need[1]:
+        tensors["x"] = _pad(x)
+        tensors["grad_table"] = zeros(*table.shape)
+    _call(table, Runs(*runs), x.size(1), **tensors)
+    grad_x = [tensors["grad_x"][:, : x.size(1)].contiguous()] if need[0] else []
+    return [*grad_x, tensors["grad_table"]] if need[1] else grad_x
 
 
 def _call(table: Tensor, runs: Runs, channels: int, **features: Tensor) -> None:
@@ -80,3 +92,16 @@ def _pad(t: Tensor) -> Tensor:
     """``t [N, C]`` with rows of whole vectors."""
     missing = _padded(t.size(1)) - t.size(1)
     return torch.nn.functional.pad(t, (0, missing)) if missing else t.contiguous()
+
+
+lattice_conv = differentiable(
+    "lattice_conv(Tensor x, Tensor table, Tensor offset, Tensor begin, Tensor end, Tensor src, Tensor dst, "
+    "SymInt num_dst) -> Tensor",
+    _kernel,
+    _backward_kernel,
+    lambda x, *given: x.new_empty(given[-1], x.size(1)),
+    _formula,
+    learns=2,
+    second=partial(refuse_second_order, "lattice_conv"),
+)
+"""The sum as an operator, with first derivatives; its formula has those of any order."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -17,10 +17,13 @@ TENSORS = ("x", "weight", "bias", "out", "grad_out", "grad_x", "grad_weight", "g
 Arguments = arguments(("batch", "inputs", "outputs", "length", "threads"), TENSORS)
 
 
-def native_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """``weight [O, C]`` and ``bias [O]`` on the channels of ``x [B, C, L]``."""
+def native_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor | None:
+    """``weight [O, C]`` and ``bias [O]`` on the channels of ``x [B, C, L]``; ``None`` without a compiler."""
+    function = native_function("grid_linear")
+    if function is None:
+        return None
     out = empty(x.size(0), weight.size(0), x.size(2))
-    _call(x, weight, bias=bias, out=out)
+    _call(function, x, weight, bias=bias, out=out)
     return out
 
 
@@ -28,13 +31,15 @@ def native_linear_backward(
     grad_out: Tensor, x: Tensor, weight: Tensor, need: Sequence[bool]
 ) -> tuple[Tensor | None, ...]:
     """Gradients of ``x``, ``weight`` and ``bias``, as far as ``need`` asks for them."""
+    function = native_function("grid_linear")
+    assert function is not None, "asked for only where it is there"
     outputs, inputs = weight.shape
     threads = _threads(x)
     grad_x = empty(*x.shape) if need[0] else None
     # each thread sums for itself
     grad_weight = zeros(threads, outputs, _pad(inputs)) if need[1] else None
     grad_bias = zeros(threads, outputs) if need[2] else None
-    _call(x, weight, grad_out=grad_out, grad_x=grad_x, grad_weight=grad_weight, grad_bias=grad_bias)
+    _call(function, x, weight, grad_out=grad_out, grad_x=grad_x, grad_weight=grad_weight, grad_bias=grad_bias)
     return (
         grad_x,
         None if grad_weight is None else grad_weight.sum(dim=0)[:, :inputs],
@@ -50,10 +55,7 @@ def _threads(x: Tensor) -> int:
     return max(1, min(torch.get_num_threads(), x.size(0) * -(-x.size(2) // TILE)))
 
 
-def _call(x: Tensor, weight: Tensor, **tensors: Tensor | None) -> None:
-    function = native_function("grid_linear")
-    if function is None:
-        raise RuntimeError("native code was turned off between a forward pass and its backward pass")
+def _call(function: Callable[..., int], x: Tensor, weight: Tensor, **tensors: Tensor | None) -> None:
     (batch, inputs, length), outputs, threads = x.shape, weight.size(0), _threads(x)
     own = TILE * (3 * _pad(inputs) + _pad(outputs)) + outputs * _pad(inputs)
     named = {"x": x, "weight": weight, "scratch": empty(threads * own), **tensors}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ccnn_geo._base.native.build import on_host
 from ccnn_geo.functional.pointwise.grid_linear import grid_linear
+from ccnn_geo.functional.pointwise.operator import linear_operator
 from ccnn_geo.kernels.math.linear import cross, linear
-from ccnn_geo.kernels.math.low_precision import in_float32, outgrows_onednn, without_autocast
+from ccnn_geo.kernels.math.low_precision import as_autocast
 
 
 def channel_linear(x: Tensor, layer: nn.Linear, shift: Tensor | None = None) -> Tensor:
@@ -26,31 +26,29 @@ def channel_linear(x: Tensor, layer: nn.Linear, shift: Tensor | None = None) -> 
 def point_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     r"""Applies :math:`y_{no} = \sum_c W_{oc} x_{nc} + \beta_o` at all points.
 
+    On the CPU it is the operator ``ccnn_geo::point_linear``.
+
     Shapes:
         - **x:** :math:`(N, C)`; **weight:** :math:`(O, C)`; **bias:** :math:`(O)`
         - **output:** :math:`(N, O)`
     """
-    if on_host(x, weight, bias):
-        return _PointLinear.apply(x, weight, bias) if torch.is_grad_enabled() else linear(x, weight, bias)
-    if outgrows_onednn(x, weight, bias):
-        return in_float32(_PointLinear.apply, x, weight, bias)
-    return F.linear(x, weight, bias)
+    if x.device.type != "cpu":
+        return F.linear(x, weight, bias)
+    if torch.is_autocast_enabled("cpu"):
+        x, weight, bias = as_autocast(x, weight, bias)
+    return _LINEAR(x, weight, bias)
 
 
-class _PointLinear(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return linear(x, weight, bias)
+def _gradients(grad: Tensor, x: Tensor, weight: Tensor, need: Sequence[bool]) -> Sequence[Tensor | None]:
+    return (
+        linear(grad, weight.mT.contiguous()) if need[0] else None,
+        cross(grad.mT, x) if need[1] else None,
+        grad.sum(dim=0) if need[2] else None,
+    )
 
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
-        need = ctx.needs_input_grad
-        if torch.is_grad_enabled():  # second derivatives
-            products = (lambda: grad @ weight, lambda: grad.mT @ x)
-        else:
-            products = (lambda: linear(grad, weight.mT.contiguous()), lambda: cross(grad.mT, x))
-        with without_autocast():
-            grad_x, grad_weight = (f() if n else None for f, n in zip(products, need[:2], strict=True))
-        return grad_x, grad_weight, grad.sum(dim=0) if need[2] else None
+
+def _shape(x: Tensor, weight: Tensor) -> tuple[int, ...]:
+    return x.size(0), weight.size(0)
+
+
+_LINEAR = linear_operator("point_linear", F.linear, linear, _gradients, _shape)

@@ -33,8 +33,8 @@ class Gabor(NamedTuple):
 class Packed(NamedTuple):
     """All filters side by side.
 
-    ``quadratic [2D + 1, F]`` are the base-2 exponents' coefficients of ``[r^2, r, 1]``, in double precision unless
-    the offsets' own is safe; ``linear [D + 1, F]`` the phases' coefficients of ``[r, 1]``.
+    ``quadratic [2D + 1, F]`` are the base-2 exponents' coefficients of ``[r^2, r, 1]``, in double precision;
+    ``linear [D + 1, F]`` the phases' coefficients of ``[r, 1]``.
     """
 
     quadratic: Tensor
@@ -42,14 +42,7 @@ class Packed(NamedTuple):
 
 
 def pack(filters: Sequence[Gabor]) -> Packed:
-    r"""Writes :math:`-\tfrac12 \gamma^2 (r - \mu)^2 / \ln 2` and :math:`\omega \cdot r + \phi` as linear maps.
-
-    The expanded square cancels for narrow filters far from the origin. A filter's value at a distance of
-    :math:`z` widths from its centre is then wrong by up to
-    :math:`\tfrac\epsilon2 e^{-z^2/2} \sum_d (z_d + 2 \gamma_d |\mu_d|)^2`; where that could exceed 1e-5, and on
-    devices that may round the factors of a product (TF32), the coefficients stay in double precision, which tells
-    :func:`envelopes` to sum by axes.
-    """
+    r"""Writes :math:`-\tfrac12 \gamma^2 (r - \mu)^2 / \ln 2` and :math:`\omega \cdot r + \phi` as linear maps."""
     mu, gamma, omega = (
         torch.cat([getattr(f, name) for f in filters]).mT for name in ("mu", "gamma", "omega")
     )
@@ -57,10 +50,6 @@ def pack(filters: Sequence[Gabor]) -> Packed:
     square = -0.5 / LN2 * gamma.to(wide(mu)).square()
     center = mu.to(wide(mu))
     quadratic = torch.cat([square, -2 * square * center, (square * center.square()).sum(dim=0, keepdim=True)])
-    # the error is a number to look at
-    on_host = mu.device.type == "cpu" and not torch.compiler.is_compiling()
-    if on_host and _expansion_error(mu, gamma) < EXPANSION_ERROR:
-        quadratic = quadratic.to(mu.dtype)
     return Packed(quadratic, torch.cat([omega, phi.unsqueeze(0)]))
 
 
@@ -70,9 +59,21 @@ def wide(like: Tensor) -> torch.dtype:
 
 
 @torch.no_grad()
-def _expansion_error(mu: Tensor, gamma: Tensor) -> float:
-    reach = (1 + 2 * (gamma * mu).abs()).square().sum(dim=0)
-    return 0.5 * torch.finfo(mu.dtype).eps * reach.amax().item() if reach.numel() > 0 else 0.0
+def narrowed(quadratic: Tensor, dtype: torch.dtype) -> Tensor:
+    r"""Exponents' coefficients ``[2D + 1, F]`` in the offsets' type where that is safe, else as they are.
+
+    The expanded square cancels for narrow filters far from the origin. A filter's value at a distance of
+    :math:`z` widths from its centre is then wrong by up to
+    :math:`\tfrac\epsilon2 e^{-z^2/2} \sum_d (z_d + 2 \gamma_d |\mu_d|)^2`; where that could exceed 1e-5, and on
+    devices that may round the factors of a product (TF32), the coefficients stay in double precision, which tells
+    :func:`envelopes` to sum by axes.
+    """
+    if quadratic.dtype == dtype or quadratic.device.type != "cpu" or quadratic.size(1) == 0:
+        return quadratic
+    _, shift, _ = complete_squares(quadratic)
+    reach = (1 + 2 * math.sqrt(2 * LN2) * shift.abs()).square().sum(dim=0)
+    safe = 0.5 * torch.finfo(dtype).eps * reach.amax().item() < EXPANSION_ERROR
+    return quadratic.to(dtype) if safe else quadratic
 
 
 def offset_powers(rel: Tensor) -> Tensor:

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ccnn_geo._base.native.build import in_host_memory, native_function
 from ccnn_geo._base.native.sizes import FirstSizes
-from ccnn_geo.kernels.math.gelu_compiled import native_gelu, native_gelu_backward
+from ccnn_geo._base.operators import composite, operator
+from ccnn_geo.kernels.math.gelu_compiled import native_gelu
 
 MIN_SIZE = 1 << 14
-"""Numbers below which the call costs more than it saves."""
+"""Numbers below which the compiled loop costs more than it saves."""
 HALF = (torch.bfloat16, torch.float16)
 FIRST = FirstSizes(8)
 """Shapes in half precision that oneDNN takes, which is faster and keeps a tenth of a megabyte for each."""
@@ -25,7 +25,8 @@ def gelu(x: Tensor, residual: Tensor | None = None) -> Tensor:
     .. math::
         y = r + x \, \Phi(x)
 
-    with :math:`\Phi` the distribution function of the standard normal distribution.
+    with :math:`\Phi` the distribution function of the standard normal distribution. On the CPU it is the operator
+    ``ccnn_geo::gelu``.
 
     Args:
         x: Argument.
@@ -36,30 +37,59 @@ def gelu(x: Tensor, residual: Tensor | None = None) -> Tensor:
 
     Source: Hendrycks & Gimpel, 2016, `"Gaussian Error Linear Units" <https://arxiv.org/abs/1606.08415>`_.
     """
-    given = (x,) if residual is None else (x, residual)
-    # a compiler is asked first: sizes may be symbols then
-    if not in_host_memory(*given):
-        y = F.gelu(x)
-    elif x.numel() >= MIN_SIZE and _suits(*given):
-        return _GELU.apply(x, residual)
-    elif x.dim() < 2 or (x.dtype in HALF and x.numel() >= MIN_SIZE and FIRST.has(x.shape)):
-        y = F.gelu(x)
-    else:  # torch's own loop: contiguous tensors it would give to oneDNN, which keeps what it makes for each shape
-        axis = 0 if x.dim() == 2 else 1
-        y = F.gelu(x.transpose(axis, -1)).transpose(axis, -1)
+    if x.device.type != "cpu":
+        return _formula(x, residual)
+    if residual is None or (residual.shape == x.shape and residual.dtype == x.dtype):
+        return _GELU(x, residual)
+    return residual + _GELU(x, None)
+
+
+def _formula(x: Tensor, residual: Tensor | None) -> Tensor:
+    y = F.gelu(x)
     return y if residual is None else residual + y
 
 
-def _suits(*given: Tensor) -> bool:
-    same = all(t.shape == given[0].shape and t.dtype == torch.float32 for t in given)
-    return same and native_function("gelu") is not None
+def _fake(x: Tensor, other: Tensor | None) -> Tensor:
+    return torch.empty_like(x, memory_format=torch.contiguous_format)
 
 
-class _GELU(torch.autograd.Function):
+def _forward_kernel(x: Tensor, residual: Tensor | None) -> Tensor:
+    if x.numel() >= MIN_SIZE and x.dtype == torch.float32:
+        found = native_gelu(x, residual=residual)
+        if found is not None:
+            return found
+    axis = _axis(x)
+    y = F.gelu(x.transpose(axis, -1)).transpose(axis, -1)
+    return y.contiguous() if residual is None else (residual + y).contiguous()
+
+
+def _backward_kernel(x: Tensor, grad: Tensor) -> Tensor:
+    if x.numel() >= MIN_SIZE and x.dtype == torch.float32:
+        found = native_gelu(x, grad_out=grad)
+        if found is not None:
+            return found
+    axis = _axis(x)
+    found = torch.ops.aten.gelu_backward(grad.transpose(axis, -1), x.transpose(axis, -1))
+    return found.transpose(axis, -1).contiguous()
+
+
+def _axis(x: Tensor) -> int:
+    """What to swap with the last axis for torch's own loop: contiguous tensors it would give to oneDNN, which keeps
+    what it makes for each shape. The last axis itself where oneDNN may."""
+    if x.dim() < 2 or (x.dtype in HALF and x.numel() >= MIN_SIZE and FIRST.has(x.shape)):
+        return -1
+    return 0 if x.dim() == 2 else 1
+
+
+_forward = operator("gelu_forward(Tensor x, Tensor? residual) -> Tensor", _forward_kernel, _fake, _formula)
+_backward = operator("gelu_backward(Tensor x, Tensor grad) -> Tensor", _backward_kernel, _fake)
+
+
+class _Function(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, residual: Tensor | None) -> Tensor:
         ctx.save_for_backward(x)
-        return native_gelu(x, residual)
+        return _forward(x, residual)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
@@ -67,5 +97,8 @@ class _GELU(torch.autograd.Function):
         grad_x = None
         if ctx.needs_input_grad[0]:
             second = torch.is_grad_enabled()
-            grad_x = torch.ops.aten.gelu_backward(grad, x) if second else native_gelu_backward(grad, x)
+            grad_x = torch.ops.aten.gelu_backward(grad, x) if second else _backward(x, grad)
         return grad_x, grad if ctx.needs_input_grad[1] else None
+
+
+_GELU = composite("gelu(Tensor x, Tensor? residual) -> Tensor", _Function.apply, _formula)

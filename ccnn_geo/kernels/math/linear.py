@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ccnn_geo._base.native.build import native_function, on_host, processor
+from ccnn_geo._base.native.build import native_function, processor
 from ccnn_geo.kernels.math.linear_compiled import native_cross, native_rows
 
 MIN_WORK = 1 << 22
@@ -42,7 +42,8 @@ def cross(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _suits(*tensors: Tensor) -> bool:
-    return on_host(*tensors) and native_function("row_products") is not None
+    own = all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors)
+    return own and not torch.is_autocast_enabled("cpu") and native_function("row_products") is not None
 
 
 _LOOP = torch.backends.cpu.get_cpu_capability() == "AVX512" and "AuthenticAMD" in processor()

@@ -12,11 +12,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ccnn_geo._base.operators import by_formula, composite, operator
 from ccnn_geo.kernels.math.gabor import (
     Gabor,
     complete_squares,
     envelopes,
     gabor_backward,
+    narrowed,
     offset_gradient,
     offset_powers,
     pack,
@@ -40,7 +42,8 @@ def magnet_basis(rel: Tensor, filters: Sequence[Gabor], hidden: Sequence[Affine]
         g_l(r) = \exp\Big(-\tfrac12 \sum_d \gamma_{ld}^2 (r_d - \mu_{ld})^2\Big) \sin(\omega_l \cdot r + \phi_l),
         \qquad h_0 = g_0, \quad h_l = g_l \odot (W_l h_{l-1} + b_l)
 
-    First derivatives are written out; second ones are left to autograd.
+    First derivatives are written out; second ones are left to autograd. It is the operator
+    ``ccnn_geo::magnet_basis``.
 
     Args:
         rel: Relative positions.
@@ -56,7 +59,7 @@ def magnet_basis(rel: Tensor, filters: Sequence[Gabor], hidden: Sequence[Affine]
     packed = pack(filters)
     flat = rel.reshape(-1, rel.size(-1)).mT.contiguous()
     affine = [p for layer in hidden for p in layer]
-    return _MAGNetBasis.apply(flat, packed.quadratic, packed.linear, *affine).unflatten(0, rel.shape[:-1])
+    return _BASIS(flat, packed.quadratic, packed.linear, affine).unflatten(0, rel.shape[:-1])
 
 
 def multiply_layers(
@@ -99,50 +102,6 @@ def multiply_layers_backward(
     return grad_gabor, grad_hidden
 
 
-class _MAGNetBasis(torch.autograd.Function):
-    """``rel [D, E]`` to the last hidden values ``[E, H]``."""
-
-    @staticmethod
-    def forward(ctx: Any, rel: Tensor, quadratic: Tensor, linear: Tensor, *affine: Tensor) -> Tensor:
-        powers, new = offset_powers(rel), Fresh(rel)
-        phase = phases(powers, linear)
-        envelope = envelopes(rel, powers, quadratic, out=new("envelope", *phase.shape))
-        gabor = phase.sin().mul_(envelope)
-        hidden = as_layers(affine)
-        out = new("out", rel.size(1), linear.size(1) // (len(hidden) + 1))
-        h, maps = multiply_layers(gabor, hidden, new, out)
-        ctx.num_affine = len(affine)
-        ctx.save_for_backward(rel, quadratic, linear, *affine, envelope, phase, gabor, *h[1:-1], *maps)
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        with torch.autocast(grad.device.type, enabled=False):
-            return _MAGNetBasis._backward(ctx, grad)
-
-    @staticmethod
-    def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        rel, quadratic, linear, *rest = ctx.saved_tensors
-        affine, (envelope, phase, gabor, *values) = rest[: ctx.num_affine], rest[ctx.num_affine :]
-        if torch.is_grad_enabled():  # second derivatives: let autograd differentiate the definition
-            # views: a tensor that serves twice must not get the sum of its gradients in both places
-            inputs = [t.view_as(t) for t in (rel, quadratic, linear, *affine)]
-            wanted = [t for t, need in zip(inputs, ctx.needs_input_grad, strict=True) if need]
-            found = iter(torch.autograd.grad(definition(*inputs), wanted, grad, create_graph=True))
-            return tuple(next(found) if need else None for need in ctx.needs_input_grad)
-
-        hidden = as_layers(affine)
-        powers, cosine = offset_powers(rel), phase.cos().mul_(envelope)
-        inner = max(0, len(hidden) - 1)
-        h = [gabor[:, : grad.size(1)], *values[:inner]]
-        grad_gabor, grad_hidden = multiply_layers_backward(grad, gabor, h, values[inner:], hidden, Fresh(rel))
-        grad_quadratic, grad_linear, by_exponent, by_phase = gabor_backward(grad_gabor, gabor, cosine, powers)
-        grad_rel = None
-        if ctx.needs_input_grad[0]:
-            grad_rel = offset_gradient(rel, [(quadratic, by_exponent)], linear, by_phase)
-        return grad_rel, grad_quadratic.to(quadratic.dtype), grad_linear, *grad_hidden
-
-
 def as_layers(affine: Sequence[Tensor]) -> list[Affine]:
     """Hidden layers of alternating weights and biases."""
     return [Affine(*affine[i : i + 2]) for i in range(0, len(affine), 2)]
@@ -158,3 +117,102 @@ def definition(rel: Tensor, quadratic: Tensor, linear: Tensor, *affine: Tensor) 
     for g, layer in zip(rest_of, as_layers(affine), strict=True):
         h = g * torch.addmm(layer.bias, h, layer.weight.mT)
     return h
+
+
+def _forward_kernel(rel: Tensor, quadratic: Tensor, linear: Tensor, affine: Sequence[Tensor]) -> list[Tensor]:
+    """The last hidden values ``[E, H]``, and what the backward pass needs."""
+    powers, new = offset_powers(rel), Fresh(rel)
+    phase = phases(powers, linear)
+    coefficients = narrowed(quadratic, rel.dtype)
+    envelope = envelopes(rel, powers, coefficients, out=new("envelope", *phase.shape))
+    gabor = phase.sin().mul_(envelope)
+    hidden = as_layers(affine)
+    out = new("out", rel.size(1), linear.size(1) // (len(hidden) + 1))
+    h, maps = multiply_layers(gabor, hidden, new, out)
+    return [out, envelope, phase, gabor, *h[1:-1], *maps]
+
+
+def _forward_fake(rel: Tensor, quadratic: Tensor, linear: Tensor, affine: Sequence[Tensor]) -> list[Tensor]:
+    layers = len(affine) // 2
+    wide, hidden = linear.size(1), linear.size(1) // (layers + 1)
+    columns = [hidden, wide, wide, wide, *[hidden] * max(0, layers - 1), *[hidden] * layers]
+    return [rel.new_empty(rel.size(1), n) for n in columns]
+
+
+def _backward_kernel(
+    grad: Tensor,
+    rel: Tensor,
+    quadratic: Tensor,
+    linear: Tensor,
+    affine: Sequence[Tensor],
+    saved: Sequence[Tensor],
+    need_rel: bool,
+) -> list[Tensor]:
+    envelope, phase, gabor, *values = saved
+    with torch.autocast(grad.device.type, enabled=False):
+        hidden = as_layers(affine)
+        powers, cosine = offset_powers(rel), phase.cos().mul_(envelope)
+        inner = max(0, len(hidden) - 1)
+        h = [gabor[:, : grad.size(1)], *values[:inner]]
+        grad_gabor, grad_hidden = multiply_layers_backward(grad, gabor, h, values[inner:], hidden, Fresh(rel))
+        grad_quadratic, grad_linear, by_exponent, by_phase = gabor_backward(grad_gabor, gabor, cosine, powers)
+        found = [grad_quadratic.to(quadratic.dtype), grad_linear, *grad_hidden]
+        if need_rel:
+            found.insert(0, offset_gradient(rel, [(quadratic, by_exponent)], linear, by_phase))
+    return [t.contiguous() for t in found]
+
+
+def _backward_fake(
+    grad: Tensor,
+    rel: Tensor,
+    quadratic: Tensor,
+    linear: Tensor,
+    affine: Sequence[Tensor],
+    saved: Sequence[Tensor],
+    need_rel: bool,
+) -> list[Tensor]:
+    given = [rel] * need_rel + [quadratic, linear, *affine]
+    return [t.new_empty(t.shape) for t in given]
+
+
+_SIGNATURE = "Tensor rel, Tensor quadratic, Tensor linear, Tensor[] affine"
+_forward = operator(f"magnet_basis_forward({_SIGNATURE}) -> Tensor[]", _forward_kernel, _forward_fake)
+_backward = operator(
+    f"magnet_basis_backward(Tensor grad, {_SIGNATURE}, Tensor[] saved, bool need_rel) -> Tensor[]",
+    _backward_kernel,
+    _backward_fake,
+)
+
+
+class _MAGNetBasis(torch.autograd.Function):
+    """``rel [D, E]`` to the last hidden values ``[E, H]``."""
+
+    @staticmethod
+    def forward(ctx: Any, rel: Tensor, quadratic: Tensor, linear: Tensor, *affine: Tensor) -> Tensor:
+        out, *saved = _forward(rel, quadratic, linear, affine)
+        ctx.num_affine = len(affine)
+        ctx.save_for_backward(rel, quadratic, linear, *affine, *saved)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        rel, quadratic, linear, *rest = ctx.saved_tensors
+        affine, saved = rest[: ctx.num_affine], rest[ctx.num_affine :]
+        if torch.is_grad_enabled():  # second derivatives: let autograd differentiate the definition
+            inputs = (rel, quadratic, linear, *affine)
+            with torch.autocast(grad.device.type, enabled=False):
+                return by_formula(definition, inputs, ctx.needs_input_grad, grad)
+        need_rel = ctx.needs_input_grad[0]
+        found = _backward(grad, rel, quadratic, linear, affine, saved, need_rel)
+        return tuple(found) if need_rel else (None, *found)
+
+
+def _formula(rel: Tensor, quadratic: Tensor, linear: Tensor, affine: Sequence[Tensor]) -> Tensor:
+    return definition(rel, quadratic, linear, *affine)
+
+
+_BASIS = composite(
+    f"magnet_basis({_SIGNATURE}) -> Tensor",
+    lambda *given: _MAGNetBasis.apply(*given[:3], *given[3]),
+    _formula,
+)

@@ -88,7 +88,7 @@ class GridSum(nn.Module):
         taps = taps.movedim(-1, 0)
         if kernel.is_dense:
             taps = taps.unflatten(0, kernel.shape)
-        return prepare_kernel(taps, size, center, self.method)
+        return prepare_kernel(taps, size, center, self.method, constant=kernel.is_fixed)
 
     @torch.no_grad()
     def taps(

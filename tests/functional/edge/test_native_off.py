@@ -6,7 +6,6 @@ import torch
 from ccnn_geo import SepFlexConv
 from ccnn_geo._base.native import build
 from ccnn_geo.functional.representations import grid_positions
-from ccnn_geo.kernels.math.gelu import gelu
 from ccnn_geo.neighbors import knn_graph
 
 
@@ -22,7 +21,6 @@ CASES = {
     "edge_magnet": lambda conv: on_edges(conv, grid(64, 16), torch.rand(64, 2)),
     "lattice_conv": lambda conv: on_edges(conv, grid(64, 16), grid_positions((8, 8))),
     "fft_conv": lambda conv: conv(grid(2, 16, 64, 64)),
-    "gelu": lambda conv: gelu(grid(8, 16, 64, 64)),
 }
 
 

@@ -66,12 +66,9 @@ def test_narrow_far_filters_keep_float32_precision(width, far):
 
 def test_float32_is_used_where_it_is_safe():
     """The published filters at their initialisation are, however far the offsets reach."""
-    safe = pack(parameters(3, 8, 2, width=5.0, far=0.1, dtype=torch.float32)[0])
-    assert safe.quadratic.dtype == torch.float32
-    assert (
-        pack(parameters(3, 8, 2, width=100.0, far=1.0, dtype=torch.float32)[0]).quadratic.dtype
-        == torch.float64
-    )
+    for width, far, expected in ((5.0, 0.1, torch.float32), (100.0, 1.0, torch.float64)):
+        packed = pack(parameters(3, 8, 2, width=width, far=far, dtype=torch.float32)[0])
+        assert gabor_filters.narrowed(packed.quadratic, torch.float32).dtype == expected
 
 
 def test_empty_input():
