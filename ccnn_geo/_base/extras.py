@@ -18,6 +18,7 @@ EXTRAS: dict[str, dict[str, str]] = {
         "PIL": "pillow",
         "laspy": "laspy",
         "lazrs": "lazrs",
+        "loky": "loky",
         "pooch": "pooch",
         "yaml": "pyyaml",
     },

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ccnn_geo._base.extras import needs
 from ccnn_geo.io.laz import LasHeader, decompress
 
 _HEADER_BYTES = {0: 227, 1: 227, 2: 227, 3: 235, 4: 375}
@@ -52,10 +53,8 @@ def read_las(path: str | PathLike[str]) -> LasPoints:
 
     Source: ASPRS, LAS Specification 1.4 - R15.
     """
-    try:
+    with needs("data", "read_las"):
         import laspy
-    except ImportError as error:
-        raise ImportError("read_las: needs laspy: pip install 'ccnn_geo[data]'") from error
     path = Path(path)
     header = _read_header(
         path, {kind: laspy.PointFormat(kind).size for kind in laspy.supported_point_formats()}

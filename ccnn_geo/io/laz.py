@@ -10,6 +10,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from ccnn_geo._base.extras import needs
+
 LARGEST_RATIO = 10_000
 """Bytes of points for one of the file: points that are all alike have 3,500, scans 3 to 20."""
 
@@ -38,10 +40,8 @@ def decompress(path: Path, header: LasHeader) -> bytearray:
         ImportError: If lazrs is missing.
         ValueError: If the file is damaged, or claims more than :data:`LARGEST_RATIO` bytes for one.
     """
-    try:
+    with needs("data", "read_las"):
         import lazrs
-    except ImportError as error:
-        raise ImportError("read_las: LAZ needs lazrs: pip install 'ccnn_geo[data]'") from error
     kind, length, extra, count, start = header[:5]
     points, size = bytearray(), count * length
     layers = _LAYERS[kind] + extra if kind in _LAYERS else 0

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from ccnn_geo._base.caller import warn_caller
+from ccnn_geo._base.extras import needs
 
 SECONDS_IDLE = 10
 """Processes without work end after that time, those of a killed program too."""
@@ -34,7 +35,8 @@ def mapper(num: int) -> Iterator[Callable]:
     if num == 0:
         yield map
         return
-    from loky import ProcessPoolExecutor
+    with needs("data", "num_workers"):
+        from loky import ProcessPoolExecutor
 
     environment = {"OMP_NUM_THREADS": "1"}  # one core each
     with ProcessPoolExecutor(num, timeout=SECONDS_IDLE, env=environment) as pool:

@@ -74,8 +74,10 @@ def _backward_kernel(x: Tensor, grad: Tensor) -> Tensor:
 
 
 def _axis(x: Tensor) -> int:
-    """What to swap with the last axis for torch's own loop: contiguous tensors it would give to oneDNN, which keeps
-    what it makes for each shape. The last axis itself where oneDNN may."""
+    """The axis to swap with the last one for torch's own loop; the last one itself where oneDNN may take over.
+
+    Contiguous tensors torch would give to oneDNN, which keeps what it makes for each shape.
+    """
     if x.dim() < 2 or (x.dtype in HALF and x.numel() >= MIN_SIZE and FIRST.has(x.shape)):
         return -1
     return 0 if x.dim() == 2 else 1
