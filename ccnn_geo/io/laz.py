@@ -26,7 +26,7 @@ class LasHeader(NamedTuple):
     kind: int
     length: int
     extra: int
-    count: int
+    number: int
     start: int
     compressed: bool
     scale: np.ndarray
