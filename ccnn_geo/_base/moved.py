@@ -238,7 +238,13 @@ class _MovedFinder:
     def get_code(name: str) -> CodeType:
         """What ``python -m`` runs."""
         place = f"{name.partition('.')[0]}.{MOVED[name.partition('.')[2]]}"
-        return compile(f"import runpy; runpy.run_module({place!r}, run_name='__main__')", name, "exec")
+        said = f"{name} has moved: it is {place}, and only there from the next release"
+        lines = (
+            "import runpy, warnings",
+            f"warnings.warn({said!r}, DeprecationWarning)",
+            f"runpy.run_module({place!r}, run_name='__main__', alter_sys=True)",  # with a name in sys.argv
+        )
+        return compile("\n".join(lines), name, "exec")
 
     @staticmethod
     def exec_module(module: ModuleType) -> None:

@@ -113,15 +113,14 @@ def test_a_function_can_be_called_after_the_import_of_the_module_of_its_name(old
         importlib.import_module("ccnn_geo.point_plan")()
 
 
-@pytest.mark.parametrize("old", ["import_time", "timing"])
-def test_an_old_path_of_experiments_runs(old, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", [old, "--help"])
-    if old == "timing":  # has no command: it runs to its end, and says nothing
-        runpy.run_module(f"ccnn_geo.experiments.{old}", run_name="__main__")
-        return
-    with pytest.raises(SystemExit) as end:
-        runpy.run_module(f"ccnn_geo.experiments.{old}", run_name="__main__")
-    assert end.value.code == 0 and "--repeats" in capsys.readouterr().out
+def test_an_old_path_of_experiments_runs(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [None, "--help"])  # as python -m has it for a module without a file
+    new = "ccnn_geo.experiments.benchmarks.import_time"
+    monkeypatch.delitem(sys.modules, new, raising=False)
+    with pytest.raises(SystemExit) as end, pytest.warns(DeprecationWarning, match=f"has moved: it is {new},"):
+        runpy.run_module("ccnn_geo.experiments.import_time", run_name="__main__")
+    shown = capsys.readouterr().out
+    assert end.value.code == 0 and "usage: import_time.py" in shown and "--repeats" in shown
 
 
 def test_folders_that_are_gone_are_packages():
