@@ -24,7 +24,7 @@ class LasHeader(NamedTuple):
     kind: int
     length: int
     extra: int
-    count: int
+    num_points: int
     start: int
     compressed: bool
     scale: np.ndarray
