@@ -1,20 +1,27 @@
 """k-nearest-neighbour and radius graphs over batched, ragged point clouds."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from ccnn_geo.functional.graph import Neighbors
 from ccnn_geo.neighbors.candidates import (
-    ClusterIndex,
+    CUDA_LIMIT,
+    KNN_PACKAGES,
+    KnnIndex,
     ScipyIndex,
-    has_cluster,
     has_scipy,
     in_range,
+    knn_of,
     search_candidates,
 )
 from ccnn_geo.neighbors.exact import search_exact
 from ccnn_geo.neighbors.native import has_native
 from ccnn_geo.neighbors.query import Query, make_query
+
+BACKENDS = ("auto", "torch", "scipy", *KNN_PACKAGES)
+"""What searches; ``torch`` is all distances, compiled where there is a compiler, in torch elsewhere."""
 
 
 def build_neighbors(
@@ -45,7 +52,8 @@ def build_neighbors(
         pos_dst: coordinates of the targets, when they are other points.
         batch_dst: cloud of each target, sorted.
         loop: whether a point is a neighbour of itself; ``False`` excludes its index, not its duplicates.
-        backend: ``"auto"``, ``"torch"``, ``"scipy"`` or ``"cluster"`` (torch-cluster).
+        backend: ``"auto"``, ``"torch"``, ``"scipy"``, ``"cluster"`` (torch-cluster) or ``"pyg_lib"``. The last two
+            are for up to 100 neighbours on CUDA; beyond that, and without a number, all distances are taken.
 
     Shapes:
         - ``pos``: ``[N, D]``, any floating type; ``batch``: ``[N]``
@@ -124,22 +132,22 @@ def radius_graph(
 
 def _search(query: Query, backend: str) -> tuple[Tensor, Tensor]:
     """Edges of every target, target by target, and their number per target."""
-    if backend not in ("auto", "torch", "scipy", "cluster"):
-        raise ValueError(f"backend must be 'auto', 'torch', 'scipy' or 'cluster', got {backend!r}")
+    if backend not in BACKENDS:
+        raise ValueError(f"backend must be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}")
     if backend == "auto":
         backend = _fastest(query)
     if backend == "scipy" and not has_scipy():
         raise ImportError("backend='scipy' needs scipy (pip install scipy); backend='torch' needs nothing")
-    if backend == "cluster" and not has_cluster():
-        raise ImportError(
-            "backend='cluster' needs torch-cluster (pip install torch-cluster); backend='torch' needs nothing"
-        )
-    # Every point of a cloud, or a radius without a bound on the number for torch-cluster: nothing to propose.
-    unbounded = query.k is None and (query.radius is None or backend == "cluster")
+    knn = knn_of(backend) if backend in KNN_PACKAGES else None
+    # Every point of a cloud, or a radius alone for those that want a number: nothing to propose.
+    unbounded = query.k is None and (query.radius is None or knn is not None)
     if backend == "torch" or unbounded or not in_range(query):
         return search_exact(query)
-    if backend == "cluster":
-        return search_candidates(query, ClusterIndex)
+    if knn is not None:
+        asked = min(query.k or 0, query.max_sources) + 1
+        if query.src.device.type == "cuda" and asked > CUDA_LIMIT:
+            return search_exact(query)
+        return search_candidates(query, partial(KnnIndex, knn=knn))
     device = query.src.device
     edges, count = search_candidates(query.to("cpu"), ScipyIndex)
     return edges.to(device), count.to(device)
@@ -148,8 +156,8 @@ def _search(query: Query, backend: str) -> tuple[Tensor, Tensor]:
 def _fastest(query: Query) -> str:
     """The backend for ``"auto"``, by measurement (``python -m ccnn_geo.experiments.benchmarks.bench_neighbors``).
 
-    On one CPU core the k-d tree takes ``1.3 k`` ms for 8,192 targets (D = 3), all distances ``0.003 N`` ms compiled
-    and ``0.017 N`` ms in numpy: they cross near N = 500 k and near N = 80 k. Trees of fewer than 4,096 or 1,024 points
+    On one CPU core the k-d tree takes ``1.5 k`` ms for 8,192 targets (D = 3), all distances ``0.003 N`` ms compiled
+    and ``0.08 N`` ms in torch: they cross near N = 500 k and near N = 20 k. Trees of fewer than 4,096 or 512 points
     cost more to set up than they save. On a GPU all distances are the safe choice: torch-cluster compares all pairs
     there too, and only for small k.
     """
@@ -157,5 +165,5 @@ def _fastest(query: Query) -> str:
         return "torch"
     # A radius alone: the tree says how many neighbours there are before any are listed.
     num_neighbors = 100 if query.k is None else query.k
-    fewest, each = (4096, 512) if has_native() else (1024, 80)
+    fewest, each = (4096, 512) if has_native() else (512, 20)
     return "scipy" if query.max_sources >= max(fewest, each * num_neighbors) else "torch"

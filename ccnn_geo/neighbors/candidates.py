@@ -6,6 +6,7 @@ farthest candidate: then no point that was not proposed can belong to it. Other 
 twice as many, and in the end for all distances.
 """
 
+import importlib
 import importlib.util
 from collections.abc import Callable
 
@@ -24,10 +25,14 @@ _CLEARLY = 1 + 1e-9
 _LARGEST, _SMALLEST = 1e150, 1e-140
 # Candidates in memory at once.
 _CHUNK_CANDIDATES = 1 << 20
-# torch-cluster's CUDA kernel keeps its candidates in a fixed array.
-CLUSTER_CUDA_LIMIT = 100
+# The CUDA kernels of torch-cluster and pyg-lib keep their candidates in a fixed array.
+CUDA_LIMIT = 100
+
+KNN_PACKAGES = {"cluster": ("torch-cluster", "torch_cluster"), "pyg_lib": ("pyg-lib >= 0.6", "pyg_lib.ops")}
+"""Package and module of each backend that is such a search."""
 
 Propose = Callable[[Tensor, int], Tensor]
+Knn = Callable[[Tensor, Tensor, int], Tensor]
 
 
 class ScipyIndex:
@@ -50,18 +55,16 @@ class ScipyIndex:
         return int(np.max(found, initial=0))
 
 
-class ClusterIndex:
-    """``torch_cluster.knn`` over the sources of one cloud."""
+class KnnIndex:
+    """``torch_cluster.knn`` or ``pyg_lib.ops.knn`` over the sources of one cloud: pairs of target and source."""
 
-    def __init__(self, src: Tensor) -> None:
-        self.src = src
+    def __init__(self, src: Tensor, knn: Knn) -> None:
+        self.src, self.knn = src, knn
 
     def propose(self, dst: Tensor, num: int) -> Tensor:
         """The ``num`` nearest sources of each target, in any order; ``n`` where there is none."""
-        from torch_cluster import knn
-
-        row, column = knn(self.src, dst, num)
-        # Targets may get fewer than asked (its CUDA kernel ignores what is farther than 1e5).
+        row, column = self.knn(self.src, dst, num)
+        # Targets may get fewer than asked (the CUDA kernels ignore what is farther than 1e5).
         rank = torch.arange(row.numel(), device=row.device) - torch.searchsorted(row, row)
         table = torch.full((dst.size(0), num), self.src.size(0), dtype=torch.int64, device=row.device)
         table[row, rank] = column
@@ -69,7 +72,7 @@ class ClusterIndex:
 
 
 def search_candidates(
-    query: Query, index_type: type[ScipyIndex] | type[ClusterIndex]
+    query: Query, index_of: Callable[[Tensor], ScipyIndex | KnnIndex]
 ) -> tuple[Tensor, Tensor]:
     """Edges of every target, target by target, and their number per target."""
     device = query.src.device
@@ -82,13 +85,13 @@ def search_candidates(
         if num_src == 0:
             counts.append(torch.zeros(dst.size(0), dtype=torch.int64, device=device))
             continue
-        index = index_type(src)
+        index = index_of(src)
         width = num_src if query.k is None else min(query.k, num_src)
         rows = max(1, _CHUNK_CANDIDATES // (width if query.k is not None else 64))
         for start in range(0, dst.size(0), rows):
             some = torch.arange(start, min(start + rows, dst.size(0)), device=device)
             if query.radius is not None and query.k is None:
-                assert isinstance(index, ScipyIndex), "torch-cluster is for a k"
+                assert isinstance(index, ScipyIndex), "a k is asked of others"
                 width = min(num_src, index.count_within(dst[some], query.radius * _CLEARLY))
             columns, count = _search_rows(query, src, dst, some, index.propose, width)
             sources.append(take_first(columns, count) + first_src)
@@ -105,7 +108,7 @@ def _search_rows(
     count = torch.zeros(rows.numel(), dtype=torch.int64, device=src.device)
     left = torch.arange(rows.numel(), device=src.device)
     ask = min(num_src, width + 1 + (not query.loop))
-    limit = CLUSTER_CUDA_LIMIT if src.device.type == "cuda" else num_src
+    limit = CUDA_LIMIT if src.device.type == "cuda" else num_src
     if query.k is None and ask > num_src // 16:
         # A radius that reaches much of the cloud: all distances cost less.
         limit = 0
@@ -164,6 +167,16 @@ def has_scipy() -> bool:
     return importlib.util.find_spec("scipy") is not None
 
 
-def has_cluster() -> bool:
-    """Whether torch-cluster can be imported."""
-    return importlib.util.find_spec("torch_cluster") is not None
+def knn_of(backend: str) -> Knn:
+    """The search of torch-cluster or pyg-lib, which have the same arguments.
+
+    Raises:
+        ImportError: If it is not there; pyg-lib has it since 0.6.
+    """
+    package, module = KNN_PACKAGES[backend]
+    try:
+        return importlib.import_module(module).knn
+    except (ImportError, AttributeError) as error:
+        raise ImportError(
+            f"backend={backend!r} needs {package} (pip install 'ccnn_geo[accel]'); backend='torch' needs nothing"
+        ) from error

@@ -5,15 +5,14 @@ from torch import Tensor
 
 from ccnn_geo.neighbors.chunks import Chunk, make_chunks
 from ccnn_geo.neighbors.edges import join
-from ccnn_geo.neighbors.host import search_host
 from ccnn_geo.neighbors.native import search_native
 from ccnn_geo.neighbors.query import Query
 from ccnn_geo.neighbors.select import smallest
 
-# Pairs of points whose distances a chunk holds, at about 40 bytes each. On the host: what a core's cache holds.
-# Elsewhere: few kernel launches.
-_CHUNK_PAIRS_CPU = 1 << 16
-_CHUNK_PAIRS_ACCELERATOR = 1 << 22
+CHUNK_PAIRS = {"cpu": 1 << 16}
+"""Pairs of points whose distances a chunk holds, at about 40 bytes each: what a core's cache holds. Elsewhere
+:data:`MOST_PAIRS`, for few kernel launches."""
+MOST_PAIRS = 1 << 22
 
 
 def squared_distances(dst: Tensor, src: Tensor) -> Tensor:
@@ -29,14 +28,12 @@ def squared_distances(dst: Tensor, src: Tensor) -> Tensor:
 
 def search_exact(query: Query) -> tuple[Tensor, Tensor]:
     """Edges of every target, target by target, and their number per target."""
-    if query.src.device.type != "cpu":
-        return search_accelerator(query)
-    return search_native(query) or search_host(query)
+    return (query.src.device.type == "cpu" and search_native(query)) or search_torch(query)
 
 
-def search_accelerator(query: Query) -> tuple[Tensor, Tensor]:
+def search_torch(query: Query) -> tuple[Tensor, Tensor]:
     """The same in torch, on any device."""
-    found = [_search_chunk(query, chunk) for chunk in make_chunks(query, _CHUNK_PAIRS_ACCELERATOR)]
+    found = [_search_chunk(query, chunk) for chunk in make_chunks(query, _pairs(query.src))]
     return join([s for s, _ in found], [c for _, c in found], query.src.device)
 
 
@@ -69,8 +66,7 @@ def _order(query: Query, d2: Tensor) -> tuple[Tensor, Tensor]:
 
 def search_rows(query: Query, src: Tensor, dst: Tensor, rows: Tensor, width: int) -> tuple[Tensor, Tensor]:
     """The same for any targets ``rows`` of one cloud: columns of ``src``, ``[R, width]``, and how many count."""
-    pairs = _CHUNK_PAIRS_CPU if src.device.type == "cpu" else _CHUNK_PAIRS_ACCELERATOR
-    step = max(1, pairs // src.size(0))
+    step = max(1, _pairs(src) // src.size(0))
     columns = torch.zeros(rows.numel(), width, dtype=torch.int64, device=src.device)
     count = torch.zeros(rows.numel(), dtype=torch.int64, device=src.device)
     for start in range(0, rows.numel(), step):
@@ -81,6 +77,10 @@ def search_rows(query: Query, src: Tensor, dst: Tensor, rows: Tensor, width: int
         found, count[some] = _order(query, d2)
         columns[some, : found.size(1)] = found[:, :width]
     return columns, count
+
+
+def _pairs(points: Tensor) -> int:
+    return CHUNK_PAIRS.get(points.device.type, MOST_PAIRS)
 
 
 def take_first(columns: Tensor, count: Tensor) -> Tensor:

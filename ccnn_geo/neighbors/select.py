@@ -22,17 +22,16 @@ def smallest(values: Tensor, k: int) -> Tensor:
         - ``values``: ``[..., n]``; result: ``[..., k]``, int64
     """
     if values.device.type == "cpu":
-        return torch.from_numpy(smallest_on_host(values.numpy(), k))
+        return torch.from_numpy(_smallest_on_host(values.numpy(), k))
     return torch.sort(values, dim=-1, stable=True).indices[..., :k]
 
 
-def smallest_on_host(values: np.ndarray, k: int) -> np.ndarray:
-    """The same for arrays."""
+def _smallest_on_host(values: np.ndarray, k: int) -> np.ndarray:
     n = values.shape[-1]
     if k == 0 or values.size == 0:
         return np.empty((*values.shape[:-1], k), dtype=np.int64)
     rows = np.ascontiguousarray(values).reshape(-1, n)
-    keys, top, mask = smallest_keys(rows, k)
+    keys, top, mask = _smallest_keys(rows, k)
     columns = top[:, :k] & mask
     alike = ((top[:, 1:] ^ top[:, :-1]) <= mask).any(axis=1)
     if alike.any():
@@ -42,7 +41,7 @@ def smallest_on_host(values: np.ndarray, k: int) -> np.ndarray:
     return columns.reshape(*values.shape[:-1], k)
 
 
-def smallest_keys(rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, int]:
+def _smallest_keys(rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Keys of each row, ``[R, n]`` in any order; the smallest in order, ``[R, min(k + 1, n)]``; the column's bits.
 
     One more than asked: a neighbour that was left out tells whether the last place is contested.

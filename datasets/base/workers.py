@@ -27,6 +27,7 @@ def mapper(num: int) -> Iterator[Callable]:
     What a call raises is raised by the map, and what it warns of is said there.
 
     Raises:
+        ImportError: If loky is missing, and others are asked for.
         RuntimeError: If a process ends before its time, for instance for want of memory.
         ValueError: If that is less than none.
     """
@@ -35,9 +36,18 @@ def mapper(num: int) -> Iterator[Callable]:
     if num == 0:
         yield map
         return
+<<<<<<< HEAD
     with needs("data", "num_workers"):
         from loky import ProcessPoolExecutor
 
+=======
+    try:
+        from loky import ProcessPoolExecutor
+    except ImportError as error:
+        raise ImportError(
+            f"num_workers={num}: needs loky: pip install 'ccnn_geo[data]'; 0 needs nothing"
+        ) from error
+>>>>>>> libs
     environment = {"OMP_NUM_THREADS": "1"}  # one core each
     with ProcessPoolExecutor(num, timeout=SECONDS_IDLE, env=environment) as pool:
         try:

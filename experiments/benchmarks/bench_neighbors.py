@@ -34,7 +34,7 @@ def main(
 ) -> None:
     """Prints milliseconds for 8,192 points on spheres, in clouds of N points, for ordering alone, and for a batch."""
     print(f"{machine()}\n{native_status('nearest')}")
-    print(f"{TARGETS:,} targets in all; all distances compiled / in numpy / k-d tree, and what is chosen, ms")
+    print(f"{TARGETS:,} targets in all; all distances compiled / in torch / k-d tree, and what is chosen, ms")
     for size in sizes:
         pos, batch = _sphere(TARGETS), torch.arange(TARGETS) // size
         cells = []
@@ -81,11 +81,11 @@ def _kinds() -> None:
 def _all_distances(search: Callable[..., Neighbors]) -> dict[str, Callable[[], Neighbors]]:
     """Compiled, where there is a compiler, and as where there is none."""
 
-    def in_numpy() -> Neighbors:
+    def in_torch() -> Neighbors:
         with mock.patch.dict(os.environ, CCNN_GEO_NATIVE="0"):
             return search(backend="torch")
 
-    cases: dict[str, Callable[[], Neighbors]] = {"numpy": in_numpy}
+    cases: dict[str, Callable[[], Neighbors]] = {"torch": in_torch}
     return {"compiled": partial(search, backend="torch"), **cases} if has_native() else cases
 
 

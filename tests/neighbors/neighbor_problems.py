@@ -12,7 +12,16 @@ needs_cluster = pytest.mark.skipif(
     reason="torch-cluster is not installed: pip install ccnn_geo[accel] (needs a compiler)",
 )
 
-BACKENDS = ["torch", "scipy", pytest.param("cluster", marks=needs_cluster), "auto"]
+needs_pyg_lib = pytest.mark.skipif(
+    importlib.util.find_spec("pyg_lib") is None,
+    reason="pyg-lib is not installed: pip install ccnn_geo[accel], where there is a wheel for this torch",
+)
+
+BACKENDS = [
+    *("torch", "scipy", "auto"),
+    pytest.param("cluster", marks=needs_cluster),
+    pytest.param("pyg_lib", marks=needs_pyg_lib),
+]
 
 
 def oracle(src, dst, batch_src, batch_dst, k=None, r=None, loop=True):

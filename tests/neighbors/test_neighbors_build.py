@@ -1,6 +1,7 @@
 """What ``build_neighbors`` and its short forms promise: order, rims, loops, empty clouds, the backend, the errors."""
 
 import sys
+from types import ModuleType
 
 import pytest
 import torch
@@ -93,9 +94,9 @@ def test_auto_takes_the_tree_for_large_clouds_and_few_neighbors(monkeypatch, nat
     def chosen(num, k, dim=3):
         return _fastest(make_query(torch.zeros(num, dim), None, None, None, k, None, True))
 
-    assert chosen(512, 1) == chosen(8192, 256) == chosen(20_000, 16, dim=8) == "torch"
+    assert chosen(400, 1) == chosen(4000, 256) == chosen(20_000, 16, dim=8) == "torch"
     assert chosen(40_000, 64) == chosen(8192, 16) == "scipy"
-    assert chosen(40_000, 256) == chosen(2048, 16) == ("torch" if native else "scipy")
+    assert chosen(40_000, 256) == chosen(2048, 16) == chosen(512, 25) == ("torch" if native else "scipy")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,11 @@ def test_auto_takes_the_tree_for_large_clouds_and_few_neighbors(monkeypatch, nat
         ({"pos_dst": torch.zeros(2, 2)}, ValueError, r"same dimension, got \[4, 3\] and \[2, 2\]"),
         ({"pos_dst": torch.zeros(2, 3), "loop": False}, ValueError, "loop=False needs"),
         ({"batch_dst": torch.zeros(4)}, ValueError, "batch_dst was given without pos_dst"),
-        ({"backend": "faiss"}, ValueError, "'auto', 'torch', 'scipy' or 'cluster', got 'faiss'"),
+        (
+            {"backend": "faiss"},
+            ValueError,
+            "one of 'auto', 'torch', 'scipy', 'cluster', 'pyg_lib', got 'faiss'",
+        ),
     ],
 )
 def test_errors_say_what_was_given(arguments, error, message):
@@ -126,7 +131,12 @@ def test_errors_say_what_was_given(arguments, error, message):
         build_neighbors(**{"pos": torch.zeros(4, 3), **arguments})
 
 
-def test_a_missing_backend_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch_cluster", None)
-    with pytest.raises(ImportError, match="needs torch-cluster"):
-        knn_graph(torch.zeros(4, 3), 2, backend="cluster")
+@pytest.mark.parametrize(("backend", "module"), [("cluster", "torch_cluster"), ("pyg_lib", "pyg_lib.ops")])
+def test_a_missing_backend_is_named(monkeypatch, backend, module):
+    for content in (None, ModuleType(module)):  # pyg-lib before 0.6 has no such search
+        monkeypatch.setitem(sys.modules, module, content)
+        monkeypatch.setitem(sys.modules, module.partition(".")[0], content)
+        with pytest.raises(
+            ImportError, match=r"needs (torch-cluster|pyg-lib).* \(pip install 'ccnn_geo\[accel\]'\)"
+        ):
+            knn_graph(torch.zeros(4, 3), 2, backend=backend)

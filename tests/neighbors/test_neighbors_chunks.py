@@ -8,10 +8,7 @@ from hypothesis import strategies as st
 from ccnn_geo.neighbors import build_neighbors, knn_graph, radius_graph
 from ccnn_geo.neighbors import candidates as candidates_module
 from ccnn_geo.neighbors import exact as exact_module
-from ccnn_geo.neighbors import host as host_module
-from ccnn_geo.neighbors import products as products_module
-from ccnn_geo.neighbors import select as select_module
-from ccnn_geo.neighbors.exact import search_accelerator, search_exact
+from ccnn_geo.neighbors.exact import search_exact, search_torch
 from ccnn_geo.neighbors.query import make_query
 from tests.neighbors.neighbor_problems import oracle, problems
 
@@ -23,7 +20,7 @@ def test_chunked_equals_unchunked(monkeypatch, chunk, k, r):
     batch = torch.arange(4).repeat_interleave(torch.tensor([30, 30, 0, 40]))
     monkeypatch.setenv("CCNN_GEO_NATIVE", "0")
     expected = build_neighbors(pos, batch, k, r, backend="torch").edge_index
-    monkeypatch.setattr(host_module, "_CHUNK_PAIRS", chunk)
+    monkeypatch.setattr(exact_module, "CHUNK_PAIRS", {"cpu": chunk})
     monkeypatch.setattr(candidates_module, "_CHUNK_CANDIDATES", chunk)
     assert torch.equal(build_neighbors(pos, batch, k, r, backend="torch").edge_index, expected)
     assert torch.equal(build_neighbors(pos, batch, k, r, backend="scipy").edge_index, expected)
@@ -32,15 +29,14 @@ def test_chunked_equals_unchunked(monkeypatch, chunk, k, r):
 def test_a_chunk_bounds_the_distances_in_memory(monkeypatch):
     pos = torch.randn(8 * 128, 3, generator=torch.Generator().manual_seed(5))
     sizes = []
-    original = select_module.smallest_keys
+    original = exact_module.smallest
 
     def spy(d2, k):
-        sizes.append(d2.size)
+        sizes.append(d2.numel())
         return original(d2, k)
 
-    monkeypatch.setattr(select_module, "smallest_keys", spy)
-    monkeypatch.setattr(products_module, "smallest_keys", spy)
-    monkeypatch.setattr(host_module, "_CHUNK_PAIRS", 20_000)
+    monkeypatch.setattr(exact_module, "smallest", spy)
+    monkeypatch.setattr(exact_module, "CHUNK_PAIRS", {"cpu": 20_000})
     monkeypatch.setenv("CCNN_GEO_NATIVE", "0")
     knn_graph(pos, 16, torch.arange(8).repeat_interleave(128), backend="torch")
     knn_graph(pos, 16, backend="torch")
@@ -53,8 +49,8 @@ def test_what_runs_on_a_gpu_is_the_same(problem, loop, chunk):
     pos, batch, k, r = problem
     query = make_query(pos, batch, None, None, k, r, loop)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exact_module, "_CHUNK_PAIRS_ACCELERATOR", chunk)
-        for found, expected in zip(search_accelerator(query), search_exact(query), strict=True):
+        patch.setattr(exact_module, "CHUNK_PAIRS", {"cpu": chunk})
+        for found, expected in zip(search_torch(query), search_exact(query), strict=True):
             assert torch.equal(found, expected)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ccnn_geo._base.native import build
 from ccnn_geo.neighbors import build_neighbors
 from ccnn_geo.neighbors import native as native_module
-from ccnn_geo.neighbors.host import search_host
+from ccnn_geo.neighbors.exact import search_torch
 from ccnn_geo.neighbors.native import has_native, search_native
 from ccnn_geo.neighbors.query import make_query
 from tests.other_processors import run_on_other_processors
@@ -21,13 +21,13 @@ needs_native = pytest.mark.skipif(not has_native(), reason=build.native_status("
 
 
 def compare(src, sizes=None, k=None, r=None, dst=None, dst_sizes=None, loop=True):
-    """Compiled against numpy."""
+    """Compiled against torch."""
     batch, batch_dst = (
         None if s is None else torch.arange(len(s)).repeat_interleave(torch.tensor(s))
         for s in (sizes, dst_sizes)
     )
     query = make_query(src, batch, dst, batch_dst, k, r, loop)
-    for found, expected in zip(search_native(query), search_host(query), strict=True):
+    for found, expected in zip(search_native(query), search_torch(query), strict=True):
         assert torch.equal(found, expected)
 
 
@@ -152,7 +152,7 @@ def test_auto_and_torch_take_it(monkeypatch):
 
 
 @needs_native
-def test_too_many_neighbors_are_left_to_numpy(monkeypatch):
+def test_too_many_neighbors_are_left_to_torch(monkeypatch):
     query = make_query(cloud("normal", 50, 3), None, None, None, 20, None, True)
     monkeypatch.setattr(native_module, "MAX_NEIGHBORS", 19)
     assert search_native(query) is None

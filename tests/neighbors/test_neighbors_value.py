@@ -85,7 +85,7 @@ def test_there_and_back_as_edge_index_of_pyg():
     assert torch.equal(pointers, edges.ptr) and torch.equal(sources, edges.edge_index[0]) and order is None
 
 
-@pytest.mark.filterwarnings("ignore:Sparse invariant checks")
+@pytest.mark.filterwarnings("ignore:Sparse ")
 def test_pyg_multiplies_by_it_as_by_a_matrix():
     pos, x = torch.rand(30, 3), torch.rand(30, 5)
     edges = build_neighbors(pos, num_neighbors=4)

@@ -75,3 +75,14 @@ def test_an_error_that_cannot_be_sent_is_told_in_words():
     assert type(error) is RuntimeError and str(error) == "Unreadable: a.csv, line 3"
     error, *_ = answer(fail, ValueError("as it is"))
     assert type(error) is ValueError and str(error) == "as it is"
+
+
+def test_a_missing_loky_is_named_in_a_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "loky", None)
+    with (
+        pytest.raises(ImportError, match=r"^num_workers=2: needs loky: pip install .*; 0 needs nothing$"),
+        mapper(2),
+    ):
+        pass
+    with mapper(0) as run:
+        assert list(run(divmod, [7], [2])) == [(3, 1)]
