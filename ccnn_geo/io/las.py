@@ -65,11 +65,7 @@ def read_las(path: str | PathLike[str]) -> LasPoints:
     if header.compressed:
         raw = np.frombuffer(decompress(path, header), form.dtype())
     else:
-<<<<<<< HEAD
-        raw = np.fromfile(path, form.dtype(), header.number, offset=header.start)
-=======
         raw = np.fromfile(path, form.dtype(), header.num_points, offset=header.start)
->>>>>>> libs
     points = laspy.ScaleAwarePointRecord(raw, form, header.scale, header.offset)
     with np.errstate(over="ignore", invalid="ignore"):  # seen to below
         xyz = np.stack([points.x, points.y, points.z], axis=1)

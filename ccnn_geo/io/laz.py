@@ -26,11 +26,7 @@ class LasHeader(NamedTuple):
     kind: int
     length: int
     extra: int
-<<<<<<< HEAD
-    number: int
-=======
     num_points: int
->>>>>>> libs
     start: int
     compressed: bool
     scale: np.ndarray

@@ -36,18 +36,9 @@ def mapper(num: int) -> Iterator[Callable]:
     if num == 0:
         yield map
         return
-<<<<<<< HEAD
-    with needs("data", "num_workers"):
+    with needs("data", f"num_workers={num}"):
         from loky import ProcessPoolExecutor
 
-=======
-    try:
-        from loky import ProcessPoolExecutor
-    except ImportError as error:
-        raise ImportError(
-            f"num_workers={num}: needs loky: pip install 'ccnn_geo[data]'; 0 needs nothing"
-        ) from error
->>>>>>> libs
     environment = {"OMP_NUM_THREADS": "1"}  # one core each
     with ProcessPoolExecutor(num, timeout=SECONDS_IDLE, env=environment) as pool:
         try:
