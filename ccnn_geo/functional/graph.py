@@ -103,8 +103,8 @@ class Neighbors:
 
         Example:
             >>> edges = Neighbors(torch.tensor([[2, 0], [0, 1]]), torch.tensor([0, 1, 2]), 3, 2).to_edge_index()
-            >>> edges.sparse_size(), edges.sort_order.value, edges.get_csc()[0][0].tolist()
-            ((3, 2), 'col', [0, 1, 2])
+            >>> edges.sparse_size(), edges.is_sorted_by_col, edges.get_csc()[0][0].tolist()
+            ((3, 2), True, [0, 1, 2])
         """
         edges = EdgeIndex(self.edge_index, sparse_size=(self.num_src, self.num_dst), sort_order="col")
         return edges.fill_cache_(no_transpose=True)

@@ -59,11 +59,11 @@ def decompress(path: Path, header: LasHeader) -> bytearray:
                 reader.decompress_many(some)
                 points += some
     except BaseException as error:
-        wrong = isinstance(error, lazrs.LazrsError | OSError | ValueError | struct.error)
-        if getattr(error, "errno", None) is not None or not (
-            wrong or type(error).__name__ == "PanicException"
-        ):
-            raise  # of the disk, or of whoever stopped it: not of what is in the file
+        on_disk = isinstance(error, OSError) and error.errno is not None
+        damaged = isinstance(error, lazrs.LazrsError | OSError | ValueError | struct.error)
+        # lazrs panics at some damage, which is no Exception, and says on stderr where
+        if on_disk or not (damaged or type(error).__name__ == "PanicException"):
+            raise
         raise ValueError(
             f"{path}: damaged or truncated, expected {count} compressed points of {length} bytes, got {error}"
         ) from error

@@ -142,6 +142,30 @@ def test_points_that_are_all_alike_are_no_lie(tmp_path):
     assert len(read_las(put(tmp_path / "a.laz", content)).xyz) == 100_000
 
 
+class PanicException(BaseException):
+    """As Rust's, of which Python knows the name alone."""
+
+
+@pytest.mark.parametrize(
+    ("raised", "error"),
+    [
+        (PanicException("index out of bounds"), ValueError),
+        (OSError("failed to fill whole buffer"), ValueError),
+        (OSError(5, "Input/output error"), OSError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+)
+def test_only_what_is_wrong_with_the_file_is_said_of_it(tmp_path, monkeypatch, raised, error):
+    def fail(*_):
+        raise raised
+
+    path = put(tmp_path / "a.laz", packed(scan(3, 5)))
+    monkeypatch.setattr(lazrs, "LasZipDecompressor", fail)
+    with pytest.raises(error) as caught:
+        read_las(path)
+    assert type(caught.value) is error and (error is not ValueError or str(path) in str(caught.value))
+
+
 @pytest.mark.parametrize("name", ["laspy", "lazrs"])
 def test_a_missing_library_is_named_in_a_line(tmp_path, monkeypatch, name):
     path = put(tmp_path / "a.laz", packed(scan(3, 5)))
