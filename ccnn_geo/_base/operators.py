@@ -108,29 +108,45 @@ def differentiable(
         def forward(ctx: Any, rest: Sequence[Any], *inputs: Tensor) -> Tensor:
             ctx.rest = rest
             ctx.save_for_backward(*inputs)
-            return forward(*inputs[:single], *((inputs[single:],) if listed else ()), *rest)
+            if listed:
+                return forward(*inputs[:single], inputs[single:], *rest)
+            return forward(*inputs, *rest)
 
         @staticmethod
         def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-            inputs, rest, need = ctx.saved_tensors, ctx.rest, list(ctx.needs_input_grad[1:])
-            if not torch.is_grad_enabled():
-                lists = (inputs[single:],) if listed else ()
-                found = iter(backward(grad, *inputs[:single], *lists, *rest, need))
-                return None, *(next(found) if n else None for n in need)
-            if second is not None:
-                second()
+            inputs, need = ctx.saved_tensors, ctx.needs_input_grad[1:]
+            given = (*inputs[:single], inputs[single:]) if listed else inputs
+            if torch.is_grad_enabled():
+                if second is not None:
+                    second()
+                return None, *by_formula(lambda *inputs: of(inputs, ctx.rest), inputs, need, grad)
+            found = backward(grad, *given, *ctx.rest, need)
+            if False not in need:
+                return None, *found
+            parts = iter(found)
+            return None, *(next(parts) if n else None for n in need)
 
-            def of(*inputs: Tensor) -> Tensor:
-                return formula(*inputs[:single], *((inputs[single:],) if listed else ()), *rest)
-
-            return None, *by_formula(of, inputs, need, grad)
+    def of(inputs: Sequence[Tensor], rest: Sequence[Any]) -> Tensor:
+        return formula(*inputs[:single], *((inputs[single:],) if listed else ()), *rest)
 
     Function.__name__ = Function.__qualname__ = name
     if listed:
-        apply = lambda *given: Function.apply(given[learns:], *given[:single], *given[single])  # noqa: E731
-    else:
-        apply = lambda *given: Function.apply(given[learns:], *given[:learns])  # noqa: E731
-    return composite(schema, apply, formula)
+        return composite(
+            schema,
+            lambda *given: (
+                Function.apply(given[learns:], *given[:single], *given[single])
+                if torch.is_grad_enabled()
+                else forward(*given)
+            ),
+            formula,
+        )
+    return composite(
+        schema,
+        lambda *given: (
+            Function.apply(given[learns:], *given[:learns]) if torch.is_grad_enabled() else forward(*given)
+        ),
+        formula,
+    )
 
 
 def by_formula(

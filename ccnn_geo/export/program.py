@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from ccnn_geo._base.extras import needs
+from ccnn_geo._base.operators import FORMULAS
 from ccnn_geo.export.grids import GridProgram, GridSum
 from ccnn_geo.export.points import PointProgram
 from ccnn_geo.io.models.folder import Writer
@@ -60,7 +61,9 @@ def export_program(
     program = exportable(model, kind, **given) if isinstance(model, CCNN) else model
     inputs, sizes = program.example()
     with torch.no_grad(), _quiet():
-        return torch.export.export(program, inputs, dynamic_shapes=sizes)
+        exported = torch.export.export(program, inputs, dynamic_shapes=sizes)
+        # operators of this package, which the program is to run without, become what they compute
+        return exported.run_decompositions({**torch.export.default_decompositions(), **FORMULAS})
 
 
 def export_onnx(model: CCNN | PointProgram | GridProgram, kind: str | None = None, **given: Any) -> bytes:

@@ -75,6 +75,7 @@ class FirstSpacing(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.register_buffer("value", torch.zeros(dim))
+        self.register_load_state_dict_post_hook(_look_again)
 
     def reset_parameters(self) -> None:
         """Lets the next batch set it."""
@@ -96,9 +97,9 @@ class FirstSpacing(nn.Module):
         self._known = True
         return True
 
-    def _load_from_state_dict(self, *args: Any) -> None:
-        super()._load_from_state_dict(*args)
-        self._known = False  # asks the buffer
+
+def _look_again(spacing: FirstSpacing, *_: object) -> None:
+    spacing._known = False  # asks the buffer
 
 
 def nyquist_penalty(kernels: Iterable[Frequencies], spacing: float | Sequence[float] | Tensor) -> Tensor:

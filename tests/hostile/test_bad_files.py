@@ -144,7 +144,7 @@ def held(found) -> np.ndarray:
     return getattr(found, "xyz", found[0] if isinstance(found, tuple) else found)
 
 
-@pytest.mark.parametrize("name", ["wav", "png", "jpeg", *({"las", "laz"} & set(FORMATS))])
+@pytest.mark.parametrize("name", ["wav", "png", "jpeg", *sorted({"las", "laz"} & set(FORMATS))])
 def test_no_part_of_a_signal_or_scan_passes_as_a_smaller_one(tmp_path, name):
     kind = FORMATS[name]
     for content in kind.files():

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ccnn_geo._base.devices import check_one_device
 from ccnn_geo._base.native.build import has_native
 from ccnn_geo._base.operators import differentiable
 from ccnn_geo.functional.edge.basis import magnet_basis
@@ -44,6 +45,8 @@ def native_edge_conv(
             return None
     if kernel.out_channels != x.size(1):
         return None
+    if neighbors.edge_index.device != x.device:
+        check_one_device("edge_conv", x=x, src=neighbors.edge_index)
     found = kernel.remember("edge_magnet", lambda: _packed(kernel))
     if found is None:
         return None

@@ -132,7 +132,6 @@ def _backward_kernel(
     spectrum: Tensor | None,
     need: Sequence[bool],
 ) -> list[Tensor]:
-    plan = _plan(x, taps, center, lengths, native)
     if x.numel() == 0:
         return [
             t
@@ -140,8 +139,9 @@ def _backward_kernel(
             if needed
         ]
     if native:
-        found = native_fft_backward(grad_out, x, taps, plan.center, plan.lengths, spectrum, need)
+        found = native_fft_backward(grad_out, x, taps, center, tuple(lengths), spectrum, need)
         return [t for t in found if t is not None]
+    plan = _plan(x, taps, center, lengths, native)
     grad_x = torch.empty_like(x, memory_format=torch.contiguous_format) if need[0] else None
     grad_taps = like_taps(taps) if need[1] else None
     for part in _chunks(x, plan):

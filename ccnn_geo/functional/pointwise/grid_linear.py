@@ -44,21 +44,22 @@ def _compute(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return _formula(x, weight, bias).contiguous()
 
 
-def _compute_gradients(
-    grad: Tensor, x: Tensor, weight: Tensor, need: Sequence[bool]
-) -> Sequence[Tensor | None]:
+def _gradients(grad: Tensor, x: Tensor, weight: Tensor, need: Sequence[bool]) -> list[Tensor]:
     if x.dtype == torch.float32 and native_function("grid_linear") is not None:
-        return native_linear_backward(grad, x, weight, need)
-    grad_x = None
+        return [t.contiguous() for t in native_linear_backward(grad, x, weight, need) if t is not None]
+    found = []
     if need[0]:
         out = empty(*x.shape) if x.dtype == torch.float32 else None
-        grad_x = torch.bmm(weight.mT.expand(x.size(0), -1, -1), grad, out=out)
-    grad_weight = torch.bmm(grad, x.mT).sum(dim=0) if need[1] else None
-    return grad_x, grad_weight, grad.sum(dim=(0, 2)) if need[2] else None
+        found.append(torch.bmm(weight.mT.expand(x.size(0), -1, -1), grad, out=out))
+    if need[1]:
+        found.append(torch.bmm(grad, x.mT).sum(dim=0))
+    if need[2]:
+        found.append(grad.sum(dim=(0, 2)))
+    return found
 
 
 def _shape(x: Tensor, weight: Tensor) -> tuple[int, ...]:
     return x.size(0), weight.size(0), x.size(2)
 
 
-_LINEAR = linear_operator("grid_linear", _formula, _compute, _compute_gradients, _shape)
+_LINEAR = linear_operator("grid_linear", _formula, _compute, _gradients, _shape)

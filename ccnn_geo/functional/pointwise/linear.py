@@ -39,12 +39,13 @@ def point_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return _LINEAR(x, weight, bias)
 
 
-def _gradients(grad: Tensor, x: Tensor, weight: Tensor, need: Sequence[bool]) -> Sequence[Tensor | None]:
-    return (
-        linear(grad, weight.mT.contiguous()) if need[0] else None,
-        cross(grad.mT, x) if need[1] else None,
-        grad.sum(dim=0) if need[2] else None,
-    )
+def _gradients(grad: Tensor, x: Tensor, weight: Tensor, need: Sequence[bool]) -> list[Tensor]:
+    found = [linear(grad, weight.mT.contiguous())] if need[0] else []
+    if need[1]:
+        found.append(cross(grad.mT, x).contiguous())
+    if need[2]:
+        found.append(grad.sum(dim=0))
+    return found
 
 
 def _shape(x: Tensor, weight: Tensor) -> tuple[int, ...]:

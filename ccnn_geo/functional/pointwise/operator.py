@@ -11,7 +11,7 @@ from ccnn_geo._base.operators import differentiable
 from ccnn_geo.kernels.math.low_precision import LOW, outgrows_onednn, without_autocast
 
 Compute = Callable[[Tensor, Tensor, Tensor], Tensor]
-Gradients = Callable[[Tensor, Tensor, Tensor, Sequence[bool]], Sequence[Tensor | None]]
+Gradients = Callable[[Tensor, Tensor, Tensor, Sequence[bool]], list[Tensor]]
 
 
 def linear_operator(name: str, formula: Compute, compute: Compute, gradients: Gradients, shape: Any) -> Any:
@@ -24,7 +24,7 @@ def linear_operator(name: str, formula: Compute, compute: Compute, gradients: Gr
         name: Of the operator.
         formula: The layer in operations of torch.
         compute: The layer.
-        gradients: Those of ``x``, ``weight`` and ``bias`` by the output's, ``x`` and ``weight``, as far as needed.
+        gradients: Those of ``x``, ``weight`` and ``bias`` by the output's, ``x`` and ``weight``: those needed.
         shape: Gives the output's from ``x`` and ``weight``.
     """
 
@@ -42,11 +42,10 @@ def linear_operator(name: str, formula: Compute, compute: Compute, gradients: Gr
         grad: Tensor, x: Tensor, weight: Tensor, bias: Tensor, need: Sequence[bool]
     ) -> list[Tensor]:
         with without_autocast():
-            if outgrows_onednn(x, weight):
-                found = gradients(grad.float(), x.float(), weight.float(), need)
-            else:
-                found = gradients(grad, x, weight, need)
-        return [t.to(x.dtype).contiguous() for t in found if t is not None]
+            if not outgrows_onednn(x, weight):
+                return gradients(grad, x, weight, need)
+            found = gradients(grad.float(), x.float(), weight.float(), need)
+            return [t.to(x.dtype) for t in found]
 
     def wide(*tensors: Tensor) -> Tensor:
         """The formula in float32 for half precision, whatever autocast is while gradients are computed."""

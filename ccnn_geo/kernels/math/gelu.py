@@ -39,6 +39,9 @@ def gelu(x: Tensor, residual: Tensor | None = None) -> Tensor:
     """
     if x.device.type != "cpu":
         return _formula(x, residual)
+    size = x.numel()
+    if isinstance(size, int) and size < MIN_SIZE:  # in a graph it may be a symbol
+        return _by_torch(x, residual)
     if residual is None or (residual.shape == x.shape and residual.dtype == x.dtype):
         return _GELU(x, residual)
     return residual + _GELU(x, None)
@@ -46,6 +49,12 @@ def gelu(x: Tensor, residual: Tensor | None = None) -> Tensor:
 
 def _formula(x: Tensor, residual: Tensor | None) -> Tensor:
     y = F.gelu(x)
+    return y if residual is None else residual + y
+
+
+def _by_torch(x: Tensor, residual: Tensor | None) -> Tensor:
+    axis = _axis(x)
+    y = F.gelu(x.transpose(axis, -1)).transpose(axis, -1)
     return y if residual is None else residual + y
 
 
@@ -58,9 +67,7 @@ def _forward_kernel(x: Tensor, residual: Tensor | None) -> Tensor:
         found = native_gelu(x, residual=residual)
         if found is not None:
             return found
-    axis = _axis(x)
-    y = F.gelu(x.transpose(axis, -1)).transpose(axis, -1)
-    return y.contiguous() if residual is None else (residual + y).contiguous()
+    return _by_torch(x, residual).contiguous()
 
 
 def _backward_kernel(x: Tensor, grad: Tensor) -> Tensor:

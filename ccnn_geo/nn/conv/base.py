@@ -180,7 +180,7 @@ class ContinuousConv(MessagePassing):
                     )
                 return self._on_grid(x_src, spacing)
             plan = self.plan(pos, edge_index, batch, spacing)
-            if plan.sees_all and torch.compiler.is_compiling():
+            if plan.sees_all:
                 return self._beside(x_src, plan, weight)
             return self._on_points(x_src, plan, weight)
 

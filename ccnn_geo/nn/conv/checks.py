@@ -122,9 +122,8 @@ def check_points(
         raise ValueError(
             f"{name}: expected neighbours of {num_src} sources and {num_dst} targets, got {edge_index}"
         )
-    if not torch.compiler.is_compiling() and not plan.is_checked:
+    if not plan.is_checked:
         _check_values(name, x, plan, weight)
-        plan.is_checked = True
 
 
 def check_reused(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) -> None:
@@ -133,7 +132,7 @@ def check_reused(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) -
     Raises:
         ValueError: If a value is NaN or infinite.
     """
-    if not torch.compiler.is_compiling() and plan.is_checked:
+    if plan.is_checked:
         given = (("x", x), ("weight", weight))
         _check_finite(
             name, [(what, t) for what, t in given if isinstance(t, Tensor)]
@@ -141,6 +140,8 @@ def check_reused(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) -
 
 
 def _check_values(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) -> None:
+    if not _may_look():
+        return
     if plan.edge_index is None:
         for p, batch, what in zip(plan.given_pos, plan.batch, ("batch", "batch of the targets"), strict=True):
             if batch is None:
@@ -161,6 +162,7 @@ def _check_values(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) 
     _check_finite(name, given)
     if isinstance(plan.edge_index, Tensor):
         _ = plan.neighbors  # says what is wrong with them
+    plan.is_checked = True
 
 
 def check_grid(name: str, x: Tensor) -> None:
@@ -171,18 +173,23 @@ def check_grid(name: str, x: Tensor) -> None:
     Raises:
         ValueError: If a value is NaN or infinite.
     """
-    if not torch.compiler.is_compiling():
-        _check_finite(name, [("x", x)], "samples")
+    _check_finite(name, [("x", x)], "samples")
+
+
+def _may_look() -> bool:
+    """Whether tensors have numbers: in a graph they have none yet."""
+    return not torch.compiler.is_compiling()
 
 
 def _check_finite(name: str, given: Sequence[tuple[str, Tensor]], of: str = "points") -> None:
-    if torch._C._are_functorch_transforms_active():
-        return  # numbers that torch.vmap maps over cannot be asked
+    if not _may_look():
+        return
     for what, values in given:
-        if values.device.type != "cpu" or bool(
-            values.isfinite().all()
-        ):  # those of a device would be waited for
-            continue
+        try:
+            if values.device.type != "cpu" or bool(values.isfinite().all()):  # a device would be waited for
+                continue
+        except RuntimeError:  # of what torch.vmap maps over: it has many values
+            return
         bad = ~values.isfinite().reshape(len(values), -1).all(dim=1)
         raise ValueError(
             f"{name}: expected {what} to be finite, got NaN or Inf in {int(bad.sum())} of {len(bad)} {of} "

@@ -75,9 +75,10 @@ def _convert(module: nn.Module, done: dict[nn.Module, nn.Module]) -> nn.Module:
         done[module] = _synchronised(module)
         return done[module]
     done[module] = module
-    for name, child in module._modules.items():
-        if child is not None:
-            module._modules[name] = _convert(child, done)
+    # named_children leaves out a second name of the same child
+    for name, child in list(module.named_modules(remove_duplicate=False)):
+        if name and "." not in name:
+            setattr(module, name, _convert(child, done))
     return module
 
 
