@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ccnn_geo._base.devices import check_one_device
 from ccnn_geo._base.operators import differentiable
 from ccnn_geo.functional.grid.fft_compiled import (
     like_taps,
@@ -72,6 +73,8 @@ def fft_conv(x: Tensor, taps: Tensor, plan: FFTPlan, spectrum: Tensor | None = N
 
     It is the operator ``ccnn_geo::fft_conv``.
     """
+    if x.device != taps.device:
+        check_one_device("fft_conv", x=x, taps=taps)
     if x.dtype != taps.dtype:
         return _plain(x, taps, plan)
     return _CONV(x, taps, plan.center, plan.lengths, plan.native, spectrum)
