@@ -24,7 +24,7 @@ NAMESPACE = "ccnn_geo"
 LIBRARY = torch.library.Library(NAMESPACE, "FRAGMENT")
 """Where all operators are registered; it keeps them alive."""
 FORMULAS: dict[Any, Callable[..., Any]] = {}
-"""What each operator of a forward pass computes, in operations of torch: the decompositions of a program."""
+"""Operators of forward passes in operations of torch, as ``ExportedProgram.run_decompositions`` takes them."""
 
 
 def operator(
@@ -63,7 +63,9 @@ def composite(schema: str, apply: Callable[..., Any], formula: Callable[..., Any
     LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
     LIBRARY.impl(name, apply, "CompositeImplicitAutograd")
     LIBRARY.impl(name, formula, "FuncTorchDynamicLayerFrontMode")
-    return getattr(getattr(torch.ops, NAMESPACE), name).default
+    found = getattr(getattr(torch.ops, NAMESPACE), name).default
+    FORMULAS[found] = formula
+    return found
 
 
 def differentiable(

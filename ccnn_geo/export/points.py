@@ -74,6 +74,7 @@ class PointProgram(nn.Module):
                 "PointProgram: expected neighbors='inside' for a network that sums over all points"
             )
         self.search = "all" if sees_all else neighbors
+        self.for_onnx = False
         self.weights, self.num_neighbors, self.dim = weights, model.num_neighbors, model.dim
         self.model = ready_copy(model)
         for conv in self.model.convs:
@@ -106,7 +107,7 @@ class PointProgram(nn.Module):
             )
         if index is None:
             assert self.num_neighbors is not None, "what sums over all points is above"
-            index, valid = nearest(pos, self.num_neighbors)
+            index, valid = nearest(pos, self.num_neighbors, self.for_onnx)
         else:
             valid = index >= 0
             index = index.clamp(min=0)
@@ -170,14 +171,14 @@ class DenseSum(nn.Module):
         return self.conv.mix((moments * kernel.output_weight().T).sum(dim=1))
 
 
-def nearest(pos: Tensor, num: int) -> tuple[Tensor, Tensor]:
+def nearest(pos: Tensor, num: int, for_onnx: bool = False) -> tuple[Tensor, Tensor]:
     """The nearest points of each, itself included, ties by index: ``[B, N, k]``, and which of them there are."""
     points = pos.size(1)
     exact = pos.detach().double()
     d2 = squared_distances(exact.unsqueeze(2), exact.unsqueeze(1))
     none = d2.new_full((1,), torch.inf).expand(*d2.shape[:2], num)  # where there are fewer points
     d2 = torch.cat([d2, none], dim=2)
-    if torch.onnx.is_in_onnx_export():  # ONNX says that the first of equals is taken, torch does not
+    if for_onnx:  # ONNX says that the first of equals is taken, torch does not
         index = torch.topk(d2, num, dim=2, largest=False).indices
     else:
         index = torch.sort(d2, dim=2, stable=True).indices[..., :num]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import logging
 import warnings
@@ -63,7 +64,7 @@ def export_program(
     with torch.no_grad(), _quiet():
         exported = torch.export.export(program, inputs, dynamic_shapes=sizes)
         # operators of this package, which the program is to run without, become what they compute
-        return exported.run_decompositions({**torch.export.default_decompositions(), **FORMULAS})
+        return exported.run_decompositions(FORMULAS)
 
 
 def export_onnx(model: CCNN | PointProgram | GridProgram, kind: str | None = None, **given: Any) -> bytes:
@@ -87,15 +88,15 @@ def export_onnx(model: CCNN | PointProgram | GridProgram, kind: str | None = Non
         raise ValueError(
             "export to ONNX: expected method='direct', got 'fft', whose sizes onnxruntime wants fixed"
         )
-    inputs, sizes = program.example()
     names = list(program.inputs)
+    if isinstance(program, PointProgram):
+        program = copy.copy(program)
+        program.for_onnx = True
     try:
         with torch.no_grad(), _quiet():
             found = torch.onnx.export(
-                program,
-                inputs,
+                export_program(program),
                 dynamo=True,
-                dynamic_shapes=sizes,
                 input_names=names,
                 output_names=["outputs"],
                 verbose=False,

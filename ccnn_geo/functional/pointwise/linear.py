@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ccnn_geo.functional.pointwise.grid_linear import grid_linear
-from ccnn_geo.functional.pointwise.operator import linear_operator
+from ccnn_geo.functional.pointwise.grid_linear import grid_linear, linear_operator
 from ccnn_geo.kernels.math.linear import cross, linear
 from ccnn_geo.kernels.math.low_precision import as_autocast
 

@@ -41,7 +41,9 @@ def gelu(x: Tensor, residual: Tensor | None = None) -> Tensor:
         return _formula(x, residual)
     size = x.numel()
     if isinstance(size, int) and size < MIN_SIZE:  # in a graph it may be a symbol
-        return _by_torch(x, residual)
+        axis = min(max(x.dim() - 2, -1), 1)  # as _axis
+        y = F.gelu(x) if axis < 0 else F.gelu(x.transpose(axis, -1)).transpose(axis, -1)
+        return y if residual is None else residual + y
     if residual is None or (residual.shape == x.shape and residual.dtype == x.dtype):
         return _GELU(x, residual)
     return residual + _GELU(x, None)

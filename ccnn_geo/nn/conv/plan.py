@@ -12,6 +12,7 @@ from torch import Tensor
 from ccnn_geo._base.pyg import EdgeIndex
 from ccnn_geo.functional.clouds import as_clouds
 from ccnn_geo.functional.edge.chunks import edge_offsets
+from ccnn_geo.functional.edge.extent import edge_extent
 from ccnn_geo.functional.lattice.offsets import LatticeOffsets, detect_spacing
 from ccnn_geo.functional.mesh.geometry import MeshGeometry
 from ccnn_geo.neighbors import Neighbors, build_neighbors, graph_ops
@@ -142,11 +143,12 @@ class PointPlan:
     def _search(self, num_neighbors: int | None, radius: float | None) -> Neighbors:
         source, target = self.given_pos
         pos_dst, batch_dst = (target, self.batch[1]) if self.is_bipartite else (None, None)
-        if num_neighbors is not None:
+        if torch.compiler.is_compiling():
+            assert num_neighbors is not None, "of a radius there are no edges in a graph"
             edges, ptr = graph_ops.nearest(source.detach(), self.batch[0], num_neighbors, pos_dst, batch_dst)
             return Neighbors(edges, ptr, source.size(0), target.size(0))
         return build_neighbors(
-            source, self.batch[0], None, radius=radius, pos_dst=pos_dst, batch_dst=batch_dst
+            source, self.batch[0], num_neighbors, radius=radius, pos_dst=pos_dst, batch_dst=batch_dst
         )
 
     def ends(self) -> Pair:
@@ -182,7 +184,9 @@ class PointPlan:
         source, target = (p.detach() for p in self.pos)
         if not self.sees_all:
             edges = self.neighbors
-            return graph_ops.extent(source, target, edges.edge_index, edges.ptr)
+            if torch.compiler.is_compiling():
+                return graph_ops.extent(source, target, edges.edge_index, edges.ptr)
+            return edge_extent(source, target, edges)
         if source.size(0) == 0 or target.size(0) == 0:
             return source.new_zeros(self.dim)
         low, high = self._bounds(source, self.batch[0])
