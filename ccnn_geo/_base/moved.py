@@ -175,6 +175,7 @@ RENAMED = {
     "KindConv": "SharedConv",
     "SyncNorm": "SyncBatchNorm1d",
     "once": "lazy",
+    "Runs": "OffsetSegments",
 }
 """New names of what modules had."""
 

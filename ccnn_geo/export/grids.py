@@ -60,7 +60,7 @@ class GridProgram(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.model.features(x)
-        return self.model.outputs(self.model.pool_dense(h) if self.model.readout == "global" else h)
+        return self.model.outputs(self.model.pool_samples(h) if self.model.readout == "global" else h)
 
     def example(self) -> tuple[tuple[Tensor, ...], tuple[dict[int, Any], ...]]:
         """Inputs to trace with, and which of their sizes may change."""

@@ -92,7 +92,7 @@ class PointProgram(nn.Module):
         if self.model.readout == "node":
             return self.model.outputs(h).unflatten(0, (clouds, points))
         dense = h.unflatten(0, (clouds, points)).transpose(1, 2)
-        return self.model.outputs(self.model.pool_dense(dense, weight))
+        return self.model.outputs(self.model.pool_samples(dense, weight))
 
     def _edges(self, pos: Tensor, index: Tensor | None) -> DenseEdges:
         clouds, points, _ = pos.shape
@@ -107,7 +107,7 @@ class PointProgram(nn.Module):
             )
         if index is None:
             assert self.num_neighbors is not None, "what sums over all points is above"
-            index, valid = nearest(pos, self.num_neighbors, self.for_onnx)
+            index, valid = dense_neighbors(pos, self.num_neighbors, self.for_onnx)
         else:
             valid = index >= 0
             index = index.clamp(min=0)
@@ -135,7 +135,7 @@ class PointProgram(nn.Module):
         inputs = [torch.randn(2, 24, self.model.in_channels).to(weight), pos]
         shape, more = {0: batch, 1: points}, []
         if self.search == "given":
-            inputs.append(nearest(pos, k)[0].clamp(max=23))
+            inputs.append(dense_neighbors(pos, k)[0].clamp(max=23))
             more.append({**shape, 2: torch.export.Dim("neighbors", min=2)})
         if self.weights:
             inputs.append(torch.ones(2, 24).to(weight))
@@ -171,7 +171,7 @@ class DenseSum(nn.Module):
         return self.conv.mix((moments * kernel.output_weight().T).sum(dim=1))
 
 
-def nearest(pos: Tensor, num: int, for_onnx: bool = False) -> tuple[Tensor, Tensor]:
+def dense_neighbors(pos: Tensor, num: int, for_onnx: bool = False) -> tuple[Tensor, Tensor]:
     """The nearest points of each, itself included, ties by index: ``[B, N, k]``, and which of them there are."""
     points = pos.size(1)
     exact = pos.detach().double()

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ccnn_geo.neighbors.edges import join
+from ccnn_geo.neighbors.edges import join_chunks
 from ccnn_geo.neighbors.exact import search_rows, squared_distances, take_first
 from ccnn_geo.neighbors.query import Query
 from ccnn_geo.neighbors.select import smallest
@@ -96,7 +96,7 @@ def search_candidates(
             columns, count = _search_rows(query, src, dst, some, index.propose, width)
             sources.append(take_first(columns, count) + first_src)
             counts.append(count)
-    return join(sources, counts, device)
+    return join_chunks(sources, counts, device)
 
 
 def _search_rows(

@@ -24,7 +24,7 @@ def repeat_into(values: Tensor, count: Tensor, out: Tensor) -> None:
         out.copy_(values.repeat_interleave(count, output_size=out.numel()))
 
 
-def join(sources: list[Tensor], counts: list[Tensor], device: torch.device) -> tuple[Tensor, Tensor]:
+def join_chunks(sources: list[Tensor], counts: list[Tensor], device: torch.device) -> tuple[Tensor, Tensor]:
     """Edges and their number per target, from lists of sources in the order of the targets.
 
     Shapes: ``[E_i]`` and ``[T_i]`` each, int64, to ``[2, E]`` and ``[T]``.

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo.neighbors.chunks import Chunk, make_chunks
-from ccnn_geo.neighbors.edges import join
+from ccnn_geo.neighbors.edges import join_chunks
 from ccnn_geo.neighbors.native import search_native
 from ccnn_geo.neighbors.query import Query
 from ccnn_geo.neighbors.select import smallest
@@ -34,7 +34,7 @@ def search_exact(query: Query) -> tuple[Tensor, Tensor]:
 def search_torch(query: Query) -> tuple[Tensor, Tensor]:
     """The same in torch, on any device."""
     found = [_search_chunk(query, chunk) for chunk in make_chunks(query, _pairs(query.src))]
-    return join([s for s, _ in found], [c for _, c in found], query.src.device)
+    return join_chunks([s for s, _ in found], [c for _, c in found], query.src.device)
 
 
 def _search_chunk(query: Query, chunk: Chunk) -> tuple[Tensor, Tensor]:

@@ -32,8 +32,8 @@ def _(edge_index: Tensor, num_src: int, num_dst: int) -> tuple[Tensor, Tensor]:
     )
 
 
-@torch.library.custom_op("ccnn_geo::nearest", mutates_args=(), **WAITING)
-def nearest(
+@torch.library.custom_op("ccnn_geo::nearest_edges", mutates_args=(), **WAITING)
+def nearest_edges(
     pos: Tensor, batch: Tensor | None, num_neighbors: int, pos_dst: Tensor | None, batch_dst: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """``edge_index [2, E]`` and ``ptr [M + 1]`` of :func:`~ccnn_geo.neighbors.build_neighbors`."""
@@ -41,7 +41,7 @@ def nearest(
     return found.edge_index, found.ptr
 
 
-@nearest.register_fake
+@nearest_edges.register_fake
 def _(
     pos: Tensor, batch: Tensor | None, num_neighbors: int, pos_dst: Tensor | None, batch_dst: Tensor | None
 ) -> tuple[Tensor, Tensor]:

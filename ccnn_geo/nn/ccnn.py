@@ -220,7 +220,7 @@ class CCNN(Pretrained, Trunk):
             self.limit_frequencies(first.value)
         if pos is None:
             h = self.features(x, spacing=spacing)
-            return self.outputs(self.pool_dense(h) if self.readout == "global" else h)
+            return self.outputs(self.pool_samples(h) if self.readout == "global" else h)
 
         if batch is not None and (batch.dim() != 1 or batch.size(0) != pos.size(0)):
             raise ValueError(f"CCNN: expected batch [{pos.size(0)}] beside pos, got {list(batch.shape)}")
@@ -236,7 +236,7 @@ class CCNN(Pretrained, Trunk):
             h = self.pool_norm(pool_clouds(self.pool, h, batch, batch_size, weight))
         return self.outputs(h)
 
-    def pool_dense(self, h: Tensor, weight: Tensor | None = None) -> Tensor:
+    def pool_samples(self, h: Tensor, weight: Tensor | None = None) -> Tensor:
         """Pooled features ``[B, P C]`` of as many points, or cells, per sample: ``[B, C, *S]``."""
         return self.pool_norm(pool_dense(self.pool, h.flatten(2), weight))
 

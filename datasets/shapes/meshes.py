@@ -10,7 +10,7 @@ Mesh = tuple[np.ndarray, np.ndarray]
 """Vertices ``[V, 3]`` float64 and triangles ``[F, 3]`` int64."""
 
 
-def join(meshes: Iterable[Mesh]) -> Mesh:
+def merge_meshes(meshes: Iterable[Mesh]) -> Mesh:
     """Several meshes as one, parts untouched."""
     vertices, faces, seen = [], [], 0
     for v, f in meshes:

@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 
 from ccnn_geo.datasets.base.info import DatasetInfo
-from ccnn_geo.datasets.shapes.meshes import Mesh, box, join, prism, regular_polygon, revolve, tube, write_off
+from ccnn_geo.datasets.shapes.meshes import (
+    Mesh,
+    box,
+    merge_meshes,
+    prism,
+    regular_polygon,
+    revolve,
+    tube,
+    write_off,
+)
 from ccnn_geo.datasets.shapes.shape_folder import ShapeFolder
 from ccnn_geo.io.files.storage import exclusive
 
@@ -54,7 +63,7 @@ def _mug(rng: Rng) -> Mesh:
     z = rng.uniform(0.48, 0.58) * height + size * np.sin(angle)
     x = foot + (1 - foot) * z / height - 0.04 + reach * np.cos(angle)
     handle = tube(np.column_stack([x, np.zeros_like(x), z]), rng.uniform(0.08, 0.13))
-    return join([(vertices, faces), handle])
+    return merge_meshes([(vertices, faces), handle])
 
 
 def _legs(rng: Rng, points: np.ndarray, height: float, splay: float) -> list[Mesh]:
@@ -73,7 +82,7 @@ def _table(rng: Rng) -> Mesh:
     depth, height, thick = rng.uniform(0.6, 1), rng.uniform(0.8, 1.7), rng.uniform(0.06, 0.2)
     inset = rng.uniform(0.7, 0.9)
     legs = _legs(rng, _corners(inset, inset * depth), height, rng.uniform(0.9, 1.1))
-    return join([box([0, 0, height], [2, 2 * depth, thick]), *legs])
+    return merge_meshes([box([0, 0, height], [2, 2 * depth, thick]), *legs])
 
 
 def _chair(rng: Rng) -> Mesh:
@@ -88,7 +97,7 @@ def _chair(rng: Rng) -> Mesh:
         parts.append(box([x, depth - 0.06, height + back / 2], [width, 0.12, back]))
     if bars > 1:
         parts.append(box([0, depth - 0.06, height + back], [2, 0.12, 0.25]))
-    return join(parts)
+    return merge_meshes(parts)
 
 
 def _stool(rng: Rng) -> Mesh:
@@ -96,7 +105,7 @@ def _stool(rng: Rng) -> Mesh:
     height, thick = rng.uniform(0.8, 1.7), rng.uniform(0.06, 0.2)
     legs = _legs(rng, regular_polygon(3, rng.uniform(0.6, 0.8)), height, rng.uniform(0.95, 1.35))
     seat = prism(regular_polygon(28), height - thick / 2, height + thick / 2)
-    return join([seat, *legs])
+    return merge_meshes([seat, *legs])
 
 
 def _star(rng: Rng) -> Mesh:

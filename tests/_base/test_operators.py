@@ -6,7 +6,7 @@ from torch.utils._pytree import tree_map
 
 from ccnn_geo import SepFlexConv
 from ccnn_geo._base.native.build import native_function, native_status
-from ccnn_geo.functional.edge.basis import magnet_basis
+from ccnn_geo.functional.edge.basis import closed_form_basis
 from ccnn_geo.functional.lattice.offsets import LatticeOffsets
 from ccnn_geo.functional.representations import grid_positions
 from ccnn_geo.kernels.math.gelu import MIN_SIZE
@@ -28,7 +28,7 @@ def edges():
     pos, conv = torch.rand(12, 3), SepFlexConv(4, 4, 3, kernel_hidden=8, kernel_layers=1, window_init=0.5)
     neighbors = build_neighbors(pos, None, 3)
     box = torch.stack([-conv.kernel.support(), conv.kernel.support()])
-    kernel = [t.detach() for t in (conv.kernel.output_weight(), *magnet_basis(conv.kernel).tensors)]
+    kernel = [t.detach() for t in (conv.kernel.output_weight(), *closed_form_basis(conv.kernel).tensors)]
     return normal(12, 4), [pos, pos.clone(), *kernel], neighbors.edge_index, neighbors.ptr, box
 
 

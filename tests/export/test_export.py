@@ -9,7 +9,7 @@ import torch
 
 from ccnn_geo import CCNN
 from ccnn_geo.export import export_onnx, export_program, exportable
-from ccnn_geo.export.points import nearest
+from ccnn_geo.export.points import dense_neighbors
 from ccnn_geo.kernels import KERNELS
 from ccnn_geo.neighbors import knn_graph
 from tests.torch_versions import since_2_10
@@ -74,7 +74,7 @@ def usual(model, x, pos, **given):
 
 def with_neighbors(x, pos):
     """Neighbours that a caller has found, -1 for none, and weights."""
-    index, there = nearest(pos, 9)
+    index, there = dense_neighbors(pos, 9)
     return x, pos, index.masked_fill(~there, -1), torch.rand(x.shape[:2]) + 0.5
 
 
@@ -118,7 +118,7 @@ def test_neighbours_and_weights_may_be_given():
     model = point_network(measure="density", pool="mean_max")
     x, pos = clouds(1, 30)
     weight = torch.rand(1, 30) + 0.5
-    index, there = nearest(pos, 5)
+    index, there = dense_neighbors(pos, 5)
     assert there.all()
     expected = usual(model, x, pos, edge_index=knn_graph(pos[0], 5), weight=weight[0])
     with torch.no_grad():

@@ -141,5 +141,5 @@ def test_operators_that_wait_are_in_no_cuda_graph():
     tag = getattr(torch.Tag, "cudagraph_unsafe", None)
     if tag is None:
         pytest.skip("this torch has no such tag")
-    for operator in (graph_ops.sort_edges, graph_ops.nearest, graph_ops.extent):
+    for operator in (graph_ops.sort_edges, graph_ops.nearest_edges, graph_ops.extent):
         assert tag in operator._opoverload.tags

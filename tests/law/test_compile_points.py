@@ -134,7 +134,7 @@ def test_operators_keep_what_they_promise():
     _, pos = cloud(12)
     edge_index = knn_graph(pos, 3)
     torch.library.opcheck(graph_ops.sort_edges, (edge_index.flip(1), 12, 12))
-    torch.library.opcheck(graph_ops.nearest, (pos, None, 3, pos[:5], None))
+    torch.library.opcheck(graph_ops.nearest_edges, (pos, None, 3, pos[:5], None))
     neighbors = build_neighbors(pos, None, 3)
     torch.library.opcheck(graph_ops.extent, (pos, pos, neighbors.edge_index, neighbors.ptr))
 

@@ -51,10 +51,10 @@ class EdgeBasis(Protocol):
 
 def edge_basis(kernel: ContinuousKernel) -> EdgeBasis:
     """The fastest basis for a kernel."""
-    return magnet_basis(kernel) or AutogradBasis(kernel)
+    return closed_form_basis(kernel) or AutogradBasis(kernel)
 
 
-def magnet_basis(kernel: ContinuousKernel) -> MAGNetBasis | None:
+def closed_form_basis(kernel: ContinuousKernel) -> MAGNetBasis | None:
     """The basis written out, if the kernel is one of Gabor filters with no or a Gaussian window."""
     gabor = kernel.network.gabor_layers()
     if gabor is None or not (kernel.window is None or type(kernel.window) is GaussianWindow):

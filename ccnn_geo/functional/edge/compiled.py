@@ -12,7 +12,7 @@ from torch import Tensor
 from ccnn_geo._base.devices import check_one_device
 from ccnn_geo._base.native.build import has_native
 from ccnn_geo._base.operators import differentiable
-from ccnn_geo.functional.edge.basis import magnet_basis
+from ccnn_geo.functional.edge.basis import closed_form_basis
 from ccnn_geo.functional.edge.compiled_call import gradients, sums
 from ccnn_geo.functional.first_order import refuse_second_order
 from ccnn_geo.functional.graph import Neighbors
@@ -76,7 +76,7 @@ def _packed(kernel: ContinuousKernel, support: Tensor | None = None) -> tuple[Te
     output = kernel.output_weight()
     if output.dtype != torch.float32 or output.device.type != "cpu" or not has_native("edge_magnet"):
         return None
-    basis = magnet_basis(kernel)
+    basis = closed_form_basis(kernel)
     if basis is None:
         return None
     hidden, layers = kernel.network.basis_channels, (len(basis.tensors) - 3) // 2

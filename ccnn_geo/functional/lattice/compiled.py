@@ -13,7 +13,7 @@ from ccnn_geo._base.native.build import addresses, arguments, native_function, t
 from ccnn_geo._base.native.memory import zeros
 from ccnn_geo._base.operators import differentiable
 from ccnn_geo.functional.first_order import refuse_second_order
-from ccnn_geo.functional.lattice.runs import Runs
+from ccnn_geo.functional.lattice.runs import OffsetSegments
 
 VECTOR = 16
 """Numbers that rows of features are padded to: a multiple of every processor's vectors."""
@@ -23,7 +23,7 @@ ConvArguments = arguments(
 )
 
 
-def native_lattice_conv(x: Tensor, table: Tensor, runs: Runs, num_dst: int) -> Tensor | None:
+def native_lattice_conv(x: Tensor, table: Tensor, runs: OffsetSegments, num_dst: int) -> Tensor | None:
     """The sum over edges ``[M, C]`` with first derivatives, or ``None`` where this code does not apply.
 
     Shapes:
@@ -53,7 +53,7 @@ def _formula(
 def _kernel(x: Tensor, table: Tensor, *edges: Any) -> Tensor:
     *runs, num_dst = edges
     out = zeros(num_dst, _padded(x.size(1)))
-    _call(table, Runs(*runs), x.size(1), x=_pad(x), out=out)
+    _call(table, OffsetSegments(*runs), x.size(1), x=_pad(x), out=out)
     return out[:, : x.size(1)].contiguous()
 
 
@@ -65,12 +65,12 @@ def _backward_kernel(grad: Tensor, x: Tensor, table: Tensor, *given: Any) -> lis
     if need[1]:
         tensors["x"] = _pad(x)
         tensors["grad_table"] = zeros(*table.shape)
-    _call(table, Runs(*runs), x.size(1), **tensors)
+    _call(table, OffsetSegments(*runs), x.size(1), **tensors)
     grad_x = [tensors["grad_x"][:, : x.size(1)].contiguous()] if need[0] else []
     return [*grad_x, tensors["grad_table"]] if need[1] else grad_x
 
 
-def _call(table: Tensor, runs: Runs, channels: int, **features: Tensor) -> None:
+def _call(table: Tensor, runs: OffsetSegments, channels: int, **features: Tensor) -> None:
     function = native_function("lattice_conv")
     if function is None:
         raise RuntimeError("native code was turned off between a forward pass and its backward pass")

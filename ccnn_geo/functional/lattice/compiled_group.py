@@ -32,7 +32,7 @@ GroupArguments = arguments(
 def native_group(
     neighbors: Neighbors, line_src: Tensor, line_dst: Tensor, cells: int, block: int
 ) -> tuple[Tensor, ...] | None:
-    """Distinct differences and the fields of :class:`~ccnn_geo.functional.lattice.runs.Runs`.
+    """Distinct differences and the fields of :class:`~ccnn_geo.functional.lattice.runs.OffsetSegments`.
 
     ``None`` if it does not apply.
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo.functional.graph import Neighbors
-from ccnn_geo.functional.lattice.runs import Runs
+from ccnn_geo.functional.lattice.runs import OffsetSegments
 
 MAX_STEPS = 4096
 """Steps across the points beyond which a spacing says little: with enough of them any cloud is a lattice."""
@@ -118,7 +118,7 @@ class LatticeOffsets:
 
     codes: Tensor
     rel: Tensor
-    runs: Runs
+    runs: OffsetSegments
     num_src: int
     num_dst: int
 
@@ -152,12 +152,12 @@ class LatticeOffsets:
         cells_dst = cells_src if pos_dst is pos_src else _cells(pos_dst, origin, spacing, tolerance)
         if neighbors.num_edges == 0:
             codes, none = cells_src[:0], neighbors.ptr[:0]
-            runs = Runs(none.int(), none, none, none.int(), none.int())
+            runs = OffsetSegments(none.int(), none, none, none.int(), none.int())
         else:
             low = cells_dst.amin(dim=0) - cells_src.amax(dim=0)
             size = (cells_dst.amax(dim=0) - cells_src.amin(dim=0) - low + 1).tolist()
             line_src, line_dst = _ravel(cells_src, size), _ravel(cells_dst - low, size)
-            line, runs = Runs.group(neighbors, line_src, line_dst, math.prod(size))
+            line, runs = OffsetSegments.group(neighbors, line_src, line_dst, math.prod(size))
             codes = torch.stack(torch.unravel_index(line, size), dim=-1) + low
         rel = (codes * codes.new_tensor(spacing, dtype=torch.double)).to(pos_src.dtype)
         return cls(codes, rel, runs, neighbors.num_src, neighbors.num_dst)

@@ -16,7 +16,7 @@ BLOCK_TARGETS = 2048
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Runs:
+class OffsetSegments:
     """Edges ordered by block of targets, offset and target; run ``r`` is ``begin[r]:end[r]``, all of ``offset[r]``.
 
     Shapes:
@@ -33,7 +33,7 @@ class Runs:
     @torch.no_grad()
     def group(
         cls, neighbors: Neighbors, line_src: Tensor, line_dst: Tensor, cells: int
-    ) -> tuple[Tensor, Runs]:
+    ) -> tuple[Tensor, OffsetSegments]:
         """Distinct differences ``line_dst - line_src`` of edges ``[U]``, ascending, and the edges in runs of each.
 
         Args:
@@ -63,12 +63,12 @@ class Runs:
         return line, cls(offset.int(), end - count, end, src, dst)
 
     @torch.no_grad()
-    def only(self, kept: Tensor) -> Runs:
+    def only(self, kept: Tensor) -> OffsetSegments:
         """The runs of the offsets marked in ``kept [U]``, which are numbered anew."""
         number = kept.cumsum(0, dtype=torch.int32) - 1
         runs = kept.index_select(0, self.offset)
         offset = number.index_select(0, self.offset[runs])
-        return Runs(offset, self.begin[runs], self.end[runs], self.src, self.dst)
+        return OffsetSegments(offset, self.begin[runs], self.end[runs], self.src, self.dst)
 
     @cached_property
     def num_edges(self) -> int:

@@ -145,7 +145,9 @@ class PointPlan:
         pos_dst, batch_dst = (target, self.batch[1]) if self.is_bipartite else (None, None)
         if torch.compiler.is_compiling():
             assert num_neighbors is not None, "of a radius there are no edges in a graph"
-            edges, ptr = graph_ops.nearest(source.detach(), self.batch[0], num_neighbors, pos_dst, batch_dst)
+            edges, ptr = graph_ops.nearest_edges(
+                source.detach(), self.batch[0], num_neighbors, pos_dst, batch_dst
+            )
             return Neighbors(edges, ptr, source.size(0), target.size(0))
         return build_neighbors(
             source, self.batch[0], num_neighbors, radius=radius, pos_dst=pos_dst, batch_dst=batch_dst
