@@ -13,6 +13,12 @@ from ccnn_geo.kernels.config import KernelConfig
 from ccnn_geo.nn.ccnn import CCNN, PRESETS
 from ccnn_geo.nn.config import conv_defaults
 
+KERNEL_SETTINGS = (
+    *("kernel_hidden", "kernel_layers", "omega_0", "kernel", "causal"),
+    *("window", "window_init", "window_threshold"),
+)
+"""Settings of kernels that ``conv`` cannot name; the others it may, as files of before do."""
+
 
 def build_network(
     in_channels: int,
@@ -74,6 +80,9 @@ def build_network(
         raise ValueError(f"model.num_neighbors: expected 1 or more, or null for all, got {num_neighbors}")
     if sizes["hidden_channels"] < 1:
         raise ValueError(f"model.hidden_channels: expected 1 or more, got {sizes['hidden_channels']}")
+    twice = [key for key in conv or {} if key in KERNEL_SETTINGS]
+    if twice:
+        raise ValueError(f"model.conv: expected none of what model has itself, got {', '.join(twice)}")
     config = KernelConfig(kernel_hidden=sizes.pop("kernel_hidden"), **kernel)
     try:
         return CCNN(

@@ -117,7 +117,7 @@ TRAIN = ("train", "--config", "tiny.yaml")
         ((*TRAIN, "--trainer.max_epochs", "many"), 2, "max_epochs"),
         ((*TRAIN, "--trainer.max_epoch", "3"), 2, "max_epoch"),
         ((*TRAIN, "--data.root", "nowhere"), 1, "nowhere: no such folder"),
-        ((*TRAIN, "--data.dataset", "imagenet"), 1, "expected one of parametric"),
+        ((*TRAIN, "--data.dataset", "imagenet"), 1, "expected one of smnist"),
         ((*TRAIN, "--model.preset", "ccnn_9"), 1, "model.preset: expected one of"),
         ((*TRAIN, "--model.kernel", "cubic"), 1, "cubic"),
         ((*TRAIN, "--optim.lr", "-1"), 1, "optim: expected lr > 0"),

@@ -90,7 +90,7 @@ def test_what_load_cannot_read(run, monkeypatch):
         ("nowhere.ckpt", FileNotFoundError, r"nowhere\.ckpt: no such checkpoint"),
         ("run/checkpoints/other.ckpt", FileNotFoundError, "no such checkpoint; there is .*best.ckpt"),
         (Path("runs/nowhere"), FileNotFoundError, "no such checkpoint"),
-        ("someone/shapes", ImportError, "install the extra"),
+        ("someone/shapes", ImportError, "needs huggingface_hub"),
     ):
         with pytest.raises(error, match=message):
             load(source)

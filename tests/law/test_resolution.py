@@ -143,7 +143,7 @@ def test_points_agree(dim, method, to):
 def test_networks_agree(dim, causal, to):
     """Biases reach the border and make a jump there, of first order; inside nonlinearities spoil next to nothing."""
     kwargs = {"window": "tapered", "window_init": 0.05, "kernel_radius": 2.0, "causal": causal}
-    net = CCNN(3, 5, dim, 8, 2, 6, 0.5, num_neighbors=None, readout="node", **kwargs)
+    net = CCNN(3, 5, dim, 8, 2, kernel_hidden=6, omega_0=0.5, num_neighbors=None, readout="node", **kwargs)
     fine = {1: (512,), 2: (128, 128)}[dim]
     grids = both(dim, to, fine, batch=8)
     trained(net, *grids[0])

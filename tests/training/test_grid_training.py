@@ -160,7 +160,7 @@ def test_scenes_without_labels_are_refused(run_cli, folder, monkeypatch):
         (("--data.limit", "0"), 1, "data.limit"),
         (("--data.augment.crop", "3"), 1, "data.augment: expected crop and flip for images alone"),
         (("--data.dataset_args", '{"size": 3}'), 1, "data.dataset_args: expected some of"),
-        (("--data.dataset", "nothing"), 1, "data.dataset: expected one of parametric"),
+        (("--data.dataset", "nothing"), 1, "data.dataset: expected one of smnist"),
         (("--model.causal", "true", "--data.dataset", "spots", "--data.augment", "null"), 1, "causal"),
         (("--optim.readout", "node"), 2, "readout"),
     ],

@@ -22,7 +22,7 @@ def clouds(*sizes: int) -> list[Data]:
 @pytest.fixture
 def model() -> CCNN:
     torch.manual_seed(0)
-    net = CCNN(2, 3, 3, 8, 1, 4, omega_0=0.5, window_init=0.5, num_neighbors=6)
+    net = CCNN(2, 3, 3, 8, 1, kernel_hidden=4, omega_0=0.5, window_init=0.5, num_neighbors=6)
     net(Batch.from_data_list(clouds(20, 20)))
     return net.eval()
 

@@ -167,8 +167,8 @@ def printable(name: str) -> str:
     r"""A name of a file that can be printed and stored, whatever its bytes are.
 
     Example:
-        >>> printable("caf\\udce9.off")
-        'caf\\\\udce9.off'
+        >>> printable("caf\udce9.off")
+        'caf\\udce9.off'
     """
     return name.encode("utf-8", "backslashreplace").decode()
 

@@ -16,7 +16,7 @@ def test_the_same_points_are_compared(tmp_path):
     data = make_data({**settings, "batch_size": 4})
     data.setup("fit")
     torch.manual_seed(0)
-    model = CCNN(6, len(data.classes), 3, 4, 1, 4, 0.5, num_neighbors=8)
+    model = CCNN(6, len(data.classes), 3, 4, 1, kernel_hidden=4, omega_0=0.5, num_neighbors=8)
     expected = thinned.outputs(model, data, True, 1.0)
     shapes = len(expected[0])
     assert len(expected[2]) == 32 * shapes
