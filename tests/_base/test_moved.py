@@ -11,11 +11,30 @@ from pathlib import Path
 import pytest
 
 import ccnn_geo
+from ccnn_geo._base import moved
 from ccnn_geo._base.moved import ALSO, ENTRY, MOVED, PACKAGES
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = sorted(old for old in MOVED if not old.startswith("experiments."))
 """Programs of experiments are not imported here: some need seconds."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def leave_no_trace():
+    """An old module takes the place of a function of its name, as ``ccnn_geo.predict`` does: not for other tests."""
+    ours = [m for name, m in sys.modules.items() if name.split(".")[0] == "ccnn_geo"]
+    before = {module.__name__: dict(vars(module)) for module in ours}
+    yield
+    for name, module in list(sys.modules.items()):
+        if not isinstance(module, moved._MovedModule):
+            continue
+        del sys.modules[name]
+        package, _, leaf = name.rpartition(".")
+        owner = sys.modules.get(package)
+        if owner is not None and vars(owner).get(leaf) is module:
+            delattr(owner, leaf)
+            if leaf in before.get(package, {}) and before[package][leaf] is not module:
+                setattr(owner, leaf, before[package][leaf])
 
 
 def source(module):

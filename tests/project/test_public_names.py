@@ -27,6 +27,12 @@ PUBLIC = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def as_in_a_fresh_process(monkeypatch):
+    """Who has imported the old module ``ccnn_geo.predict`` has it in the place of the function."""
+    monkeypatch.delattr(ccnn_geo, "predict", raising=False)
+
+
 def tree(name):
     path = FOLDERS.get(name)
     return ast.parse((path / "__init__.py" if path else ROOT / "ccnn_geo" / "testing.py").read_text())
