@@ -35,9 +35,8 @@ class Neighbors:
     num_dst: int
 
     def __post_init__(self) -> None:
-        if isinstance(
-            self.edge_index, EdgeIndex
-        ):  # it has no memory of its own, which compiled code would read
+        if isinstance(self.edge_index, EdgeIndex):
+            # it has no memory of its own, which compiled code would read
             object.__setattr__(self, "edge_index", self.edge_index.as_tensor())
         if self.edge_index.dtype != torch.int64 or self.ptr.dtype != torch.int64:
             raise TypeError(

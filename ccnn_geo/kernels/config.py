@@ -84,10 +84,8 @@ class KernelConfig:
     def make_network(self, dim: int, out_channels: int) -> KernelNetwork:
         """The kernel network, drawn at random."""
         extra: dict[str, Any] = {}
-        if self.kernel in (
-            "magnet",
-            "gabor",
-        ):  # Gabor centres start where the window looks (Sec. 3 of FlexConv)
+        if self.kernel in ("magnet", "gabor"):
+            # centres start where the window looks (Sec. 3 of FlexConv)
             extra = {"mean_scale": 1.667 * self.window_init, "causal": self.causal}
         if self.low_pass != 0:
             extra["low_pass"] = self.low_pass / self.kernel_radius

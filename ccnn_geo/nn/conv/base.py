@@ -241,9 +241,8 @@ class ContinuousConv(MessagePassing):
 
     def send_messages(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
         """The sum over neighbours by PyG's ``propagate``."""
-        if (
-            self.flow != "source_to_target"
-        ):  # a plan has turned the edges; in that flow PyG mixes up pairs of inputs
+        if self.flow != "source_to_target":
+            # a plan has turned the edges, and in that flow PyG mixes up pairs of inputs
             turned = copy.copy(self)
             turned.flow = "source_to_target"
             return turned.send_messages(x, plan, weight)
