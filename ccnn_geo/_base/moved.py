@@ -174,6 +174,7 @@ RENAMED = {
     "HostCopy": "AsyncMirror",
     "KindConv": "SharedConv",
     "SyncNorm": "SyncBatchNorm1d",
+    "read_trained": "read_network",
     "once": "lazy",
     "Runs": "OffsetSegments",
 }

@@ -39,9 +39,9 @@ def main(arguments: list[str]) -> None:
         parser.error(f"--kind {options.kind} is for programs; weights take points and grids")
 
     from ccnn_geo.export.classifier import save_classifier
-    from ccnn_geo.export.trained import read_trained
+    from ccnn_geo.export.trained import read_network
 
-    settings, network = read_trained(options.checkpoint)
+    settings, network = read_network(options.checkpoint)
     given = (network, settings["classes"], settings["data"], options.overwrite)
     if options.format == "safetensors":
         folder = save_classifier(options.out, *given)

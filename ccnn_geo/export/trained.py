@@ -16,21 +16,6 @@ from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.nn.limits import no_larger_than
 
 
-def read_trained(path: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]:
-    """Settings and network of a folder, a checkpoint of ``ccnn-geo train``, or a run, for its best one.
-
-    Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If it is none, or has arguments that this release does not know.
-    """
-    if is_pretrained(path):
-        return read_classifier(path)
-    try:
-        return read_network(path)
-    except TypeError as error:  # of a signature
-        raise ValueError(f"{path}: of another release of ccnn_geo, {error}") from error
-
-
 def read_network(checkpoint: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]:
     """Settings and network of a checkpoint, of a run, or of a folder of ``ccnn-geo export``.
 

@@ -89,13 +89,13 @@ def test_names_that_have_changed_are_known_by_the_old_ones(old, name, new, now):
 
 
 def test_a_module_in_two_has_the_names_of_both():
-    from ccnn_geo.export.trained import read_trained
+    from ccnn_geo.export.trained import read_network
     from ccnn_geo.functional.pointwise.linear import channel_linear
 
     with pytest.warns(DeprecationWarning):
         from ccnn_geo.channels import channel_linear as old_linear
         from ccnn_geo.predict import read_trained as old_reader
-    assert (old_linear, old_reader) == (channel_linear, read_trained)
+    assert (old_linear, old_reader) == (channel_linear, read_network)
 
 
 @pytest.mark.parametrize(
