@@ -160,7 +160,7 @@ class DenseSum(nn.Module):
 
     def forward(self, x: Tensor, edge_index: DenseEdges, weight: Tensor | None = None) -> Tensor:
         kernel, (source, rel, valid) = self.conv.kernel, edge_index
-        scaled = rel / kernel.radius
+        scaled = kernel.scaled(rel)
         inside = (kernel.inside(rel) & valid).to(x.dtype)
         if kernel.window is not None:
             inside = inside * kernel.window.profile(scaled)

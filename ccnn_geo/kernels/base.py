@@ -25,9 +25,9 @@ class KernelNetwork(nn.Module):
     .. math::
         k(r) = W_{\mathrm{out}} \, \varphi(r) + b_{\mathrm{out}}
 
-    A family implements :meth:`basis` (the map :math:`\varphi`), :meth:`reset_basis`, :meth:`max_frequency` and
-    :meth:`log_size`, and :meth:`filters_by_layer` if it has filters with frequencies. The output layer is reachable as
-    ``output``: since it is linear, a sum over neighbours may be taken before it is applied.
+    A family implements :meth:`basis` (the map :math:`\varphi`), :meth:`reset_basis`, :meth:`oscillating`,
+    :meth:`max_frequency` and :meth:`log_size`, and :meth:`filters_by_layer` if it has filters with frequencies. The
+    output layer is reachable as ``output``: since it is linear, a sum over neighbours may be taken before it.
 
     Args:
         dim: Dimension :math:`D` of the relative positions.
@@ -49,6 +49,8 @@ class KernelNetwork(nn.Module):
     basis_channels: int
     passes_low = False
     """Whether the family takes a low-pass: Gabor and Fourier kernels, for which it has a closed form."""
+    has_centres = False
+    """Whether the family takes ``mean_scale`` and ``causal``, which place the centres of its filters."""
 
     def __init__(
         self,
@@ -100,6 +102,16 @@ class KernelNetwork(nn.Module):
         """:meth:`basis` as its formula says, differentiated by autograd alone: what a faster form is held to."""
         return self.basis(rel)
 
+    def oscillating(self) -> Sequence[Tensor]:
+        """Parameters ``[H, D]`` that ``omega_0`` multiplies: how fast the kernel varies is in proportion to them."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def scale_frequencies(self, factor: Tensor) -> None:
+        """Multiplies ``omega_0`` by a factor per axis, ``[D]``, after parameters have been drawn."""
+        for parameter in self.oscillating():
+            parameter.mul_(factor)
+
     def gabor_layers(self) -> tuple[list[Gabor], list[Affine]] | None:
         """Filters and hidden layers, if the basis is a multiplicative Gabor network: those have fast paths."""
         return None
@@ -148,27 +160,40 @@ class KernelNetwork(nn.Module):
         Raises:
             ValueError: If the family has no filters with frequencies.
         """
-        return [frequencies for frequencies, _ in self.filters_by_layer()]
+        found = [frequencies for frequencies, _ in self.filters_by_layer()]
+        if not found:
+            raise ValueError(
+                f"{type(self).__name__}: expected a kernel with frequencies to limit, it has none"
+            )
+        return found
 
     def filters_by_layer(self) -> list[tuple[Tensor, Sequence[Tensor]]]:
         """Frequencies ``[H, D]`` of each layer's filters, and the parameters ``[H, *]`` that are in proportion."""
-        raise ValueError(f"{type(self).__name__}: expected a kernel with frequencies to limit, it has none")
+        return []
 
-    @torch.no_grad()
     def limit_frequencies(self, limit: Tensor) -> None:
         r"""Slows down every filter that is faster than its layer's share of a limit, and no other.
 
         Args:
             limit: Highest frequency of the network per axis, ``[D]`` in rad per unit, positive: with :math:`L + 1`
-                layers of filters each filter keeps :math:`|\omega_d| + 2 \gamma_d \le b_d / (L + 1)`. Its frequency
-                and its width shrink alike on all axes, so that direction and shape stay.
+                layers of filters each filter keeps :math:`|\omega_d| + 2 \gamma_d \le b_d / (L + 1)`.
 
         Raises:
             ValueError: If the family has no filters with frequencies.
         """
-        layers = self.filters_by_layer()
-        for frequencies, parameters in layers:
-            factor = (limit / len(layers) / frequencies).amin(dim=1, keepdim=True).clamp(max=1)
+        self.limit_filters(limit / len(self.filter_frequencies()))
+
+    @torch.no_grad()
+    def limit_filters(self, limit: Tensor) -> None:
+        r"""Slows down every filter that is faster than a limit, and no other.
+
+        Args:
+            limit: Highest frequency of a filter per axis, ``[D]`` in rad per unit, positive:
+                :math:`|\omega_d| + 2 \gamma_d \le b_d`. A filter's frequency and width shrink alike on all axes, so
+                that direction and shape stay.
+        """
+        for frequencies, parameters in self.filters_by_layer():
+            factor = (limit / frequencies).amin(dim=1, keepdim=True).clamp(max=1)
             for parameter in parameters:
                 parameter.mul_(factor)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from ccnn_geo.kernels.base import KernelNetwork
 from ccnn_geo.kernels.families import KERNELS
 from ccnn_geo.kernels.window import WINDOWS, GaussianWindow
+
+PAPER: dict[str, Any] = {"omega_0": 50.0, "window_init": 0.075}
+"""Where the paper's kernels start, in units of positions on [-1, 1]; its tables tune ``omega_0`` per task."""
 
 
 @dataclass(frozen=True)
@@ -18,21 +22,26 @@ class KernelConfig:
     .. math::
         k(r) = w(r / R) \, \varphi_\theta(r / R) \quad\text{for } |r_d| \le \Delta_d, \text{ else } 0
 
+    Without ``omega_0`` and ``window_init`` a kernel fits the samples that it first sees: R is how far its window should
+    reach there, and filters start as fast as the samples carry (:mod:`ccnn_geo.nn.conv.fit`). No number then depends on
+    the unit of the positions. If one of the two is named, the other one is the paper's (:data:`PAPER`).
+
     Args:
         kernel_hidden: Hidden width of the kernel network.
         kernel_layers: Depth of the kernel network.
-        omega_0: Frequency prior of the kernel network.
+        omega_0: Frequency prior of the kernel network; by default the first batch says.
         kernel: Family of the kernel network: magnet, siren, gabor, fourier, random_fourier or mlp.
         window: The window: gaussian, tapered (it falls smoothly to zero at its end), or null for none.
-        window_init: Initial width of the window, in units of kernel_radius.
+        window_init: Initial width of the window, in units of kernel_radius; by default it ends there.
         window_threshold: Value at which the window, and with it the kernel, ends.
         window_isotropic: One width of the window for all axes; by default for three dimensions only.
         causal: Whether the kernel sees the past only; for sequences.
-        kernel_radius: Length R that relative positions are divided by.
+        kernel_radius: Length R that relative positions are divided by; by default found with the first batch, or 1
+            if omega_0 or window_init is named.
         kernel_domain: Largest offset along an axis that the kernel covers, in units of the positions; by default
             the largest seen in training.
         low_pass: Standard deviation of a Gaussian low-pass of the kernel, in units of the positions. Points a distance
-            h apart carry frequencies up to pi / h; a low-pass of h leaves 0.7 % there.
+            h apart carry frequencies up to pi / h; a low-pass of h leaves 0.7 % there. It needs omega_0 or window_init.
 
     Raises:
         ValueError: If a name is unknown or a number is out of range.
@@ -46,14 +55,14 @@ class KernelConfig:
 
     kernel_hidden: int = 32
     kernel_layers: int = 3
-    omega_0: float = 50.0
+    omega_0: float | None = None
     kernel: str = "magnet"
     window: str | None = "gaussian"
-    window_init: float = 0.075
+    window_init: float | None = None
     window_threshold: float = 0.1
     window_isotropic: bool | None = None
     causal: bool = False
-    kernel_radius: float = 1.0
+    kernel_radius: float | None = None
     kernel_domain: float | None = None
     low_pass: float = 0.0
 
@@ -71,8 +80,8 @@ class KernelConfig:
                 "KernelConfig: expected kernel_hidden and kernel_layers >= 1, got "
                 f"{self.kernel_hidden}, {self.kernel_layers}"
             )
-        if not self.kernel_radius > 0:
-            raise ValueError(f"KernelConfig: expected kernel_radius > 0, got {self.kernel_radius}")
+        if self.kernel_radius is not None and not self.kernel_radius > 0:
+            raise ValueError(f"KernelConfig: expected kernel_radius > 0 or None, got {self.kernel_radius}")
         if self.kernel_domain is not None and not self.kernel_domain > 0:
             raise ValueError(f"KernelConfig: expected kernel_domain > 0 or None, got {self.kernel_domain}")
         if self.low_pass != 0 and not KERNELS[self.kernel].passes_low:
@@ -81,22 +90,49 @@ class KernelConfig:
                 f"KernelConfig: expected a kernel of {having} with a low_pass, got {self.kernel!r}"
             )
 
+        if self.low_pass != 0 and self.fits_data:
+            raise ValueError(
+                "KernelConfig: expected omega_0 or window_init with a low_pass, which is in units of the positions; "
+                "kernels that fit their data keep below its Nyquist rate"
+            )
+
+    @property
+    def fits_data(self) -> bool:
+        """Whether frequencies and window are those that fit the first batch."""
+        return self.omega_0 is None and self.window_init is None
+
+    @property
+    def start_omega_0(self) -> float:
+        """``omega_0`` that parameters are drawn with; before the first batch that of a kernel that fits its data."""
+        if self.omega_0 is not None:
+            return self.omega_0
+        return 1.0 if self.fits_data else PAPER["omega_0"]
+
+    @property
+    def start_width(self) -> float:
+        """Width that the window starts with, in units of the radius."""
+        if self.window_init is not None:
+            return self.window_init
+        if not self.fits_data:
+            return PAPER["window_init"]
+        threshold = self.window_threshold if 0 < self.window_threshold < 1 else 0.1
+        return 1 / math.sqrt(-2 * math.log(threshold))
+
     def make_network(self, dim: int, out_channels: int) -> KernelNetwork:
         """The kernel network, drawn at random."""
         extra: dict[str, Any] = {}
-        if self.kernel in ("magnet", "gabor"):
-            # centres start where the window looks (Sec. 3 of FlexConv)
-            extra = {"mean_scale": 1.667 * self.window_init, "causal": self.causal}
-        if self.low_pass != 0:
-            extra["low_pass"] = self.low_pass / self.kernel_radius
         family = KERNELS[self.kernel]
-        return family(dim, out_channels, self.kernel_hidden, self.kernel_layers, self.omega_0, **extra)
+        if family.has_centres:  # they start where the window looks (Sec. 3 of FlexConv)
+            extra = {"mean_scale": 1.667 * self.start_width, "causal": self.causal}
+        if self.low_pass != 0:
+            extra["low_pass"] = self.low_pass / (self.kernel_radius or 1.0)
+        return family(dim, out_channels, self.kernel_hidden, self.kernel_layers, self.start_omega_0, **extra)
 
     def make_window(self, dim: int) -> GaussianWindow | None:
         """The window, if there is one."""
         if self.window is None:
             return None
-        width, threshold = self.window_init, self.window_threshold
+        width, threshold = self.start_width, self.window_threshold
         return WINDOWS[self.window](dim, width, threshold, isotropic=self.window_isotropic)
 
     def changed(self, **changes: Any) -> KernelConfig:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from math import prod
+from collections.abc import Callable, Hashable, Sequence
+from math import pi, prod
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from ccnn_geo.kernels.base import KernelNetwork
 from ccnn_geo.kernels.cache import KernelCache
 from ccnn_geo.kernels.config import KernelConfig
-from ccnn_geo.kernels.frequencies import Frequencies
+from ccnn_geo.kernels.frequencies import numbers, nyquist_rate, windowed_band
+from ccnn_geo.kernels.window import GaussianWindow
 
 T = TypeVar("T")
 
 DOMAIN_TOLERANCE = 1e-5
 """Relative slack of the domain's edge, so that rounding of positions cannot drop its last samples."""
 
+BAND_LIMITED, INDEPENDENT = 0.11, 2.5
+"""``omega_0`` of fitted kernels, in cycles per sample, found on shapes and on digits and images."""
 
-class ContinuousKernel(Frequencies):
+
+class ContinuousKernel(nn.Module):
     r"""A windowed kernel network on a bounded domain.
 
     .. math::
@@ -29,6 +34,9 @@ class ContinuousKernel(Frequencies):
     Every path of a convolution (points, grid) evaluates this one function. Since the output layer is
     linear, :meth:`basis` also offers :math:`[w\,\varphi, w]`, whose product with :meth:`output_weight` is
     :math:`k`: a sum over neighbours may be taken before that product.
+
+    A kernel whose settings name neither ``omega_0`` nor ``window_init`` takes R and its frequencies from the first
+    batch (:meth:`fit`); until then R is 1. The buffer ``fitted_radius`` remembers R, and is 0 before.
 
     Args:
         dim: Dimension :math:`D` of the relative positions.
@@ -45,7 +53,10 @@ class ContinuousKernel(Frequencies):
         ValueError: If a name is unknown or an argument out of range.
     """
 
+    network: KernelNetwork
+    window: GaussianWindow | None
     domain: Tensor
+    fitted_radius: Tensor
 
     def __init__(
         self,
@@ -65,14 +76,60 @@ class ContinuousKernel(Frequencies):
         self.window = config.make_window(dim)
         self.dim = dim
         self.config = config
-        self.radius, self.fixed_domain, self.causal = (
-            config.kernel_radius,
-            config.kernel_domain,
-            config.causal,
-        )
+        self.fixed_domain, self.causal = config.kernel_domain, config.causal
         self.cache = KernelCache()
         self.register_buffer("domain", torch.empty(dim))
+        self._is_fit = not config.fits_data
+        if config.fits_data:
+            self.register_buffer("fitted_radius", torch.zeros(dim))
+            self.register_load_state_dict_pre_hook(_take_unfitted)
+            self.register_load_state_dict_post_hook(_look_again)
         self.reset_domain()
+
+    @property
+    def radius(self) -> float | Tensor:
+        """The length R that relative positions are divided by: a number, or one per axis ``[D]`` of the first batch."""
+        if self.config.fits_data and self.is_fit:
+            return self.fitted_radius
+        return self.config.kernel_radius or 1.0
+
+    @property
+    def is_fit(self) -> bool:
+        """Whether the first batch has been seen, or none is needed. Asks the buffer (one wait) until it has."""
+        if not self._is_fit and torch.compiler.is_exporting():
+            raise RuntimeError("torch.export: the kernel fits no batch yet; run it once before")
+        return self._is_fit or bool((self.fitted_radius > 0).all())
+
+    @torch.no_grad()
+    def fit(self, reach: Tensor, spacing: Tensor, band_limited: bool = True) -> None:
+        r"""Fits a fresh kernel to samples, once: how far it reaches, and how fast its filters are.
+
+        .. math::
+            R_d = \text{reach}_d, \qquad \omega_0 = c \, R_d / h_d
+
+        A band-limited kernel has :math:`c = 0.11`, and then keeps below the Nyquist rate :math:`\pi / h_d` as
+        :meth:`limit_frequencies` says, but for a window that alone is faster than three quarters of it. Another one has
+        :math:`c = 2.5`: its values at neighbouring samples start independent of each other.
+
+        Args:
+            reach: Where the window ends, unless ``kernel_radius`` is given.
+            spacing: Distance :math:`h` of the samples.
+            band_limited: Whether other samples than these will be seen.
+
+        Shapes:
+            - **reach**, **spacing:** :math:`(D)`, in units of the positions
+        """
+        if self.config.kernel_radius is not None:
+            reach = torch.full_like(reach, self.config.kernel_radius)
+        self.fitted_radius.copy_(reach)
+        self._is_fit = True
+        samples = self.fitted_radius / spacing.to(self.fitted_radius)
+        self.network.scale_frequencies((BAND_LIMITED if band_limited else INDEPENDENT) * samples)
+        layers = len(self.network.filters_by_layer())
+        if band_limited and layers > 0:
+            nyquist = pi * samples
+            left = torch.maximum(nyquist - self.window_frequency() * self.fitted_radius, nyquist / 4)
+            self.network.limit_filters(left / layers)
 
     @property
     def is_fixed(self) -> bool:
@@ -102,6 +159,9 @@ class ContinuousKernel(Frequencies):
         self.network.reset_parameters()
         if self.window is not None:
             self.window.reset_parameters()
+        if self.config.fits_data:
+            self.fitted_radius.zero_()
+            self._is_fit = False
         self.reset_domain()
 
     @torch.no_grad()
@@ -129,13 +189,18 @@ class ContinuousKernel(Frequencies):
             inside &= rel[..., d].abs() <= support[d]
         return inside
 
+    def scaled(self, rel: Tensor) -> Tensor:
+        """Relative positions ``[*, D]`` in units of the radius."""
+        radius = self.radius
+        return rel if isinstance(radius, float) and radius == 1.0 else rel / radius
+
     def basis(self, rel: Tensor) -> Tensor:
         r""":math:`[w \varphi, w]` at offsets ``[*, D]``: ``[*, H + 1]``, zero outside the support."""
         return self.basis_inside(rel) * self.inside(rel).unsqueeze(-1)
 
     def basis_inside(self, rel: Tensor) -> Tensor:
         """:meth:`basis` for offsets that are known to lie in the support."""
-        scaled = rel if self.radius == 1 else rel / self.radius
+        scaled = self.scaled(rel)
         values = self.network.basis(scaled)
         if self.window is None:
             return torch.cat([values, torch.ones_like(values[..., :1])], dim=-1)
@@ -144,7 +209,7 @@ class ContinuousKernel(Frequencies):
 
     def definition(self, rel: Tensor) -> Tensor:
         """Kernel values ``[*, C]`` at offsets ``[*, D]`` by the formula: slow, and what every path is held to."""
-        scaled = rel / self.radius
+        scaled = self.scaled(rel)
         values = self.network.output(self.network.definition(scaled)) * self.inside(rel).unsqueeze(-1)
         return values if self.window is None else values * self.window.profile(scaled).unsqueeze(-1)
 
@@ -159,3 +224,83 @@ class ContinuousKernel(Frequencies):
             raise ValueError(f"ContinuousKernel: expected offsets [..., {self.dim}], got {list(rel.shape)}")
         with torch.autocast(rel.device.type, enabled=False):
             return self.basis(rel.to(self.network.output.weight.dtype)) @ self.output_weight().mT
+
+    # Frequencies ----------------------------------------------------------------------------------
+
+    def max_frequency(self) -> Tensor:
+        """Highest angular frequency of the network per axis, ``[D]`` in rad per unit of position."""
+        return self.network.max_frequency() / self.radius
+
+    @torch.no_grad()
+    def frequency_bound(self, tail: float = 0.05) -> Tensor:
+        r"""Frequency above which provably at most a share of the kernel's spectrum lies, ``[D]`` in rad per unit.
+
+        .. math::
+            \int_{|\kappa_d| > b_d} |\hat k_c(\kappa)|^2 d\kappa
+            \le \varepsilon^2 A_c^2 \int |\hat w(\kappa)|^2 d\kappa
+
+        where :math:`w` is the window, with the jumps where it ends or a causal kernel begins, and :math:`A_c` bounds
+        the network as :meth:`~ccnn_geo.kernels.KernelNetwork.frequency_bound` says. Without a window the bound is the
+        network's own. The domain's edge does not count: no offset lies beyond, so the kernel may go on there.
+
+        Proof: the network is a part :math:`f` without frequencies above :math:`b'` and a rest below :math:`\delta A`.
+        Of :math:`w f` only what comes from the spectrum of :math:`w` above :math:`b''`, a share
+        :math:`\varepsilon / 2` of its norm, lies above :math:`b' + b''`; so
+        :math:`(1 + \delta) \varepsilon / 2 + \delta = \varepsilon`.
+
+        Args:
+            tail: :math:`\varepsilon`, from 1e-5 to 1.
+
+        Raises:
+            ValueError: If the tail is out of range.
+
+        Source: :mod:`ccnn_geo.kernels.math.spectrum`.
+        """
+        reach = self.support() / self.radius
+        return windowed_band(self.network, self.window, reach, self.causal, tail) / self.radius
+
+    @torch.no_grad()
+    def limit_frequencies(self, spacing: float | Sequence[float] | Tensor) -> None:
+        r"""Slows down filters of the network that points a distance apart could not carry, and no others.
+
+        The network may have frequencies up to :math:`\pi / h_d` less the window's own, in equal parts for its layers;
+        see :meth:`~ccnn_geo.kernels.KernelNetwork.limit_frequencies`.
+
+        Args:
+            spacing: Distance :math:`h` of the points, one or one per axis.
+
+        Raises:
+            ValueError: If the window alone is narrower than that allows, or the network has no frequencies.
+        """
+        nyquist, window = self.nyquist(spacing), self.window_frequency()
+        if self.window is not None and not (window < nyquist).all():
+            width = (self.window.width * window / nyquist).amax().item()
+            raise ValueError(
+                f"limit_frequencies: points {numbers(pi / nyquist)} apart carry frequencies up to {numbers(nyquist)} "
+                f"rad per unit, the window alone has up to {numbers(window)}; expected window_init above {width:.3g}"
+            )
+        self.network.limit_frequencies((nyquist - window) * self.radius)
+
+    def nyquist(self, spacing: float | Sequence[float] | Tensor) -> Tensor:
+        """Highest frequency that points a distance apart carry, ``[D]`` in rad per unit of position."""
+        return nyquist_rate(spacing, self.domain)
+
+    def filter_frequencies(self) -> list[Tensor]:
+        """Frequency of each filter of the network per axis, ``[H, D]`` a layer in rad per unit of position."""
+        return [frequencies / self.radius for frequencies in self.network.filter_frequencies()]
+
+    def window_frequency(self) -> Tensor:
+        """Width of the window's spectrum, ``[D]`` in rad per unit of position; 0 without a window."""
+        if self.window is None:
+            return torch.zeros_like(self.domain)
+        return self.window.spectral_width() / self.radius
+
+
+def _look_again(kernel: ContinuousKernel, *_: object) -> None:
+    kernel._is_fit = bool((kernel.fitted_radius > 0).all())
+
+
+def _take_unfitted(kernel: ContinuousKernel, state_dict: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Weights of before kernels were fitted, or of one with other settings, are in units of the positions."""
+    if prefix + "domain" in state_dict:
+        state_dict.setdefault(f"{prefix}fitted_radius", torch.ones(kernel.dim))

@@ -81,6 +81,9 @@ class FourierNet(KernelNetwork):
             nn.init.orthogonal_(linear.weight, gain=math.sqrt(2.0))
             nn.init.zeros_(linear.bias)
 
+    def oscillating(self) -> Sequence[Tensor]:
+        return [sine.omega for sine in self.filters]
+
     def reset_parameters(self) -> None:
         super().reset_parameters()
         with torch.no_grad():  # a sine of random phase has variance 1/2

@@ -1,4 +1,4 @@
-"""Which frequencies a kernel has: estimated, bounded, and limited to what samples a distance apart carry."""
+"""Which frequencies a windowed kernel has: a proven bound, and what samples a distance apart carry."""
 
 from __future__ import annotations
 
@@ -7,109 +7,39 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ccnn_geo.kernels.base import KernelNetwork
 from ccnn_geo.kernels.math.spectrum import profile_band
 from ccnn_geo.kernels.window import GaussianWindow
 
 
-class Frequencies(nn.Module):
-    """The part of :class:`~ccnn_geo.kernels.continuous.ContinuousKernel` that knows its spectrum."""
+@torch.no_grad()
+def windowed_band(
+    network: KernelNetwork, window: GaussianWindow | None, reach: Tensor, causal: bool, tail: float
+) -> Tensor:
+    """Frequency above which at most a share of a windowed network's spectrum lies, ``[D]`` in rad per unit.
 
-    network: KernelNetwork
-    window: GaussianWindow | None
-    domain: Tensor
-    dim: int
-    radius: float
-    causal: bool
+    :meth:`~ccnn_geo.kernels.ContinuousKernel.frequency_bound` has the statement.
 
-    def support(self) -> Tensor:
-        """Half the side of the box outside which the kernel is zero, ``[D]`` in units of positions."""
-        raise NotImplementedError
+    Args:
+        network: The kernel network.
+        window: Its window, if there is one.
+        reach: Largest offset per axis, ``[D]``.
+        causal: Whether the kernel begins at offset 0.
+        tail: The share, from 1e-5 to 1.
 
-    def max_frequency(self) -> Tensor:
-        """Highest angular frequency of the network per axis, ``[D]`` in rad per unit of position."""
-        return self.network.max_frequency() / self.radius
-
-    @torch.no_grad()
-    def frequency_bound(self, tail: float = 0.05) -> Tensor:
-        r"""Frequency above which provably at most a share of the kernel's spectrum lies, ``[D]`` in rad per unit.
-
-        .. math::
-            \int_{|\kappa_d| > b_d} |\hat k_c(\kappa)|^2 d\kappa
-            \le \varepsilon^2 A_c^2 \int |\hat w(\kappa)|^2 d\kappa
-
-        where :math:`w` is the window, with the jumps where it ends or a causal kernel begins, and :math:`A_c` bounds
-        the network as :meth:`~ccnn_geo.kernels.KernelNetwork.frequency_bound` says. Without a window the bound is the
-        network's own. The domain's edge does not count: no offset lies beyond, so the kernel may go on there.
-
-        Proof: the network is a part :math:`f` without frequencies above :math:`b'` and a rest below :math:`\delta A`.
-        Of :math:`w f` only what comes from the spectrum of :math:`w` above :math:`b''`, a share
-        :math:`\varepsilon / 2` of its norm, lies above :math:`b' + b''`; so
-        :math:`(1 + \delta) \varepsilon / 2 + \delta = \varepsilon`.
-
-        Args:
-            tail: :math:`\varepsilon`, from 1e-5 to 1.
-
-        Raises:
-            ValueError: If the tail is out of range.
-
-        Source: :mod:`ccnn_geo.kernels.math.spectrum`.
-        """
-        if not 1e-5 <= tail < 1:
-            raise ValueError(f"frequency_bound: expected tail in [1e-5, 1), got {tail}")
-        window = None if self.window is None else copy.deepcopy(self.window).cpu().double()
-        rest = tail if window is None else tail / (2 + tail)
-        band = self.network.frequency_bound(rest, self.support() / self.radius)
-        if window is not None:
-            band = band + band.new_tensor(
-                [_window_band(window, d, self.causal, tail / 2) for d in range(self.dim)]
-            )
-        return band / self.radius
-
-    @torch.no_grad()
-    def limit_frequencies(self, spacing: float | Sequence[float] | Tensor) -> None:
-        r"""Slows down filters of the network that points a distance apart could not carry, and no others.
-
-        The network may have frequencies up to :math:`\pi / h_d` less the window's own, in equal parts for its layers;
-        see :meth:`~ccnn_geo.kernels.KernelNetwork.limit_frequencies`.
-
-        Args:
-            spacing: Distance :math:`h` of the points, one or one per axis.
-
-        Raises:
-            ValueError: If the window alone is narrower than that allows, or the network has no frequencies.
-        """
-        nyquist, window = self.nyquist(spacing), self.window_frequency()
-        if self.window is not None and not (window < nyquist).all():
-            width = (self.window.width * window / nyquist).amax().item()
-            raise ValueError(
-                f"limit_frequencies: points {_list(math.pi / nyquist)} apart carry frequencies up to {_list(nyquist)} "
-                f"rad per unit, the window alone has up to {_list(window)}; expected window_init above {width:.3g}"
-            )
-        self.network.limit_frequencies((nyquist - window) * self.radius)
-
-    def nyquist(self, spacing: float | Sequence[float] | Tensor) -> Tensor:
-        """Highest frequency that points a distance apart carry, ``[D]`` in rad per unit of position."""
-        spacing = torch.as_tensor(spacing).to(self.domain).expand(self.dim)
-        if not ((spacing > 0) & spacing.isfinite()).all():
-            raise ValueError(f"nyquist: expected a spacing > 0 and finite, got {_list(spacing)}")
-        return math.pi / spacing
-
-    def filter_frequencies(self) -> list[Tensor]:
-        """Frequency of each filter of the network per axis, ``[H, D]`` a layer in rad per unit of position."""
-        return [frequencies / self.radius for frequencies in self.network.filter_frequencies()]
-
-    def window_frequency(self) -> Tensor:
-        """Width of the window's spectrum, ``[D]`` in rad per unit of position; 0 without a window."""
-        if self.window is None:
-            return torch.zeros_like(self.domain)
-        return self.window.spectral_width() / self.radius
-
-
-def _list(values: Tensor) -> str:
-    return ", ".join(f"{v:.4g}" for v in values.tolist())
+    Raises:
+        ValueError: If the tail is out of range.
+    """
+    if not 1e-5 <= tail < 1:
+        raise ValueError(f"frequency_bound: expected tail in [1e-5, 1), got {tail}")
+    if window is None:
+        return network.frequency_bound(tail, reach)
+    window = copy.deepcopy(window).cpu().double()
+    bands = [_window_band(window, axis, causal, tail / 2) for axis in range(window.dim)]
+    band = network.frequency_bound(tail / (2 + tail), reach)
+    return band + band.new_tensor(bands)
 
 
 def _window_band(window: GaussianWindow, axis: int, causal: bool, tail: float) -> float:
@@ -117,3 +47,24 @@ def _window_band(window: GaussianWindow, axis: int, causal: bool, tail: float) -
     end = min(window.half_width()[axis].item(), 9 * window.width[axis].item())
     along = torch.eye(window.dim, dtype=torch.double)[axis]
     return profile_band(lambda r: window.profile(r.unsqueeze(-1) * along), 0.0 if causal else -end, end, tail)
+
+
+def nyquist_rate(spacing: float | Sequence[float] | Tensor, like: Tensor) -> Tensor:
+    r"""Highest frequency :math:`\pi / h_d` that points a distance apart carry, ``[D]`` in rad per unit.
+
+    Args:
+        spacing: Distance :math:`h` of the points, one or one per axis.
+        like: Says the dimension, type and device, ``[D]``.
+
+    Raises:
+        ValueError: If a distance is not positive and finite.
+    """
+    spacing = torch.as_tensor(spacing).to(like).expand_as(like)
+    if not ((spacing > 0) & spacing.isfinite()).all():
+        raise ValueError(f"nyquist: expected a spacing > 0 and finite, got {numbers(spacing)}")
+    return math.pi / spacing
+
+
+def numbers(values: Tensor) -> str:
+    """The entries of a vector, for a message."""
+    return ", ".join(f"{v:.4g}" for v in values.tolist())

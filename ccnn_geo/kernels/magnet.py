@@ -77,6 +77,7 @@ class MAGNet(KernelNetwork):
 
     isotropic = False
     passes_low = True
+    has_centres = True
 
     def __init__(
         self,
@@ -118,6 +119,9 @@ class MAGNet(KernelNetwork):
         for linear in self.hidden:
             uniform_fan_in_(linear.weight, gain=math.sqrt(3.0))
             nn.init.ones_(linear.bias)
+
+    def oscillating(self) -> Sequence[Tensor]:
+        return [layer.omega for layer in self.filters]
 
     def gabor_layers(self) -> tuple[list[Gabor], list[Affine]]:
         filters = [layer.parameters_of_axes() for layer in self.filters]

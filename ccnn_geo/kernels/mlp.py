@@ -58,6 +58,9 @@ class MLPKernel(KernelNetwork):
             uniform_fan_in_(linear.weight, gain=math.sqrt(6.0))
             nn.init.zeros_(linear.bias)
 
+    def oscillating(self) -> Sequence[Tensor]:
+        return [self.hidden[0].weight]
+
     def basis(self, rel: Tensor) -> Tensor:
         first, *rest = self.hidden
         h = gelu(project(rel, first.weight, first.bias))

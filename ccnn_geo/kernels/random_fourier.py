@@ -73,6 +73,9 @@ class RandomFourierNet(KernelNetwork):
             uniform_fan_in_(linear.weight, gain=math.sqrt(6.0))
             nn.init.zeros_(linear.bias)
 
+    def oscillating(self) -> Sequence[Tensor]:
+        return [self.frequencies]
+
     def reset_parameters(self) -> None:
         super().reset_parameters()
         with torch.no_grad():  # cos^2 + sin^2 = 1 shared by two features

@@ -63,6 +63,9 @@ class SIREN(KernelNetwork):
         with torch.no_grad():  # a sine of random phase has variance 1/2
             self.output.weight.mul_(math.sqrt(2.0))
 
+    def oscillating(self) -> Sequence[Tensor]:
+        return [self.hidden[0].weight]
+
     def basis(self, rel: Tensor) -> Tensor:
         first, *rest = self.hidden
         h = torch.sin(self.omega_0 * project(rel, first.weight, first.bias))

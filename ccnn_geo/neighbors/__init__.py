@@ -8,13 +8,14 @@ from ccnn_geo.functional.graph import Neighbors
 from ccnn_geo.neighbors.build import build_neighbors, knn, knn_graph, radius, radius_graph
 from ccnn_geo.neighbors.farthest import farthest_points
 from ccnn_geo.neighbors.measure import cell_measure, density_measure, lattice_measure, uniform_measure
-from ccnn_geo.neighbors.spacing import estimate_spacing
+from ccnn_geo.neighbors.spacing import estimate_reach, estimate_spacing
 
 __all__ = [
     "Neighbors",
     "build_neighbors",
     "cell_measure",
     "density_measure",
+    "estimate_reach",
     "estimate_spacing",
     "farthest_points",
     "knn",

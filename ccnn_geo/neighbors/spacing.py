@@ -54,22 +54,63 @@ def estimate_spacing(pos: Tensor, batch: Tensor | None = None, intrinsic_dim: fl
     return torch.stack(spacings).to(pos.dtype) if spacings else pos.new_empty(0)
 
 
-def _spacing(pos: Tensor, intrinsic_dim: float | None) -> Tensor:
+@torch.no_grad()
+def estimate_reach(pos: Tensor, batch: Tensor | None = None, num_neighbors: int = MANY) -> Tensor:
+    """Half the side of a box in which a point has so many neighbours: the median over the points of each cloud.
+
+    Points at the same place count as one. A cloud with fewer points has the box of the farthest. Boxes are along the
+    axes, as the windows of kernels are, and looked for among twice as many nearest points.
+
+    Args:
+        pos: Coordinates.
+        batch: Cloud of each point, sorted; one cloud by default.
+        num_neighbors: How many others.
+
+    Shapes:
+        - ``pos``: ``[N, D]``; ``batch``: ``[N]``; result: ``[B]`` in the unit and type of ``pos``, NaN for a cloud
+          without two distinct points
+
+    Raises:
+        ValueError: When ``pos`` is not ``[N, D]`` and finite, or ``batch`` is not sorted or does not fit.
+
+    Example:
+        >>> estimate_reach(torch.arange(100.0).unsqueeze(1), num_neighbors=4)
+        tensor([2.])
+    """
+    check_positions(pos, "pos")
+    ptr = cloud_offsets(pos, batch, count_clouds(batch), "batch")
+    reaches = []
+    for a, b in pairwise(ptr):
+        sides = _median_distances(pos[a:b], 2 * num_neighbors, torch.inf)[:num_neighbors]
+        reaches.append(sides[-1] if len(sides) > 0 else sides.new_tensor(math.nan))
+    return torch.stack(reaches).to(pos.dtype) if reaches else pos.new_empty(0)
+
+
+def _median_distances(pos: Tensor, many: int, norm: float = 2.0) -> Tensor:
+    """To the nearest other place, the second nearest and so on, ``[K]``, K at most ``many``."""
     pos = (
         pos.unique(dim=0) if pos.device.type == "mps" else pos.double().unique(dim=0)
     )  # Metal has no float64
-    many = min(MANY, pos.size(0) - 1)
-    if many < NEAR + 1:
-        return pos.new_tensor(math.nan)
+    many = min(many, pos.size(0) - 1)
+    if many < 1:
+        return pos.new_empty(0)
     source, target = build_neighbors(pos, None, many, loop=False).edge_index
-    distance = (pos[target] - pos[source]).norm(dim=1).view(-1, many).sort(dim=1).values
-    radius = _lower_median(distance).log()
-    share = (torch.arange(many, device=pos.device) + 1 - MEDIAN_RANK).to(pos).log()
+    distance = (pos[target] - pos[source]).norm(p=norm, dim=1).view(-1, many).sort(dim=1).values
+    return _lower_median(distance)
+
+
+def _spacing(pos: Tensor, intrinsic_dim: float | None) -> Tensor:
+    distances = _median_distances(pos, MANY)
+    many = len(distances)
+    if many < NEAR + 1:
+        return distances.new_tensor(math.nan)
+    radius = distances.log()
+    share = (torch.arange(many, device=pos.device) + 1 - MEDIAN_RANK).to(radius).log()
     if intrinsic_dim is None:
         x, y = (v[NEAR - 1 :] - v[NEAR - 1 :].mean() for v in (radius, share))
         d = ((x * y).sum() / x.square().sum().clamp(min=1e-12)).clamp(1.0, float(pos.size(1)))
     else:
-        d = pos.new_tensor(intrinsic_dim)
+        d = radius.new_tensor(intrinsic_dim)
     ball = 0.5 * d * math.log(math.pi) - torch.lgamma(0.5 * d + 1)
     return (radius + (ball - share) / d)[NEAR - 1 : FEW].mean().exp()
 

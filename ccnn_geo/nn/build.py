@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional as F
 
-from ccnn_geo.kernels.config import KernelConfig
+from ccnn_geo.kernels.config import PAPER, KernelConfig
 from ccnn_geo.nn.ccnn import CCNN, PRESETS
 from ccnn_geo.nn.config import conv_defaults
 
@@ -46,7 +46,8 @@ def build_network(
         out_channels: Number of classes.
         dim: Dimension of the positions.
         readout: ``global`` for an answer per sample, ``node`` for one per point.
-        preset: A key of :data:`ccnn_geo.nn.ccnn.PRESETS`, which sets the three sizes below unless they are given.
+        preset: A key of :data:`ccnn_geo.nn.ccnn.PRESETS`, which sets the three sizes below unless they are given;
+            with ``_paper`` also the paper's frequencies and window.
         hidden_channels: Width of the network.
         num_blocks: Number of residual blocks.
         kernel_hidden: Hidden width of the kernel networks.
@@ -67,10 +68,10 @@ def build_network(
     if preset is not None and preset not in PRESETS:
         raise ValueError(f"model.preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
     given = {"hidden_channels": hidden_channels, "num_blocks": num_blocks, "kernel_hidden": kernel_hidden}
-    sizes = {
-        **({} if preset is None else PRESETS[preset]),
-        **{key: size for key, size in given.items() if size is not None},
-    }
+    named = {} if preset is None else dict(PRESETS[preset])
+    paper = {key: named.pop(key) for key in PAPER if key in named}
+    kernel |= {key: value for key, value in paper.items() if kernel.get(key) is None}
+    sizes = {**named, **{key: size for key, size in given.items() if size is not None}}
     missing = [key for key in given if key not in sizes]
     if missing:
         raise ValueError(

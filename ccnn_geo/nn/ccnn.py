@@ -12,6 +12,7 @@ from ccnn_geo._base.devices import check_one_device
 from ccnn_geo._base.pyg import Data
 from ccnn_geo.functional.clouds import as_clouds
 from ccnn_geo.functional.pointwise.linear import channel_linear
+from ccnn_geo.kernels.config import PAPER
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.nn.blocks import BLOCKS
 from ccnn_geo.nn.conv.checks import check_grid, check_reused
@@ -24,7 +25,7 @@ from ccnn_geo.nn.pooling import POOLS, pool_clouds, pool_dense
 from ccnn_geo.nn.pretrained import Pretrained
 from ccnn_geo.nn.trunk import Trunk
 
-PRESETS: dict[str, dict[str, int]] = {
+SIZES: dict[str, dict[str, int]] = {
     "ccnn_4_16": {"num_blocks": 4, "hidden_channels": 16, "kernel_hidden": 8},
     "ccnn_4_32": {"num_blocks": 4, "hidden_channels": 32, "kernel_hidden": 8},
     "ccnn_4_48": {"num_blocks": 4, "hidden_channels": 48, "kernel_hidden": 8},
@@ -32,6 +33,12 @@ PRESETS: dict[str, dict[str, int]] = {
     "ccnn_6_380": {"num_blocks": 6, "hidden_channels": 380, "kernel_hidden": 64},
 }
 """Sizes of the paper's models (Sec. 5, appendix C.2)."""
+
+PRESETS: dict[str, dict[str, Any]] = {
+    **SIZES,
+    **{f"{name}_paper": {**sizes, **PAPER} for name, sizes in SIZES.items()},
+}
+"""The sizes, with kernels that fit their data; and the same with the paper's ``omega_0`` and window, ``*_paper``."""
 
 
 class CCNN(Pretrained, Trunk):
@@ -155,12 +162,17 @@ class CCNN(Pretrained, Trunk):
         take_unscaled_weights(self, "head.weight")
         self.first_spacing = FirstSpacing(dim) if init_spacing == "auto" else None
         if init_spacing is not None:
+            if self.stem.kernel.config.fits_data:
+                raise ValueError(
+                    f"CCNN: expected omega_0 or window_init with init_spacing, got {init_spacing!r} alone; kernels "
+                    "that fit their data start below its Nyquist rate"
+                )
             self.stem.kernel.filter_frequencies()  # a family without any says so now
         self.reset_parameters()
 
     @classmethod
     def from_preset(cls, name: str, dim: int, in_channels: int, out_channels: int, **kwargs: Any) -> CCNN:
-        """Builds one of the paper's models, a key of :data:`PRESETS`; ``kwargs`` override its sizes."""
+        """Builds one of the paper's models, a key of :data:`PRESETS`; ``kwargs`` override its settings."""
         if name not in PRESETS:
             raise ValueError(f"CCNN.from_preset: expected one of {sorted(PRESETS)}, got {name!r}")
         return cls(in_channels, out_channels, dim, **{**PRESETS[name], **kwargs})

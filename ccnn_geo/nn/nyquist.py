@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo._base.processes import is_distributed, mean_over_processes
 from ccnn_geo.functional.representations import grid_spacing
-from ccnn_geo.kernels.frequencies import Frequencies
+from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.neighbors.spacing import estimate_spacing
 
 
@@ -50,15 +51,6 @@ def sample_spacing(
     return median.expand(pos.size(1)).clone()
 
 
-def mean_over_processes(spacing: Tensor, device: torch.device) -> Tensor:
-    """The mean of a spacing over the processes of a distributed run, so that their models stay alike."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return spacing
-    total = spacing.to(device)
-    torch.distributed.all_reduce(total)
-    return total.cpu() / torch.distributed.get_world_size()
-
-
 class FirstSpacing(nn.Module):
     """The spacing of the first batch's samples, which the state dict remembers.
 
@@ -90,8 +82,7 @@ class FirstSpacing(nn.Module):
     @torch.no_grad()
     def measure(self, *carrier: Any) -> bool:
         """Sets it to the :func:`sample_spacing` of a batch; whether it has."""
-        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-        if distributed and not self.training:
+        if is_distributed() and not self.training:
             return False
         self.value.copy_(mean_over_processes(sample_spacing(*carrier), self.value.device))
         self._known = True
@@ -102,7 +93,7 @@ def _look_again(spacing: FirstSpacing, *_: object) -> None:
     spacing._known = False  # asks the buffer
 
 
-def nyquist_penalty(kernels: Iterable[Frequencies], spacing: float | Sequence[float] | Tensor) -> Tensor:
+def nyquist_penalty(kernels: Iterable[ContinuousKernel], spacing: float | Sequence[float] | Tensor) -> Tensor:
     r"""What filters faster than samples carry cost, in proportion to the Nyquist rate :math:`\pi / h_d`.
 
     .. math::

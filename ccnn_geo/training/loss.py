@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ccnn_geo._base.processes import is_distributed
+
 
 def own_cross_entropy(logits: Tensor, y: Tensor, label_smoothing: float = 0.0) -> Tensor:
     """Mean cross-entropy of the labels of this process; 0 without any, with gradients of 0.
@@ -37,8 +39,3 @@ def share_of_labels(count: int, device: torch.device) -> Tensor | float:
     total = torch.tensor(float(count), device=device)
     torch.distributed.all_reduce(total)
     return count * torch.distributed.get_world_size() / total.clamp(min=1)
-
-
-def is_distributed() -> bool:
-    """Whether other processes wait for what this one computes."""
-    return torch.distributed.is_available() and torch.distributed.is_initialized()

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ccnn_geo._base.processes import is_distributed, mean_over_processes
 from ccnn_geo._base.pyg import Data
 from ccnn_geo.nn.build import build_network, class_logits, num_outputs
 from ccnn_geo.nn.conv.kernel_norms import collect_kernel_norms, l2_penalty
-from ccnn_geo.nn.nyquist import mean_over_processes, nyquist_penalty, sample_spacing
+from ccnn_geo.nn.nyquist import nyquist_penalty, sample_spacing
 from ccnn_geo.training.evaluation import Evaluation
 from ccnn_geo.training.lightning import LightningModule, MulticlassAccuracy, OptimizerLRSchedulerConfig
-from ccnn_geo.training.loss import is_distributed, own_cross_entropy, share_of_labels
+from ccnn_geo.training.loss import own_cross_entropy, share_of_labels
 from ccnn_geo.training.optim import decay_groups
 from ccnn_geo.training.optim_arguments import check_optim
 from ccnn_geo.training.rates import take_rates

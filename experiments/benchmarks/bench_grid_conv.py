@@ -17,6 +17,7 @@ from ccnn_geo.experiments.benchmarks.sequence_layers import open_window
 from ccnn_geo.experiments.benchmarks.timing import interleaved, machine
 from ccnn_geo.functional.grid.conv import fft_is_cheaper, grid_conv
 from ccnn_geo.functional.grid.fft import fast_length, plan_fft
+from ccnn_geo.kernels.config import PAPER
 
 CASES = [
     ((1024,), (5,)), ((1024,), (11,)), ((1024,), (31,)), ((1024,), (165,)), ((16000,), (63,)),
@@ -56,7 +57,7 @@ def _layers(batch: int, channels: int, lengths: tuple[int, ...]) -> None:
     for length in lengths:
         for name in ("published window", "kernel as long as the input"):
             x = _leaf(batch, channels, length)
-            conv = SepFlexConv(channels, channels, 1, causal=True, num_taps=length).to(x)
+            conv = SepFlexConv(channels, channels, 1, causal=True, num_taps=length, **PAPER).to(x)
             if name != "published window":
                 open_window(conv)
             conv(x)

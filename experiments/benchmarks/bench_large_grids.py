@@ -29,6 +29,7 @@ from ccnn_geo.experiments.benchmarks.timing import (
     peak_above_start,
     peak_memory,
 )
+from ccnn_geo.kernels.config import PAPER
 
 GRIDS = ("1048576", "1024x1024", "64x64x64")
 WINDOWS = ("published", "as long as the grid")
@@ -39,7 +40,7 @@ MODULE = "ccnn_geo.experiments.benchmarks.bench_large_grids"
 def build(size: Sequence[int], window: str, network: bool) -> tuple[torch.nn.Module, torch.Tensor]:
     """A model and its input."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    kwargs: dict[str, Any] = {"num_taps": math.prod(size), "causal": len(size) == 1}
+    kwargs: dict[str, Any] = {"num_taps": math.prod(size), "causal": len(size) == 1, **PAPER}
     torch.manual_seed(0)
     if network:
         model, channels = CCNN.from_preset("ccnn_4_16", len(size), 3, 10, **kwargs), 3

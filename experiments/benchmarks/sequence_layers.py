@@ -15,12 +15,13 @@ from ccnn_geo.experiments.baselines.local_cnn import LocalCNN
 from ccnn_geo.experiments.baselines.lssl import LSSL
 from ccnn_geo.experiments.baselines.s4 import S4
 from ccnn_geo.experiments.baselines.s4d import S4D
-from ccnn_geo.nn.ccnn import PRESETS
+from ccnn_geo.kernels.config import PAPER
+from ccnn_geo.nn.ccnn import SIZES as PAPER_SIZES
 
 IN_CHANNELS, CLASSES = 3, 10
 OPEN = 1.0
 """Width of a window that crops no kernel: its support, 2.1 times as wide, is longer than a sequence, [-1, 1]."""
-SIZES = {preset["hidden_channels"]: name for name, preset in PRESETS.items()}
+SIZES = {sizes["hidden_channels"]: name for name, sizes in PAPER_SIZES.items()}
 """Presets by their width."""
 
 
@@ -68,7 +69,7 @@ def ccnn_layer(case: Case, opened: bool, pointwise: bool) -> Model:
     """The layer of the paper's Tables 6 and 7; without its pointwise layer it is depthwise, as S4 is."""
     c = case.hidden
     # declared taps: no first batch to measure
-    conv = SepFlexConv(c, c, 1, kernel_hidden=32, kernel_layers=3, causal=True, num_taps=case.length)
+    conv = SepFlexConv(c, c, 1, kernel_hidden=32, kernel_layers=3, causal=True, num_taps=case.length, **PAPER)
     if opened:
         open_window(conv)
     return conv, conv if pointwise else conv.aggregate_neighbors
@@ -82,7 +83,9 @@ def state_space_layer(case: Case, layer: type[nn.Module]) -> Model:
 
 def ccnn_network(case: Case, opened: bool) -> Model:
     """One of the paper's networks."""
-    net = CCNN.from_preset(SIZES[case.hidden], 1, IN_CHANNELS, CLASSES, causal=True, num_taps=case.length)
+    net = CCNN.from_preset(
+        f"{SIZES[case.hidden]}_paper", 1, IN_CHANNELS, CLASSES, causal=True, num_taps=case.length
+    )
     if opened:
         for conv in net.convs:
             open_window(conv)
@@ -91,7 +94,7 @@ def ccnn_network(case: Case, opened: bool) -> Model:
 
 def global_network(case: Case) -> Model:
     """Its twin with a free parameter per tap."""
-    blocks = PRESETS[SIZES[case.hidden]]["num_blocks"]
+    blocks = PAPER_SIZES[SIZES[case.hidden]]["num_blocks"]
     net = GlobalCNN(IN_CHANNELS, CLASSES, 1, case.length, case.hidden, blocks, causal=True)
     return net, net
 

@@ -12,7 +12,7 @@ from ccnn_geo.experiments.engine.reproduction import main as run
 NAMES = (
     *("table1", "table2", "table8", "fig6", "fig8", "fig9", "fig12"),
     *("voxel_to_point", "resolution", "pathfinder_2d", "smnist_s4", "joint"),
-    *("bandlimit", "recipe", "thinned", "point_peers", "peer_rates", "precision"),
+    *("defaults", "bandlimit", "recipe", "thinned", "point_peers", "peer_rates", "precision"),
 )
 """Modules of this package with a ``STUDY``."""
 

@@ -22,7 +22,7 @@ def train(folder: Path, config: str, seed: int, **overrides: object) -> Numbers:
 
     Args:
         folder: Of the run; a run that is in there goes on.
-        config: Name or file of a configuration.
+        config: Name or file of a configuration; empty for none.
         seed: Of weights, order, augmentation and dropout.
         **overrides: Options, ``data__num_points=256`` for ``--data.num_points 256``; lists and dictionaries as JSON.
 
@@ -38,7 +38,8 @@ def train(folder: Path, config: str, seed: int, **overrides: object) -> Numbers:
     if not (run / "results.json").exists():
         resumes = (run / "checkpoints" / "last.ckpt").exists()
         place = ["--resume", str(run)] if resumes else ["--out", str(run)]
-        _run(["train", "--config", config, "--seed", str(seed), *flags(overrides), *place])
+        file = ["--config", config] if config else []
+        _run(["train", *file, "--seed", str(seed), *flags(overrides), *place])
     return _numbers(run)
 
 

@@ -14,14 +14,15 @@ import torch
 
 from ccnn_geo import CCNN
 from ccnn_geo.experiments.benchmarks.timing import machine
+from ccnn_geo.kernels.config import PAPER
 
 CARRIERS: dict[str, tuple[dict[str, Any], tuple[int, ...] | int]] = {
     "sequence 1,024": ({"dim": 1, "causal": True, "omega_0": 2386.49}, (1024,)),
     "sequence 16,000": ({"dim": 1, "causal": True, "omega_0": 1295.61}, (16000,)),
     "image 32 x 32": ({"dim": 2, "omega_0": 1435.77}, (32, 32)),
-    "volume 32 x 32 x 32": ({"dim": 3, "hidden_channels": 48}, (32, 32, 32)),
-    "cloud 512": ({"dim": 3}, 512),
-    "cloud 2,048": ({"dim": 3}, 2048),
+    "volume 32 x 32 x 32": ({"dim": 3, "hidden_channels": 48, **PAPER}, (32, 32, 32)),
+    "cloud 512": ({"dim": 3, **PAPER}, 512),
+    "cloud 2,048": ({"dim": 3, **PAPER}, 2048),
     "cloud 512, sigma 0.3, omega_0 0.25": (
         {"dim": 3, "omega_0": 0.25, "window_init": 0.3, "num_neighbors": 64},
         512,

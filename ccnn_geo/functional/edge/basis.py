@@ -134,16 +134,14 @@ class MAGNetBasis:
         filters: Sequence[gabor_filters.Gabor],
         hidden: Sequence[magnet.Affine],
     ) -> None:
-        if kernel.radius != 1:
-            R = kernel.radius
+        R = kernel.radius
+        if not (isinstance(R, float) and R == 1.0):
             filters = [gabor_filters.Gabor(f.mu * R, f.gamma / R, f.omega / R, f.phi) for f in filters]
         packed = gabor_filters.pack(filters)
         quadratic, width = packed.quadratic, filters[-1].mu.size(0)
         self.has_window = kernel.window is not None
         if kernel.window is not None:
-            window = (
-                -0.5 / gabor_filters.LN2 / (kernel.window.width * kernel.radius).to(quadratic.dtype).square()
-            )
+            window = -0.5 / gabor_filters.LN2 / (kernel.window.width * R).to(quadratic.dtype).square()
             window = torch.cat([window, window.new_zeros(kernel.dim + 1)]).unsqueeze(1)
             own, last = quadratic.split([quadratic.size(1) - width, width], dim=1)
             quadratic = torch.cat([own, last + window], dim=1)

@@ -17,6 +17,7 @@ from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.nn.conv.async_mirror import made_on
 from ccnn_geo.nn.conv.checks import check_layer, check_points, check_tensors
+from ccnn_geo.nn.conv.fit import fit_to_grid, fit_to_points
 from ccnn_geo.nn.conv.grid import GridSum
 from ccnn_geo.nn.conv.kernel_norms import ignore_kernel_norms, record_points
 from ccnn_geo.nn.conv.measures import MEASURES, Measure
@@ -194,6 +195,8 @@ class ContinuousConv(MessagePassing):
         size = x.shape[2:]
         step = grid_spacing(size, spacing)
         known = self.scale.known or self.scale.is_known
+        if not self.kernel.is_fit:
+            fit_to_grid(self.kernel, size, step)
         if self.training:
             self.kernel.observe(
                 made_on(self.kernel.domain, [(s - 1) * h for s, h in zip(size, step, strict=True)])
@@ -207,6 +210,8 @@ class ContinuousConv(MessagePassing):
 
     def _on_points(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
         check_points(type(self).__name__, self.kernel, x, plan, weight)
+        if not self.kernel.is_fit:
+            fit_to_points(self.kernel, plan)
         weight = self.point_weights(plan) if weight is None else weight
         weight = None if weight is None else weight.to(x.dtype)
         if self.training:

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo._base.processes import is_distributed
 from ccnn_geo.functional.clouds import cloud_offsets, count_clouds
 from ccnn_geo.neighbors import Neighbors, build_neighbors
 from ccnn_geo.neighbors.measure import (
@@ -104,8 +105,7 @@ class QuadratureMeasure(nn.Module):
         bandwidth = self._mean(reach)
         density = _density(plan, bandwidth, support)
         reference = 1 / self._mean(density.reciprocal())
-        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-        if self.training or not distributed:  # not every process need take part in an evaluation
+        if self.training or not is_distributed():  # not every process need take part in an evaluation
             self.bandwidth.fill_(bandwidth)
             self.density.fill_(reference)
         return (reference / density).to(pos.dtype)
@@ -113,7 +113,7 @@ class QuadratureMeasure(nn.Module):
     def _mean(self, values: Tensor) -> float:
         """Mean over all processes in training."""
         moments = torch.stack([values.sum(), values.new_tensor(float(values.numel()))])
-        if self.training and torch.distributed.is_available() and torch.distributed.is_initialized():
+        if self.training and is_distributed():
             torch.distributed.all_reduce(moments)
         return (moments[0] / moments[1]).item()
 

@@ -15,10 +15,13 @@ from ccnn_geo.functional.edge.chunks import edge_offsets
 from ccnn_geo.functional.edge.extent import edge_extent
 from ccnn_geo.functional.lattice.offsets import LatticeOffsets, detect_spacing
 from ccnn_geo.functional.mesh.geometry import MeshGeometry
-from ccnn_geo.neighbors import Neighbors, build_neighbors, graph_ops
+from ccnn_geo.neighbors import Neighbors, build_neighbors, estimate_reach, estimate_spacing, graph_ops
 
 Pair = tuple[Tensor, Tensor]
 T = TypeVar("T")
+
+NEIGHBORS = 32
+"""Samples besides itself that a window covers at first."""
 
 
 class lazy(Generic[T]):
@@ -206,6 +209,15 @@ class PointPlan:
         low = pos.new_full((size, pos.size(1)), torch.inf).scatter_reduce_(0, index, pos, "amin")
         high = pos.new_full((size, pos.size(1)), -torch.inf).scatter_reduce_(0, index, pos, "amax")
         return low, high
+
+    @lazy
+    def first_scale(self) -> Tensor:
+        """Half the box of 32 neighbours, and the spacing of a lattice as dense, ``[2]`` on the host; NaN if unknown."""
+        pos, batch = self.given_pos[0].detach(), self.batch[0]
+        reach = estimate_reach(pos, batch, NEIGHBORS).double().nanmedian()
+        spacing = estimate_spacing(pos, batch).double().nanmedian()
+        spacing = torch.where(spacing.isnan(), reach / 2, spacing)  # of clouds of five points or fewer
+        return torch.stack([reach, spacing]).cpu()
 
     @lazy
     def num_clouds(self) -> int:

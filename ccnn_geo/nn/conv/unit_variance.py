@@ -7,6 +7,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo._base.processes import is_distributed
+
 SILENCE = 1e-12
 """Mean square below which a batch says nothing about the scale, and the next one is waited for."""
 
@@ -61,7 +63,7 @@ class UnitVariance(nn.Module):
     @torch.no_grad()
     def measure(self, y: Tensor, centered: bool) -> Tensor | None:
         """The variance (or mean square) of all entries of ``y``; ``None`` if that says nothing."""
-        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        distributed = is_distributed()
         if distributed and not self.training:
             return None
         y = y.float() if y.device.type == "mps" else y.double()

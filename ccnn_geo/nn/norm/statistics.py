@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ccnn_geo._base.processes import is_distributed
+
 
 def tracking_norms(network: nn.Module) -> list[_BatchNorm]:
     """The batch normalisations of a network that follow the batches: in training mode, with running statistics."""
@@ -75,7 +77,7 @@ def _all_norms(network: nn.Module) -> list[_BatchNorm]:
 
 @torch.no_grad()
 def _average_over_processes(norms: Sequence[_BatchNorm]) -> None:
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+    if not is_distributed():
         return
     for norm in norms:
         mean, variance, count = norm.running_mean, norm.running_var, norm.num_batches_tracked

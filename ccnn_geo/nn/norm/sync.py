@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ccnn_geo._base.processes import is_distributed
 from ccnn_geo.nn.norm.batch import BatchNorm
 
 
@@ -28,8 +29,7 @@ class SyncBatchNorm1d(BatchNorm):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-        if not (self.training and distributed):
+        if not (self.training and is_distributed()):
             return super().forward(x)
         y = x if x.dtype in (torch.float32, torch.float64) else x.float()
         axes, shape = [0, *range(2, x.dim())], (1, -1, *[1] * (x.dim() - 2))

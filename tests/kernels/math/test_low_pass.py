@@ -138,7 +138,11 @@ def test_what_cannot_be():
         with pytest.raises(ValueError, match=rf"expected a kernel of magnet, .*got '{name}'"):
             SepFlexConv(3, 4, 2, kernel=name, low_pass=0.1)
     with pytest.raises(ValueError, match=r"MAGNet: expected low_pass >= 0 and finite, got -0\.1"):
-        SepFlexConv(3, 4, 2, low_pass=-0.1)
+        SepFlexConv(3, 4, 2, omega_0=1.0, low_pass=-0.1)
     with pytest.raises(ValueError, match="expected num_layers=1 with a low_pass, got 3"):
-        SepFlexConv(3, 4, 2, kernel="random_fourier", low_pass=0.1)
+        SepFlexConv(3, 4, 2, kernel="random_fourier", omega_0=1.0, low_pass=0.1)
+    with pytest.raises(
+        ValueError, match="expected omega_0 or window_init with a low_pass, which is in units"
+    ):
+        SepFlexConv(3, 4, 2, low_pass=0.1)
     assert "low_pass=0.1" in repr(MAGNet(2, 3, low_pass=0.1)) and "low_pass" not in repr(MAGNet(2, 3))

@@ -220,7 +220,7 @@ def test_density_measure_evens_out_repeated_points():
         ((4, 4, 3), {"window": "box"}, "got 'box'"),
         ((4, 4, 3), {"causal": True}, "dim == 1, got dim=3"),
         ((4, 4, 3), {"num_taps": 0}, "num_taps > 0"),
-        ((4, 4, 3), {"kernel_radius": -1.0}, "kernel_radius > 0, got -1.0"),
+        ((4, 4, 3), {"kernel_radius": -1.0}, "kernel_radius > 0 or None, got -1.0"),
     ],
 )
 def test_wrong_arguments_are_named(args, kwargs, message):
