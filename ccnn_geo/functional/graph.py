@@ -27,6 +27,11 @@ class Neighbors:
 
     Raises:
         TypeError: If they are of another type, which compiled code would read as int64.
+
+    Example:
+        >>> found = Neighbors.from_edge_index(torch.tensor([[0, 1, 2], [1, 0, 1]]), 3, 3)
+        >>> found.edge_index.tolist(), found.ptr.tolist()
+        ([[1, 0, 2], [0, 1, 1]], [0, 1, 3, 3])
     """
 
     edge_index: Tensor

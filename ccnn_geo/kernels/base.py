@@ -44,6 +44,11 @@ class KernelNetwork(nn.Module):
 
     Raises:
         ValueError: If a size is not positive, or the low-pass negative.
+
+    Example:
+        >>> from ccnn_geo.kernels import KERNELS
+        >>> all(issubclass(family, KernelNetwork) for family in KERNELS.values())
+        True
     """
 
     basis_channels: int

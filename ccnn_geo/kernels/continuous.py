@@ -20,8 +20,8 @@ T = TypeVar("T")
 DOMAIN_TOLERANCE = 1e-5
 """Relative slack of the domain's edge, so that rounding of positions cannot drop its last samples."""
 
-BAND_LIMITED, INDEPENDENT = 0.11, 2.5
-"""``omega_0`` of fitted kernels, in cycles per sample, found on shapes and on digits and images."""
+BAND_LIMITED, INDEPENDENT, LONGEST = 0.11, 2.5, 16.0
+"""``omega_0`` of fitted kernels: in cycles per sample on points, on grids, and at most in cycles per radius on grids."""
 
 
 class ContinuousKernel(nn.Module):
@@ -51,6 +51,11 @@ class ContinuousKernel(nn.Module):
 
     Raises:
         ValueError: If a name is unknown or an argument out of range.
+
+    Example:
+        >>> kernel = ContinuousKernel(2, 8, omega_0=2.0, window_init=0.3)
+        >>> kernel(torch.tensor([[0.1, 0.2], [0.9, 0.0]])).count_nonzero(dim=1)  # the window ends at 0.64
+        tensor([8, 0])
     """
 
     network: KernelNetwork
@@ -105,11 +110,12 @@ class ContinuousKernel(nn.Module):
         r"""Fits a fresh kernel to samples, once: how far it reaches, and how fast its filters are.
 
         .. math::
-            R_d = \text{reach}_d, \qquad \omega_0 = c \, R_d / h_d
+            R_d = \text{reach}_d, \qquad \omega_0 = 0.11 \, R_d / h_d
 
-        A band-limited kernel has :math:`c = 0.11`, and then keeps below the Nyquist rate :math:`\pi / h_d` as
+        Such a band-limited kernel keeps below the Nyquist rate :math:`\pi / h_d` as
         :meth:`limit_frequencies` says, but for a window that alone is faster than three quarters of it. Another one has
-        :math:`c = 2.5`: its values at neighbouring samples start independent of each other.
+        :math:`\omega_0 = \min(2.5 R_d / h_d, 16)`: values at neighbouring samples start independent of each other, but
+        for long kernels.
 
         Args:
             reach: Where the window ends, unless ``kernel_radius`` is given.
@@ -124,7 +130,8 @@ class ContinuousKernel(nn.Module):
         self.fitted_radius.copy_(reach)
         self._is_fit = True
         samples = self.fitted_radius / spacing.to(self.fitted_radius)
-        self.network.scale_frequencies((BAND_LIMITED if band_limited else INDEPENDENT) * samples)
+        fastest = (INDEPENDENT * samples).clamp(max=LONGEST)
+        self.network.scale_frequencies(BAND_LIMITED * samples if band_limited else fastest)
         layers = len(self.network.filters_by_layer())
         if band_limited and layers > 0:
             nyquist = pi * samples

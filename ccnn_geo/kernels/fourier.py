@@ -51,6 +51,11 @@ class FourierNet(KernelNetwork):
     Shapes:
         - **input:** relative positions :math:`(*, D)`
         - **output:** kernel values :math:`(*, C)`
+
+    Example:
+        >>> kernel = FourierNet(2, 8, omega_0=2.0)
+        >>> kernel(torch.rand(100, 2)).shape  # values at 100 offsets
+        torch.Size([100, 8])
     """
 
     passes_low = True

@@ -17,6 +17,11 @@ class GaborNet(MAGNet):
     Shapes:
         - **input:** relative positions :math:`(*, D)`
         - **output:** kernel values :math:`(*, C)`
+
+    Example:
+        >>> kernel = GaborNet(2, 8, omega_0=2.0)
+        >>> kernel(torch.rand(100, 2)).shape  # values at 100 offsets
+        torch.Size([100, 8])
     """
 
     isotropic = True

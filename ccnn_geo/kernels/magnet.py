@@ -73,6 +73,11 @@ class MAGNet(KernelNetwork):
     Shapes:
         - **input:** relative positions :math:`(*, D)`
         - **output:** kernel values :math:`(*, C)`
+
+    Example:
+        >>> kernel = MAGNet(2, 8, omega_0=2.0)
+        >>> kernel(torch.rand(100, 2)).shape  # values at 100 offsets
+        torch.Size([100, 8])
     """
 
     isotropic = False

@@ -39,6 +39,11 @@ class RandomFourierNet(KernelNetwork):
 
     Raises:
         ValueError: If ``hidden_channels`` is odd, or a low-pass is asked of a network with hidden layers.
+
+    Example:
+        >>> kernel = RandomFourierNet(2, 8, num_layers=1)
+        >>> kernel(torch.rand(100, 2)).shape  # values at 100 offsets
+        torch.Size([100, 8])
     """
 
     frequencies: Tensor

@@ -35,6 +35,11 @@ class SIREN(KernelNetwork):
     Shapes:
         - **input:** relative positions :math:`(*, D)`
         - **output:** kernel values :math:`(*, C)`
+
+    Example:
+        >>> kernel = SIREN(2, 8, omega_0=10.0)
+        >>> kernel(torch.rand(100, 2)).shape  # values at 100 offsets
+        torch.Size([100, 8])
     """
 
     def __init__(

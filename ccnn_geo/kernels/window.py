@@ -37,6 +37,11 @@ class GaussianWindow(nn.Module):
         ValueError: If the width or the threshold is out of range.
 
     Source: Romero et al., 2022 (FlexConv), Sec. 3; appendix C of the CCNN paper.
+
+    Example:
+        >>> window = GaussianWindow(1, width_init=1.0)
+        >>> window(torch.tensor([[0.0], [1.0], [3.0]]))
+        tensor([1.0000, 0.6065, 0.0000], grad_fn=<MulBackward0>)
     """
 
     def __init__(
@@ -108,6 +113,12 @@ class TaperedWindow(GaussianWindow):
 
     Raises:
         ValueError: If the width or the threshold is out of range.
+
+    Example:
+        >>> window = TaperedWindow(1, width_init=1.0)
+        >>> end = window.half_width().item()
+        >>> window(torch.tensor([[0.0], [0.999 * end]])).tolist()[1] < 1e-6  # a Gaussian window has 0.1 there
+        True
     """
 
     def __init__(

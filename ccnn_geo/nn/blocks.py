@@ -31,6 +31,11 @@ class CCNNBlock(nn.Module):
     Shapes:
         - **input and output:** points :math:`(N, C)` with ``pos`` and ``edge_index``, or a grid
           :math:`(B, C, *S)`; further arguments of ``forward`` are the convolution's
+
+    Example:
+        >>> block = CCNNBlock(8, dim=2)
+        >>> block(torch.randn(2, 8, 10, 10)).shape
+        torch.Size([2, 8, 10, 10])
     """
 
     def __init__(
@@ -68,6 +73,11 @@ class S4Block(CCNNBlock):
 
     .. math::
         \mathcal R(x) = x + W \, \mathrm{dropout}(\mathrm{gelu}(\mathrm{SepFlexConv}(\mathrm{norm}(x))))
+
+    Example:
+        >>> block = S4Block(8, dim=2)
+        >>> block(torch.randn(2, 8, 10, 10)).shape
+        torch.Size([2, 8, 10, 10])
     """
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -82,6 +92,11 @@ class FlexBlock(nn.Module):
         \mathrm{gelu}(\mathrm{norm}_1(\mathrm{conv}_1(x))))))\big)
 
     Arguments and shapes as in :class:`CCNNBlock`.
+
+    Example:
+        >>> block = FlexBlock(8, dim=2)
+        >>> block(torch.randn(2, 8, 10, 10)).shape
+        torch.Size([2, 8, 10, 10])
     """
 
     def __init__(

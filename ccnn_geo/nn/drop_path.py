@@ -29,6 +29,13 @@ class DropPath(nn.Module):
         ValueError: If ``p`` is out of range.
 
     Source: Huang et al., 2016, `"Deep Networks with Stochastic Depth" <https://arxiv.org/abs/1603.09382>`_.
+
+    Example:
+        >>> drop = DropPath(0.5)
+        >>> drop(torch.ones(64, 3)).unique().item() in (0.0, 2.0)  # a cloud is left out or doubled
+        True
+        >>> drop.eval()(torch.ones(4, 3)).unique()
+        tensor([1.])
     """
 
     def __init__(self, p: float = 0.0) -> None:

@@ -25,7 +25,13 @@ Model = TypeVar("Model", bound="Pretrained")
 
 
 class Pretrained(nn.Module):
-    """Base of networks that know the arguments they were made with."""
+    """Base of networks that know the arguments they were made with.
+
+    Example:
+        >>> from ccnn_geo import CCNN
+        >>> CCNN.from_preset("ccnn_4_16", dim=2, in_channels=3, out_channels=10).config["hidden_channels"]
+        16
+    """
 
     saved_as: ClassVar[str] = "CCNN"
     """What a folder says it holds."""

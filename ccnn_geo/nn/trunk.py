@@ -34,6 +34,11 @@ class Trunk(nn.Module):
         dropout: Dropout in the blocks.
         drop_path: Probability of leaving out the last block's branch, and in proportion of those before.
         **conv_kwargs: Further arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`.
+
+    Example:
+        >>> trunk = Trunk(3, dim=2, hidden_channels=8, num_blocks=2, num_neighbors=None)
+        >>> trunk.features(torch.randn(2, 3, 10, 10)).shape
+        torch.Size([2, 8, 10, 10])
     """
 
     def __init__(

@@ -50,6 +50,11 @@ class ContinuousConv(MessagePassing):
 
     Its parts: ``kernel`` (network, window and domain), ``scale`` (the scale above), ``measure`` (the weights
     :math:`w_j`) and ``grid`` (the sum over a grid). Sums over points are :mod:`paths <ccnn_geo.nn.conv.paths>`.
+
+    Example:
+        >>> from ccnn_geo import SepFlexConv
+        >>> issubclass(SepFlexConv, ContinuousConv)
+        True
     """
 
     dense: ClassVar[bool]

@@ -8,7 +8,8 @@ A kernel whose settings name neither ``omega_0`` nor ``window_init`` is fitted o
   (32 of a causal kernel), 2.4 in two and 1.1 in three, and a quarter more;
 * on points and volumes no kernel starts above the Nyquist rate of the samples, since others will lie elsewhere; on
   sequences and images, whose samples stay where they are, the values at neighbouring cells start independent of each
-  other, as those of a discrete convolution (:meth:`~ccnn_geo.kernels.ContinuousKernel.fit`).
+  other, as those of a discrete convolution, unless the window is so long that a small network could not tell them
+  apart (:meth:`~ccnn_geo.kernels.ContinuousKernel.fit`).
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def grid_reach(size: Sequence[int], causal: bool) -> float:
 
     Example:
         >>> [round(grid_reach(size, False), 1) for size in [(784,), (32, 32), (30, 30, 30)]]
-        [63.2, 2.7, 2.6]
+        [63.3, 2.7, 2.6]
     """
     box = (NEIGHBORS + 1) ** (1 / len(size)) - 1
     return max(PAPER_END * (max(size) - 1) / 2, box if causal else box / 2) + MARGIN

@@ -84,6 +84,11 @@ class FlexConv(ContinuousConv):
     Arguments, shapes and errors as in :class:`SepFlexConv`.
 
     Source: Romero et al., 2022 (FlexConv); the comparison of Sec. 4.1.
+
+    Example:
+        >>> conv = FlexConv(3, 8, dim=1)
+        >>> conv(torch.randn(2, 3, 50)).shape
+        torch.Size([2, 8, 50])
     """
 
     dense = True

@@ -210,7 +210,14 @@ PATHS: dict[str, type[Path]] = {path.name: path for path in (EdgePath, LatticePa
 
 @dataclass(frozen=True)
 class Explanation:
-    """Which path a layer takes, and why: predicted seconds of those possible, obstacles of the others."""
+    """Which path a layer takes, and why: predicted seconds of those possible, obstacles of the others.
+
+    Example:
+        >>> from ccnn_geo import SepFlexConv
+        >>> found = SepFlexConv(8, 8, dim=2).explain_plan(torch.rand(50, 2))
+        >>> found.method in found.seconds
+        True
+    """
 
     method: str
     seconds: dict[str, float]

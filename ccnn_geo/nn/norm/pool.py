@@ -21,6 +21,11 @@ class PoolNorm(BatchNorm):
     Shapes:
         - **input:** :math:`(B, C)`
         - **output:** :math:`(B, C)`
+
+    Example:
+        >>> norm = PoolNorm(4)
+        >>> norm(torch.randn(1, 4)).shape  # a single sample, in training
+        torch.Size([1, 4])
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -26,6 +26,12 @@ class SyncBatchNorm1d(BatchNorm):
 
     Shapes:
         - **input and output:** :math:`(n_r, C)` or :math:`(n_r, C, *S)`
+
+    Example:
+        >>> norm = SyncBatchNorm1d(4)
+        >>> y = norm(torch.randn(100, 4))  # of one process: its own statistics
+        >>> bool(y.mean().abs() < 1e-5)
+        True
     """
 
     def forward(self, x: Tensor) -> Tensor:
