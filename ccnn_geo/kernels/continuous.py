@@ -21,7 +21,7 @@ DOMAIN_TOLERANCE = 1e-5
 """Relative slack of the domain's edge, so that rounding of positions cannot drop its last samples."""
 
 BAND_LIMITED, INDEPENDENT, LONGEST = 0.11, 2.5, 16.0
-"""``omega_0`` of fitted kernels: in cycles per sample on points, on grids, and at most in cycles per radius on grids."""
+"""``omega_0`` of fitted kernels: in cycles per sample on points and on grids; there at most so many per radius."""
 
 
 class ContinuousKernel(nn.Module):
