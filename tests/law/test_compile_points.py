@@ -141,10 +141,10 @@ def test_operators_keep_what_they_promise():
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs a C++ compiler")
 def test_inductor_gives_the_same_numbers():
-    conv, (x, pos) = SepFlexConv(4, 4, 3, kernel="fourier", **ARGS), cloud()
+    conv, (x, pos) = SepFlexConv(4, 4, 3, **ARGS), cloud()  # a kernel of sines has half as many loops again
     edge_index = knn_graph(pos, 6)
     conv(x, pos, edge_index)
-    compiled = torch.compile(conv, fullgraph=True)
+    compiled = torch.compile(conv, fullgraph=True, options={"compile_threads": 1})  # no pool for a few loops
     parameters = list(conv.parameters())
     found = [
         (y := f(x, pos, edge_index), *torch.autograd.grad(y.square().sum(), parameters))

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ccnn_geo import CCNN, JointCCNN
-from ccnn_geo.export import export_program, load_classifier
+from ccnn_geo.export import exportable, load_classifier
 
 SIZES = {"hidden_channels": 6, "num_blocks": 2, "kernel_hidden": 4, "omega_0": 0.5, "window_init": 0.3}
 
@@ -60,14 +60,14 @@ def test_the_trunk_is_written_once(tmp_path):
 
 
 def test_what_a_kind_becomes(tmp_path):
-    """A network of its own, and a program."""
+    """A network of its own, and what a program is traced from."""
     model = JointCCNN.from_pretrained(joint().save_pretrained(tmp_path / "m"))
     plain = model.separate("clouds")
     again = CCNN.from_pretrained(plain.save_pretrained(tmp_path / "clouds"))
     x, pos = torch.randn(1, 12, 4), torch.rand(1, 12, 3)
     expected = model("clouds", x[0], pos[0])
     torch.testing.assert_close(again(x[0], pos[0]), expected, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(export_program(again).module()(x, pos), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(exportable(again)(x, pos), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_folder_of_the_other_sort(tmp_path):

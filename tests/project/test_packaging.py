@@ -42,16 +42,6 @@ def installed(wheel, tmp_path_factory):
     return target
 
 
-def _run(installed: Path, cwd: Path, *arguments: str) -> str:
-    """What Python prints that finds the installed files, and not the tree."""
-    environment = {**os.environ, "PYTHONPATH": str(installed), "CCNN_GEO_CACHE": str(cwd / "cache")}
-    command = (
-        [sys.executable, "-P", *arguments] if sys.version_info >= (3, 11) else [sys.executable, *arguments]
-    )
-    done = subprocess.run(command, cwd=cwd, env=environment, check=True, capture_output=True, text=True)
-    return done.stdout
-
-
 def test_the_source_distribution_has_what_a_build_needs(built):
     (path,) = built.glob("*.tar.gz")
     with tarfile.open(path) as archive:
@@ -61,41 +51,40 @@ def test_the_source_distribution_has_what_a_build_needs(built):
     assert {"ccnn_geo/functional/edge/edge_magnet.c", "ccnn_geo/cli/pages/train.help.txt"} <= names
 
 
-def test_a_checkout_that_shadows_the_installed_package_finds_its_parts():
-    code = (
-        "import sys\n"
-        "sys.meta_path = [f for f in sys.meta_path if 'Editable' not in repr(f)]\n"  # this environment's own
-        "import ccnn_geo.datasets, ccnn_geo.experiments.benchmarks.timing as timing\n"
-        "print(ccnn_geo.__file__, ccnn_geo.datasets.__file__, timing.__file__, sep='\\n')\n"
-        "import ccnn_geo.nothing\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    found = [str(Path(line).relative_to(ROOT)) for line in done.stdout.splitlines()]
+# Two questions in one process: importing torch takes longer than both.
+SHADOWING = """
+import sys
+sys.meta_path = [f for f in sys.meta_path if "Editable" not in repr(f)]  # this environment's own
+import torch_geometric.data, torch_geometric.transforms
+theirs = set(sys.modules)
+import ccnn_geo.io, ccnn_geo.transforms, ccnn_geo.datasets
+print(sorted({"trimesh", "open3d", "scipy", "pooch", "requests"} & set(sys.modules) - theirs))
+import ccnn_geo.experiments.benchmarks.timing as timing
+print(ccnn_geo.__file__, ccnn_geo.datasets.__file__, timing.__file__, sep="\\n")
+import ccnn_geo.nothing
+"""
+
+
+@pytest.fixture(scope="module")
+def shadowing():
+    """What Python says that finds this checkout before the installed package."""
+    return subprocess.run([sys.executable, "-c", SHADOWING], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_a_checkout_that_shadows_the_installed_package_finds_its_parts(shadowing):
+    found = [str(Path(line).relative_to(ROOT)) for line in shadowing.stdout.splitlines()[1:]]
     assert found == ["ccnn_geo/__init__.py", "datasets/__init__.py", "experiments/benchmarks/timing.py"]
-    assert "No module named 'ccnn_geo.nothing'" in done.stderr
+    assert "No module named 'ccnn_geo.nothing'" in shadowing.stderr
+
+
+def test_reading_and_sampling_import_no_more_than_torch_geometric(shadowing):
+    """Which itself may import requests and scipy."""
+    assert shadowing.stdout.splitlines()[0] == "[]"
 
 
 def test_nothing_but_the_package_is_installed(installed):
     tops = {path.name for path in installed.iterdir()}
     assert {name for name in tops if not name.endswith(".dist-info")} == {"ccnn_geo", "bin"}
-
-
-def test_the_installed_package_works_without_the_tree(installed, tmp_path):
-    code = (
-        "import torch, ccnn_geo, ccnn_geo.datasets, ccnn_geo.experiments\n"
-        "from ccnn_geo.cli import main\n"
-        "print(ccnn_geo.__file__)\n"
-        "conv = ccnn_geo.SepFlexConv(2, 3, dim=3)\n"
-        "print(tuple(conv(torch.randn(9, 2), torch.rand(9, 3)).shape))\n"
-        "for line in ('data list', 'info ccnn_4_16', 'info demo'):\n"  # the last is a packaged file
-        "    print('--')\n"
-        "    assert main(line.split()) == 0\n"
-    )
-    found, datasets, preset, packaged = _run(installed, tmp_path, "-c", code).split("--\n")
-    where, shape = found.splitlines()
-    assert Path(where).is_relative_to(installed)
-    assert shape == "(9, 3)"
-    assert "modelnet40" in datasets and "6,545" in preset and "total" in packaged
 
 
 def test_data_sets_are_inside_the_package(wheel):
@@ -125,7 +114,7 @@ def test_every_module_of_the_tree_is_packed(wheel):
 
 # Each step in one process, which starts with nothing: importing torch takes longer than everything else.
 IMPORTS = """
-import json, sys, warnings
+import contextlib, io, json, sys, warnings
 
 def loaded(*names):
     return [name for name in names if name in sys.modules]
@@ -167,18 +156,43 @@ torch.save({"state_dict": weights, "hyper_parameters": given}, sys.argv[1])
 answer = predict(sys.argv[1], numpy.random.default_rng(0).normal(size=(50, 3)))
 found["probability"] = sum(answer.probabilities.values())
 found["predict"] = loaded(*heavy)
+
+import ccnn_geo.experiments
+from ccnn_geo.cli import main
+found["file"] = ccnn_geo.__file__
+found["shape"] = list(SepFlexConv(2, 3, dim=3)(torch.randn(9, 2), torch.rand(9, 3)).shape)
+found["commands"] = []
+for line in ("data list", "info ccnn_4_16", "info demo"):  # the last is a packaged file
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        found["commands"].append([main(line.split()), output.getvalue()])
 print(json.dumps(found))
 """
 
 
 @pytest.fixture(scope="module")
-def imports(tmp_path_factory):
-    """What importing the package, and then its parts, brings along."""
-    checkpoint = tmp_path_factory.mktemp("imports") / "a.ckpt"
-    command = [sys.executable, "-W", "error:`torch.jit", "-c", IMPORTS]  # what torch-geometric sets off
-    done = subprocess.run([*command, str(checkpoint)], capture_output=True, text=True, check=False)
+def imports(installed, tmp_path_factory):
+    """What importing the installed package, and then its parts, brings along, and that they work, without the tree."""
+    folder = tmp_path_factory.mktemp("imports")
+    alone = ["-P"] if sys.version_info >= (3, 11) else []
+    silent = ["-W", "error:`torch.jit"]  # what torch-geometric sets off
+    done = subprocess.run(
+        [sys.executable, *alone, *silent, "-c", IMPORTS, str(folder / "a.ckpt")],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0 and done.stderr == "", done.stderr
     return json.loads(done.stdout)
+
+
+def test_the_installed_package_works_without_the_tree(imports, installed):
+    assert Path(imports["file"]).is_relative_to(installed)
+    assert imports["shape"] == [9, 3]
+    codes, (datasets, preset, packaged) = zip(*imports["commands"], strict=True)
+    assert codes == (0, 0, 0)
+    assert "modelnet40" in datasets and "6,545" in preset and "total" in packaged
 
 
 READERS = (
@@ -218,15 +232,3 @@ def test_importing_the_package_imports_no_data_set(imports):
 
 def test_predicting_needs_no_lightning(imports):
     assert imports["predict"] == [] and imports["probability"] == pytest.approx(1)
-
-
-def test_reading_and_sampling_import_no_more_than_torch_geometric():
-    """Which itself may import requests and scipy."""
-    code = (
-        "import sys, torch_geometric.data, torch_geometric.transforms\n"
-        "theirs = set(sys.modules)\n"
-        "import ccnn_geo.io, ccnn_geo.transforms, ccnn_geo.datasets\n"
-        "print(sorted({'trimesh', 'open3d', 'scipy', 'pooch', 'requests'} & set(sys.modules) - theirs))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "[]"

@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TRAINED = "runs/shapes_4_32/001"
 TINY = (
     *("--model.hidden_channels", "8", "--model.num_blocks", "2", "--model.kernel_hidden", "4"),
-    *("--model.num_neighbors", "8", "--data.num_points", "48", "--data.num_samples", "64"),
+    *("--model.kernel_layers", "1", "--model.num_neighbors", "8"),
+    *("--data.num_points", "48", "--data.num_samples", "64"),
     *("--data.batch_size", "8", "--trainer.max_epochs", "1"),
 )
 

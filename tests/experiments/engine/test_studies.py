@@ -1,6 +1,8 @@
 """Studies at toy size: they run, and their reports have the rows they promise."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -50,7 +52,14 @@ def test_a_network_trained_on_voxels_sees_points(toy, tmp_path, trained_here):
     assert again["accuracy"] == found["accuracy"]
 
 
-def test_a_training_that_fails_says_why(tmp_path):
+def test_a_training_that_fails_says_why(tmp_path, monkeypatch, run_cli):
+    """Its command in this process: one of its own would import torch for longer than it takes to fail."""
+
+    def here(command, **given):
+        assert command[:3] == [sys.executable, "-m", "ccnn_geo.cli"]
+        return subprocess.CompletedProcess(command, *run_cli(*command[3:]))
+
+    monkeypatch.setattr(training_job.subprocess, "run", here)
     with pytest.raises(RuntimeError, match=r"ccnn-geo: .*nowhere"):
         training_job.train(tmp_path, "shapes/ccnn_4_32", 0, data__root=str(tmp_path / "nowhere"))
 
