@@ -12,6 +12,7 @@ from ccnn_geo.functional.mesh.band import mesh_spacing
 from ccnn_geo.neighbors.measure import density_measure
 from ccnn_geo.neighbors.spacing import estimate_spacing
 from ccnn_geo.nn.nyquist import nyquist_penalty, sample_spacing
+from tests.pairwise import pairwise
 
 
 @pytest.fixture(autouse=True)
@@ -21,10 +22,8 @@ def deterministic():
     torch.use_deterministic_algorithms(False)
 
 
-@pytest.fixture(params=[1, 2], ids=["one_thread", "two_threads"])
-def threads(request, device):
-    if device.type != "cpu" and request.param > 1:
-        pytest.skip("threads are of the CPU")
+@pytest.fixture
+def threads(request):
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)
     yield request.param
@@ -89,13 +88,16 @@ def train(dim, options, make, compiled, monkeypatch, device="cpu"):
     return trace + [t.detach().clone() for t in model.state_dict().values()]
 
 
-@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "torch"])
+NAMES, RUNS = pairwise({"name": CASES, "compiled": [True, False], "threads": [1, 2]})
+
+
 @pytest.mark.parametrize(
-    "name",
+    NAMES,
     [
-        pytest.param(name, marks=pytest.mark.slow_simulated if name in SLOW_SIMULATED else ())
-        for name in CASES
+        pytest.param(*run, marks=pytest.mark.slow_simulated if run[0] in SLOW_SIMULATED else ())
+        for run in RUNS
     ],
+    indirect=["threads"],
 )
 def test_the_same_run_is_bitwise_the_same(name, compiled, threads, monkeypatch, device):
     if compiled and (device.type != "cpu" or native_function("edge_magnet") is None):

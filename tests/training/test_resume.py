@@ -12,7 +12,7 @@ import torch
 from ccnn_geo.training.module import Classifier
 from tests.fixtures.commands import environment
 
-EPOCHS = "4"
+EPOCHS = "3"
 
 # As the command, but it waits for Ctrl-C within the third epoch: it cannot end before the key is pressed.
 WAITING = """

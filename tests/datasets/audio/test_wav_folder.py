@@ -148,18 +148,18 @@ def test_floating_point_of_another_scale_is_refused(tmp_path):
         WavFolder(tmp_path / "int16")
 
 
-def test_all_spoken_digits_by_speaker(tmp_path, spoken_digits):
+def test_two_spoken_digits_by_speaker(tmp_path, spoken_digits):
     """Who speaks, not what: the folders of a user's own task."""
     held_out = set((spoken_digits / "testing_list.txt").read_text().split())
-    for path in spoken_digits.glob("*/*.wav"):
+    for path in (p for word in ("two", "six") for p in spoken_digits.glob(f"{word}/*.wav")):
         name = f"{path.parent.name}/{path.name}"
         folder = tmp_path / "root" / ("test" if name in held_out else "train") / path.name.split("_")[0]
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name.replace("/", "_")).symlink_to(path)
     options = {"length": 8000, "rate": 8000, "mfcc": {"n_mfcc": 12, "n_mels": 32}}
     train, test = (WavFolder(tmp_path / "root", split, **options) for split in ("train", "test"))
-    assert len(train) == 2700 and len(test) == 300 and train.num_classes == 6
-    assert test.y.bincount().tolist() == [50] * 6
+    assert len(train) == 540 and len(test) == 60 and train.num_classes == 6
+    assert test.y.bincount().tolist() == [10] * 6
     x, y = next(iter(torch.utils.data.DataLoader(train, batch_size=8, shuffle=True)))
     assert x.shape == (8, 12, 81)
     model = CCNN.from_preset("ccnn_4_16", dim=1, in_channels=12, out_channels=6)

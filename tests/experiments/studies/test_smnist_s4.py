@@ -76,12 +76,16 @@ def test_an_interrupted_training_goes_on(config, tmp_path, watch, monkeypatch, n
     assert done == parts
 
 
-def test_errors_come_back_from_the_other_process(tmp_path, config):
+def test_errors_come_back_from_the_other_process(tmp_path, config, monkeypatch):
+    """From one that need not import Lightning, and from a training that is not apart."""
     threads = torch.get_num_threads()
+    with pytest.raises(ZeroDivisionError):
+        peer_training.apart(divmod, 1, 0)
+    assert torch.get_num_threads() == threads
     config["data"] |= {"dataset": "smnist", "batch_size": 0}
+    monkeypatch.setattr(peer_training, "apart", lambda function, *arguments: function(*arguments))
     with pytest.raises(ValueError, match="expected batch_size >= 1"):
         train_apart(tmp_path, config, "s4")
-    assert torch.get_num_threads() == threads
 
 
 @pytest.mark.parametrize("scale", ["small", "paper"])
