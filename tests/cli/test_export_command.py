@@ -32,7 +32,7 @@ NETWORK = {
     "omega_0": 0.5,
     "conv": {"low_pass": 0.05},
 }
-NETWORK |= {"window_init": 0.3, "num_neighbors": 8, "kernel_layers": 2}
+NETWORK |= {"window_init": 0.3, "num_neighbors": 8, "kernel_layers": 1}
 SHAPE = np.random.default_rng(0).normal(size=(64, 6))
 SHAPE[:, 3:] /= np.linalg.norm(SHAPE[:, 3:], axis=1, keepdims=True)
 
