@@ -82,7 +82,8 @@ def test_error_falls_with_order_and_spacing():
     assert all(b < a / 8 for a, b in itertools.pairwise(by_order)), by_order
 
 
-@pytest.mark.parametrize(("dim", "order"), [(1, 3), (1, 4), (2, 3), (2, 4), (3, 3)])  # 4 in 3-D takes seconds
+@pytest.mark.parametrize("order", [3, 4])
+@pytest.mark.parametrize("dim", [1, 2, 3])
 def test_gradients_match_finite_differences(dim, order):
     k = smooth(dim, kernel_hidden=2, kernel_layers=1)
     spacing = mesh_spacing(k, 1.0)
