@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ccnn_geo.kernels.base import KernelNetwork
 from ccnn_geo.kernels.cache import KernelCache
-from ccnn_geo.kernels.config import KernelConfig
+from ccnn_geo.kernels.config import PAPER_END, KernelConfig
 from ccnn_geo.kernels.frequencies import numbers, nyquist_rate, windowed_band
 from ccnn_geo.kernels.window import GaussianWindow
 
@@ -115,7 +115,7 @@ class ContinuousKernel(nn.Module):
         Such a band-limited kernel keeps below the Nyquist rate :math:`\pi / h_d` as
         :meth:`limit_frequencies` says, but for a window that alone is faster than three quarters of it. Another one has
         :math:`\omega_0 = \min(2.5 R_d / h_d, 16)`: values at neighbouring samples start independent of each other, but
-        for long kernels.
+        for long kernels; :math:`\gamma` is a sixth, as beside the paper's window.
 
         Args:
             reach: Where the window ends, unless ``kernel_radius`` is given.
@@ -130,13 +130,19 @@ class ContinuousKernel(nn.Module):
         self.fitted_radius.copy_(reach)
         self._is_fit = True
         samples = self.fitted_radius / spacing.to(self.fitted_radius)
-        fastest = (INDEPENDENT * samples).clamp(max=LONGEST)
-        self.network.scale_frequencies(BAND_LIMITED * samples if band_limited else fastest)
-        layers = len(self.network.filters_by_layer())
-        if band_limited and layers > 0:
+        layers = self.network.filters_by_layer()
+        if not band_limited:
+            for _, parameters in layers:  # envelopes become as wide beside the window as the paper's
+                for parameter in parameters:
+                    parameter.mul_(PAPER_END)
+            slowed = PAPER_END if layers else 1.0
+            self.network.scale_frequencies((INDEPENDENT * samples).clamp(max=LONGEST) / slowed)
+            return
+        self.network.scale_frequencies(BAND_LIMITED * samples)
+        if layers:
             nyquist = pi * samples
             left = torch.maximum(nyquist - self.window_frequency() * self.fitted_radius, nyquist / 4)
-            self.network.limit_filters(left / layers)
+            self.network.limit_filters(left / len(layers))
 
     @property
     def is_fixed(self) -> bool:

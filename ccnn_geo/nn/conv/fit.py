@@ -21,11 +21,9 @@ from collections.abc import Sequence
 import torch
 
 from ccnn_geo._base.processes import is_distributed, mean_over_processes
+from ccnn_geo.kernels.config import PAPER_END
 from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.nn.conv.plan import NEIGHBORS, PointPlan
-
-PAPER_END = 0.075 * math.sqrt(-2 * math.log(0.1))
-"""Where the paper's window ends, in units of half the longest axis."""
 
 MARGIN = 0.25
 """Cells, so that none lies where rounding would say whether it is inside; of points their spacing, or less."""
