@@ -24,6 +24,12 @@ class BuildNeighbors(BaseTransform):
 
     Raises:
         TypeError, ValueError: as :func:`~ccnn_geo.neighbors.build_neighbors`.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> data = BuildNeighbors(8)(Data(pos=torch.rand(100, 3)))
+        >>> data.edge_index.shape
+        torch.Size([2, 800])
     """
 
     def __init__(

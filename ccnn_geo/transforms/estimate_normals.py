@@ -22,6 +22,12 @@ class EstimateNormals(BaseTransform):
 
     Raises:
         ValueError: if k < 3, or the cloud is empty, not three-dimensional, or not finite when squared.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> data = EstimateNormals()(Data(pos=torch.rand(100, 3)))
+        >>> data.normal.shape
+        torch.Size([100, 3])
     """
 
     def __init__(self, k: int = 16) -> None:

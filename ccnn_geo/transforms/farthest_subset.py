@@ -32,6 +32,12 @@ class FarthestSubset(BaseTransform):
         ValueError: if num or reference is < 1, or positions are not finite.
 
     Source: Qi et al., 2017, PointNet++, Sec. 3.2.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> data = FarthestSubset(20)(Data(pos=torch.rand(100, 3)))
+        >>> data.pos.shape
+        torch.Size([20, 3])
     """
 
     def __init__(

@@ -19,6 +19,12 @@ class FixedSubset(BaseTransform):
 
     Raises:
         ValueError: if num < 1.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> data = FixedSubset(20)(Data(pos=torch.rand(100, 3)))
+        >>> data.pos.shape
+        torch.Size([20, 3])
     """
 
     def __init__(self, num: int) -> None:

@@ -39,6 +39,10 @@ class MFCC(nn.Module):
     Raises:
         ValueError: For sizes that are not positive, more coefficients than triangles, another ``log``, or a signal
             that is not longer than half a window.
+
+    Example:
+        >>> MFCC()(torch.randn(1, 16000)).shape
+        torch.Size([1, 20, 161])
     """
 
     def __init__(

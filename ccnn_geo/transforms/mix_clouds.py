@@ -34,6 +34,12 @@ class MixClouds(BaseTransform):
     Raises:
         TypeError: For anything but a ``Batch``.
         ValueError: For arguments out of range, labels that are not ``[B]`` in 0..K-1, or a batch with edges.
+
+    Example:
+        >>> from torch_geometric.data import Batch, Data
+        >>> batch = Batch.from_data_list([Data(pos=torch.rand(50, 3), y=torch.tensor([i])) for i in range(2)])
+        >>> MixClouds(2, p=1.0)(batch).y.sum(dim=1)
+        tensor([1., 1.])
     """
 
     def __init__(self, num_classes: int, p: float = 0.5, generator: Generator | None = None) -> None:

@@ -20,6 +20,12 @@ class NormalizeSphere(BaseTransform):
 
     Raises:
         ValueError: for a cloud without points, or with NaN or Inf.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> data = NormalizeSphere()(Data(pos=torch.rand(100, 3)))
+        >>> round(data.pos.norm(dim=1).max().item(), 3)
+        1.0
     """
 
     def forward(self, data: Data) -> Data:

@@ -39,6 +39,10 @@ class Augmentation:
         point_wolf: Anchors of smooth local deformations (PointWOLF: 4), after which the shape is put back on the unit
             sphere; 0 for none.
         point_dropout: Largest part of the points that goes (PointNet++: 0.875); 0 for none.
+
+    Example:
+        >>> [type(t).__name__ for t in Augmentation(shift=0.1, jitter=0.01).transforms()]
+        ['RandomScaleShift', 'RandomJitter']
     """
 
     scale: tuple[float, float] = (1.0, 1.0)
@@ -87,6 +91,12 @@ class ShapePipeline:
         ValueError: If an argument is out of range.
 
     Source: appendix B.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> pipeline = ShapePipeline(num_points=64, features=("constant", "pos"))
+        >>> pipeline(Data(pos=torch.rand(500, 3))).x.shape
+        torch.Size([64, 4])
     """
 
     num_points: int = 512

@@ -28,6 +28,12 @@ class PointFeatures(BaseTransform):
 
     Raises:
         ValueError: without names, if a field is missing, or has another number of rows than ``pos``.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> data = PointFeatures(["constant", "pos"])(Data(pos=torch.rand(100, 3)))
+        >>> data.x.shape
+        torch.Size([100, 4])
     """
 
     def __init__(self, names: Sequence[str] = ("normal", "pos")) -> None:

@@ -43,6 +43,12 @@ class PointWOLF(BaseTransform):
 
     Raises:
         ValueError: For an argument out of range, or points that are not three-dimensional.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> data = PointWOLF()(Data(pos=torch.rand(100, 3)))
+        >>> data.pos.shape
+        torch.Size([100, 3])
     """
 
     def __init__(

@@ -23,6 +23,10 @@ class RandomCrop:
     Raises:
         ValueError: for sizes below 1, a negative padding or one larger than the image, or an image smaller than the
             crop.
+
+    Example:
+        >>> RandomCrop(padding=4)(torch.rand(3, 32, 32)).shape
+        torch.Size([3, 32, 32])
     """
 
     def __init__(

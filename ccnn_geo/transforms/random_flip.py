@@ -18,6 +18,10 @@ class RandomFlip:
 
     Raises:
         ValueError: unless 0 <= p <= 1, or for another number of axes.
+
+    Example:
+        >>> RandomFlip(p=1.0)(torch.tensor([[[1, 2, 3]]]))
+        tensor([[[3, 2, 1]]])
     """
 
     def __init__(self, p: float = 0.5, generator: Generator | None = None) -> None:

@@ -19,6 +19,12 @@ class RandomJitter(BaseTransform):
 
     Raises:
         ValueError: for a negative std or clip.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> data = RandomJitter(std=0.01, clip=0.05)(Data(pos=torch.zeros(100, 3)))
+        >>> bool(data.pos.abs().max() <= 0.0501)
+        True
     """
 
     def __init__(self, std: float = 0.01, clip: float = 0.05, generator: Generator | None = None) -> None:

@@ -24,6 +24,12 @@ class RandomPointDropout(BaseTransform):
 
     Raises:
         ValueError: Unless 0 <= ratio <= 1.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> data = RandomPointDropout()(Data(pos=torch.rand(100, 3)))
+        >>> data.pos.size(0) <= 100
+        True
     """
 
     def __init__(self, ratio: float = 0.875, fill: bool = False, generator: Generator | None = None) -> None:

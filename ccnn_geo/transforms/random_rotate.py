@@ -26,6 +26,12 @@ class RandomRotate(BaseTransform):
 
     Raises:
         ValueError: for another axis, a negative angle, or points that are not three-dimensional.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> data = RandomRotate("z")(Data(pos=torch.tensor([[0.0, 0.0, 1.0]])))
+        >>> data.pos.tolist()
+        [[0.0, 0.0, 1.0]]
     """
 
     def __init__(self, axis: str = "z", degrees: float = 180.0, generator: Generator | None = None) -> None:

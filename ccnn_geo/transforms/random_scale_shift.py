@@ -24,6 +24,12 @@ class RandomScaleShift(BaseTransform):
 
     Raises:
         ValueError: unless 0 < scale[0] <= scale[1] and shift >= 0.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> data = RandomScaleShift(shift=0.0)(Data(pos=torch.rand(100, 3)))
+        >>> bool((data.pos < 1.51).all())
+        True
     """
 
     def __init__(

@@ -23,6 +23,12 @@ class RandomSubset(BaseTransform):
 
     Raises:
         ValueError: if num < 1, or a cloud without points is to be filled.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> data = RandomSubset(20)(Data(pos=torch.rand(100, 3)))
+        >>> data.pos.shape
+        torch.Size([20, 3])
     """
 
     def __init__(self, num: int, fill: bool = False, generator: Generator | None = None) -> None:

@@ -19,6 +19,10 @@ class RandomTimeShift:
 
     Raises:
         ValueError: for a negative shift, or another number of axes.
+
+    Example:
+        >>> RandomTimeShift(2)(torch.rand(1, 10)).shape
+        torch.Size([1, 10])
     """
 
     def __init__(self, max_shift: int, silence: float = 0.0, generator: Generator | None = None) -> None:

@@ -31,6 +31,12 @@ class SampleShape(BaseTransform):
 
     Raises:
         ValueError: as the transforms named above.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> data = SampleShape(50)(Data(pos=torch.eye(3), face=torch.tensor([[0], [1], [2]])))
+        >>> data.pos.shape, data.normal.shape
+        (torch.Size([50, 3]), torch.Size([50, 3]))
     """
 
     def __init__(self, num: int = 2048, k: int = 16, generator: Generator | None = None) -> None:

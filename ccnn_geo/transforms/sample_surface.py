@@ -23,6 +23,12 @@ class SampleSurface(BaseTransform):
 
     Raises:
         ValueError: without ``face``, or if no face has an area, or the area is not finite.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> data = SampleSurface(50)(Data(pos=torch.eye(3), face=torch.tensor([[0], [1], [2]])))
+        >>> data.pos.sum(dim=1).allclose(torch.ones(50))
+        True
     """
 
     def __init__(self, num: int, generator: Generator | None = None) -> None:

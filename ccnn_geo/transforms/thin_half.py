@@ -24,6 +24,12 @@ class ThinHalf(BaseTransform):
 
     Raises:
         ValueError: Unless factor >= 1.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> data = ThinHalf(8.0)(Data(pos=torch.rand(100, 3)))
+        >>> 40 < data.pos.size(0) < 70
+        True
     """
 
     def __init__(self, factor: float = 8.0, generator: Generator | None = None) -> None:

@@ -28,6 +28,12 @@ class Voxelize(BaseTransform):
 
     Raises:
         ValueError: if a point is outside [-1, 1]^D, or there are other tensors with one row per point.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> data = Voxelize(4, num=None)(Data(pos=torch.rand(1000, 3)))
+        >>> data.pos.unique(dim=0).size(0) == data.pos.size(0) <= 8
+        True
     """
 
     def __init__(
