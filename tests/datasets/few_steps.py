@@ -10,7 +10,7 @@ def losses_of_few_steps(x: torch.Tensor, y: torch.Tensor, out_channels: int) -> 
     torch.manual_seed(0)
     dim = x.dim() - 2
     net = CCNN.from_preset(
-        "ccnn_4_16", dim=dim, in_channels=x.size(1), out_channels=out_channels, causal=dim == 1
+        "ccnn_4_16", dim=dim, in_channels=x.size(1), out_channels=out_channels, causal=dim == 1, omega_0=50.0
     )
     optimizer = torch.optim.AdamW(net.parameters(), 0.01)
     losses = []
