@@ -48,7 +48,7 @@ def fit_to_grid(kernel: ContinuousKernel, size: Sequence[int], step: Sequence[fl
     """Fits a kernel to a grid, and warns where only its user knows better: how long a causal sequence gets."""
     if is_distributed() and not kernel.training:  # not every process need take part in an evaluation
         return
-    spacing = torch.tensor(step)
+    spacing = torch.tensor(step, dtype=torch.double)
     cells = grid_reach(size, kernel.causal)
     kernel.fit(cells * spacing, spacing, band_limited=len(size) > 2)
     if kernel.causal and kernel.window is not None:
@@ -64,9 +64,7 @@ def fit_to_points(kernel: ContinuousKernel, plan: PointPlan) -> None:
     """Fits a kernel to the points of a batch; a batch without two distinct points in a cloud says nothing."""
     if is_distributed() and not kernel.training:
         return
-    reach, spacing = mean_over_processes(plan.first_scale, plan.pos[0].device).tolist()
+    reach, spacing = mean_over_processes(plan.first_scale, plan.pos[0].device)
     if reach > 0:  # not NaN
-        kernel.fit(
-            torch.full((kernel.dim,), reach + MARGIN * min(spacing, reach / 8)),
-            torch.full((kernel.dim,), spacing),
-        )
+        end = reach + MARGIN * torch.minimum(spacing, reach / 8)
+        kernel.fit(end.expand(kernel.dim), spacing.expand(kernel.dim))
