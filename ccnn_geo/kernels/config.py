@@ -14,9 +14,6 @@ from ccnn_geo.kernels.window import WINDOWS, GaussianWindow
 PAPER: dict[str, Any] = {"omega_0": 50.0, "window_init": 0.075}
 """Where the paper's kernels start, in units of positions on [-1, 1]; its tables tune ``omega_0`` per task."""
 
-PAPER_END = PAPER["window_init"] * math.sqrt(-2 * math.log(0.1))
-"""Where the paper's window ends at first: 0.16 of half the longest axis."""
-
 
 @dataclass(frozen=True)
 class KernelConfig:

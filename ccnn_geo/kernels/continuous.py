@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ccnn_geo.kernels.base import KernelNetwork
 from ccnn_geo.kernels.cache import KernelCache
-from ccnn_geo.kernels.config import PAPER_END, KernelConfig
+from ccnn_geo.kernels.config import KernelConfig
 from ccnn_geo.kernels.frequencies import numbers, nyquist_rate, windowed_band
 from ccnn_geo.kernels.window import GaussianWindow
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 DOMAIN_TOLERANCE = 1e-5
 """Relative slack of the domain's edge, so that rounding of positions cannot drop its last samples."""
 
-BAND_LIMITED, INDEPENDENT, LONGEST = 0.11, 2.5, 16.0
+BAND_LIMITED, INDEPENDENT, LONGEST = 0.11, 0.65, 16.0
 """``omega_0`` of fitted kernels: in cycles per sample on points and on grids; there at most so many per radius."""
 
 
@@ -106,21 +106,25 @@ class ContinuousKernel(nn.Module):
         return self._is_fit or bool((self.fitted_radius > 0).all())
 
     @torch.no_grad()
-    def fit(self, reach: Tensor, spacing: Tensor, band_limited: bool = True) -> None:
+    def fit(self, reach: Tensor, spacing: Tensor, share: float | None = None) -> None:
         r"""Fits a fresh kernel to samples, once: how far it reaches, and how fast its filters are.
 
         .. math::
             R_d = \text{reach}_d, \qquad \omega_0 = 0.11 \, R_d / h_d
 
-        Such a band-limited kernel keeps below the Nyquist rate :math:`\pi / h_d` as
-        :meth:`limit_frequencies` says, but for a window that alone is faster than three quarters of it. Another one has
-        :math:`\omega_0 = \min(2.5 R_d / h_d, 16)`: values at neighbouring samples start independent of each other, but
-        for long kernels; :math:`\gamma` is a sixth, as beside the paper's window.
+        Such a kernel is band-limited: it keeps below the Nyquist rate :math:`\pi / h_d` as :meth:`limit_frequencies`
+        says, but for a window that alone is faster than three quarters of it. Where samples stay in their places,
+
+        .. math::
+            \omega_0 = \min(0.65 \, R_d / h_d, \; 16), \qquad \gamma \text{ times the share,}
+
+        values at neighbouring samples start independent of each other, but for long kernels, and envelopes are drawn in
+        units of half the data's axis, as the paper's.
 
         Args:
             reach: Where the window ends, unless ``kernel_radius`` is given.
             spacing: Distance :math:`h` of the samples.
-            band_limited: Whether other samples than these will be seen.
+            share: Of half the longest axis that the window covers, for samples that stay in their places.
 
         Shapes:
             - **reach**, **spacing:** :math:`(D)`, in units of the positions
@@ -131,11 +135,11 @@ class ContinuousKernel(nn.Module):
         self._is_fit = True
         samples = self.fitted_radius / spacing.to(self.fitted_radius)
         layers = self.network.filters_by_layer()
-        if not band_limited:
-            for _, parameters in layers:  # envelopes become as wide beside the window as the paper's
+        if share is not None:
+            for _, parameters in layers:
                 for parameter in parameters:
-                    parameter.mul_(PAPER_END)
-            slowed = PAPER_END if layers else 1.0
+                    parameter.mul_(share)
+            slowed = share if layers else 1.0
             self.network.scale_frequencies((INDEPENDENT * samples).clamp(max=LONGEST) / slowed)
             return
         self.network.scale_frequencies(BAND_LIMITED * samples)

@@ -3,9 +3,8 @@ r"""How far a fresh kernel reaches and how fast it is: what the samples of the f
 A kernel whose settings name neither ``omega_0`` nor ``window_init`` is fitted once, before its first sum:
 
 * on **points** its window is the box in which a point has 32 neighbours, the median over points and clouds;
-* on a **grid** it ends :math:`\max(0.16\,(S - 1) / 2, \; n_D)` cells away, where :math:`S` is the longest axis. 0.16 of
-  half of it is the end of the paper's window; :math:`n_D` makes a box of 33 cells, 16 to either side in one dimension
-  (32 of a causal kernel), 2.4 in two and 1.1 in three, and a quarter more;
+* on a **grid** it covers a box of some cells, 33 in one dimension (all of them in the past of a causal kernel),
+  13 x 13, or 5 x 5 x 5; and at least the paper's part of the longest axis, 0.16 of half of it to either side;
 * on points and volumes no kernel starts above the Nyquist rate of the samples, since others will lie elsewhere; on
   sequences and images, whose samples stay where they are, the values at neighbouring cells start independent of each
   other, as those of a discrete convolution, unless the window is so long that a small network could not tell them
@@ -21,9 +20,15 @@ from collections.abc import Sequence
 import torch
 
 from ccnn_geo._base.processes import is_distributed, mean_over_processes
-from ccnn_geo.kernels.config import PAPER_END
+from ccnn_geo.kernels.config import PAPER
 from ccnn_geo.kernels.continuous import ContinuousKernel
-from ccnn_geo.nn.conv.plan import NEIGHBORS, PointPlan
+from ccnn_geo.nn.conv.plan import PointPlan
+
+ACROSS = {1: 33, 2: 13, 3: 5}
+"""Cells of a window's box along an axis, by the number of axes."""
+
+PAPER_END = PAPER["window_init"] * math.sqrt(-2 * math.log(0.1))
+"""Where the paper's window ends, in units of half the longest axis."""
 
 MARGIN = 0.25
 """Cells, so that none lies where rounding would say whether it is inside; of points their spacing, or less."""
@@ -38,9 +43,9 @@ def grid_reach(size: Sequence[int], causal: bool) -> float:
 
     Example:
         >>> [round(grid_reach(size, False), 1) for size in [(784,), (32, 32), (30, 30, 30)]]
-        [63.3, 2.7, 2.6]
+        [63.3, 6.2, 2.6]
     """
-    box = (NEIGHBORS + 1) ** (1 / len(size)) - 1
+    box = ACROSS[len(size)] - 1
     return max(PAPER_END * (max(size) - 1) / 2, box if causal else box / 2) + MARGIN
 
 
@@ -50,7 +55,8 @@ def fit_to_grid(kernel: ContinuousKernel, size: Sequence[int], step: Sequence[fl
         return
     spacing = torch.tensor(step, dtype=torch.double)
     cells = grid_reach(size, kernel.causal)
-    kernel.fit(cells * spacing, spacing, band_limited=len(size) > 2)
+    share = min(1.0, 2 * cells / max(1, max(size) - 1)) if len(size) < 3 else None
+    kernel.fit(cells * spacing, spacing, share)
     if kernel.causal and kernel.window is not None:
         warnings.warn(
             f"causal kernels start with the last {math.floor(cells)} of {size[0]} samples, since window_init and "

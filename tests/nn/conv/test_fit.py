@@ -70,7 +70,7 @@ def test_no_filter_is_above_the_rate_of_the_points():
         ((16000,), True, 1287),
         ((40,), False, 16),
         ((40,), True, 32),
-        ((32, 32), False, 2.74),
+        ((32, 32), False, 6.25),
     ],
 )
 def test_grids_are_covered_by_length_and_dimension(size, causal, cells):
