@@ -199,9 +199,9 @@ class ContinuousConv(MessagePassing):
             )
         size = x.shape[2:]
         step = grid_spacing(size, spacing)
-        known = self.scale.known or self.scale.is_known
         if not self.kernel.is_fit:
             fit_to_grid(self.kernel, size, step)
+        known = self.scale.known or self.scale.is_known
         if self.training:
             self.kernel.observe(
                 made_on(self.kernel.domain, [(s - 1) * h for s, h in zip(size, step, strict=True)])

@@ -10,6 +10,7 @@ import torch
 from ccnn_geo import CCNN, SepFlexConv, testing
 from ccnn_geo.functional.representations import grid_positions, to_points
 from ccnn_geo.kernels import KERNELS, KernelConfig
+from ccnn_geo.nn.conv import fit
 from ccnn_geo.nn.conv.fit import grid_reach
 
 SMALL = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 6}
@@ -156,3 +157,26 @@ def test_a_given_radius_is_kept():
     conv(x, pos.float(), batch=batch)
     assert conv.kernel.fitted_radius.tolist() == [0.25] * 3
     assert conv.kernel.window.half_width().tolist() == pytest.approx([1.0] * 3)
+
+
+def test_an_evaluation_of_one_of_several_processes_sets_nothing(monkeypatch):
+    """Not every process need take part in it; in training the lengths are the mean of all."""
+    monkeypatch.setattr(fit, "is_distributed", lambda: True)
+    monkeypatch.setattr(fit, "mean_over_processes", lambda value, device: 2 * value)
+    x, pos, batch = sphere(50)
+    conv, alone = SepFlexConv(3, 4, 3).eval(), SepFlexConv(3, 4, 3)
+    conv(x, pos.float(), batch=batch)
+    conv(torch.randn(1, 3, 4, 5, 6))
+    assert not conv.kernel.is_fit
+    conv.train()(x, pos.float(), batch=batch)
+    monkeypatch.undo()
+    alone(x, pos.float(), batch=batch)
+    torch.testing.assert_close(conv.kernel.fitted_radius, 2 * alone.kernel.fitted_radius)
+
+
+def test_fitted_layers_are_one_graph_after_their_first_batch():
+    conv, x = SepFlexConv(3, 4, 2, kernel_hidden=4).eval(), torch.randn(1, 3, 8, 8)
+    with pytest.raises(RuntimeError, match="the kernel fits no batch yet; run it once before"):
+        torch.export.export(conv, (x,))
+    y = conv(x)
+    torch.testing.assert_close(torch.export.export(conv, (x,)).module()(x), y)
