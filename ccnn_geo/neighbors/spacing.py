@@ -14,6 +14,9 @@ from ccnn_geo.neighbors.build import build_neighbors
 NEAR, FEW, MANY = 4, 16, 32
 """Ranks of the neighbours that are looked at: the first and the last for the dimension, the first two for the level."""
 
+ASKED = 8192
+"""Points of a cloud whose neighbours are looked for; of a larger one every second, third and so on."""
+
 MEDIAN_RANK = 1 / 3
 """The median volume up to the k-th of random points holds k - 1/3 of them."""
 
@@ -94,9 +97,14 @@ def _median_distances(pos: Tensor, many: int, norm: float = 2.0) -> Tensor:
     many = min(many, pos.size(0) - 1)
     if many < 1:
         return pos.new_empty(0)
-    source, target = build_neighbors(pos, None, many, loop=False).edge_index
-    distance = (pos[target] - pos[source]).norm(p=norm, dim=1).view(-1, many).sort(dim=1).values
-    return _lower_median(distance)
+    if pos.size(0) <= ASKED:
+        source, target = build_neighbors(pos, None, many, loop=False).edge_index
+        distance = (pos[target] - pos[source]).norm(p=norm, dim=1).view(-1, many).sort(dim=1).values
+        return _lower_median(distance)
+    some = pos[:: -(-pos.size(0) // ASKED)]  # sorted by place, so they are everywhere
+    source, target = build_neighbors(pos, None, many + 1, pos_dst=some).edge_index
+    distance = (some[target] - pos[source]).norm(p=norm, dim=1).view(-1, many + 1).sort(dim=1).values
+    return _lower_median(distance[:, 1:])  # without the point itself
 
 
 def _spacing(pos: Tensor, intrinsic_dim: float | None) -> Tensor:

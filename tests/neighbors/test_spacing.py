@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from ccnn_geo.functional.representations import grid_positions
+from ccnn_geo.neighbors import spacing
 from ccnn_geo.neighbors.spacing import estimate_spacing
 
 
@@ -80,3 +81,23 @@ def test_what_has_no_spacing():
         estimate_spacing(torch.rand(50, 3), intrinsic_dim=4)
     with pytest.raises(ValueError, match="finite"):
         estimate_spacing(torch.full((50, 3), math.nan))
+
+
+def test_some_points_of_a_large_cloud_tell_of_all(monkeypatch):
+    pos = torch.nn.functional.normalize(torch.randn(9000, 3), dim=1)
+    few = estimate_spacing(pos), spacing.estimate_reach(pos)
+    monkeypatch.setattr(spacing, "ASKED", 10_000)
+    for some, every in zip(few, (estimate_spacing(pos), spacing.estimate_reach(pos)), strict=True):
+        torch.testing.assert_close(some, every, rtol=0.02, atol=0)
+
+
+def test_reach_is_half_the_box_of_so_many_others():
+    """Counted pair by pair: the median point has that many others within it along every axis."""
+    pos = torch.rand(300, 3)
+    for many in (4, 32):
+        reach = spacing.estimate_reach(pos, num_neighbors=many)
+        inside = ((pos.unsqueeze(1) - pos).abs().amax(dim=-1) <= reach).sum(dim=1) - 1
+        assert inside.median() in (many - 1, many, many + 1)
+    assert spacing.estimate_reach(torch.zeros(5, 3)).isnan().all()
+    two = torch.tensor([[0.0, 0.0], [3.0, 1.0]])
+    assert spacing.estimate_reach(two).item() == 3.0  # there are no more
