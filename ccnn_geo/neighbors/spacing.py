@@ -59,10 +59,9 @@ def estimate_spacing(pos: Tensor, batch: Tensor | None = None, intrinsic_dim: fl
 
 @torch.no_grad()
 def estimate_reach(pos: Tensor, batch: Tensor | None = None, num_neighbors: int = MANY) -> Tensor:
-    """Half the side of a box in which a point has so many neighbours: the median over the points of each cloud.
+    """Distance within which a point has so many neighbours: the median over the points of each cloud.
 
-    Points at the same place count as one. A cloud with fewer points has the box of the farthest. Boxes are along the
-    axes, as the windows of kernels are, and looked for among twice as many nearest points.
+    Points at the same place count as one. A cloud with fewer points has the distance to the farthest.
 
     Args:
         pos: Coordinates.
@@ -84,12 +83,12 @@ def estimate_reach(pos: Tensor, batch: Tensor | None = None, num_neighbors: int 
     ptr = cloud_offsets(pos, batch, count_clouds(batch), "batch")
     reaches = []
     for a, b in pairwise(ptr):
-        sides = _median_distances(pos[a:b], 2 * num_neighbors, torch.inf)[:num_neighbors]
-        reaches.append(sides[-1] if len(sides) > 0 else sides.new_tensor(math.nan))
+        distances = _median_distances(pos[a:b], num_neighbors)
+        reaches.append(distances[-1] if len(distances) > 0 else distances.new_tensor(math.nan))
     return torch.stack(reaches).to(pos.dtype) if reaches else pos.new_empty(0)
 
 
-def _median_distances(pos: Tensor, many: int, norm: float = 2.0) -> Tensor:
+def _median_distances(pos: Tensor, many: int) -> Tensor:
     """To the nearest other place, the second nearest and so on, ``[K]``, K at most ``many``."""
     pos = (
         pos.unique(dim=0) if pos.device.type == "mps" else pos.double().unique(dim=0)
@@ -99,11 +98,11 @@ def _median_distances(pos: Tensor, many: int, norm: float = 2.0) -> Tensor:
         return pos.new_empty(0)
     if pos.size(0) <= ASKED:
         source, target = build_neighbors(pos, None, many, loop=False).edge_index
-        distance = (pos[target] - pos[source]).norm(p=norm, dim=1).view(-1, many).sort(dim=1).values
+        distance = (pos[target] - pos[source]).norm(dim=1).view(-1, many).sort(dim=1).values
         return _lower_median(distance)
     some = pos[:: -(-pos.size(0) // ASKED)]  # sorted by place, so they are everywhere
     source, target = build_neighbors(pos, None, many + 1, pos_dst=some).edge_index
-    distance = (some[target] - pos[source]).norm(p=norm, dim=1).view(-1, many + 1).sort(dim=1).values
+    distance = (some[target] - pos[source]).norm(dim=1).view(-1, many + 1).sort(dim=1).values
     return _lower_median(distance[:, 1:])  # without the point itself
 
 

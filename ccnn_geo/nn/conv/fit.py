@@ -2,7 +2,8 @@ r"""How far a fresh kernel reaches and how fast it is: what the samples of the f
 
 A kernel whose settings name neither ``omega_0`` nor ``window_init`` is fitted once, before its first sum:
 
-* on **points** its window is the box in which a point has 32 neighbours, the median over points and clouds;
+* on **points** the weights of its window add up to some 32 neighbours: a Gaussian of 0.68 of the distance to the 32nd
+  has nearly as much length, area or volume as the ball; that distance is the median over points and clouds;
 * on a **grid** it covers a box of some cells, 33 in one dimension (all of them in the past of a causal kernel),
   13 x 13, or 5 x 5 x 5; and at least the paper's part of the longest axis, 0.16 of half of it to either side;
 * on points and volumes no kernel starts above the Nyquist rate of the samples, since others will lie elsewhere; on
@@ -31,7 +32,10 @@ PAPER_END = PAPER["window_init"] * math.sqrt(-2 * math.log(0.1))
 """Where the paper's window ends, in units of half the longest axis."""
 
 MARGIN = 0.25
-"""Cells, so that none lies where rounding would say whether it is inside; of points their spacing, or less."""
+"""Cells, so that none lies where rounding would say whether it is inside."""
+
+END = 1.45
+"""Where a window ends, in units of the distance to the 32nd neighbour: a Gaussian of 0.68 of it has fallen to 0.1."""
 
 
 def grid_reach(size: Sequence[int], causal: bool) -> float:
@@ -72,5 +76,4 @@ def fit_to_points(kernel: ContinuousKernel, plan: PointPlan) -> None:
         return
     reach, spacing = mean_over_processes(plan.first_scale, plan.pos[0].device)
     if reach > 0:  # not NaN
-        end = reach + MARGIN * torch.minimum(spacing, reach / 8)
-        kernel.fit(end.expand(kernel.dim), spacing.expand(kernel.dim))
+        kernel.fit((END * reach).expand(kernel.dim), spacing.expand(kernel.dim))

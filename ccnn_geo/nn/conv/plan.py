@@ -21,7 +21,7 @@ Pair = tuple[Tensor, Tensor]
 T = TypeVar("T")
 
 NEIGHBORS = 32
-"""Samples besides itself that a window covers at first."""
+"""Points besides itself that a window weighs as much as, at first."""
 
 
 class lazy(Generic[T]):
@@ -212,7 +212,7 @@ class PointPlan:
 
     @lazy
     def first_scale(self) -> Tensor:
-        """Half the box of 32 neighbours, and the spacing of a lattice as dense, ``[2]`` on the host; NaN if unknown."""
+        """Distance of the 32nd neighbour, and spacing of a lattice as dense, ``[2]`` on the host; NaN if unknown."""
         pos, batch = self.given_pos[0].detach(), self.batch[0]
         reach = estimate_reach(pos, batch, NEIGHBORS).double().nanmedian()
         spacing = estimate_spacing(pos, batch).double().nanmedian()

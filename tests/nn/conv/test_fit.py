@@ -42,14 +42,16 @@ def test_the_unit_of_positions_does_not_count(name, scale):
     testing.assert_close(other(image, spacing=(scale, 3 * scale)), one(image, spacing=(1.0, 3.0)), 1e-6)
 
 
-def test_the_window_covers_some_32_neighbours():
-    for points in (200, 800):
-        x, pos, batch = sphere(points)
-        conv = SepFlexConv(3, 4, 3)
-        conv(x, pos.float(), batch=batch)
-        offsets = pos[:points].unsqueeze(1) - pos[:points]
-        inside = (offsets.abs() <= conv.kernel.support()).all(dim=-1).sum(dim=1) - 1
-        assert 30 <= inside.median() <= 40  # a quarter of a spacing more than 32
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_the_window_weighs_as_much_as_some_32_neighbours(dim):
+    """Of points that fill their space, and of a surface."""
+    clouds = [torch.rand(4000, dim), *([sphere(800, 1)[1].float()] if dim == 3 else [])]
+    for pos in clouds:
+        conv = SepFlexConv(3, 4, dim)
+        conv(torch.randn(len(pos), 3), pos)
+        some = (pos - pos.mean(dim=0)).norm(dim=1).argsort()[:50]
+        weight = conv.kernel.window((pos[some].unsqueeze(1) - pos) / conv.kernel.radius).sum(dim=1)
+        assert 24 <= weight.median() - 1 <= 40
 
 
 def test_no_filter_is_above_the_rate_of_the_points():
