@@ -168,9 +168,6 @@ if __name__ == "__main__":
     os.chdir(sys.argv[1])
     run_plots.save = lambda *_: None  # most of the time of so small a run
     write_project()
-    import_all(
-        ["ccnn_geo.training.run"]
-    )  # Lightning: else the first fork imports it, and then this process again
     ended = fork(lambda: (command(*TRAIN, "--out", "run"), list(sys.modules)))
     import_all(ended.result[1])
     result = {"whole": {**said(ended._replace(result=ended.result[0])), "outcome": outcome()}}

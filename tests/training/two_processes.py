@@ -246,9 +246,6 @@ def weights(run: str) -> dict[str, Tensor]:
 def commands() -> dict[str, Any]:
     """The command line on one process, on two, and on two machines, whose batches are together as large."""
     write_project()
-    import_all(
-        ["ccnn_geo.training.run"]
-    )  # Lightning: else the first fork imports it, and then this process again
     # empty pictures: drawing them would take most of the time of so small a run
     run_plots.save = lambda figure, path: path.touch()
     found: dict[str, Any] = {}
