@@ -99,6 +99,12 @@ class ContinuousKernel(nn.Module):
         return self.config.kernel_radius or 1.0
 
     @property
+    def is_scaled(self) -> bool:
+        """Whether the radius is another length than the unit of the positions."""
+        radius = self.radius
+        return isinstance(radius, Tensor) or radius != 1
+
+    @property
     def is_fit(self) -> bool:
         """Whether the first batch has been seen, or none is needed. Asks the buffer (one wait) until it has."""
         if not self._is_fit and torch.compiler.is_exporting():
@@ -208,8 +214,7 @@ class ContinuousKernel(nn.Module):
 
     def scaled(self, rel: Tensor) -> Tensor:
         """Relative positions ``[*, D]`` in units of the radius."""
-        radius = self.radius
-        return rel if isinstance(radius, float) and radius == 1.0 else rel / radius
+        return rel / self.radius if self.is_scaled else rel
 
     def basis(self, rel: Tensor) -> Tensor:
         r""":math:`[w \varphi, w]` at offsets ``[*, D]``: ``[*, H + 1]``, zero outside the support."""

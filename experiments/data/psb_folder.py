@@ -9,10 +9,9 @@ Every fourth shape of a class validates: 520 train, 167 validation. The official
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import numpy as np
+
+from ccnn_geo.experiments.data.clouds import parse, write_clouds
 
 CLASSES = (
     "aircraft", "animal", "blade", "body_part", "building", "furniture", "liquid_container", "plant",
@@ -22,22 +21,18 @@ CLASSES = (
 
 def main(argv: list[str] | None = None) -> None:
     """Writes the folder and prints the number of files of each part."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("archive", type=Path)
-    parser.add_argument("out", type=Path)
-    args = parser.parse_args(argv)
-    with np.load(args.archive, allow_pickle=False) as data:
+    archive, out = parse(__doc__, argv)
+    with np.load(archive, allow_pickle=False) as data:
         top = np.array([path.split("/")[0] for path in data["path"]])
         clouds = np.concatenate([data["pos"], data["normal"]], axis=-1).astype(np.float32)
-    count = {"train": 0, "validation": 0}
-    for name in CLASSES:
-        for rank, index in enumerate(np.flatnonzero(top == name)):
-            part = "validation" if rank % 4 == 3 else "train"
-            folder = args.out / part / name
-            folder.mkdir(parents=True, exist_ok=True)
-            np.save(folder / f"m{index:04d}.npy", clouds[index])
-            count[part] += 1
-    print(f"{args.out}: {count['train']} train, {count['validation']} validation")
+    write_clouds(
+        out,
+        (
+            ("validation" if rank % 4 == 3 else "train", name, f"m{index:04d}", clouds[index])
+            for name in CLASSES
+            for rank, index in enumerate(np.flatnonzero(top == name))
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -10,11 +10,10 @@ cells, which are [-1, 1]. Grids that are empty in the source are left out, and t
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
+
+from ccnn_geo.experiments.data.clouds import parse, write_clouds
 
 SIDE, COVERED = 30, 24
 """Cells of a grid's side, and of the longest side of a shape."""
@@ -38,24 +37,24 @@ def surface(cells: NDArray[np.bool_]) -> NDArray[np.float32]:
 
 def main(argv: list[str] | None = None) -> None:
     """Writes the folder and prints the number of files of each part."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("archive", type=Path)
-    parser.add_argument("out", type=Path)
-    args = parser.parse_args(argv)
-    with np.load(args.archive, allow_pickle=False) as data:
+    archive, out = parse(__doc__, argv)
+    with np.load(archive, allow_pickle=False) as data:
         trained = np.flatnonzero(~data["is_test"].astype(bool))
         labels, names = data["label"][trained], data["class_names"]
         grids = np.unpackbits(data["voxels"][trained], axis=1, count=SIDE**3).astype(bool)
-    count = {"train": 0, "validation": 0}
-    for label, name in enumerate(names):
-        own = [i for i in np.flatnonzero(labels == label) if grids[i].any()]
-        for rank, i in enumerate(own):
-            part = "validation" if rank % 5 == 4 else "train"
-            folder = args.out / part / str(name)
-            folder.mkdir(parents=True, exist_ok=True)
-            np.save(folder / f"{trained[i]:04d}.npy", surface(grids[i].reshape(SIDE, SIDE, SIDE)))
-            count[part] += 1
-    print(f"{args.out}: {count['train']} train, {count['validation']} validation")
+    write_clouds(
+        out,
+        (
+            (
+                "validation" if rank % 5 == 4 else "train",
+                str(name),
+                f"{trained[i]:04d}",
+                surface(grids[i].reshape(SIDE, SIDE, SIDE)),
+            )
+            for label, name in enumerate(names)
+            for rank, i in enumerate(i for i in np.flatnonzero(labels == label) if grids[i].any())
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -154,7 +154,7 @@ def alone(tmp_path_factory):
     folder = tmp_path_factory.mktemp("programs")
     torch.manual_seed(0)
     points = point_network(**SHORT)
-    series, images = grid_network(40, causal=True), grid_network(9, 12, readout="node", **SHORT)
+    series, images = grid_network(40, causal=True, **SHORT), grid_network(9, 12, readout="node", **SHORT)
     whole = point_network(num_neighbors=None, measure="quadrature", pool="mean_max", **SHORT)
     weighed = point_network(measure="density", **SHORT)
     made = {
@@ -165,15 +165,16 @@ def alone(tmp_path_factory):
             [with_neighbors(*clouds(*size)) for size in OTHERS],
             partial(usual_of_given, weighed),
         ),
-        "series": (
-            export_program(series, method="direct"),
-            [(torch.randn(3, 2, n),) for n in (40, 64, 17, 1, 2)],
-            series,
-        ),
+        "series": (export_program(series), [(torch.randn(3, 2, n),) for n in (40, 64, 17, 1, 2)], series),
         "images": (
             export_program(images, spacing=0.2),
             [(torch.randn(b, 2, *size),) for b, size in ((1, (9, 12)), (3, (20, 5)), *SMALL)],
             partial(images, spacing=0.2),
+        ),
+        "finer images": (
+            export_program(images, method="direct"),
+            [(torch.randn(b, 2, *size),) for b, size in ((1, (9, 12)), (3, (20, 5)), *SMALL)],
+            images,
         ),
     }
     found = {}
@@ -189,7 +190,7 @@ def alone(tmp_path_factory):
 
 
 @since_2_10
-@pytest.mark.parametrize("name", ["points", "all_points", "given", "series", "images"])
+@pytest.mark.parametrize("name", ["points", "all_points", "given", "series", "images", "finer images"])
 def test_programs_run_without_this_package_at_other_sizes(alone, name):
     for found, expected in zip(*alone[name], strict=True):
         assert_same(found, expected)

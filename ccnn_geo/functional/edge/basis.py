@@ -135,7 +135,7 @@ class MAGNetBasis:
         hidden: Sequence[magnet.Affine],
     ) -> None:
         R = kernel.radius
-        if not (isinstance(R, float) and R == 1.0):
+        if kernel.is_scaled:
             filters = [gabor_filters.Gabor(f.mu * R, f.gamma / R, f.omega / R, f.phi) for f in filters]
         packed = gabor_filters.pack(filters)
         quadratic, width = packed.quadratic, filters[-1].mu.size(0)

@@ -1,0 +1,42 @@
+"""What converters of point clouds share: their command line, and the folder that they write."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+PARTS = ("train", "validation")
+
+
+def parse(doc: str, argv: Sequence[str] | None) -> tuple[Path, Path]:
+    """The archive to read and the folder to write.
+
+    Args:
+        doc: Docstring of the converter, whose first line the help shows.
+        argv: Arguments; by default those of the command line.
+    """
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("archive", type=Path)
+    parser.add_argument("out", type=Path)
+    args = parser.parse_args(argv)
+    return args.archive, args.out
+
+
+def write_clouds(out: Path, clouds: Iterable[tuple[str, str, str, NDArray[np.float32]]]) -> None:
+    """Writes ``out/<part>/<class>/<name>.npy`` and prints the number of files of each part.
+
+    Args:
+        out: The folder.
+        clouds: Part, class and name of each cloud, and its array ``[N, *]``.
+    """
+    count = dict.fromkeys(PARTS, 0)
+    for part, label, name, cloud in clouds:
+        folder = out / part / label
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / f"{name}.npy", cloud)
+        count[part] += 1
+    print(f"{out}: {', '.join(f'{count[part]} {part}' for part in PARTS)}")
