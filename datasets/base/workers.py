@@ -4,7 +4,10 @@
 script again, which then must have an ``if __name__ == "__main__":``. Loky's processes do neither.
 """
 
+import os
 import pickle
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor
@@ -15,7 +18,9 @@ from ccnn_geo._base.caller import warn_caller
 from ccnn_geo._base.extras import needs
 
 SECONDS_IDLE = 10
-"""Processes without work end after that time, those of a killed program too."""
+"""Processes without work end after that time."""
+SECONDS_BETWEEN_LOOKS = 1
+"""How often a process looks whether its program still runs; loky's own would wait half a minute for a killed one."""
 
 _Answer = tuple[Exception | None, object, list[tuple[str, type[Warning]]]]
 
@@ -40,12 +45,24 @@ def mapper(num: int) -> Iterator[Callable]:
         from loky import ProcessPoolExecutor
 
     environment = {"OMP_NUM_THREADS": "1"}  # one core each
-    with ProcessPoolExecutor(num, timeout=SECONDS_IDLE, env=environment) as pool:
+    ends = partial(_end_with, os.getpid())
+    with ProcessPoolExecutor(num, timeout=SECONDS_IDLE, env=environment, initializer=ends) as pool:
         try:
             yield partial(_map, pool)
         except BaseException:  # do not wait for what nobody will read
             pool.shutdown(kill_workers=True)
             raise
+
+
+def _end_with(program: int) -> None:
+    """Ends this process soon after the one that started it, also in the middle of work that nobody will read."""
+
+    def look() -> None:
+        while os.getppid() == program:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        os._exit(1)
+
+    threading.Thread(target=look, daemon=True).start()
 
 
 def _map(pool: Executor, function: Callable, *columns: Sequence) -> Iterator[object]:

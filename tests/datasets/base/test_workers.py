@@ -15,7 +15,6 @@ SCRIPT = """
 import os, signal
 from ccnn_geo.datasets.base import workers
 print("once")
-workers.SECONDS_IDLE = 1
 with workers.mapper(1) as run:
     print(*run(divmod, [7, 9], [2, 2]), *run(os.getenv, ["OMP_NUM_THREADS"]))
     print(*run(eval, ["__import__('os').getpid()"]), flush=True)
@@ -32,7 +31,7 @@ def test_a_script_runs_once_and_when_it_is_killed_its_workers_end(tmp_path):
     )
     once, results, pid = done.stdout.splitlines()
     assert done.returncode == -signal.SIGKILL and (once, results) == ("once", "(3, 1) (4, 1) 1")
-    for _ in range(1200):
+    for _ in range(300):
         if not (alive := os.path.isdir(f"/proc/{pid}") and "loky" in _command(pid)):
             break
         time.sleep(0.1)
