@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo._base.tracing import is_traced, refuse_export
 from ccnn_geo.kernels.base import KernelNetwork
 from ccnn_geo.kernels.cache import KernelCache
 from ccnn_geo.kernels.config import KernelConfig
@@ -107,9 +108,10 @@ class ContinuousKernel(nn.Module):
     @property
     def is_fit(self) -> bool:
         """Whether the first batch has been seen, or none is needed. Asks the buffer (one wait) until it has."""
-        if not self._is_fit and torch.compiler.is_exporting():
-            raise RuntimeError("torch.export: the kernel fits no batch yet; run it once before")
-        return self._is_fit or bool((self.fitted_radius > 0).all())
+        if self._is_fit:
+            return True
+        refuse_export("the kernel fits no batch yet")
+        return bool((self.fitted_radius > 0).all())
 
     @torch.no_grad()
     def fit(self, reach: Tensor, spacing: Tensor, share: float | None = None) -> None:
@@ -157,7 +159,7 @@ class ContinuousKernel(nn.Module):
     @property
     def is_fixed(self) -> bool:
         """Whether what it gives may be kept: in inference, where no gradient flows to it."""
-        if self.training or torch.compiler.is_compiling():
+        if self.training or is_traced():
             return False
         return not (torch.is_grad_enabled() and True in [p.requires_grad for p in self.parameters()])
 

@@ -46,6 +46,12 @@ def test_the_house_has_twelve_rooms_at_most():
     assert len(entries - {"py.typed"}) <= 12  # the last is a mark for type checkers, not a place
 
 
+def test_one_module_asks_the_compiler_and_seven_ask_it():
+    code = {name: path.read_text(encoding="utf-8") for name, path in MODULES.items()}
+    assert [n for n, text in code.items() if "torch.compiler.is_" in text] == ["_base.tracing"]
+    assert sum("_base.tracing import" in text for text in code.values()) <= 7
+
+
 def test_the_reader_of_imports_sees_them_everywhere():
     code = "def f():\n    from ccnn_geo.io import read_shape\nif x:\n    import ccnn_geo.nn.ccnn\nfrom . import base\n"
     assert imported("kernels.siren", code, MODULES) == {"io", "nn.ccnn", "kernels.base"}

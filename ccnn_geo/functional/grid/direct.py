@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from ccnn_geo._base.native.sizes import FirstSizes, ladder
 from ccnn_geo._base.operators import differentiable
+from ccnn_geo._base.tracing import is_traced
 
 FIRST, FIRST_LARGE = FirstSizes(16), FirstSizes(2)
 """Sizes of batches of grids that are convolved as they are, and those with kernels that are large."""
@@ -29,7 +30,7 @@ def direct_conv(x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) 
     """
     if x.device.type == "cuda":
         return _FULL_PRECISION(x, weight, padding, groups)
-    if torch.compiler.is_compiling():  # sizes are symbols, of which nobody keeps count
+    if is_traced():  # sizes are symbols, of which nobody keeps count
         return _conv(x, weight, padding, groups)
     return _conv_of_few_sizes(x, weight, padding, groups)
 

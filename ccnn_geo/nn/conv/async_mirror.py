@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ccnn_geo._base.tracing import is_traced, refuse_export
+
 
 class AsyncMirror:
     """Values of one small tensor as numbers; a copy or a pickle of it knows nothing.
@@ -34,10 +36,9 @@ class AsyncMirror:
 
     def read(self, tensor: Tensor) -> list[float]:
         """The values; compiled code takes those that were read last."""
-        if self.known is not None and torch.compiler.is_compiling():
+        if self.known is not None and is_traced():
             return self.known
-        if torch.compiler.is_exporting():
-            raise RuntimeError("torch.export: the model has seen no grid yet; run it once before")
+        refuse_export("the model has seen no grid yet")
         return self._read(tensor)
 
     @torch.compiler.disable

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from numbers import Integral
 
-import torch
 from torch import Tensor
 
 from ccnn_geo._base.devices import check_one_device
+from ccnn_geo._base.tracing import is_traced
 from ccnn_geo.functional.clouds import cloud_offsets
 from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.neighbors import Neighbors
@@ -140,7 +140,7 @@ def check_reused(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) -
 
 
 def _check_values(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) -> None:
-    if not _may_look():
+    if plan.is_traced:
         return
     if plan.edge_index is None:
         for p, batch, what in zip(plan.given_pos, plan.batch, ("batch", "batch of the targets"), strict=True):
@@ -176,13 +176,8 @@ def check_grid(name: str, x: Tensor) -> None:
     _check_finite(name, [("x", x)], "samples")
 
 
-def _may_look() -> bool:
-    """Whether tensors have numbers: in a graph they have none yet."""
-    return not torch.compiler.is_compiling()
-
-
 def _check_finite(name: str, given: Sequence[tuple[str, Tensor]], of: str = "points") -> None:
-    if not _may_look():
+    if is_traced():
         return
     for what, values in given:
         try:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ccnn_geo._base.native.sizes import ladder
+from ccnn_geo._base.tracing import is_traced
 from ccnn_geo.functional.edge.kernel_values import kernel_values
 from ccnn_geo.functional.grid.conv import GridKernel, apply_kernel, prepare_kernel
 from ccnn_geo.functional.representations import grid_spacing
@@ -104,7 +105,7 @@ class GridSum(nn.Module):
         remembered, it is asked for. Compiled code that learns takes all taps.
         """
         step, support = grid_spacing(size, spacing), kernel.support()
-        if torch.compiler.is_compiling():
+        if is_traced():
             known = None if self.training else self._compiled_support
         else:
             known = self._support.glance(support) if self.training else self._support.fetch(support)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from ccnn_geo._base.tracing import is_traced
 from ccnn_geo.neighbors import build_neighbors
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def ignore_kernel_norms() -> Iterator[None]:
 
 def collected() -> list[Tensor] | None:
     """The norms collected so far, ``None`` if nobody does; in compiled code nobody does."""
-    return None if torch.compiler.is_compiling() else _NORMS.get()
+    return None if is_traced() else _NORMS.get()
 
 
 def l2_penalty(norms: list[Tensor]) -> Tensor:

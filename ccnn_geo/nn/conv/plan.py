@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo._base.pyg import EdgeIndex
+from ccnn_geo._base.tracing import is_traced
 from ccnn_geo.functional.clouds import as_clouds
 from ccnn_geo.functional.edge.chunks import edge_offsets
 from ccnn_geo.functional.edge.extent import edge_extent
@@ -112,6 +113,11 @@ class PointPlan:
         self._within: tuple[float, Neighbors, Callable[[], Tensor]] | None = None
         self._meshes: dict[tuple[float, ...], MeshGeometry] = {}
 
+    @property
+    def is_traced(self) -> bool:
+        """Whether a compiler makes a graph of what is asked: edges come from operators, and no value is looked at."""
+        return is_traced()
+
     def __repr__(self) -> str:
         source, target = (len(p) for p in self.given_pos)
         sees = "given edges" if self.edge_index is not None else f"num_neighbors={self.num_neighbors}"
@@ -138,7 +144,7 @@ class PointPlan:
             return self._search(self.num_neighbors, None)
         edge_index = self.edge_index if self.flow == "source_to_target" else self.edge_index.flip(0)
         sizes = self.pos[0].size(0), self.pos[1].size(0)
-        if torch.compiler.is_compiling():
+        if self.is_traced:
             sorted_edges, ptr = graph_ops.sort_edges(edge_index, *sizes)
             return Neighbors(sorted_edges, ptr, *sizes)
         return Neighbors.from_edge_index(edge_index, *sizes)
@@ -146,7 +152,7 @@ class PointPlan:
     def _search(self, num_neighbors: int | None, radius: float | None) -> Neighbors:
         source, target = self.given_pos
         pos_dst, batch_dst = (target, self.batch[1]) if self.is_bipartite else (None, None)
-        if torch.compiler.is_compiling():
+        if self.is_traced:
             assert num_neighbors is not None, "of a radius there are no edges in a graph"
             edges, ptr = graph_ops.nearest_edges(
                 source.detach(), self.batch[0], num_neighbors, pos_dst, batch_dst
@@ -189,7 +195,7 @@ class PointPlan:
         source, target = (p.detach() for p in self.pos)
         if not self.sees_all:
             edges = self.neighbors
-            if torch.compiler.is_compiling():
+            if self.is_traced:
                 return graph_ops.extent(source, target, edges.edge_index, edges.ptr)
             return edge_extent(source, target, edges)
         if source.size(0) == 0 or target.size(0) == 0:

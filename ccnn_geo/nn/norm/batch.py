@@ -40,16 +40,6 @@ class BatchNorm(nn.BatchNorm1d):
         if not self.training or self.running_mean is None or self.running_var is None:
             return super().forward(x)
         self._check_input_dim(x)
-        if (
-            x.device.type == "cpu"
-            and self.num_batches_tracked is not None
-            and not torch.compiler.is_compiling()
-        ):
-            self.num_batches_tracked.add_(1)
-            share = max(self.momentum or 0.0, 1 / int(self.num_batches_tracked))  # no device to wait for
-            return F.batch_norm(
-                x, self.running_mean, self.running_var, self.weight, self.bias, True, share, self.eps
-            )
         mean, variance = torch.zeros_like(self.running_mean), torch.ones_like(self.running_var)
         # with momentum 1 these become the batch's own, which torch has computed anyway
         y = F.batch_norm(x, mean, variance, self.weight, self.bias, True, 1.0, self.eps)
