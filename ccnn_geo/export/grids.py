@@ -59,13 +59,12 @@ class GridProgram(nn.Module):
             replace(self.model, conv, GridSum(conv, self.trained_size, step, method))
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.model.features(x)
-        return self.model.outputs(self.model.pool_samples(h) if self.model.readout == "global" else h)
+        return self.model.head(self.model.features(x))
 
     def example(self) -> tuple[tuple[Tensor, ...], tuple[dict[int, Any], ...]]:
         """Inputs to trace with, and which of their sizes may change."""
         size = [min(s, 32) + d for d, s in enumerate(self.trained_size)]
-        x = torch.randn(2, self.model.in_channels, *size).to(self.model.head.weight)
+        x = torch.randn(2, self.model.in_channels, *size).to(self.model.head.linear.weight)
         names = ("depth", "height", "width")[-self.dim :] if self.dim > 1 else ("length",)
         sizes = {2 + d: torch.export.Dim(name, min=1, max=LONGEST) for d, name in enumerate(names)}
         return (x,), ({0: torch.export.Dim("batch", min=1), **sizes},)

@@ -90,9 +90,8 @@ class PointProgram(nn.Module):
             x.flatten(0, 1), edge_index=edges, weight=None if weight is None else weight.flatten()
         )
         if self.model.readout == "node":
-            return self.model.outputs(h).unflatten(0, (clouds, points))
-        dense = h.unflatten(0, (clouds, points)).transpose(1, 2)
-        return self.model.outputs(self.model.pool_samples(dense, weight))
+            return self.model.head(h).unflatten(0, (clouds, points))
+        return self.model.head.of_dense(h.unflatten(0, (clouds, points)).transpose(1, 2), weight)
 
     def _edges(self, pos: Tensor, index: Tensor | None) -> DenseEdges:
         clouds, points, _ = pos.shape
@@ -129,7 +128,7 @@ class PointProgram(nn.Module):
     def example(self) -> tuple[tuple[Tensor, ...], tuple[Any, ...]]:
         """Inputs to trace with, and which of their sizes may change."""
         batch, points = torch.export.Dim("batch", min=1), torch.export.Dim("points", min=1)
-        weight = self.model.head.weight
+        weight = self.model.head.linear.weight
         k = 16 if self.num_neighbors is None else self.num_neighbors
         pos = torch.rand(2, 24, self.dim).to(weight) * 2 - 1
         inputs = [torch.randn(2, 24, self.model.in_channels).to(weight), pos]

@@ -92,7 +92,7 @@ class ShapeClassifier:
                 raise
             raise ValueError(f"{source}: {error}") from error
         inputs = Data(**network_inputs(data))
-        batch = Batch.from_data_list([inputs]).to(self.network.head.weight.device)
+        batch = Batch.from_data_list([inputs]).to(self.network.head.linear.weight.device)
         values = class_logits(self.network(batch))[0].double().softmax(dim=0).tolist()
         if not all(map(isfinite, values)):
             where = f"{source}: " if isinstance(source, (str, PathLike)) else ""

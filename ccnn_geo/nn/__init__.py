@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ccnn_geo.nn.conv.plan import PointPlan as PointPlan
     from ccnn_geo.nn.drop_path import DropPath as DropPath
     from ccnn_geo.nn.explain import EdgesFirst as EdgesFirst
+    from ccnn_geo.nn.head import Head as Head
     from ccnn_geo.nn.joint import JointCCNN as JointCCNN
     from ccnn_geo.nn.joint import embed_grid as embed_grid
     from ccnn_geo.nn.norm.batch import BatchNorm as BatchNorm
@@ -48,6 +49,7 @@ __all__, __getattr__, __dir__ = lazy_names(
         "nn.conv.plan": "PointPlan",
         "nn.drop_path": "DropPath",
         "nn.explain": "EdgesFirst",
+        "nn.head": "Head",
         "nn.joint": "JointCCNN embed_grid",
         "nn.norm.batch": "BatchNorm",
         "nn.norm.pool": "PoolNorm",

@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ccnn_geo._base.devices import check_one_device
 from ccnn_geo._base.pyg import Data
 from ccnn_geo.functional.clouds import as_clouds
-from ccnn_geo.functional.pointwise.linear import channel_linear
 from ccnn_geo.kernels.config import PAPER
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.nn.blocks import BLOCKS
 from ccnn_geo.nn.conv.checks import check_grid, check_reused
 from ccnn_geo.nn.conv.plan import PointPlan
-from ccnn_geo.nn.conv.unit_variance import UnitVariance, take_unscaled_weights
-from ccnn_geo.nn.norm.pool import PoolNorm
+from ccnn_geo.nn.head import Head
 from ccnn_geo.nn.nyquist import FirstSpacing
 from ccnn_geo.nn.old_keys import accept_old_keys
-from ccnn_geo.nn.pooling import POOLS, pool_clouds, pool_dense
 from ccnn_geo.nn.pretrained import Pretrained
 from ccnn_geo.nn.trunk import Trunk
 
@@ -39,6 +35,15 @@ PRESETS: dict[str, dict[str, Any]] = {
     **{f"{name}_paper": {**sizes, **PAPER} for name, sizes in SIZES.items()},
 }
 """The sizes, with kernels that fit their data; and the same with the paper's ``omega_0`` and window, ``*_paper``."""
+
+OLD_KEYS = {
+    "first_variance": "head.scale.moment",
+    "scale.": "head.scale.",
+    "pool_norm.": "head.norm.",
+    "head.weight": "head.linear.weight",
+    "head.bias": "head.linear.bias",
+}
+"""Names in state dicts of before the head was a part."""
 
 
 class CCNN(Pretrained, Trunk):
@@ -62,9 +67,8 @@ class CCNN(Pretrained, Trunk):
             ``measure="quadrature"`` asks for.
         readout: ``"global"`` (one output per sample) or ``"node"`` (one per point or cell).
         pool: What a global readout takes of the features of all points: their ``"mean"``, as the paper, or
-            ``"mean_max"``, mean and largest side by side, as point networks do, each normalised over the batch. Where
-            points have weights (by ``measure`` or given), so has the mean: it is over the surface, and not over its
-            samples.
+            ``"mean_max"``, see :class:`~ccnn_geo.nn.head.Head`. Where points have weights (by ``measure`` or given), so
+            has the mean: it is over the surface, and not over its samples.
         block: ``"ccnn"``, ``"s4"`` or ``"flex"``.
         dropout: Dropout in the blocks.
         drop_path: Probability of leaving the last block's branch out of a sample in training, and in proportion of
@@ -108,14 +112,6 @@ class CCNN(Pretrained, Trunk):
         init_spacing: float | str | None = None,
         **conv_kwargs: Any,
     ) -> None:
-        if readout not in ("global", "node"):
-            raise ValueError(f"CCNN: expected readout 'global' or 'node', got {readout!r}")
-        if pool not in POOLS:
-            raise ValueError(f"CCNN: expected pool to be one of {sorted(POOLS)}, got {pool!r}")
-        if readout == "node" and pool != "mean":
-            raise ValueError(
-                f"CCNN: expected pool 'mean' with readout 'node', which pools nothing, got {pool!r}"
-            )
         if block not in BLOCKS:
             raise ValueError(f"CCNN: expected block to be one of {sorted(BLOCKS)}, got {block!r}")
         if num_blocks < 0 or out_channels < 1:
@@ -153,13 +149,8 @@ class CCNN(Pretrained, Trunk):
             **conv_kwargs,
         )
         self.out_channels, self.init_spacing = out_channels, init_spacing
-        self.readout, self.pool = readout, pool
-        pooled = hidden_channels * len(POOLS[pool])
-        self.pool_norm = nn.Identity() if pool == "mean" else PoolNorm(pooled)
-        self.head = nn.Linear(pooled, out_channels)
-        self.scale = UnitVariance()
-        accept_old_keys(self, {"first_variance": "scale.moment"})
-        take_unscaled_weights(self, "head.weight")
+        self.head = Head(hidden_channels, out_channels, readout, pool)
+        accept_old_keys(self, OLD_KEYS)
         self.first_spacing = FirstSpacing(dim) if init_spacing == "auto" else None
         if init_spacing is not None:
             if self.stem.kernel.config.fits_data:
@@ -169,6 +160,11 @@ class CCNN(Pretrained, Trunk):
                 )
             self.stem.kernel.filter_frequencies()  # a family without any says so now
         self.reset_parameters()
+
+    @property
+    def readout(self) -> str:
+        """``"global"`` (one output per sample) or ``"node"`` (one per point or cell)."""
+        return self.head.readout
 
     @classmethod
     def from_preset(cls, name: str, dim: int, in_channels: int, out_channels: int, **kwargs: Any) -> CCNN:
@@ -180,11 +176,7 @@ class CCNN(Pretrained, Trunk):
     def reset_parameters(self) -> None:
         """Draws all parameters anew."""
         super().reset_parameters()
-        if isinstance(self.pool_norm, PoolNorm):
-            self.pool_norm.reset_parameters()
-        nn.init.normal_(self.head.weight, std=self.head.in_features**-0.5)
-        nn.init.zeros_(self.head.bias)
-        self.scale.reset_parameters()
+        self.head.reset_parameters()
         if self.first_spacing is not None:
             self.first_spacing.reset_parameters()
         elif self.init_spacing is not None and not isinstance(self.init_spacing, str):
@@ -222,7 +214,7 @@ class CCNN(Pretrained, Trunk):
             batch=batch,
             edge_index=edge_index.edge_index if isinstance(edge_index, Neighbors) else edge_index,
             weight=weight,
-            parameters=self.head.weight,
+            parameters=self.head.linear.weight,
         )
         batch = None if batch is None else as_clouds(batch, "batch")
         if pos is None and isinstance(x, Tensor) and x.dim() > 1:  # layers say what is no grid
@@ -231,9 +223,7 @@ class CCNN(Pretrained, Trunk):
         if first is not None and not first.is_known and first.measure(x, pos, batch, spacing):
             self.limit_frequencies(first.value)
         if pos is None:
-            h = self.features(x, spacing=spacing)
-            return self.outputs(self.pool_samples(h) if self.readout == "global" else h)
-
+            return self.head(self.features(x, spacing=spacing))
         if batch is not None and (batch.dim() != 1 or batch.size(0) != pos.size(0)):
             raise ValueError(f"CCNN: expected batch [{pos.size(0)}] beside pos, got {list(batch.shape)}")
         plan = self.plan(pos, batch, edge_index, spacing, batch_size)
@@ -241,25 +231,7 @@ class CCNN(Pretrained, Trunk):
             check_reused("CCNN", x, plan, weight)
         weight = self.stem.point_weights(plan) if weight is None else weight
         h = self.features(x, pos=pos, edge_index=plan, weight=weight)
-        if self.readout == "global":
-            if batch is None:
-                batch = torch.zeros(h.size(0), dtype=torch.long, device=h.device)
-                batch_size = 1 if batch_size is None else batch_size
-            h = self.pool_norm(pool_clouds(self.pool, h, batch, batch_size, weight))
-        return self.outputs(h)
-
-    def pool_samples(self, h: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Pooled features ``[B, P C]`` of as many points, or cells, per sample: ``[B, C, *S]``."""
-        return self.pool_norm(pool_dense(self.pool, h.flatten(2), weight))
-
-    def outputs(self, h: Tensor) -> Tensor:
-        """The head, which the first batch scales."""
-        if not self.scale.is_known:
-            # outside of autocast, which would go on with the weights it has seen here
-            with torch.no_grad(), torch.autocast(h.device.type, enabled=False):
-                logits = channel_linear(h.to(self.head.weight.dtype), self.head)
-                self.scale.divide(self.head, self.scale.measure(logits, centered=True))
-        return channel_linear(h, self.head)
+        return self.head(h, batch, batch_size, weight)
 
     def _forward_data(self, data: Data) -> Tensor:
         missing = [name for name in ("x", "pos") if getattr(data, name, None) is None]

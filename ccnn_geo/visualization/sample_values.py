@@ -93,10 +93,10 @@ def class_evidence(network: CCNN, sample: Sample) -> Tensor:
 
 def _head_of_pooled(network: CCNN) -> tuple[Tensor, Tensor]:
     """Weight ``[K, C]`` and bias ``[K]`` of the head, with what the norm before it does in evaluation."""
-    weight, bias = network.head.weight, network.head.bias
-    if not isinstance(network.pool_norm, PoolNorm):
+    weight, bias = network.head.linear.weight, network.head.linear.bias
+    if not isinstance(network.head.norm, PoolNorm):
         return weight, bias
-    scale, shift = network.pool_norm.running_affine()
+    scale, shift = network.head.norm.running_affine()
     return weight * scale, bias + weight @ shift
 
 
@@ -123,7 +123,7 @@ def kernel_at(network: CCNN, sample: Sample, layer: int, channel: int, point: in
         )
     conv, pos = _conv(network, layer, channel), sample.pos
     check_index("point", point, len(pos))
-    values = kernel_values(conv.kernel, (pos[point] - pos).to(network.head.weight))[:, channel]
+    values = kernel_values(conv.kernel, (pos[point] - pos).to(network.head.linear.weight))[:, channel]
     plan = network.plan(pos)
     if not plan.sees_all:
         source, target = plan.ends()

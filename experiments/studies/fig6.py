@@ -33,7 +33,7 @@ def logits(carrier: str, seed: int, folder: Path) -> Numbers:
     torch.manual_seed(seed)
     raw = CCNN(3, CLASSES, **{"hidden_channels": 140, **kwargs, "num_taps": 1.0}).eval()
     raw(*inputs(size, BATCH))
-    without = raw(*inputs(size, BATCH)).flatten() * raw.scale.moment.sqrt()  # what the head divides by
+    without = raw(*inputs(size, BATCH)).flatten() * raw.head.scale.moment.sqrt()  # what the head divides by
     return {
         "variance": with_scale.var().item(),
         "variance_without": without.var().item(),

@@ -70,7 +70,7 @@ class Kind:
 
     def logits(self, network: CCNN, batch: Any) -> tuple[Tensor, Tensor]:
         """Logits and labels of a batch."""
-        device = network.head.weight.device
+        device = network.head.linear.weight.device
         if isinstance(batch, Data):
             batch = batch.to(device)
             return network(batch), batch.y

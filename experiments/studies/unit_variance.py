@@ -52,7 +52,7 @@ def main(seeds: int = 3, batch: int = 2) -> None:
             model = CCNN(3, 10, **{"hidden_channels": 140, **kwargs}).eval()
             raw = CCNN(3, 10, **{"hidden_channels": 140, **kwargs, "num_taps": 1.0}).eval()
             raw(*inputs(size, batch))
-            unscaled.append(raw.scale.moment.item())
+            unscaled.append(raw.head.scale.moment.item())
             model(*inputs(size, batch))
             for conv in model.convs:
                 conv.register_forward_hook(lambda module, args, y, seen=layers: seen.append(y.var().item()))

@@ -132,7 +132,7 @@ def test_checkpoints_that_are_none(checkpoint, project):
     torch.save({**stored, "state_dict": {"network.x": torch.zeros(1)}}, "unfit.ckpt")
     with pytest.raises(ValueError, match="do not fit"):
         predict("unfit.ckpt", np.zeros((4, 3)))
-    stored["state_dict"]["network.head.bias"] = torch.zeros(3)
+    stored["state_dict"]["network.head.linear.bias"] = torch.zeros(3)
     torch.save(stored, "unfit.ckpt")
     message = r"^unfit\.ckpt: the weights do not fit the network: expected head\.bias \[2\], got \[3\]"
     with pytest.raises(ValueError, match=message):
@@ -182,7 +182,7 @@ def test_one_bad_file_does_not_stop_the_others(checkpoint, project, run_cli, mon
 
 def test_probabilities_are_finite(checkpoint, project):
     classifier = ShapeClassifier.load(checkpoint)
-    torch.nn.init.constant_(classifier.network.head.weight, float("nan"))
+    torch.nn.init.constant_(classifier.network.head.linear.weight, float("nan"))
     with pytest.raises(ValueError, match=r"0\.npy: the network gives .*nan"):
         classifier("shapes/test/ball/0.npy")
 

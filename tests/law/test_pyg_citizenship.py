@@ -182,7 +182,7 @@ def test_summary_counts_what_there_is():
         [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if "|" in line
     ]
     found = {re.sub(r"^[│├└─\s]*", "", name): (given, out, params) for name, given, out, params in rows[2:]}
-    count = {"CCNN": model, "(stem)SepFlexConv": model.stem, "(head)Linear": model.head}
+    count = {"CCNN": model, "(stem)SepFlexConv": model.stem, "(head)Head": model.head}
     for name, module in count.items():
         assert found[name][2] == f"{sum(p.numel() for p in module.parameters()):,}", name
     assert found["CCNN"][:2] == ("[40, 4], [40, 3]", "[1, 3]")

@@ -75,18 +75,18 @@ def test_mean_and_largest_features_feed_one_head(device):
         return torch.cat([seen[-1].mean(dim=1), seen[-1].amax(dim=1)], dim=1)
 
     with torch.no_grad():
-        model.pool_norm.weight.uniform_(0.5, 2)
-        model.pool_norm.bias.normal_()
-        gain, shift = model.pool_norm.weight, model.pool_norm.bias
+        model.head.norm.weight.uniform_(0.5, 2)
+        model.head.norm.bias.normal_()
+        gain, shift = model.head.norm.weight, model.head.norm.bias
         for _ in range(200):  # until the running statistics are those of the batch
             logits = model(x, pos, batch)
         std, mean = torch.std_mean(pooled(), dim=0, correction=0)
-        expected = model.head((pooled() - mean) / (std.square() + 1e-5).sqrt() * gain + shift)
+        expected = model.head.linear((pooled() - mean) / (std.square() + 1e-5).sqrt() * gain + shift)
         torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
         variance = pooled().var(dim=0)  # running ones are unbiased
         model.eval()
         evaluated = model(x, pos, batch)
-        expected = model.head((pooled() - mean) / (variance + 1e-5).sqrt() * gain + shift)
+        expected = model.head.linear((pooled() - mean) / (variance + 1e-5).sqrt() * gain + shift)
         torch.testing.assert_close(evaluated, expected, rtol=1e-3, atol=1e-3)
 
 
@@ -175,7 +175,7 @@ def test_scale_of_the_head_survives_state_dict_and_deepcopy():
     assert torch.equal(twin(x), out)
     assert torch.equal(copy.deepcopy(model)(x), out)
     model.reset_parameters()
-    assert model.scale.moment == 0 and all(c.scale.moment == 0 for c in model.convs)
+    assert model.head.scale.moment == 0 and all(c.scale.moment == 0 for c in model.convs)
 
 
 def test_blocks_are_those_of_figure_7():

@@ -111,9 +111,9 @@ def test_folders_that_do_not_fit(tmp_path):
             JointCCNN.from_pretrained(folder)
     edit(folder, network=network, sha256=None)
     stored = load_file(folder / "model.safetensors")
-    del stored["networks.clouds.head.bias"]
+    del stored["networks.clouds.head.linear.bias"]
     save_file(stored, folder / "model.safetensors")
-    with pytest.raises(ValueError, match=r"do not fit config.json, without networks.clouds.head.bias"):
+    with pytest.raises(ValueError, match=r"do not fit config.json, without networks.clouds.head.linear.bias"):
         JointCCNN.from_pretrained(folder)
     save_file({**stored, "strange": torch.zeros(2)}, folder / "model.safetensors")
     with pytest.raises(ValueError, match=r"do not fit config.json, without .* and with strange"):

@@ -84,14 +84,14 @@ def test_presets_come_back_as_sizes(tmp_path, preset):
     again = CCNN.from_pretrained(model.save_pretrained(tmp_path / "m"))
     assert again.config.items() >= {**PRESETS[preset], "in_channels": 1, "dim": 2}.items()
     assert (
-        not again.head.weight.requires_grad or not again.scale.is_known
+        not again.head.linear.weight.requires_grad or not again.head.scale.is_known
     )  # a fresh one waits for its first batch still
 
 
 def test_the_first_batch_is_not_forgotten(saved):
     """Another batch in evaluation, on points and on a grid, scales nothing anew."""
     model = CCNN.from_pretrained(saved)
-    assert all(conv.scale.is_known for conv in model.convs) and model.scale.is_known
+    assert all(conv.scale.is_known for conv in model.convs) and model.head.scale.is_known
     before = {name: value.clone() for name, value in model.state_dict().items()}
     model(*clouds())
     model(torch.randn(2, 2, 4, 4, 4))
@@ -143,13 +143,13 @@ def test_pickles_are_refused(saved, tmp_path):
         with pytest.raises(ValueError, match=rf"{name}.*pickles can run code.*ccnn-geo export"):
             CCNN.from_pretrained(saved)
     again = CCNN.from_pretrained(saved, allow_pickle=True)
-    assert torch.equal(again.head.weight, model.head.weight)
+    assert torch.equal(again.head.linear.weight, model.head.linear.weight)
 
     class Hostile:
         def __reduce__(self):
             return exit, (3,)
 
-    torch.save({"head.weight": Hostile()}, saved / "pytorch_model.bin")
+    torch.save({"head.linear.weight": Hostile()}, saved / "pytorch_model.bin")
     with pytest.raises(ValueError, match="no plain tensors"):
         CCNN.from_pretrained(saved, allow_pickle=True)
     only = tmp_path / "only"
@@ -221,7 +221,7 @@ def test_damaged_files(saved):
         (saved / "model.safetensors").write_bytes(damaged)
         with pytest.raises(ValueError, match=r"model.safetensors: damaged"):
             CCNN.from_pretrained(saved)
-    tensors = {"head.bias": torch.zeros(3)}
+    tensors = {"head.linear.bias": torch.zeros(3)}
     save_file(tensors, saved / "model.safetensors")
     with pytest.raises(ValueError, match="more parameters than the 3 in 1 tensors"):
         CCNN.from_pretrained(saved)
@@ -248,13 +248,13 @@ def test_a_folder_is_complete_or_absent(tmp_path, monkeypatch):
     target.mkdir()
     model.save_pretrained(target)
     (target / "README.md").write_text("a card")
-    before = load_file(target / "model.safetensors")["head.weight"]
+    before = load_file(target / "model.safetensors")["head.linear.weight"]
     with pytest.raises(ValueError, match=r"not empty.*overwrite"):
         model.save_pretrained(target)
     model.reset_parameters()
     model.save_pretrained(target, overwrite=True)
     assert (target / "README.md").read_text() == "a card"
-    assert not torch.equal(before, CCNN.from_pretrained(target).head.weight)
+    assert not torch.equal(before, CCNN.from_pretrained(target).head.linear.weight)
     with monkeypatch.context() as patch:
         patch.setattr("safetensors.torch.save", full)
         with pytest.raises(OSError, match="No space"):

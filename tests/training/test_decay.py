@@ -31,7 +31,7 @@ def test_weights_of_linear_layers_decay(kernel):
         "blocks.0.conv.kernel.network.output.weight",
         "blocks.0.conv.pointwise.weight",
         "blocks.0.linear.weight",
-        "head.weight",
+        "head.linear.weight",
     }
 
 

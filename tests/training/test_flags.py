@@ -175,7 +175,7 @@ def test_flags_that_change_a_training(key, value):
     validated = [float(row["val_acc"]) for row in rows() if row.get("val_acc")]
     assert scores.of.startswith("best checkpoint" if validated else "last epoch, the best checkpoint")
     _, network = read_network("run")
-    assert network.head.weight.dtype == torch.float32
+    assert network.head.linear.weight.dtype == torch.float32
     assert read_results(Path("run"))["validation"]["checkpoint"] == "best.ckpt"
 
 

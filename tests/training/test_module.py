@@ -95,7 +95,7 @@ def test_the_average_of_the_weights_is_what_is_kept(project):
     for batch in batches[len(batches) // 2 :]:
         network(batch)
     torch.testing.assert_close(network.stem_norm.running_mean, torch.stack(means).mean(0), atol=1e-5, rtol=0)
-    torch.testing.assert_close(network.head.weight, expected["network.head.weight"])
+    torch.testing.assert_close(network.head.linear.weight, expected["network.head.linear.weight"])
     assert 0 <= scores.accuracy <= 1
 
 
@@ -153,7 +153,7 @@ def test_seed_decides_the_weights():
     draws = []
     for seed in (0, 0, 1):
         torch.rand(3)
-        draws.append(Classifier(NETWORK, ["a", "b"], 6, seed=seed).network.head.weight)
+        draws.append(Classifier(NETWORK, ["a", "b"], 6, seed=seed).network.head.linear.weight)
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])
 

@@ -101,7 +101,7 @@ def test_checkpoints_from_before_load(project):
     assert stored["hyper_parameters"].pop("nyquist_spacing") is None
     torch.save(stored, "old.ckpt")
     again = Classifier.load_from_checkpoint("old.ckpt", weights_only=True)
-    assert torch.equal(again.network.head.weight, model.network.head.weight)
+    assert torch.equal(again.network.head.linear.weight, model.network.head.linear.weight)
 
 
 def test_command_line(project, capsys):

@@ -14,7 +14,7 @@ def network(dim, outputs=3, **kwargs):
         num_neighbors=8, **kwargs,
     ).double()  # fmt: skip
     with torch.no_grad():
-        model.head.bias.normal_()
+        model.head.linear.bias.normal_()
     return model.train()
 
 

@@ -95,9 +95,9 @@ def test_the_mean_is_over_the_surface_and_the_largest_is_not(measure):
         own = batch == cloud
         h, w = seen[-1][own], weight[own, None]
         pooled = torch.cat(((h * w).sum(dim=0) / w.sum(), h.amax(dim=0)))
-        torch.testing.assert_close(out[cloud], model.head(model.pool_norm(pooled[None]))[0])
+        torch.testing.assert_close(out[cloud], model.head.linear(model.head.norm(pooled[None]))[0])
     nothing = torch.zeros(1, 8, dtype=torch.float64)
-    torch.testing.assert_close(out[1], model.head(model.pool_norm(nothing))[0])
+    torch.testing.assert_close(out[1], model.head.linear(model.head.norm(nothing))[0])
 
 
 def test_evidence_of_weighted_points_adds_up_to_the_logits():

@@ -26,7 +26,7 @@ def test_means_over_the_batches_with_the_weights_of_now():
     with torch.no_grad():
         for p in network.parameters():
             p.add_(0.1 * torch.randn_like(p))
-    norms = [network.stem_norm, network.blocks[0].norm, network.norm, network.pool_norm]
+    norms = [network.stem_norm, network.blocks[0].norm, network.norm, network.head.norm]
     seen = [inputs_of(norm) for norm in norms]
     random = torch.get_rng_state()
     with fresh_statistics(network):

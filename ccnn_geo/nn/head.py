@@ -1,0 +1,111 @@
+"""The head of a network: what becomes of the features of all points, or of each."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ccnn_geo.functional.pointwise.linear import channel_linear
+from ccnn_geo.nn.conv.unit_variance import UnitVariance, take_unscaled_weights
+from ccnn_geo.nn.norm.pool import PoolNorm
+from ccnn_geo.nn.pooling import POOLS, pool_clouds, pool_dense
+
+
+class Head(nn.Module):
+    r"""Outputs per sample or per point, scaled once by the first batch to unit variance.
+
+    .. math::
+        y = W \, \mathrm{norm}(\mathrm{pool}(h)) + b, \qquad y_i = W h_i + b
+
+    Args:
+        in_channels: Features :math:`C` per point or cell.
+        out_channels: Outputs :math:`C_{out}`.
+        readout: ``"global"`` (one output per sample) or ``"node"`` (one per point or cell).
+        pool: What a global readout takes of all points: their ``"mean"``, or ``"mean_max"``, mean and largest side by
+            side, each normalised over the batch, as point networks do.
+
+    Shapes:
+        - **points:** :math:`(N, C)` to :math:`(B, C_{out})`, or :math:`(N, C_{out})` with ``readout="node"``
+        - **grid:** :math:`(B, C, *S)` to :math:`(B, C_{out})`, or :math:`(B, C_{out}, *S)`
+
+    Raises:
+        ValueError: If a setting is unknown, or nothing is pooled and yet more than the mean is asked for.
+
+    Example:
+        >>> head = Head(8, 3)
+        >>> head(torch.randn(5, 8), batch=torch.tensor([0, 0, 0, 1, 1])).shape
+        torch.Size([2, 3])
+        >>> head(torch.randn(2, 8, 4, 4)).shape
+        torch.Size([2, 3])
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, readout: str = "global", pool: str = "mean"
+    ) -> None:
+        super().__init__()
+        if readout not in ("global", "node"):
+            raise ValueError(f"CCNN: expected readout 'global' or 'node', got {readout!r}")
+        if pool not in POOLS:
+            raise ValueError(f"CCNN: expected pool to be one of {sorted(POOLS)}, got {pool!r}")
+        if readout == "node" and pool != "mean":
+            raise ValueError(
+                f"CCNN: expected pool 'mean' with readout 'node', which pools nothing, got {pool!r}"
+            )
+        self.readout, self.pool = readout, pool
+        pooled = in_channels * len(POOLS[pool])
+        self.norm = nn.Identity() if pool == "mean" else PoolNorm(pooled)
+        self.linear = nn.Linear(pooled, out_channels)
+        self.scale = UnitVariance()
+        take_unscaled_weights(self, "linear.weight")
+
+    def reset_parameters(self) -> None:
+        """Draws all parameters anew; the next batch sets the scale."""
+        if isinstance(self.norm, PoolNorm):
+            self.norm.reset_parameters()
+        nn.init.normal_(self.linear.weight, std=self.linear.in_features**-0.5)
+        nn.init.zeros_(self.linear.bias)
+        self.scale.reset_parameters()
+
+    def forward(
+        self,
+        h: Tensor,
+        batch: Tensor | None = None,
+        batch_size: int | None = None,
+        weight: Tensor | None = None,
+    ) -> Tensor:
+        """Reads out a grid (three axes or more), or points.
+
+        Args:
+            h: Features.
+            batch: Cloud of each point; one cloud by default.
+            batch_size: Number of clouds, if the last ones may be empty.
+            weight: Quadrature weights of the points, for the mean.
+        """
+        if self.readout == "node":
+            return self.outputs(h)
+        if h.dim() > 2:
+            return self.of_dense(h.flatten(2))
+        if batch is None:
+            batch = torch.zeros(h.size(0), dtype=torch.long, device=h.device)
+            batch_size = 1 if batch_size is None else batch_size
+        return self.outputs(self.norm(pool_clouds(self.pool, h, batch, batch_size, weight)))
+
+    def of_dense(self, h: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Outputs of samples of as many points, or cells, each.
+
+        Shapes:
+            - **h:** :math:`(B, C, N)`; **weight:** :math:`(B, N)`; **output:** :math:`(B, C_{out})`, or
+              :math:`(B, C_{out}, N)` with ``readout="node"``
+        """
+        if self.readout == "node":
+            return self.outputs(h)
+        return self.outputs(self.norm(pool_dense(self.pool, h, weight)))
+
+    def outputs(self, h: Tensor) -> Tensor:
+        """The linear layer, which the first batch scales."""
+        if not self.scale.is_known:
+            # outside of autocast, which would go on with the weights it has seen here
+            with torch.no_grad(), torch.autocast(h.device.type, enabled=False):
+                logits = channel_linear(h.to(self.linear.weight.dtype), self.linear)
+                self.scale.divide(self.linear, self.scale.measure(logits, centered=True))
+        return channel_linear(h, self.linear)
