@@ -19,8 +19,9 @@ import torch
 from forks import die, files, fill_disk, fork, import_all, start, unfinished, wait, watch
 from scipy.io import wavfile
 
-from ccnn_geo.datasets import CSVSeries, ImageFolder, ListOps, ParametricShapes, Pathfinder
+from ccnn_geo.datasets import CSVSeries, ImageFolder, ListOps, ParametricShapes, Pathfinder, ShapeFolder
 from ccnn_geo.datasets.audio.speech_commands import SpeechCommandsRaw
+from ccnn_geo.datasets.base import processing
 from ccnn_geo.datasets.images import pathfinder_images, pathfinder_scenes
 
 RNG = np.random.default_rng(0)
@@ -208,7 +209,47 @@ def report(name: str, work: Path, at_all_steps: bool) -> dict:
     }
 
 
+def folder_of_shapes(root: Path, killed_at: str = "") -> tuple[int, int]:
+    """Opens shapes of a folder, six of 32 points; perhaps killed while their file is written, or at the fifth shape."""
+    real, seen = processing.sample_file, []
+
+    def write_half(file, **arrays):
+        file.write(b"half a file")
+        file.flush()
+        die()
+
+    def sample_some(*args):
+        seen.append(args)
+        if len(seen) == 5:
+            die()
+        return real(*args)
+
+    if killed_at == "writing":
+        processing.np.savez = write_half
+    elif killed_at == "sampling":
+        processing.sample_file = sample_some
+    data = ShapeFolder(root, "train", num_samples=64, num_points=32)
+    return len(data), data[0].num_nodes
+
+
+def in_the_middle(root: Path) -> dict:
+    for name in ("ball", "disc"):
+        (root / "train" / name).mkdir(parents=True)
+        for i in range(3):
+            np.save(root / "train" / name / f"{i}.npy", RNG.normal(size=(64, 6)))
+
+    def left() -> list[str]:
+        return sorted(path.suffix for path in (root / "processed").iterdir())
+
+    killed = {at: (fork(folder_of_shapes, root, at).code, left()) for at in ("writing", "sampling")}
+    return {**killed, "then": fork(folder_of_shapes, root).result, "left": left()}
+
+
+def all_reports(work: Path, names: list[str], at_all_steps: bool = False) -> dict:
+    found = {name: report(name, work, at_all_steps) for name in names or SETS}
+    return found | {"in_the_middle": in_the_middle(work / "middle")}
+
+
 if __name__ == "__main__":
-    names = [name for name in sys.argv[2:] if name != "--all"]
-    found = {name: report(name, Path(sys.argv[1]), "--all" in sys.argv) for name in names or SETS}
-    json.dump(found, sys.stdout)
+    given = [name for name in sys.argv[2:] if name != "--all"]
+    json.dump(all_reports(Path(sys.argv[1]), given, "--all" in sys.argv), sys.stdout)

@@ -1,20 +1,20 @@
-"""Trains a small network and is killed, loses a worker or runs out of disk on the way; prints what happened as JSON.
-
-python training.py FOLDER
-"""
+"""Trains a small network and is killed, interrupted, loses a worker or runs out of disk on the way: what happened."""
 
 import csv
-import json
 import os
 import re
+import select
 import shutil
+import signal
 import sys
+import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from forks import Ended, die, files, fill_disk, fork, import_all, unfinished, watch
+from forks import Ended, die, files, fill_disk, fork, import_all, start, unfinished, wait, watch
 
 from ccnn_geo.cli import main
 from ccnn_geo.training.data.epochs import EpochDataset
@@ -27,7 +27,7 @@ model: {hidden_channels: 4, num_blocks: 1, kernel_hidden: 4, omega_0: 0.5, windo
         dropout: 0.1}
 optim: {lr: 0.02, warmup_epochs: 1}
 data: {dataset: folder, root: shapes, num_points: 24, num_samples: 32, batch_size: 8, augment: {jitter: 0.01}}
-trainer: {max_epochs: 3, accelerator: cpu}
+trainer: {max_epochs: 2, accelerator: cpu}
 """
 TRAIN = ("train", "--config", "tiny.yaml")
 CHECKPOINTS = Path("run/checkpoints")
@@ -92,6 +92,29 @@ def killed_within_an_epoch() -> int:
     return command(*TRAIN, "--out", "run")
 
 
+def waiting_for_the_key() -> int:
+    """In the second epoch nothing is done until Ctrl-C is pressed."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
+    step = Classifier.training_step
+
+    def training_step(self, *args):
+        if self.current_epoch == 1:
+            Path("waiting").touch()
+            while True:
+                time.sleep(0.01)
+        return step(self, *args)
+
+    Classifier.training_step = training_step
+    return command(*TRAIN, "--out", "run")
+
+
+def press(pid: int, read: int) -> None:
+    """Ctrl-C once a fork waits for it, or has ended without."""
+    while not Path("waiting").exists() and not select.select([read], [], [], 0.01)[0]:
+        pass
+    os.kill(pid, signal.SIGINT)
+
+
 def without_space() -> int:
     """The disk is full when the second epoch's checkpoint is written."""
     times = 0
@@ -132,10 +155,13 @@ def flip_a_bit(path: Path) -> None:
     path.write_bytes(content)
 
 
-def trial(*function_and_arguments) -> dict:
+def trial(*function_and_arguments, meanwhile: Callable[[int, int], None] | None = None) -> dict:
     """What a start that ends badly leaves, and what the next one makes of it."""
     shutil.rmtree("run", ignore_errors=True)
-    ended = fork(*function_and_arguments)
+    process = start(*function_and_arguments)
+    if meanwhile is not None:
+        meanwhile(*process)
+    ended = wait(*process)
     left = sorted(files(CHECKPOINTS)) if CHECKPOINTS.exists() else []
     place = ["--resume", "run"] if (CHECKPOINTS / "last.ckpt").exists() else ["--out", "run"]
     then = fork(command, "train", *([] if place[0] == "--resume" else TRAIN[1:]), *place)
@@ -164,8 +190,7 @@ def damaged() -> dict:
     return result | {"both": said(fork(command, *resume, "--fallback"))}
 
 
-if __name__ == "__main__":
-    os.chdir(sys.argv[1])
+def all_trials() -> dict:
     run_plots.save = lambda *_: None  # most of the time of so small a run
     write_project()
     ended = fork(lambda: (command(*TRAIN, "--out", "run"), list(sys.modules)))
@@ -175,9 +200,10 @@ if __name__ == "__main__":
     result["first"] = trial(killed, "last.ckpt", 1, False)
     result["checkpoint"] = trial(killed, "last.ckpt", 2, True)
     result["step"] = trial(killed_within_an_epoch)
+    result["interrupted"] = trial(waiting_for_the_key, meanwhile=press)
     result["disk"] = trial(without_space)
     result["worker"] = trial(losing_a_worker, "killed")
     shutil.rmtree("run")
     result["error"] = said(fork(losing_a_worker, "error"))
     result["damaged"] = damaged()
-    json.dump(result, sys.stdout)
+    return result

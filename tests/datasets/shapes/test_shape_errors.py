@@ -1,9 +1,4 @@
-"""A folder of shapes that cannot be used: every file is named, and nothing is left half written."""
-
-import os
-import signal
-import subprocess
-import sys
+"""A folder of shapes that cannot be used: every file is named."""
 
 import numpy as np
 import pytest
@@ -103,52 +98,3 @@ def test_wrong_arguments(root):
     ):
         with pytest.raises(ValueError, match="got"):
             ShapeFolder(root, "train", **kwargs)
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-import numpy as np
-from ccnn_geo.datasets import ShapeFolder
-from ccnn_geo.datasets.base import processing
-
-def write_half(file, **arrays):
-    file.write(b"half a file")
-    file.flush()
-    os.kill(os.getpid(), signal.SIGKILL)
-
-real, seen = processing.sample_file, []
-
-def sample_some(*args):
-    seen.append(args)
-    if len(seen) == 5:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(*args)
-
-for moment in ("writing", "sampling"):  # a fork each: importing torch takes longer than everything else
-    child = os.fork()
-    if child == 0:
-        if moment == "writing":
-            processing.np.savez = write_half
-        else:
-            processing.sample_file = sample_some
-        ShapeFolder(sys.argv[1], "train", num_samples=64, num_points=32)
-        os._exit(0)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    folder = Path(sys.argv[1], "processed")
-    print(moment, code, len(list(folder.glob("*.npz"))), len(list(folder.glob(".*.tmp"))))
-"""
-
-
-@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL on Windows")
-def test_kill_in_the_middle_leaves_nothing_half_written(root):
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(root)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    writing, sampling = (line.split() for line in done.stdout.splitlines())
-    assert writing == ["writing", str(-signal.SIGKILL), "0", "1"]
-    assert sampling[:3] == ["sampling", str(-signal.SIGKILL), "0"]
-    data = ShapeFolder(root, "train", **SMALL)  # neither stuck in a lock nor misled by what is left
-    assert len(data) == 11 and data[0].num_nodes == 32
-    assert sorted(p.suffix for p in (root / "processed").iterdir()) == [".lock", ".npz"]
