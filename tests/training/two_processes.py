@@ -84,21 +84,25 @@ def train(name: str, network: CCNN, wrapped: nn.Module, rank: int | None) -> dic
     return {"grads": grads, "state": {k: v.clone() for k, v in network.state_dict().items()}}
 
 
-def alone(name: str) -> dict[str, Any]:
-    network = make(name)
-    return train(name, network, network, None)
+def alone() -> dict[str, dict[str, Any]]:
+    networks = {name: make(name) for name in CASES}
+    return {name: train(name, network, network, None) for name, network in networks.items()}
 
 
 def join(rank: int, store: Path) -> None:
     torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
 
 
-def together(name: str, rank: int, store: Path) -> dict[str, Any]:
+def together(rank: int, store: Path) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """All cases, and the norms, one after the other: what a process first imports and compiles takes longer."""
     join(rank, store)
-    network = make(name)
-    if name != "unsynchronised":
-        network = convert_sync_norms(network)
-    return train(name, network, DistributedDataParallel(network), rank)
+    found = {}
+    for name in CASES:
+        network = make(name)
+        if name != "unsynchronised":
+            network = convert_sync_norms(network)
+        found[name] = train(name, network, DistributedDataParallel(network), rank)
+    return found, norms(rank)
 
 
 def in_two(function, *args) -> list[Ended]:
@@ -115,12 +119,16 @@ def difference(a: dict[str, Tensor], b: dict[str, Tensor]) -> float:
     return max(float((a[k].double() - b[k].double()).abs().max()) for k in a)
 
 
-def compare(name: str, folder: Path) -> dict[str, Any]:
-    one = fork(alone, name)
+def cases(folder: Path) -> dict[str, Any]:
+    one = fork(alone)
     if one.code:
         raise RuntimeError(one.errors)
-    one = one.result
-    pair = [end.result for end in in_two(lambda rank: together(name, rank, folder / name))]
+    two, found_norms = zip(*(end.result for end in in_two(together, folder / "store")), strict=True)
+    compared = {name: compare(one.result[name], [found[name] for found in two]) for name in CASES}
+    return {"cases": compared, "norms": found_norms}
+
+
+def compare(one: dict[str, Any], pair: list[dict[str, Any]]) -> dict[str, Any]:
     # seen by each process alone: the extent of its clouds, which bounds kernels that have no window
     states = [{k: v for k, v in p["state"].items() if not k.endswith("domain")} for p in (one, *pair)]
     scales = {k: v for k, v in states[0].items() if k.endswith(("scale.moment", "density"))}
@@ -133,9 +141,8 @@ def compare(name: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def norms(rank: int, store: Path) -> dict[str, Any]:
+def norms(rank: int) -> dict[str, Any]:
     """One row in all, half precision, and a process without rows."""
-    join(rank, store)
     norm = SyncBatchNorm1d(3)
     norm.running_mean.fill_(2.0)
     single = norm(torch.full((1 - rank, 3), 5.0))
@@ -191,6 +198,9 @@ def write_project() -> None:
     sys.path.append(str(Path(__file__).parents[1]))
     import fake_data
 
+    fake_data.COUNTS.update(
+        train=12, validation=6
+    )  # the first scene has no label: no batch of one process has then
     fake_data.register(pytest.MonkeyPatch(), Path.cwd())
 
 
@@ -244,37 +254,36 @@ def weights(run: str) -> dict[str, Tensor]:
 
 
 def commands() -> dict[str, Any]:
-    """The command line on one process, on two, and on two machines, whose batches are together as large."""
+    """The command line on one process, and on two of one machine and of two, whose batches are together as large."""
     write_project()
+    import_all(
+        ["ccnn_geo.training.run"]
+    )  # Lightning: else the first fork imports it, and then this process again
     # empty pictures: drawing them would take most of the time of so small a run
     run_plots.save = lambda figure, path: path.touch()
     found: dict[str, Any] = {}
-    for config, size, runs in (("tiny", 8, {"two": 1, "nodes": 2}), ("scenes", 2, {"two_scenes": 1})):
+    for config, size, name, nodes in (("tiny", 8, "two", 1), ("scenes", 2, "nodes", 2)):
         one = fork(command, f"{config}.yaml", "--out", config, "--data.batch_size", str(size))
         if one.result is None or one.result[0] != 0:
             raise RuntimeError(one.errors)
         import_all(one.result[1])
-        for name, nodes in runs.items():
-            options = ("--out", name, "--data.batch_size", str(size // 2), "--trainer.sync_batchnorm", "true")
-            port = free_port()
-            ended = in_two(as_torchrun, port, nodes, f"{config}.yaml", *options)
-            if any(end.result != 0 for end in ended):
-                raise RuntimeError("\n".join(end.errors for end in ended))
-            found[name] = {
-                "output": [end.output for end in ended],
-                "errors": [end.errors for end in ended],
-                "one": rows(config),
-                "rows": rows(name),
-                "weights": difference(weights(config), weights(name)),
-                "files": sorted(p.relative_to(name).as_posix() for p in Path(name).rglob("*") if p.is_file()),
-            }
+        options = ("--out", name, "--data.batch_size", str(size // 2), "--trainer.sync_batchnorm", "true")
+        port = free_port()
+        ended = in_two(as_torchrun, port, nodes, f"{config}.yaml", *options)
+        if any(end.result != 0 for end in ended):
+            raise RuntimeError("\n".join(end.errors for end in ended))
+        found[name] = {
+            "output": [end.output for end in ended],
+            "errors": [end.errors for end in ended],
+            "one": rows(config),
+            "rows": rows(name),
+            "weights": difference(weights(config), weights(name)),
+            "files": sorted(p.relative_to(name).as_posix() for p in Path(name).rglob("*") if p.is_file()),
+        }
     return found
 
 
 if __name__ == "__main__":
     os.chdir(sys.argv[1])
     here = Path.cwd()
-    result = {"cases": {name: compare(name, here) for name in CASES}}
-    result["norms"] = [end.result for end in in_two(norms, here / "norms")]
-    result["commands"] = commands()
-    json.dump(result, sys.stdout)
+    json.dump({**cases(here), "commands": commands()}, sys.stdout)
