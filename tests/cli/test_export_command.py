@@ -1,4 +1,4 @@
-"""A run becomes a folder or a program; what a folder predicts is what its checkpoint does."""
+"""A run becomes a folder, which predicts as its checkpoint does; the tests of exports make a program of one."""
 
 import json
 import sys
@@ -130,20 +130,6 @@ def test_a_single_output_between_two_classes(project):
     network = CCNN(6, 1, 3, hidden_channels=4, num_blocks=0)
     save_classifier("two", network, ["no", "yes"], {"dataset": "folder"})
     assert read_classifier("two")[0]["binary"] is True
-
-
-def test_the_command_makes_a_program(run, run_cli):
-    code, output, errors = run_cli("export", "run", "program", "--format", "torch-export")
-    assert (code, output, errors) == (0, "program/config.json\nprogram/model.pt2\n", "")
-    config = json.loads(Path("program/config.json").read_text())
-    assert config["classifier"]["classes"] == ["ball", "disc"]
-    inputs = {"x": ["B", "N", 6], "pos": ["B", "N", 3]}
-    assert config["program"] == {"file": "model.pt2", "inputs": inputs, "outputs": "logits"}
-    assert sorted(p.name for p in Path("program").iterdir()) == ["config.json", "model.pt2"]
-    with pytest.raises(FileNotFoundError, match=r"no model\.safetensors"):
-        CCNN.from_pretrained("program")
-    program = torch.export.load("program/model.pt2").module()
-    assert program(torch.randn(1, 33, 6), torch.rand(1, 33, 3)).shape == (1, 2)
 
 
 def test_wrong_usage_of_the_command(run, run_cli):
