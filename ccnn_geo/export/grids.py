@@ -40,6 +40,15 @@ class GridProgram(nn.Module):
 
     Raises:
         ValueError: If the network has not seen a batch of grids, or a kernel has no end.
+
+    Example:
+        >>> model = CCNN.from_preset("ccnn_4_16", dim=2, in_channels=3, out_channels=10)
+        >>> out = model(torch.randn(2, 3, 8, 8))
+        >>> program, image = GridProgram(model.eval()), torch.randn(1, 3, 12, 10)
+        >>> torch.allclose(program(image), model(image), atol=1e-3)
+        True
+        >>> program.inputs
+        {'x': ['B', 3, 'S0', 'S1']}
     """
 
     def __init__(

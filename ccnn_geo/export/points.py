@@ -54,6 +54,15 @@ class PointProgram(nn.Module):
 
     Raises:
         ValueError: If the network has not seen a batch, or sums in a way that has no such form.
+
+    Example:
+        >>> model = CCNN.from_preset("ccnn_4_16", dim=3, in_channels=6, out_channels=10, num_neighbors=16)
+        >>> out = model(torch.randn(80, 6), torch.rand(80, 3), torch.arange(80) // 40)
+        >>> program, x, pos = PointProgram(model.eval()), torch.randn(50, 6), torch.rand(50, 3)
+        >>> torch.allclose(program(x[None], pos[None]), model(x, pos), atol=1e-3)
+        True
+        >>> program.inputs
+        {'x': ['B', 'N', 6], 'pos': ['B', 'N', 3]}
     """
 
     def __init__(self, model: CCNN, neighbors: str = "inside", weights: bool = False) -> None:

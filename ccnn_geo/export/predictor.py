@@ -30,6 +30,13 @@ class Prediction:
         label: The most probable class.
         probability: Of that class.
         probabilities: Of all classes, in the order of training.
+
+    Example:
+        >>> found = Prediction("cup", 0.75, {"mug": 0.25, "cup": 0.75})
+        >>> f"{found.label}: {found.probability:.0%}"
+        'cup: 75%'
+        >>> sorted(found.probabilities, key=found.probabilities.get, reverse=True)
+        ['cup', 'mug']
     """
 
     label: str
@@ -45,6 +52,14 @@ class ShapeClassifier:
         network: In evaluation mode.
         classes: Names of its outputs.
         pipeline: From a mesh or cloud to the network's input, as in training.
+
+    Example:
+        >>> network = CCNN.from_preset("ccnn_4_16", dim=3, in_channels=6, out_channels=2, num_neighbors=16)
+        >>> out = network(torch.randn(80, 6), torch.rand(80, 3), torch.arange(80) // 40)
+        >>> classifier = ShapeClassifier(network.eval(), ("cup", "mug"), ShapePipeline(num_points=64))
+        >>> prediction = classifier(torch.rand(500, 3).numpy())
+        >>> prediction.label in ("cup", "mug"), list(prediction.probabilities)
+        (True, ['cup', 'mug'])
     """
 
     network: CCNN

@@ -23,7 +23,7 @@ MISSING = frozenset({"", "na", "nan", "n/a", "null", "none", "?"})
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Single observations in the order of the file; NaN for a line that holds none, if all are so.
+    r"""Single observations in the order of the file; NaN for a line that holds none, if all are so.
 
     Args:
         time: ``[M]`` float64, in the unit of the file, of dates in seconds since 1970.
@@ -31,6 +31,16 @@ class Table:
         value: ``[M]`` float64.
         variables: Names, in the order of first appearance.
         dates: Whether the times are dates.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "ward.csv")
+        ...     _ = path.write_text("time,pulse,heat\n0,60,\n2.5,,37\n")
+        ...     table = read_table(path)
+        >>> table.variables, table.variable.tolist(), table.time.tolist(), table.value.tolist()
+        (['pulse', 'heat'], [0, 1], [0.0, 2.5], [60.0, 37.0])
     """
 
     time: np.ndarray

@@ -29,6 +29,14 @@ class LasPoints:
         classification: ``[N]`` uint8: 2 ground, 3 to 5 vegetation, 6 building, 9 water and so on.
         rgb: ``[N, 3]`` uint16, or None.
         time: ``[N]`` float64, GPS time in seconds, or None.
+
+    Example:
+        >>> import numpy as np
+        >>> ones, codes = np.ones(3, np.uint8), np.array([2, 6, 2], np.uint8)
+        >>> scan = LasPoints(np.eye(3), ones.astype(np.uint16), ones, ones, codes)
+        >>> scan.xyz[scan.classification == 2].shape  # the ground
+        (2, 3)
+        >>> scan = read_las("scan.laz")  # doctest: +SKIP
     """
 
     xyz: np.ndarray

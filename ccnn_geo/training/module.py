@@ -57,6 +57,16 @@ class Classifier(LightningModule):
     Raises:
         ValueError: If an argument is out of range.
 
+    Example:
+        >>> from pytorch_lightning import Trainer
+        >>> from torch_geometric.data import Data
+        >>> from torch_geometric.loader import DataLoader
+        >>> model = Classifier({"preset": "ccnn_4_16", "num_neighbors": 16}, classes=["cup", "mug"], in_channels=6)
+        >>> clouds = [Data(x=torch.randn(40, 6), pos=torch.rand(40, 3), y=torch.tensor([i % 2])) for i in range(8)]
+        >>> model(next(iter(DataLoader(clouds, batch_size=4)))).shape
+        torch.Size([4, 2])
+        >>> Trainer(max_epochs=10).fit(model, DataLoader(clouds, batch_size=4))  # doctest: +SKIP
+
     Source: appendix C.2; Eq. 3.
     """
 

@@ -66,6 +66,13 @@ class Scores:
         confusion: Samples of class (row) that were taken for class (column), ``[K, K]``.
         classes: Names of the classes.
         of: The weights that were evaluated, in words.
+
+    Example:
+        >>> scores = Scores(0.875, 0.875, 0.4, torch.tensor([[3, 1], [0, 4]]), ("cup", "mug"))
+        >>> scores.numbers()
+        {'accuracy': 0.875, 'mean_class_accuracy': 0.875, 'loss': 0.4}
+        >>> scores.confusion.diagonal() / scores.confusion.sum(dim=1)  # accuracy of each class
+        tensor([0.7500, 1.0000])
     """
 
     accuracy: float

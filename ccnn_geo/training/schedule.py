@@ -47,6 +47,13 @@ class Schedule:
         total: All steps.
         per_epoch: Steps of an epoch.
         asked: Epochs of warm-up that were asked for.
+
+    Example:
+        >>> plan = Schedule.planned(total=300, per_epoch=10, warmup_epochs=2, largest_share=0.1)
+        >>> plan(0), plan(19), plan(300)
+        (0.05, 1.0, 0.0)
+        >>> print(plan)
+        warm-up: 20 of 300 steps (2 of 30 epochs)
     """
 
     warmup: int

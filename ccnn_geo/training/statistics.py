@@ -26,6 +26,15 @@ class NormStatistics(Callback):
     most. So nothing is loaded again, no random number is drawn, and a run that goes on from a checkpoint has what an
     unbroken one has. With averaged weights (``optim.ema``) the statistics are those of the average. To be placed
     after the averaging, and before the callbacks that save checkpoints.
+
+    Example:
+        >>> from pytorch_lightning import Trainer
+        >>> from pytorch_lightning.callbacks import EMAWeightAveraging
+        >>> callbacks = [EMAWeightAveraging(decay=0.99), NormStatistics()]
+        >>> trainer = Trainer(max_epochs=10, logger=False, callbacks=callbacks)
+        >>> [type(callback).__name__ for callback in trainer.callbacks[:2]]
+        ['EMAWeightAveraging', 'NormStatistics']
+        >>> trainer.fit(model, datamodule=data)  # doctest: +SKIP
     """
 
     def __init__(self) -> None:

@@ -26,6 +26,12 @@ class Coloring:
 
     Shapes:
         - **values:** :math:`(N)`
+
+    Example:
+        >>> evidence = torch.tensor([-2.0, 2.0, 0.5, torch.nan])
+        >>> coloring = Coloring(evidence, title="chair.off: evidence for chair", label="evidence")
+        >>> coloring.limit
+        2.0
     """
 
     values: Tensor

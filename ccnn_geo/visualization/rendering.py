@@ -28,6 +28,13 @@ class LayerKernels:
 
     Shapes:
         - **axes:** D tensors :math:`(K_d)`; **values:** :math:`(C, K_1, \\dots, K_D)`
+
+    Example:
+        >>> model = CCNN.from_preset("ccnn_4_16", dim=1, in_channels=3, out_channels=2)
+        >>> out = model(torch.randn(2, 3, 50))
+        >>> stem = render_kernels(model, layers=[0])[0]
+        >>> stem.name, stem.num_channels, stem.dim, stem.on_lattice
+        ('stem', 3, 1, True)
     """
 
     name: str

@@ -31,6 +31,15 @@ class Sample:
     Shapes:
         - **inputs:** ``x`` :math:`(N, C)`, ``pos`` :math:`(N, D)` and ``weight`` :math:`(N)`, or ``x``
           :math:`(1, C, *S)`
+
+    Example:
+        >>> model = CCNN.from_preset("ccnn_4_16", dim=2, in_channels=3, out_channels=10)
+        >>> image = Sample("cat.png", {"x": torch.randn(1, 3, 8, 6)}, truth="cat")
+        >>> image.size, image.is_points, image.pos.shape
+        ((8, 6), False, torch.Size([48, 2]))
+        >>> out = model(**image.inputs)
+        >>> class_evidence(model.eval(), image).shape
+        torch.Size([48, 10])
     """
 
     name: str

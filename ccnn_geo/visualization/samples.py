@@ -20,7 +20,19 @@ from ccnn_geo.visualization.sample_values import Sample
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained network, the names of its classes and its data settings."""
+    """A trained network, the names of its classes and its data settings.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from ccnn_geo.visualization import by_evidence
+        >>> network = CCNN.from_preset("ccnn_4_16", dim=2, in_channels=3, out_channels=2)
+        >>> image = Sample("cat.png", {"x": torch.randn(1, 3, 8, 6)})
+        >>> out = network(**image.inputs)
+        >>> trained = Trained(network.eval(), ("cat", "dog"), Path("runs/demo"), {})
+        >>> sorted(by_evidence(trained, image))
+        ['cat', 'dog']
+        >>> trained = Trained.load("runs/demo")  # doctest: +SKIP
+    """
 
     network: CCNN
     classes: tuple[str, ...]

@@ -151,6 +151,13 @@ class SpeechCommandsRaw(_SpeechCommands):
         FileNotFoundError: If there are neither words nor archive, and ``download`` is False.
         ValueError: For other options than these, another digest or number of recordings, a damaged archive, or
             recordings that cannot be read, which are named.
+
+    Example:
+        >>> SpeechCommandsRaw.info.counts, SpeechCommandsRaw.info.size
+        ({'train': 24482, 'validation': 5246, 'test': 5247}, (16000,))
+        >>> train = SpeechCommandsRaw("data", "train")  # doctest: +SKIP
+        >>> train[0][0].shape  # doctest: +SKIP
+        torch.Size([1, 16000])
     """
 
     def __init__(
@@ -174,6 +181,13 @@ class SpeechCommandsHalf(SpeechCommandsRaw):
 
     Shapes:
         ``dataset[i]`` is ``(signal [1, rate], label)``, float32.
+
+    Example:
+        >>> SpeechCommandsHalf.info.counts == SpeechCommandsRaw.info.counts, SpeechCommandsHalf.info.size
+        (True, (8000,))
+        >>> test = SpeechCommandsHalf("data", "test")  # doctest: +SKIP
+        >>> test[0][0].shape  # doctest: +SKIP
+        torch.Size([1, 8000])
     """
 
     info = replace(_INFO, name="speech_half", title="ten spoken words at half the rate", size=(LENGTH // 2,))
@@ -193,6 +207,13 @@ class SpeechCommandsMFCC(_SpeechCommands):
 
     Shapes:
         ``dataset[i]`` is ``(signal [20, 161], label)``, float32.
+
+    Example:
+        >>> SpeechCommandsMFCC.info.in_channels, SpeechCommandsMFCC.info.size
+        (20, (161,))
+        >>> train = SpeechCommandsMFCC("data", "train")  # doctest: +SKIP
+        >>> train[0][0].shape  # doctest: +SKIP
+        torch.Size([20, 161])
     """
 
     info = replace(

@@ -54,6 +54,17 @@ class WavFolder(SignalDataset):
         FileNotFoundError: If there is no such folder or split, or no ``root/train`` to normalise by.
         ValueError: If a class has no recordings, the splits have different classes, or recordings cannot be read or
             do not agree; all are named.
+
+    Example:
+        >>> import os
+        >>> import tempfile
+        >>> from scipy.io import wavfile
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     for name in ("cat", "dog"):
+        ...         os.makedirs(f"{root}/train/{name}")
+        ...         wavfile.write(f"{root}/train/{name}/0.wav", 8000, torch.arange(300, dtype=torch.int16).numpy())
+        ...     WavFolder(root)
+        WavFolder(2 samples [1, 300], 2 classes)
     """
 
     info = DatasetInfo(

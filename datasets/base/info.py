@@ -40,6 +40,14 @@ class DatasetInfo:
         files: What is downloaded.
         prepared: Bytes that are written besides the downloads: unpacked and prepared files.
         source: Who published it, and where the paper describes its use.
+
+    Example:
+        >>> from ccnn_geo.datasets import dataset_class
+        >>> info = dataset_class("cifar10").info
+        >>> info.in_channels, info.size, info.dim, info.counts["train"]
+        (3, (32, 32), 2, 45000)
+        >>> sum(file.size for file in info.files)  # bytes to download
+        170052171
     """
 
     name: str

@@ -41,6 +41,17 @@ class SignalDataset(Dataset):
     Raises:
         ValueError: If there are not as many labels as samples.
         IndexError: For an index out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> stored = np.arange(12, dtype=np.int16).reshape(3, 4)
+        >>> data = SignalDataset(stored, [0, 1, 0], ["low", "high"], lambda row: torch.from_numpy(row)[None] / 10)
+        >>> data
+        SignalDataset(3 samples [1, 4], 2 classes)
+        >>> data[1]
+        (tensor([[0.4000, 0.5000, 0.6000, 0.7000]]), 1)
+        >>> len(data[data.y == 0])
+        2
     """
 
     info: ClassVar[DatasetInfo]

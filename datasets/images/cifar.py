@@ -88,6 +88,13 @@ class CIFAR10(_CIFAR):
         ConnectionError: If the archive cannot be fetched; the message says what to place where.
         FileNotFoundError: If it is missing and ``download`` is False.
         ValueError: For another split, digest or number of images, or damaged files.
+
+    Example:
+        >>> CIFAR10.info.counts, CIFAR10.info.size
+        ({'train': 45000, 'validation': 5000, 'test': 10000}, (32, 32))
+        >>> train = CIFAR10("data", "train")  # doctest: +SKIP
+        >>> train[0][0].shape  # doctest: +SKIP
+        torch.Size([3, 32, 32])
     """
 
     info = DatasetInfo(
@@ -124,6 +131,13 @@ class SequentialCIFAR10(CIFAR10):
 
     Shapes:
         ``dataset[i]`` is ``(sequence [3, 1024], label)``.
+
+    Example:
+        >>> SequentialCIFAR10.info.size, SequentialCIFAR10.info.family
+        ((1024,), 'sequence')
+        >>> train = SequentialCIFAR10("data", "train")  # doctest: +SKIP
+        >>> train[0][0].shape  # doctest: +SKIP
+        torch.Size([3, 1024])
     """
 
     info = replace(
@@ -142,6 +156,13 @@ class LRAImage2D(CIFAR10):
 
     Shapes:
         ``dataset[i]`` is ``(image [1, 32, 32], label)``.
+
+    Example:
+        >>> LRAImage2D.info.in_channels, LRAImage2D.info.size
+        (1, (32, 32))
+        >>> train = LRAImage2D("data", "train")  # doctest: +SKIP
+        >>> train[0][0].shape  # doctest: +SKIP
+        torch.Size([1, 32, 32])
     """
 
     info = replace(CIFAR10.info, name="image2d", title="Long Range Arena: grey photographs", in_channels=1)
@@ -160,6 +181,13 @@ class LRAImage(LRAImage2D):
 
     Shapes:
         ``dataset[i]`` is ``(sequence [1, 1024], label)``.
+
+    Example:
+        >>> LRAImage.info.in_channels, LRAImage.info.size
+        (1, (1024,))
+        >>> train = LRAImage("data", "train")  # doctest: +SKIP
+        >>> train[0][0].shape  # doctest: +SKIP
+        torch.Size([1, 1024])
     """
 
     info = replace(
@@ -178,6 +206,13 @@ class CIFAR100(_CIFAR):
     """CIFAR-100: as CIFAR-10, in 100 classes (the fine ones); archive 169 MB, in ``root/cifar100`` or ``root``.
 
     Arguments, errors, shapes and behaviour as :class:`CIFAR10`.
+
+    Example:
+        >>> CIFAR100.info.classes, CIFAR100.all_classes[:3]
+        (100, ('apple', 'aquarium_fish', 'baby'))
+        >>> train = CIFAR100("data", "train")  # doctest: +SKIP
+        >>> train[0][0].shape  # doctest: +SKIP
+        torch.Size([3, 32, 32])
     """
 
     info = replace(

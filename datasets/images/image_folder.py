@@ -56,6 +56,17 @@ class ImageFolder(ImageDataset):
         FileNotFoundError: If there is no such folder or split, or no ``root/train`` to normalise with.
         ValueError: For arguments out of range, a class without images, splits of different classes or sizes, and
             files that cannot be used, which are all named.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     for name in ("cat", "dog"):
+        ...         Path(root, "train", name).mkdir(parents=True)
+        ...         _ = Path(root, "train", name, "0.ppm").write_bytes(b"P6 2 2 255 " + bytes(range(12)))
+        ...     train = ImageFolder(root)
+        >>> train, train.names
+        (ImageFolder(2 samples [3, 2, 2], 2 classes), ['train/cat/0.ppm', 'train/dog/0.ppm'])
     """
 
     info = DatasetInfo(

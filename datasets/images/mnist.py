@@ -57,6 +57,13 @@ class MNIST(ImageDataset):
         ConnectionError: If a file cannot be fetched; the message says what to place where.
         FileNotFoundError: If files are missing and ``download`` is False.
         ValueError: For another split, digest or number of images, or damaged files.
+
+    Example:
+        >>> MNIST.info.counts, MNIST.info.size
+        ({'train': 55000, 'validation': 5000, 'test': 10000}, (28, 28))
+        >>> train = MNIST("data", "train")  # doctest: +SKIP
+        >>> train[0][0].shape  # doctest: +SKIP
+        torch.Size([1, 28, 28])
     """
 
     info = DatasetInfo(
@@ -111,6 +118,13 @@ class SequentialMNIST(MNIST):
 
     Shapes:
         ``dataset[i]`` is ``(sequence [1, 784], label)``.
+
+    Example:
+        >>> SequentialMNIST.info.size, SequentialMNIST.info.family
+        ((784,), 'sequence')
+        >>> train = SequentialMNIST("data", "train")  # doctest: +SKIP
+        >>> train[0][0].shape  # doctest: +SKIP
+        torch.Size([1, 784])
     """
 
     info = replace(MNIST.info, name="smnist", title="digits pixel by pixel", family="sequence", size=(784,))
@@ -134,6 +148,12 @@ class PermutedMNIST(MNIST):
 
     Raises:
         ValueError: As :class:`MNIST`, and unless the permutation has each of 0..783 once.
+
+    Example:
+        >>> PermutedMNIST.info.size, PermutedMNIST.info.family
+        ((784,), 'sequence')
+        >>> train = PermutedMNIST("data", "train")  # doctest: +SKIP
+        >>> backwards = PermutedMNIST("data", "train", permutation=range(783, -1, -1))  # doctest: +SKIP
     """
 
     info = replace(

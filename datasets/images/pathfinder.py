@@ -149,6 +149,15 @@ class Pathfinder(_Pathfinder):
         ConnectionError: If the release cannot be fetched; the message says what to place where.
         FileNotFoundError: If it is missing and ``download`` is False.
         ValueError: For another split, files that are not as described, or another number of images.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     train = Pathfinder(root, generate=10, drawing={"contour": 6, "num_distractors": 0})
+        >>> train
+        Pathfinder(8 samples [1, 1024], 2 classes)
+        >>> train.classes
+        ['separate', 'connected']
     """
 
     info: ClassVar[DatasetInfo] = _info("pathfinder", "LRA Pathfinder: contours, pixel by pixel", (1024,), 32)
@@ -156,14 +165,30 @@ class Pathfinder(_Pathfinder):
 
 
 class Pathfinder2D(_Pathfinder):
-    """The images of :class:`Pathfinder` as images: ``dataset[i]`` is ``([1, 32, 32], label)``; all else as there."""
+    """The images of :class:`Pathfinder` as images: ``dataset[i]`` is ``([1, 32, 32], label)``; all else as there.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     train = Pathfinder2D(root, generate=10, drawing={"contour": 6, "num_distractors": 0})
+        >>> train
+        Pathfinder2D(8 samples [1, 32, 32], 2 classes)
+    """
 
     info: ClassVar[DatasetInfo] = _info("pathfinder2d", "LRA 2DPathfinder: contours, as images", (32, 32), 32)
     resolution = 32
 
 
 class PathX(_Pathfinder):
-    """LRA Path-X: :class:`Pathfinder` with images of 128 x 128; ``dataset[i]`` is ``([1, 16384], label)``."""
+    """LRA Path-X: :class:`Pathfinder` with images of 128 x 128; ``dataset[i]`` is ``([1, 16384], label)``.
+
+    Example:
+        >>> PathX.info.counts, PathX.info.size
+        ({'train': 160000, 'validation': 20000, 'test': 20000}, (16384,))
+        >>> train = PathX("data", generate=1000)  # doctest: +SKIP
+        >>> train[0][0].shape  # doctest: +SKIP
+        torch.Size([1, 16384])
+    """
 
     info: ClassVar[DatasetInfo] = _info(
         "pathx", "LRA Path-X: contours, 16,384 pixels in a row", (16384,), 128

@@ -41,6 +41,13 @@ class STL10(ImageDataset):
         ConnectionError: If the archive cannot be fetched; the message says what to place where.
         FileNotFoundError: If it is missing and ``download`` is False.
         ValueError: For another split, digest or number of images, a size below 1, or damaged files.
+
+    Example:
+        >>> STL10.info.counts, STL10.info.size
+        ({'train': 4500, 'validation': 500, 'test': 8000}, (256, 256))
+        >>> train = STL10("data", "train", size=96)  # doctest: +SKIP
+        >>> train[0][0].shape  # doctest: +SKIP
+        torch.Size([3, 96, 96])
     """
 
     info = DatasetInfo(

@@ -69,6 +69,15 @@ class LidarFrames(Dataset):
         FileNotFoundError: If there is no such folder, or no ``root/train`` to standardise by.
         ValueError: For an argument out of range, a class without points in ``root/train``, a folder without scans, a
             file that cannot be read, or a feature that a file lacks.
+
+    Example:
+        >>> import os
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     os.makedirs(f"{root}/train")
+        ...     torch.rand(100, 4).numpy().tofile(f"{root}/train/0.bin")  # x, y, z and intensity of each point
+        ...     LidarFrames(root, max_points=64)[0]
+        Data(x=[64, 1], pos=[64, 3], origin=[1, 3], name='train/0.bin')
     """
 
     info = DatasetInfo(

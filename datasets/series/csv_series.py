@@ -22,7 +22,7 @@ SERIES = FileKind("series", (".csv",))
 
 
 class CSVSeries(SeriesDataset):
-    """One series a file, in ``root/<split>/<class>/<file>.csv``; split train, validation (or val, valid, dev) or test.
+    r"""One series a file, in ``root/<split>/<class>/<file>.csv``; split train, validation (or val, valid, dev) or test.
 
     A file has a header and a column ``time``, of numbers in a unit of your own or of ISO 8601 dates, in any order.
     Dates are what :func:`~ccnn_geo.io.iso_dates.seconds_of` reads, without a zone of UTC; digits alone, such as
@@ -54,6 +54,16 @@ class CSVSeries(SeriesDataset):
         ValueError: If a file is not as described (it is named, with the line), has variables that the training
             files lack, or has dates where these have numbers; if a class has no files, or the splits have
             different classes.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     for name in ("calm", "storm"):
+        ...         Path(root, "train", name).mkdir(parents=True)
+        ...         _ = Path(root, "train", name, "0.csv").write_text("time,wind,rain\n0,3,\n2.5,4,1\n")
+        ...     CSVSeries(root)[0]
+        Data(x=[2, 4], y=[1], pos=[2, 1], name='train/calm/0.csv')
     """
 
     info = DatasetInfo(

@@ -56,6 +56,13 @@ class PhysioNet2012(SeriesDataset):
         FileNotFoundError: If files are missing and ``download`` is False.
         ValueError: For another split or set, a wrong number of records, or a line that is not understood.
 
+    Example:
+        >>> PhysioNet2012.info.counts, PhysioNet2012.info.in_channels
+        ({'train': 4000, 'validation': 4000, 'test': 4000}, 74)
+        >>> train = PhysioNet2012("data", "train")  # doctest: +SKIP
+        >>> train[0].x.size(1), train[0].pos.size(1)  # doctest: +SKIP
+        (74, 1)
+
     Source: Silva et al. (2012), Predicting in-hospital mortality of ICU patients.
     """
 

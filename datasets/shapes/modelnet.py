@@ -98,6 +98,13 @@ class ModelNet10(_ModelNet):
         FileNotFoundError: if it is missing and ``download`` is False.
         ValueError: for another split, checksum or number of shapes.
         ShapeError: names all files that could not be read.
+
+    Example:
+        >>> ModelNet10.info.counts["train"], ModelNet10.info.counts["test"], ModelNet10.info.in_channels
+        (3991, 908, 6)
+        >>> train = ModelNet10("data", "train")  # doctest: +SKIP
+        >>> train[0].x.shape  # doctest: +SKIP
+        torch.Size([512, 6])
     """
 
     name = "ModelNet10"
@@ -126,6 +133,13 @@ class ModelNet40(_ModelNet):
     """ModelNet40: 9,843 shapes for training and 2,468 for testing in 40 classes (archive 2 GB).
 
     Arguments, errors and behaviour as :class:`ModelNet10`.
+
+    Example:
+        >>> ModelNet40.info.counts["train"], ModelNet40.info.counts["test"], ModelNet40.all_classes[:2]
+        (9843, 2468, ('airplane', 'bathtub'))
+        >>> train = ModelNet40("data", "train")  # doctest: +SKIP
+        >>> train[0].x.shape  # doctest: +SKIP
+        torch.Size([512, 6])
     """
 
     name = "ModelNet40"

@@ -46,6 +46,14 @@ class ModelNet10Voxels(ModelNet10):
         ValueError, FileNotFoundError, ConnectionError, ShapeError: as ModelNet10; ValueError for features of
             another name.
 
+    Example:
+        >>> ModelNet10Voxels.info.in_channels, ModelNet10Voxels.info.size
+        (3, (40, 40, 40))
+        >>> train = ModelNet10Voxels("data", "train")  # doctest: +SKIP
+        >>> grids = ModelNet10Voxels("data", "train", grid=True)  # doctest: +SKIP
+        >>> grids[0][0].shape  # doctest: +SKIP
+        torch.Size([3, 40, 40, 40])
+
     Source: appendix B, ModelNet10 Voxelized.
     """
 

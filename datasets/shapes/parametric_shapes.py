@@ -191,6 +191,15 @@ class ParametricShapes(ShapeFolder):
 
     Raises:
         ValueError: for another split, or less than one shape.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     train = ParametricShapes(root, train_per_class=1, test_per_class=1, num_points=64, num_samples=64)
+        >>> len(train), train.classes[:3]
+        (10, ['chair', 'column', 'cup'])
+        >>> train[0]
+        Data(y=[1], pos=[64, 3], normal=[64, 3], name='train/chair/chair_0001.off', x=[64, 6])
     """
 
     info = DatasetInfo(

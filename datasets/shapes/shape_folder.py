@@ -36,6 +36,17 @@ class ShapeFolder(ShapeDataset):
         FileNotFoundError: if there is no such folder or split.
         ValueError: if a class has no shapes, or the splits have different classes.
         ShapeError: names all files that could not be read.
+
+    Example:
+        >>> import os
+        >>> import tempfile
+        >>> import numpy as np
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     for name in ("cup", "mug"):
+        ...         os.makedirs(f"{root}/train/{name}")
+        ...         np.savetxt(f"{root}/train/{name}/0.xyz", np.random.rand(100, 3))
+        ...     ShapeFolder(root, "train", num_points=64)[1]
+        Data(y=[1], pos=[64, 3], normal=[64, 3], name='train/mug/0.xyz', x=[64, 6])
     """
 
     info = DatasetInfo(

@@ -46,6 +46,17 @@ class ShapeDataset(LabelledDataset):
     Raises:
         ShapeError: names all files that could not be read.
         ValueError: for arguments out of range, or a stored file that is damaged.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from ccnn_geo.datasets.base.processing import ShapeFile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = ShapeFile(Path(folder, "cloud.xyz"), name="cloud", label=0)
+        ...     np.savetxt(file.path, np.random.rand(100, 3))
+        ...     ShapeDataset([file], ["cube"], Path(folder), "all", num_points=64)[0]
+        Data(y=[1], pos=[64, 3], normal=[64, 3], name='cloud', x=[64, 6])
     """
 
     samples_surfaces: ClassVar[bool] = True

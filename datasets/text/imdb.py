@@ -70,6 +70,13 @@ class IMDBText(TokenDataset):
         ConnectionError: If the archive cannot be fetched; the message says what to place where.
         FileNotFoundError: If it is missing and ``download`` is False.
         ValueError: For another split or option, files that are no reviews, or another number of them.
+
+    Example:
+        >>> IMDBText.info.counts, IMDBText.info.size
+        ({'train': 22500, 'validation': 2500, 'test': 25000}, (4096,))
+        >>> train = IMDBText("data", "train")  # doctest: +SKIP
+        >>> train[0][0].shape, train.classes  # doctest: +SKIP
+        (torch.Size([134, 4096]), ['neg', 'pos'])
     """
 
     info: ClassVar[DatasetInfo] = DatasetInfo(

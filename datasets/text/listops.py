@@ -63,6 +63,15 @@ class ListOps(TokenDataset):
         ConnectionError: If the release cannot be fetched; the message says what to place where.
         FileNotFoundError: If a file is missing and ``download`` is False.
         ValueError: For another split, unknown tokens, labels out of range, or another number of expressions.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     train = ListOps(root, generate={"train": 4, "validation": 1, "test": 1})
+        >>> train
+        ListOps(4 samples [18, 2048], 10 classes)
+        >>> train.vocabulary.tokens[-5:]
+        ('[MIN', '[MAX', '[MED', '[SM', ']')
     """
 
     info: ClassVar[DatasetInfo] = DatasetInfo(

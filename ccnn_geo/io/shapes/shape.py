@@ -27,6 +27,12 @@ class Shape:
         faces: ``[F, 3]`` int64, indices into ``vertices``; counter-clockwise seen from outside.
         normals: ``[V, 3]`` float64, as stored in the file (any length, also zero or NaN, which
             :class:`~ccnn_geo.transforms.SampleShape` replaces). Clouds only: surfaces have the normals of their faces.
+
+    Example:
+        >>> import numpy as np
+        >>> triangle = Shape(np.eye(3), faces=np.array([[0, 1, 2]]))
+        >>> triangle.to_data()
+        Data(pos=[3, 3], face=[3, 1])
     """
 
     vertices: np.ndarray

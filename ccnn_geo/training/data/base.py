@@ -26,6 +26,17 @@ class EpochDataModule(LightningDataModule):
 
     Raises:
         ValueError: If an argument is out of range.
+
+    Example:
+        >>> from ccnn_geo.training.data.epochs import EpochDataset
+        >>> class Flat(EpochDataModule):
+        ...     def setup(self, stage):
+        ...         self.classes, self.in_channels, self.dim = ["zeros", "ones"], 1, 1
+        ...         self.train_set = EpochDataset([(torch.zeros(1, 16), 0), (torch.ones(1, 16), 1)], None)
+        >>> data = Flat("flat", batch_size=2, num_workers=0)
+        >>> data.setup("fit")
+        >>> next(iter(data.train_dataloader()))[0].shape
+        torch.Size([2, 1, 16])
     """
 
     augmentation: ClassVar[type]

@@ -24,6 +24,11 @@ class GridAugmentation:
         flip: Half of the images are mirrored left to right.
         shift: Sequences move by up to so many samples either way.
         noise: Range of the ratio of signal to noise, in decibels; null for no noise.
+
+    Example:
+        >>> augment = GridAugmentation(crop=4, flip=True)
+        >>> [type(t).__name__ for t in augment.transforms()]
+        ['RandomCrop', 'RandomFlip']
     """
 
     crop: int = 0
@@ -69,6 +74,16 @@ class GridsDataModule(RegistryDataModule):
 
     Raises:
         ValueError: If an argument is out of range.
+
+    Example:
+        >>> import tempfile
+        >>> few = {"generate": {"train": 8, "validation": 2, "test": 2}}
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     data = GridsDataModule("listops", root, few, batch_size=4)
+        ...     data.setup("fit")
+        >>> grids, labels = next(iter(data.train_dataloader()))
+        >>> grids.shape, labels.shape
+        (torch.Size([4, 18, 2048]), torch.Size([4]))
     """
 
     augmentation = GridAugmentation

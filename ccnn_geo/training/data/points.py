@@ -36,6 +36,13 @@ class PointsDataModule(RegistryDataModule):
 
     Raises:
         ValueError: If an argument is out of range.
+
+    Example:
+        >>> data = PointsDataModule("physionet2012", num_points=64)
+        >>> data.in_channels, data.dim, data.readout
+        (74, 1, 'global')
+        >>> data.setup("fit")  # doctest: +SKIP
+        >>> batch = next(iter(data.train_dataloader()))  # doctest: +SKIP
     """
 
     augmentation = Augmentation

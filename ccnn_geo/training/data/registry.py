@@ -41,6 +41,15 @@ class RegistryDataModule(EpochDataModule):
 
     Raises:
         ValueError: If an argument is out of range.
+
+    Example:
+        >>> class Signals(RegistryDataModule):
+        ...     def sample_shape(self, samples):
+        ...         return samples.in_channels, len(samples.size)
+        >>> data = Signals("mnist", "data", None, 32, 0, limit=1000, validation_fraction=0.1, seed=0)
+        >>> data.in_channels, data.dim, data.num_classes
+        (1, 2, 10)
+        >>> data.setup("fit")  # doctest: +SKIP
     """
 
     def __init__(

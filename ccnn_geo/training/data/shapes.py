@@ -45,6 +45,15 @@ class ShapesDataModule(EpochDataModule):
 
     Raises:
         ValueError: If an argument is out of range.
+
+    Example:
+        >>> import tempfile
+        >>> few = {"train_per_class": 2, "test_per_class": 1}
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     data = ShapesDataModule("parametric", root, few, num_points=64, num_samples=64, batch_size=4)
+        ...     data.setup("fit")
+        >>> next(iter(data.train_dataloader())).x.shape
+        torch.Size([256, 6])
     """
 
     dim = 3
