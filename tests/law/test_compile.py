@@ -13,7 +13,9 @@ SIZES = {1: (64,), 2: (12, 13), 3: (6, 7, 8)}
 
 
 def model(dim):
-    return CCNN(2, 3, dim, hidden_channels=4, num_blocks=1, causal=dim == 1, omega_0=5.0, window_init=0.3)
+    """Of a block on sequences; the other dimensions differ in their convolutions, and graphs cost by the layer."""
+    sizes = {"hidden_channels": 4, "num_blocks": int(dim == 1)}
+    return CCNN(2, 3, dim, **sizes, causal=dim == 1, omega_0=5.0, window_init=0.3)
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3])

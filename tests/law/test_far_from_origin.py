@@ -8,6 +8,7 @@ import torch
 from ccnn_geo import CCNN, FlexConv, SepFlexConv, testing
 from ccnn_geo.functional.lattice.offsets import LatticeOffsets, detect_spacing
 from ccnn_geo.neighbors import Neighbors, knn_graph
+from tests.pairwise import pairwise
 
 ORIGIN = torch.tensor([4e5, 5e6, 300.0])
 """Metres of a map's zone: rounded to 0.03, 0.5 and 3e-5."""
@@ -24,11 +25,6 @@ CLOUDS = {
     "fine voxels": lambda d: torch.randint(0, 6, (60, d)) * 1e-3 + 300.0,
     "exact voxels": lambda d: torch.randint(0, 6, (60, d)) * 8.0 + ORIGIN[:d],
 }
-
-
-@pytest.fixture(params=CLOUDS)
-def clouds(request):
-    return CLOUDS[request.param]
 
 
 def compare(model, x, pos, *edges):
@@ -51,21 +47,20 @@ def compare(model, x, pos, *edges):
     testing.assert_close(found.double(), expected, 1e-4)
 
 
-@pytest.mark.parametrize("dim", [1, 2, 3])
-@pytest.mark.parametrize("layer", [SepFlexConv, FlexConv])
-@pytest.mark.parametrize("native", ["1", "0"])
-def test_layers_sum_over_given_edges(layer, dim, clouds, native, monkeypatch):
+@pytest.mark.parametrize(
+    *pairwise({"clouds": CLOUDS, "dim": [1, 2, 3], "layer": [SepFlexConv, FlexConv], "native": "10"})
+)
+def test_layers_sum_over_given_edges(clouds, dim, layer, native, monkeypatch):
     monkeypatch.setenv("CCNN_GEO_NATIVE", native)
-    pos = clouds(dim)
+    pos = CLOUDS[clouds](dim)
     extent = max((pos.amax(dim=0) - pos.amin(dim=0)).max().item(), 1e-3)
     conv = layer(2, 3, dim, kernel_hidden=8, kernel_radius=extent, omega_0=0.5, window_init=0.5)
     compare(conv, torch.randn(60, 2), pos, knn_graph(pos, 5))
 
 
-@pytest.mark.parametrize("dim", [1, 2, 3])
-@pytest.mark.parametrize("num_neighbors", [5, None])
-def test_networks_search_neighbours(dim, clouds, num_neighbors):
-    pos = clouds(dim)
+@pytest.mark.parametrize(*pairwise({"clouds": CLOUDS, "dim": [1, 2, 3], "num_neighbors": [5, None]}))
+def test_networks_search_neighbours(clouds, dim, num_neighbors):
+    pos = CLOUDS[clouds](dim)
     extent = max((pos.amax(dim=0) - pos.amin(dim=0)).max().item(), 1e-3)
     model = CCNN(
         2,

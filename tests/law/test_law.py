@@ -9,7 +9,9 @@ from ccnn_geo import CCNN, FlexConv, SepFlexConv, testing
 from ccnn_geo.functional.representations import grid_positions
 from ccnn_geo.kernels import KERNELS
 from ccnn_geo.neighbors import build_neighbors, knn_graph
+from tests.pairwise import pairwise
 
+DIMS, LAYERS, DTYPES = [1, 2, 3], [SepFlexConv, FlexConv], [torch.float64, torch.float32]
 SIZES = {1: (9,), 2: (5, 4), 3: (3, 4, 2)}
 ARGS = {"kernel_hidden": 6, "omega_0": 1.0, "window_init": 0.4}
 
@@ -61,8 +63,7 @@ def test_points_match_python_loops(dim, dtype, device):
     )
 
 
-@pytest.mark.parametrize("dim", [1, 2, 3])
-@pytest.mark.parametrize("cls", [SepFlexConv, FlexConv])
+@pytest.mark.parametrize(*pairwise({"dim": DIMS, "cls": LAYERS, "dtype": DTYPES}))
 def test_points_match_definition(dim, cls, dtype, device):
     x, pos = cloud(30, dim, dtype, device)
     testing.assert_matches_definition(layer(dim, dtype, device, cls), x, pos)
@@ -75,9 +76,9 @@ def test_bipartite_matches_definition_at_any_position(dim, dtype, device):
     testing.assert_matches_definition(layer(dim, dtype, device), x, pos, target)
 
 
-@pytest.mark.parametrize("method", ["fft", "direct"])
-@pytest.mark.parametrize("cls", [SepFlexConv, FlexConv])
-@pytest.mark.parametrize("dim", [1, 2, 3])
+@pytest.mark.parametrize(
+    *pairwise({"dim": DIMS, "cls": LAYERS, "method": ["fft", "direct"], "dtype": DTYPES})
+)
 def test_grid_matches_points(dim, cls, method, dtype, device):
     conv = layer(dim, dtype, device, cls, method=method)
     x = torch.randn(2, 3, *SIZES[dim], dtype=torch.float64).to(device, dtype)
@@ -91,8 +92,7 @@ def test_grid_matches_points_for_any_size_and_support(size, window_init, device)
     testing.assert_grid_matches_points(conv, torch.randn(2, 3, *size, dtype=torch.float64, device=device))
 
 
-@pytest.mark.parametrize("method", ["fft", "direct"])
-@pytest.mark.parametrize("length", [1, 8, 13])
+@pytest.mark.parametrize(*pairwise({"length": [1, 8, 13], "method": ["fft", "direct"], "dtype": DTYPES}))
 def test_causal_grid_matches_points(length, method, dtype, device):
     conv = layer(1, dtype, device, causal=True, method=method)
     testing.assert_grid_matches_points(conv, torch.randn(2, 3, length, dtype=torch.float64).to(device, dtype))
@@ -141,8 +141,7 @@ def test_density_weights_do_not_depend_on_the_path(dtype, device):
 
 
 @pytest.mark.slow_simulated
-@pytest.mark.parametrize("chunk_edges", [1, 7, 64, 100_000])
-@pytest.mark.parametrize("cls", [SepFlexConv, FlexConv])
+@pytest.mark.parametrize(*pairwise({"chunk_edges": [1, 7, 64, 100_000], "cls": LAYERS, "dtype": DTYPES}))
 def test_chunks_match_messages(chunk_edges, cls, dtype, device, monkeypatch):
     from ccnn_geo.functional.edge import conv as edge_conv
 
@@ -189,8 +188,7 @@ def test_gradients_match_finite_differences():
     assert torch.autograd.gradcheck(lambda x, p, *_: conv(x, p, edge_index), (x, pos, *conv.parameters()))
 
 
-@pytest.mark.parametrize("dim", [1, 2, 3])
-@pytest.mark.parametrize("cls", [SepFlexConv, FlexConv])
+@pytest.mark.parametrize(*pairwise({"dim": DIMS, "cls": LAYERS, "dtype": DTYPES}))
 def test_fft_matches_direct_and_bipartite_matches_square(dim, cls, dtype, device):
     conv = layer(dim, dtype, device, cls)
     x = torch.randn(2, 3, *SIZES[dim], dtype=torch.float64).to(device, dtype)
@@ -212,8 +210,9 @@ def test_permutation_and_translation(dim, dtype, device):
 
 
 @pytest.mark.slow_simulated
-@pytest.mark.parametrize("measure", ["uniform", "density"])
-@pytest.mark.parametrize("readout", ["global", "node"])
+@pytest.mark.parametrize(
+    *pairwise({"readout": ["global", "node"], "measure": ["uniform", "density"], "dtype": DTYPES})
+)
 def test_ragged_batch_matches_single_clouds(readout, measure, dtype, device):
     x, pos = cloud(40, 3, dtype, device)
     batch = torch.tensor([0] * 5 + [1] * 1 + [2] * 20 + [3] * 14, device=device)

@@ -13,12 +13,14 @@ from scipy.signal import convolve
 from ccnn_geo import CCNN, FlexConv, SepFlexConv, testing
 from ccnn_geo.functional.representations import grid_positions, to_points
 from ccnn_geo.kernels import KERNELS
+from tests.pairwise import pairwise
 
 FINE = {1: (128,), 2: (64, 56), 3: (32, 32, 28)}
 STEP = {1: 1 / 64, 2: 1 / 32, 3: 1 / 16}
 OMEGA_0 = {"magnet": 0.5, "gabor": 0.5, "fourier": 0.5, "siren": 5.0, "random_fourier": 0.5, "mlp": 2.0}
 TOLERANCE = 1e-3
-TO = pytest.mark.parametrize("to", ["coarser", "finer"])
+TO = ["coarser", "finer"]
+BOTH = pytest.mark.parametrize("to", TO)
 DIMS = pytest.mark.parametrize("dim", [1, 2, 3])
 
 
@@ -77,14 +79,12 @@ def error_of(conv, dim, to):
     return error(*compared(trained(conv, *grids[0]), grids))
 
 
-@TO
-@DIMS
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize(*pairwise({"kernel": KERNELS, "dim": [1, 2, 3], "to": TO}))
 def test_grids_agree(dim, kernel, to):
     assert error_of(layer(dim, kernel=kernel), dim, to) < TOLERANCE
 
 
-@TO
+@BOTH
 @DIMS
 def test_grids_agree_under_a_gaussian_window(dim, to):
     """The threshold bounds the jump at its end: 0.1, the paper's, is an error of first order."""
@@ -93,12 +93,12 @@ def test_grids_agree_under_a_gaussian_window(dim, to):
         assert error_of(conv, dim, to) < tolerance
 
 
-@TO
+@BOTH
 def test_grids_agree_with_dense_kernels(to):
     assert error_of(layer(1, cls=FlexConv), 1, to) < TOLERANCE
 
 
-@TO
+@BOTH
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_causal_grids_agree_but_for_the_first_tap(kernel, to):
     """Causality is a jump from k(0) to 0: a sum counts all of that tap, the integral half of it."""
@@ -116,9 +116,10 @@ def test_causal_grids_agree_but_for_the_first_tap(kernel, to):
         assert error(expected, actual) > TOLERANCE
 
 
-@TO
-@DIMS
-@pytest.mark.parametrize("method", ["plain", "edge", "lattice", "mesh", "auto"])
+METHODS = ["plain", "edge", "lattice", "mesh", "auto"]
+
+
+@pytest.mark.parametrize(*pairwise({"method": METHODS, "dim": [1, 2, 3], "to": TO}))
 def test_points_agree(dim, method, to):
     """The other grid's samples as points that weigh what their cells do, seen from some of the common ones."""
     (x, h), (other, step) = both(dim, to)
@@ -138,7 +139,7 @@ def test_points_agree(dim, method, to):
     assert error(expected[0].flatten(1).mT[near], actual) < TOLERANCE
 
 
-@TO
+@BOTH
 @pytest.mark.parametrize(("dim", "causal"), [(1, False), (1, True), (2, False)])
 def test_networks_agree(dim, causal, to):
     """Biases reach the border and make a jump there, of first order; inside nonlinearities spoil next to nothing."""
@@ -164,14 +165,14 @@ def test_networks_agree(dim, causal, to):
     assert error(*(net(x, spacing=h) for x, h in grids)) < 5e-3
 
 
-@TO
+@BOTH
 def test_kernels_beyond_the_coarser_grid_do_not_agree(to):
     conv = layer(1, omega_0=50.0)
     assert error_of(conv, 1, to) > 0.3
     assert conv.kernel.max_frequency() > torch.pi / (2 * STEP[1])
 
 
-@TO
+@BOTH
 def test_without_cell_or_spacing_nothing_agrees(to):
     (x, h), (other, step) = both(1, to)
     conv = trained(layer(1), x, h)
@@ -182,9 +183,10 @@ def test_without_cell_or_spacing_nothing_agrees(to):
     assert error(expected, unweighted) > 0.3
 
 
-@pytest.mark.parametrize("step", [0.1, 0.05], ids=["same", "finer"])
-@pytest.mark.parametrize("window", [None, "gaussian"])
-@pytest.mark.parametrize(("dim", "causal"), [(1, False), (1, True), (2, False), (3, False)])
+GRIDS = [(1, False), (1, True), (2, False), (3, False)]
+
+
+@pytest.mark.parametrize(*pairwise({"dim, causal": GRIDS, "window": [None, "gaussian"], "step": [0.1, 0.05]}))
 def test_offsets_beyond_the_trained_domain_give_nothing(dim, causal, window, step):
     """A grid that reaches further, by the trained part of the kernel alone: grid, points, and a plain convolution."""
     small, large = (9, 6, 4)[:dim], (21, 12, 8)[:dim]
