@@ -1,6 +1,8 @@
 import pytest
 import torch
 
+from ccnn_geo.visualization import run_plots
+
 
 @pytest.fixture(autouse=True)
 def one_thread():
@@ -9,3 +11,9 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Drawing takes most of the time of a small run."""
+    monkeypatch.setattr(run_plots, "save", lambda *_: None)

@@ -16,7 +16,7 @@ SEQUENCES = "data: {dataset: tones, root: ., batch_size: 8, augment: {noise: [10
 
 
 @pytest.fixture
-def train(project, run_cli, monkeypatch):
+def train(project, run_cli, monkeypatch, no_pictures):
     """Trains for two epochs and returns the rows of metrics.csv, but for times, and the weights."""
     fake_data.register(monkeypatch, project)
     (project / "sequences.yaml").write_text(GRIDS + SEQUENCES)

@@ -6,6 +6,7 @@ import pytest
 
 from ccnn_geo.training import batch_lines
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 TRAIN = ("train", "--config", "tiny.yaml", "--trainer.max_epochs", "2")
 
 

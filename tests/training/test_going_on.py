@@ -2,12 +2,14 @@
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 
 import fake_data
 import pytest
 import torch
 
+from ccnn_geo.cli import main
 from ccnn_geo.export.trained import checkpoint_file
 from ccnn_geo.io.models.checkpoint import load_checkpoint
 from ccnn_geo.training import run as run_module
@@ -30,11 +32,29 @@ BEST = Path("checkpoints/best.ckpt")
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, no_pictures):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run_plots, "save", lambda *_: None)  # most of the time of so small a run
     (tmp_path / "a.yaml").write_text(CONFIG)
     return fake_data.register(monkeypatch, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A run of two epochs, for all tests."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(run_plots, "save", lambda *_: None)
+        fake_data.register(patch, folder)
+        Path("a.yaml").write_text(CONFIG)
+        assert main((*TRAIN, "--out", "run")) == 0
+    return folder / "run"
+
+
+@pytest.fixture
+def run(trained, folder) -> Path:
+    """The same in the working folder of a test."""
+    return Path(shutil.copytree(trained, folder / "run"))
 
 
 def rates() -> list[float]:
@@ -43,8 +63,7 @@ def rates() -> list[float]:
     return [float(line.split(",")[place]) for line in lines[1:]]
 
 
-def test_what_changes_counts_and_is_said_and_the_rest_is_refused(run_cli):
-    assert run_cli(*TRAIN, "--out", "run")[0] == 0
+def test_what_changes_counts_and_is_said_and_the_rest_is_refused(run, run_cli):
     before = Path("run/config.yaml").read_bytes()
     for change, message in (
         (("--seed", "3"), "seed was 0, got 3"),
@@ -149,8 +168,7 @@ def test_another_share_of_warmup_counts_and_stays(run_cli):
         assert "optim.warmup_share:" not in output and f"warm-up: {steps} of {steps} steps" in output
 
 
-def test_a_checkpoint_within_an_epoch_is_not_gone_on_from(run_cli):
-    assert run_cli(*TRAIN, "--out", "run", "--trainer.max_epochs", "1")[0] == 0
+def test_a_checkpoint_within_an_epoch_is_not_gone_on_from(run, run_cli):
     stored = torch.load("run/checkpoints/last.ckpt", weights_only=True)
     stored["loops"]["fit_loop"]["epoch_progress"]["current"]["ready"] += 1
     torch.save(stored, "run/checkpoints/interrupted.ckpt")
@@ -211,8 +229,7 @@ def test_only_what_a_failed_start_leaves_is_removed(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_results_of_other_checkpoints_and_data_stay(run_cli):
-    assert run_cli(*TRAIN, "--out", "run")[0] == 0
+def test_results_of_other_checkpoints_and_data_stay(run, run_cli):
     tests = (
         ("run", (), "test_tones"),
         ("run/checkpoints/last.ckpt", (), "test_tones_last"),
@@ -225,7 +242,7 @@ def test_results_of_other_checkpoints_and_data_stay(run_cli):
             "test_tones",
         ),  # all
     )
-    for checkpoint, options, name in (*tests, *tests[::-1]):
+    for checkpoint, options, name in (*tests, *tests[-2:0:-1]):
         code, output, errors = run_cli("test", checkpoint, *options)
         assert (code, errors) == (0, "") and output.endswith(f"  run/confusion_{name}.png\n")
     found = read_results(Path("run"))
@@ -247,8 +264,7 @@ def test_results_of_other_checkpoints_and_data_stay(run_cli):
     assert code == 1 and errors.startswith("ccnn-geo: run/results.json: expected JSON, got ")
 
 
-def test_results_of_an_earlier_checkpoint_are_told(run_cli):
-    assert run_cli(*TRAIN, "--out", "run")[0] == 0
+def test_results_of_an_earlier_checkpoint_are_told(run, run_cli):
     assert run_cli("test", "run/checkpoints/last.ckpt")[0] == run_cli("test", "run")[0] == 0
     before = json.loads(Path("run/results.json").read_text())
     step = load_checkpoint(Path("run/checkpoints/best.ckpt"))["global_step"]

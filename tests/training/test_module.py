@@ -57,6 +57,7 @@ def test_loss_drops(project):
     assert set(fit.callback_metrics) >= {"val_loss", "val_acc", "val_mean_acc"}
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_average_of_the_weights_is_what_is_kept(project):
     """By hand: the first step's weights, then a tenth of each further step's."""
     seen, batches, expected = [], [], {}

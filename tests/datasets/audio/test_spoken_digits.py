@@ -8,7 +8,7 @@ from ccnn_geo import CCNN
 from ccnn_geo.datasets.audio.speech_commands import SpeechCommandsHalf, SpeechCommandsMFCC, SpeechCommandsRaw
 from tests.datasets.audio.words_on_disk import open_all
 
-DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+DIGITS = ["zero", "one", "two"]  # of ten, each with 300 recordings
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def digits(spoken_digits, tmp_path_factory):
     return root
 
 
-def test_all_spoken_digits(digits, shared):
+def test_recordings_of_three_digits(digits, shared):
     options = {"words": DIGITS, "clips": "pad", "splitting": "official", "download": False}
     with np.load(shared("fsdd.npz"), allow_pickle=False) as source:
         expected = {
@@ -27,16 +27,17 @@ def test_all_spoken_digits(digits, shared):
             for label, speaker, index, test, length in zip(
                 *(source[k] for k in ("label", "speaker", "index", "is_test", "length")), strict=True
             )
+            if label < len(DIGITS)
         }
     for cls in (SpeechCommandsRaw, SpeechCommandsHalf, SpeechCommandsMFCC):
         parts = open_all(digits, cls, **options)
-        assert [len(part) for part in parts] == [2400, 300, 300]
+        assert [len(part) for part in parts] == [720, 90, 90]
         for part in parts:
-            assert part.y.bincount(minlength=10).min() >= 20
+            assert part.y.bincount(minlength=3).min() >= 20
         total = torch.stack([torch.stack([x.mean(), x.square().mean()]) for x, _ in parts[0]]).mean(0)
         torch.testing.assert_close(total, torch.tensor([0.0, 1.0]), rtol=0, atol=2e-3)
     stored = np.load(open_all(digits, **options)[0].values.path.with_suffix(".npz"))
-    assert len(stored["name"]) == len(expected) == 3000
+    assert len(stored["name"]) == len(expected) == 900
     for name, samples, official in zip(stored["name"], stored["samples"], stored["official"], strict=True):
         test, length = expected[str(name)]
         assert (official == 2) == test and samples == 2 * length

@@ -6,19 +6,31 @@ import torch
 from scipy import ndimage
 from torch.utils.data import DataLoader
 
-from ccnn_geo.datasets.images import pathfinder_images
+from ccnn_geo.datasets.images import pathfinder_images, pathfinder_scenes
 from ccnn_geo.datasets.images.pathfinder import SPLITS, Pathfinder, Pathfinder2D
 from ccnn_geo.datasets.images.pathfinder_drawing import Drawing
-from ccnn_geo.datasets.images.pathfinder_images import draw, generate_images, make_chunk
+from ccnn_geo.datasets.images.pathfinder_images import draw, generate_images
 from ccnn_geo.datasets.images.pathfinder_scenes import CHUNK, make_scenes
 from tests.datasets.few_steps import losses_of_few_steps
 from tests.datasets.images.pathfinder_on_disk import write_release
 
 
 @pytest.fixture(scope="module")
-def made():
-    images, y = make_chunk(0, 0, Drawing())
-    return images[:100], y[:100]
+def published():
+    """Scenes of the published drawing, and their images."""
+    scenes = make_scenes(0, 0, Drawing())
+    return scenes, draw(scenes, Drawing())
+
+
+@pytest.fixture
+def chunks(monkeypatch):
+    """Chunks of another size, which draw as many images as a test needs."""
+
+    def of(size: int) -> None:
+        for module in (pathfinder_images, pathfinder_scenes):
+            monkeypatch.setattr(module, "CHUNK", size)
+
+    return of
 
 
 def test_generated_at_another_size(tmp_path):
@@ -34,28 +46,30 @@ def test_generated_at_another_size(tmp_path):
     )
 
 
-def test_generated(tmp_path):
-    data = Pathfinder(tmp_path, generate=300, num_workers=0)
+def test_generated(tmp_path, chunks):
+    chunks(40)
+    data = Pathfinder(tmp_path, generate=60, num_workers=0)
     (images,) = (tmp_path / "processed/lra").glob("*-images.npy")
     stamp = images.stat().st_mtime_ns
-    again = Pathfinder2D(tmp_path, "test", generate=300)  # the same images
-    assert (len(data), len(again)) == (240, 30) and images.stat().st_mtime_ns == stamp
+    again = Pathfinder2D(tmp_path, "test", generate=60)  # the same images
+    assert (len(data), len(again)) == (48, 6) and images.stat().st_mtime_ns == stamp
     placed = Pathfinder(tmp_path, file=images)
     assert torch.equal(placed[9][0], data[9][0])
     images.write_bytes(images.read_bytes()[:-5])
     with pytest.raises(ValueError, match="damaged"):
-        Pathfinder(tmp_path, generate=300)
+        Pathfinder(tmp_path, generate=60)
 
 
-def test_seeds_decide_and_workers_do_not(sent):
-    alone = [np.concatenate(part) for part in zip(*generate_images(400, num_workers=0), strict=True)]
+def test_seeds_decide_and_workers_do_not(sent, chunks):
+    chunks(30)
+    alone = [np.concatenate(part) for part in zip(*generate_images(50, num_workers=0), strict=True)]
     asked = sent(pathfinder_images)
-    together = [np.concatenate(part) for part in zip(*generate_images(400, num_workers=2), strict=True)]
+    together = [np.concatenate(part) for part in zip(*generate_images(50, num_workers=2), strict=True)]
     assert asked == [2]
     assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
-    (fewer,) = generate_images(40)
-    assert np.array_equal(fewer[0], alone[0][:40]) and np.array_equal(fewer[1], alone[1][:40])
-    (other,) = generate_images(40, seed=1)
+    (fewer,) = generate_images(20)
+    assert np.array_equal(fewer[0], alone[0][:20]) and np.array_equal(fewer[1], alone[1][:20])
+    (other,) = generate_images(20, seed=1)
     assert not np.array_equal(other[0], fewer[0])
 
 
@@ -73,13 +87,16 @@ def connected(scenes, i, gap):
     return goal in seen
 
 
-@pytest.mark.parametrize(("size", "grow"), [(32, 0), (64, 0), (128, 1)])
-def test_following_the_path_solves_the_task(size, grow):
+@pytest.mark.parametrize(("size", "grow", "num"), [(32, 0, CHUNK), (64, 0, 100), (128, 1, 100)])
+def test_following_the_path_solves_the_task(size, grow, num, published, chunks):
     drawing = Drawing.of_size(size)
-    scenes = make_scenes(0, 0, drawing)
-    images = draw(scenes, drawing)
-    assert images.shape == (CHUNK, size, size) and scenes.y.sum() == CHUNK // 2
-    assert [connected(scenes, i, drawing.gap) for i in range(CHUNK)] == scenes.y.astype(bool).tolist()
+    scenes, images = published
+    if num != CHUNK:
+        chunks(num)
+        scenes = make_scenes(0, 0, drawing)
+        images = draw(scenes, drawing)
+    assert images.shape == (num, size, size) and scenes.y.sum() == num // 2
+    assert [connected(scenes, i, drawing.gap) for i in range(num)] == scenes.y.astype(bool).tolist()
     # in the image alone: patches of ink, where what is nearer than a gap hangs together
     right = 0
     for image, discs, label in zip(images, scenes.discs, scenes.y, strict=True):
@@ -88,13 +105,12 @@ def test_following_the_path_solves_the_task(size, grow):
         first, second = (patches[tuple(np.rint(disc).astype(int))] for disc in discs)
         assert first > 0 < second
         right += (first == second) == bool(label)
-    assert right >= 0.97 * CHUNK
+    assert right >= 0.97 * num
 
 
-def test_labels_do_not_show_without_the_contours():
-    drawing = Drawing()
-    scenes = make_scenes(1, 0, drawing)
-    images = draw(scenes, drawing).astype(float)
+def test_labels_do_not_show_without_the_contours(published):
+    scenes, images = published
+    images = images.astype(float)
     mean = [images[scenes.y == i].mean((1, 2)) for i in (0, 1)]
     assert abs(mean[0].mean() - mean[1].mean()) < 4 * images.mean((1, 2)).std() / np.sqrt(CHUNK / 2)
     apart = np.linalg.norm(scenes.discs[:, 0] - scenes.discs[:, 1], axis=1)
@@ -109,10 +125,10 @@ def discs_in(images):
     return np.array([ndimage.label(ndimage.binary_dilation(one, np.ones((3, 3))))[1] for one in white])
 
 
-def test_against_images_of_the_real_recipe(shared):
+def test_against_images_of_the_real_recipe(shared, published):
     with np.load(shared("pathfinder32.npz")) as given:
         real, y = given["x"], given["y"]
-    images, labels = make_chunk(2, 0, Drawing())
+    images, labels = published[1], published[0].y
     assert abs(images.mean() / real.mean() - 1) < 0.1
     assert abs(images.std() / real.std() - 1) < 0.1
     assert abs((images > 64).mean() / (real > 64).mean() - 1) < 0.15
@@ -134,24 +150,25 @@ def test_real_images(tmp_path, shared):
     assert np.array_equal(data.values, x[:200]) and data.y.tolist() == y[data._index].tolist()
 
 
-def test_settings():
+def test_settings(chunks):
     assert Drawing.of_size(128).contour == 14 and Drawing.of_size(32) == Drawing()
     half = Drawing.of_size(96, contour=6)
     assert (half.size, half.contour, half.dash) == (96, 6, 3.75)
-    assert make_scenes(0, 0, half).y.shape == (CHUNK,)
+    chunks(50)
+    assert make_scenes(0, 0, half).y.shape == (50,)
     with pytest.raises(ValueError, match="positive numbers"):
         Drawing(gap=0)
     with pytest.raises(ValueError, match=r"at least gap \+ thickness \+ 1"):
         Drawing(clearance=2)
     with pytest.raises(ValueError, match="no room for contours"):
         Drawing(size=12)
-    with pytest.raises(ValueError, match="of 5000 attempts found room"):
+    with pytest.raises(ValueError, match="of 1000 attempts found room"):
         make_scenes(0, 0, Drawing(contour=60))
 
 
 @pytest.mark.parametrize("cls", [Pathfinder, Pathfinder2D])
-def test_a_training_step(tmp_path, made, cls):
-    np.savez(tmp_path / "x.npz", x=made[0], y=made[1])
+def test_a_training_step(tmp_path, published, cls):
+    np.savez(tmp_path / "x.npz", x=published[1][:100], y=published[0].y[:100].astype(np.uint8))
     data = cls(tmp_path, file=tmp_path / "x.npz")
     x, y = next(iter(DataLoader(data, batch_size=4)))
     losses = losses_of_few_steps(x, y, 2)

@@ -59,9 +59,16 @@ def test_refuses(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory):
-    root = tmp_path_factory.mktemp("parametric")
-    return tuple(ParametricShapes(root, split) for split in ("train", "test"))
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("parametric")
+
+
+@pytest.fixture(scope="module")
+def both(root):
+    """As many shapes as by default, with fewer points."""
+    return tuple(
+        ParametricShapes(root, split, num_samples=512, num_points=512) for split in ("train", "test")
+    )
 
 
 def moments(dataset) -> np.ndarray:
@@ -112,7 +119,7 @@ def test_local_shape_tells_the_classes_apart(both):
     def describe(dataset):
         rows = []
         for data in dataset:
-            pos, normal = data.pos[:256], data.normal[:256]
+            pos, normal = data.pos[:160], data.normal[:160]
             distance, cosine = torch.cdist(pos, pos), normal @ normal.T
             edge = torch.tensor([0.02, 0.1, 0.2, 0.4, 0.7, 1.1, 2.1])
             bins = torch.bucketize(distance, edge) * 7 + ((cosine + 1) * 3.5).long().clamp(0, 6)
@@ -127,7 +134,9 @@ def test_local_shape_tells_the_classes_apart(both):
     assert (found == test.y.numpy()).mean() > 0.7
 
 
-def test_default_sizes(both):
+def test_default_sizes(both, root):
     assert [len(d) for d in both] == [600, 200]
     assert [d.y.bincount().tolist() for d in both] == [[60] * 10, [20] * 10]
-    assert both[0].processed_file.stat().st_size / 600 < 25_000
+    test = ParametricShapes(root, "test")
+    assert test.folder == both[1].folder and test[0].num_nodes == 512
+    assert test.processed_file.stat().st_size / 200 < 25_000

@@ -18,7 +18,7 @@ trainer: {{max_epochs: 2, accelerator: cpu}}
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, no_pictures):
     monkeypatch.chdir(tmp_path)
     return fake_data.register(monkeypatch, tmp_path)
 
@@ -57,7 +57,10 @@ def test_a_sample_of_a_grid_is_named(run_cli, folder, monkeypatch, split, worker
 
 
 def test_a_sample_of_the_test_set_is_named(run_cli, folder, monkeypatch):
-    assert run_cli("train", "--config", write(folder, "tones"), "--out", "run")[0] == 0
+    assert (
+        run_cli("train", "--config", write(folder, "tones"), "--out", "run", "--trainer.max_epochs", "1")[0]
+        == 0
+    )
     spoil(monkeypatch, "test", np.nan)
     code, _, errors = run_cli("test", "run")
     assert code == 1 and errors.startswith("ccnn-geo: tones, test set: sample 3 has NaN or Inf in 1 of 32")
