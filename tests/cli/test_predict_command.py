@@ -134,7 +134,9 @@ def test_checkpoints_that_are_none(checkpoint, project):
         predict("unfit.ckpt", np.zeros((4, 3)))
     stored["state_dict"]["network.head.linear.bias"] = torch.zeros(3)
     torch.save(stored, "unfit.ckpt")
-    message = r"^unfit\.ckpt: the weights do not fit the network: expected head\.linear\.bias \[2\], got \[3\]"
+    message = (
+        r"^unfit\.ckpt: the weights do not fit the network: expected head\.linear\.bias \[2\], got \[3\]"
+    )
     with pytest.raises(ValueError, match=message):
         predict("unfit.ckpt", np.zeros((4, 3)))
 
