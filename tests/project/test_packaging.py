@@ -51,35 +51,15 @@ def test_the_source_distribution_has_what_a_build_needs(built):
     assert {"ccnn_geo/functional/edge/edge_magnet.c", "ccnn_geo/cli/pages/train.help.txt"} <= names
 
 
-# Two questions in one process: importing torch takes longer than both.
-SHADOWING = """
-import sys
-sys.meta_path = [f for f in sys.meta_path if "Editable" not in repr(f)]  # this environment's own
-import torch_geometric.data, torch_geometric.transforms
-theirs = set(sys.modules)
-import ccnn_geo.io, ccnn_geo.transforms, ccnn_geo.datasets
-print(sorted({"trimesh", "open3d", "scipy", "pooch", "requests"} & set(sys.modules) - theirs))
-import ccnn_geo.experiments.benchmarks.timing as timing
-print(ccnn_geo.__file__, ccnn_geo.datasets.__file__, timing.__file__, sep="\\n")
-import ccnn_geo.nothing
-"""
-
-
-@pytest.fixture(scope="module")
-def shadowing():
-    """What Python says that finds this checkout before the installed package."""
-    return subprocess.run([sys.executable, "-c", SHADOWING], cwd=ROOT, capture_output=True, text=True)
-
-
-def test_a_checkout_that_shadows_the_installed_package_finds_its_parts(shadowing):
-    found = [str(Path(line).relative_to(ROOT)) for line in shadowing.stdout.splitlines()[1:]]
+def test_a_checkout_that_shadows_the_installed_package_finds_its_parts(imports):
+    found = [str(Path(file).relative_to(ROOT)) for file in imports["checkout"]["files"]]
     assert found == ["ccnn_geo/__init__.py", "datasets/__init__.py", "experiments/benchmarks/timing.py"]
-    assert "No module named 'ccnn_geo.nothing'" in shadowing.stderr
+    assert imports["checkout"]["error"] == "No module named 'ccnn_geo.nothing'"
 
 
-def test_reading_and_sampling_import_no_more_than_torch_geometric(shadowing):
+def test_reading_and_sampling_import_no_more_than_torch_geometric(imports):
     """Which itself may import requests and scipy."""
-    assert shadowing.stdout.splitlines()[0] == "[]"
+    assert imports["checkout"]["brought"] == []
 
 
 def test_nothing_but_the_package_is_installed(installed):
@@ -112,14 +92,14 @@ def test_every_module_of_the_tree_is_packed(wheel):
             assert path in names
 
 
-# Each step in one process, which starts with nothing: importing torch takes longer than everything else.
+# Each step in one process, which starts with nothing, and one in its fork: importing torch takes longer than all else.
 IMPORTS = """
-import contextlib, io, json, sys, warnings
+import contextlib, io, json, os, sys, warnings
 
 def loaded(*names):
     return [name for name in names if name in sys.modules]
 
-found, filters = {}, list(warnings.filters)
+found, filters, hooks = {}, list(warnings.filters), list(sys.path_hooks)
 import ccnn_geo
 found["same filters"] = warnings.filters == filters
 warnings.simplefilter("ignore")  # what comes now may warn
@@ -128,6 +108,40 @@ def ours():
     return sorted(name for name in sys.modules if name.split(".")[0] == "ccnn_geo")
 
 found["alone"] = ours()
+import torch_geometric.data, torch_geometric.transforms
+
+def checkout():
+    # what a Python finds that sees the checkout before the installed package
+    theirs = set(sys.modules)
+    for name in ours():
+        del sys.modules[name]
+    sys.path_hooks[:] = hooks
+    sys.path_importer_cache.clear()
+    sys.path.insert(0, sys.argv[2])
+    sys.meta_path = [f for f in sys.meta_path if "Editable" not in repr(f)]  # this environment's own
+    import ccnn_geo.io, ccnn_geo.transforms, ccnn_geo.datasets
+    brought = sorted({"trimesh", "open3d", "scipy", "pooch", "requests"} & set(sys.modules) - theirs)
+    import ccnn_geo.experiments.benchmarks.timing as timing
+    try:
+        import ccnn_geo.nothing
+    except ImportError as error:
+        said = str(error)
+    files = [ccnn_geo.__file__, ccnn_geo.datasets.__file__, timing.__file__]
+    return {"files": files, "brought": brought, "error": said}
+
+reader, writer = os.pipe()
+if not (child := os.fork()):  # before our layers are imported, and after torch: that takes longer than both
+    try:
+        os.write(writer, json.dumps(checkout()).encode())
+    finally:
+        sys.stderr.flush()
+        os._exit(1)
+os.close(writer)
+with open(reader) as answer:
+    text = answer.read()
+os.waitpid(child, 0)
+found["checkout"] = json.loads(text or "null")
+
 from ccnn_geo import CCNN, SepFlexConv
 found["layers"] = ours()
 
@@ -176,7 +190,7 @@ def imports(installed, tmp_path_factory):
     alone = ["-P"] if sys.version_info >= (3, 11) else []
     silent = ["-W", "error:`torch.jit"]  # what torch-geometric sets off
     done = subprocess.run(
-        [sys.executable, *alone, *silent, "-c", IMPORTS, str(folder / "a.ckpt")],
+        [sys.executable, *alone, *silent, "-c", IMPORTS, str(folder / "a.ckpt"), str(ROOT)],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(installed)},
         capture_output=True,

@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from ccnn_geo.cli.arguments import named_dataset
 from ccnn_geo.cli.train_options import PARTS, plain_values, train_parser
 from ccnn_geo.experiments.engine import reproduction
 from ccnn_geo.experiments.engine.studies import EFFICIENCY
+from ccnn_geo.export import program
 from ccnn_geo.training import run
 from ccnn_geo.training.runs import with_config_paths
 
@@ -70,6 +72,10 @@ def folder(tmp_path_factory):
     return place
 
 
+def write_kind(network, form, file):
+    file.write(f"{form} of {type(network).__name__}".encode())
+
+
 @pytest.mark.parametrize(
     "words", [c for c in COMMANDS if c[0] not in LONG and c[:2] != PREPARE], ids=" ".join
 )
@@ -77,9 +83,13 @@ def test_runs(folder, monkeypatch, capsys, words):
     monkeypatch.chdir(folder)
     for made in ("model", "program"):
         shutil.rmtree(folder / made, ignore_errors=True)
+    if "torch-export" in words:  # tracing takes seconds; test_export_command.py has it in full
+        monkeypatch.setattr(program, "program_writer", lambda *given: partial(write_kind, *given))
     assert cli.main(words) == 0
     shown = capsys.readouterr()
     assert shown.out and not shown.err
+    if "torch-export" in words:
+        assert Path(words[2], "model.pt2").read_text() == "torch-export of PointProgram"
 
 
 @pytest.mark.parametrize("words", [c for c in COMMANDS if c[0] == "train"], ids=" ".join)

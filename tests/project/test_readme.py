@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ccnn_geo.datasets import ParametricShapes
+from ccnn_geo.nn.ccnn import PRESETS
+
 README = Path(__file__).resolve().parents[2] / "README.md"
 PAGES = [README, *sorted((README.parent / "docs").glob("*.md"))]
 BLOCKS = [
@@ -17,11 +20,21 @@ BLOCKS = [
 SELF_CONTAINED = [(page, block) for page, block in BLOCKS if "runs/" not in block]
 
 
+@pytest.fixture
+def small(monkeypatch):
+    """The smallest preset with two blocks and few shapes of each family: no page says how many there are."""
+    monkeypatch.setitem(PRESETS, "ccnn_4_16", {**PRESETS["ccnn_4_16"], "num_blocks": 2})
+    few = {**ParametricShapes.__init__.__kwdefaults__, "train_per_class": 2, "test_per_class": 1}
+    monkeypatch.setattr(ParametricShapes.__init__, "__kwdefaults__", few)
+
+
 @pytest.mark.parametrize(
     ("page", "code"), SELF_CONTAINED, ids=[f"{p}-{i}" for i, (p, _) in enumerate(SELF_CONTAINED)]
 )
-def test_code_block_runs_and_prints_what_it_says(page, code, capsys, tmp_path, monkeypatch):
+def test_code_block_runs_and_prints_what_it_says(page, code, small, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    if "export_program" in code:  # each block is traced
+        monkeypatch.setitem(PRESETS["ccnn_4_16"], "num_blocks", 1)
     exec(compile(code, page, "exec"), {})
     said = re.findall(r"print\(.*?# (\[[\d, ]+\]|\w+)", code)
     expected = [f"torch.Size({value})" if value.startswith("[") else value for value in said]
