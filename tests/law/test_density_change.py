@@ -2,9 +2,11 @@
 
 Points weigh their cells, where a denser sampling is known, or what their distances tell (``measure="quadrature"``).
 Features are compared at common places: those of each layer, from what the network hands to it on either sampling.
-Networks are as after a first batch at the lower density, with its statistics, and in evaluation mode.
+Networks are as after a first batch at the lower density, with its statistics, and in evaluation mode; what is
+measured in one of them is shared, as distances of all pairs take most of the time.
 """
 
+import functools
 import math
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from ccnn_geo.transforms import FarthestSubset, NormalizeSphere, SampleSurface
 
 OFF = Path(__file__).resolve().parents[2] / "../shared/data/off"
 FEW, MANY = 1024, 4096
+REAL = ["chair", "toilet"]
 
 
 def lattice(num):
@@ -45,11 +48,12 @@ def even(surface):
     return lambda num: surface(*lattice(num))
 
 
-def random(surface, seed=0):
-    generator = torch.Generator().manual_seed(seed)
+def random(surface):
+    generator = torch.Generator().manual_seed(0)
     return lambda num: surface(*torch.rand(2, num, dtype=torch.float64, generator=generator))
 
 
+@functools.cache
 def mesh(name):
     """20,000 points of a real shape."""
     if not OFF.is_dir():
@@ -68,44 +72,38 @@ def features(pos):
     return torch.cat((pos, (3 * pos).sin()), dim=1)
 
 
-def network(measure, clouds, seed=0, **kwargs):
+def network(measure, clouds, num_blocks=2):
     """A fresh network that a batch of these clouds has set."""
-    torch.manual_seed(seed)
-    sizes = {
-        "hidden_channels": 8,
-        "num_blocks": 2,
-        "kernel_hidden": 6,
-        "omega_0": 0.5,
-        "window_init": 0.3,
-        "window": "tapered",
-    }
-    model = CCNN(6, 5, 3, num_neighbors=None, measure=measure, **sizes, **kwargs).double()
+    torch.manual_seed(0)
+    sizes = {"hidden_channels": 8, "num_blocks": num_blocks, "kernel_hidden": 6}
+    kernels = {"omega_0": 0.5, "window_init": 0.3, "window": "tapered"}
+    model = CCNN(6, 5, 3, num_neighbors=None, measure=measure, **sizes, **kernels).double()
     for norm in model.modules():
         if isinstance(norm, torch.nn.BatchNorm1d):
             norm.momentum = 1.0
     with torch.no_grad():
-        for _ in range(2):
-            model(Batch.from_data_list([Data(x=features(c.pos), **c.to_dict()) for c in clouds]))
+        model(Batch.from_data_list([Data(x=features(c.pos), **c.to_dict()) for c in clouds]))
     return model.eval()
 
 
 @torch.no_grad()
 def seen(model, cloud, places):
     """Logits of a cloud, and the features of each layer at given places."""
-    pos, weight = cloud.pos, cloud.get("weight")
-    plan = model.plan(pos)
-    inputs = {}
+    plan, given = model.plan(cloud.pos), {}
     layers = {n: m for n, m in model.named_modules() if isinstance(m, SepFlexConv)}
     hooks = [
-        m.register_forward_pre_hook(lambda m, args, n=n: inputs.__setitem__(n, args[0]))
+        m.register_forward_pre_hook(
+            lambda m, args, kwargs, n=n: given.__setitem__(n, (args[0], kwargs["weight"])), with_kwargs=True
+        )
         for n, m in layers.items()
     ]
-    logits = model(features(pos), pos, edge_index=plan, weight=weight)
+    logits = model(features(cloud.pos), cloud.pos, edge_index=plan, weight=cloud.get("weight"))
     for hook in hooks:
         hook.remove()
-    across = PointPlan((pos, places), dtype=torch.float64)
-    weight = model.stem.point_weights(plan) if weight is None else weight
-    found = {n: m((inputs[n], None), (pos, places), across, weight=weight) for n, m in layers.items()}
+    across = PointPlan((cloud.pos, places), dtype=torch.float64)
+    found = {
+        n: m((given[n][0], None), (cloud.pos, places), across, weight=given[n][1]) for n, m in layers.items()
+    }
     return {**found, "logits": logits}
 
 
@@ -119,45 +117,51 @@ def drifts(model, few, many):
 SURFACES = {"sphere": even(sphere), "torus": even(torus)}
 
 
-def drifts_of(measure, few, many):
-    return drifts(network(measure, [few, *(Data(pos=s(FEW)) for s in SURFACES.values())]), few, many)
+@pytest.fixture(scope="module")
+def estimating():
+    """A network that weighs points by their distances, after a batch of surfaces whose logits are not near zero."""
+    return network("quadrature", [Data(pos=SURFACES[name](FEW)) for name in ("sphere", "sphere", "torus")])
 
 
-def drifts_on(measure, sample):
-    return drifts_of(measure, Data(pos=sample(FEW)), Data(pos=sample(MANY)))
+@pytest.fixture(scope="module")
+def told():
+    """A network that takes weights as they are."""
+    ones = torch.ones(FEW).double()
+    return network("uniform", [Data(pos=sample(FEW), weight=ones) for sample in SURFACES.values()])
 
 
 @pytest.mark.parametrize("name", SURFACES)
-def test_four_times_the_points_leave_features_and_logits(name):
-    found = drifts_on("quadrature", SURFACES[name])
+def test_four_times_the_points_leave_features_and_logits(name, estimating):
+    found = drifts(estimating, *(Data(pos=SURFACES[name](num)) for num in (FEW, MANY)))
     assert max(found.values()) < 0.05, found
 
 
-@pytest.mark.parametrize("name", ["chair", "toilet"])
-def test_four_times_the_points_of_a_real_shape_leave_features_and_logits(name):
+@pytest.mark.parametrize("name", REAL)
+def test_four_times_the_points_of_a_real_shape_leave_features_and_logits(name, told):
     """Each point weighs its cell of the 20,000 from which it is chosen."""
-    cloud = mesh(name)
-    few, many = (chosen(cloud, num, reference=FEW) for num in (FEW, MANY))
-    others = [Data(pos=sample(FEW), weight=torch.ones(FEW).double()) for sample in SURFACES.values()]
-    found = drifts(network("uniform", [few, *others]), few, many)
+    found = drifts(told, *(chosen(mesh(name), num, reference=FEW) for num in (FEW, MANY)))
     assert max(found.values()) < 0.05, found
 
 
-def test_a_real_shape_whose_weights_are_estimated():
+def test_a_real_shape_whose_weights_are_estimated(estimating):
     """Without the denser cloud: its thin parts and rims are near what 1,024 points resolve; logits are differences."""
-    cloud = mesh("chair")
-    found = drifts_of("quadrature", chosen(cloud, FEW), chosen(cloud, MANY))
+    found = drifts(estimating, *(chosen(mesh("chair"), num) for num in (FEW, MANY)))
     assert found["stem"] < 0.05 and max(found[name] for name in found if name != "logits") < 0.1, found
     assert found["logits"] < 0.2, found
 
 
 @pytest.mark.parametrize("measure", ["uniform", "density"])
 def test_weights_that_know_no_reference_add_up_to_four_times_as_much(measure):
-    found = drifts_on(measure, SURFACES["torus"])
+    few, other = FEW // 4, Data(pos=SURFACES["sphere"](FEW // 4))
+    before, after = (Data(pos=SURFACES["torus"](num)) for num in (few, 4 * few))
+    found = drifts(network(measure, [before, other]), before, after)
     assert abs(found["stem"] - 3) < 0.1 and found["logits"] > 1, found
 
 
 def test_random_samples_differ_by_their_noise():
-    """That of a mean of some hundred points in the window, and more of the layers above."""
-    found = drifts_on("quadrature", random(sphere))
+    """That of a mean of some hundred points in the window."""
+    sample = random(sphere)
+    before, after = (Data(pos=sample(num)) for num in (FEW, MANY))
+    stem = network("quadrature", [Data(pos=SURFACES["sphere"](FEW))], num_blocks=0)
+    found = drifts(stem, before, after)
     assert 0.05 < found["stem"] < 0.3, found
