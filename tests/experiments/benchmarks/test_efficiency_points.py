@@ -1,9 +1,14 @@
 """The comparison of layers on points runs at toy size; its figures are not tested here."""
 
+import contextlib
 import csv
 import inspect
+import io
 import json
+import resource
+import runpy
 import subprocess
+import traceback
 
 import numpy as np
 import pytest
@@ -90,25 +95,35 @@ def test_error_against_all_points_sees_what_neighbours_leave_out():
     assert own["error"] < 1e-4 < 1e-2 < whole["error"]
 
 
-def test_fresh_process_reports_what_it_cannot():
-    args = parse(["--quick", "--megabytes", "50"])
-    large = Case("plain", batch=1, points=1024, channels=64)  # kernels of 67 MB
-    assert measure_apart(large, args) == {"failed": "more than 50 MB"}
-
-
-def test_a_process_measures_what_it_is_given(monkeypatch, capsys):
-    """Its command in this process: one of its own would import torch for longer than it measures."""
+@pytest.fixture
+def command_in_this_process(monkeypatch):
+    """What a fresh process runs: one of its own would import torch for longer than it measures."""
 
     def here(module, *arguments, environment, timeout):
         assert module == efficiency_points.__name__ and environment is None and timeout > 30
-        main(arguments)
-        return json.loads(capsys.readouterr().out.splitlines()[-1])
+        monkeypatch.setattr("sys.argv", [module, *arguments])
+        printed, limits = io.StringIO(), resource.getrlimit(resource.RLIMIT_AS)
+        try:
+            with contextlib.redirect_stdout(printed):
+                runpy.run_path(efficiency_points.__file__, run_name="__main__")
+        except (MemoryError, RuntimeError) as error:
+            raise subprocess.CalledProcessError(1, module, stderr=traceback.format_exc()) from error
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, limits)
+        return json.loads(printed.getvalue().splitlines()[-1])
 
-    limits = []
     monkeypatch.setattr(efficiency_points, "peak_above_start", here)
-    monkeypatch.setattr(efficiency_points, "limit_memory", limits.append)
-    row = measure_apart(toy(Case("edge")), parse(["--quick", "--megabytes", "50"]))
-    assert row["parameters"] > 0 and row["peak"] >= 0 and "failed" not in row and limits == [50]
+    return parse(["--quick", "--megabytes", "50"])
+
+
+def test_a_process_reports_what_it_cannot(command_in_this_process):
+    large = Case("plain", batch=1, points=1024, channels=64)  # kernels of 67 MB
+    assert measure_apart(large, command_in_this_process) == {"failed": "more than 50 MB"}
+
+
+def test_a_process_measures_what_it_is_given(command_in_this_process):
+    row = measure_apart(toy(Case("edge")), command_in_this_process)
+    assert row["parameters"] > 0 and row["peak"] >= 0 and "failed" not in row
 
 
 @pytest.mark.parametrize(
