@@ -1,5 +1,7 @@
 """Every backend gives the edges of the definition, target by target, on whatever clouds."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -8,41 +10,54 @@ from hypothesis import given, settings
 from ccnn_geo.neighbors import Neighbors, build_neighbors, knn_graph
 from tests.neighbors.neighbor_problems import BACKENDS, make_cloud, oracle, problems
 
+HERE = [
+    backend if isinstance(backend, str) else backend.values[0]
+    for backend in BACKENDS
+    if isinstance(backend, str) or not any(mark.args[0] for mark in backend.marks)
+]
+"""Those that are installed: problems, and their slow definition, are shared by them."""
 
-@pytest.mark.parametrize("backend", BACKENDS)
+
 @pytest.mark.parametrize("loop", [True, False])
 @settings(max_examples=25, deadline=None)
 @given(problem=problems())
-def test_edges_are_those_of_the_definition(backend, loop, problem):
+def test_edges_are_those_of_the_definition(loop, problem):
     pos, batch, k, r = problem
-    found = build_neighbors(pos, batch, k, r, loop=loop, backend=backend)
     expected = oracle(pos, pos, batch, batch, k, r, loop)
-    assert torch.equal(found.edge_index, expected)
-    assert torch.equal(found.ptr, Neighbors.from_edge_index(expected, len(pos), len(pos)).ptr)
+    ptr = Neighbors.from_edge_index(expected, len(pos), len(pos)).ptr
+    for backend in HERE:
+        found = build_neighbors(pos, batch, k, r, loop=loop, backend=backend)
+        assert torch.equal(found.edge_index, expected) and torch.equal(found.ptr, ptr), backend
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @settings(max_examples=20, deadline=None)
 @given(problem=problems(), targets=problems())
-def test_bipartite_edges_are_those_of_the_definition(backend, problem, targets):
+def test_bipartite_edges_are_those_of_the_definition(problem, targets):
     pos, batch, k, r = problem
     dim = min(pos.size(1), targets[0].size(1))
     src, dst, batch_dst = pos[:, :dim], targets[0][:, :dim], targets[1]
-    found = build_neighbors(src, batch, k, r, dst, batch_dst, backend=backend)
-    assert torch.equal(found.edge_index, oracle(src, dst, batch, batch_dst, k, r))
-    assert (found.num_src, found.num_dst) == (len(src), len(dst))
-    assert found.ptr.numel() == len(dst) + 1
+    expected = oracle(src, dst, batch, batch_dst, k, r)
+    for backend in HERE:
+        found = build_neighbors(src, batch, k, r, dst, batch_dst, backend=backend)
+        assert torch.equal(found.edge_index, expected), backend
+        assert (found.num_src, found.num_dst) == (len(src), len(dst)), backend
+        assert found.ptr.numel() == len(dst) + 1, backend
+
+
+@functools.cache
+def large_cloud(kind, k, r):
+    """700 points: the index answers some rows, asks again for others, and gives up on the rest."""
+    pos = make_cloud(kind, 700, 3, torch.Generator().manual_seed(1))
+    batch = torch.zeros(700, dtype=torch.int64)
+    return pos, oracle(pos, pos, batch, batch, k, r)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("kind", ["random", "lattice", "duplicates"])
 @pytest.mark.parametrize(("k", "r"), [(9, None), (64, None), (256, 0.4), (None, 0.35)])
 def test_clouds_large_enough_for_every_stage(backend, kind, k, r):
-    # 700 points: the index answers some rows, asks again for others, and gives up on the rest.
-    pos = make_cloud(kind, 700, 3, torch.Generator().manual_seed(1))
-    batch = torch.zeros(700, dtype=torch.int64)
-    found = build_neighbors(pos, None, k, r, backend=backend).edge_index
-    assert torch.equal(found, oracle(pos, pos, batch, batch, k, r))
+    pos, expected = large_cloud(kind, k, r)
+    assert torch.equal(build_neighbors(pos, None, k, r, backend=backend).edge_index, expected)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
