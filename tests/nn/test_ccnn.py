@@ -1,6 +1,7 @@
 """The network: published parameter counts, carriers, readouts, initialisation, blocks."""
 
 import copy
+import itertools
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from ccnn_geo.nn.blocks import CCNNBlock, FlexBlock, S4Block
 from ccnn_geo.nn.ccnn import PRESETS
 from ccnn_geo.nn.conv.kernel_norms import collect_kernel_norms, l2_penalty
 from ccnn_geo.nn.norm.pool import PoolNorm
+from tests.pairwise import pairwise
 
 SMALL = {"hidden_channels": 8, "num_blocks": 2, "kernel_hidden": 4, "omega_0": 1.0, "window_init": 0.4}
 
@@ -46,9 +48,9 @@ def test_presets_take_overrides_and_name_themselves():
     assert set(PRESETS) == sizes | {f"{name}_paper" for name in sizes}
 
 
-@pytest.mark.parametrize("dim", [1, 2, 3])
-@pytest.mark.parametrize("readout", ["global", "node"])
-@pytest.mark.parametrize("block", ["ccnn", "s4", "flex"])
+@pytest.mark.parametrize(
+    *pairwise({"dim": [1, 2, 3], "readout": ["global", "node"], "block": ["ccnn", "s4", "flex"]})
+)
 def test_shapes_and_gradients(dim, readout, block, device):
     model = CCNN(2, 5, dim, readout=readout, block=block, num_neighbors=6, dropout=0.1, **SMALL).to(device)
     size = (7, 6, 5)[:dim]
@@ -78,7 +80,7 @@ def test_mean_and_largest_features_feed_one_head(device):
         model.head.norm.weight.uniform_(0.5, 2)
         model.head.norm.bias.normal_()
         gain, shift = model.head.norm.weight, model.head.norm.bias
-        for _ in range(200):  # until the running statistics are those of the batch
+        for _ in range(100):  # until the running statistics are those of the batch
             logits = model(x, pos, batch)
         std, mean = torch.std_mean(pooled(), dim=0, correction=0)
         expected = model.head.linear((pooled() - mean) / (std.square() + 1e-5).sqrt() * gain + shift)
@@ -140,8 +142,14 @@ def carrier_inputs(size, batch):
     return pos, pos, torch.arange(batch).repeat_interleave(size)
 
 
-@pytest.mark.parametrize("mode", ["train", "eval"])
-@pytest.mark.parametrize("carrier", CARRIERS)
+# those that take longest as one of both: others of their kind are there
+@pytest.mark.parametrize(
+    ("carrier", "mode"),
+    [
+        *itertools.product(("sequence_1024", "image_32x32", "cloud_512"), ("train", "eval")),
+        *(("sequence_16000", "eval"), ("volume_32x32x32", "train"), ("cloud_2048", "eval")),
+    ],
+)
 def test_fresh_logits_have_unit_variance(carrier, mode):
     """Fig. 6: of the first batch and of the next one, which the scale was not set on."""
     kwargs, size = CARRIERS[carrier]

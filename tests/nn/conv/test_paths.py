@@ -9,6 +9,7 @@ from ccnn_geo import CCNN, FlexConv, PointPlan, SepFlexConv, testing
 from ccnn_geo.neighbors import build_neighbors, knn_graph
 from ccnn_geo.nn.conv import plan as point_plan_module
 from ccnn_geo.nn.conv.kernel_norms import collect_kernel_norms
+from tests.pairwise import pairwise
 
 ROUGH = {"kernel_hidden": 6, "omega_0": 1.0, "window_init": 0.4}
 SMOOTH = {"kernel": "siren", "kernel_hidden": 6, "omega_0": 0.3, "window_init": 0.3, "window_threshold": 1e-4}
@@ -32,8 +33,15 @@ def by_definition(conv, x, pos, batch):
 # Lattice -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dim", [1, 2, 3])
-@pytest.mark.parametrize("window_init", [0.1, 0.4, 5.0])
+@pytest.mark.parametrize(
+    *pairwise(
+        {
+            "dim": [1, 2, 3],
+            "window_init": [0.1, 0.4, 5.0],
+            "dtype": [torch.float64, torch.float32],
+        }
+    )
+)
 def test_lattice_is_the_definition(dim, window_init, dtype, device):
     conv = SepFlexConv(3, 4, dim, method="lattice", **{**ROUGH, "window_init": window_init}).to(device, dtype)
     x, pos = voxels(50, dim, dtype, device)
