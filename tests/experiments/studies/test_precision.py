@@ -22,6 +22,7 @@ TOY = {
             "data__batch_size": 4,
             "model__num_neighbors": 8,
             "model__preset": "ccnn_4_16",
+            "model__num_blocks": 1,
         },
         "shapes",
         "shapes",
@@ -29,14 +30,16 @@ TOY = {
     ),
     "images": Small(
         "contours",
-        {"data__dataset_args": DRAWN, "model__preset": "ccnn_4_16"},
+        {"data__dataset_args": DRAWN, "model__preset": "ccnn_4_16", "model__num_blocks": 1},
         config="pathfinder2d/ccnn_4_140",
     ),
 }
 
 
 @pytest.mark.parametrize("name", TOY)
-def test_both_precisions_are_trained_and_timed(name, tmp_path, trained_here):
+def test_both_precisions_are_trained_and_timed(name, tmp_path, monkeypatch, trained_here):
+    # pictures take longer than so short a training
+    monkeypatch.setattr("ccnn_geo.visualization.run_plots.draw_training", lambda *_: None)
     write_clouds(tmp_path / "shapes", {"train": 4, "validation": 2})
     small = replace(TOY[name], options={**TOY[name].options, "trainer__max_epochs": 1})
     task = replace(next(t for t in precision.TASKS if t.name == name), small=small)

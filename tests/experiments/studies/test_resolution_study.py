@@ -74,6 +74,8 @@ def test_low_pass_keeps_what_half_the_rate_can_carry(length):
 
 
 def test_tones_are_known_at_half_the_rate(root, tmp_path, monkeypatch, trained_here):
+    # pictures take longer than so short a training
+    monkeypatch.setattr("ccnn_geo.visualization.run_plots.draw_training", lambda *_: None)
     args = {**table1.DIGITS, "words": WORDS, "rate": 250}
     monkeypatch.setattr(
         resolution,
@@ -83,6 +85,8 @@ def test_tones_are_known_at_half_the_rate(root, tmp_path, monkeypatch, trained_h
             "data__dataset_args": args,
             "data__augment": {"shift": 20},
             "data__batch_size": 8,
+            "model__preset": "ccnn_4_16",
+            "model__num_blocks": 1,
             "model__omega_0": 2.0,
             "trainer__max_epochs": 6,
         },

@@ -51,18 +51,21 @@ def watch(monkeypatch):
     return Watch
 
 
-def test_systems_follow_the_schedule_at_a_rate_of_their_own(config, tmp_path, watch):
-    found = train(tmp_path, config, "s4")
-    steps = len(watch.rates) // EPOCHS
+def assert_systems_follow_the_schedule_at_a_rate_of_their_own(rates, found):
+    steps = len(rates) // EPOCHS
     factors = [warmup_cosine(s, steps, steps * EPOCHS) for s in range(steps * EPOCHS)]
-    assert watch.rates == [[pytest.approx(0.02 * f), pytest.approx(1e-3 * f)] for f in factors]
+    assert rates == [[pytest.approx(0.02 * f), pytest.approx(1e-3 * f)] for f in factors]
     assert found["accuracy"] > 80 and found["windows"] == []
     assert len(found["curve"]) == len(found["training_curve"]) == EPOCHS
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_an_interrupted_training_goes_on(config, tmp_path, watch, monkeypatch, network):
+def test_a_training_keeps_its_schedule_and_goes_on_where_it_was_interrupted(
+    config, tmp_path, watch, monkeypatch, network
+):
     whole = train(tmp_path / "whole", config, network)
+    if network == "s4":
+        assert_systems_follow_the_schedule_at_a_rate_of_their_own(watch.rates, whole)
     monkeypatch.setattr(watch, "stop", 2)
     with pytest.raises(RuntimeError, match="stopped"):
         train(tmp_path / "parts", config, network)

@@ -59,6 +59,12 @@ def test_paper_scale_tests_both_sizes_of_all_tasks(module, asked, tmp_path):
             assert ("71.0 ± 1.4" in cells) is not bool(task.trained_as)
     assert "Not run" not in text
     assert (tmp_path / "out/accuracy.png").stat().st_size > 1000 and (tmp_path / "out/curves.png").exists()
+    average = [row for row in text.splitlines() if row.startswith("| average of ListOps, Text")]
+    if module is table2:  # of the published four
+        (row,) = [row for row in average if "4,140" in row]
+        assert row.split(" | ")[-3:-1] == ["76.86", ""]
+    else:
+        assert not average
 
 
 @pytest.mark.parametrize("module", [table1, table2])
@@ -76,16 +82,6 @@ def test_settings_of_the_small_scale_are_valid(module, asked, tmp_path, monkeypa
         assert "| average of ListOps, Text, Image, Pathfinder (Text: validation) |" in text
     for task in shown:
         assert f"| {task.name} | {task.small.data} | 1,234 |" in text
-
-
-def test_the_average_is_of_the_published_four(asked, tmp_path):
-    text = report(table2, "paper", folders(table2, "paper", tmp_path / "data"), tmp_path / "out")
-    (row,) = [
-        line
-        for line in text.splitlines()
-        if line.startswith("| average of ListOps, Text") and "4,140" in line
-    ]
-    assert row.split(" | ")[-3:-1] == ["76.86", ""]
 
 
 def test_tasks_without_data_are_left_out_and_named(asked, tmp_path):
