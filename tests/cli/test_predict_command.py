@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +23,25 @@ NETWORK = {
 }
 
 
-@pytest.fixture
-def checkpoint(project) -> Path:
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory) -> Path:
     """A network that has seen one batch, stored as training stores it."""
+    folder = tmp_path_factory.mktemp("stored")
+    write_clouds(folder / "shapes", {"train": 12})
+    torch.manual_seed(0)
     model = Classifier(NETWORK, ["ball", "disc"], 6, data=DATA)
-    data = ShapesDataModule(**DATA)
+    data = ShapesDataModule(**{**DATA, "root": folder / "shapes"})
     data.setup("fit")
     model.network.train()(next(iter(data.train_dataloader())))
     stored = {"state_dict": model.state_dict(), "hyper_parameters": dict(model.hparams)}
-    torch.save(stored, project / "a.ckpt")
-    return project / "a.ckpt"
+    torch.save(stored, folder / "a.ckpt")
+    return folder / "a.ckpt"
+
+
+@pytest.fixture
+def checkpoint(stored, project) -> Path:
+    """A copy of it beside shapes."""
+    return shutil.copy(stored, project / "a.ckpt")
 
 
 def test_path_array_and_data_agree(checkpoint, project):

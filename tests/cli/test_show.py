@@ -14,6 +14,7 @@ from ccnn_geo.visualization import (
     sample_of_data,
     sample_of_file,
 )
+from tests.fixtures.shapes_on_disk import write_clouds
 
 DATA = {"dataset": "folder", "root": "shapes", "num_points": 48, "num_samples": 64}
 NETWORK = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 0.5, "window_init": 0.3}
@@ -21,11 +22,14 @@ METRICS = "epoch,train_loss,train_acc,val_loss,val_acc,window_0,window_1\n1,2.0,
 FILE = "shapes/test/disc/0.npy"
 
 
-@pytest.fixture
-def run(project):
-    """A folder as a training leaves it, of a network that has seen one batch."""
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """Shapes and a run, a folder as a training leaves it, of a network that has seen one batch."""
+    project = tmp_path_factory.mktemp("project")
+    write_clouds(project / "shapes", {"train": 12, "test": 4})
+    torch.manual_seed(0)
     model = Classifier({**NETWORK, "num_neighbors": 8}, ["ball", "disc"], 6, data=DATA)
-    data = ShapesDataModule(**DATA)
+    data = ShapesDataModule(**{**DATA, "root": project / "shapes"})
     data.setup("fit")
     model.network.train()(next(iter(data.train_dataloader())))
     folder = project / "runs" / "tiny"
@@ -33,6 +37,12 @@ def run(project):
     stored = {"state_dict": model.state_dict(), "hyper_parameters": dict(model.hparams)}
     torch.save(stored, folder / "checkpoints" / "best.ckpt")
     (folder / "metrics.csv").write_text(METRICS)
+    return project
+
+
+@pytest.fixture
+def run(project, monkeypatch):
+    monkeypatch.chdir(project)
     return "runs/tiny"
 
 

@@ -87,8 +87,10 @@ def test_large_grids_are_measured_in_processes_of_their_own(capsys, monkeypatch)
     assert all(float(row[-1]) < 1e-4 for row in rows if "layer" in row)
 
 
-def test_accuracy_of_the_mesh(capsys):
+def test_accuracy_of_the_mesh(capsys, monkeypatch):
+    few = {name: KERNELS[name] for name in ("magnet", "siren")}
+    monkeypatch.setattr(mesh_accuracy, "KERNELS", few)
     mesh_accuracy.main(["--order=4"], points=50, seeds=(0,))
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3 + len(KERNELS)
+    assert len(lines) == 3 + len(few)
     assert float(lines[-1].split("worst ")[1]) < 0.05

@@ -198,11 +198,11 @@ def synthetic(settings: dict) -> tuple:
         return Batch.from_data_list(clouds), 6, 40, data.dim
     channels = data.in_channels or 1
     size = list(data.cls.info.size)
-    size[-1] = min(size[-1], 128 if data.dim == 1 else 8)  # images keep their longest side, and so their step
+    size[-1] = min(size[-1], 64 if data.dim == 1 else 4)  # images keep their longest side, and so their step
     return (torch.randn(2, channels, *size), y), channels, data.num_classes, data.dim
 
 
-LARGE = ("pmnist/ccnn_6_380", "stl10/ccnn_6_380", "modelnet40/ccnn_6_380_paper", "scifar10/flex_6_380")
+LARGE = ("pmnist/ccnn_6_380", "cifar10/ccnn_6_380", "modelnet40/ccnn_6_380_paper", "scifar10/flex_6_380")
 """Of two million parameters, one of each form: the other tables hold the rest, whose steps take a second."""
 STEPS = [name for name in (*PAPER, *SMALL, *BLOCKS) if "6_380" not in name or name in LARGE]
 

@@ -12,6 +12,7 @@ import torch
 
 import ccnn_geo
 from ccnn_geo.cli import main
+from ccnn_geo.datasets import ParametricShapes
 from ccnn_geo.neighbors import knn_graph
 
 CORNERS = np.random.default_rng(0).random((40, 3)).round(3)
@@ -42,7 +43,8 @@ def shapes() -> dict[str, str]:
 
 
 def prepare() -> None:
-    """A checkpoint, shapes, images and metrics in the working folder."""
+    """A checkpoint, shapes, images and metrics in the working folder, and few shapes of each parametric family."""
+    ParametricShapes.__init__.__kwdefaults__.update(train_per_class=1, test_per_class=2)
     torch.manual_seed(0)
     sizes = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 0.5, "num_neighbors": 8}
     network = ccnn_geo.CCNN(6, 2, 3, **sizes)

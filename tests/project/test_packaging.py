@@ -37,7 +37,7 @@ def wheel(built):
 def installed(wheel, tmp_path_factory):
     """A folder that holds the wheel's files alone, as pip lays them out."""
     target = tmp_path_factory.mktemp("installed")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-compile"]
     subprocess.run([*pip, "--target", str(target), str(wheel)], check=True, capture_output=True)
     return target
 

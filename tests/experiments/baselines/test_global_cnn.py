@@ -9,6 +9,7 @@ from ccnn_geo import CCNN
 from ccnn_geo.experiments.baselines.global_cnn import GlobalCNN
 from ccnn_geo.experiments.baselines.separable_conv import SeparableConv
 from ccnn_geo.testing import assert_close, assert_same_function
+from tests.pairwise import pairwise
 
 CONVS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 SIZES = [(13,), (16,), (6, 5), (5, 4, 3)]
@@ -92,9 +93,9 @@ def test_network_is_that_of_torch(size):
     assert_same_function(model, lambda x: rebuilt(model, x), [x], list(model.parameters()), 1e-10)
 
 
-@pytest.mark.parametrize("block", ["ccnn", "s4", "flex"])
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    *pairwise({"size": SIZES, "training": [True, False], "block": ["ccnn", "s4", "flex"]})
+)
 def test_with_the_taps_of_a_ccnn_it_is_that_ccnn(size, training, block):
     dim, causal = len(size), size == (16,)
     sizes = {"hidden_channels": 4, "num_blocks": 2, "block": block, "causal": causal}

@@ -1,19 +1,24 @@
-"""What a user asks of the Hugging Face hub, through its own library, of a hub on this machine; prints JSON.
+"""What a user asks of the Hugging Face hub, through its own library, of a hub on this machine."""
 
-python hub_session.py FOLDER (in a process of its own: the library reads its environment once)
-"""
-
-import json
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from local_hub import LocalHub, commit_of
+from tests.io.models.local_hub import LocalHub, commit_of
 
 
-def main(folder: Path, hub: LocalHub) -> dict[str, Any]:
+def session(folder: Path) -> dict[str, Any]:
+    """What happened, by name. The library must not have been imported: it reads its environment then."""
+    with LocalHub() as hub:
+        found = _with_hub(folder, hub)
+    from ccnn_geo import CCNN
+
+    found["gone"] = CCNN.from_pretrained("someone/shapes", revision="v1").config["in_channels"]
+    return found
+
+
+def _with_hub(folder: Path, hub: LocalHub) -> dict[str, Any]:
     os.environ |= {
         "HF_ENDPOINT": hub.url,
         "HF_HOME": str(folder / "home"),
@@ -102,17 +107,3 @@ def main(folder: Path, hub: LocalHub) -> dict[str, Any]:
     huggingface_hub.constants.HF_HUB_OFFLINE = False
     found["asked_offline"] = hub.asked[before:]
     return found
-
-
-def unreachable(found: dict[str, Any]) -> None:
-    """After the hub has gone."""
-    from ccnn_geo import CCNN
-
-    found["gone"] = CCNN.from_pretrained("someone/shapes", revision="v1").config["in_channels"]
-
-
-if __name__ == "__main__":
-    with LocalHub() as local:
-        result = main(Path(sys.argv[1]), local)
-    unreachable(result)
-    json.dump(result, sys.stdout)

@@ -1,33 +1,34 @@
 """The Hugging Face hub's own library against a hub on this machine: what is read, refused, sent, and there offline."""
 
-import json
 import os
-import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from ccnn_geo import CCNN
+from tests.io.models.hub_session import session
 
 
 @pytest.fixture(scope="module")
 def happened(tmp_path_factory) -> dict:
-    """All of it in one process, for the library reads its environment when it is imported."""
+    """All of it with the library imported anew, for it reads its environment then: a process would import torch too."""
     if find_spec("huggingface_hub") is None:
         pytest.skip("needs the hub extra")
-    script, folder = Path(__file__).with_name("hub_session.py"), tmp_path_factory.mktemp("hub")
-    done = subprocess.run(
-        [sys.executable, str(script), str(folder)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    environment, before = dict(os.environ), taken_out("huggingface_hub")
+    try:
+        return session(tmp_path_factory.mktemp("hub"))
+    finally:
+        taken_out("huggingface_hub")
+        sys.modules.update(before)
+        os.environ.clear()
+        os.environ.update(environment)
+
+
+def taken_out(package: str) -> dict[str, ModuleType]:
+    """The modules of a package, which the next import does not find."""
+    return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == package}
 
 
 @pytest.mark.parametrize("what", ["main", "tag", "commit", "pushed", "branch", "joint", "allowed"])
