@@ -191,7 +191,7 @@ def damaged() -> dict:
 
 
 def all_trials() -> dict:
-    run_plots.save = lambda *_: None  # most of the time of so small a run
+    run_plots.draw_training = lambda *_: None  # most of the time of so small a run
     write_project()
     ended = fork(lambda: (command(*TRAIN, "--out", "run"), list(sys.modules)))
     import_all(ended.result[1])

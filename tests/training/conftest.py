@@ -16,4 +16,5 @@ def one_thread():
 @pytest.fixture
 def no_pictures(monkeypatch):
     """Drawing takes most of the time of a small run."""
-    monkeypatch.setattr(run_plots, "save", lambda *_: None)
+    for name in ("draw_training", "draw_test"):
+        monkeypatch.setattr(run_plots, name, lambda *_: None)

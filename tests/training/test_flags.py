@@ -120,7 +120,7 @@ REFUSED = [
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch, no_pictures):
+def folder(tmp_path, monkeypatch):
     quiet()
     monkeypatch.chdir(tmp_path)
     for name in ("NODE_RANK", "GROUP_RANK"):

@@ -44,7 +44,7 @@ def trained(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(run_plots, "save", lambda *_: None)
+        patch.setattr(run_plots, "draw_training", lambda *_: None)
         fake_data.register(patch, folder)
         Path("a.yaml").write_text(CONFIG)
         assert main((*TRAIN, "--out", "run")) == 0
@@ -181,6 +181,7 @@ def test_a_run_that_validated_no_epoch_and_goes_on(run_cli):
     assert code == 0 and "\nvalidation (last epoch, the best checkpoint for want of " in output
     best, last = (load_checkpoint(Path(f"run/checkpoints/{name}.ckpt")) for name in ("best", "last"))
     assert best["epoch"] == last["epoch"] == 1
+    run_plots.plot_curves(read_metrics(Path("run/metrics.csv")), Path("curves.png"))  # of training alone
     assert run_cli("test", "run")[0] == 0
     code, output, _ = run_cli("train", "--resume", "run", "--trainer.max_epochs", "4")
     assert code == 0 and "\nvalidation (best checkpoint): " in output
@@ -210,6 +211,7 @@ def test_a_name_is_its_newest_run_and_failed_starts_leave_none(run_cli, monkeypa
     (Path("runs/tones/009/checkpoints/last.ckpt")).touch()
     with pytest.warns(UserWarning, match="runs/tones/009 is taken; 010, 011 have no checkpoints/last.ckpt"):
         assert find_resume("runs/tones", None, "x") == Path("runs/tones/009/checkpoints/last.ckpt")
+    monkeypatch.setattr(run_plots, "save", lambda *_: None)
     (Path("runs/tones/011/metrics.csv")).write_text("epoch,val_acc\n1,0.5\n")
     code, output, _ = run_cli("show", "run", "runs/tones")
     assert (code, output) == (0, "runs/tones/011/training.png\n")

@@ -97,7 +97,7 @@ def test_interrupted_and_resumed_equals_unbroken(run_cli, folder, monkeypatch):
 def test_images_series_and_scenes(run_cli, folder, name, shape, least):
     write(folder, name, model=", num_neighbors: 8")
     code, _, errors = run_cli(
-        "train", "--config", f"{name}.yaml", "--out", "run", "--trainer.max_epochs", "6"
+        "train", "--config", f"{name}.yaml", "--out", "run", "--trainer.max_epochs", "4"
     )
     assert (code, errors) == (0, "")
     code, output, errors = run_cli("test", "run")

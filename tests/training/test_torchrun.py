@@ -66,7 +66,7 @@ def test_two_nodes_compute_what_one_process_does_and_end_when_one_is_killed(proj
         port = found.getsockname()[1]
     nodes = [node(rank, port, "two") for rank in range(2)]
     try:
-        assert run_cli("train", *SAME, "--out", "one", EPOCHS, "1")[0] == 0  # meanwhile
+        assert run_cli("train", *SAME, "--out", "one", EPOCHS, "2")[0] == 0  # meanwhile
         started = time.monotonic()
         while not Path("two/checkpoints/last.ckpt").exists():
             assert time.monotonic() < started + BOUND
