@@ -46,6 +46,8 @@ def test_step_benchmark_says_what_it_measured(capsys):
 def test_neighbor_benchmark_prints_a_row_per_size(capsys, monkeypatch):
     monkeypatch.setattr(bench_neighbors, "TARGETS", 64)
     monkeypatch.setattr(bench_neighbors, "interleaved", lambda cases, repeats: timing.interleaved(cases, 1))
+    batches = bench_neighbors._batches
+    monkeypatch.setattr(bench_neighbors, "_batches", lambda size, k: batches(size // 16, k // 16))
     bench_neighbors.main(sizes=(32, 64), counts=(4,))
     assert [line[:7] for line in capsys.readouterr().out.splitlines()[3:5]] == ["N=   32", "N=   64"]
 
