@@ -1,7 +1,6 @@
-"""A run that goes on with other settings, its newest run by name, what a failed start leaves, results that stay."""
+"""A run that goes on with other settings, its newest run by name, results that stay."""
 
 import json
-import shlex
 import shutil
 from pathlib import Path
 
@@ -15,8 +14,7 @@ from ccnn_geo.io.models.checkpoint import load_checkpoint
 from ccnn_geo.training import run as run_module
 from ccnn_geo.training.callbacks import read_metrics
 from ccnn_geo.training.checkpoints import LastCheckpoint
-from ccnn_geo.training.failures import how_to_continue
-from ccnn_geo.training.runs import discard_run, find_resume, read_results, result_name, results_before
+from ccnn_geo.training.runs import find_resume, read_results
 from ccnn_geo.training.schedule import warmup_cosine
 from ccnn_geo.visualization import run_plots
 
@@ -217,20 +215,6 @@ def test_a_name_is_its_newest_run_and_failed_starts_leave_none(run_cli, monkeypa
     assert (code, output) == (0, "runs/tones/011/training.png\n")
 
 
-def test_only_what_a_failed_start_leaves_is_removed(tmp_path):
-    for kept in ("checkpoints/last.ckpt", "metrics.csv", "notes.txt"):
-        path = tmp_path / "run" / kept
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-        discard_run(tmp_path / "run")
-        assert path.exists()
-        path.unlink()
-    (tmp_path / "run/checkpoints/.best.ckpt.7.tmp").touch()
-    (tmp_path / "run/config.yaml").touch()
-    discard_run(tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
 def test_results_of_other_checkpoints_and_data_stay(run, run_cli):
     tests = (
         ("run", (), "test_tones"),
@@ -278,36 +262,3 @@ def test_results_of_an_earlier_checkpoint_are_told(run, run_cli):
     now = load_checkpoint(Path("run/checkpoints/best.ckpt"))["global_step"]
     told = "results.json: test_tones of an earlier best.ckpt, until tested again\n"
     assert (told in output) == (now != step)
-
-
-def test_earlier_results_are_those_of_another_step():
-    results = {
-        "validation": {"checkpoint": "best.ckpt", "step": 9},
-        "test_points": {"checkpoint": "best.ckpt", "step": 5},
-        "test_voxels": {"checkpoint": "best.ckpt", "step": 9},
-        "test_points_last": {"checkpoint": "last.ckpt", "step": 5},
-        "test_points_2": {"checkpoint": "best.ckpt"},  # of a release that did not say it
-    }
-    assert results_before(results, {"checkpoint": "best.ckpt", "step": 9}) == ["test_points"]
-    assert results_before(results, {}) == []
-
-
-def test_names_of_results():
-    about = {"checkpoint": "best.ckpt", "settings": {}}
-    old = {"test_points": {"accuracy": 0.5, "checkpoint": "best.ckpt"}}
-    assert result_name("points", "points", about, json.loads(json.dumps(old))) == "test_points"
-    assert (
-        result_name("voxels", "points", {**about, "settings": {"data.carrier": "voxels"}}, {})
-        == "test_voxels"
-    )
-    assert result_name("points", "points", {**about, "settings": {"data.root": "x"}}, {}) == "test_points_2"
-    assert result_name("points", "points", {**about, "checkpoint": "other/best.ckpt"}, old) == "test_points_2"
-
-
-def test_advice_can_be_pasted(tmp_path):
-    run = tmp_path / "two words; $HOME's"
-    (run / "checkpoints").mkdir(parents=True)
-    assert how_to_continue(run) == ""
-    (run / "checkpoints/last.ckpt").touch()
-    command = how_to_continue(run).removeprefix("; continue with: ")
-    assert shlex.split(command) == ["ccnn-geo", "train", "--resume", str(run)]
