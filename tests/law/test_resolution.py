@@ -161,7 +161,7 @@ def test_networks_agree(dim, causal, to):
         on_points = on_points.unflatten(0, (8, -1)).mT
         on_points = halved(on_points) if to == "finer" else on_points
         assert error(expected, on_points) < 5e-3
-    net.readout = "global"
+    net.head.readout = "global"
     assert error(*(net(x, spacing=h) for x, h in grids)) < 5e-3
 
 

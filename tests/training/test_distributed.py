@@ -31,7 +31,7 @@ def test_gradients_are_those_of_one_process_with_all_samples(happened, name):
 @pytest.mark.parametrize("name", ["grid", "ragged", "unequal", "quadrature"])
 def test_first_batch_statistics_are_those_of_all_processes(happened, name):
     found = happened["cases"][name]
-    assert {"scale.moment", "stem.scale.moment"} <= set(found["scales"])
+    assert {"head.scale.moment", "stem.scale.moment"} <= set(found["scales"])
     # measured once for all layers, by the first
     measured = [v for k, v in found["scales"].items() if k != "blocks.0.conv.measure.density"]
     assert found["between"] == 0 and min(measured) > 0

@@ -81,7 +81,9 @@ def rebuilt(model, x):
     for block in net.blocks:
         branch = F.gelu(conv(norm(h, block.norm), block.conv))
         h = h + F.gelu(linear(branch, block.linear))
-    return norm(h, net.norm).mean(dim=tuple(range(2, h.dim()))) @ net.head.weight.T + net.head.bias
+    return (
+        norm(h, net.norm).mean(dim=tuple(range(2, h.dim()))) @ net.head.linear.weight.T + net.head.linear.bias
+    )
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -140,7 +142,7 @@ def test_shapes_and_unit_variance(size, readout):
     out = model(torch.randn(6, 2, *size))
     assert out.shape == ((6, 5) if readout == "global" else (6, 5, *size))
     model.reset_parameters()
-    assert not model.network.scale.is_known
+    assert not model.network.head.scale.is_known
     assert 0.5 < model.eval()(torch.randn(6, 2, *size)).var() < 2
 
 

@@ -95,7 +95,7 @@ def rebuilt(model, size, causal, downsampling):
         for block in (b.block for b in net.blocks):
             branch = F.gelu(conv(block.conv)(norm(block.norm)(h)))
             h = pool(h + F.gelu(linear(block.linear)(branch)))
-        return norm(net.norm)(h).flatten(2).mean(2) @ net.head.weight.T + net.head.bias
+        return norm(net.norm)(h).flatten(2).mean(2) @ net.head.linear.weight.T + net.head.linear.bias
 
     return forward
 
@@ -119,7 +119,7 @@ def test_fresh_parameters_take_a_fresh_scale():
     model = LocalCNN(2, 3, 1, 32, 8).eval()
     model(torch.randn(4, 2, 32))
     model.reset_parameters()
-    assert not model.network.scale.is_known
+    assert not model.network.head.scale.is_known
     assert 0.5 < model(torch.randn(4, 2, 32)).var() < 2
 
 

@@ -26,7 +26,7 @@ def test_it_is_the_formula():
     h = F.gelu(net.stem_norm(across(net.stem.s4(x), net.stem.pointwise)))
     for block in net.blocks:
         h = h + F.gelu(across(F.gelu(block.conv.s4(block.norm(h))), block.linear))
-    expected = F.linear(net.norm(h).mean(dim=2), net.head.weight, net.head.bias)
+    expected = F.linear(net.norm(h).mean(dim=2), net.head.linear.weight, net.head.linear.bias)
     torch.testing.assert_close(net(x), expected, rtol=1e-4, atol=1e-5)
 
 
