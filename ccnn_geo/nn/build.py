@@ -75,7 +75,8 @@ def build_network(
     missing = [key for key in given if key not in sizes]
     if missing:
         raise ValueError(
-            f"model: expected a preset ({', '.join(PRESETS)}) or all sizes, missing {', '.join(missing)}"
+            f"model: expected a preset ({', '.join(PRESETS)}; by --model.preset, or a --config that names one) or all "
+            f"sizes, missing {', '.join(missing)}"
         )
     if num_neighbors is not None and num_neighbors < 1:
         raise ValueError(f"model.num_neighbors: expected 1 or more, or null for all, got {num_neighbors}")
