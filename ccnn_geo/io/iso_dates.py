@@ -24,14 +24,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def number_of(text: str) -> float:
-    """A number as people write it, NaN for anything else: Python would also take ``1_000`` for one.
+    """A number as people write it, NaN for anything else.
+
+    Python would also take ``1_000`` for one, and digits of other scripts.
 
     Example:
         >>> [number_of(text) for text in ("1e3", "2024_05", "inf")]
         [1000.0, nan, inf]
     """
     try:
-        return math.nan if "_" in text else float(text)
+        return float(text) if text.isascii() and "_" not in text else math.nan
     except ValueError:
         return math.nan
 

@@ -73,10 +73,9 @@ def find_sound(path: Path, content: bytes) -> Sound:
     if size == 0xFFFFFFFF and 0 < long < 2**63:
         size = long
     there = len(content) - start
-    if size > there and (size >= _UNKNOWN and size < 2**32):
+    too_long = size > there and _UNKNOWN <= size < 2**32
+    if too_long or (size == 0 and there and not _are_chunks(content, start, order)):
         size = _to_the_end(content, start, order) // frame * frame
-    elif size == 0 and there and not _are_chunks(content, start, order):
-        size = there // frame * frame
     if size > there:
         raise ValueError(f"{path}: cut off, {there} bytes of sound, expected {size}")
     if size % frame:

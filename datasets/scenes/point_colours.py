@@ -16,6 +16,8 @@ _SCALED = ("intensity", *CHANNELS, *(f"diffuse_{channel}" for channel in CHANNEL
 def unit_colours(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Columns of a cloud, with colours and intensities that are integers divided by the largest of their type.
 
+    Colours in wider columns of which none is above 255 are those of 8 bits, as in :func:`unit_rgb16`.
+
     A packed colour becomes ``red``, ``green``, ``blue`` and, of ``rgba``, ``alpha``: bytes 2, 1, 0 and 3 of 32 bits,
     which ``rgb`` stores as they are in a float.
 
@@ -26,13 +28,18 @@ def unit_colours(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     Source: https://pointclouds.org/documentation/structpcl_1_1_point_x_y_z_r_g_b.html
     """
     found: dict[str, np.ndarray] = {}
+    colours = [v for n, v in columns.items() if n.lower() in _SCALED[1:] and v.dtype.kind in "iu"]
+    of_bytes = max((int(v.max(initial=0)) for v in colours), default=0) <= 255
     for name, values in columns.items():
         if name.lower() in PACKED and not set(CHANNELS) & set(columns):
             bits = _bits(values)
             for channel, shift in zip(CHANNELS[: len(name)], (16, 8, 0, 24), strict=False):
                 found[channel] = (bits >> shift & 255) / 255
         elif name.lower() in _SCALED and values.dtype.kind in "iu":
-            found[name] = values / np.iinfo(values.dtype).max
+            largest = np.iinfo(values.dtype).max
+            found[name] = values / (
+                min(largest, 255) if of_bytes and name.lower() != "intensity" else largest
+            )
         else:
             found[name] = values
     return found

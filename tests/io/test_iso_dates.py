@@ -90,7 +90,9 @@ def test_what_is_none(text):
 
 def test_numbers_are_written_as_people_do():
     assert [number_of(text) for text in ("-1.5e3", ".5", "7")] == [-1500, 0.5, 7]
-    assert all(number_of(text) != number_of(text) for text in ("2024_05", "1_000", "0x10", "", "nan"))
+    assert all(
+        number_of(text) != number_of(text) for text in ("2024_05", "1_000", "0x10", "", "nan", "\u0662\u0660")
+    )
 
 
 def table(tmp_path, *times):

@@ -139,9 +139,6 @@ TEXTS = chunk(b"LIST", b"INFOISFT" + little(6) + b"Lavf1\0")
 def test_written_into_a_pipe(tmp_path, length, before, rest):
     """The length is not known: all whole frames are read, but for texts at the end."""
     content = b"RIFF" + little(0xFFFFFFFF) + b"WAVE" + FORM + before + b"data" + little(length) + SOUND + rest
-    if length == 0 and rest == TEXTS:
-        rest = b""  # a length of 0 may be true: texts alone behind it would be
-        content = content[: -len(TEXTS)]
     (tmp_path / "a.wav").write_bytes(content)
     samples, rate = read_wav(tmp_path / "a.wav")
     assert rate == 8000

@@ -32,6 +32,21 @@ def test_compiled_models_are_the_same_function(dim):
         torch.testing.assert_close(a, e, rtol=1e-3, atol=1e-3 * float(e.abs().max()) + 1e-6)
 
 
+@pytest.mark.filterwarnings(
+    "ignore:The .grad attribute of a Tensor:UserWarning"
+)  # torch's own, behind a break
+@pytest.mark.parametrize("train", [True, False])
+def test_a_layer_that_is_compiled_before_its_first_grid_remembers_its_spacing(train):
+    torch.compiler.reset()
+    conv = SepFlexConv(2, 2, 1, omega_0=5.0, window_init=0.3).train(train)
+    eager = copy.deepcopy(conv)
+    compiled = torch.compile(conv, backend="eager")
+    for length in (20, 23, 31):
+        x = torch.randn(2, 2, length)
+        torch.testing.assert_close(compiled(x), eager(x), rtol=1e-4, atol=1e-5)
+    assert torch.equal(conv.grid.reference_spacing, eager.grid.reference_spacing)
+
+
 def test_a_compiled_layer_follows_its_window():
     torch.compiler.reset()
     conv = SepFlexConv(2, 2, 1, window_init=0.2, num_taps=1, omega_0=5.0)

@@ -42,6 +42,16 @@ def test_channels_by_the_largest_of_their_type(kind, largest):
     assert np.array_equal(found["label_"], values[:, 0])
 
 
+@pytest.mark.parametrize("kind", ["u1", "<u2", "<u4", "<i4"])
+def test_bytes_in_wider_columns_are_bytes(kind):
+    names = ("red", "green", "blue", "alpha")
+    found = unit_colours(dict(zip(names, COLOURS.astype(kind).T, strict=True)))
+    assert np.allclose(told(found, names), COLOURS / 255)
+    beside = {"red": np.array([255, 300], "<u2"), "intensity": np.array([5, 6], "<u2")}
+    found = unit_colours(beside)  # one above says that they are none, and of an intensity they say nothing
+    assert np.allclose(told(found, beside), np.array([[255, 5], [300, 6]]) / 65535)
+
+
 @pytest.mark.parametrize("way", ["ascii", "binary"])
 @pytest.mark.parametrize("kind", ["F", "U"])
 def test_packed_words_of_a_pcd(tmp_path, way, kind):
