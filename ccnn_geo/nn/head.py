@@ -57,6 +57,7 @@ class Head(nn.Module):
         self.linear = nn.Linear(pooled, out_channels)
         self.scale = UnitVariance()
         take_unscaled_weights(self, "linear.weight")
+        # the network draws the parameters, after those of all its layers
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew; the next batch sets the scale."""

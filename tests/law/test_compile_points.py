@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from ccnn_geo import CCNN, FlexConv, SepFlexConv, testing
+from ccnn_geo.functional import edge_conv
+from ccnn_geo.kernels import ContinuousKernel
 from ccnn_geo.neighbors import build_neighbors, graph_ops, knn_graph
 from tests.torch_versions import since_2_10
 
@@ -56,6 +58,17 @@ def test_a_layer_on_k_neighbours_is_one_graph(name):
     scale = max(g.norm().item() for g in grads[1][len(inputs) :])
     for i, (a, e) in enumerate(zip(*grads, strict=True)):
         assert (a - e).norm() <= 1e-5 * (e.norm() if i < len(inputs) else scale)
+
+
+@pytest.mark.parametrize(("family", "shape"), [("siren", 4), ("magnet", (3, 4))])
+def test_the_function_itself_is_one_graph(family, shape):
+    kernel, (x, pos) = ContinuousKernel(3, shape, kernel=family, omega_0=1.0, window_init=0.5), cloud()
+    neighbors = build_neighbors(pos, None, 6)
+
+    def run(x):
+        return edge_conv(x, pos, pos, neighbors, kernel, dense=kernel.is_dense)
+
+    testing.assert_close(one_graph(run)(x), run(x), 1e-5)
 
 
 def test_in_double_precision_the_graph_is_exact():

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ccnn_geo._base.tracing import is_traced
 from ccnn_geo.functional.edge.basis import EdgeBasis, edge_basis
 from ccnn_geo.functional.edge.chunks import Chunk, edge_offsets, plan_chunks
 from ccnn_geo.functional.edge.compiled import native_edge_conv
@@ -40,9 +41,9 @@ def edge_conv(
     Edges outside the kernel's support are dropped first. Targets are worked off in chunks of similar
     degree; nothing of a chunk is kept for the backward pass, which computes it again. Where there is a C
     compiler, one compiled loop does the same for MAGNet kernels in float32
-    (:mod:`ccnn_geo._base.native`); giving ``chunk_edges`` asks for the chunks. Layers under
-    ``torch.compile`` take :func:`edge_conv_traced`. A dense kernel has :math:`C_{out} C` values and also sums
-    over the input's channels.
+    (:mod:`ccnn_geo._base.native`); giving ``chunk_edges`` asks for the chunks. Under ``torch.compile`` that
+    loop is one operator of the graph; where there is none, the graph has the formula, a kernel per edge.
+    A dense kernel has :math:`C_{out} C` values and also sums over the input's channels.
 
     Args:
         x: Features of the sources.
@@ -66,6 +67,8 @@ def edge_conv(
         found = native_edge_conv(x, pos_src, pos_dst, neighbors, kernel, weight)
         if found is not None:
             return found
+    if is_traced():  # chunks are read off numbers
+        return _by_formula(x, pos_src, pos_dst, neighbors, kernel, weight, dense)
     if chunk_edges is None:
         floats = x.size(1) + 8 * kernel.network.basis_channels  # an edge's features and basis
         chunk_edges = max(1, CHUNK_FLOATS.get(x.device.type, CHUNK_FLOATS["cuda"]) // floats)
@@ -82,23 +85,16 @@ def edge_conv(
     )
 
 
-def edge_conv_traced(
+def _by_formula(
     x: Tensor,
     pos_src: Tensor,
     pos_dst: Tensor,
     neighbors: Neighbors,
     kernel: ContinuousKernel,
-    weight: Tensor | None = None,
-    dense: bool = False,
+    weight: Tensor | None,
+    dense: bool,
 ) -> Tensor:
-    """:func:`edge_conv` for a graph that is being made: the compiled loop as an operator, or the formula.
-
-    The formula takes all edges at once; a compiler makes its own fast code of it.
-    """
-    if not dense:
-        found = native_edge_conv(x, pos_src, pos_dst, neighbors, kernel, weight)
-        if found is not None:
-            return found
+    """All edges at once, for a compiler that makes its own fast code of it."""
     source, target = neighbors.edge_index
     if weight is not None:
         x = x * weight.unsqueeze(-1)

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ccnn_geo.functional.edge.conv import edge_conv, edge_conv_traced
+from ccnn_geo.functional.edge.conv import edge_conv
 from ccnn_geo.functional.lattice.conv import lattice_conv, render, render_missing
 from ccnn_geo.functional.mesh.band import check_spacing, mesh_spacing
 from ccnn_geo.functional.mesh.conv import ORDER, mesh_conv, mesh_error
@@ -70,15 +70,6 @@ class EdgePath(Path):
         else:
             neighbors, offsets = plan.neighbors, lambda: plan.offsets
         return edge_conv(x, *plan.pos, neighbors, kernel, weight, kernel.is_dense, offsets=offsets)
-
-
-class TracedPath(EdgePath):
-    """The same in a graph that is being made: costs, lattices and chunks are read off numbers, of which it has none."""
-
-    def __call__(self, x: Tensor, weight: Tensor | None) -> Tensor:
-        return edge_conv_traced(
-            x, *self.plan.pos, self.plan.neighbors, self.kernel, weight, self.kernel.is_dense
-        )
 
 
 class LatticePath(Path):
@@ -245,8 +236,8 @@ def choose(method: str, kernel: ContinuousKernel, plan: PointPlan, name: str) ->
     Raises:
         ValueError: If the path asked for is not possible.
     """
-    if plan.is_traced:
-        return TracedPath(kernel, plan)
+    if plan.is_traced:  # costs and lattices are read off numbers, of which a graph has none
+        return EdgePath(kernel, plan)
     if method in PATHS:
         path = PATHS[method](kernel, plan)
         if (why := path.obstacle()) is not None:
