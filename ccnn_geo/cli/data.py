@@ -67,8 +67,10 @@ def info_rows(name: str) -> list[tuple[str, str]]:
         ValueError: For an unknown name.
     """
     from ccnn_geo.datasets.registry import dataset_class
+    from ccnn_geo.training.data.sources import OWN, keywords
 
-    info = dataset_class(name).info
+    cls = dataset_class(name)
+    info = cls.info
     rows = [("name", info.name), ("title", info.title), ("family", info.family)]
     rows.append(("sample", _shape(info)))
     rows.append(("classes", str(info.classes) if info.classes else "of your files"))
@@ -83,6 +85,7 @@ def info_rows(name: str) -> list[tuple[str, str]]:
         rows.append(("offline", "place these files there, then prepare"))
     rows.append(("disk", _disk(info)))
     rows.append(("source", info.source or "yours"))
+    rows.append(("dataset_args", ", ".join(sorted(keywords(cls) - OWN)) or "none"))
     return rows
 
 

@@ -22,6 +22,7 @@ def train(arguments: list[str]) -> None:
     from ccnn_geo.export.trained import read_checkpoint
     from ccnn_geo.io.models.checkpoint import PREVIOUS
     from ccnn_geo.training import run
+    from ccnn_geo.training.data.sources import check_root
     from ccnn_geo.training.resume import check_resume
     from ccnn_geo.training.runs import (
         claim_run,
@@ -48,6 +49,7 @@ def train(arguments: list[str]) -> None:
     settings = plain_values(config, PARTS)
     settings["name"] = settings["name"] or named_run(arguments) or settings["data"]["dataset"]
     run.check(settings)  # before a folder is made
+    check_root(settings["data"]["dataset"], settings["data"]["root"])
     if config.tensorboard:
         require("viz", "--tensorboard", "tensorboard")
     if resume is not None:

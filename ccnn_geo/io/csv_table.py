@@ -123,8 +123,8 @@ def _times(path: Path, texts: list[tuple[int, str]]) -> tuple[np.ndarray, bool]:
         )
     if not dates and may_be_dates(written):
         say_once(
-            f"{path.parent.parent}: times of {len(written[0])} digits are taken for numbers; if they are dates, write "
-            f"them with dashes, as 2024-05 or 2024-136"
+            f"{path.parent.parent}: times such as {written[0]} are taken for numbers; if they are dates, write them "
+            f"with dashes, as 2024-05-01, 2024-05 or 2024-136"
         )
     values = [seconds_of(text) for text in written] if dates else numbers
     for (line, text), value in zip(texts, values, strict=True):

@@ -18,8 +18,12 @@ _ZONE = r"(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)"
 _MOMENT = re.compile(
     rf"{_DAY}(?:(?:[T_]|\s+|(?<=\d{{8}})){_CLOCK}(?:\s*{_ZONE})?)?", re.IGNORECASE | re.ASCII
 )
-_DIGITS = re.compile(r"(?:19|20)(?:\d{6}|\d{8}|\d{10}|\d{12}(?:\.\d*)?)", re.ASCII)
+_DIGITS = re.compile(r"(?:19|20)(?:\d{6}|\d{8}|\d{10}|\d{12}(?:\.\d*|\d{3}|\d{6})?)", re.ASCII)
 _SHORT = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])|(?:19|20)\d\d(?:[0-2]\d\d|3[0-6]\d)", re.ASCII)
+_OTHER = re.compile(r"([12]\d{7}|[12]\d{11}|[12]\d{13})(?:\.0*)?", re.ASCII)
+_PARTS = re.compile(r"(\d{14})(\d{3}|\d{6})", re.ASCII)
+"""Digits down to the thousandth or the millionth of a second."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -43,13 +47,15 @@ def seconds_of(text: str) -> float:
 
     Days as ``2024-01-31``, ``20240131``, ``2024-031`` (day of the year) and ``2024-W05-3``, months and weeks by their
     first day; then perhaps ``T``, a space or ``_`` and a time such as ``23``, ``23:59``, ``235959.5``, and a zone:
-    ``Z``, ``UTC``, ``+02``, ``+0200``, ``+02:00``.
+    ``Z``, ``UTC``, ``+02``, ``+0200``, ``+02:00``. Of 17 or 20 digits the last are thousandths or millionths of a
+    second.
 
     Example:
         >>> [seconds_of(text) for text in ("19700102", "1970-W01-5T00:00+01:00", "1970-13-01")]
         [86400.0, 82800.0, nan]
     """
-    found = _MOMENT.fullmatch(text)
+    parts = _PARTS.fullmatch(text)
+    found = _MOMENT.fullmatch(f"{parts[1]}.{parts[2]}" if parts else text)
     if found is None:
         return math.nan
     part = found.groupdict()
@@ -91,7 +97,8 @@ def are_dates(texts: Sequence[str], numbers: Sequence[float]) -> bool | int:
     """Whether times are dates; or, if most are but not all, the place of one that is not.
 
     They are, if the first is no number, or is a date beside others that are no numbers, or if all are digits that make
-    up dates: 8, 10, 12 or 14 of them, from the year down to the day, hour, minute or second, from 1900 to 2099.
+    up dates: 8, 10, 12, 14, 17 or 20 of them, from the year down to the day, hour, minute, second or parts of it, from
+    1900 to 2099.
 
     Args:
         texts: As they are written.
@@ -111,5 +118,12 @@ def are_dates(texts: Sequence[str], numbers: Sequence[float]) -> bool | int:
 
 
 def may_be_dates(texts: Sequence[str]) -> bool:
-    """Whether numbers all look like months (202405) or days of a year (2024136), which are taken for numbers."""
-    return len(texts) > 1 and all(_SHORT.fullmatch(text) for text in texts)
+    """Whether numbers all look like dates which are taken for numbers.
+
+    Months (202405) and days of a year (2024136); days, minutes and seconds of other years (18500131), or with a decimal
+    point (20240131.0), which says that they are numbers, but which programs write on their own.
+    """
+    return len(texts) > 1 and (
+        all(_SHORT.fullmatch(text) for text in texts)
+        or all((found := _OTHER.fullmatch(text)) and math.isfinite(seconds_of(found[1])) for text in texts)
+    )

@@ -14,6 +14,9 @@ _COMPRESSED = {2: "ADPCM", 6: "A-law", 7: "mu-law", 17: "IMA ADPCM", 80: "MPEG",
 _UNKNOWN = 0x7FFF0000
 """Sizes from here on that no file has are those of a program that wrote into a pipe: it could not know better."""
 
+_BEHIND = (b"LIST", b"id3 ", b"ID3", b"TAG", b"APETAGEX", b"cue ", b"smpl", b"bext", b"iXML", b"_PMX")
+"""Beginnings of tags, and of chunks that may be cut off behind a whole sound."""
+
 
 class Sound(NamedTuple):
     """Samples as they lie in the file.
@@ -39,14 +42,16 @@ def find_sound(path: Path, content: bytes) -> Sound:
     """What a wav file of :func:`read_wav` holds.
 
     A length of the sound that a program did not know, 0xFFFFFFFF or 0 with samples behind it, is taken from the
-    file's end, less a list of texts there. RF64 and BW64 have their lengths in a chunk ``ds64``.
+    file's end, less a list of texts there. RF64 and BW64 have their lengths in a chunk ``ds64``. Behind the sound come
+    chunks, tags or zeros; what else is there is sound that a wrong length leaves out.
 
     Args:
         path: For messages.
         content: The whole file, from ``RIFF....WAVE``.
 
     Raises:
-        ValueError: If the header or the sound is missing, cut off, compressed or contradicts itself.
+        ValueError: If the header or the sound is missing, cut off, compressed or contradicts itself, or if there is
+            more sound than the header says.
     """
     order = ">" if content[:4] == b"RIFX" else "<"
     form, long, at = b"", 0, 12
@@ -81,6 +86,11 @@ def find_sound(path: Path, content: bytes) -> Sound:
     if size % frame:
         raise ValueError(
             f"{path}: {size} bytes of sound, expected a multiple of {frame}: {channels} channels of {width} bytes"
+        )
+    if (left_out := _sound_behind(content, start + size, order)) >= frame:
+        raise ValueError(
+            f"{path}: {size} bytes of sound by its header and {left_out} more behind it, expected chunks, a tag or "
+            f"nothing there"
         )
     return Sound(tag, channels, rate, width, order, memoryview(content)[start : start + size])
 
@@ -128,6 +138,20 @@ def _are_chunks(content: bytes, at: int, order: str) -> bool:
         size = _size(content, at, order)
         at += 8 + size + size % 2
     return True
+
+
+def _sound_behind(content: bytes, end: int, order: str) -> int:
+    """Bytes behind the sound that are neither chunks, the last perhaps cut off, nor a tag or zeros."""
+    if not content[end:].strip(b"\0"):
+        return 0
+    for at in (end, end + 1):  # an odd length is followed by a byte of nothing, which some programs forget
+        while _is_chunk(content, at, order) and content[at : at + 4] != b"data":
+            size = _size(content, at, order)
+            at += 8 + size + size % 2
+        rest = content[at:]
+        if not rest.strip(b"\0") or rest.startswith(_BEHIND):
+            return 0
+    return len(content) - end
 
 
 def _to_the_end(content: bytes, start: int, order: str) -> int:

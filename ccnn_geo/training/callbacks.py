@@ -135,10 +135,10 @@ class MetricsFile(Callback):
 
 
 class PlanLine(Callback):
-    """Says in one line how the learning rate will go, when the training starts.
+    """Says how the learning rate will go, and how many samples each epoch leaves out, when the training starts.
 
     Args:
-        say: Receives the line, in the first process only.
+        say: Receives the lines, in the first process only.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -151,6 +151,19 @@ class PlanLine(Callback):
             line = f"{plan}; learning rate {', '.join(map(str, rates))}"
             timed = any(isinstance(callback, Timer) for callback in trainer.callbacks)  # type: ignore[attr-defined]
             self.say(line + ("; max_time may end it sooner" if timed else ""))
+            if line := _left_out(trainer.train_dataloader):
+                self.say(line)
+
+
+def _left_out(loader: Any) -> str:
+    """How many training samples do not fill a last batch."""
+    rest = len(loader.sampler) % loader.batch_size if loader.drop_last else 0
+    if rest == 0:
+        return ""
+    return (
+        f"each epoch leaves out {rest} of {len(loader.sampler)} training samples, others in each: they are too few for "
+        f"a batch of {loader.batch_size} (data.batch_size)"
+    )
 
 
 class ConfigFile(Callback):

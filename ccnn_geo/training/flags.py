@@ -43,6 +43,7 @@ RULES: dict[str, _Rule] = {
     "check_val_every_n_epoch": (lambda v: v >= 1, "1 or more, or null with val_check_interval"),
     "accumulate_grad_batches": (lambda v: v >= 1, _ONE),
     "gradient_clip_val": (lambda v: v >= 0, "0 or more"),
+    "gradient_clip_algorithm": (lambda v: v in ("norm", "value"), "norm or value"),
     "log_every_n_steps": (lambda v: v >= 0, "0 or more"),
     "enable_checkpointing": (bool, "true: checkpoints are what a run is for"),
     "barebones": (lambda v: not v, "false: it would keep no checkpoint and no accuracy"),
@@ -95,7 +96,7 @@ def seconds_of(max_time: str | Mapping[str, int]) -> float:
     """
     try:
         duration = max_time if isinstance(max_time, str) else timedelta(**max_time)
-        return float(Timer(duration)._duration or 0.0)
+        return Timer(duration).time_remaining() or 0.0
     except Exception as error:  # Lightning's words for what a duration is
         raise ValueError(f"trainer.max_time: expected DD:HH:MM:SS, got {max_time!r}") from error
 

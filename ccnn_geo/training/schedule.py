@@ -81,9 +81,10 @@ class Schedule:
         return warmup_cosine(step, self.warmup, self.total)
 
     def __str__(self) -> str:
-        epochs = f"{self.warmup / self.per_epoch:.3g} of {self.total / self.per_epoch:.3g} epochs"
+        run = self.total / self.per_epoch
+        text = f"warm-up: {self.warmup} of {self.total} steps ({self.warmup / self.per_epoch:.3g} of {run:.3g} epochs)"
+        if self.warmup == 0:
+            text = f"no warm-up in {self.total} steps ({run:.3g} epochs)"
         if self.warmup < round(self.asked * self.per_epoch):
-            epochs += (
-                f"; optim.warmup_epochs asks for {self.asked:.3g}, optim.warmup_share of the run is the most"
-            )
-        return f"warm-up: {self.warmup} of {self.total} steps ({epochs})"
+            text += f", not the {self.asked:.3g} epochs of optim.warmup_epochs: optim.warmup_share is the most of a run"
+        return text

@@ -75,7 +75,8 @@ class LidarFrames(Dataset):
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as root:
         ...     os.makedirs(f"{root}/train")
-        ...     torch.rand(100, 4).numpy().tofile(f"{root}/train/0.bin")  # x, y, z and intensity of each point
+        ...     points = torch.rand(100, 4) * torch.tensor([40, 40, 3, 1])  # x, y, z in metres, intensity
+        ...     points.numpy().tofile(f"{root}/train/0.bin")
         ...     LidarFrames(root, max_points=64)[0]
         Data(x=[64, 1], pos=[64, 3], origin=[1, 3], name='train/0.bin')
     """

@@ -55,8 +55,8 @@ def read_bin(
         column_type: ``float32`` or ``float64``.
 
     Raises:
-        ValueError: If the size is no multiple of a point's, if coordinates are as small as those of integers, or if
-            columns that are not declared are not what the rule says.
+        ValueError: If the size is no multiple of a point's, if coordinates are as small as those of integers or look
+            like those of the other type, or if columns that are not declared are not what the rule says.
 
     Source: the development kits of KITTI, SemanticKITTI and nuScenes.
     """
@@ -73,6 +73,7 @@ def read_bin(
         )
     table = np.fromfile(path, dtype=kind).reshape(-1, len(names))
     found = {name: table[:, i] for i, name in enumerate(names) if name != SKIPPED}
+    _check_type(path, table, found, column_type)
     if columns is None:
         _check_rule(path, table, found, nuscenes)
     largest = _largest(found, _FIRST)
@@ -85,7 +86,10 @@ def read_bin(
 
 
 _FEWEST, _FIRST = 16, 256
-"""Points from which on two kinds of rows in turn are no chance, and how many are looked at first."""
+"""Points from which on kinds of rows in turn are no chance, and how many are looked at first."""
+
+_FAR = 1e12
+"""Metres that no scan has."""
 
 _ASK = "the option 'columns' names those of other scans, such as [x, y, z, intensity, ring]"
 
@@ -96,16 +100,43 @@ def _largest(found: dict[str, np.ndarray], points: int | None = None) -> float:
     return float(np.fmax.reduce([np.fmax.reduce(column, initial=np.nan) for column in columns]))
 
 
+def _check_type(path: Path, table: np.ndarray, found: dict[str, np.ndarray], column_type: str) -> None:
+    """Refuses numbers that were written in the other type."""
+    first = np.stack([found[axis][:_FIRST] for axis in "xyz"])
+    if first.shape[1] < _FEWEST:
+        return
+    if (
+        column_type == "float64"
+    ):  # the first halves of measured numbers are any bits, those of round ones are zero
+        halves = np.abs(table[:_FIRST].view("<f4").reshape(len(first.T), -1)[:, ::2])
+        plain = (halves == 0) | ((halves > SMALLEST) & (halves < _FAR))
+        wrong = plain.all() and np.count_nonzero(halves) > halves.size / 2 and len(np.unique(halves)) > 2
+        other = "float32"
+    else:  # bits of a fraction taken for an exponent make large numbers; of round numbers they are zero
+        finite = np.abs(first[np.isfinite(first)])
+        halves = table[:_FIRST].ravel()
+        wrong = np.count_nonzero(finite > _FAR) > first.size / 20 or (not halves[::2].any() and halves.any())
+        other = "float64"
+    if wrong:
+        raise ValueError(
+            f"{path}: read as {column_type}, coordinates up to {_largest(found, _FIRST):.3g} that look like {other}, "
+            f"expected metres; the option 'column_type' names the type"
+        )
+
+
 def _check_rule(path: Path, table: np.ndarray, found: dict[str, np.ndarray], nuscenes: bool) -> None:
     """Refuses columns that the rule does not fit; numbers that are none are refused later."""
     limit, what = (255, "nuScenes") if nuscenes else (1, "KITTI")
     labels = label_file(path)
     if not nuscenes and labels is not None and labels.stat().st_size == 4 * len(found["x"]):
         return  # as many labels as points: there are four columns
-    if not nuscenes and _two_kinds(table[:, :3]):
+    if not nuscenes and any(_kinds(table[:, :3], period) for period in (2, 3)):
         raise ValueError(
-            f"{path}: read as {', '.join(found)} of KITTI, every second row is of another kind, "
-            f"expected one kind; {_ASK}"
+            f"{path}: read as {', '.join(found)} of KITTI, rows of several kinds take turns, expected one kind; {_ASK}"
+        )
+    if not nuscenes and len(table) >= _FEWEST and table.min() >= 0 and SMALLEST <= table.max() <= 1:
+        raise ValueError(
+            f"{path}: read as {', '.join(found)} of KITTI, all numbers are from 0 to 1, expected metres; {_ASK}"
         )
     for name in ("intensity", "ring"):
         if name not in found:
@@ -123,21 +154,20 @@ def _check_rule(path: Path, table: np.ndarray, found: dict[str, np.ndarray], nus
             )
 
 
-def _two_kinds(coordinates: np.ndarray) -> bool:
-    """Whether every second row is of another kind: a point of eight columns, of which the last is from 0 to 1 as well.
+def _kinds(coordinates: np.ndarray, period: int) -> bool:
+    """Whether rows of several kinds take turns: of points of 8 or 12 columns, of which each fourth is from 0 to 1.
 
-    Then some of its coordinates are whole numbers or from 0 to 1, and those of the other rows are not.
+    Then some coordinates of the other rows are whole numbers or from 0 to 1, and those of the first are not.
     """
-    even, odd = coordinates[::2], coordinates[1::2]
-    if len(odd) < _FEWEST:
+    turns = [coordinates[first::period] for first in range(period)]
+    if len(turns[-1]) < _FEWEST:
         return False
-    if len(odd) > _FIRST and not _two_kinds(coordinates[: 2 * _FIRST]):
+    if len(turns[-1]) > _FIRST and not _kinds(coordinates[: period * _FIRST], period):
         return False
-    plain = [
-        [bool((c == np.floor(c)).all() or ((c >= 0) & (c <= 1)).all()) for c in rows.T]
-        for rows in (even, odd)
-    ]
-    return any(b and not a for a, b in zip(*plain, strict=True))
+    first, *others = (
+        [bool((c == np.floor(c)).all() or ((c >= 0) & (c <= 1)).all()) for c in rows.T] for rows in turns
+    )
+    return any(b and not a for other in others for a, b in zip(first, other, strict=True))
 
 
 def label_file(path: Path) -> Path | None:

@@ -55,7 +55,7 @@ def test_errors_are_one_line(project, run_cli, arguments, code, message):
     assert found == code
     assert errors.startswith("ccnn-geo: ") and errors.count("\n") == 1
     assert message in errors
-    assert not list(project.glob("runs/*/*")) or "--data.root" in arguments
+    assert not list(project.glob("runs/*/*"))
 
 
 def test_a_data_set_without_a_sample_to_validate_is_no_start(project, run_cli):
@@ -73,7 +73,7 @@ def test_a_data_set_without_a_sample_to_validate_is_no_start(project, run_cli):
 
 def test_a_missing_folder_says_which_option_names_another(project, run_cli):
     code, output, errors = run_cli("train", "--config", "shapes/ccnn_4_32", "--data.root", "nowhere")
-    assert code == 1 and output.endswith("  runs/shapes_4_32/001 removed, no epoch was complete\n")
+    assert (code, output) == (1, "")
     assert errors == (
         "ccnn-geo: nowhere: no such folder, expected nowhere/<split>, split one of train, validation, test; "
         "--data.root FOLDER says where the data are, got 'nowhere'\n"

@@ -52,11 +52,12 @@ def test_a_training_says_what_it_does_and_writes(trained):
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == f"run: {RUN}"
-    assert lines[1].startswith("warm-up: 0 of 4 steps (0 of 2 epochs") and lines[1].endswith(
+    assert lines[1].startswith("no warm-up in 4 steps (2 epochs), not the") and lines[1].endswith(
         "learning rate 0.02"
     )
-    assert lines[2].startswith("epoch 1/2  loss ") and "validation" in lines[2]
-    assert lines[4].startswith("validation (best checkpoint): accuracy ")
+    assert lines[2].startswith("each epoch leaves out 6 of 22 training samples")
+    assert lines[3].startswith("epoch 1/2  loss ") and "validation" in lines[3]
+    assert lines[5].startswith("validation (best checkpoint): accuracy ")
     for name in ("config.yaml", "metrics.csv", "curves.png", "confusion.png", "results.json"):
         assert (folder / RUN / name).stat().st_size > 0
     assert (folder / RUN / "curves.png").read_bytes().startswith(b"\x89PNG")
@@ -170,8 +171,10 @@ def test_sigterm_ends_with_one_line(project, run_cli, monkeypatch):
     monkeypatch.setattr(Classifier, "on_train_batch_end", terminated)
     assert run_cli(*TRAIN, "--trainer.max_epochs", "1", "--out", "out") == (
         143,
-        "run: out\nwarm-up: 0 of 2 steps (0 of 1 epochs; optim.warmup_epochs asks for 1, optim.warmup_share of the run "
-        "is the most); learning rate 0.02\n  out removed, no epoch was complete\n",
+        "run: out\nno warm-up in 2 steps (1 epochs), not the 1 epochs of optim.warmup_epochs: optim.warmup_share is "
+        "the most of a run; learning rate 0.02\n"
+        "each epoch leaves out 6 of 22 training samples, others in each: they are too few for a batch "
+        "of 8 (data.batch_size)\n  out removed, no epoch was complete\n",
         "ccnn-geo: terminated by SIGTERM; no epoch was complete\n",
     )
     lightning = logging.getLogger("pytorch_lightning.trainer.connectors.signal_connector")

@@ -107,6 +107,8 @@ def table(tmp_path, *times):
         (("20240131", "20240201", "20240301"), (DAY, 29 * DAY)),
         (("20240131235959", "20240201000000"), (1,)),
         (("20240131235959.5", "20240201000000"), (0.5,)),
+        (("20240131235959250", "20240201000000250"), (1,)),
+        (("20240131235959250000", "20240201000000500000"), (1.25,)),
         (("202401312359", "202402010000"), (60,)),
         (("2024013123", "2024020100"), (3600,)),
         (("20240131", "20240131120000"), (DAY / 2,)),
@@ -124,7 +126,8 @@ def test_columns_of_dates(tmp_path, times, steps):
     "times",
     [
         (*"0123",),
-        ("20240131.0", "20240201.0"),
+        ("20240131.5", "20240201.5"),
+        ("1712010203", "1712010204"),
         ("1700000000", "1700003600"),  # of Unix
         ("1700000000000", "1700000060000"),
         ("20001301", "20001302", "20240131"),
@@ -138,11 +141,18 @@ def test_columns_of_numbers(tmp_path, times):
     assert not found.dates and found.time.tolist() == [float(time) for time in times]
 
 
-@pytest.mark.parametrize("times", [("202401", "202402", "202501"), ("2023365", "2024001")])
+@pytest.mark.parametrize(
+    "times",
+    [
+        ("202401", "202402", "202501"),
+        ("2023365", "2024001"),
+        ("20240131.0", "20240201.0"),  # as pandas writes a column with gaps
+        ("18500101", "18500102"),
+        ("21050101120000", "21050101130000"),
+    ],
+)
 def test_numbers_that_look_like_dates_are_told(tmp_path, times):
-    with pytest.warns(
-        UserWarning, match=rf"times of {len(times[0])} digits are taken for numbers; .* with dashes"
-    ):
+    with pytest.warns(UserWarning, match=rf"times such as {times[0]} are taken for numbers; .* with dashes"):
         assert not table(tmp_path, *times).dates
 
 

@@ -164,6 +164,24 @@ def test_large_files(tmp_path, name, length):
             read_wav(tmp_path / "a.wav")
 
 
+@pytest.mark.parametrize(
+    "rest", [b"\0" * 7, TEXTS, b"\0" + TEXTS, TEXTS[:-5], chunk(b"note", b"odd") + b"TAG" + b"\xe9" * 125]
+)
+def test_what_lies_behind_the_sound(tmp_path, rest):
+    (tmp_path / "a.wav").write_bytes(b"RIFF" + little(0) + b"WAVE" + FORM + chunk(b"data", SOUND) + rest)
+    np.testing.assert_array_equal(read_wav(tmp_path / "a.wav")[0], STEPS / np.float32(2**15))
+
+
+@pytest.mark.parametrize("rest", [SOUND, chunk(b"data", SOUND), TEXTS + chunk(b"data", SOUND)])
+def test_more_sound_than_the_header_says(tmp_path, rest):
+    (tmp_path / "a.wav").write_bytes(b"RIFF" + little(0) + b"WAVE" + FORM + chunk(b"data", SOUND) + rest)
+    message = (
+        rf"a\.wav: 12 bytes of sound by its header and {len(rest)} more behind it, expected chunks, a tag"
+    )
+    with pytest.raises(ValueError, match=message):
+        read_wav(tmp_path / "a.wav")
+
+
 @pytest.mark.parametrize("padding", [b"\0", b"", b"x"])
 def test_chunks_of_odd_length(tmp_path, padding):
     odd = b"note" + little(3) + b"odd" + padding

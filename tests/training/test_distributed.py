@@ -66,7 +66,7 @@ def test_the_command_in_two_processes_is_that_in_one(happened, name):
         assert row == pytest.approx(expected, abs=1e-4)
     assert found["weights"] < 1e-4
     first, second = found["output"]
-    assert first.count("epoch ") == 2 and "validation (best checkpoint)" in first and second == ""
+    assert first.count("\nepoch ") == 2 and "validation (best checkpoint)" in first and second == ""
     checkpoints = ["checkpoints/best.ckpt", "checkpoints/last.ckpt", "checkpoints/previous.ckpt"]
     pictures = ["confusion.png", "curves.png"]
     assert sorted(found["files"]) == sorted(

@@ -33,19 +33,31 @@ def test_arguments_out_of_range(arguments):
             24,
             10,
             12,
-            "12 of 120 steps (0.5 of 5 epochs; optim.warmup_epochs asks for 10",
+            "warm-up: 12 of 120 steps (0.5 of 5 epochs), not the 10 epochs of optim.warmup_epochs: ",
         ),
-        (2100, 10, 10, 100, "100 of 2100 steps (10 of 210 epochs)"),  # named, and shorter than a tenth
-        (30, 1, 10, 3, "3 of 30 steps (3 of 30 epochs; optim.warmup_epochs asks for 10"),
-        (9, 3, 10, 0, "0 of 9 steps (0 of 3 epochs; optim.warmup_epochs asks for 10"),
-        (50, 20, 0, 0, "0 of 50 steps (0 of 2.5 epochs)"),
-        (50, 20, 0.2, 4, "4 of 50 steps (0.2 of 2.5 epochs)"),
+        (
+            2100,
+            10,
+            10,
+            100,
+            "warm-up: 100 of 2100 steps (10 of 210 epochs)",
+        ),  # named, and shorter than a tenth
+        (30, 1, 10, 3, "warm-up: 3 of 30 steps (3 of 30 epochs), not the 10 epochs"),
+        (
+            9,
+            3,
+            10,
+            0,
+            "no warm-up in 9 steps (3 epochs), not the 10 epochs of optim.warmup_epochs: optim.warmup_share",
+        ),
+        (50, 20, 0, 0, "no warm-up in 50 steps (2.5 epochs)"),
+        (50, 20, 0.2, 4, "warm-up: 4 of 50 steps (0.2 of 2.5 epochs)"),
     ],
 )
 def test_warmup_is_a_tenth_at_most(total, per_epoch, epochs, expected, line):
     plan = Schedule.planned(total, per_epoch, epochs, 0.1)
     assert plan.warmup == expected
-    assert str(plan).startswith(f"warm-up: {line}")
+    assert str(plan).startswith(line)
     assert [plan(s) for s in range(total)] == [warmup_cosine(s, expected, total) for s in range(total)]
     assert plan(expected) == 1.0  # the rise is left
 

@@ -158,10 +158,18 @@ def test_steps_that_max_steps_alone_ends():
     scheduler = model.configure_optimizers()["lr_scheduler"]["scheduler"]
     assert scheduler.get_last_lr() == [pytest.approx(0.04 / 5)]  # the first of five steps of warm-up
     lines = []
-    trainer = type("T", (), {"is_global_zero": True, "callbacks": []})()
+    loader = DataLoader(range(50), batch_size=5, drop_last=True)
+    trainer = type("T", (), {"is_global_zero": True, "callbacks": [], "train_dataloader": loader})()
     trainer.lr_scheduler_configs = [type("C", (), {"scheduler": scheduler})()]
     PlanLine(lines.append).on_train_start(trainer, model)
     trainer.is_global_zero = False
     PlanLine(lines.append).on_train_start(trainer, model)
-    asked = "optim.warmup_epochs asks for 10, optim.warmup_share of the run is the most"
-    assert lines == [f"warm-up: 5 of 50 steps (1 of 10 epochs; {asked}); learning rate 0.04"]
+    asked = "not the 10 epochs of optim.warmup_epochs: optim.warmup_share is the most of a run"
+    loader = DataLoader(range(52), batch_size=5, drop_last=True)
+    trainer.is_global_zero, trainer.train_dataloader = True, loader
+    PlanLine(lines.append).on_train_start(trainer, model)
+    assert lines.pop().startswith(
+        "each epoch leaves out 2 of 52 training samples, others in each: they are too few"
+    )
+    lines.pop()
+    assert lines == [f"warm-up: 5 of 50 steps (1 of 10 epochs), {asked}; learning rate 0.04"]

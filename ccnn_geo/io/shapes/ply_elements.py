@@ -200,8 +200,14 @@ def _read_text(path: Path, element: _Element, rows: list[list[str]], start: int)
             values[i] += row[at : at + n]
             at += n
         if at != len(row):
-            names = " ".join(name for name, _, _ in element.properties)
-            raise ShapeError(f"{path}: {element.name} {' '.join(row)[:60]!r}, expected {names}")
+            names = [
+                name if length is None else f"{name} (a length and as many)"
+                for name, _, length in element.properties
+            ]
+            raise ShapeError(
+                f"{path}: a line of element {element.name} is {' '.join(row)[:60]!r}, {len(row)} numbers, expected "
+                f"{', '.join(names)}"
+            )
     columns: Columns = {}
     for (name, kind, length), words, count in zip(element.properties, values, counts, strict=True):
         column = _numbers(path, f"{element.name} {name}", words, kind)
@@ -215,11 +221,11 @@ def _numbers(path: Path, what: str, words: Sequence[str], kind: np.dtype) -> np.
         return numbers
     limits = np.iinfo(kind)
     # not <= max, which float64 rounds up for 64 bits
-    if not (
-        (numbers == np.floor(numbers)) & (numbers >= limits.min) & (numbers < float(limits.max) + 1)
-    ).all():
+    fit = (numbers == np.floor(numbers)) & (numbers >= limits.min) & (numbers < float(limits.max) + 1)
+    if not fit.all():
         raise ShapeError(
-            f"{path}: numbers in {what} that are no {kind.name}, expected {limits.min} to {limits.max}"
+            f"{path}: {words[int(np.argmin(fit))][:40]!r} among the numbers of {what}, expected whole numbers from "
+            f"{limits.min} to {limits.max}"
         )
     return numbers.astype(kind)
 

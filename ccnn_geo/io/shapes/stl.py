@@ -21,12 +21,13 @@ def read_stl(path: Path) -> Shape:
     size = 84 + count * _RECORD.itemsize
     if len(content) >= 84 and len(content) == size:  # binary files may start with "solid" as well
         return _soup(np.frombuffer(content, _RECORD, count, 84)["corners"])
-    text = text_of(content)
+    text = text_of(content.rstrip(b"\0"))  # some programs fill a block
     if text[:100].lstrip()[:5].lower() == "solid" and "\0" not in text:
         return _soup(_read_text(path, text))
     if len(content) >= 84 and b"\0" in content:
+        wrong = "truncated" if len(content) < size else f"{len(content) - size} behind the last triangle"
         raise ShapeError(
-            f"{path}: {len(content)} bytes (truncated?), expected {size} for the {count} triangles of its header"
+            f"{path}: {len(content)} bytes ({wrong}), expected {size} for the {count} triangles of its header"
         )
     raise ShapeError(
         f"{path}: starts with {content[:20]!r}, {len(content)} bytes, expected 'solid', or 84 bytes and 50 a triangle"

@@ -67,6 +67,17 @@ def root_named(root: str) -> Iterator[None]:
         raise FileNotFoundError(f"{error}; {option} FOLDER says where the data are, got {root!r}") from error
 
 
+def check_root(dataset: str, root: str) -> None:
+    """Finds out that a folder of a user's own files is not there, or has no folders of samples.
+
+    Raises:
+        FileNotFoundError: Names the folder, and the option for another.
+    """
+    if not dataset_class(dataset).info.counts:
+        with root_named(root):
+            split_folders(Path(root).expanduser())
+
+
 def check_arguments(dataset: str, arguments: Mapping[str, Any]) -> None:
     """:func:`check_keywords` of a data set of shapes, by name."""
     check_keywords(shapes_class(dataset), arguments, OWN)

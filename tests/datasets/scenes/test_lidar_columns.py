@@ -38,7 +38,7 @@ def test_a_sweep_of_nuscenes_by_its_name(tmp_path):
     assert np.array_equal(frame.fields["ring"], rows[:, 4])
 
 
-@pytest.mark.parametrize(("intensity", "more"), [(255, 0), (1, 0), (1, 1), (255, 3), (1, 3)])
+@pytest.mark.parametrize(("intensity", "more"), [(255, 0), (1, 0), (1, 1), (255, 3), (1, 3), (1, 7)])
 def test_other_columns_are_not_taken_for_kitti(tmp_path, intensity, more):
     rows = sweep(intensity=intensity, more=more)
     path = put(tmp_path / "a.bin", rows)
@@ -53,6 +53,10 @@ def test_other_columns_are_not_taken_for_kitti(tmp_path, intensity, more):
     [
         (sweep()[:, :3].copy(), "of KITTI, intensity goes from"),
         (sweep(kind="<f8", intensity=1)[:, :4].copy(), "a.bin: (read as|NaN or Inf|positions up to)"),
+        (
+            np.random.default_rng(1).uniform(0, 1, (320, 6)).astype("<f4"),
+            "of KITTI, all numbers are from 0 to 1, expected metres",
+        ),
         (sweep()[:, :4].copy(), "intensity goes from 0 to 255, expected from 0 to 1"),
         (
             RNG.integers(0, 32, 320).astype("u1"),
@@ -90,6 +94,21 @@ def test_doubles_and_columns_that_are_not_used(tmp_path):
         put(tmp_path / "b.bin", rows[:, [3, 2, 1, 0, 4]].copy()), ["i", "z", "y", "x", "_"], "float64"
     )
     assert same(swapped, rows) and np.array_equal(swapped.fields["i"], rows[:, 3])
+
+
+FINE = sweep(kind="<f8")
+KINDS = {"any": FINE, "as_float32": FINE.astype("<f4").astype("<f8"), "round": np.round(FINE)}
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(("written", "read"), [("<f4", "float64"), ("<f8", "float32")])
+def test_the_other_type_is_declared(tmp_path, name, written, read):
+    """What is declared is believed where the numbers can be so."""
+    path = put(tmp_path / "a.bin", KINDS[name].astype(written))
+    right = {"float64": "float32", "float32": "float64"}[read]
+    assert same(read_frame(path, RING, right), KINDS[name].astype(written))
+    with pytest.raises(ValueError, match=f"read as {read}, .* look like {right}, .*'column_type' names"):
+        read_frame(path, RING, read)
 
 
 def test_as_many_labels_as_rows_say_that_there_are_four_columns(tmp_path):

@@ -211,6 +211,7 @@ FACET = f"facet normal 0 0 1\n{LOOP.format('')}endloop\nendfacet\n"
         f"SOLID A\n{FACET * 2}ENDSOLID A".replace("vertex", "VERTEX").replace("facet", "Facet"),
         f"solid facet normal vertex\n{FACET}endsolid outer\n\nsolid\n{FACET}endsolid\n",
         f"solid a\n{FACET * 2}endsolid".replace("normal 0 0 1", "normal nan 1.#QNAN x"),
+        f"solid a\n{FACET * 2}endsolid\n".ljust(1024, "\0"),
         f"solid a\n{FACET * 2}endsolid".replace("endfacet", "color 1 0 0\nendfacet").replace("\n", "\r\n   "),
     ],
 )
@@ -233,7 +234,14 @@ def test_dialects_of_text_stl(read, content):
         (f"solid a\n{FACET}".replace("endfacet\n", "endsolid"), "line 8 is 'endsolid', expected 'endfacet'"),
         ("hello", "starts with b'hello', 5 bytes, expected 'solid', or 84 bytes and 50 a triangle"),
         ("<html>" + " " * 90, "starts with b'<html> .*, 96 bytes, expected 'solid'"),
-        (b"solid".ljust(84, b"\0") + b"\1", r"85 bytes \(truncated\?\), expected 84 for the 0 triangles"),
+        (
+            b"solid".ljust(84, b"\0") + b"\1",
+            r"85 bytes \(1 behind the last triangle\), expected 84 for the 0",
+        ),
+        (
+            b"solid".ljust(80, b"\0") + b"\1\0\0\0",
+            r"84 bytes \(truncated\), expected 134 for the 1 triangles",
+        ),
     ],
 )
 def test_lines_of_stl_that_are_wrong(read, content, message):
@@ -293,3 +301,25 @@ def test_normals_of_meshes_are_not_looked_at(read, name, content):
 def test_normals_of_a_mesh_in_memory_are_not_looked_at():
     shape = as_shape(Shape(np.array(TRIANGLE, dtype=float), np.array([[0, 1, 2]]), np.full((3, 3), np.nan)))
     assert shape.normals is None and shape.faces.tolist() == [[0, 1, 2]]
+
+
+PLY_HEAD = "ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\nproperty float z\n"
+LIST = "element face 1\nproperty list uchar int vertex_indices\nend_header\n0 0 0\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "3 0 0",
+            "a line of element face is '3 0 0', 3 numbers, expected vertex_indices .a length and as many",
+        ),
+        (
+            "3 0 0.5 0",
+            "'0.5' among the numbers of face vertex_indices, expected whole numbers from -2147483648",
+        ),
+    ],
+)
+def test_lines_of_ply_that_are_wrong(read, line, message):
+    with pytest.raises(ShapeError, match=rf"a\.ply: {message}"):
+        read("a.ply", f"{PLY_HEAD}{LIST}{line}\n")
