@@ -77,20 +77,15 @@ def gradients(
             *(g.view_as(t) for g, t in zip(flat, affine, strict=True)),
         ]
         given = (quadratic, window, linear, *affine)
-        parts = [g.to(t.dtype) if n else None for g, t, n in zip(each, given, need, strict=True)]
+        parts = [_own(g, t) if n else None for g, t, n in zip(each, given, need, strict=True)]
     found = [
         grads["grad_x"][: x.numel()].view(x.shape) if need_x else None,
         grads.get("grad_src"),
         grads.get("grad_dst"),
-        grads["grad_output"].mT.to(output.dtype) if need_output else None,
+        _own(grads["grad_output"].mT, output) if need_output else None,
         *parts,
     ]
-    # an operator returns memory of its own, laid out as it promises: those of filters are parts of one tensor
-    own = [
-        t if t is None or i < 3 else t.clone(memory_format=torch.contiguous_format)
-        for i, t in enumerate(found)
-    ]
-    return [t for t in own if t is not None]
+    return [t for t in found if t is not None]
 
 
 def _call(
@@ -137,6 +132,11 @@ def _with_slack(t: Tensor) -> Tensor:
     out[: t.numel()].view(t.shape).copy_(t)
     out[t.numel() :] = 0
     return out
+
+
+def _own(grad: Tensor, t: Tensor) -> Tensor:
+    """A gradient in memory of its own, as an operator promises, and not as a part of that of all filters."""
+    return grad.to(t.dtype, copy=True, memory_format=torch.contiguous_format)
 
 
 def _zeros(*shape: int) -> Tensor:

@@ -114,7 +114,7 @@ def _call(
     sides = zip(SIDES, (size, taps.shape[1:], center, lengths), strict=True)
     rows = _in_rows(taps)
     given = {
-        **{name: torch.tensor(list(side), dtype=torch.int64) for name, side in sides},
+        **{name: _numbers(tuple(side)) for name, side in sides},
         "roots": _roots(lengths),
         "scratch": empty(threads * BUFFERS * math.prod(lengths) * VECTOR),
         "kernel": taps if rows else taps.contiguous(),
@@ -125,6 +125,12 @@ def _call(
     args = Arguments(*shape, len(lengths), threads, rows, **addresses(**given))
     if function(ctypes.byref(args)) != 0:
         raise MemoryError("grid_conv: no memory for the kernel's gradient of each thread")
+
+
+@functools.lru_cache(maxsize=256)
+def _numbers(side: tuple[int, ...]) -> Tensor:
+    """Whole numbers for a function in C, which only reads them."""
+    return torch.tensor(side, dtype=torch.int64)
 
 
 @functools.lru_cache(maxsize=16)
