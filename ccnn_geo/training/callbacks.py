@@ -151,18 +151,20 @@ class PlanLine(Callback):
             line = f"{plan}; learning rate {', '.join(map(str, rates))}"
             timed = any(isinstance(callback, Timer) for callback in trainer.callbacks)  # type: ignore[attr-defined]
             self.say(line + ("; max_time may end it sooner" if timed else ""))
-            if line := _left_out(trainer.train_dataloader):
+            if line := _left_out(trainer):
                 self.say(line)
 
 
-def _left_out(loader: Any) -> str:
-    """How many training samples do not fill a last batch."""
+def _left_out(trainer: Trainer) -> str:
+    """How many training samples do not fill a last batch; nothing where a flag leaves out more."""
+    loader: Any = trainer.train_dataloader
     rest = len(loader.sampler) % loader.batch_size if loader.drop_last else 0
-    if rest == 0:
+    if rest == 0 or trainer.num_training_batches < len(loader):
         return ""
+    left_out, found = rest * trainer.world_size, len(loader.sampler) * trainer.world_size
     return (
-        f"each epoch leaves out {rest} of {len(loader.sampler)} training samples, others in each: they are too few for "
-        f"a batch of {loader.batch_size} (data.batch_size)"
+        f"each epoch leaves out {left_out} of {found} training samples, others in each: they are too few for a batch "
+        f"of {loader.batch_size} (data.batch_size)"
     )
 
 

@@ -160,6 +160,7 @@ def test_steps_that_max_steps_alone_ends():
     lines = []
     loader = DataLoader(range(50), batch_size=5, drop_last=True)
     trainer = type("T", (), {"is_global_zero": True, "callbacks": [], "train_dataloader": loader})()
+    trainer.world_size, trainer.num_training_batches = 1, 10
     trainer.lr_scheduler_configs = [type("C", (), {"scheduler": scheduler})()]
     PlanLine(lines.append).on_train_start(trainer, model)
     trainer.is_global_zero = False
@@ -172,4 +173,7 @@ def test_steps_that_max_steps_alone_ends():
         "each epoch leaves out 2 of 52 training samples, others in each: they are too few"
     )
     lines.pop()
+    trainer.num_training_batches = 3  # limit_train_batches
+    PlanLine(lines.append).on_train_start(trainer, model)
+    assert lines[-1].startswith("warm-up: 5 of 50 steps") and lines.pop()
     assert lines == [f"warm-up: 5 of 50 steps (1 of 10 epochs), {asked}; learning rate 0.04"]
