@@ -249,6 +249,11 @@ class Classifier(LightningModule):
             raise ValueError(
                 f"trainer: expected max_epochs or max_steps to end the training, got {self.trainer.max_epochs}"
             )
+        least = self.trainer.min_steps or 0
+        if least > total:
+            raise ValueError(
+                f"trainer.min_steps: expected at most the {total:.0f} steps of the run, got {least}"
+            )
         given = self.hparams
         plan = Schedule.planned(int(total), self.steps_per_epoch(), given.warmup_epochs, given.warmup_share)
         self.schedule = plan

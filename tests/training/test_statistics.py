@@ -144,6 +144,7 @@ class Loaded:
     """A Trainer as it is before its loaders are made."""
 
     accumulate_grad_batches, num_training_batches, estimated_stepping_batches = 2, float("inf"), 50
+    min_steps = None
 
     def __init__(self):
         self.fit_loop = self
@@ -155,6 +156,12 @@ class Loaded:
 def test_steps_that_max_steps_alone_ends():
     model = Classifier({"preset": "ccnn_4_16"}, ["a", "b"], 6, lr=0.04)
     model._trainer = Loaded()
+    model._trainer.min_steps = 51
+    with pytest.raises(
+        ValueError, match=r"trainer\.min_steps: expected at most the 50 steps of the run, got 51"
+    ):
+        model.configure_optimizers()
+    model._trainer.min_steps = 50
     scheduler = model.configure_optimizers()["lr_scheduler"]["scheduler"]
     assert scheduler.get_last_lr() == [pytest.approx(0.04 / 5)]  # the first of five steps of warm-up
     lines = []
