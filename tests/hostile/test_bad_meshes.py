@@ -232,12 +232,15 @@ PLY = "ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float
         (PLY + "0 0 0\n", "header line '0 0 0'"),
         (PLY, "truncated, no end_header"),
         (PLY + "end_header\n0 0 0\n1 1 1\n", "1 lines behind the last element, expected none"),
-        (PLY + "end_header\n0 0\n", "vertex '0 0', expected x y z"),
+        (PLY + "end_header\n0 0\n", "a line of element vertex is '0 0', 2 numbers, expected x, y, z"),
         (
             PLY + "end_header\n0 0 1,5\n",
             "'1,5' among the numbers of vertex z, expected numbers",
         ),
-        (PLY.replace("float x", "uchar x") + "end_header\n300 0 0\n", "no uint8, expected 0 to 255"),
+        (
+            PLY.replace("float x", "uchar x") + "end_header\n300 0 0\n",
+            "'300' among the numbers of vertex x, expected whole numbers from 0 to 255",
+        ),
         (PLY + "element face 1\nproperty int a\nend_header\n0 0 0\n7\n", "faces of a, expected a list"),
         (
             PLY + "element tristrips 1\nproperty list int int i\nend_header\n0 0 0\n3 0 0 0\n",
@@ -294,9 +297,9 @@ STL = stl_files(text=True)[0].decode()
         ("solid a\nendsolid a\n", "no vertices found"),
         (
             stl_files(text=False)[0][:-1],
-            r"283 bytes \(truncated\?\), expected 284 for the 4 triangles of its header",
+            r"283 bytes \(truncated\), expected 284 for the 4 triangles of its header",
         ),
-        (stl_files(text=False)[0] + b"\0", r"285 bytes \(truncated\?\), expected 284"),
+        (stl_files(text=False)[0] + b"\0", r"285 bytes \(1 behind the last triangle\), expected 284"),
     ],
 )
 def test_stl_files_that_are_not_complete(tmp_path, content, message):
