@@ -92,7 +92,9 @@ def _train_in(
     except Interrupted as end:
         stored = folder / "checkpoints"
         where = f"; checkpoints in {stored}" if any(stored.glob("[!.]*")) else ""
-        raise type(end)(f"{end.said}{where}{how_to_continue(folder) or '; no epoch was complete'}") from None
+        raise type(end)(
+            f"{end.said}{where}{how_to_continue(folder) or '; no epoch was complete, start again'}"
+        ) from None
     except Exception as error:
         explained = explain_failure(error, folder)
         if explained is error:

@@ -123,7 +123,8 @@ def predict(
 ) -> Prediction:
     """Classifies one shape with the sampling, normalisation and features of the training.
 
-    The same source gives the same answer: the points are chosen with a fixed seed.
+    The same source gives the same answer: the points are chosen with a fixed seed. A data set chooses others, by the
+    name of each file, so that its accuracy may be that of a few other answers.
 
     Args:
         model: A checkpoint of ``ccnn-geo train``, the folder of a run (its best one) or of ``ccnn-geo export``, or a

@@ -20,7 +20,7 @@ _MOMENT = re.compile(
 )
 _DIGITS = re.compile(r"(?:19|20)(?:\d{6}|\d{8}|\d{10}|\d{12}(?:\.\d*|\d{3}|\d{6})?)", re.ASCII)
 _SHORT = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])|(?:19|20)\d\d(?:[0-2]\d\d|3[0-6]\d)", re.ASCII)
-_OTHER = re.compile(r"[12](?:\d{7}|\d{11}|\d{13})", re.ASCII)
+_OTHER = re.compile(r"[12](?:\d{7}|\d{11}|\d{13})|(?:19|20)\d{8}", re.ASCII)
 _PARTS = re.compile(r"(\d{14})(\d{3}|\d{6})", re.ASCII)
 """Digits down to the thousandth or the millionth of a second."""
 
@@ -123,11 +123,10 @@ def may_be_dates(texts: Sequence[str]) -> bool:
     Months (202405) and days of a year (2024136); days, minutes and seconds of other years (18500131), or as floating
     point (20240131.0, 2.0240131e+07), which says that they are numbers, but which programs write on their own.
     """
+    written = [_whole(text) for text in texts]
     return len(texts) > 1 and (
-        all(_SHORT.fullmatch(text) for text in texts)
-        or all(
-            _OTHER.fullmatch(digits) and math.isfinite(seconds_of(digits)) for digits in map(_whole, texts)
-        )
+        all(_SHORT.fullmatch(digits) for digits in written)
+        or all(_OTHER.fullmatch(digits) and math.isfinite(seconds_of(digits)) for digits in written)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,11 @@ _UNKNOWN = 0x7FFF0000
 
 _BEHIND = (b"LIST", b"id3 ", b"ID3", b"TAG", b"APETAGEX", b"cue ", b"smpl", b"bext", b"iXML", b"_PMX")
 """Beginnings of tags, and of chunks that may be cut off behind a whole sound."""
+
+_NAMES = re.compile(rb"LIST(?:....)(?:INFO|adtl)|id3 |ID3 |cue |smpl|bext|iXML|_PMX", re.DOTALL)
+_SOUNDS = (b"data", b"RIFF", b"RIFX", b"RF64", b"BW64")
+_FEW = 16
+"""Bytes behind a sound that are no more of it, such as the end of a line."""
 
 
 class Sound(NamedTuple):
@@ -141,22 +147,22 @@ def _are_chunks(content: bytes, at: int, order: str) -> bool:
 
 
 def _sound_behind(content: bytes, end: int, order: str) -> int:
-    """Bytes behind the sound that are neither chunks, the last perhaps cut off, nor a tag or zeros."""
-    if not content[end:].strip(b"\0"):
-        return 0
+    """Bytes behind the sound but for chunks, the last perhaps cut off, a tag, one byte repeated, and a few."""
     for at in (end, end + 1):  # an odd length is followed by a byte of nothing, which some programs forget
-        while _is_chunk(content, at, order) and content[at : at + 4] != b"data":
+        while _is_chunk(content, at, order) and content[at : at + 4] not in _SOUNDS:
             size = _size(content, at, order)
-            at += 8 + size + size % 2
+            at += 8 + size
+            at += size % 2 and not (_is_chunk(content, at, order) and not _is_chunk(content, at + 1, order))
         rest = content[at:]
-        if not rest.strip(b"\0") or rest.startswith(_BEHIND):
+        if len(rest) <= _FEW or len(set(rest)) == 1 or rest.startswith(_BEHIND):
             return 0
     return len(content) - end
 
 
 def _to_the_end(content: bytes, start: int, order: str) -> int:
-    """Bytes from here to the end, or to a list of texts that reaches it."""
-    at = content.rfind(b"LIST", start)
-    if at >= 0 and content[at + 8 : at + 12] == b"INFO" and _are_chunks(content, at, order):
-        return at - start
-    return len(content) - start
+    """Bytes from here to the end, or to tags and chunks of those names that reach it."""
+    end = len(content) - 128 if content[-128:-125] == b"TAG" else len(content)
+    for found in _NAMES.finditer(content, start, end):
+        if _are_chunks(content[:end], found.start(), order):
+            return found.start() - start
+    return end - start

@@ -8,11 +8,22 @@ from pathlib import Path
 
 
 def read_metrics(path: Path) -> list[dict[str, str]]:
-    """Rows of a metrics file; none if it does not exist."""
+    """Rows of a metrics file; none if it does not exist.
+
+    Raises:
+        ValueError: If it is damaged.
+    """
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        try:
+            [int(row["epoch"]), *(float(value) for value in row.values() if value)]
+        except (KeyError, TypeError, ValueError) as error:
+            found = ",".join(str(value) for value in row.values())
+            raise ValueError(f"{path}: damaged, row {found[:60]!r}, expected numbers and an epoch") from error
+    return rows
 
 
 def to_csv(rows: list[dict[str, str]]) -> str:

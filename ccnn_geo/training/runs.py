@@ -112,7 +112,8 @@ def find_resume(path: str | None, out: str | None, name: str | None, root: Path 
         inside = Path("checkpoints") / LAST
         checkpoint = run_folder(place, inside) / inside
         if not checkpoint.is_file():
-            raise FileNotFoundError(f"--resume: no checkpoint {checkpoint} and no file {place}")
+            why = "; no epoch of it was complete, start again" if place.is_dir() else f" and no file {place}"
+            raise FileNotFoundError(f"--resume: no checkpoint {checkpoint}{why}")
         return checkpoint
     inside = Path("checkpoints") / LAST
     name = _only_name(root, inside) if name is None else name

@@ -81,10 +81,12 @@ class Schedule:
         return warmup_cosine(step, self.warmup, self.total)
 
     def __str__(self) -> str:
+        steps = f"{self.total} step{'s' * (self.total != 1)}"
         run = self.total / self.per_epoch
-        text = f"warm-up: {self.warmup} of {self.total} steps ({self.warmup / self.per_epoch:.3g} of {run:.3g} epochs)"
+        epochs = f"{run:.3g} epoch{'s' * (run != 1)}"
+        text = f"warm-up: {self.warmup} of {steps} ({self.warmup / self.per_epoch:.3g} of {epochs})"
         if self.warmup == 0:
-            text = f"no warm-up in {self.total} steps ({run:.3g} epochs)"
+            text = f"no warm-up in {steps} ({epochs})"
         if self.warmup < round(self.asked * self.per_epoch):
-            text += f", not the {self.asked:.3g} epochs of optim.warmup_epochs: optim.warmup_share is the most of a run"
+            text += f"; optim.warmup_share of a run is the most, optim.warmup_epochs is {self.asked:.3g}"
         return text

@@ -100,7 +100,8 @@ def prepare_clips(
                 errors.extend(wrong)
                 yield wave
             if errors:
-                shown = "\n  ".join(errors[:20]) + ("\n  ..." if len(errors) > 20 else "")
+                rest = f";\n  and {len(errors) - 3} more" if len(errors) > 3 else ""
+                shown = ";\n  ".join(errors[:3]) + rest
                 raise ValueError(f"{len(errors)} of {len(paths)} recordings cannot be used:\n  {shown}")
             if check is not None:
                 check(np.array(samples))

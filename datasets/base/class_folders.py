@@ -68,8 +68,10 @@ def split_folder(root: Path, split: str) -> Path:
     found = split_folders(root)
     if split not in found:
         names = ", ".join(folder.name for folder in found.values())
+        is_split = not found and split_folders(root.parent).get(split) == root
+        above = f", or for the root {root.parent}" if is_split else ""
         raise FileNotFoundError(
-            f"{root}: no split {split!r}, found {names or 'none'}; expected the folder {root / split}"
+            f"{root}: no split {split!r}, found {names or 'none'}; expected the folder {root / split}{above}"
         )
     return found[split]
 

@@ -82,6 +82,13 @@ def read_bin(
             f"{path}: coordinates up to {largest:.3g}, expected those of a scan ({column_type}); integers, such as "
             f"labels, look like this; {_ASK}"
         )
+    for name, column in found.items():
+        largest = float(np.fmax.reduce(np.abs(column), initial=0.0))
+        if 0 < largest < _TINY:
+            raise ValueError(
+                f"{path}: {name} up to {largest:.3g}, expected floating point; integers, such as packed colours, look "
+                f"like this; {_ASK}, and {SKIPPED} one that is not used"
+            )
     return found
 
 
@@ -90,6 +97,9 @@ _FEWEST, _FIRST = 16, 256
 
 _FAR = 1e12
 """Metres that no scan has."""
+
+_TINY = 1e-30
+"""A column whose numbers are all below is none of floating point."""
 
 _ASK = "the option 'columns' names those of other scans, such as [x, y, z, intensity, ring]"
 
@@ -110,7 +120,9 @@ def _check_type(path: Path, table: np.ndarray, found: dict[str, np.ndarray], col
     ):  # the first halves of measured numbers are any bits, those of round ones are zero
         halves = np.abs(table[:_FIRST].view("<f4").reshape(len(first.T), -1)[:, ::2])
         plain = (halves == 0) | ((halves > SMALLEST) & (halves < _FAR))
-        wrong = plain.all() and np.count_nonzero(halves) > halves.size / 2 and len(np.unique(halves)) > 2
+        wrong = (
+            plain.mean() > 0.9 and np.count_nonzero(halves) > halves.size / 2 and len(np.unique(halves)) > 2
+        )
         other = "float32"
     else:  # bits of a fraction taken for an exponent make large numbers; of round numbers they are zero
         finite = np.abs(first[np.isfinite(first)])
@@ -157,7 +169,7 @@ def _check_rule(path: Path, table: np.ndarray, found: dict[str, np.ndarray], nus
 def _kinds(coordinates: np.ndarray, period: int) -> bool:
     """Whether rows of several kinds take turns: of points of 8 or 12 columns, of which each fourth is from 0 to 1.
 
-    Then some coordinates of the other rows are whole numbers or from 0 to 1, and those of the first are not.
+    Then two or more coordinates of other rows are whole numbers or from -1 to 1, and those of the first are not.
     """
     turns = [coordinates[first::period] for first in range(period)]
     if len(turns[-1]) < _FEWEST:
@@ -165,20 +177,21 @@ def _kinds(coordinates: np.ndarray, period: int) -> bool:
     if len(turns[-1]) > _FIRST and not _kinds(coordinates[: period * _FIRST], period):
         return False
     first, *others = (
-        [bool((c == np.floor(c)).all() or ((c >= 0) & (c <= 1)).all()) for c in rows.T] for rows in turns
+        [bool((c == np.floor(c)).all() or (np.abs(c) <= 1).all()) for c in rows.T] for rows in turns
     )
-    return any(b and not a for other in others for a, b in zip(first, other, strict=True))
+    return any(sum(b and not a for a, b in zip(first, other, strict=True)) > 1 for other in others)
 
 
 def label_file(path: Path) -> Path | None:
-    """SemanticKITTI's labels of a scan: ``<frame>.label`` beside it, or in the folder ``labels`` beside its folder.
+    """SemanticKITTI's labels of a scan: ``<frame>.label`` beside it, or in ``labels`` beside its folder or beside it.
 
     Of a link the folders are those where it lies, then those where it leads to.
     """
     for place in dict.fromkeys(
         (Path(os.path.abspath(path)), path.parent.resolve() / path.name, path.resolve())
     ):
-        for found in (place.with_suffix(".label"), place.parent.parent / "labels" / f"{place.stem}.label"):
+        name, folder = f"{place.stem}.label", place.parent
+        for found in (folder / name, folder.parent / "labels" / name, folder / "labels" / name):
             if found.is_file():
                 return found
     return None

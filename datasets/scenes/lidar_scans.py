@@ -100,8 +100,8 @@ class Scans:
         lacking = sorted({*self.features} - {*MADE, *found.moments})
         if lacking:
             raise ValueError(
-                f"{self.root}: no {', '.join(lacking)} in the scans that are learned from; features may be "
-                f"some of {', '.join((*MADE, *found.moments))}"
+                f"{self.root}: no {', '.join(lacking)} in the scans that are learned from; the option 'features' "
+                f"takes some of {', '.join((*MADE, *found.moments))}"
             )
         return found
 

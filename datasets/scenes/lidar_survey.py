@@ -55,7 +55,10 @@ class Survey:
     def told(self) -> str:
         """Labels with their numbers of points."""
         found = [f"{code} ({count:,} points)" for code, count in sorted(self.labels.items())]
-        return ", ".join(found) or "none (the option 'label' names their column)"
+        return (
+            ", ".join(found)
+            or "none (the option 'label' names a column; those of .bin scans are .label files)"
+        )
 
 
 def survey(paths: Sequence[Path], read: Callable[[Path], Frame], target: Path) -> Survey:

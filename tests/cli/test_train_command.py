@@ -52,7 +52,7 @@ def test_a_training_says_what_it_does_and_writes(trained):
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == f"run: {RUN}"
-    assert lines[1].startswith("no warm-up in 4 steps (2 epochs), not the") and lines[1].endswith(
+    assert lines[1].startswith("no warm-up in 4 steps (2 epochs); ") and lines[1].endswith(
         "learning rate 0.02"
     )
     assert lines[2].startswith("each epoch leaves out 6 of 22 training samples")
@@ -171,11 +171,11 @@ def test_sigterm_ends_with_one_line(project, run_cli, monkeypatch):
     monkeypatch.setattr(Classifier, "on_train_batch_end", terminated)
     assert run_cli(*TRAIN, "--trainer.max_epochs", "1", "--out", "out") == (
         143,
-        "run: out\nno warm-up in 2 steps (1 epochs), not the 1 epochs of optim.warmup_epochs: optim.warmup_share is "
-        "the most of a run; learning rate 0.02\n"
+        "run: out\nno warm-up in 2 steps (1 epoch); optim.warmup_share of a run is the most, optim.warmup_epochs is 1; "
+        "learning rate 0.02\n"
         "each epoch leaves out 6 of 22 training samples, others in each: they are too few for a batch "
         "of 8 (data.batch_size)\n  out removed, no epoch was complete\n",
-        "ccnn-geo: terminated by SIGTERM; no epoch was complete\n",
+        "ccnn-geo: terminated by SIGTERM; no epoch was complete, start again\n",
     )
     lightning = logging.getLogger("pytorch_lightning.trainer.connectors.signal_connector")
     assert not lightning.isEnabledFor(logging.INFO)  # its "[rank: 0] Received SIGTERM: 15"

@@ -259,7 +259,7 @@ PLY = "ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float
             "truncated in number 0 of element",
         ),
         (
-            PLY.replace("ascii", "binary_big_endian") + "end_header\n" + "\0" * 13,
+            PLY.replace("ascii", "binary_big_endian") + "end_header\n" + "\0" * 12 + "\1",
             "1 bytes behind the last element",
         ),
         (
@@ -299,7 +299,7 @@ STL = stl_files(text=True)[0].decode()
             stl_files(text=False)[0][:-1],
             r"283 bytes \(truncated\), expected 284 for the 4 triangles of its header",
         ),
-        (stl_files(text=False)[0] + b"\0", r"285 bytes \(1 behind the last triangle\), expected 284"),
+        (stl_files(text=False)[0] + b"\1", r"285 bytes \(1 behind the last triangle\), expected 284"),
     ],
 )
 def test_stl_files_that_are_not_complete(tmp_path, content, message):

@@ -133,7 +133,12 @@ FORM = chunk(b"fmt ", struct.pack("<HHIIHH", 1, 2, 8000, 32000, 4, 16))
 TEXTS = chunk(b"LIST", b"INFOISFT" + little(6) + b"Lavf1\0")
 
 
-@pytest.mark.parametrize("rest", [b"", b"\1", b"\1\0\2", TEXTS])
+CUES = chunk(b"cue ", little(0)) + chunk(b"LIST", b"adtlnote" + little(0))
+
+
+@pytest.mark.parametrize(
+    "rest", [b"", b"\1", b"\1\0\2", TEXTS, CUES, chunk(b"id3 ", b"ID3\3" + b"\x7f" * 20), b"TAG" + b"a" * 125]
+)
 @pytest.mark.parametrize("length", [0, 0x7FFFF000, 0x80000000, 0xFFFFFFFF, 0xFFFFFFFC])
 @pytest.mark.parametrize("before", [b"", TEXTS])
 def test_written_into_a_pipe(tmp_path, length, before, rest):
@@ -165,14 +170,28 @@ def test_large_files(tmp_path, name, length):
 
 
 @pytest.mark.parametrize(
-    "rest", [b"\0" * 7, TEXTS, b"\0" + TEXTS, TEXTS[:-5], chunk(b"note", b"odd") + b"TAG" + b"\xe9" * 125]
+    "rest",
+    [
+        *(b"\0" * 70, TEXTS, b"\0" + TEXTS, TEXTS[:-5], chunk(b"note", b"odd") + b"TAG" + b"\xe9" * 125),
+        *(b"\r\n", b"\xff" * 50, TEXTS + b"abc", b"note" + little(3) + b"odd" + TEXTS),
+    ],
 )
 def test_what_lies_behind_the_sound(tmp_path, rest):
     (tmp_path / "a.wav").write_bytes(b"RIFF" + little(0) + b"WAVE" + FORM + chunk(b"data", SOUND) + rest)
     np.testing.assert_array_equal(read_wav(tmp_path / "a.wav")[0], STEPS / np.float32(2**15))
 
 
-@pytest.mark.parametrize("rest", [SOUND, chunk(b"data", SOUND), TEXTS + chunk(b"data", SOUND)])
+LONG = np.arange(20, dtype="<i2").tobytes()
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        LONG,
+        TEXTS + LONG,
+        *(before + chunk(name, LONG) for before in (b"", TEXTS) for name in (b"data", b"RIFF")),
+    ],
+)
 def test_more_sound_than_the_header_says(tmp_path, rest):
     (tmp_path / "a.wav").write_bytes(b"RIFF" + little(0) + b"WAVE" + FORM + chunk(b"data", SOUND) + rest)
     message = (

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from ccnn_geo.training.metrics import accuracies
+from ccnn_geo.training.metrics_file import read_metrics
 
 
 def test_against_counting():
@@ -20,3 +21,12 @@ def test_against_counting():
 def test_no_confusion_matrix(confusion):
     with pytest.raises(ValueError, match="accuracies: expected"):
         accuracies(confusion)
+
+
+@pytest.mark.parametrize(
+    "text", ["epoch,lr\nx,0.1\n", "epoch,lr\n1,x\n", "lr\n0.1\n", "epoch,lr\n1,0.1,7\n", "a\n\x00\n"]
+)
+def test_a_damaged_file_of_metrics(tmp_path, text):
+    (tmp_path / "metrics.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"metrics\.csv: damaged, row .*, expected numbers and an epoch"):
+        read_metrics(tmp_path / "metrics.csv")

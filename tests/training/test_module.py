@@ -142,7 +142,9 @@ def test_loss_is_smoothed_cross_entropy_with_penalty():
 
 def test_weight_decay_is_decoupled():
     model = Classifier(NETWORK, ["a", "b"], 6, lr=0.1, weight_decay=0.5)
-    model._trainer = type("T", (), {"estimated_stepping_batches": 10, "num_training_batches": 2})()
+    model._trainer = type(
+        "T", (), {"estimated_stepping_batches": 10, "num_training_batches": 2, "min_steps": None}
+    )()
     model._trainer.accumulate_grad_batches = 1
     optimizer = model.configure_optimizers()["optimizer"]
     assert isinstance(optimizer, torch.optim.AdamW)

@@ -172,7 +172,7 @@ def test_steps_that_max_steps_alone_ends():
     PlanLine(lines.append).on_train_start(trainer, model)
     trainer.is_global_zero = False
     PlanLine(lines.append).on_train_start(trainer, model)
-    asked = "not the 10 epochs of optim.warmup_epochs: optim.warmup_share is the most of a run"
+    asked = "optim.warmup_share of a run is the most, optim.warmup_epochs is 10"
     loader = DataLoader(range(52), batch_size=5, drop_last=True)
     trainer.is_global_zero, trainer.train_dataloader = True, loader
     PlanLine(lines.append).on_train_start(trainer, model)
@@ -183,4 +183,4 @@ def test_steps_that_max_steps_alone_ends():
     trainer.num_training_batches = 3  # limit_train_batches
     PlanLine(lines.append).on_train_start(trainer, model)
     assert lines[-1].startswith("warm-up: 5 of 50 steps") and lines.pop()
-    assert lines == [f"warm-up: 5 of 50 steps (1 of 10 epochs), {asked}; learning rate 0.04"]
+    assert lines == [f"warm-up: 5 of 50 steps (1 of 10 epochs); {asked}; learning rate 0.04"]

@@ -49,7 +49,7 @@ def write_folder(
         others = {p.name for p in folder.iterdir() if p.suffix != ".tmp"} - set(files)
         if others and not overwrite:
             raise ValueError(
-                f"{folder}: not empty; name another folder, or set overwrite to replace the model"
+                f"{folder}: not empty; name another folder, or set overwrite (--overwrite) to replace the model"
             )
         (folder / CONFIG).unlink(missing_ok=True)
         fill(folder)

@@ -25,6 +25,8 @@ def read_obj(path: Path) -> Shape:
         elif key in ("f", "fo"):  # the same, in older files
             faces.append(rest)
             seen.append(len(rows["v"]))
+        elif key == "call":
+            raise ShapeError(f"{path}: {line[:60]!r} reads another file, expected all in one")
         surfaces += key == "surf"
     if not rows["v"]:
         raise ShapeError(f"{path}: no vertices found, expected lines 'v x y z'")

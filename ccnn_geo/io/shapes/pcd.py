@@ -12,7 +12,7 @@ import numpy as np
 from ccnn_geo.io.shapes.lzf import LARGEST_RATIO, decompress
 from ccnn_geo.io.shapes.pcd_header import Field, Header, read_header
 from ccnn_geo.io.shapes.shape import Shape, ShapeError
-from ccnn_geo.io.shapes.text import numbers_of
+from ccnn_geo.io.shapes.text import is_blank, numbers_of
 
 _COLOURS = ("rgb", "rgba")
 _POSITION, _NORMAL = ("x", "y", "z"), ("normal_x", "normal_y", "normal_z")
@@ -45,7 +45,7 @@ def read_fields(path: Path) -> dict[str, np.ndarray]:
     """All fields of one number, by name; integers as their type says, packed colours of a float as 32 bits.
 
     Raises:
-        ShapeError: If the file is no PCD, or two fields have one name.
+        ShapeError: If the file is no PCD, two fields have one name, or a number is none of its field's type.
     """
     header, content = _opened(path)
     fields = [field for field in header.fields if field.count == 1 and field.name != "_"]
@@ -56,16 +56,23 @@ def read_fields(path: Path) -> dict[str, np.ndarray]:
         bits = np.dtype("<u4")
         fields = [replace(f, kind=bits) if f.name in _COLOURS and f.kind == "<f4" else f for f in fields]
     columns = _READ[header.way](path, header, fields, content).T
-    return {f.name: _of_kind(values, f.kind) for f, values in zip(fields, columns, strict=True)}
+    return {f.name: _of_kind(path, f.name, values, f.kind) for f, values in zip(fields, columns, strict=True)}
 
 
-def _of_kind(values: np.ndarray, kind: np.dtype) -> np.ndarray:
-    """Numbers as a type of integers, unless it does not hold them."""
+def _of_kind(path: Path, name: str, values: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """Numbers as a type of integers; packed colours stay, which programs write as any."""
     if kind.kind == "f":
         return values
     limits = np.iinfo(kind)
     fit = (values == np.floor(values)) & (values >= limits.min) & (values < float(limits.max) + 1)
-    return values.astype(kind) if fit.all() else values
+    if not fit.all():
+        if name in _COLOURS:
+            return values
+        raise ShapeError(
+            f"{path}: {values[int(np.argmin(fit))]:g} in the field {name}, expected whole numbers from {limits.min} to "
+            f"{limits.max}"
+        )
+    return values.astype(kind)
 
 
 def _opened(path: Path) -> tuple[Header, bytes]:
@@ -113,10 +120,10 @@ def _read_compressed(path: Path, header: Header, fields: list[Field], content: b
 
 
 def _expect(path: Path, content: bytes, size: int) -> None:
-    """Refuses another length; zeros behind the data are how some releases of the library stretch a file."""
+    """Refuses another length, but for blanks; with zeros some releases of the library stretch a file."""
     if len(content) < size:
         raise ShapeError(f"{path}: truncated, {len(content)} bytes, expected {size}")
-    if content.count(0, size) != len(content) - size:
+    if not is_blank(content[size:]):
         raise ShapeError(f"{path}: {len(content) - size} bytes behind the last point, expected none")
 
 

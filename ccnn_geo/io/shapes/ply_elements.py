@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from ccnn_geo.io.shapes.shape import ShapeError
-from ccnn_geo.io.shapes.text import numbers_of
+from ccnn_geo.io.shapes.text import is_blank, numbers_of, split_lines
 
 _TYPES = {"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4"}
 _TYPES |= {"float": "f4", "double": "f8", "float32": "f4", "float64": "f8"}
@@ -50,7 +50,7 @@ def read_elements(path: Path) -> dict[str, Columns]:
     order, elements, start = _header(path, content)
     tables: dict[str, Columns] = {}
     if order == "":
-        lines = content[start:].decode("latin-1").splitlines()
+        lines = split_lines(content[start:].decode("latin-1"))
         rows, start = [line.split() for line in lines if line.strip()], 0
         for element in elements:
             tables[element.name], start = _read_text(path, element, rows, start)
@@ -59,7 +59,7 @@ def read_elements(path: Path) -> dict[str, Columns]:
         for element in elements:
             tables[element.name], start = _read_binary(path, element, content, start)
         rest, what = len(content) - start, "bytes"
-    if rest > 0:
+    if rest > 0 and (order == "" or not is_blank(content[start:])):
         raise ShapeError(f"{path}: {rest} {what} behind the last element, expected none")
     return tables
 

@@ -63,6 +63,8 @@ def read_shape(path: str | PathLike[str]) -> Shape:
     """
     path = Path(path)
     reader = _READERS.get(path.suffix.lower())
+    if reader is None and path.is_dir():
+        raise ShapeError(f"{path}: a folder, expected one shape; name its files, as in {path / '*.off'}")
     if reader is None:
         raise ShapeError(
             f"{path}: unknown extension {path.suffix!r}, expected one of {', '.join(EXTENSIONS)}"

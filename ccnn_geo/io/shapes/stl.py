@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ccnn_geo.io.shapes.shape import Shape, ShapeError
-from ccnn_geo.io.shapes.text import numbers_of, text_of
+from ccnn_geo.io.shapes.text import is_blank, numbers_of, split_lines, text_of
 
 _RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 _FACET = ("facet", "outer", "vertex", "vertex", "vertex", "endloop", "endfacet")
@@ -19,7 +19,7 @@ def read_stl(path: Path) -> Shape:
     content = path.read_bytes()
     count = int.from_bytes(content[80:84], "little")
     size = 84 + count * _RECORD.itemsize
-    if len(content) >= 84 and len(content) == size:  # binary files may start with "solid" as well
+    if 84 <= size <= len(content) and is_blank(content[size:]):  # binary files may start with "solid" as well
         return _soup(np.frombuffer(content, _RECORD, count, 84)["corners"])
     text = text_of(content.rstrip(b"\0"))  # some programs fill a block
     if text[:100].lstrip()[:5].lower() == "solid" and "\0" not in text:
@@ -38,7 +38,7 @@ def _read_text(path: Path, text: str) -> np.ndarray:
     """Corners ``[F, 3, 3]``; lines of a solid that begin with another word than those of STL (colours) are skipped."""
     inside, state = False, 0
     corners = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(split_lines(text), 1):
         words = line.split()
         if not words:
             continue

@@ -22,6 +22,16 @@ def text_of(content: bytes) -> str:
     return content.decode("utf-16" if utf16 else "utf-8", errors="replace").removeprefix("\ufeff")
 
 
+def is_blank(rest: bytes) -> bool:
+    """Whether bytes behind the last item are none: zeros, blanks and ends of lines, as some programs add them."""
+    return not rest.strip(b"\0\r\n\t \x1a")
+
+
+def split_lines(text: str) -> list[str]:
+    r"""Lines between ``\n``, ``\r\n`` and ``\r``; ``str.splitlines`` also cuts at signs that names may have in them."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
 def lines_of(path: Path, continued: bool = False) -> list[str]:
     """Lines that say something.
 
@@ -29,7 +39,7 @@ def lines_of(path: Path, continued: bool = False) -> list[str]:
         path: A file. A ``#`` at the start of a line or after a blank begins a comment.
         continued: Whether a backslash at the end of a line joins it with the next.
     """
-    lines = [line.strip() for line in text_of(path.read_bytes()).splitlines()]
+    lines = [line.strip() for line in split_lines(text_of(path.read_bytes()))]
     lines = [without_comment(line) if "#" in line else line for line in lines]
     if continued:
         lines = "\n".join(lines).replace("\\\n", " ").split("\n")

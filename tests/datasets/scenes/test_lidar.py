@@ -220,7 +220,7 @@ def broken(name, content):
         (
             lambda root: write_bin(root / "train/a.bin"),
             {"features": ["red"]},
-            "no red in the scans that are learned from; features may be some of constant, x, y, z, intensity",
+            "no red in the scans that are learned from; the option 'features' takes some of constant, x, y, z, int",
         ),
         (
             lambda root: write_bin(root / "train/a.bin"),

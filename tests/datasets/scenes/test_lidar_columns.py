@@ -111,6 +111,46 @@ def test_the_other_type_is_declared(tmp_path, name, written, read):
         read_frame(path, RING, read)
 
 
+def test_one_tiny_coordinate_does_not_hide_the_type(tmp_path):
+    rows = sweep(intensity=1)[:, :4].copy()
+    rows[3, 0] = 1e-8
+    with pytest.raises(ValueError, match=r"read as float64, .* look like float32"):
+        read_frame(put(tmp_path / "a.bin", rows), RING[:4], "float64")
+
+
+@pytest.mark.parametrize("columns", [None, RING[:4]])
+def test_integers_in_a_column(tmp_path, columns):
+    rows = sweep(intensity=1)[:, :4].copy()
+    rows[:, 3] = RNG.integers(0, 1 << 24, 320).astype("<u4").view("<f4")  # as PCL packs colours
+    with pytest.raises(
+        ValueError, match=r"a\.bin: intensity up to .*e-38, expected floating point; .* '?columns"
+    ):
+        read_frame(put(tmp_path / "a.bin", rows), columns)
+    assert same(read_frame(tmp_path / "a.bin", ["x", "y", "z", "_"]), rows)
+
+
+def test_points_with_normals_are_not_twice_as_many(tmp_path):
+    normals = RNG.normal(size=(320, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    rows = np.column_stack([sweep(intensity=1)[:, :4], normals, RNG.random(320)]).astype("<f4")
+    with pytest.raises(ValueError, match="rows of several kinds take turns"):
+        read_frame(put(tmp_path / "a.bin", rows))
+
+
+@pytest.mark.parametrize("heights", [(-1.5, 0.5), (-1.7, 0.0), (0.25, -3.0)])
+def test_two_beams_in_turn_are_one_kind(tmp_path, heights):
+    rows = sweep(intensity=1)[:, :4].copy()
+    rows[:, 2] = np.tile(heights, 160)
+    assert same(read_frame(put(tmp_path / "a.bin", rows)), rows)
+
+
+@pytest.mark.parametrize("place", ["velodyne/a.bin", "a.bin"])
+def test_labels_in_a_folder_of_their_own(tmp_path, place):
+    rows = sweep(intensity=1)[:, :4].copy()
+    put(tmp_path / "train/labels/a.label", np.full(320, 40, "<u4"))
+    assert read_frame(put(tmp_path / "train" / place, rows)).labels.tolist() == [40] * 320
+
+
 def test_as_many_labels_as_rows_say_that_there_are_four_columns(tmp_path):
     rows = sweep()[:, :4].copy()
     put(tmp_path / "a.label", np.arange(320, dtype="<u4") | 1 << 16)

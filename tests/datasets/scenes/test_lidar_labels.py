@@ -94,7 +94,10 @@ def test_a_column_of_another_name(tmp_path):
         1,
         2,
     ]
-    with pytest.raises(ValueError, match=r"labels found: none \(the option 'label' names their column\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"labels found: none \(the option 'label' names a column; those of .bin scans are .label files\)",
+    ):
         LidarFrames(tmp_path, classes=[1, 2])
 
 

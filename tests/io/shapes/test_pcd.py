@@ -277,3 +277,12 @@ def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path):
     (tmp_path / "a.pcd").write_bytes(head + b"0 1 2 3\n4 5 6 7\n")
     assert read_shape(tmp_path / "a.pcd").vertices.tolist() == [[0, 1, 2], [4, 5, 6]]
     assert read_fields(tmp_path / "a.pcd")["level"].tolist() == [3, 7]
+
+
+@pytest.mark.parametrize(("kind", "word"), [("U 1", "300"), ("U 1", "0.5"), ("U 4", "-1"), ("I 2", "nan")])
+def test_numbers_that_their_type_does_not_hold(tmp_path, kind, word):
+    letter, size = kind.split()
+    head = f"VERSION .7\nFIELDS x y z label\nSIZE 4 4 4 {size}\nTYPE F F F {letter}\nWIDTH 1\nHEIGHT 1\nDATA ascii\n"
+    (tmp_path / "a.pcd").write_text(f"{head}0 0 0 {word}\n")
+    with pytest.raises(ShapeError, match=rf"a\.pcd: {word} in the field label, expected whole numbers from"):
+        read_fields(tmp_path / "a.pcd")

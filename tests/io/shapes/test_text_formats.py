@@ -323,3 +323,19 @@ LIST = "element face 1\nproperty list uchar int vertex_indices\nend_header\n0 0 
 def test_lines_of_ply_that_are_wrong(read, line, message):
     with pytest.raises(ShapeError, match=rf"a\.ply: {message}"):
         read("a.ply", f"{PLY_HEAD}{LIST}{line}\n")
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x85", "\x1c", "\x0b"])
+def test_signs_in_names_are_no_ends_of_lines(read, sign):
+    shape = read("a.obj", f"# made by{sign}v 9 9 9\ng a{sign}v 8 8 8\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
+    assert shape.vertices.tolist() == TRIANGLE and shape.faces.tolist() == [[0, 1, 2]]
+
+
+def test_a_file_that_reads_another(read):
+    with pytest.raises(ShapeError, match=r"a\.obj: 'call part\.obj' reads another file, expected all in one"):
+        read("a.obj", OBJ + "call part.obj\n")
+
+
+def test_blanks_behind_the_last_item(read):
+    shape = read("a.stl", stl_files(text=False)[0] + b"\r\n\0")
+    assert len(shape.faces) == 4
