@@ -64,8 +64,10 @@ def seconds_of(text: str) -> float:
         hour, minute, second = (int(part[name] or 0) for name in ("hour", "minute", "second"))
         # 24:00 is the end of a day
         end = (hour, minute, second) == (24, 0, 0) and not int(part["fraction"] or 0)
-        moment = datetime.combine(day, time(0 if end else hour, minute, second), _zone(part["zone"]))
-        whole = (moment.astimezone(timezone.utc) + timedelta(days=int(end)) - _EPOCH).total_seconds()
+        leap = (minute, second) == (59, 60)  # Unix counts it as the first of the next minute
+        clock = time(0 if end else hour, minute, 59 if leap else second)
+        moment = datetime.combine(day, clock, _zone(part["zone"]))
+        whole = (moment.astimezone(timezone.utc) + timedelta(days=int(end)) - _EPOCH).total_seconds() + leap
     except (ValueError, OverflowError):  # no such day or hour
         return math.nan
     return whole + float(f"0.{part['fraction'] or 0}")

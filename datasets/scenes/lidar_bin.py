@@ -89,6 +89,13 @@ def read_bin(
                 f"{path}: {name} up to {largest:.3g}, expected floating point; integers, such as packed colours, look "
                 f"like this; {_ASK}, and {SKIPPED} one that is not used"
             )
+    ring = found.get("ring", np.empty(0))
+    ring = ring[np.isfinite(ring)]
+    if columns is not None and not ((ring >= 0) & (ring == np.floor(ring))).all():
+        raise ValueError(
+            f"{path}: ring goes from {ring.min():.4g} to {ring.max():.4g}, expected whole numbers from 0; the option "
+            f"'columns' says {', '.join(names)}"
+        )
     return found
 
 

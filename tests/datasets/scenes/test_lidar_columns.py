@@ -129,6 +129,14 @@ def test_integers_in_a_column(tmp_path, columns):
     assert same(read_frame(tmp_path / "a.bin", ["x", "y", "z", "_"]), rows)
 
 
+def test_a_declared_ring_that_is_none(tmp_path):
+    path = put(tmp_path / "a.bin", sweep(intensity=1)[:, :4].copy())
+    with pytest.raises(
+        ValueError, match=r"ring goes from -.*, expected whole numbers from 0; the option 'columns' says x"
+    ):
+        read_frame(path, RING)
+
+
 def test_points_with_normals_are_not_twice_as_many(tmp_path):
     normals = RNG.normal(size=(320, 3))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
