@@ -10,6 +10,7 @@ PACKED = ("rgb", "rgba")
 """Names of columns that hold a whole colour, as the Point Cloud Library writes them."""
 
 CHANNELS = ("red", "green", "blue", "alpha")
+_SHORT = ("r", "g", "b", "a")
 _SCALED = ("intensity", *CHANNELS, *(f"diffuse_{channel}" for channel in CHANNELS))
 
 
@@ -28,14 +29,16 @@ def unit_colours(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     Source: https://pointclouds.org/documentation/structpcl_1_1_point_x_y_z_r_g_b.html
     """
     found: dict[str, np.ndarray] = {}
-    colours = [v for n, v in columns.items() if n.lower() in _SCALED[1:] and v.dtype.kind in "iu"]
+    scaled = {*_SCALED, *(_SHORT if set(_SHORT[:3]) <= {name.lower() for name in columns} else ())}
+    scaled = {n for n, v in columns.items() if n.lower() in scaled and v.dtype.kind in "iu"}
+    colours = [columns[name] for name in scaled if name.lower() != "intensity"]
     of_bytes = max((int(v.max(initial=0)) for v in colours), default=0) <= 255
     for name, values in columns.items():
         if name.lower() in PACKED and not set(CHANNELS) & set(columns):
             bits = _bits(values)
             for channel, shift in zip(CHANNELS[: len(name)], (16, 8, 0, 24), strict=False):
                 found[channel] = (bits >> shift & 255) / 255
-        elif name.lower() in _SCALED and values.dtype.kind in "iu":
+        elif name in scaled:
             largest = np.iinfo(values.dtype).max
             found[name] = values / (
                 min(largest, 255) if of_bytes and name.lower() != "intensity" else largest

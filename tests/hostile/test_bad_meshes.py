@@ -243,6 +243,16 @@ PLY = "ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float
         ),
         (PLY + "element face 1\nproperty int a\nend_header\n0 0 0\n7\n", "faces of a, expected a list"),
         (
+            PLY + "element polygon 1\nproperty list int int vertex_indices\nend_header\n0 0 0\n3 0 0 0\n",
+            "faces in an element 'polygon', expected one called 'face'",
+        ),
+        (
+            PLY
+            + "element face 1\nproperty list int int vertex_index\nelement tristrips 1\nproperty list int int i\n"
+            + "end_header\n0 0 0\n3 0 0 0\n3 0 0 0\n",
+            "triangle strips, expected an element 'face' alone",
+        ),
+        (
             PLY + "element tristrips 1\nproperty list int int i\nend_header\n0 0 0\n3 0 0 0\n",
             "triangle strips",
         ),

@@ -51,6 +51,10 @@ def _off_bylines_of(path: Path, counts: str, lines: list[str]) -> Shape:
             f"{num_faces} faces"
         )
     vertices = table_of(path, lines[:num_vertices], "vertices")
+    if vertices.shape[1] == 4:  # faces, if the counts lie
+        raise ShapeError(
+            f"{path}: vertices with 4 columns, expected 3, or also normals, colours or texture coordinates"
+        )
     return Shape(vertices[:, :3], _polygons(path, *words_of(lines[num_vertices:])))
 
 

@@ -11,6 +11,8 @@ from ccnn_geo.io.shapes.ply_elements import Columns, Lists, read_elements
 from ccnn_geo.io.shapes.shape import Shape, ShapeError
 from ccnn_geo.io.shapes.text import fans
 
+_CORNERS = ("vertex_indices", "vertex_index")
+
 
 def read_ply(path: Path) -> Shape:
     """Vertices, faces and normals; whatever else the file holds is left out."""
@@ -20,8 +22,12 @@ def read_ply(path: Path) -> Shape:
         raise ShapeError(f"{path}: no {', '.join(missing)} of the vertices, expected properties x, y, z")
     vertices, normals = _stacked(vertex, ("x", "y", "z")), _stacked(vertex, ("nx", "ny", "nz"))
     assert vertices is not None
-    if "face" not in elements and "tristrips" in elements:
-        raise ShapeError(f"{path}: triangle strips, expected an element 'face'")
+    if any(map(_num_rows, elements.get("tristrips", {}).values())):
+        raise ShapeError(f"{path}: triangle strips, expected an element 'face' alone")
+    if "face" not in elements and (
+        others := [name for name, columns in elements.items() if set(_CORNERS) & set(columns)]
+    ):
+        raise ShapeError(f"{path}: faces in an element {others[0]!r}, expected one called 'face'")
     return Shape(vertices, _faces(path, elements.get("face", {})), normals)
 
 
@@ -31,12 +37,16 @@ def _stacked(columns: Columns, names: Sequence[str]) -> np.ndarray | None:
     return np.stack(found, axis=1).astype(np.float64) if len(found) == len(names) else None
 
 
+def _num_rows(column: np.ndarray | Lists) -> int:
+    return len(column.count if isinstance(column, Lists) else column)
+
+
 def _faces(path: Path, columns: Columns) -> np.ndarray | None:
     lists = {name: column for name, column in columns.items() if isinstance(column, Lists)}
-    named = [lists[name] for name in ("vertex_indices", "vertex_index") if name in lists]
+    named = [lists[name] for name in _CORNERS if name in lists]
     corners = next(iter(named or lists.values()), None)
     if corners is None:
-        if any(len(column) for column in columns.values() if isinstance(column, np.ndarray)):
+        if any(map(_num_rows, columns.values())):
             raise ShapeError(f"{path}: faces of {', '.join(columns)}, expected a list 'vertex_indices'")
         return None
     if corners.values.dtype.kind not in "iu":

@@ -93,3 +93,10 @@ def test_las_that_fills_8_of_16_bits(tmp_path, factor, expected):
     (tmp_path / "a.las").write_bytes(las_bytes(grid, ones, ones, ones, ones, kind=2, rgb=rgb))
     fields = read_frame(tmp_path / "a.las").fields
     assert np.allclose(told(fields, ("red", "green", "blue")), COLOURS[:, :3] * expected)
+
+
+def test_colours_by_their_first_letters():
+    columns = {name: np.array([255, 51], np.uint8) for name in "rgb"}
+    assert [v.tolist() for v in unit_colours(columns).values()] == [[1.0, 0.2]] * 3
+    alone = {"r": np.array([255], np.uint8), "b": np.array([1], np.uint8)}  # of something else
+    assert unit_colours(alone)["r"].tolist() == [255]

@@ -339,3 +339,10 @@ def test_a_file_that_reads_another(read):
 def test_blanks_behind_the_last_item(read):
     shape = read("a.stl", stl_files(text=False)[0] + b"\r\n\0")
     assert len(shape.faces) == 4
+
+
+@pytest.mark.parametrize(("counts", "faces"), [("4 1 0", 2), ("5 0 0", 2)])
+def test_counts_of_off_that_cancel(read, counts, faces):
+    rows = "0 0 0 1\n1 0 0 1\n0 1 0 1\n" + "3 0 1 2\n" * faces
+    with pytest.raises(ShapeError, match=r"a\.off: vertices with 4 columns, expected 3, or also normals"):
+        read("a.off", f"OFF\n{counts}\n{rows}")
