@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -19,15 +20,16 @@ CHANNELS = 4096
 """Outputs whose bounds are computed at a time."""
 
 
-class KernelNetwork(nn.Module):
+class KernelNetwork(nn.Module, ABC):
     r"""A continuous kernel :math:`k: \mathbb{R}^D \to \mathbb{R}^C` with a linear last layer.
 
     .. math::
         k(r) = W_{\mathrm{out}} \, \varphi(r) + b_{\mathrm{out}}
 
     A family implements :meth:`basis` (the map :math:`\varphi`), :meth:`reset_basis`, :meth:`oscillating`,
-    :meth:`max_frequency` and :meth:`log_size`, and :meth:`filters_by_layer` if it has filters with frequencies. The
-    output layer is reachable as ``output``: since it is linear, a sum over neighbours may be taken before it.
+    :meth:`max_frequency`, :meth:`log_size` or a :meth:`frequency_bound` of its own, and :meth:`filters_by_layer` if it
+    has filters with frequencies. The output layer is reachable as ``output``: since it is linear, a sum over neighbours
+    may be taken before it.
 
     Args:
         dim: Dimension :math:`D` of the relative positions.
@@ -95,21 +97,21 @@ class KernelNetwork(nn.Module):
         uniform_fan_in_(self.output.weight, gain=math.sqrt(3.0))
         nn.init.zeros_(self.output.bias)
 
+    @abstractmethod
     def reset_basis(self) -> None:
         """Draws the parameters before the output layer anew."""
-        raise NotImplementedError
 
+    @abstractmethod
     def basis(self, rel: Tensor) -> Tensor:
         """Values before the output layer: relative positions ``[*, D]`` to ``[*, H]``, full precision."""
-        raise NotImplementedError
 
     def definition(self, rel: Tensor) -> Tensor:
         """:meth:`basis` as its formula says, differentiated by autograd alone: what a faster form is held to."""
         return self.basis(rel)
 
+    @abstractmethod
     def oscillating(self) -> Sequence[Tensor]:
         """Parameters ``[H, D]`` that ``omega_0`` multiplies: how fast the kernel varies is in proportion to them."""
-        raise NotImplementedError
 
     @torch.no_grad()
     def scale_frequencies(self, factor: Tensor) -> None:
@@ -121,9 +123,9 @@ class KernelNetwork(nn.Module):
         """Filters and hidden layers, if the basis is a multiplicative Gabor network: those have fast paths."""
         return None
 
+    @abstractmethod
     def max_frequency(self) -> Tensor:
         """Highest angular frequency the kernel can express along each axis, ``[D]`` in rad per unit."""
-        raise NotImplementedError
 
     def log_size(self, shifts: Tensor) -> Tensor:
         r"""Bound of the basis at offsets shifted along an imaginary axis, in float64 on the host.
@@ -135,8 +137,11 @@ class KernelNetwork(nn.Module):
 
         Shapes:
             - **shifts:** :math:`(T)`; **output:** :math:`(T, D, H)`
+
+        Raises:
+            NotImplementedError: If the family has no such bound; then it has a :meth:`frequency_bound` of its own.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}: no bound of the basis at complex offsets")
 
     @torch.no_grad()
     def frequency_bound(self, tail: float = 0.05, reach: Tensor | None = None) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -34,7 +35,7 @@ OLD_KEYS = {
 """Buffers of format 1."""
 
 
-class ContinuousConv(MessagePassing):
+class ContinuousConv(MessagePassing, ABC):
     r"""Base of :class:`SepFlexConv` and :class:`FlexConv`: the sum over neighbours, on every kind of data.
 
     .. math::
@@ -96,17 +97,17 @@ class ContinuousConv(MessagePassing):
 
     # For layers to fill in ------------------------------------------------------------------------
 
+    @abstractmethod
     def make_mixer(self) -> None:
         """Adds the parameters of :meth:`mix`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reset_mixer(self) -> None:
         """Draws the parameters of :meth:`mix` anew."""
-        raise NotImplementedError
 
+    @abstractmethod
     def mix(self, y: Tensor) -> Tensor:
         """What a layer does with the sums over neighbours, points or grid alike."""
-        raise NotImplementedError
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew and forgets what the first batch has set."""
