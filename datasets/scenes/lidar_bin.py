@@ -124,7 +124,7 @@ def _check_type(path: Path, table: np.ndarray, found: dict[str, np.ndarray], col
         return
     if (
         column_type == "float64"
-    ):  # the first halves of measured numbers are any bits, those of round ones are zero
+    ):  # first halves of measured numbers are any bits, those of round ones are zero
         halves = np.abs(table[:_FIRST].view("<f4").reshape(len(first.T), -1)[:, ::2])
         plain = (halves == 0) | ((halves > SMALLEST) & (halves < _FAR))
         wrong = (
