@@ -118,7 +118,7 @@ def classifier():
     """A network with fixed weights that has seen a cloud, as ``ccnn_geo.predict`` calls it."""
     from ccnn_geo import CCNN
     from ccnn_geo.export.predictor import ShapeClassifier
-    from ccnn_geo.transforms.pipeline import ShapePipeline
+    from ccnn_geo.transforms.pipelines.shapes import ShapePipeline
 
     torch.manual_seed(0)
     sizes = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 0.5, "window_init": 0.3}

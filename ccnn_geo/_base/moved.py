@@ -49,10 +49,7 @@ ROOMS = {
         "datasets.pathfinder_drawing datasets.pathfinder_files datasets.pathfinder_images "
         "datasets.pathfinder_scenes datasets.stl10"
     ),
-    "datasets.scenes": (
-        "datasets.lidar datasets.lidar_bin datasets.lidar_files datasets.lidar_frames "
-        "datasets.lidar_survey datasets.lidar_tiles datasets.point_colours datasets.point_labels"
-    ),
+    "datasets.scenes": ("datasets.lidar datasets.lidar_files datasets.lidar_survey datasets.lidar_tiles"),
     "datasets.series": "datasets.csv_series datasets.physionet2012 datasets.physionet_records",
     "datasets.shapes": (
         "datasets.meshes datasets.modelnet datasets.modelnet_voxels datasets.parametric_shapes "
@@ -122,6 +119,10 @@ ROOMS = {
         "datasets.archive datasets.download datasets.mapped datasets.notices datasets.progress "
         "datasets.sample_files datasets.storage"
     ),
+    "io.scans": (
+        "datasets.lidar_bin=bin_file datasets.lidar_frames=frames datasets.point_colours "
+        "datasets.point_labels"
+    ),
     "io.models": "exchange.folder exchange.hub training.checkpoint_file=checkpoint",
     "io.shapes": (
         "io.arrays io.columns io.glb io.gltf_file io.gltf_parts io.lzf io.missing io.obj io.objects "
@@ -151,7 +152,8 @@ ROOMS = {
         "training.finite_samples=finite training.grid_datamodule=grids training.neighbor_cache "
         "training.points_datamodule=points training.registry_datamodule=registry training.sources"
     ),
-    "transforms": "datasets.mfcc training.pipeline",
+    "transforms": "datasets.mfcc",
+    "transforms.pipelines": "training.pipeline=shapes",
     "visualization": (
         "figures=canvas pictures.colorings pictures.kernel_figures pictures.kernel_pages "
         "pictures.rendering pictures.run_figures pictures.sample_figures pictures.sample_pages "
@@ -165,7 +167,7 @@ ALSO = {
     "exchange.classifier": "export.trained export.predictor",
     "functional.native": "_base.native.build",
     "channels": "functional.pointwise.linear",
-    "datasets.lidar": "datasets.scenes.lidar_sample",
+    "datasets.lidar": "transforms.scan_points",
 }
 """Further places of what a module had."""
 

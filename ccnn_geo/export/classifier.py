@@ -36,7 +36,7 @@ def save_classifier(
         network: What was trained.
         classes: Names of its outputs.
         data: Settings of the data, plain values: for shapes those of
-            :class:`~ccnn_geo.transforms.pipeline.ShapePipeline`.
+            :class:`~ccnn_geo.transforms.pipelines.shapes.ShapePipeline`.
         overwrite: Replace the model of a folder that is not empty; other files stay.
         files: What to write beside the configuration; the weights by default.
         program: What those who have a program alone must know of it.

@@ -19,7 +19,7 @@ from ccnn_geo.io.models.hub import find_folder, may_be_on_hub
 from ccnn_geo.io.shapes.shape import ShapeError
 from ccnn_geo.nn.build import class_logits
 from ccnn_geo.nn.ccnn import CCNN
-from ccnn_geo.transforms.pipeline import ShapePipeline, network_inputs
+from ccnn_geo.transforms.pipelines.shapes import ShapePipeline, network_inputs
 
 
 @dataclass(frozen=True)

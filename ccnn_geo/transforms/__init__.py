@@ -10,7 +10,7 @@ from ccnn_geo.transforms.fixed_subset import FixedSubset
 from ccnn_geo.transforms.mfcc import MFCC
 from ccnn_geo.transforms.mix_clouds import MixClouds
 from ccnn_geo.transforms.normalize_sphere import NormalizeSphere
-from ccnn_geo.transforms.pipeline import Augmentation, ShapePipeline, network_inputs
+from ccnn_geo.transforms.pipelines.shapes import Augmentation, ShapePipeline, network_inputs
 from ccnn_geo.transforms.point_features import PointFeatures
 from ccnn_geo.transforms.point_wolf import PointWOLF
 from ccnn_geo.transforms.random_crop import RandomCrop

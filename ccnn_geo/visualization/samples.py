@@ -13,7 +13,7 @@ from ccnn_geo.export.predictor import ShapeClassifier
 from ccnn_geo.export.trained import read_network
 from ccnn_geo.io import ShapeError, read_shape
 from ccnn_geo.nn.ccnn import CCNN
-from ccnn_geo.transforms.pipeline import network_inputs
+from ccnn_geo.transforms.pipelines.shapes import network_inputs
 from ccnn_geo.visualization.rendering import check_index
 from ccnn_geo.visualization.sample_values import Sample
 

@@ -13,12 +13,11 @@ from ccnn_geo._base.caller import warn_caller
 from ccnn_geo._base.pyg import Data, Dataset
 from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.base.processing import digest
-from ccnn_geo.datasets.scenes.lidar_bin import check_columns
-from ccnn_geo.datasets.scenes.lidar_frames import Frame
-from ccnn_geo.datasets.scenes.lidar_sample import centred, class_codes, class_labels, feature_columns
 from ccnn_geo.datasets.scenes.lidar_scans import Scans
-from ccnn_geo.datasets.scenes.lidar_tiles import cells, thin
-from ccnn_geo.datasets.scenes.point_labels import IGNORED
+from ccnn_geo.io.scans.bin_file import check_columns
+from ccnn_geo.io.scans.frames import Frame
+from ccnn_geo.io.scans.point_labels import IGNORED
+from ccnn_geo.transforms.scan_points import cells, centred, class_codes, class_labels, feature_columns, thin
 
 FARTHEST = 10
 """Positions beyond, in units, are said: kernels are made for those on [-1, 1]."""
@@ -41,7 +40,7 @@ class LidarFrames(Dataset):
         split: "train", "validation" or "test"; None for files that lie in ``root``.
         download: There is nothing to download; kept for the common interface.
         checksum: Likewise.
-        features: Columns of ``x``, see :func:`~ccnn_geo.datasets.scenes.lidar_frames.read_frame`: ``intensity`` of
+        features: Columns of ``x``, see :func:`~ccnn_geo.io.scans.frames.read_frame`: ``intensity`` of
             BIN and LAS, in LAS also ``return_number``, ``num_returns``, ``red``, ``green``, ``blue``, in PLY and PCD
             any property, in BIN any declared column; and what every file has, ``constant`` (1) and ``x``, ``y``,
             ``z`` of ``pos``.

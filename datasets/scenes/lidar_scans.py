@@ -12,10 +12,10 @@ import numpy as np
 from ccnn_geo.datasets.base.class_folders import split_folders
 from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.scenes.lidar_files import file_states, list_scans
-from ccnn_geo.datasets.scenes.lidar_frames import Frame, read_frame
-from ccnn_geo.datasets.scenes.lidar_sample import MADE
 from ccnn_geo.datasets.scenes.lidar_survey import Survey, survey
 from ccnn_geo.datasets.scenes.lidar_tiles import tiles
+from ccnn_geo.io.scans.frames import Frame, read_frame
+from ccnn_geo.transforms.scan_points import MADE
 
 
 class Scans:
@@ -26,7 +26,7 @@ class Scans:
         split: One of them; None for files that lie in ``root``.
         features: Names of those that must be numbers.
         layout: How files are read: ``columns``, ``column_type`` and ``label`` of
-            :func:`~ccnn_geo.datasets.scenes.lidar_frames.read_frame`.
+            :func:`~ccnn_geo.io.scans.frames.read_frame`.
         cache: Where that goes which was measured.
 
     Raises:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ccnn_geo.datasets.scenes.lidar_frames import Frame
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.storage import exclusive, read_arrays, write_atomic
+from ccnn_geo.io.scans.frames import Frame
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Parts of large scans: square tiles, and one point in each of many cubes."""
+"""The square tiles of large scans."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ccnn_geo.datasets.scenes.lidar_frames import Frame
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.storage import exclusive, read_arrays, write_atomic
+from ccnn_geo.io.scans.frames import Frame
+from ccnn_geo.transforms.scan_points import cells
 
 
 def tiles(
@@ -27,22 +28,3 @@ def tiles(
             arrays: dict[str, Any] = {"frame": np.concatenate(frames), "cell": np.concatenate(found)}
             write_atomic(target, partial(np.savez, **arrays))
     return read_arrays(target, ("frame", "cell"))
-
-
-def cells(xyz: np.ndarray, edge: float) -> np.ndarray:
-    """Tile of each point ``[N, 2]``, the same grid for all frames of one coordinate system."""
-    return np.floor(xyz[:, :2] / edge) + 0.0  # no -0 in names
-
-
-def thin(xyz: np.ndarray, edge: float) -> np.ndarray:
-    """Indices, ascending, of one point in each occupied cube: that nearest to its centre.
-
-    Shapes:
-        ``xyz [N, 3]`` -> ``[M]``, M <= N.
-    """
-    cell = np.floor(xyz / edge)
-    distance = ((xyz / edge - cell - 0.5) ** 2).sum(1)
-    order = np.lexsort((distance, *cell.T))
-    ordered = cell[order]
-    first = np.concatenate([[True], (ordered[1:] != ordered[:-1]).any(1)])
-    return np.sort(order[first])

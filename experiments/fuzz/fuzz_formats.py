@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ccnn_geo.datasets.scenes.lidar_frames import read_frame
 from ccnn_geo.datasets.series.physionet_records import read_record
 from ccnn_geo.datasets.text.listops import read_tsv
 from ccnn_geo.experiments.fuzz import fuzz_seeds as seeds
@@ -18,6 +17,7 @@ from ccnn_geo.experiments.fuzz.fuzz_stored_formats import STORED
 from ccnn_geo.io import ShapeError, read_shape
 from ccnn_geo.io.csv_table import read_table
 from ccnn_geo.io.image import read_image
+from ccnn_geo.io.scans.frames import read_frame
 from ccnn_geo.io.wav import read_wav
 
 

@@ -14,7 +14,7 @@ from ccnn_geo.export import is_pretrained, load_classifier, save_classifier
 from ccnn_geo.export.classifier import read_classifier
 from ccnn_geo.export.predictor import predict
 from ccnn_geo.training.module import Classifier
-from ccnn_geo.transforms.pipeline import ShapePipeline
+from ccnn_geo.transforms.pipelines.shapes import ShapePipeline
 
 DATA = {
     "dataset": "folder",

@@ -13,7 +13,6 @@ from ccnn_geo.datasets.images.cifar import read_batch
 from ccnn_geo.datasets.images.mnist import read_idx
 from ccnn_geo.datasets.images.pathfinder_files import read_archive, read_metadata
 from ccnn_geo.datasets.images.stl10 import read_images
-from ccnn_geo.datasets.scenes.lidar_frames import read_frame
 from ccnn_geo.datasets.series.physionet_records import read_record
 from ccnn_geo.datasets.shapes.shape_folder import ShapeFolder
 from ccnn_geo.datasets.text.listops import read_tsv
@@ -27,6 +26,7 @@ from ccnn_geo.io.files.mapped import MappedArray
 from ccnn_geo.io.image import read_image
 from ccnn_geo.io.las import read_las
 from ccnn_geo.io.models.checkpoint import load_checkpoint
+from ccnn_geo.io.scans.frames import read_frame
 from ccnn_geo.io.wav import read_wav
 
 SHAPES = [name for name, kind in FORMATS.items() if kind.read is read_shape]

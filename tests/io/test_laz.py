@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from ccnn_geo.datasets.scenes.lidar_frames import read_frame
 from ccnn_geo.io.las import read_las
 from ccnn_geo.io.laz import LARGEST_RATIO
+from ccnn_geo.io.scans.frames import read_frame
 
 laspy = pytest.importorskip("laspy", reason="LAS is read by laspy: pip install 'ccnn_geo[data]'")
 lazrs = pytest.importorskip("lazrs", reason="LAZ is read by lazrs: pip install 'ccnn_geo[data]'")

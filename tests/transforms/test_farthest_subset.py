@@ -6,7 +6,7 @@ from torch_geometric.data import Data
 
 from ccnn_geo.neighbors.farthest import farthest_points
 from ccnn_geo.transforms import FarthestSubset, FixedSubset, RandomSubset
-from ccnn_geo.transforms.pipeline import ShapePipeline
+from ccnn_geo.transforms.pipelines.shapes import ShapePipeline
 
 
 def cloud(num=300):

@@ -8,7 +8,7 @@ from torch_geometric.data import Batch, Data
 
 from ccnn_geo.transforms import MixClouds, NormalizeSphere, PointWOLF, RandomPointDropout, RandomScaleShift
 from ccnn_geo.transforms.mix_clouds import mix_pair
-from ccnn_geo.transforms.pipeline import Augmentation, ShapePipeline
+from ccnn_geo.transforms.pipelines.shapes import Augmentation, ShapePipeline
 from ccnn_geo.transforms.point_wolf import transform_normals
 from tests.transforms.draws import assert_seeds_decide
 

@@ -6,7 +6,7 @@ import torch
 from torch_geometric.data import Data
 
 from ccnn_geo.transforms import PointFeatures
-from ccnn_geo.transforms.pipeline import ShapePipeline
+from ccnn_geo.transforms.pipelines.shapes import ShapePipeline
 
 
 def cloud() -> Data:

@@ -12,7 +12,7 @@ from ccnn_geo._base.pyg import BaseTransform, Compose, Data
 from ccnn_geo.training.data.registry import RegistryDataModule
 from ccnn_geo.transforms import RandomSubset
 from ccnn_geo.transforms._points import take_points
-from ccnn_geo.transforms.pipeline import Augmentation
+from ccnn_geo.transforms.pipelines.shapes import Augmentation
 
 
 class PointsDataModule(RegistryDataModule):

@@ -12,7 +12,7 @@ from ccnn_geo.training.data.base import EpochDataModule, two_or_more
 from ccnn_geo.training.data.epochs import EpochDataset
 from ccnn_geo.training.data.neighbor_cache import NeighborCache, restore_edges
 from ccnn_geo.training.data.sources import check_arguments, has_validation, open_split, shapes_class
-from ccnn_geo.transforms.pipeline import Augmentation, ShapePipeline
+from ccnn_geo.transforms.pipelines.shapes import Augmentation, ShapePipeline
 
 
 class ShapesDataModule(EpochDataModule):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ccnn_geo.datasets.scenes.lidar import LidarFrames
-from ccnn_geo.datasets.scenes.lidar_bin import label_file
-from ccnn_geo.datasets.scenes.lidar_frames import read_frame
+from ccnn_geo.io.scans.bin_file import label_file
+from ccnn_geo.io.scans.frames import read_frame
 
 RNG = np.random.default_rng(0)
 RING = ["x", "y", "z", "intensity", "ring"]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ccnn_geo.datasets.scenes.lidar import LidarFrames
-from ccnn_geo.datasets.scenes.lidar_frames import read_frame
-from ccnn_geo.datasets.scenes.point_labels import whole_labels
 from ccnn_geo.io import MissingPoints
+from ccnn_geo.io.scans.frames import read_frame
+from ccnn_geo.io.scans.point_labels import whole_labels
 from tests.io.las_on_disk import las_bytes
 
 KINDS = {"float": "f", "double": "d", "uchar": "B", "char": "b", "ushort": "H", "uint64": "Q", "int64": "q"}

@@ -6,7 +6,7 @@ from ccnn_geo.datasets.registry import PLACES, dataset_class
 from ccnn_geo.training.data.families import make_data
 from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.data.sources import check_arguments, keywords
-from ccnn_geo.transforms.pipeline import Augmentation, ShapePipeline
+from ccnn_geo.transforms.pipelines.shapes import Augmentation, ShapePipeline
 from tests.fixtures.shapes_on_disk import write_clouds
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from ccnn_geo._base.caller import warn_caller
-from ccnn_geo.datasets.scenes.lidar_bin import read_bin, read_labels
-from ccnn_geo.datasets.scenes.point_colours import unit_colours, unit_rgb16
-from ccnn_geo.datasets.scenes.point_labels import LABELS, label_column, whole_labels
 from ccnn_geo.io import MissingPoints, read_shape
 from ccnn_geo.io.las import read_las
+from ccnn_geo.io.scans.bin_file import read_bin, read_labels
+from ccnn_geo.io.scans.point_colours import unit_colours, unit_rgb16
+from ccnn_geo.io.scans.point_labels import LABELS, label_column, whole_labels
 from ccnn_geo.io.shapes.missing import left_out, present
 from ccnn_geo.io.shapes.pcd import read_fields
 from ccnn_geo.io.shapes.ply_elements import read_elements
@@ -33,7 +33,7 @@ class Frame:
     Args:
         xyz: ``[N, 3]`` float64, in the units of the file, metres as a rule.
         fields: Measurements ``[N]`` by name; intensity and colours that are integers in the file are divided by
-            the largest of their type (see :func:`~ccnn_geo.datasets.scenes.point_colours.unit_colours`).
+            the largest of their type (see :func:`~ccnn_geo.io.scans.point_colours.unit_colours`).
         labels: ``[N]`` int64 as in the file, -1 where a point has none; or None.
     """
 
@@ -53,13 +53,13 @@ def read_frame(
     """Reads a scan by its extension: ``.bin``, ``.las``, ``.laz``, ``.ply``, ``.pcd``.
 
     Labels are the classification of a LAS file, a column of a PLY or PCD file or a declared column named as in
-    :data:`~ccnn_geo.datasets.scenes.point_labels.LABELS`, and for ``velodyne/<frame>.bin`` the lower 16 bits of
+    :data:`~ccnn_geo.io.scans.point_labels.LABELS`, and for ``velodyne/<frame>.bin`` the lower 16 bits of
     ``labels/<frame>.label``, or of ``<frame>.label`` beside it (SemanticKITTI). Points without a position, whose
     coordinates are NaN, are left out, and a warning (:class:`~ccnn_geo.io.MissingPoints`) says how many.
 
     Args:
         path: The file.
-        columns: What the numbers of a point in ``.bin`` are, see :func:`~ccnn_geo.datasets.scenes.lidar_bin.read_bin`.
+        columns: What the numbers of a point in ``.bin`` are, see :func:`~ccnn_geo.io.scans.bin_file.read_bin`.
         column_type: Their type, ``float32`` or ``float64``.
         label: Name of the column that holds the labels.
         needed: Measurements that must be numbers; None for all. Others may hold NaN, as programs write where nothing

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ccnn_geo.datasets.scenes.lidar_frames import read_frame
-from ccnn_geo.datasets.scenes.point_colours import unit_colours
+from ccnn_geo.io.scans.frames import read_frame
+from ccnn_geo.io.scans.point_colours import unit_colours
 from tests.io.las_on_disk import las_bytes
 
 COLOURS = np.array([[255, 0, 51, 0], [0, 128, 255, 255], [51, 102, 204, 127], [200, 250, 7, 255]])

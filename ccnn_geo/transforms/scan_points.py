@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ccnn_geo.datasets.scenes.lidar_frames import Frame
-from ccnn_geo.datasets.scenes.point_labels import IGNORED
+from ccnn_geo.io.scans.frames import Frame
+from ccnn_geo.io.scans.point_labels import IGNORED
 
 COORDINATES = ("x", "y", "z")
 MADE = ("constant", *COORDINATES)
@@ -25,6 +25,25 @@ def centred(xyz: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
     """
     origin = (xyz.min(0) + xyz.max(0)) / 2
     return (xyz - origin) / unit, origin
+
+
+def cells(xyz: np.ndarray, edge: float) -> np.ndarray:
+    """Tile of each point ``[N, 2]``, the same grid for all frames of one coordinate system."""
+    return np.floor(xyz[:, :2] / edge) + 0.0  # no -0 in names
+
+
+def thin(xyz: np.ndarray, edge: float) -> np.ndarray:
+    """Indices, ascending, of one point in each occupied cube: that nearest to its centre.
+
+    Shapes:
+        ``xyz [N, 3]`` -> ``[M]``, M <= N.
+    """
+    cell = np.floor(xyz / edge)
+    distance = ((xyz / edge - cell - 0.5) ** 2).sum(1)
+    order = np.lexsort((distance, *cell.T))
+    ordered = cell[order]
+    first = np.concatenate([[True], (ordered[1:] != ordered[:-1]).any(1)])
+    return np.sort(order[first])
 
 
 def feature_columns(
