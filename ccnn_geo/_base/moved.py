@@ -85,10 +85,7 @@ ROOMS = {
         "experiments.resolution experiments.smnist_s4 experiments.table1 experiments.table2 "
         "experiments.table8 experiments.thinned experiments.unit_variance experiments.voxel_to_point"
     ),
-    "export": (
-        "exchange.classifier exchange.grids exchange.points exchange.program predict=predictor "
-        "shape_sources=sources"
-    ),
+    "export": ("exchange.classifier exchange.grids exchange.points exchange.program predict=predictor"),
     "functional": "neighbors.value=graph representations",
     "functional.edge": (
         "functional.contraction functional.edge_basis=basis functional.edge_chunks=chunks "
@@ -153,7 +150,7 @@ ROOMS = {
         "training.points_datamodule=points training.registry_datamodule=registry training.sources"
     ),
     "transforms": "datasets.mfcc",
-    "transforms.pipelines": "training.pipeline=shapes",
+    "transforms.pipelines": "shape_sources training.pipeline=shapes",
     "visualization": (
         "figures=canvas pictures.colorings pictures.kernel_figures pictures.kernel_pages "
         "pictures.rendering pictures.run_figures pictures.sample_figures pictures.sample_pages "

@@ -13,12 +13,12 @@ import torch
 
 from ccnn_geo._base.pyg import Batch, Data
 from ccnn_geo.export.classifier import read_classifier
-from ccnn_geo.export.sources import Source, read_source
 from ccnn_geo.export.trained import read_network
 from ccnn_geo.io.models.hub import find_folder, may_be_on_hub
 from ccnn_geo.io.shapes.shape import ShapeError
 from ccnn_geo.nn.build import class_logits
 from ccnn_geo.nn.ccnn import CCNN
+from ccnn_geo.transforms.pipelines.shape_sources import Source, read_source
 from ccnn_geo.transforms.pipelines.shapes import ShapePipeline, network_inputs
 
 

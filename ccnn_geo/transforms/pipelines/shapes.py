@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 
 from ccnn_geo._base.pyg import Compose, Data
+from ccnn_geo.io import EXTENSIONS
 from ccnn_geo.transforms.farthest_subset import FarthestSubset
 from ccnn_geo.transforms.fixed_subset import FixedSubset
 from ccnn_geo.transforms.normalize_sphere import NormalizeSphere
+from ccnn_geo.transforms.pipelines.base import Pipeline
+from ccnn_geo.transforms.pipelines.shape_sources import Source, read_source
 from ccnn_geo.transforms.point_features import FEATURES, PointFeatures
 from ccnn_geo.transforms.point_wolf import PointWOLF
 from ccnn_geo.transforms.random_jitter import RandomJitter
@@ -70,7 +73,7 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
-class ShapePipeline:
+class ShapePipeline(Pipeline):
     """What a network sees of a shape; stored in checkpoints, so that prediction repeats it.
 
     Args:
@@ -98,6 +101,9 @@ class ShapePipeline:
         >>> pipeline(Data(pos=torch.rand(500, 3))).x.shape
         torch.Size([64, 4])
     """
+
+    kind: ClassVar[str] = "shape"
+    extensions: ClassVar[tuple[str, ...]] = EXTENSIONS
 
     num_points: int = 512
     num_samples: int = 2048
@@ -133,11 +139,6 @@ class ShapePipeline:
         if self.normal_neighbors < 3:
             raise ValueError(f"data.normal_neighbors: expected 3 or more, got {self.normal_neighbors}")
 
-    @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> ShapePipeline:
-        """The pipeline that a data module's settings describe; other keys are ignored, null is the default."""
-        return cls(**{f.name: settings[f.name] for f in fields(cls) if settings.get(f.name) is not None})
-
     @property
     def in_channels(self) -> int:
         """Columns of ``data.x``."""
@@ -165,6 +166,10 @@ class ShapePipeline:
 
     def _farthest(self, random: bool) -> FarthestSubset:
         return FarthestSubset(self.num_points, random, reference=self.reference_points)
+
+    def read(self, source: Source) -> Data:
+        """A mesh or cloud: a file, an array, a ``Data``, or an object of trimesh or open3d."""
+        return read_source(source)
 
     def __call__(self, data: Data) -> Data:
         """From a mesh or cloud as read from a file to the network's input, as in evaluation."""

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ccnn_geo.export.sources import read_source
 from ccnn_geo.io import MissingPoints, ShapeError, read_shape
 from ccnn_geo.io.shapes.columns import normals_of
+from ccnn_geo.transforms.pipelines.shape_sources import read_source
 
 RNG = np.random.default_rng(0)
 POS = RNG.normal(size=(200, 3))
