@@ -10,8 +10,8 @@ from ccnn_geo._base.moved import keep_old_paths
 from ccnn_geo._base.version import VERSION
 
 if TYPE_CHECKING:
-    from ccnn_geo.export.predictor import load as load
-    from ccnn_geo.export.predictor import predict as predict
+    from ccnn_geo.export.loading import load as load
+    from ccnn_geo.export.loading import predict as predict
     from ccnn_geo.nn.blocks import CCNNBlock as CCNNBlock
     from ccnn_geo.nn.blocks import FlexBlock as FlexBlock
     from ccnn_geo.nn.blocks import S4Block as S4Block
@@ -25,7 +25,7 @@ __version__ = VERSION
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "export.predictor": "load predict",
+        "export.loading": "load predict",
         "nn.blocks": "CCNNBlock FlexBlock S4Block",
         "nn.ccnn": "CCNN",
         "nn.conv.layers": "FlexConv SepFlexConv",

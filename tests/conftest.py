@@ -117,11 +117,11 @@ def dtype(request):
 def classifier():
     """A network with fixed weights that has seen a cloud, as ``ccnn_geo.predict`` calls it."""
     from ccnn_geo import CCNN
-    from ccnn_geo.export.predictor import ShapeClassifier
+    from ccnn_geo.export.predictor import Predictor
     from ccnn_geo.transforms.pipelines.shapes import ShapePipeline
 
     torch.manual_seed(0)
     sizes = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 0.5, "window_init": 0.3}
     network = CCNN(6, 2, 3, num_neighbors=8, **sizes)
     network(torch.randn(64, 6), torch.rand(64, 3))
-    return ShapeClassifier(network.eval(), ("cup", "table"), ShapePipeline(num_points=32, num_samples=64))
+    return Predictor(network.eval(), ("cup", "table"), ShapePipeline(num_points=32, num_samples=64))

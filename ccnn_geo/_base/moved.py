@@ -85,7 +85,7 @@ ROOMS = {
         "experiments.resolution experiments.smnist_s4 experiments.table1 experiments.table2 "
         "experiments.table8 experiments.thinned experiments.unit_variance experiments.voxel_to_point"
     ),
-    "export": ("exchange.classifier exchange.grids exchange.points exchange.program predict=predictor"),
+    "export": ("exchange.classifier exchange.grids exchange.points exchange.program predict=loading"),
     "functional": "neighbors.value=graph representations",
     "functional.edge": (
         "functional.contraction functional.edge_basis=basis functional.edge_chunks=chunks "
@@ -160,8 +160,8 @@ ROOMS = {
 """Modules that moved into a folder, by the paths they had; ``=`` gives the new name where it is another."""
 
 ALSO = {
-    "predict": "export.trained",
-    "exchange.classifier": "export.trained export.predictor",
+    "predict": "export.trained export.predictor export.answers",
+    "exchange.classifier": "export.trained export.predictor export.loading",
     "functional.native": "_base.native.build",
     "channels": "functional.pointwise.linear",
     "datasets.lidar": "transforms.scan_points",
@@ -174,6 +174,7 @@ RENAMED = {
     "KindConv": "SharedConv",
     "SyncNorm": "SyncBatchNorm1d",
     "read_trained": "read_network",
+    "ShapeClassifier": "Predictor",
     "once": "lazy",
     "Runs": "OffsetSegments",
 }

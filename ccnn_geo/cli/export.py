@@ -43,8 +43,9 @@ def main(arguments: list[str]) -> None:
 
     settings, network = read_network(options.checkpoint)
     given = (network, settings["classes"], settings["data"], options.overwrite)
+    pipeline = settings.get("pipeline")
     if options.format == "safetensors":
-        folder = save_classifier(options.out, *given)
+        folder = save_classifier(options.out, *given, pipeline=pipeline)
     else:
         from ccnn_geo.export.program import exportable, program_writer, trained_on
 
@@ -54,6 +55,8 @@ def main(arguments: list[str]) -> None:
         more = {"weights": weights} if kind == "points" else {"method": METHODS[options.format]}
         program = exportable(network, kind, **more)
         about = {"file": name, "inputs": program.inputs, "outputs": "logits"}
-        folder = save_classifier(options.out, *given, {name: program_writer(program, options.format)}, about)
+        folder = save_classifier(
+            options.out, *given, {name: program_writer(program, options.format)}, about, pipeline
+        )
     for name in ("config.json", FORMATS[options.format]):
         print(f"{Path(folder) / name}")

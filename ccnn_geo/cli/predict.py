@@ -1,54 +1,148 @@
-"""The command ``ccnn-geo predict CHECKPOINT FILE...``."""
+"""The command ``ccnn-geo predict MODEL PATH...``."""
 
 from __future__ import annotations
 
+import argparse
 import json
+import sys
+import time
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from ccnn_geo.cli.inputs import expand
 from ccnn_geo.cli.terminal import Failure, OneLineParser, complain, reason
+
+if TYPE_CHECKING:
+    from ccnn_geo.export.predictor import Predictor
+    from ccnn_geo.export.records import Record
 
 
 def main(arguments: list[str]) -> None:
-    """Classifies files, and goes on after one that cannot be."""
+    """Answers files, and goes on after one that cannot be."""
+    options = _parser().parse_args(arguments)
+
+    from ccnn_geo.export.loading import load
+
+    model = load(options.model, options.device)
+    files = list(expand(options.paths, model.pipeline.extensions))
+    if options.out is not None:
+        _write(model, files, Path(options.out).expanduser(), options.batch_size)
+        return
+    asked = "json" if options.json else "csv" if options.csv else None
+    if asked is None:
+        _print_rows(model, files, options.batch_size)
+        return
+    from ccnn_geo.export.records import as_csv
+
+    found = list(_records(model, _shown(files), options.batch_size))
+    good = [one for one in found if "error" not in one]
+    text = json.dumps(good, indent=2, allow_nan=False) + "\n" if options.json else as_csv(good, model.classes)
+    sys.stdout.write(text)
+    _tell_bad(found)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
         prog="ccnn-geo predict",
-        description="Classifies meshes (.off .obj .ply .stl .glb) and clouds (.npy .npz .xyz .pcd .ply).",
+        description="Answers files of the kind that a network was trained on: meshes (.off .obj .ply .stl .glb) and "
+        "clouds (.npy .npz .xyz .pcd .ply), images, recordings (.wav), series (.csv).",
     )
     parser.add_argument(
-        "checkpoint", help="A checkpoint of train, or the run, for its best one; runs/NAME is the newest run."
+        "model",
+        help="A checkpoint of train, the run, for its best one (runs/NAME is the newest run), a folder of export, or "
+        "user/name on the Hugging Face hub.",
     )
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="Each is told apart; a bad one stops no other."
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="Files, folders, patterns such as 'scans/**/*.off', or - for a path per line of standard input. A bad "
+        "file stops no other.",
     )
-    parser.add_argument("--json", action="store_true", help="One JSON array on standard output.")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="One JSON array on standard output.")
+    form.add_argument("--csv", action="store_true", help="A table with a header on standard output.")
+    form.add_argument(
+        "--out",
+        metavar="FOLDER",
+        help="Write predictions.csv and predictions.json there. Begun again after an end, it goes on; processes that "
+        "torchrun or SLURM start share the work.",
+    )
+    parser.add_argument("--batch-size", type=_positive, default=32, help="Samples at a time; 32 by default.")
     parser.add_argument("--device", default="cpu", help="Such as cuda; cpu by default.")
-    options = parser.parse_args(arguments)
+    return parser
 
-    from ccnn_geo.export.predictor import ShapeClassifier
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
+    return number
+
+
+def _records(model: Predictor, files: Any, batch_size: int) -> Iterator[Record]:
+    """An answer or an error for each file; errors are told at once."""
+    from ccnn_geo.export.records import record
+    from ccnn_geo.export.streaming import stream_answers
+
+    for file, answer in stream_answers(model, files, batch_size):
+        if not isinstance(answer, Exception):
+            yield record(file, answer)
+            continue
+        why = reason(answer)
+        why = why if why.startswith(str(Path(file))) else f"{file}: {why}"
+        complain(why)
+        yield {"file": file, "error": why}
+
+
+def _print_rows(model: Predictor, files: list[str], batch_size: int) -> None:
+    """A table for people: a row as soon as there is an answer."""
+    from ccnn_geo.export.records import summary
     from ccnn_geo.io.files.sample_files import printable
 
-    classifier = ShapeClassifier.load(options.checkpoint, options.device)
-    results, bad = [], []
-    width = max(len("file"), *(len(f) for f in options.files))
-    names = max(len("class"), *(len(c) for c in classifier.classes))
-    if not options.json:
-        print(f"{'file':<{width}}  {'class':<{names}}  probability")
-    for file in options.files:
-        try:
-            found = classifier(file)
-        except Exception as error:  # a bad file must not stop the others
-            why = reason(error)
-            complain(why if why.startswith(str(Path(file))) else f"{file}: {why}")
-            bad.append(file)
-            continue
-        results.append(
-            {"file": file, "class": found.label, "probability": found.probability}
-            | {"probabilities": found.probabilities}
-        )
-        if not options.json:
-            print(f"{printable(file):<{width}}  {found.label:<{names}}  {found.probability:.3f}", flush=True)
-    if options.json:
-        print(json.dumps(results, indent=2, allow_nan=False))
+    width = max(len("file"), *(len(f) for f in files))
+    names = max(len("class"), *(len(c) for c in model.classes)) if model.network.readout == "global" else 5
+    print(f"{'file':<{width}}  {'class':<{names}}  probability")
+    found = []
+    for one in _records(model, files, batch_size):
+        found.append(one)
+        if "error" not in one:
+            said, number = summary(one)
+            print(f"{printable(one['file']):<{width}}  {said:<{names}}  {number}", flush=True)
+    _tell_bad(found)
+
+
+def _write(model: Predictor, files: list[str], folder: Path, batch_size: int) -> None:
+    """Answers into a folder, shared with other processes."""
+    from ccnn_geo.export.parts import TABLE, Parts, digest_of, process_of
+
+    started = time.monotonic()
+    parts = Parts(folder, digest_of(model), files, *process_of())
+    asked = len(parts.rest)
+    records, found = _records(model, _shown(parts.rest), batch_size), list[Any]()
+    while some := list(islice(records, batch_size)):
+        parts.add(some)
+        found += some
+    done = parts.finish(model.classes)
+    seconds = time.monotonic() - started
+    own = len(files[parts.rank :: parts.size])
+    before = f", {own - asked} of them before" if asked < own else ""
+    where = folder / TABLE if done else f"{parts.path}, others are at work"
+    print(f"{own} of {len(files)} files in {seconds:.1f} s{before}: {where}")
+    _tell_bad(found)
+
+
+def _shown(files: list[str]) -> Any:
+    """The files, with a bar where there is a terminal."""
+    from ccnn_geo.io.files.progress import progress
+
+    return progress(files, title="predict")
+
+
+def _tell_bad(found: list[Any]) -> None:
+    bad = [one["file"] for one in found if "error" in one]
     if bad:
-        complain(f"{len(bad)} of {len(options.files)} files could not be classified: {', '.join(bad)}")
+        complain(f"{len(bad)} of {len(found)} files could not be classified: {', '.join(bad)}")
         raise Failure

@@ -63,7 +63,7 @@ def train_parser(dataset: str, every: bool = False) -> ArgumentParser:
     parser.add_class_arguments(
         Classifier,
         "optim",
-        skip={"network", "classes", "in_channels", "dim", "readout", "seed", "data"},
+        skip={"network", "classes", "in_channels", "dim", "readout", "seed", "data", "pipeline"},
         instantiate=False,
     )
     _add_data_and_trainer(parser, dataset)

@@ -1,19 +1,20 @@
-"""Trained networks for others: classifiers in a folder or on the hub, and programs that run without this package."""
+"""Trained networks for others: in a folder or on the hub, ready to answer, and programs without this package."""
 
 from typing import TYPE_CHECKING
 
 from ccnn_geo._base.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ccnn_geo.export.answers import PointPrediction as PointPrediction
+    from ccnn_geo.export.answers import Prediction as Prediction
     from ccnn_geo.export.classifier import is_pretrained as is_pretrained
     from ccnn_geo.export.classifier import save_classifier as save_classifier
     from ccnn_geo.export.grids import GridProgram as GridProgram
+    from ccnn_geo.export.loading import load as load
+    from ccnn_geo.export.loading import load_classifier as load_classifier
+    from ccnn_geo.export.loading import predict as predict
     from ccnn_geo.export.points import PointProgram as PointProgram
-    from ccnn_geo.export.predictor import Prediction as Prediction
-    from ccnn_geo.export.predictor import ShapeClassifier as ShapeClassifier
-    from ccnn_geo.export.predictor import load as load
-    from ccnn_geo.export.predictor import load_classifier as load_classifier
-    from ccnn_geo.export.predictor import predict as predict
+    from ccnn_geo.export.predictor import Predictor as Predictor
     from ccnn_geo.export.program import export_onnx as export_onnx
     from ccnn_geo.export.program import export_program as export_program
     from ccnn_geo.export.program import exportable as exportable
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "export.answers": "PointPrediction Prediction",
         "export.classifier": "is_pretrained save_classifier",
         "export.grids": "GridProgram",
+        "export.loading": "load load_classifier predict",
         "export.points": "PointProgram",
-        "export.predictor": "Prediction ShapeClassifier load load_classifier predict",
+        "export.predictor": "Predictor",
         "export.program": "export_onnx export_program exportable",
         "io.models.hub": "push_to_hub",
     },

@@ -25,6 +25,7 @@ def save_classifier(
     overwrite: bool = False,
     files: Mapping[str, Writer] | None = None,
     program: Mapping[str, Any] | None = None,
+    pipeline: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes a classifier to a folder, complete or absent.
 
@@ -35,18 +36,22 @@ def save_classifier(
         folder: A new one, or an empty one.
         network: What was trained.
         classes: Names of its outputs.
-        data: Settings of the data, plain values: for shapes those of
-            :class:`~ccnn_geo.transforms.pipelines.shapes.ShapePipeline`.
+        data: Settings of the data, plain values.
         overwrite: Replace the model of a folder that is not empty; other files stay.
         files: What to write beside the configuration; the weights by default.
         program: What those who have a program alone must know of it.
+        pipeline: What makes a sample of a file, such as
+            :meth:`ShapePipeline().settings() <ccnn_geo.transforms.ShapePipeline>`; None if nothing does, and for shapes
+            those of ``data``.
 
     Raises:
         ValueError: If the classes are not as many as the outputs, or the folder is not empty.
     """
     _check_classes(network, classes, "save_classifier")
     kept = {key: value for key, value in data.items() if key not in TRAINING and value is not None}
-    config = {"network": network.checked_config(), "classifier": {"classes": list(classes), "data": kept}}
+    about: dict[str, Any] = {"classes": list(classes), "data": kept}
+    about |= {} if pipeline is None else {"pipeline": dict(pipeline)}
+    config = {"network": network.checked_config(), "classifier": about}
     config |= {} if program is None else {"program": dict(program)}
     folder = Path(folder).expanduser()
     write_folder(folder, config, network.weight_files() if files is None else files, overwrite)
@@ -86,6 +91,7 @@ def read_classifier(folder: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]:
         "readout": network.readout,
         "network": config["network"],
         "data": dict(found["data"]),
+        "pipeline": found.get("pipeline"),
     }
     return settings, network
 

@@ -46,7 +46,7 @@ def read_image(path: Path, size: tuple[int, int] | None = None, channels: int = 
             of 8 bits.
     """
     with needs("data", "read_image"):
-        from PIL import Image, ImageOps
+        from PIL import ImageOps  # noqa: F401 (what is used below)
 
     content = path.read_bytes()
     with warnings.catch_warnings():
@@ -60,10 +60,46 @@ def read_image(path: Path, size: tuple[int, int] | None = None, channels: int = 
                     f"{path}: {image.format} of {image.width} x {image.height} pixels ({image.mode}) that cannot be "
                     f"decoded, expected a whole image; its {len(content)} bytes are damaged or cut off"
                 ) from error
-            if size is not None:
-                upright = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.BILINEAR)
-            pixels = np.asarray(upright)
-    return np.ascontiguousarray(pixels[None] if channels == 1 else pixels.transpose(2, 0, 1))
+            return _fitted(upright, size)
+
+
+def fit_image(
+    image: np.ndarray | Image, size: tuple[int, int] | None = None, channels: int = 3
+) -> np.ndarray:
+    """Bytes ``[channels, H, W]`` of an image in memory, as :func:`read_image` has them; needs Pillow.
+
+    Args:
+        image: An array ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]`` of bytes, or an image of Pillow.
+        size: (H, W): the image is scaled to cover it, bilinearly with antialiasing, and cropped around its centre.
+        channels: 3 for colour, 1 for grey.
+
+    Raises:
+        ImportError: If Pillow is not installed.
+        ValueError: If an array is another one.
+        TypeError: If it is something else.
+    """
+    with needs("data", "fit_image"):
+        from PIL import Image
+    if isinstance(image, np.ndarray):
+        depth = image.shape[2] if image.ndim == 3 else 1
+        if image.dtype != np.uint8 or image.ndim not in (2, 3) or depth not in (1, 3, 4) or 0 in image.shape:
+            raise ValueError(
+                f"image: expected bytes [H, W], [H, W, 3] or [H, W, 4], got {list(image.shape)} of {image.dtype}"
+            )
+        image = Image.fromarray(np.ascontiguousarray(image[..., 0] if image.shape[2:] == (1,) else image))
+    if not isinstance(image, Image.Image):
+        raise TypeError(f"image: expected an array or an image of Pillow, got {type(image).__name__}")
+    return _fitted(image.convert("L" if channels == 1 else "RGB"), size)
+
+
+def _fitted(image: Image, size: tuple[int, int] | None) -> np.ndarray:
+    """Bytes ``[C, H, W]`` of a grey or coloured image, scaled and cropped to a size."""
+    from PIL import Image, ImageOps
+
+    if size is not None:
+        image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BILINEAR)
+    pixels = np.array(image)  # a copy, which may be written to
+    return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
 def _opened(path: Path, content: bytes) -> Image:

@@ -52,7 +52,10 @@ class Classifier(LightningModule):
             0 for none.
         binary: For two classes a single output, the log-odds of the second, as the paper's binary tasks have it.
         seed: Of the initialisation.
-        data: Settings of the data, stored with the weights for prediction.
+        data: Settings of the data, stored with the weights.
+        pipeline: What makes a sample of a file, settings of a
+            :class:`~ccnn_geo.transforms.pipelines.base.Pipeline`, stored with the weights for prediction; by default
+            that of the data module.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -94,6 +97,7 @@ class Classifier(LightningModule):
         binary: bool = False,
         seed: int = 0,
         data: Mapping[str, Any] | None = None,
+        pipeline: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         check_optim(
@@ -128,6 +132,7 @@ class Classifier(LightningModule):
                 "binary": binary,
                 "seed": seed,
                 "data": dict(data or {}),
+                "pipeline": None if pipeline is None else dict(pipeline),
             },
             logger=False,
         )
@@ -143,7 +148,8 @@ class Classifier(LightningModule):
                 raise ValueError(
                     "Classifier: expected classes and in_channels, or a data module of this package"
                 )
-            self.hparams.update(classes=list(source.classes), **inputs_of(source))
+            pipeline = None if source.pipeline is None else source.pipeline.settings()
+            self.hparams.update(classes=list(source.classes), **inputs_of(source), pipeline=pipeline)
             self._build()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from ccnn_geo._base.extras import needs
-from ccnn_geo.export.predictor import ShapeClassifier
+from ccnn_geo.export.predictor import Predictor
 from ccnn_geo.export.trained import read_network
 from ccnn_geo.io import ShapeError, read_shape
 from ccnn_geo.nn.ccnn import CCNN
@@ -57,7 +57,7 @@ def sample_of_file(trained: Trained, file: str | PathLike[str]) -> Sample:
     Raises:
         ValueError: If the network is none of shapes, or the file not a readable shape.
     """
-    classifier = ShapeClassifier.load(trained.checkpoint)
+    classifier = Predictor.load(trained.checkpoint)
     try:
         data = classifier.pipeline(read_shape(file).to_data())
     except ShapeError:

@@ -1,4 +1,4 @@
-"""What is computed of stored recordings: coefficients, statistics, and the signal that a network gets."""
+"""What is computed of stored recordings: coefficients and statistics."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ccnn_geo.datasets.audio.clips import CHUNK, FULL_SCALE
+from ccnn_geo.datasets.audio.clips import CHUNK
 from ccnn_geo.io.files.mapped import MappedArray, write_rows
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.storage import exclusive, write_atomic
 from ccnn_geo.transforms.mfcc import MFCC
-
-EPSILON = 1e-5
-"""Added to the deviation: a channel that never changes becomes 0."""
+from ccnn_geo.transforms.pipelines.recordings import FULL_SCALE
 
 
 def prepare_mfcc(waves: MappedArray, mfcc: MFCC, target: Path) -> MappedArray:
@@ -51,30 +49,3 @@ def statistics(values: MappedArray, rows: np.ndarray, scale: float, target: Path
             write_atomic(target, lambda file: file.write(json.dumps(found).encode()))
         found = json.loads(target.read_text())
     return torch.tensor(found["mean"]), torch.tensor(found["std"])
-
-
-class EncodeSignal:
-    r"""A stored row ``[C, T]`` as a float32 signal ``[C, ceil(T / step)]``.
-
-    .. math:: (x / s - \mu_c) / (\sigma_c + 10^{-5})
-
-    Args:
-        scale: The s that stored values are divided by.
-        statistics: Mean and deviation ``[C]`` of x / s; None leaves it as it is, "clip" takes those of each row itself.
-        step: Every ``step``-th sample is kept.
-    """
-
-    def __init__(
-        self, scale: float, statistics: tuple[Tensor, Tensor] | str | None = None, step: int = 1
-    ) -> None:
-        self.scale, self.statistics, self.step = scale, statistics, step
-
-    def __call__(self, row: np.ndarray) -> Tensor:
-        x = torch.from_numpy(row.astype(np.float32)).div_(self.scale)
-        if self.statistics is not None:
-            if isinstance(self.statistics, str):
-                mean, std = x.mean(dim=1), x.std(dim=1, correction=0)
-            else:
-                mean, std = self.statistics
-            x.sub_(mean[:, None]).div_(std[:, None] + EPSILON)
-        return x[:, :: self.step].contiguous()

@@ -16,13 +16,8 @@ from ccnn_geo.io.files.mapped import MappedArray, write_rows
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.sample_files import cannot_open
 from ccnn_geo.io.files.storage import exclusive, read_arrays, write_atomic
-from ccnn_geo.io.wav import fit_length, read_wav, resample
-
-FULL_SCALE = 2**15
-"""Stored samples are multiples of 1 / 2^15."""
-
-MOST_CUT = 0.1
-"""Part of the samples that may lie beyond [-1, 1], where they are cut off: more are of another scale."""
+from ccnn_geo.io.wav import read_wav, resample
+from ccnn_geo.transforms.pipelines.recordings import check_scale, stored_wave
 
 CHUNK = 256
 """Recordings that are read, sent or transformed at once: 8 MB of one second each."""
@@ -166,19 +161,13 @@ def read_clips(
             errors.append(cannot_open(path, error))
             continue
         samples[i] = wave.shape[1]
-        steps = np.rint(fit_length(wave, form.length) * FULL_SCALE)
-        waves[i] = steps.clip(-FULL_SCALE, FULL_SCALE - 1)
+        waves[i] = stored_wave(wave, form.length)
     return waves, samples, errors
 
 
 def _agreeing(wave: np.ndarray, rate: int, path: Path, form: _Form, settings: ClipSettings) -> np.ndarray:
     """A recording at the common rate and with the common number of channels."""
-    loud, heard = np.count_nonzero(np.abs(wave) > 1), np.count_nonzero(wave)
-    if loud > MOST_CUT * heard:  # a few peaks may be cut off
-        raise ValueError(
-            f"{path}: samples up to {np.abs(wave).max():.6g}, {loud / heard:.0%} of those that are not silent beyond "
-            f"[-1, 1], expected floating point in it; divide them by their full scale, such as 32768"
-        )
+    check_scale(wave, str(path))
     if settings.mono:
         wave = wave.mean(axis=0, keepdims=True)
     if settings.rate is not None:

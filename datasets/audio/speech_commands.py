@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ccnn_geo.datasets.audio.clip_features import EncodeSignal, prepare_mfcc, statistics
-from ccnn_geo.datasets.audio.clips import FULL_SCALE, ClipSettings, load_clips, prepare_clips
+from ccnn_geo.datasets.audio.clip_features import prepare_mfcc, statistics
+from ccnn_geo.datasets.audio.clips import ClipSettings, load_clips, prepare_clips
 from ccnn_geo.datasets.audio.speech_files import SPLITS, check_words, ensure_words, list_recordings, split_of
 from ccnn_geo.datasets.base.info import DataFile, DatasetInfo
 from ccnn_geo.datasets.base.processing import digest
@@ -21,6 +21,7 @@ from ccnn_geo.io.files.mapped import MappedArray
 from ccnn_geo.io.files.sample_files import stamps
 from ccnn_geo.io.wav import READING
 from ccnn_geo.transforms.mfcc import MFCC
+from ccnn_geo.transforms.pipelines.recordings import FULL_SCALE, EncodeSignal, RecordingPipeline
 
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 """The words of the paper, after Kidger et al. (2020); a word's place is its label."""
@@ -55,6 +56,7 @@ class _SpeechCommands(SignalDataset):
 
     info = _INFO
     _step = 1
+    _takes_mfcc = False
 
     def __init__(
         self,
@@ -98,8 +100,17 @@ class _SpeechCommands(SignalDataset):
             known = values.path.with_name(f"{values.path.stem}-{splitting}-{clips}.json")
             moments = statistics(values, kept[parts == 0], scale, known)
         super().__init__(values, y, words, EncodeSignal(scale, moments, self._step), transform)
+        mean, std = (m.tolist() for m in moments) if isinstance(moments, tuple) else (None, None)
+        self._prepare = RecordingPipeline(
+            RATE, LENGTH, None, {} if self._takes_mfcc else None, mean, std, normalize == "clip", self._step
+        )
         self._index = self._index[kept[parts == SPLITS.index(split)]]
         self.y = self.y[self._index]
+
+    @property
+    def pipeline(self) -> RecordingPipeline:
+        """What makes a sample of a file."""
+        return self._prepare
 
     def _check(self, **options: tuple[Any, tuple[Any, ...]]) -> None:
         for name, (value, known) in options.items():
@@ -224,6 +235,8 @@ class SpeechCommandsMFCC(_SpeechCommands):
         size=(161,),
         prepared=5_200_000_000,
     )
+
+    _takes_mfcc = True
 
     def _values(self, waves: MappedArray) -> tuple[MappedArray, float]:
         mfcc = MFCC()

@@ -12,8 +12,8 @@ import numpy as np
 from torch import Tensor
 
 from ccnn_geo._base.argument_types import check_types, types_of
-from ccnn_geo.datasets.audio.clip_features import EncodeSignal, prepare_mfcc, statistics
-from ccnn_geo.datasets.audio.clips import FULL_SCALE, Clips, ClipSettings, load_clips, prepare_clips
+from ccnn_geo.datasets.audio.clip_features import prepare_mfcc, statistics
+from ccnn_geo.datasets.audio.clips import Clips, ClipSettings, load_clips, prepare_clips
 from ccnn_geo.datasets.base.class_folders import class_folders, split_folders
 from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.base.processing import digest
@@ -22,6 +22,7 @@ from ccnn_geo.io.files.mapped import MappedArray
 from ccnn_geo.io.files.sample_files import class_samples, stamps
 from ccnn_geo.io.wav import READING, RECORDINGS
 from ccnn_geo.transforms.mfcc import MFCC
+from ccnn_geo.transforms.pipelines.recordings import FULL_SCALE, EncodeSignal, RecordingPipeline
 
 
 class WavFolder(SignalDataset):
@@ -99,7 +100,8 @@ class WavFolder(SignalDataset):
         folders, settings = class_folders(root, split), ClipSettings(length, rate, mono)
         open_part = partial(_stored, root, settings, home, num_workers)
         stored = open_part(split)
-        values, scale = _values(stored, mfcc)
+        coefficients = _coefficients(mfcc, stored.rate)
+        values, scale = _values(stored, coefficients)
         moments = None
         if normalize:
             if "train" not in split_folders(root):
@@ -108,11 +110,25 @@ class WavFolder(SignalDataset):
                 )
             train = stored if split == "train" else open_part("train")
             _check_alike(root, split, train, stored)
-            trained, _ = _values(train, mfcc)
+            trained, _ = _values(train, coefficients)
             rows = np.arange(len(trained))
             moments = statistics(trained, rows, scale, trained.path.with_suffix(".json"))
         super().__init__(values, stored.extra["y"], list(folders), EncodeSignal(scale, moments), transform)
+        mean, std = (None, None) if moments is None else (m.tolist() for m in moments)
+        self._prepare = RecordingPipeline(
+            stored.rate,
+            int(stored.waves.shape[2]),
+            None if mono else int(stored.waves.shape[1]),
+            coefficients,
+            mean,
+            std,
+        )
         self.rate, self._names = stored.rate, stored.extra["name"].tolist()
+
+    @property
+    def pipeline(self) -> RecordingPipeline:
+        """What makes a sample of a file."""
+        return self._prepare
 
     @property
     def names(self) -> list[str]:
@@ -136,15 +152,22 @@ def _check_alike(root: Path, split: str, train: Clips, stored: Clips) -> None:
         )
 
 
-def _values(stored: Clips, mfcc: bool | Mapping[str, Any]) -> tuple[MappedArray, float]:
-    """What samples are made of, and what it is divided by."""
+def _coefficients(mfcc: bool | Mapping[str, Any], rate: int) -> dict[str, Any] | None:
+    """Arguments of the MFCC; None for waves."""
     if mfcc is False:
-        return stored.waves, FULL_SCALE
+        return None
     given = {} if mfcc is True else dict(mfcc)
     known = types_of(MFCC).keys() - {"return"}
     if not given.keys() <= known:
         raise ValueError(f"mfcc: expected some of {', '.join(sorted(known))}, got {', '.join(sorted(given))}")
     check_types("mfcc", MFCC, given)
-    transform = MFCC(**{"sample_rate": stored.rate, **given})
+    return {"sample_rate": rate, **given}
+
+
+def _values(stored: Clips, coefficients: Mapping[str, Any] | None) -> tuple[MappedArray, float]:
+    """What samples are made of, and what it is divided by."""
+    if coefficients is None:
+        return stored.waves, FULL_SCALE
+    transform = MFCC(**coefficients)
     target = stored.waves.path.with_suffix(f".mfcc-{digest(repr(transform))}.npy")
     return prepare_mfcc(stored.waves, transform, target), 1.0

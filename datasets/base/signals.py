@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ccnn_geo.datasets.base.info import DatasetInfo
+from ccnn_geo.transforms.pipelines.base import Pipeline
 
 
 class Rows(Protocol):
@@ -72,6 +73,11 @@ class SignalDataset(Dataset):
                 f"{type(self).__name__}: {len(values)} samples, but labels of shape {list(self.y.shape)}"
             )
         self._index = torch.arange(len(values))
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """What makes a sample of a file, for prediction; None where no file is a sample."""
+        return None
 
     @property
     def num_classes(self) -> int:

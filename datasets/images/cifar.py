@@ -144,8 +144,7 @@ class SequentialCIFAR10(CIFAR10):
         CIFAR10.info, name="scifar10", title="photographs pixel by pixel", family="sequence", size=(1024,)
     )
 
-    def arrange(self, image: Tensor) -> Tensor:
-        return image.flatten(1)
+    pixels = "row"
 
 
 class LRAImage2D(CIFAR10):
@@ -198,8 +197,7 @@ class LRAImage(LRAImage2D):
         size=(1024,),
     )
 
-    def arrange(self, image: Tensor) -> Tensor:
-        return image.flatten(1)
+    pixels = "row"
 
 
 class CIFAR100(_CIFAR):

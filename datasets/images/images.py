@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.base.signals import Rows, SignalDataset
+from ccnn_geo.transforms.pipelines.images import ImagePipeline, arrange_pixels
 
 _SEED = 42  # of the split: the one that the authors' code passes to random_split
 
@@ -36,6 +36,9 @@ class ImageDataset(SignalDataset):
         ValueError: If there are not as many labels as images.
     """
 
+    pixels: str | Sequence[int] | None = None
+    """How pixels make up a sequence, see :class:`~ccnn_geo.transforms.pipelines.images.ImagePipeline`."""
+
     def __init__(
         self,
         images: Rows,
@@ -47,11 +50,20 @@ class ImageDataset(SignalDataset):
         size: tuple[int, int] | None = None,
         transform: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        super().__init__(images, y, classes, _Encode(mean, std, size), transform)
+        height, width = images[0].shape[-2:] if len(images) else size or (1, 1)
+        self._prepare = ImagePipeline(
+            tuple(map(float, mean)), tuple(map(float, std)), (int(height), int(width)), size, self.pixels
+        )
+        super().__init__(images, y, classes, self._prepare.normalised, transform)
+
+    @property
+    def pipeline(self) -> ImagePipeline | None:
+        """What makes a sample of a file; None where a subclass arranges pixels by itself."""
+        return self._prepare if type(self).arrange is ImageDataset.arrange else None
 
     def arrange(self, image: Tensor) -> Tensor:
         """The grid of an image: itself, or a sequence of its pixels."""
-        return image
+        return arrange_pixels(image, self._prepare.pixels)
 
     @property
     def grid_shape(self) -> tuple[int, ...]:
@@ -60,23 +72,6 @@ class ImageDataset(SignalDataset):
     def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> Any:
         sample = super().__getitem__(index)
         return (self.arrange(sample[0]), sample[1]) if isinstance(sample, tuple) else sample
-
-
-class _Encode:
-    """Bytes ``[C, H, W]`` to a normalised float32 image."""
-
-    def __init__(self, mean: Sequence[float], std: Sequence[float], size: tuple[int, int] | None) -> None:
-        center, width = (torch.as_tensor(v, dtype=torch.float64).view(-1, 1, 1) for v in (mean, std))
-        self.scale, self.shift = (1 / (255 * width)).float(), (center / width).float()
-        self.size = size
-
-    def __call__(self, image: Tensor | np.ndarray) -> Tensor:
-        image = torch.as_tensor(image).to(torch.float32, memory_format=torch.contiguous_format)
-        if self.size is not None and image.shape[1:] != self.size:
-            image = interpolate(
-                image[None], self.size, mode="bilinear", align_corners=False, antialias=True
-            ).squeeze(0)
-        return image.mul_(self.scale).sub_(self.shift)
 
 
 def check_split(info: DatasetInfo, split: str) -> None:

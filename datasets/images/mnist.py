@@ -129,8 +129,7 @@ class SequentialMNIST(MNIST):
 
     info = replace(MNIST.info, name="smnist", title="digits pixel by pixel", family="sequence", size=(784,))
 
-    def arrange(self, image: Tensor) -> Tensor:
-        return image.flatten(1)
+    pixels = "row"
 
 
 class PermutedMNIST(MNIST):
@@ -174,10 +173,8 @@ class PermutedMNIST(MNIST):
                 f"permutation: expected each of 0 to 783 once, got {order.dtype} of shape {list(order.shape)}"
             )
         self.permutation = order.long()
+        self.pixels = self.permutation.tolist()
         super().__init__(root, split, **kwargs)
-
-    def arrange(self, image: Tensor) -> Tensor:
-        return image.flatten(1)[:, self.permutation]
 
 
 def fixed_permutation() -> Tensor:

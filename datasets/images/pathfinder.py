@@ -30,6 +30,7 @@ from ccnn_geo.datasets.images.pathfinder_files import (
 )
 from ccnn_geo.datasets.images.pathfinder_images import generate_images
 from ccnn_geo.io.files.storage import exclusive
+from ccnn_geo.transforms.pipelines.images import ImagePipeline
 
 LEVEL = "curv_contour_length_14"
 TOTAL = 200_000
@@ -87,11 +88,18 @@ class _Pathfinder(SignalDataset):
                 images, y = _stored(base, len(samples), size, batches)
         encode = _Encode((size, size) if self.info.dim == 2 else (size * size,))
         super().__init__(images, y, CLASSES, encode, transform)
+        pixels = None if self.info.dim == 2 else "row"
+        self._prepare = ImagePipeline((0.0,), (1.0,), (size, size), None, pixels)
         if given is None:
             self._index = split_indices(len(y), split)
         else:
             self._index = torch.from_numpy(np.flatnonzero(given == list(SPLITS).index(split)))
         self.y = self.y[self._index]
+
+    @property
+    def pipeline(self) -> ImagePipeline:
+        """What makes a sample of a file."""
+        return self._prepare
 
     def _folder(self, root: Path, download: bool, checksum: str | None) -> Path:
         otherwise = f"make the images with {type(self).__name__}(root, generate=True)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 
@@ -12,11 +12,12 @@ from ccnn_geo._base.pyg import Data
 from ccnn_geo.datasets.base.class_folders import class_folders
 from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.base.processing import digest
-from ccnn_geo.datasets.series.series import Record, Scale, SeriesDataset, merge, write_series
+from ccnn_geo.datasets.series.series import STORED, Record, SeriesDataset, write_series
 from ccnn_geo.io.csv_table import READING, Table, read_table
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.sample_files import FileKind, class_samples, stamps
 from ccnn_geo.io.files.storage import exclusive
+from ccnn_geo.transforms.pipelines.series import Scale, SeriesPipeline
 
 SERIES = FileKind("series", (".csv",))
 
@@ -63,7 +64,7 @@ class CSVSeries(SeriesDataset):
         ...         Path(root, "train", name).mkdir(parents=True)
         ...         _ = Path(root, "train", name, "0.csv").write_text("time,wind,rain\n0,3,\n2.5,4,1\n")
         ...     CSVSeries(root)[0]
-        Data(x=[2, 4], y=[1], pos=[2, 1], name='train/calm/0.csv')
+        Data(x=[2, 4], pos=[2, 1], y=[1], name='train/calm/0.csv')
     """
 
     info = DatasetInfo(
@@ -94,7 +95,7 @@ class CSVSeries(SeriesDataset):
         folders = {name: class_folders(root, name) for name in dict.fromkeys((split, "train"))}
         folder = Path(cache).expanduser() if cache is not None else root / "processed"
         files = {name: class_samples(folders[name], SERIES) for name in dict.fromkeys(("train", split))}
-        targets, key = {}, digest(tails, READING)
+        targets, key = {}, digest(tails, READING, STORED)
         for name, listed in files.items():
             # the key of another split holds that of train, which sets its scale
             paths = [path for path, _ in listed]
@@ -118,9 +119,10 @@ def _prepare(
     }
     train = tables["train"]
     variables = list(dict.fromkeys(name for table in train for name in table.variables))
+    pipeline = SeriesPipeline(tuple(variables), train[0].dates)
     records = {
         name: [
-            _record(root, path, label, table, train[0].dates, variables)
+            _record(root, path, label, table, pipeline)
             for (path, label), table in zip(listed, tables[name], strict=True)
         ]
         for name, listed in files.items()
@@ -128,20 +130,14 @@ def _prepare(
     scale = Scale.measure(np.concatenate([record.values for record in records["train"]]), tails)
     span = max(record.time[-1] for record in records["train"])
     none = Scale.measure(np.zeros((1, 0)))
-    write_series(target, records[split], scale, none, span if span > 0 else 1.0, variables)
+    write_series(
+        target, records[split], scale, none, span if span > 0 else 1.0, variables, dates=pipeline.dates
+    )
 
 
-def _record(
-    root: Path, path: Path, label: int, table: Table, dates: bool, variables: Sequence[str]
-) -> Record:
-    if table.dates != dates:
-        kinds = ("numbers", "dates")
-        raise ValueError(f"{path}: times are {kinds[table.dates]}, in the first training file {kinds[dates]}")
-    unknown = [name for name in table.variables if name not in variables]
-    if unknown:
-        raise ValueError(
-            f"{path}: variables {', '.join(unknown)}, expected those of the training files: {', '.join(variables)}"
-        )
-    column = np.array([variables.index(name) for name in table.variables])
-    times, values = merge(table.time, column[table.variable], table.value, len(variables))
-    return Record(path.relative_to(root).as_posix(), label, times - times[0], values, np.zeros(0))
+def _record(root: Path, path: Path, label: int, table: Table, pipeline: SeriesPipeline) -> Record:
+    try:
+        times, values = pipeline.observed(table)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return Record(path.relative_to(root).as_posix(), label, times, values, np.zeros(0))

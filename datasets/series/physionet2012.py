@@ -16,11 +16,12 @@ from ccnn_geo.datasets.base.info import DataFile, DatasetInfo
 from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.base.splits import stratified_split
 from ccnn_geo.datasets.series.physionet_records import STATIC, VARIABLES, read_outcomes, read_record
-from ccnn_geo.datasets.series.series import Record, Scale, SeriesDataset, write_series
+from ccnn_geo.datasets.series.series import STORED, Record, SeriesDataset, write_series
 from ccnn_geo.io.files.archive import extract_atomic
 from ccnn_geo.io.files.download import fetch
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.storage import exclusive
+from ccnn_geo.transforms.pipelines.series import Scale
 
 HOURS = 48
 SPLITS = ("train", "validation", "test")
@@ -113,7 +114,7 @@ class PhysioNet2012(SeriesDataset):
         root = Path(root).expanduser()
         home = _home(root)
         sets = "".join(sorted(sets)) if sets is not None else _there(home)
-        key = digest(VARIABLES, STATIC, tails)
+        key = digest(VARIABLES, STATIC, tails, STORED)
         if not check_counts:  # files may come and go: the stored points are of these
             _ensure(root, sets, download)
             home = _home(root)

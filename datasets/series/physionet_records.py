@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ccnn_geo.datasets.series.series import Record, merge
+from ccnn_geo.datasets.series.series import Record
+from ccnn_geo.transforms.pipelines.series import merge
 
 VARIABLES = (
     *("Albumin", "ALP", "ALT", "AST", "Bilirubin", "BUN", "Cholesterol", "Creatinine", "DiasABP", "FiO2"),

@@ -14,6 +14,10 @@ import torch
 from ccnn_geo._base.pyg import Data
 from ccnn_geo.datasets.base.labelled import LabelledDataset
 from ccnn_geo.io.files.storage import read_arrays, write_atomic
+from ccnn_geo.transforms.pipelines.series import Scale, SeriesPipeline, series_points
+
+STORED = 2
+"""Counts changes of what is stored; part of the name of the file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,65 +39,6 @@ class Record:
     static: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class Scale:
-    r"""Standardises variables: :math:`(\mathrm{clip}(v, low, high) - mean) / std`, all float64 ``[V]``."""
-
-    mean: np.ndarray
-    std: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-    @classmethod
-    def measure(cls, values: np.ndarray, tails: float = 0.0) -> Scale:
-        """Of the values ``[P, V]`` of the training part.
-
-        Args:
-            values: NaN where nothing was observed.
-            tails: Part of the values at either end that is taken for slips and pulled in to the rest.
-        """
-        rows = []
-        for column in values.T:
-            seen = column[~np.isnan(column)]
-            if len(seen) == 0:
-                rows.append((0.0, 1.0, -np.inf, np.inf))
-                continue
-            low, high = np.quantile(seen, (tails, 1 - tails)) if tails > 0 else (-np.inf, np.inf)
-            kept = seen.clip(low, high)
-            std = kept.std()
-            # a variable that never changes carries nothing but its mask; its rounding is not worth a scale
-            rows.append((kept.mean(), std if std > 1e-12 * np.abs(kept).max() else 1.0, low, high))
-        return cls(*np.array(rows, dtype=np.float64).reshape(-1, 4).T)
-
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        return ((values.clip(self.low, self.high) - self.mean) / self.std).astype(np.float32)
-
-
-def merge(
-    time: np.ndarray, variable: np.ndarray, value: np.ndarray, num_variables: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Single observations, in any order, as one row per distinct time; those of one time are averaged.
-
-    Args:
-        time: When.
-        variable: Which column.
-        value: What; NaN for a time at which nothing was observed.
-        num_variables: Number of columns.
-
-    Shapes:
-        three times ``[M]`` -> ``time [N]`` ascending and ``values [N, num_variables]``, NaN where nothing is.
-    """
-    times, row = np.unique(time, return_inverse=True)
-    seen = ~np.isnan(value)
-    cell = row.reshape(-1)[seen] * num_variables + variable[seen]
-    size = len(times) * num_variables
-    count = np.bincount(cell, minlength=size)
-    total = np.bincount(cell, weights=value[seen], minlength=size)
-    values = np.full(size, np.nan)
-    np.divide(total, count, out=values, where=count > 0)
-    return times, values.reshape(len(times), num_variables)
-
-
 def write_series(
     target: Path,
     records: Sequence[Record],
@@ -102,6 +47,7 @@ def write_series(
     span: float,
     variables: Sequence[str],
     static_variables: Sequence[str] = (),
+    dates: bool = False,
 ) -> None:
     """Standardises records and writes what :class:`SeriesDataset` reads."""
     values = np.concatenate([record.values for record in records])
@@ -115,6 +61,7 @@ def write_series(
         "span": np.array(span, dtype=np.float64),
         "variables": np.array(variables, dtype=np.str_),
         "static_variables": np.array(static_variables, dtype=np.str_),
+        "dates": np.array(dates),
         "scale": np.stack([scale.mean, scale.std, scale.low, scale.high]),
     }
     write_atomic(target, partial(np.savez, **arrays))
@@ -130,6 +77,7 @@ _ARRAYS = (
     "span",
     "variables",
     "static_variables",
+    "dates",
     "scale",
 )
 
@@ -174,8 +122,19 @@ class SeriesDataset(LabelledDataset):
         self.variables: list[str] = arrays["variables"].tolist()
         self.static_variables: list[str] = arrays["static_variables"].tolist()
         self.span = float(arrays["span"])
+        self.dates = bool(arrays["dates"])
         self.scale = Scale(*arrays["scale"])
         super().__init__(root=None, transform=transform)
+
+    @property
+    def pipeline(self) -> SeriesPipeline | None:
+        """What makes a sample of a file; None with what does not change in time, of which a file knows nothing."""
+        if self.static:
+            return None
+        columns = (self.scale.mean, self.scale.std, self.scale.low, self.scale.high)
+        # a bound at infinity is none, which JSON can say
+        known = [tuple(v if np.isfinite(v) else None for v in column.tolist()) for column in columns]
+        return SeriesPipeline(tuple(self.variables), self.dates, *known, self.span)
 
     @property
     def channels(self) -> list[str]:
@@ -193,10 +152,5 @@ class SeriesDataset(LabelledDataset):
         values = self._values[part]
         if self.static:
             values = torch.cat([values, self._static[idx].expand(len(values), -1)], dim=1)
-        seen = ~values.isnan()
-        return Data(
-            x=torch.cat([values.nan_to_num(nan=0.0), seen.float()], dim=1),
-            pos=(2 * self._time[part, None] / self.span - 1).float(),
-            y=self._y[idx : idx + 1],
-            name=self._names[idx],
-        )
+        data = series_points(self._time[part], values, self.span)
+        return data.update({"y": self._y[idx : idx + 1], "name": self._names[idx]})

@@ -19,7 +19,7 @@ from ccnn_geo.datasets.text.imdb import read_letters
 from ccnn_geo.datasets.text.tokens import TokenDataset, load_tokens
 from ccnn_geo.experiments.fuzz import fuzz_stored_seeds as seeds
 from ccnn_geo.experiments.fuzz.fuzz_format import Format
-from ccnn_geo.export.predictor import ShapeClassifier
+from ccnn_geo.export.predictor import Predictor
 from ccnn_geo.io.files.archive import extract
 from ccnn_geo.io.files.mapped import MappedArray
 from ccnn_geo.nn.ccnn import CCNN
@@ -79,11 +79,11 @@ def _is_network(model: CCNN) -> bool:
     return all(value.is_floating_point() for value in model.parameters())
 
 
-def _repacked(path: Path) -> ShapeClassifier:
+def _repacked(path: Path) -> Predictor:
     """A checkpoint whose pickle was damaged before its checksum was made."""
     content = seeds.repack(seeds.checkpoint(), "data.pkl", path.read_bytes())
     path.write_bytes(content)
-    return ShapeClassifier.load(path)
+    return Predictor.load(path)
 
 
 def _archive(kind: str) -> Format:
@@ -164,7 +164,7 @@ STORED: dict[str, Format] = {
     "weights": _model("model.safetensors", ()),
     "pickle": _model("pytorch_model.bin", ()),
     "checkpoint": Format(
-        ".ckpt", lambda: [seeds.checkpoint()], ShapeClassifier.load, lambda c: _is_network(c.network)
+        ".ckpt", lambda: [seeds.checkpoint()], Predictor.load, lambda c: _is_network(c.network)
     ),
     "repacked": Format(
         ".ckpt",

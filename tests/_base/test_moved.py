@@ -114,7 +114,7 @@ def test_a_folder_that_has_the_name_of_an_old_module_has_its_names(package, new)
 @pytest.mark.parametrize(
     ("old", "name", "home"),
     [
-        ("predict", "predict", "export.predictor"),
+        ("predict", "predict", "export.loading"),
         ("functional.edge_conv", "edge_conv", "functional.edge.conv"),
         ("functional.grid_conv", "grid_conv", "functional.grid.conv"),
     ],

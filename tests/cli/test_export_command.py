@@ -12,7 +12,7 @@ import torch
 from ccnn_geo import CCNN, load
 from ccnn_geo.export import is_pretrained, load_classifier, save_classifier
 from ccnn_geo.export.classifier import read_classifier
-from ccnn_geo.export.predictor import predict
+from ccnn_geo.export.loading import predict
 from ccnn_geo.training.module import Classifier
 from ccnn_geo.transforms.pipelines.shapes import ShapePipeline
 
@@ -100,7 +100,7 @@ def test_what_load_cannot_read(run, monkeypatch):
         load("run", "nowhere")
     image = CCNN(1, 2, 2, hidden_channels=4, num_blocks=0)
     save_classifier("images", image, ["cat", "dog"], {"dataset": "cifar10"})
-    with pytest.raises(ValueError, match="images: trained on cifar10, expected a data set of shapes"):
+    with pytest.raises(ValueError, match="images: trained on cifar10, without what prepares a sample"):
         load("images")
 
 
@@ -122,7 +122,7 @@ def test_folders_that_are_no_classifier(run, run_cli):
             load_classifier("model")
     image = CCNN(1, 2, 2, hidden_channels=4, num_blocks=0)
     save_classifier("images", image, ["cat", "dog"], {"dataset": "cifar10"})
-    with pytest.raises(ValueError, match="trained on cifar10, expected a data set of shapes"):
+    with pytest.raises(ValueError, match="trained on cifar10, without what prepares a sample"):
         load_classifier("images")
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from ccnn_geo.export.predictor import Prediction, ShapeClassifier, predict
+from ccnn_geo.export import Prediction, Predictor, predict
 from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.module import Classifier
 from tests.fixtures.shapes_on_disk import write_clouds
@@ -45,7 +45,7 @@ def checkpoint(stored, project) -> Path:
 
 
 def test_path_array_and_data_agree(checkpoint, project):
-    classifier = ShapeClassifier.load(checkpoint)
+    classifier = Predictor.load(checkpoint)
     path = project / "shapes" / "test" / "disc" / "0.npy"
     array = np.load(path)
     pos, normal = torch.from_numpy(array).split(3, dim=1)
@@ -185,15 +185,15 @@ def test_one_bad_file_does_not_stop_the_others(checkpoint, project, run_cli, mon
         "large.off",
     ]
 
-    call = ShapeClassifier.__call__
-    fails = lambda self, file: call(self, file) if file == good else [][1]  # noqa: E731 (any error at all)
-    monkeypatch.setattr(ShapeClassifier, "__call__", fails)
+    prepare = Predictor.prepare
+    fails = lambda self, file: prepare(self, file) if file == good else [][1]  # noqa: E731 (any error at all)
+    monkeypatch.setattr(Predictor, "prepare", fails)
     code, output, errors = run_cli("predict", "a.ckpt", "x.off", good)
     assert code == 1 and len(output.splitlines()) == 2 and "x.off: IndexError: " in errors
 
 
 def test_probabilities_are_finite(checkpoint, project):
-    classifier = ShapeClassifier.load(checkpoint)
+    classifier = Predictor.load(checkpoint)
     torch.nn.init.constant_(classifier.network.head.linear.weight, float("nan"))
     with pytest.raises(ValueError, match=r"0\.npy: the network gives .*nan"):
         classifier("shapes/test/ball/0.npy")

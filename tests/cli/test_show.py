@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ccnn_geo.export.predictor import predict
+from ccnn_geo.export import predict
 from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.module import Classifier
 from ccnn_geo.visualization import (

@@ -18,7 +18,7 @@ from ccnn_geo.datasets.shapes.shape_folder import ShapeFolder
 from ccnn_geo.datasets.text.listops import read_tsv
 from ccnn_geo.datasets.text.tokens import load_tokens
 from ccnn_geo.experiments.fuzz.fuzz_readers import FORMATS
-from ccnn_geo.export.predictor import ShapeClassifier
+from ccnn_geo.export.predictor import Predictor
 from ccnn_geo.io import EXTENSIONS, ShapeError, read_shape
 from ccnn_geo.io.csv_table import read_table
 from ccnn_geo.io.files.archive import extract
@@ -194,7 +194,7 @@ def test_predict_names_the_file(classifier, folder, name):
 def test_the_command_says_a_line_for_each_bad_file_and_classifies_the_others(
     classifier, folder, monkeypatch, capsys
 ):
-    monkeypatch.setattr(ShapeClassifier, "load", lambda *_: classifier)
+    monkeypatch.setattr(Predictor, "load", lambda *_: classifier)
     bad = [*BAD, "folder.off", "missing.off"]
     assert main(["predict", "a.ckpt", *bad, "good.off"]) == 1
     output, errors = capsys.readouterr()

@@ -16,7 +16,7 @@ from ccnn_geo.datasets.images.pathfinder_files import read_metadata
 from ccnn_geo.datasets.text.tokens import load_tokens
 from ccnn_geo.experiments.fuzz import fuzz_stored_seeds as seeds
 from ccnn_geo.experiments.fuzz.fuzz_readers import limited_memory, limited_time
-from ccnn_geo.export.predictor import ShapeClassifier
+from ccnn_geo.export.predictor import Predictor
 from ccnn_geo.io.files.mapped import MappedArray
 from tests.hostile.lies import BILLION, npy, npz, put
 from tests.torch_versions import since_2_10
@@ -134,7 +134,7 @@ def test_checkpoints_that_lie(tmp_path, change, message):
     stored["hyper_parameters"] |= change
     torch.save(stored, tmp_path / "a.ckpt")
     with pytest.raises(ValueError, match=rf"a\.ckpt: .*({message})"):
-        ShapeClassifier.load(tmp_path / "a.ckpt")
+        Predictor.load(tmp_path / "a.ckpt")
 
 
 @since_2_10
@@ -151,4 +151,4 @@ def test_tensors_larger_than_their_storage(tmp_path):
         with pytest.raises(
             ValueError, match=r"a\.ckpt: not a checkpoint of ccnn-geo train, or a damaged one"
         ):
-            ShapeClassifier.load(path)
+            Predictor.load(path)

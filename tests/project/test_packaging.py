@@ -158,7 +158,7 @@ heavy = ["pytorch_lightning", "lightning", "trimesh", "open3d", "matplotlib"]
 found["package"] = loaded(*heavy, "scipy", "torch_cluster")
 
 import numpy, torch
-from ccnn_geo.export.predictor import predict
+from ccnn_geo.export import predict
 torch.manual_seed(0)
 sizes = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 0.5, "num_neighbors": 8}
 network = ccnn_geo.CCNN(6, 2, 3, **sizes)

@@ -111,9 +111,9 @@ def test_predict_is_the_function_and_its_module_whichever_is_imported_first():
     )
     assert answers(module_first) == ["True True"]
     from ccnn_geo import predict
-    from ccnn_geo.export import ShapeClassifier
+    from ccnn_geo.export import Predictor
 
-    assert callable(predict) and callable(ShapeClassifier)
+    assert callable(predict) and callable(Predictor)
     with pytest.raises(FileNotFoundError, match=r"nothing\.ckpt"):
         predict("nothing.ckpt", "a.off")
 

@@ -11,6 +11,7 @@ from ccnn_geo._base.pyg import DataLoader
 from ccnn_geo.training.data.epochs import EpochDataset, EpochSampler
 from ccnn_geo.training.data.finite import FiniteSamples
 from ccnn_geo.training.lightning import LightningDataModule
+from ccnn_geo.transforms.pipelines.base import Pipeline
 
 
 class EpochDataModule(LightningDataModule):
@@ -49,6 +50,9 @@ class EpochDataModule(LightningDataModule):
     readout: str = "global"
     num_classes: int = 0
     """0 until the data are opened, where they alone say it."""
+
+    pipeline: Pipeline | None = None
+    """What makes a sample of a file; None until the data are opened, and where no file is a sample."""
 
     train_set: EpochDataset
     validation_set: Any

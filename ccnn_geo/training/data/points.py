@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from ccnn_geo._base.pyg import BaseTransform, Compose, Data
 from ccnn_geo.training.data.registry import RegistryDataModule
 from ccnn_geo.transforms import RandomSubset
 from ccnn_geo.transforms._points import take_points
+from ccnn_geo.transforms.pipelines.base import Pipeline
+from ccnn_geo.transforms.pipelines.series import SeriesPipeline
 from ccnn_geo.transforms.pipelines.shapes import Augmentation
 
 
@@ -85,6 +88,10 @@ class PointsDataModule(RegistryDataModule):
     def evaluation_transform(self) -> Callable[[Data], Data] | None:
         """Points evenly spaced in their order, in time or in the file: the first ones would be of one place."""
         return None if self.num_points is None else _EvenSubset(self.num_points)
+
+    def prediction_pipeline(self, found: Pipeline | None) -> Pipeline | None:
+        """That of the data set, with the number of points of this training."""
+        return replace(found, num_points=self.num_points) if isinstance(found, SeriesPipeline) else found
 
     def strata(self, samples: Any) -> Tensor:
         """Class of each sample; scenes have none."""

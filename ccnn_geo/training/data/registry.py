@@ -17,6 +17,7 @@ from ccnn_geo.training.data.base import EpochDataModule, two_or_more
 from ccnn_geo.training.data.epochs import EpochDataset
 from ccnn_geo.training.data.sources import check_keywords, root_named
 from ccnn_geo.training.seeds import mix_seed
+from ccnn_geo.transforms.pipelines.base import Pipeline
 
 OWN = frozenset({"transform"})
 """Arguments of data sets that the data module sets."""
@@ -128,6 +129,10 @@ class RegistryDataModule(EpochDataModule):
     def evaluation_transform(self) -> Callable[[Any], Any] | None:
         """What validation and test samples need, nothing random."""
 
+    def prediction_pipeline(self, found: Pipeline | None) -> Pipeline | None:
+        """What makes a sample of a file, from that of the data set."""
+        return found
+
     @abstractmethod
     def sample_shape(self, samples: Any) -> tuple[int, int]:
         """Channels, and dimension of the positions."""
@@ -141,3 +146,4 @@ class RegistryDataModule(EpochDataModule):
         self.classes = two_or_more(samples.classes)
         self.num_classes = len(self.classes)
         self.in_channels, self.dim = self.sample_shape(samples)
+        self.pipeline = self.prediction_pipeline(getattr(samples, "pipeline", None))

@@ -80,7 +80,7 @@ class ShapesDataModule(EpochDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__(dataset, batch_size, num_workers)
-        self.pipeline = ShapePipeline(
+        self.pipeline: ShapePipeline = ShapePipeline(
             num_points,
             num_samples,
             features or ("normal", "pos"),

@@ -15,6 +15,9 @@ from ccnn_geo._base.pyg import Data
 
 PLACES = {
     "shape": "shapes:ShapePipeline",
+    "image": "images:ImagePipeline",
+    "recording": "recordings:RecordingPipeline",
+    "series": "series:SeriesPipeline",
 }
 """Module and class of each kind, imported when it is asked for."""
 

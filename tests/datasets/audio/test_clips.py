@@ -9,10 +9,11 @@ import torch
 from scipy.io import wavfile
 
 from ccnn_geo.datasets.audio import clips
-from ccnn_geo.datasets.audio.clip_features import EncodeSignal, prepare_mfcc, statistics
+from ccnn_geo.datasets.audio.clip_features import prepare_mfcc, statistics
 from ccnn_geo.datasets.audio.clips import ClipSettings, load_clips, prepare_clips
 from ccnn_geo.io.files.mapped import MappedArray, write_rows
 from ccnn_geo.transforms.mfcc import MFCC
+from ccnn_geo.transforms.pipelines.recordings import EncodeSignal
 
 
 @pytest.fixture

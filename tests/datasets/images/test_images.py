@@ -37,6 +37,7 @@ def test_sequences_are_augmented_as_images():
         images, torch.arange(5), "abcde", (0.5, 0.2), (0.25, 0.5), transform=lambda image: image.flip(2)
     )
     assert data.grid_shape == (2, 12) and data.size == (12,)
+    assert plain.pipeline is not None and data.pipeline is None  # which does not know that order
     assert torch.equal(data[1][0], plain[1][0].flip(2).flatten(1))
     part = data[[3, 1]]
     assert torch.equal(part[1][0], data[1][0]) and len(part) == 2

@@ -12,7 +12,7 @@ from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.datasets.series import physionet2012
 from ccnn_geo.datasets.series.physionet2012 import PhysioNet2012
 from ccnn_geo.datasets.series.physionet_records import VARIABLES
-from ccnn_geo.datasets.series.series import Scale
+from ccnn_geo.transforms.pipelines.series import Scale
 from tests.datasets.series.stays_on_disk import V, opened, write_set
 
 

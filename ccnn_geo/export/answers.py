@@ -1,0 +1,92 @@
+"""What a network says of a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from ccnn_geo.nn.build import class_logits
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says about one sample.
+
+    Args:
+        label: The most probable class.
+        probability: Of that class.
+        probabilities: Of all classes, in the order of training.
+
+    Example:
+        >>> found = Prediction("cup", 0.75, {"mug": 0.25, "cup": 0.75})
+        >>> f"{found.label}: {found.probability:.0%}"
+        'cup: 75%'
+        >>> sorted(found.probabilities, key=found.probabilities.get, reverse=True)
+        ['cup', 'mug']
+    """
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class PointPrediction:
+    """What a network says about each point, cell or time step of one sample.
+
+    Args:
+        labels: Index of the most probable class, ``[N]`` or ``[*S]``.
+        probabilities: Of all classes, ``[N, K]`` or ``[*S, K]``, float32.
+        classes: Their names, in the order of training.
+
+    Example:
+        >>> found = PointPrediction.of(torch.tensor([[0.25, 0.75], [0.5, 0.5]]).numpy(), ("road", "tree"))
+        >>> found.labels.tolist(), found.probability.tolist()
+        ([1, 0], [0.75, 0.5])
+    """
+
+    labels: np.ndarray
+    probabilities: np.ndarray
+    classes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, probabilities: np.ndarray, classes: Sequence[str]) -> PointPrediction:
+        """The most probable classes of such probabilities."""
+        return cls(probabilities.argmax(axis=-1), probabilities, tuple(classes))
+
+    @property
+    def probability(self) -> np.ndarray:
+        """Of the most probable class, ``[N]`` or ``[*S]``."""
+        return self.probabilities.max(axis=-1)
+
+
+def class_answer(outputs: Tensor, classes: Sequence[str]) -> Prediction:
+    """The answer to one sample of outputs ``[K]``.
+
+    Raises:
+        ValueError: If they are not finite.
+    """
+    values = _softmax(outputs)
+    numbers = values.tolist()
+    best = max(range(len(numbers)), key=numbers.__getitem__)
+    return Prediction(classes[best], numbers[best], dict(zip(classes, numbers, strict=True)))
+
+
+def point_answer(outputs: Tensor, classes: Sequence[str]) -> PointPrediction:
+    """The answers to the points of one sample of outputs ``[*, K]``.
+
+    Raises:
+        ValueError: If one is not finite.
+    """
+    return PointPrediction.of(_softmax(outputs).astype(np.float32), classes)
+
+
+def _softmax(outputs: Tensor) -> np.ndarray:
+    values = class_logits(outputs).double().softmax(dim=-1).cpu().numpy()
+    if not np.isfinite(values).all():
+        found = values.tolist() if values.ndim == 1 else f"{np.count_nonzero(~np.isfinite(values))} of them"
+        raise ValueError(f"the network gives the probabilities {found}, expected finite numbers")
+    return values

@@ -1,0 +1,108 @@
+"""Where a trained network is -> a predictor, and its answer to one sample."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ccnn_geo.export.classifier import read_classifier
+from ccnn_geo.export.predictor import Answer, Predictor, check_device
+from ccnn_geo.io.models.hub import find_folder, may_be_on_hub
+
+
+def predict(
+    model: Predictor | str | PathLike[str],
+    source: Any,
+    device: torch.device | str = "cpu",
+) -> Answer:
+    """Answers one sample with the preparation of the training.
+
+    The same source gives the same answer: points of a shape are chosen with a fixed seed. A data set chooses others, by
+    the name of each file, so that its accuracy may be that of a few other answers.
+
+    Args:
+        model: A checkpoint of ``ccnn-geo train``, the folder of a run (its best one) or of ``ccnn-geo export``, or a
+            :class:`~ccnn_geo.export.Predictor` to load it only once.
+        source: A file of the kind that the network was trained on, or what it holds:
+
+            * of a network of **shapes** an array, a ``Data`` with ``pos`` and perhaps ``face`` or ``normal``, or an
+              object of trimesh or open3d (see :func:`ccnn_geo.io.as_shape`);
+            * of **images** an array ``[H, W]`` or ``[H, W, C]``, a tensor ``[C, H, W]``, of bytes, or an image of
+              Pillow;
+            * of **recordings** a pair of samples ``[C, T]`` in [-1, 1] and their rate;
+            * of **series** a pair of times ``[N]`` and values ``[N, V]``, NaN where nothing was observed.
+        device: Where a checkpoint is loaded to.
+
+    Shapes:
+        - **array of a shape:** :math:`(N, 3)`, positions in any unit, or :math:`(N, 6)`, positions and normals,
+          whose length is one; colours instead of normals are left out
+        - **data:** ``pos`` :math:`(N, 3)`, ``face`` :math:`(3, F)`, ``normal`` :math:`(N, 3)`
+
+    Returns:
+        A :class:`~ccnn_geo.export.Prediction`, of a network with an answer per point a
+        :class:`~ccnn_geo.export.PointPrediction`.
+
+    Raises:
+        FileNotFoundError: If there is no such checkpoint or file.
+        ShapeError: If a file or object is not a sound shape.
+        ValueError: If the checkpoint, the file or the object does not fit.
+        TypeError: If the source is something else.
+    """
+    predictor = model if isinstance(model, Predictor) else Predictor.load(model, device)
+    return predictor(source)
+
+
+def load_classifier(
+    source: str | PathLike[str], revision: str | None = None, device: torch.device | str = "cpu", **hub: Any
+) -> Predictor:
+    """The classifier in a folder or on the Hugging Face hub, to be handed to :func:`~ccnn_geo.predict`.
+
+    Args:
+        source: The folder, or ``user/name`` on the hub (extra ``hub``).
+        revision: Branch, tag or commit on the hub.
+        device: Where the network goes.
+        **hub: Further arguments of :func:`huggingface_hub.snapshot_download`.
+
+    Raises:
+        FileNotFoundError: If it is neither here nor on the hub.
+        ImportError: If it may be on the hub, but the extra is not installed.
+        ValueError: If the folder is damaged, of a newer format, or does not say what prepares a sample.
+    """
+    check_device(device)
+    folder = find_folder(source, revision, **hub)
+    return Predictor.of(*read_classifier(folder), folder, device)
+
+
+def load(
+    source: str | PathLike[str], device: torch.device | str = "cpu", revision: str | None = None, **hub: Any
+) -> Predictor:
+    """A trained network with what prepares its samples, ready to be called, from wherever it is.
+
+    Args:
+        source: A checkpoint of ``ccnn-geo train``, the folder of a run (its best checkpoint) or of ``ccnn-geo
+            export``, or ``user/name`` on the Hugging Face hub (extra ``hub``), in this order.
+        device: Where the network goes.
+        revision: Branch, tag or commit on the hub.
+        **hub: Further arguments of :func:`huggingface_hub.snapshot_download`.
+
+    Raises:
+        FileNotFoundError: If it is neither here nor on the hub.
+        ImportError: If it may be on the hub, but the extra is not installed.
+        ValueError: If it is something else, damaged, of another release, or does not say what prepares a sample; if
+            there is no such device, or a revision is asked of what is here.
+
+    Example:
+        >>> model = load("runs/demo")  # doctest: +SKIP
+        >>> model("chair.off").label  # doctest: +SKIP
+        'chair'
+    """
+    path = Path(source).expanduser()
+    elsewhere = revision is not None or (may_be_on_hub(source) and path.suffix != ".ckpt")
+    if elsewhere and not path.exists():
+        return load_classifier(source, revision, device, **hub)
+    if revision is not None:
+        raise ValueError(f"{source}: what is here has no revisions, got revision={revision!r}")
+    return Predictor.load(source, device)

@@ -1,0 +1,125 @@
+"""Answers to many files by several processes: each keeps what it has done, and the last one puts it together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ccnn_geo.export.predictor import Predictor
+from ccnn_geo.export.records import Record, as_csv
+from ccnn_geo.io.files.storage import exclusive, write_atomic
+
+TABLE, WHOLE = "predictions.csv", "predictions.json"
+PROCESSES = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
+"""Where torchrun and SLURM say which process this is, and of how many."""
+
+
+def process_of(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
+    """Which process this is, and of how many that were started together.
+
+    Example:
+        >>> process_of({}), process_of({"RANK": "1", "WORLD_SIZE": "4"})
+        ((0, 1), (1, 4))
+    """
+    for rank, size in PROCESSES:
+        if rank in environment and size in environment:
+            return int(environment[rank]), int(environment[size])
+    return 0, 1
+
+
+def digest_of(model: Predictor) -> str:
+    """What tells a model from another one: its weights, classes and preparation."""
+    found = hashlib.sha256(json.dumps([model.classes, model.pipeline.settings()], sort_keys=True).encode())
+    for name, tensor in sorted(model.network.state_dict().items()):
+        found.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()[:16]
+
+
+class Parts:
+    """The answers of one process to its share of the files, in a folder that others share.
+
+    A line is added for each answer, so that a process that is killed loses at most the last one. Once all files are
+    answered, whoever finds that writes :data:`TABLE` and :data:`WHOLE`, and the parts go.
+
+    Args:
+        folder: Where answers go.
+        digest: Of the model, see :func:`digest_of`.
+        files: All of them, the same in all processes.
+        rank: Which process this is.
+        size: Of how many.
+
+    Raises:
+        ValueError: If the folder has answers of another model, or to other files.
+    """
+
+    def __init__(self, folder: Path, digest: str, files: Sequence[str], rank: int = 0, size: int = 1) -> None:
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"--out: expected a folder for the answers, got the file {folder}")
+        self.folder, self.digest, self.files, self.rank, self.size = folder, digest, list(files), rank, size
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"part-{rank}-of-{size}.jsonl"
+        self.is_complete = self._check_whole()
+        known = {} if self.is_complete else self._known()
+        done = {file for file, found in known.items() if "error" not in found}
+        self.rest = [] if self.is_complete else [file for file in self.files[rank::size] if file not in done]
+
+    def add(self, found: Iterable[Record]) -> None:
+        """Keeps some answers, ``{"file": ..., ...}``, or errors, ``{"file": ..., "error": ...}``."""
+        lines = "".join(json.dumps({"model": self.digest, **one}, allow_nan=False) + "\n" for one in found)
+        with self.path.open("ab") as file:
+            file.write(lines.encode())
+
+    def finish(self, classes: Sequence[str]) -> bool:
+        """Puts all parts together if no file is without an answer; says whether the whole is there."""
+        with exclusive(self.folder, WHOLE):
+            if (self.folder / WHOLE).exists():
+                return True
+            known = self._known()
+            if not set(self.files) <= known.keys():
+                return False
+            answers = [known[file] for file in dict.fromkeys(self.files)]
+            good = [one for one in answers if "error" not in one]
+            whole = {"model": self.digest, "answers": answers}
+            table = as_csv(good, classes)
+            write_atomic(self.folder / TABLE, lambda file: file.write(table.encode()))
+            text = json.dumps(whole, indent=2, allow_nan=False) + "\n"
+            write_atomic(self.folder / WHOLE, lambda file: file.write(text.encode()))
+            for path in self._paths():
+                path.unlink()
+            return True
+
+    def _check_whole(self) -> bool:
+        """Whether these very answers are there already."""
+        path = self.folder / WHOLE
+        if not path.exists():
+            return False
+        stored = json.loads(path.read_text())
+        known = [one["file"] for one in stored["answers"]]
+        if stored["model"] != self.digest or known != list(dict.fromkeys(self.files)):
+            other = "another model" if stored["model"] != self.digest else "other files"
+            raise ValueError(f"--out {self.folder}: holds {WHOLE} of {other}; name another folder")
+        return True
+
+    def _paths(self) -> list[Path]:
+        return sorted(self.folder.glob("part-*-of-*.jsonl"))
+
+    def _known(self) -> dict[str, Record]:
+        """What all parts hold, by file; an answer counts more than an error."""
+        known: dict[str, Record] = {}
+        for path in self._paths():
+            lines = path.read_bytes().split(b"\n")
+            if lines[-1] and path == self.path:  # of a process that was killed: the rest of its last line
+                path.write_bytes(b"".join(line + b"\n" for line in lines[:-1]))
+            for line in lines[:-1]:
+                found: dict[str, Any] = json.loads(line)
+                if found.pop("model") != self.digest:
+                    raise ValueError(
+                        f"--out {self.folder}: {path.name} holds answers of another model; name another folder"
+                    )
+                if "error" in known.get(found["file"], {"error": ""}):
+                    known[found["file"]] = found
+        return known

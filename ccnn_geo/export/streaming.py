@@ -1,0 +1,73 @@
+"""Many files -> their answers, in order: one is read and prepared while others go through the network."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import Any
+
+from torch import Tensor
+
+from ccnn_geo._base.pyg import Data
+from ccnn_geo.export.predictor import Answer, Predictor
+
+Sample = Data | Tensor
+
+
+def stream_answers(
+    model: Predictor, sources: Iterable[Any], batch_size: int = 32
+) -> Iterator[tuple[Any, Answer | Exception]]:
+    """Answers sources in their order; what is wrong with one stands in the place of its answer.
+
+    Args:
+        model: The network with its pipeline.
+        sources: As :func:`~ccnn_geo.predict` takes them; they are asked for as they are needed.
+        batch_size: Samples that go through the network together, at most.
+
+    Yields:
+        Each source, and its answer or an error.
+    """
+    rest = iter(sources)
+    with ThreadPoolExecutor(
+        1
+    ) as reader:  # one: readers change how warnings are filtered, for the whole process
+        ahead: deque[tuple[Any, Future[Sample]]] = deque()
+
+        def fill() -> None:
+            for source in islice(rest, 2 * batch_size - len(ahead)):
+                ahead.append((source, reader.submit(model.prepare, source)))
+
+        fill()
+        while ahead:
+            some = [ahead.popleft() for _ in range(min(batch_size, len(ahead)))]
+            prepared = [(source, _result(future)) for source, future in some]
+            fill()
+            yield from _answered(model, prepared)
+
+
+def _result(future: Future[Sample]) -> Sample | Exception:
+    try:
+        return future.result()
+    except Exception as error:  # whatever a file does: it must not stop the others
+        return error
+
+
+def _answered(
+    model: Predictor, prepared: list[tuple[Any, Sample | Exception]]
+) -> Iterator[tuple[Any, Answer | Exception]]:
+    samples = [sample for _, sample in prepared if not isinstance(sample, Exception)]
+    try:
+        answers: Iterator[Answer | Exception] = iter(model.answer(samples))
+    except Exception:  # of one of them: which one?
+        answers = iter([_alone(model, sample) for sample in samples])
+    for source, sample in prepared:
+        yield source, sample if isinstance(sample, Exception) else next(answers)
+
+
+def _alone(model: Predictor, sample: Sample) -> Answer | Exception:
+    try:
+        return model.answer([sample])[0]
+    except Exception as error:  # told as that of this file
+        return error
