@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -106,6 +107,8 @@ class Predictor:
             ValueError: If it is not sound, or does not fit; names the file.
             TypeError: If it is nothing that the pipeline reads.
         """
+        if isinstance(source, (str, PathLike)) and Path(source).is_dir():
+            raise ValueError(f"{source}: a folder, expected a file ({' '.join(self.pipeline.extensions)})")
         try:
             sample = self.pipeline(self.pipeline.read(source))
         except ValueError as error:

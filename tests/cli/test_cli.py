@@ -46,7 +46,7 @@ TRAIN = ("train", "--config", "tiny.yaml")
         (("test", "tiny.yaml"), 1, "tiny.yaml: not a checkpoint of ccnn-geo train"),
         (("test",), 2, "checkpoint"),
         (("predict", "nowhere.ckpt", "a.off"), 1, "nowhere.ckpt: no such checkpoint"),
-        (("predict", "nowhere.ckpt"), 2, "FILE"),
+        (("predict", "nowhere.ckpt"), 2, "PATH"),
         (("info", "nothing"), 1, "info: expected a checkpoint"),
     ],
 )

@@ -182,7 +182,7 @@ def test_checkpoints_meet_data_of_their_kind_only(run_cli, folder):
     for arguments, message in (
         (("test", "run", "--data.dataset", "spots"), "the checkpoint knows the classes low, high"),
         (("test", "run", "--data.dataset", "parametric"), "trained on tones, parametric is of another kind"),
-        (("predict", "run", "a.off"), "trained on tones, expected a data set of shapes"),
+        (("predict", "run", "a.off"), "trained on tones, without what prepares a sample"),
     ):
         code, _, errors = run_cli(*arguments)
         assert code == 1 and message in errors and errors.count("\n") == 1
