@@ -1,5 +1,7 @@
 """How far one forward pass travels through our files: files entered, calls of our functions, hops between files.
 
+With gradients and the search for neighbours; and on given edges in evaluation, where a pass does least.
+
 python -m ccnn_geo.experiments.benchmarks.flow
 python -m ccnn_geo.experiments.benchmarks.flow --calls        # and each call, indented by depth
 """
@@ -7,6 +9,7 @@ python -m ccnn_geo.experiments.benchmarks.flow --calls        # and each call, i
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +19,7 @@ from typing import Any, NamedTuple
 import torch
 
 import ccnn_geo
+from ccnn_geo.neighbors import knn_graph
 from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.nn.conv.layers import SepFlexConv
 
@@ -87,14 +91,21 @@ def cases() -> dict[str, Callable[[], Any]]:
     model = CCNN.from_preset(
         "ccnn_4_16", dim=3, in_channels=6, out_channels=40, omega_0=1.0, num_neighbors=16
     )
-    features = torch.randn(256, 6)
+    features, edges = torch.randn(256, 6), knn_graph(pos, 16)
+    trained = copy.deepcopy(conv).eval(), copy.deepcopy(model)
     grid = SepFlexConv(16, 16, dim=1, omega_0=1.0)
     signal = torch.randn(4, 16, 128)
     found = {
         "point layer": lambda: conv(x, pos),
         "grid layer": lambda: grid(signal),
         "ccnn_4_16": lambda: model(features, pos),
+        "point layer, given edges, evaluation": torch.no_grad()(lambda: trained[0](x, pos, edges)),
+        "ccnn_4_16, given edges, evaluation": torch.no_grad()(
+            lambda: trained[1](features, pos, edge_index=edges)
+        ),
     }
+    trained[1](features, pos)  # one batch sets the scale of its kernels
+    trained[1].eval()
     for run in found.values():
         run(), run()
     return found

@@ -68,7 +68,7 @@ TASKS = (
     Task("Princeton shapes", "shapes", "shapes/ccnn_4_32", {"trainer__max_epochs": 15}),
     Task("ModelNet10, voxels", "voxels", "shapes/ccnn_4_32_random", {
         **SHAPES, "model__preset": "ccnn_4_16", "data__features": ["constant", "pos"],
-        "optim__warmup_epochs": 1, "trainer__max_epochs": 4,
+        "optim__warmup_epochs": 1, "trainer__max_epochs": 8,
     }),
     Task("PhysioNet 2012", "physionet2012", "", {
         "model__preset": "ccnn_4_16", "model__causal": True, "model__num_neighbors": 64, "model__dropout": 0.1,
