@@ -127,10 +127,10 @@ def _write(model: Predictor, files: list[str], folder: Path, batch_size: int) ->
         found += some
     done = parts.finish(model.classes)
     seconds = time.monotonic() - started
-    own = len(files[parts.rank :: parts.size])
+    own = len(parts.files[parts.rank :: parts.size])
     before = f", {own - asked} of them before" if asked < own else ""
     where = folder / TABLE if done else f"{parts.path}, others are at work"
-    print(f"{own} of {len(files)} files in {seconds:.1f} s{before}: {where}")
+    print(f"{own} of {len(parts.files)} files in {seconds:.1f} s{before}: {where}")
     _tell_bad(found)
 
 

@@ -59,7 +59,8 @@ class Parts:
     def __init__(self, folder: Path, digest: str, files: Sequence[str], rank: int = 0, size: int = 1) -> None:
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"--out: expected a folder for the answers, got the file {folder}")
-        self.folder, self.digest, self.files, self.rank, self.size = folder, digest, list(files), rank, size
+        self.folder, self.digest, self.rank, self.size = folder, digest, rank, size
+        self.files = list(dict.fromkeys(files))
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"part-{rank}-of-{size}.jsonl"
         self.is_complete = self._check_whole()
@@ -81,7 +82,7 @@ class Parts:
             known = self._known()
             if not set(self.files) <= known.keys():
                 return False
-            answers = [known[file] for file in dict.fromkeys(self.files)]
+            answers = [known[file] for file in self.files]
             good = [one for one in answers if "error" not in one]
             whole = {"model": self.digest, "answers": answers}
             table = as_csv(good, classes)
@@ -99,7 +100,7 @@ class Parts:
             return False
         stored = json.loads(path.read_text())
         known = [one["file"] for one in stored["answers"]]
-        if stored["model"] != self.digest or known != list(dict.fromkeys(self.files)):
+        if stored["model"] != self.digest or known != self.files:
             other = "another model" if stored["model"] != self.digest else "other files"
             raise ValueError(f"--out {self.folder}: holds {WHOLE} of {other}; name another folder")
         return True
