@@ -9,6 +9,7 @@ from ccnn_geo.transforms.farthest_subset import FarthestSubset
 from ccnn_geo.transforms.fixed_subset import FixedSubset
 from ccnn_geo.transforms.mfcc import MFCC
 from ccnn_geo.transforms.mix_clouds import MixClouds
+from ccnn_geo.transforms.normalize_box import NormalizeBox
 from ccnn_geo.transforms.normalize_sphere import NormalizeSphere
 from ccnn_geo.transforms.pipelines.shapes import Augmentation, ShapePipeline, network_inputs
 from ccnn_geo.transforms.point_features import PointFeatures
@@ -35,6 +36,7 @@ __all__ = [
     "FarthestSubset",
     "FixedSubset",
     "MixClouds",
+    "NormalizeBox",
     "NormalizeSphere",
     "PointFeatures",
     "PointWOLF",

@@ -5,9 +5,12 @@ from torch import Generator, Tensor
 
 from ccnn_geo._base.pyg import BaseTransform, Data
 from ccnn_geo.transforms.estimate_normals import EstimateNormals
+from ccnn_geo.transforms.normalize_box import put_in_box
 from ccnn_geo.transforms.normalize_sphere import NormalizeSphere
 from ccnn_geo.transforms.random_subset import RandomSubset
 from ccnn_geo.transforms.sample_surface import SampleSurface
+
+FRAMES, CELLS = ("sphere", "box"), ("surface", "occupied")
 
 
 class SampleShape(BaseTransform):
@@ -24,10 +27,13 @@ class SampleShape(BaseTransform):
         num: points of the result, for clouds at most.
         k: neighbours for the estimated normals.
         generator: source of randomness (default: torch's global one).
+        frame: ``"sphere"`` as above, or ``"box"`` for :class:`~ccnn_geo.transforms.NormalizeBox` by that of the
+            whole shape.
+        cells: Of an occupancy grid those at the ``"surface"``, or all that are ``"occupied"``.
 
     Shapes:
         ``pos [V, 3]``, ``face [3, F]`` or ``normal [V, 3]`` or neither -> ``pos [num, 3]`` float32 with
-        radius at most 1, ``normal [num, 3]`` float32 of unit length.
+        radius, or coordinates, at most 1, ``normal [num, 3]`` float32 of unit length.
 
     Raises:
         ValueError: as the transforms named above.
@@ -39,21 +45,36 @@ class SampleShape(BaseTransform):
         (torch.Size([50, 3]), torch.Size([50, 3]))
     """
 
-    def __init__(self, num: int = 2048, k: int = 16, generator: Generator | None = None) -> None:
+    def __init__(
+        self,
+        num: int = 2048,
+        k: int = 16,
+        generator: Generator | None = None,
+        frame: str = "sphere",
+        cells: str = "surface",
+    ) -> None:
+        for name, value, known in (("frame", frame, FRAMES), ("cells", cells, CELLS)):
+            if value not in known:
+                raise ValueError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
         self.surface = SampleSurface(num, generator)
         self.subset = RandomSubset(num, generator=generator)
         self.estimate = EstimateNormals(k)
-        self.normalize = NormalizeSphere()
-        self.num = num
+        self.num, self.frame, self.cells = num, frame, cells
 
     def forward(self, data: Data) -> Data:
+        solid = data.get("solid")
+        if solid is not None:
+            data.solid = None
+            data.pos = solid if self.cells == "occupied" else data.pos
+        whole = data.pos
         if data.get("face") is not None and data.face.numel() > 0:
+            whole = whole[data.face.unique()]
             data = self.surface(data)
         else:
             data.face = None
             data.normal = self._normals(data)
             data = self.subset(data)
-        data = self.normalize(data)
+        data = NormalizeSphere()(data) if self.frame == "sphere" else put_in_box(data, whole)
         data.normal = data.normal.float()
         return data
 

@@ -40,6 +40,8 @@ class Settings:
     num_samples: int
     k: int
     seed: int
+    frame: str = "sphere"
+    cells: str = "surface"
     version: int = 1
 
 
@@ -105,7 +107,8 @@ def sample_file(path: Path, name: str, settings: Settings) -> tuple[np.ndarray, 
     # the seed depends on the file alone: neither on the order of the work nor on the number of workers
     text = f"{settings.seed}:{name}".encode("utf-8", "surrogatepass")  # names of files may be any bytes
     seed = int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
-    sample = SampleShape(settings.num_samples, settings.k, torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    sample = SampleShape(settings.num_samples, settings.k, generator, settings.frame, settings.cells)
     try:
         data = sample(read_shape(path).to_data())
     except ShapeError as error:

@@ -12,7 +12,7 @@ from ccnn_geo._base.pyg import Compose, Data
 from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.shapes.modelnet import ModelNet10
 from ccnn_geo.functional.representations import to_grid
-from ccnn_geo.transforms import NormalizeSphere, PointFeatures, Voxelize
+from ccnn_geo.transforms import NormalizeSphere, PointFeatures, ShapePipeline, Voxelize
 
 
 class ModelNet10Voxels(ModelNet10):
@@ -88,9 +88,23 @@ class ModelNet10Voxels(ModelNet10):
         if isinstance(features, str) or not features or set(features) - {"pos", "normal"}:
             raise ValueError(f"features: expected a list of pos and normal, got {features!r}")
         self.grid, self.lattice = grid, size
+        self._prepare = ShapePipeline(
+            num_voxels or num_samples,
+            num_samples,
+            features,
+            "grid" if grid else "voxels",
+            size,
+            kwargs.get("k", 16),
+            kwargs.get("seed", 0),
+        )
         moved = [transform, NormalizeSphere()] if transform is not None else []
         chain = Compose([*moved, Voxelize(size, num_voxels, random), PointFeatures(features)])
         super().__init__(root, split, num_points=None, num_samples=num_samples, transform=chain, **kwargs)
+
+    @property
+    def pipeline(self) -> ShapePipeline:
+        """What makes a sample of a file."""
+        return self._prepare
 
     def __getitem__(
         self, idx: int | slice | Sequence[int] | Tensor

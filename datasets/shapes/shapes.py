@@ -34,6 +34,8 @@ class ShapeDataset(LabelledDataset):
         num_samples: points to store of each shape; clouds with fewer keep all of theirs.
         seed: of the sampling; together with the name of the file it decides the points.
         k: neighbours for the normals of clouds that have none.
+        frame: "sphere" as above, or "box": the longest side of the bounding box covers [-1, 1].
+        cells: of occupancy grids those at the "surface", or all that are "occupied".
         transform: applied at every access.
         num_workers: processes for the sampling; 0 for none, None for what the amount of data suggests.
         on_error: "raise" reports all unreadable files at the end, "skip" warns and leaves them out.
@@ -73,12 +75,14 @@ class ShapeDataset(LabelledDataset):
         num_samples: int = 2048,
         seed: int = 0,
         k: int = 16,
+        frame: str = "sphere",
+        cells: str = "surface",
         transform: Callable[[Data], Data] | None = None,
         num_workers: int | None = None,
         on_error: str = "raise",
     ) -> None:
         check_options(num_points, num_samples, num_workers, on_error)
-        settings = Settings(num_samples, k, seed)
+        settings = Settings(num_samples, k, seed, frame, cells)
         target = cache / f"{key}-{num_samples}-{digest(settings, on_error, tuple(classes))}.npz"
         if not target.exists():
             files = files() if callable(files) else files

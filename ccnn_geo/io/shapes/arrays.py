@@ -14,6 +14,7 @@ import numpy as np
 from ccnn_geo.io.shapes.columns import normals_of
 from ccnn_geo.io.shapes.shape import Shape, ShapeError
 from ccnn_geo.io.shapes.text import lines_of, table_of
+from ccnn_geo.io.shapes.voxels import NAMES, is_grid, voxel_shape
 
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _LONGEST = 2**17
@@ -46,11 +47,16 @@ def read_npz(path: Path) -> Shape:
             names = ["pos", *(["normal"] if "normal" in members else [])]
         elif len(members) == 1:
             names = list(members)
+        elif (grid := next((name for name in NAMES if name in members), None)) is not None:
+            names = [grid, *(["spacing"] if "spacing" in members else [])]
         else:
             raise ShapeError(
-                f"{path}: arrays {list(members)}, expected 'pos' and perhaps 'normal', or a single array"
+                f"{path}: arrays {list(members)}, expected 'pos' and perhaps 'normal', 'voxels' and perhaps 'spacing', "
+                "or a single array"
             )
         arrays = [read_member(path, archive, members[name], len(content)) for name in names]
+    if names[0] in NAMES and is_grid(arrays[0]):
+        return voxel_shape(path, *arrays)
     if len(arrays) == 2 and (arrays[1].shape != arrays[0].shape or arrays[0].shape[1:] != (3,)):
         raise ShapeError(
             f"{path}: pos {list(arrays[0].shape)} and normal {list(arrays[1].shape)}, expected [N, 3] twice"
@@ -171,15 +177,17 @@ def array_cloud(name: Path | str, array: np.ndarray) -> Shape:
     """The cloud that an array is.
 
     Shapes:
-        ``array [N, 3]``, positions, or ``[N, 6]``, with normals or colours behind them
+        ``array [N, 3]``, positions, or ``[N, 6]``, with normals or colours behind them; ``[X, Y, Z]``, occupied cells
 
     Raises:
         ShapeError: If it is another array, or its columns cannot be told.
     """
+    if is_grid(array):
+        return voxel_shape(name, array)
     if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[1] not in (3, 6):
         raise ShapeError(
             f"{name}: array {list(array.shape)} of {array.dtype}, expected [N, 3] (position) or [N, 6] (and "
-            f"normal or colour) of real numbers"
+            f"normal or colour) of real numbers, or a grid [X, Y, Z] of occupied cells"
         )
     array = array.astype(np.float64)
     return Shape(array[:, :3], None, normals_of(name, array[:, 3:]) if array.shape[1] == 6 else None)

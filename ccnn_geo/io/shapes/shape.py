@@ -27,6 +27,8 @@ class Shape:
         faces: ``[F, 3]`` int64, indices into ``vertices``; counter-clockwise seen from outside.
         normals: ``[V, 3]`` float64, as stored in the file (any length, also zero or NaN, which
             :class:`~ccnn_geo.transforms.SampleShape` replaces). Clouds only: surfaces have the normals of their faces.
+        cell: ``[3]`` float64, the edges of the cells that vertices are centres of. Of occupancy grids only.
+        solid: ``[M, 3]`` float64, centres of all occupied cells; vertices are those at the surface.
 
     Example:
         >>> import numpy as np
@@ -38,14 +40,20 @@ class Shape:
     vertices: np.ndarray
     faces: np.ndarray | None = None
     normals: np.ndarray | None = None
+    cell: np.ndarray | None = None
+    solid: np.ndarray | None = None
 
     def to_data(self) -> Data:
-        """``Data(pos [V, 3], face [3, F], normal [V, 3])`` in float64; what is None is left out."""
+        """``Data(pos [V, 3], face [3, F], normal [V, 3], cell [1, 3], solid [M, 3])``, without what is None."""
         data = Data(pos=torch.from_numpy(self.vertices))
         if self.faces is not None:
             data.face = torch.from_numpy(self.faces.T)
         if self.normals is not None:
             data.normal = torch.from_numpy(self.normals)
+        if self.cell is not None:
+            data.cell = torch.from_numpy(self.cell[None])
+        if self.solid is not None:
+            data.solid = torch.from_numpy(self.solid)
         return data
 
 
@@ -76,4 +84,4 @@ def check_shape(path: Path | str, shape: Shape) -> Shape:
         raise ShapeError(
             f"{path}: normals {list(normals.shape)} of {len(vertices)} vertices, expected as many"
         )
-    return Shape(vertices, None, normals)
+    return Shape(vertices, None, normals, shape.cell, shape.solid)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
 from torch.utils.data import Dataset
 
-from ccnn_geo._base.pyg import Batch, DataLoader
+from ccnn_geo._base.pyg import Batch, Compose, Data, DataLoader
 from ccnn_geo.datasets import ShapeDataset, stratified_split
 from ccnn_geo.training.data.base import EpochDataModule, two_or_more
 from ccnn_geo.training.data.epochs import EpochDataset
@@ -32,9 +35,11 @@ class ShapesDataModule(EpochDataModule):
         subset: How those points are chosen: ``random``, or ``farthest`` from each other, evenly spread.
         reference_points: With ``farthest``: each point weighs its share of the shape times this number, that of the
             points of training; null for no weights.
-        carrier: ``points`` or ``voxels``.
+        carrier: ``points``, ``voxels`` (the non-empty cells of a lattice), or ``grid`` (all of its cells).
         voxel_size: Voxels along each axis.
         normal_neighbors: Neighbours for the normals of clouds that have none.
+        frame: Where shapes are put: on the unit ``sphere``, or in the ``box`` [-1, 1]^3, which the longest side fills.
+        cells: Of occupancy grids (``.npy``, ``.npz``) those at the ``surface``, or all that are ``occupied``.
         augment: Random changes of training samples.
         batch_size: Samples per batch and process.
         num_workers: Processes that load batches.
@@ -72,6 +77,8 @@ class ShapesDataModule(EpochDataModule):
         carrier: str = "points",
         voxel_size: int = 40,
         normal_neighbors: int = 16,
+        frame: str = "sphere",
+        cells: str = "surface",
         augment: Augmentation | None = None,
         batch_size: int = 32,
         num_workers: int = 0,
@@ -90,6 +97,8 @@ class ShapesDataModule(EpochDataModule):
             seed,
             subset,
             reference_points,
+            frame,
+            cells,
         )
         if not 0 < validation_fraction < 1:
             raise ValueError(f"data.validation_fraction: expected (0, 1), got {validation_fraction}")
@@ -120,7 +129,7 @@ class ShapesDataModule(EpochDataModule):
     def setup(self, stage: str) -> None:
         if stage == "test":
             self.test_set = self._open("test")
-            self.test_set.transform = self.pipeline.evaluation()
+            self.test_set.transform = self._labelled(self.pipeline.evaluation())
             self.classes = two_or_more(self.test_set.classes)
             return
         train = self._open("train")
@@ -130,12 +139,17 @@ class ShapesDataModule(EpochDataModule):
         else:
             keep, held_out = stratified_split(train.y, self.validation_fraction, self.pipeline.seed)
             train, validation = train[keep], train[held_out]
-        validation.transform = self.pipeline.evaluation()
-        self.train_set = EpochDataset(train, self.pipeline.training(self.augment), self.run_seed)
+        validation.transform = self._labelled(self.pipeline.evaluation())
+        change = self._labelled(self.pipeline.training(self.augment))
+        self.train_set = EpochDataset(train, change, self.run_seed)
         self.validation_set = validation
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        return restore_edges(batch)
+    def _labelled(self, transform: Compose) -> Callable[[Data], Any]:
+        """The transform; of dense grids it ends in the pair ``(grid [C, S, S, S], label)``."""
+        return transform if self.pipeline.carrier != "grid" else _DensePair(transform, self.pipeline)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        return restore_edges(batch) if isinstance(batch, Batch) else batch
 
     def _open(self, split: str) -> ShapeDataset:
         return open_split(
@@ -146,6 +160,8 @@ class ShapesDataModule(EpochDataModule):
             num_samples=self.pipeline.num_samples,
             seed=self.pipeline.seed,
             k=self.pipeline.normal_neighbors,
+            frame=self.pipeline.frame,
+            cells=self.pipeline.cells,
             **self.dataset_args,
         )
 
@@ -154,9 +170,21 @@ class ShapesDataModule(EpochDataModule):
 
     def _with_neighbors(self, samples: ShapeDataset) -> Dataset:
         """The samples, with their neighbours if there is memory for them and a network to say how many."""
-        if self.neighbor_cache == 0 or self.trainer is None:
+        if self.neighbor_cache == 0 or self.trainer is None or self.pipeline.carrier == "grid":
             return samples
         network: Any = self.trainer.lightning_module.network
         if network.num_neighbors is None or network.stem.method == "mesh":
             return samples  # all points of a cloud, whose pairs are never listed
         return NeighborCache(samples, network.num_neighbors, self.neighbor_cache * 2**20)
+
+
+@dataclass(frozen=True)
+class _DensePair:
+    """A sample as a dense grid and its label, as a loader of grids collates them."""
+
+    transform: Compose
+    pipeline: ShapePipeline
+
+    def __call__(self, data: Data) -> tuple[Tensor, int]:
+        data = self.transform(data)
+        return self.pipeline.dense(data), int(data.y)

@@ -14,7 +14,7 @@ from ccnn_geo.datasets.base.class_folders import split_folders
 from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.datasets.shapes.shapes import is_sampled
 
-OWN = frozenset({"num_points", "num_samples", "seed", "k", "transform"})
+OWN = frozenset({"num_points", "num_samples", "seed", "k", "frame", "cells", "transform"})
 """Arguments of data sets that the data module sets."""
 
 

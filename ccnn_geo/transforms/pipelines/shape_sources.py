@@ -37,7 +37,8 @@ def read_source(source: Source) -> Data:
             array = np.where(np.ma.getmaskarray(source), np.nan, source.data)
         else:
             array = source
-        return _checked(array_cloud("predict", array).to_data())
+        shape = array_cloud("predict", array)
+        return shape.to_data() if shape.cell is not None else _checked(shape.to_data())
     try:
         return as_shape(source).to_data()
     except TypeError as error:

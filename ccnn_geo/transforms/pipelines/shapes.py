@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
 
 from ccnn_geo._base.pyg import Compose, Data
+from ccnn_geo.functional.representations import to_grid
 from ccnn_geo.io import EXTENSIONS
 from ccnn_geo.transforms.farthest_subset import FarthestSubset
 from ccnn_geo.transforms.fixed_subset import FixedSubset
+from ccnn_geo.transforms.normalize_box import NormalizeBox
 from ccnn_geo.transforms.normalize_sphere import NormalizeSphere
 from ccnn_geo.transforms.pipelines.base import Pipeline
 from ccnn_geo.transforms.pipelines.shape_sources import Source, read_source
@@ -22,10 +25,10 @@ from ccnn_geo.transforms.random_point_dropout import RandomPointDropout
 from ccnn_geo.transforms.random_rotate import RandomRotate
 from ccnn_geo.transforms.random_scale_shift import RandomScaleShift
 from ccnn_geo.transforms.random_subset import RandomSubset
-from ccnn_geo.transforms.sample_shape import SampleShape
+from ccnn_geo.transforms.sample_shape import CELLS, FRAMES, SampleShape
 from ccnn_geo.transforms.voxelize import Voxelize
 
-CARRIERS = ("points", "voxels")
+CARRIERS = ("points", "voxels", "grid")
 SUBSETS = ("random", "farthest")
 
 
@@ -81,7 +84,8 @@ class ShapePipeline(Pipeline):
         num_samples: Points that are sampled of a shape, and from which those are chosen.
         features: Fields that become ``data.x``, of ``normal``, ``pos``, ``normal_outer`` and ``constant``, see
             :class:`~ccnn_geo.transforms.PointFeatures`.
-        carrier: ``points``, or ``voxels`` for the non-empty cells of a lattice on [-1, 1]^3.
+        carrier: ``points``; ``voxels`` for the non-empty cells of a lattice on [-1, 1]^3; ``grid`` for all of them, a
+            dense grid in which the features of the others are 0.
         voxel_size: Cells along each axis.
         normal_neighbors: Neighbours for the normals of clouds that have none.
         seed: Of the sampling.
@@ -89,6 +93,9 @@ class ShapePipeline(Pipeline):
             shape evenly, see :class:`~ccnn_geo.transforms.FarthestSubset`.
         reference_points: With ``subset="farthest"`` each point weighs its share of the shape times this: the
             ``num_points`` of training, for sums that do not depend on ``num_points``; null for no weights.
+        frame: Where a shape is put: on the unit ``sphere`` around the mean of its points, or in the ``box`` [-1, 1]^3
+            around the middle of its bounding box, which its longest side fills.
+        cells: Of occupancy grids those at the ``surface``, or all that are ``occupied``.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -114,6 +121,8 @@ class ShapePipeline(Pipeline):
     seed: int = 0
     subset: str = "random"
     reference_points: int | None = None
+    frame: str = "sphere"
+    cells: str = "surface"
 
     def __post_init__(self) -> None:
         if self.subset not in SUBSETS:
@@ -123,6 +132,11 @@ class ShapePipeline(Pipeline):
                 'data.reference_points: expected 1 or more, with data.subset "farthest", '
                 f"got {self.reference_points} with {self.subset!r}"
             )
+        for name, known in (("frame", FRAMES), ("cells", CELLS)):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"data.{name}: expected one of {', '.join(known)}, got {getattr(self, name)!r}"
+                )
         if self.carrier not in CARRIERS:
             raise ValueError(f"data.carrier: expected one of {', '.join(CARRIERS)}, got {self.carrier!r}")
         if not 1 <= self.num_points <= self.num_samples:
@@ -147,22 +161,33 @@ class ShapePipeline(Pipeline):
     def training(self, augmentation: Augmentation | None = None) -> Compose:
         """Random transforms of a stored sample, ``Data(pos [num_samples, 3], normal [num_samples, 3])``."""
         chain = augmentation.transforms() if augmentation is not None else []
-        if self.carrier == "voxels":
+        if self.carrier != "points":
             # moved and stretched shapes would leave the lattice
-            choose = [NormalizeSphere()] * bool(chain) + [Voxelize(self.voxel_size, self.num_points)]
+            again = NormalizeSphere() if self.frame == "sphere" else NormalizeBox()
+            choose = [again] * bool(chain) + [Voxelize(self.voxel_size, self._num_cells)]
             return Compose([*chain, *choose, PointFeatures(self.features)])
         choose = self._farthest(random=True) if self.subset == "farthest" else RandomSubset(self.num_points)
         return Compose([choose, *chain, PointFeatures(self.features)])
 
     def evaluation(self) -> Compose:
         """The same, without anything random."""
-        if self.carrier == "voxels":
-            choose: Any = Voxelize(self.voxel_size, self.num_points, random=False)
+        if self.carrier != "points":
+            choose: Any = Voxelize(self.voxel_size, self._num_cells, random=False)
         elif self.subset == "farthest":
             choose = self._farthest(random=False)
         else:
             choose = FixedSubset(self.num_points)
         return Compose([choose, PointFeatures(self.features)])
+
+    @property
+    def _num_cells(self) -> int | None:
+        """Cells of a sample; of a dense grid all."""
+        return self.num_points if self.carrier == "voxels" else None
+
+    def dense(self, data: Data) -> Tensor:
+        """A sample of cells as a grid ``[C, S, S, S]``."""
+        size = (self.voxel_size,) * 3
+        return to_grid(data.x, data.pos, size=size, spacing=2 / self.voxel_size)[0]
 
     def _farthest(self, random: bool) -> FarthestSubset:
         return FarthestSubset(self.num_points, random, reference=self.reference_points)
@@ -171,13 +196,14 @@ class ShapePipeline(Pipeline):
         """A mesh or cloud: a file, an array, a ``Data``, or an object of trimesh or open3d."""
         return read_source(source)
 
-    def __call__(self, data: Data) -> Data:
-        """From a mesh or cloud as read from a file to the network's input, as in evaluation."""
+    def __call__(self, data: Data) -> Data | Tensor:
+        """From a mesh, cloud or occupancy grid as read from a file to the network's input, as in evaluation."""
         data = data.clone()
         data.pos = data.pos.double()
         generator = torch.Generator().manual_seed(self.seed)
-        sample = SampleShape(self.num_samples, self.normal_neighbors, generator)
-        return self.evaluation()(sample(data))
+        sample = SampleShape(self.num_samples, self.normal_neighbors, generator, self.frame, self.cells)
+        found = self.evaluation()(sample(data))
+        return self.dense(found) if self.carrier == "grid" else found
 
 
 def network_inputs(data: Data) -> dict[str, Any]:

@@ -1,0 +1,51 @@
+"""Position and size of a cloud by its bounding box, made comparable."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ccnn_geo._base.pyg import BaseTransform, Data
+
+
+class NormalizeBox(BaseTransform):
+    r"""Moves the middle of the bounding box to the origin and scales its longest side to [-1, 1].
+
+    :math:`p_i \leftarrow 2 (p_i - (l + h) / 2) / \max_d (h_d - l_d)`, with the corners l and h of the box. Centres of
+    cells count with their cells: ``data.cell [1, 3]`` has the edges of one, and is scaled too. They come to lie on the
+    lattice that has as many cells as the longest side, for which a cloud moves by half a cell at most.
+
+    Shapes:
+        ``pos [N, D]`` -> ``pos [N, D]`` float32.
+
+    Raises:
+        ValueError: For a cloud without points, or with NaN or Inf.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> NormalizeBox()(Data(pos=torch.tensor([[0.0, 0, 0], [4, 2, 0]]))).pos
+        tensor([[-1.0000, -0.5000,  0.0000],
+                [ 1.0000,  0.5000,  0.0000]])
+    """
+
+    def forward(self, data: Data) -> Data:
+        return put_in_box(data, data.pos)
+
+
+def put_in_box(data: Data, whole: Tensor) -> Data:
+    """Moves and scales a cloud by the box of the points ``whole [M, D]``, of which it may be a sample."""
+    pos, cell = data.pos.double(), data.get("cell")
+    if len(pos) == 0 or not torch.isfinite(pos).all():
+        raise ValueError(f"NormalizeBox needs finite points, one or more, got pos {list(pos.shape)}")
+    edge = torch.zeros(pos.size(1), dtype=torch.double) if cell is None else cell[0].double()
+    low, high = whole.double().amin(dim=0) - edge / 2, whole.double().amax(dim=0) + edge / 2
+    half = (high - low).max() / 2
+    half = half if half > 0 else torch.ones_like(half)
+    middle = (low + high) / 2
+    if cell is not None:  # an odd number of cells among even ones would lie between those of a lattice
+        count = ((high - low) / edge).round()
+        middle = middle + edge / 2 * ((count - count.max()) % 2)
+    data.pos = ((pos - middle) / half).float()
+    if cell is not None:
+        data.cell = (cell / half).float()
+    return data
