@@ -21,12 +21,12 @@ CLASSES = (
 
 def main(argv: list[str] | None = None) -> None:
     """Writes the folder and prints the number of files of each part."""
-    archive, out = parse(__doc__, argv)
-    with np.load(archive, allow_pickle=False) as data:
+    options = parse(__doc__, argv)
+    with np.load(options.archive, allow_pickle=False) as data:
         top = np.array([path.split("/")[0] for path in data["path"]])
         clouds = np.concatenate([data["pos"], data["normal"]], axis=-1).astype(np.float32)
     write_clouds(
-        out,
+        options.out,
         (
             ("validation" if rank % 4 == 3 else "train", name, f"m{index:04d}", clouds[index])
             for name in CLASSES
