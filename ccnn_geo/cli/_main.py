@@ -1,4 +1,4 @@
-"""The command line: ``ccnn-geo train | test | predict | export | info | data | show | reproduce``."""
+"""The command line: ``ccnn-geo train | test | predict | models | export | info | data | show | reproduce``."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ commands:
                         trains a classifier, e.g. --config demo
   test CHECKPOINT_OR_RUN [overrides]
                         accuracy on the test set, e.g. --data.carrier voxels
-  predict CHECKPOINT_OR_RUN FILE... [--json]
-                        classifies meshes and point clouds
+  predict MODEL PATH... [--json | --csv | --out FOLDER]
+                        answers files: shapes, images, recordings, series
+  models [NAME]         trained networks that come with the package
   info [CHECKPOINT | PRESET | CONFIG]
                         versions and devices, or the parameters of a model
   export CHECKPOINT_OR_RUN OUT [--format ...]
@@ -118,6 +119,7 @@ COMMANDS = {
     "train": _elsewhere("ccnn_geo.cli.train", "train"),
     "test": _elsewhere("ccnn_geo.cli.train", "test"),
     "predict": _elsewhere("ccnn_geo.cli.predict"),
+    "models": _elsewhere("ccnn_geo.cli.models"),
     "export": _elsewhere("ccnn_geo.cli.export"),
     "info": _info,
     "data": _elsewhere("ccnn_geo.cli.data"),

@@ -51,8 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "model",
-        help="A checkpoint of train, the run, for its best one (runs/NAME is the newest run), a folder of export, or "
-        "user/name on the Hugging Face hub.",
+        help="A network that comes with the package (ccnn-geo models), a checkpoint of train, the run, for its best "
+        "one (runs/NAME is the newest run), a folder of export, or user/name on the Hugging Face hub.",
     )
     parser.add_argument(
         "paths",

@@ -26,6 +26,7 @@ def save_classifier(
     files: Mapping[str, Writer] | None = None,
     program: Mapping[str, Any] | None = None,
     pipeline: Mapping[str, Any] | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes a classifier to a folder, complete or absent.
 
@@ -43,15 +44,17 @@ def save_classifier(
         pipeline: What makes a sample of a file, such as
             :meth:`ShapePipeline().settings() <ccnn_geo.transforms.ShapePipeline>`; None if nothing does, and for shapes
             those of ``data``.
+        about: What people should know of it, plain values.
 
     Raises:
         ValueError: If the classes are not as many as the outputs, or the folder is not empty.
     """
     _check_classes(network, classes, "save_classifier")
     kept = {key: value for key, value in data.items() if key not in TRAINING and value is not None}
-    about: dict[str, Any] = {"classes": list(classes), "data": kept}
-    about |= {} if pipeline is None else {"pipeline": dict(pipeline)}
-    config = {"network": network.checked_config(), "classifier": about}
+    known: dict[str, Any] = {"classes": list(classes), "data": kept}
+    known |= {} if pipeline is None else {"pipeline": dict(pipeline)}
+    config = {"network": network.checked_config(), "classifier": known}
+    config |= {} if about is None else {"about": dict(about)}
     config |= {} if program is None else {"program": dict(program)}
     folder = Path(folder).expanduser()
     write_folder(folder, config, network.weight_files() if files is None else files, overwrite)

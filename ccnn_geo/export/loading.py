@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ccnn_geo.export.classifier import read_classifier
+from ccnn_geo.export.packaged import packaged_folder
 from ccnn_geo.export.predictor import Answer, Predictor, check_device
 from ccnn_geo.io.models.hub import find_folder, may_be_on_hub
 
@@ -24,8 +25,7 @@ def predict(
     the name of each file, so that its accuracy may be that of a few other answers.
 
     Args:
-        model: A checkpoint of ``ccnn-geo train``, the folder of a run (its best one) or of ``ccnn-geo export``, or a
-            :class:`~ccnn_geo.export.Predictor` to load it only once.
+        model: Whatever :func:`load` takes, or what it gives, to load it only once.
         source: A file of the kind that the network was trained on, or what it holds:
 
             * of a network of **shapes** an array, a ``Data`` with ``pos`` and perhaps ``face`` or ``normal``, or an
@@ -51,7 +51,7 @@ def predict(
         ValueError: If the checkpoint, the file or the object does not fit.
         TypeError: If the source is something else.
     """
-    predictor = model if isinstance(model, Predictor) else Predictor.load(model, device)
+    predictor = model if isinstance(model, Predictor) else load(model, device)
     return predictor(source)
 
 
@@ -83,7 +83,8 @@ def load(
 
     Args:
         source: A checkpoint of ``ccnn-geo train``, the folder of a run (its best checkpoint) or of ``ccnn-geo
-            export``, or ``user/name`` on the Hugging Face hub (extra ``hub``), in this order.
+            export``, the name of a network that comes with the package (``ccnn-geo models``), or ``user/name`` on the
+            Hugging Face hub (extra ``hub``), in this order.
         device: Where the network goes.
         revision: Branch, tag or commit on the hub.
         **hub: Further arguments of :func:`huggingface_hub.snapshot_download`.
@@ -99,6 +100,7 @@ def load(
         >>> model("chair.off").label  # doctest: +SKIP
         'chair'
     """
+    source = packaged_folder(source) or source
     path = Path(source).expanduser()
     elsewhere = revision is not None or (may_be_on_hub(source) and path.suffix != ".ckpt")
     if elsewhere and not path.exists():

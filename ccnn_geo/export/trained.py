@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from ccnn_geo.export.classifier import is_pretrained, read_classifier
+from ccnn_geo.export.packaged import packaged_folder
 from ccnn_geo.io.models.checkpoint import BEST, load_checkpoint, run_folder
 from ccnn_geo.nn.build import build_network, num_outputs
 from ccnn_geo.nn.ccnn import CCNN
@@ -23,6 +24,7 @@ def read_network(checkpoint: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]
         FileNotFoundError: If there is no such file.
         ValueError: If it is none of these, or of another release.
     """
+    checkpoint = packaged_folder(checkpoint) or checkpoint
     if is_pretrained(checkpoint):
         return read_classifier(checkpoint)
     settings, weights = read_checkpoint(checkpoint)

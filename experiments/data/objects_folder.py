@@ -3,8 +3,8 @@
     python -m ccnn_geo.experiments.data.objects_folder dales_objects.npz OUT
 
 Reads an archive of objects of the DALES survey (``pos``, ``offset``, ``label``, ``class_names``: building, car, fence,
-pole, tree) and writes them as ``OUT/train|validation/<class>/<index>.npy``, positions in metres. Every fifth object of a
-class validates.
+pole, tree) and writes them as ``OUT/train|validation/<class>/<index>.npy``, positions in metres. Every fifth object of
+a class validates.
 """
 
 from __future__ import annotations
