@@ -4,6 +4,7 @@ A :class:`ShapePipeline` is all that a shape goes through on its way to a networ
 """
 
 from ccnn_geo.transforms.build_neighbors import BuildNeighbors
+from ccnn_geo.transforms.drop_normals import DropNormals
 from ccnn_geo.transforms.estimate_normals import EstimateNormals
 from ccnn_geo.transforms.farthest_subset import FarthestSubset
 from ccnn_geo.transforms.fixed_subset import FixedSubset
@@ -32,6 +33,7 @@ __all__ = [
     "MFCC",
     "Augmentation",
     "BuildNeighbors",
+    "DropNormals",
     "EstimateNormals",
     "FarthestSubset",
     "FixedSubset",

@@ -74,6 +74,11 @@ class PointsDataModule(RegistryDataModule):
     def check(self) -> None:
         """Finds augmentations that cannot be."""
         self.augment.transforms()
+        if self.augment.drop_normals != 0:
+            raise ValueError(
+                "data.augment.drop_normals: expected 0, got "
+                f"{self.augment.drop_normals}, but {self.dataset} has no normals"
+            )
         if self.augment.rotate_axis is not None and self.dim != 3:
             raise ValueError(
                 f"data.augment.rotate_axis: {self.dataset} has positions in {self.dim} D, expected 3"

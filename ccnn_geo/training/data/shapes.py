@@ -119,7 +119,7 @@ class ShapesDataModule(EpochDataModule):
 
     def check(self) -> None:
         """Finds augmentations that cannot be."""
-        self.augment.transforms()
+        self.augment.transforms(), self.augment.of_whole_shapes()
 
     def prepare_data(self) -> None:
         """Downloads and samples the training shapes, in one process of each machine."""

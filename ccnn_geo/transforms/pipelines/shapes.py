@@ -12,6 +12,7 @@ from torch import Tensor
 from ccnn_geo._base.pyg import Compose, Data
 from ccnn_geo.functional.representations import to_grid
 from ccnn_geo.io import EXTENSIONS
+from ccnn_geo.transforms.drop_normals import DropNormals
 from ccnn_geo.transforms.farthest_subset import FarthestSubset
 from ccnn_geo.transforms.fixed_subset import FixedSubset
 from ccnn_geo.transforms.normalize_box import NormalizeBox
@@ -45,6 +46,8 @@ class Augmentation:
         point_wolf: Anchors of smooth local deformations (PointWOLF: 4), after which the shape is put back on the unit
             sphere; 0 for none.
         point_dropout: Largest part of the points that goes (PointNet++: 0.875); 0 for none.
+        drop_normals: Share of the shapes whose normals are replaced by estimated ones, as clouds without normals get
+            them in prediction.
 
     Example:
         >>> [type(t).__name__ for t in Augmentation(shift=0.1, jitter=0.01).transforms()]
@@ -58,9 +61,14 @@ class Augmentation:
     rotate_degrees: float = 180.0
     point_wolf: int = 0
     point_dropout: float = 0.0
+    drop_normals: float = 0.0
+
+    def of_whole_shapes(self, normal_neighbors: int = 16) -> list[Any]:
+        """Transforms before points are chosen."""
+        return [] if self.drop_normals == 0 else [DropNormals(self.drop_normals, normal_neighbors)]
 
     def transforms(self) -> list[Any]:
-        """The transforms that change anything, in order."""
+        """The transforms after it that change anything, in order."""
         chain: list[Any] = []
         if self.point_wolf != 0:
             chain += [PointWOLF(self.point_wolf), NormalizeSphere()]
@@ -160,14 +168,15 @@ class ShapePipeline(Pipeline):
 
     def training(self, augmentation: Augmentation | None = None) -> Compose:
         """Random transforms of a stored sample, ``Data(pos [num_samples, 3], normal [num_samples, 3])``."""
-        chain = augmentation.transforms() if augmentation is not None else []
+        augmentation = augmentation or Augmentation()
+        chain, first = augmentation.transforms(), augmentation.of_whole_shapes(self.normal_neighbors)
         if self.carrier != "points":
             # moved and stretched shapes would leave the lattice
             again = NormalizeSphere() if self.frame == "sphere" else NormalizeBox()
             choose = [again] * bool(chain) + [Voxelize(self.voxel_size, self._num_cells)]
-            return Compose([*chain, *choose, PointFeatures(self.features)])
+            return Compose([*first, *chain, *choose, PointFeatures(self.features)])
         choose = self._farthest(random=True) if self.subset == "farthest" else RandomSubset(self.num_points)
-        return Compose([choose, *chain, PointFeatures(self.features)])
+        return Compose([*first, choose, *chain, PointFeatures(self.features)])
 
     def evaluation(self) -> Compose:
         """The same, without anything random."""
