@@ -24,6 +24,7 @@ from ccnn_geo.transforms.random_rotate import RandomRotate
 from ccnn_geo.transforms.random_scale_shift import RandomScaleShift
 from ccnn_geo.transforms.random_subset import RandomSubset
 from ccnn_geo.transforms.random_time_shift import RandomTimeShift
+from ccnn_geo.transforms.random_up import RandomUp
 from ccnn_geo.transforms.sample_shape import SampleShape
 from ccnn_geo.transforms.sample_surface import SampleSurface
 from ccnn_geo.transforms.thin_half import ThinHalf
@@ -51,6 +52,7 @@ __all__ = [
     "RandomScaleShift",
     "RandomSubset",
     "RandomTimeShift",
+    "RandomUp",
     "SampleShape",
     "SampleSurface",
     "ShapePipeline",

@@ -79,9 +79,10 @@ class PointsDataModule(RegistryDataModule):
                 "data.augment.drop_normals: expected 0, got "
                 f"{self.augment.drop_normals}, but {self.dataset} has no normals"
             )
-        if self.augment.rotate_axis is not None and self.dim != 3:
+        wrong = [name for name in ("rotate_axis", "swap_up") if getattr(self.augment, name)]
+        if wrong and self.dim != 3:
             raise ValueError(
-                f"data.augment.rotate_axis: {self.dataset} has positions in {self.dim} D, expected 3"
+                f"data.augment.{wrong[0]}: {self.dataset} has positions in {self.dim} D, expected 3"
             )
 
     def training_transform(self) -> Callable[[Data], Data] | None:

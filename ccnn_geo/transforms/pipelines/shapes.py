@@ -26,6 +26,7 @@ from ccnn_geo.transforms.random_point_dropout import RandomPointDropout
 from ccnn_geo.transforms.random_rotate import RandomRotate
 from ccnn_geo.transforms.random_scale_shift import RandomScaleShift
 from ccnn_geo.transforms.random_subset import RandomSubset
+from ccnn_geo.transforms.random_up import RandomUp
 from ccnn_geo.transforms.sample_shape import CELLS, FRAMES, SampleShape
 from ccnn_geo.transforms.voxelize import Voxelize
 
@@ -46,6 +47,7 @@ class Augmentation:
         point_wolf: Anchors of smooth local deformations (PointWOLF: 4), after which the shape is put back on the unit
             sphere; 0 for none.
         point_dropout: Largest part of the points that goes (PointNet++: 0.875); 0 for none.
+        swap_up: Share of the shapes that are turned so that y becomes z, for files in which either points up.
         drop_normals: Share of the shapes whose normals are replaced by estimated ones, as clouds without normals get
             them in prediction.
 
@@ -61,6 +63,7 @@ class Augmentation:
     rotate_degrees: float = 180.0
     point_wolf: int = 0
     point_dropout: float = 0.0
+    swap_up: float = 0.0
     drop_normals: float = 0.0
 
     def of_whole_shapes(self, normal_neighbors: int = 16) -> list[Any]:
@@ -72,6 +75,8 @@ class Augmentation:
         chain: list[Any] = []
         if self.point_wolf != 0:
             chain += [PointWOLF(self.point_wolf), NormalizeSphere()]
+        if self.swap_up != 0:
+            chain.append(RandomUp(self.swap_up))
         if self.rotate_axis is not None:
             chain.append(RandomRotate(self.rotate_axis, self.rotate_degrees))
         if tuple(self.scale) != (1.0, 1.0) or self.shift != 0:

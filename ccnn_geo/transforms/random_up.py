@@ -1,0 +1,46 @@
+"""Augmentation: files in which y points up, and files in which z does."""
+
+import torch
+from torch import Generator
+
+from ccnn_geo._base.pyg import BaseTransform, Data
+
+
+class RandomUp(BaseTransform):
+    r"""Turns some clouds by a right angle about x, so that what was y becomes z: nobody knows which way is up in a file.
+
+    :math:`(x, y, z) \mapsto (x, -z, y)`, normals likewise.
+
+    Args:
+        p: Probability that a cloud is turned.
+        generator: Source of randomness (default: torch's global one).
+
+    Shapes:
+        ``pos [N, 3]``, ``normal [N, 3]``, unchanged in shape.
+
+    Raises:
+        ValueError: If p is not on [0, 1], or positions are not of three dimensions.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> RandomUp(1.0)(Data(pos=torch.tensor([[1.0, 2.0, 3.0]]))).pos
+        tensor([[ 1., -3.,  2.]])
+    """
+
+    def __init__(self, p: float = 0.5, generator: Generator | None = None) -> None:
+        if not 0 <= p <= 1:
+            raise ValueError(f"RandomUp: expected a probability p on [0, 1], got {p}")
+        self.p, self.generator = p, generator
+
+    def forward(self, data: Data) -> Data:
+        if data.pos.size(1) != 3:
+            raise ValueError(f"RandomUp: expected pos [N, 3], got {list(data.pos.shape)}")
+        if torch.rand((), generator=self.generator) < self.p:
+            for key in ("pos", "normal"):
+                if data.get(key) is not None:
+                    x, y, z = data[key].unbind(1)
+                    data[key] = torch.stack([x, -z, y], dim=1)
+        return data
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(p={self.p})"
