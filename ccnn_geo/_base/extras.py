@@ -25,6 +25,7 @@ EXTRAS: dict[str, dict[str, str]] = {
     "viz": {"matplotlib": "matplotlib", "plotly": "plotly", "tensorboard": "tensorboard"},
     "accel": {"torch_cluster": "torch-cluster", "torch_scatter": "torch-scatter"},
     "open3d": {"open3d": "open3d"},
+    "audio": {"soundfile": "soundfile"},
     "hub": {"huggingface_hub": "huggingface_hub"},
     "onnx": {"onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"},
     "peers": {"perceiver_pytorch": "perceiver-pytorch"},

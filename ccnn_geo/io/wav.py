@@ -8,10 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ccnn_geo.io.files.sample_files import FileKind
 from ccnn_geo.io.wav_chunks import FLOAT, Sound, find_sound
-
-RECORDINGS = FileKind("recordings", (".wav",))
 
 MAX_RATE = 1_000_000
 """Samples per second; a header that claims more is broken."""

@@ -7,7 +7,7 @@ from ccnn_geo._base.pyg import BaseTransform, Data
 
 
 class RandomUp(BaseTransform):
-    r"""Turns some clouds by a right angle about x, so that what was y becomes z: nobody knows which way is up in a file.
+    r"""Turns some clouds by a right angle about x, so that what was y becomes z: files do not say which way is up.
 
     :math:`(x, y, z) \mapsto (x, -z, y)`, normals likewise.
 

@@ -16,7 +16,8 @@ from ccnn_geo.io.files.mapped import MappedArray, write_rows
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.sample_files import cannot_open
 from ccnn_geo.io.files.storage import exclusive, read_arrays, write_atomic
-from ccnn_geo.io.wav import read_wav, resample
+from ccnn_geo.io.recording import read_recording
+from ccnn_geo.io.wav import resample
 from ccnn_geo.transforms.pipelines.recordings import check_scale, stored_wave
 
 CHUNK = 256
@@ -127,7 +128,7 @@ class _Form(NamedTuple):
 
 
 def _form(path: Path, settings: ClipSettings) -> _Form:
-    wave, rate = read_wav(path)
+    wave, rate = read_recording(path)
     if settings.rate is not None:
         wave, rate = resample(wave, rate, settings.rate), settings.rate
     return _Form(path, 1 if settings.mono else len(wave), settings.length or wave.shape[1], rate)
@@ -153,7 +154,7 @@ def read_clips(
     samples, errors = [0] * len(paths), []
     for i, path in enumerate(paths):
         try:
-            wave = _agreeing(*read_wav(path), path, form, settings)
+            wave = _agreeing(*read_recording(path), path, form, settings)
         except ValueError as error:
             errors.append(str(error))
             continue

@@ -14,7 +14,7 @@ from ccnn_geo.io.files.archive import extract_atomic
 from ccnn_geo.io.files.download import fetch
 from ccnn_geo.io.files.sample_files import class_samples
 from ccnn_geo.io.files.storage import exclusive
-from ccnn_geo.io.wav import RECORDINGS
+from ccnn_geo.io.recording import RECORDINGS
 
 SPLITS = ("train", "validation", "test")
 LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}

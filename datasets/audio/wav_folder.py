@@ -20,7 +20,8 @@ from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.base.signals import SignalDataset
 from ccnn_geo.io.files.mapped import MappedArray
 from ccnn_geo.io.files.sample_files import class_samples, stamps
-from ccnn_geo.io.wav import READING, RECORDINGS
+from ccnn_geo.io.recording import RECORDINGS
+from ccnn_geo.io.wav import READING
 from ccnn_geo.transforms.mfcc import MFCC
 from ccnn_geo.transforms.pipelines.recordings import FULL_SCALE, EncodeSignal, RecordingPipeline
 
@@ -28,6 +29,7 @@ from ccnn_geo.transforms.pipelines.recordings import FULL_SCALE, EncodeSignal, R
 class WavFolder(SignalDataset):
     """Recordings in ``root/<split>/<class>/<file>.wav``, split train, validation (also val, valid, dev) or test.
 
+    With the extra ``audio`` also FLAC, Ogg, Opus, MP3, AIFF and AU.
     A warning counts other files, but for hidden ones. Recordings are read once, in parallel, into ``cache`` as 16-bit
     samples (peaks of floating point beyond [-1, 1] are cut off; where more than a tenth would be, the scale is another
     and the file is refused), and used again as long as names, sizes and dates of the files stay. All splits that exist

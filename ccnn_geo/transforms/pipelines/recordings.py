@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ccnn_geo.io.wav import RECORDINGS, fit_length, read_wav, resample
+from ccnn_geo.io.recording import RECORDINGS, read_recording
+from ccnn_geo.io.wav import fit_length, resample
 from ccnn_geo.transforms.mfcc import MFCC
 from ccnn_geo.transforms.pipelines.base import Pipeline
 
@@ -52,7 +53,7 @@ class RecordingPipeline(Pipeline):
     """
 
     kind: ClassVar[str] = "recording"
-    extensions: ClassVar[tuple[str, ...]] = RECORDINGS.extensions
+    extensions: ClassVar[tuple[str, ...]] = tuple(RECORDINGS.extensions)
 
     rate: int = 16_000
     length: int = 16_000
@@ -73,9 +74,9 @@ class RecordingPipeline(Pipeline):
             raise ValueError("pipeline of recordings: expected mean and std together, got one of them")
 
     def read(self, source: str | PathLike[str] | Sound) -> Sound:
-        """Samples ``[C, T]`` or ``[T]`` in [-1, 1], and their rate: of a wav file, or a pair of both."""
+        """Samples ``[C, T]`` or ``[T]`` in [-1, 1], and their rate: of a file, or a pair of both."""
         if isinstance(source, (str, PathLike)):
-            wave, rate = read_wav(source)
+            wave, rate = read_recording(source)
             check_scale(wave, str(source))
             return wave, rate
         if not (isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], (int, np.integer))):

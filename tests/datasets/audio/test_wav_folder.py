@@ -88,7 +88,7 @@ def test_stored_until_files_change(tmp_path, monkeypatch):
         raise ValueError(f"{path}: read again")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ccnn_geo.datasets.audio.clips.read_wav", fail)
+        patch.setattr("ccnn_geo.datasets.audio.clips.read_recording", fail)
         assert torch.equal(WavFolder(tmp_path, cache=tmp_path / "cache")[0][0], first)
         os.utime(tmp_path / "train" / "dog" / "2.WAV", (0, 0))
         with pytest.raises(ValueError, match="read again"):
@@ -114,7 +114,7 @@ def test_folders_that_cannot_be_used(tmp_path):
         WavFolder(tmp_path, "test")
     for file in (tmp_path / "train" / "cat").iterdir():
         file.unlink()
-    with pytest.raises(ValueError, match=r"cat: no recordings, expected \.wav, got no other files"):
+    with pytest.raises(ValueError, match=r"cat: no recordings, expected \.wav .*got no other files"):
         WavFolder(tmp_path)
 
 
