@@ -17,7 +17,7 @@ from ccnn_geo.training.flags import seconds_of
 from ccnn_geo.training.lightning import Trainer, yaml
 from ccnn_geo.transforms.pipelines.shapes import ShapePipeline
 
-FIXED = ("seed", "optim.decay", "optim.binary", "data.seed", "data.validation_fraction")
+FIXED = ("seed", "optim.decay", "optim.binary", "task", "data.seed", "data.validation_fraction")
 """What cannot change besides the network: what was drawn from it, and which samples validate, is done."""
 
 
