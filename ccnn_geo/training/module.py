@@ -23,6 +23,7 @@ from ccnn_geo.training.schedule import Schedule
 from ccnn_geo.training.seeds import local_seed, mix_seed
 from ccnn_geo.training.tasks.base import Task
 from ccnn_geo.training.tasks.choose import make_task
+from ccnn_geo.training.tasks.regression import composition_of
 from ccnn_geo.training.tasks.scene import Scene, first_scene
 
 
@@ -165,9 +166,12 @@ class Learner(LightningModule):
             self._build()
 
     def on_fit_start(self) -> None:
-        """Counts the labels of the training set, where classes are to be balanced."""
+        """Measures of the training set what is asked for: labels of each class, the composition of samples."""
         if self.hparams.class_weights == BALANCED:
             self.task = make_task(self.hparams, self._source().balanced_weights())
+        composition = getattr(self.network, "composition", None)
+        if composition is not None and not composition.is_known:
+            composition.fit(*composition_of(self._source().train_set.samples, self.task))
 
     def _source(self) -> Any:
         source = getattr(self.trainer, "datamodule", None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ccnn_geo._base.pyg import Data
 from ccnn_geo.nn.targets import Targets
 from ccnn_geo.training.lightning import Metric
 from ccnn_geo.training.tasks.base import Evaluation, Task
@@ -127,11 +128,32 @@ class RegressionEvaluation(Evaluation):
         Raises:
             ValueError: If nothing was counted.
         """
-        found = self.errors.compute()  # gathers from all processes
+        # gathers from all processes; torchmetrics gives a single target as a number
+        found = {key: value.reshape(-1) for key, value in self.errors.compute().items()}
         self.errors.reset()
         std = torch.tensor(self.task.targets.std, dtype=torch.float64)
         scaled = {key: tuple((std * found[key]).tolist()) for key in ("mae", "rmse", "mae_of_mean")}
         truth, answer = (self.task.targets.restore(part) for part in self.pairs.take())
         counted = {**scaled, "r2": tuple(found["r2"].tolist()), "truth": truth, "answer": answer}
         maes = {f"mae_{name}": value for name, value in zip(self.task.targets.names, scaled["mae"], strict=True)}
-        return counted, {"loss": found["loss"], "error": found["error"], **maes}
+        return counted, {"loss": found["loss"][0], "error": found["error"][0], **maes}
+
+
+def composition_of(samples: Sequence[Any], task: Task) -> tuple[Tensor, Tensor]:
+    """Sums of the features of each sample, and its standardised targets.
+
+    Args:
+        samples: ``Data`` with ``x`` and ``y``, or pairs of a grid and its targets.
+        task: A regression.
+
+    Shapes:
+        - **output:** :math:`(n, C)`, :math:`(n, T)`
+
+    Raises:
+        ValueError: If the task is another one.
+    """
+    if not isinstance(task, Regression):
+        raise ValueError(f"model.composition: expected regression, got {task.name}")
+    pairs = [(s.x.sum(dim=0), s.y) if isinstance(s, Data) else (s[0].flatten(1).sum(dim=1), s[1]) for s in samples]
+    sums, y = (torch.stack([torch.as_tensor(part) for part in column]) for column in zip(*pairs, strict=True))
+    return sums, task.targets.standardise(y.reshape(len(sums), task.outputs))

@@ -15,6 +15,7 @@ from ccnn_geo._base.pyg import Data
 
 PLACES = {
     "shape": "shapes:ShapePipeline",
+    "cloud": "clouds:CloudPipeline",
 }
 """Module and class of each kind, imported when it is asked for."""
 
