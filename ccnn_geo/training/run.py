@@ -39,6 +39,7 @@ from ccnn_geo.training.runs import RESULTS, add_result, read_results, result_nam
 from ccnn_geo.training.statistics import NormStatistics
 from ccnn_geo.training.tasks.choose import RANKS, check_loss, check_task
 from ccnn_geo.training.tasks.scores import AnyScores
+from ccnn_geo.training.tasks.scores import Scores as Scores  # its place before there were other tasks
 from ccnn_geo.training.trainer import (
     averaging,
     interruptible,
@@ -63,7 +64,10 @@ def check(config: Mapping[str, Any]) -> None:
     make_trainer(config["trainer"], Path(), [], False, False)
     data = make_data(config["data"])
     data.check()
-    check_loss(check_task(config.get("task"), data.task, data.dataset), config["optim"])
+    task = check_task(config.get("task"), data.task, data.dataset)
+    check_loss(task, config["optim"])
+    if config["model"].get("composition") and task != "regression":
+        raise ValueError(f"model.composition: expected it for regression alone, got it for {task}")
     patience = config.get("early_stopping")
     if patience is not None and patience < 1:
         raise ValueError(f"--early_stopping: expected 1 validation or more, or null, got {patience}")
@@ -133,12 +137,12 @@ def train(
     )
     with interruptible(trainer), divergence_named(trainer, model):
         trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
+        if best.is_over and trainer.is_global_zero and report is not None:
+            report(f"early stopping: {best.stale} validations without a better one")
         kept, of = _kept(trainer, best, last)
         trainer.validate(model, datamodule=data, ckpt_path=kept, verbose=False, weights_only=True)
     scores = _scores(trainer, "val", of)
     if trainer.is_global_zero:
-        if best.is_over and report is not None:
-            report(f"early stopping: {best.stale} validations without a better one")
         about: dict[str, Any] = {} if kept is None else {"checkpoint": kept.name, "step": _step_of(kept)}
         last_epoch = _last_epoch(metrics, model.task.columns)
         add_result(folder, {"validation": {**scores.numbers(), **about, "last_epoch": last_epoch}})

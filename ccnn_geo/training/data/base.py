@@ -95,7 +95,7 @@ class EpochDataModule(LightningDataModule):
         Raises:
             ValueError: If the data have no classes, or a class no label.
         """
-        counts = class_counts(self.train_set.samples, len(self.classes))
+        counts = class_counts(self.train_set.samples, len(self.classes), self.readout == "node")
         if not self.classes or not all(counts):
             without = [name for name, count in zip(self.classes, counts, strict=True) if not count]
             raise ValueError(
@@ -154,17 +154,16 @@ class EpochDataModule(LightningDataModule):
         return (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)
 
 
-def class_counts(samples: Any, num_classes: int) -> list[int]:
+def class_counts(samples: Any, num_classes: int, per_point: bool) -> list[int]:
     """Labels of each class; points without one, -1, do not count.
 
     Args:
-        samples: With a label each in ``y``, or else with labels of their points, which are read.
+        samples: With a label each in their ``y``, or with labels of their points, for which all are read.
         num_classes: :math:`K`.
+        per_point: Which of the two.
     """
     counts = torch.zeros(num_classes, dtype=torch.long)
-    whole = getattr(samples, "y", None)
-    parts = (sample.y for sample in samples) if whole is None else [whole]
-    for y in parts:
+    for y in (sample.y for sample in samples) if per_point else [samples.y]:
         counts += torch.bincount(y[y >= 0], minlength=num_classes)
     return counts.tolist()
 

@@ -110,7 +110,7 @@ class Pairs:
         """Keeps some of a batch ``[n, T]``, as long as there is room."""
         room = min(PER_BATCH, IN_ALL - sum(part.size(1) for part in self._kept))
         if room > 0:
-            step = -(-truth.size(0) // room)
+            step = max(1, -(-truth.size(0) // room))
             both = torch.stack([truth.detach().float(), answers.detach().float()])
             self._kept.append(both[:, ::step].cpu())
 

@@ -115,10 +115,9 @@ class RegressionEvaluation(Evaluation):
         self.errors, self.pairs = TargetErrors(task.outputs), Pairs(task.outputs)
 
     def forward(self, answers: Tensor, y: Tensor) -> None:
-        if y.size(0) > 0:
-            total, _ = self.task.loss(answers.float(), y)
-            self.errors.update(answers, y, total)
-            self.pairs.add(y, answers)
+        total, _ = self.task.loss(answers.float(), y)
+        self.errors.update(answers, y, total)
+        self.pairs.add(y, answers)
 
     def take(self) -> tuple[dict[str, Any], dict[str, Tensor | float]]:
         """What scores are made of; and ``loss``, ``error`` and ``mae_<name>`` of each target, in its unit.

@@ -124,7 +124,7 @@ class RegressionScores:
         >>> targets = Targets(("energy",), ("eV",), (0.0,), (1.0,))
         >>> pairs = torch.tensor([[1.0]]), torch.tensor([[1.5]])
         >>> RegressionScores(targets, (0.5,), (0.6,), (0.9,), (2.0,), 0.1, *pairs).summary()
-        'energy: MAE 0.5 eV, RMSE 0.6, R2 0.9 (its mean: MAE 2)'
+        'energy: MAE 0.5 eV, RMSE 0.6, R2 0.9 (always the mean: 2)'
     """
 
     picture: ClassVar[str] = "parity"
@@ -156,7 +156,7 @@ class RegressionScores:
             mae = f"{self.mae[i]:.4g} {unit}".rstrip()
             told.append(
                 f"{name}: MAE {mae}, RMSE {self.rmse[i]:.4g}, R2 {self.r2[i]:.4g} "
-                f"(its mean: MAE {self.mae_of_mean[i]:.4g})"
+                f"(always the mean: {self.mae_of_mean[i]:.4g})"
             )
         return "; ".join(told)
 
