@@ -36,8 +36,8 @@ def read_cloud(path: str | PathLike[str]) -> Cloud:
     """Reads points by the extension of their file: ``.npz``, ``.ply``, ``.pcd``, ``.las``, ``.laz``.
 
     An archive has ``pos [N, D]`` and other arrays of one row per point: a column each, or ``name_0``, ``name_1`` and so
-    on of several; what has other lengths is left out. The other kinds have x, y and z, and a column for each property; labels of a scan
-    are the column ``classification``.
+    on of several; what has other lengths is left out. The other kinds have x, y and z, and a column for each property;
+    labels of a scan are the column ``classification``.
 
     Raises:
         ValueError: If it is another kind, or not sound; the message names the file.
@@ -78,7 +78,13 @@ def _read_npz(path: Path) -> Cloud:
     except Exception as error:  # damaged archives raise anything: BadZipFile, zlib.error, EOFError
         raise ShapeError(f"{path}: damaged ({error}), expected an .npz of arrays") from error
     pos = arrays.pop("pos", None)
-    if pos is None or pos.dtype.kind not in "fiu" or pos.ndim != 2 or not 1 <= pos.shape[1] <= 3 or not len(pos):
+    if (
+        pos is None
+        or pos.dtype.kind not in "fiu"
+        or pos.ndim != 2
+        or not 1 <= pos.shape[1] <= 3
+        or not len(pos)
+    ):
         found = "none" if pos is None else f"{list(pos.shape)} of {pos.dtype}"
         raise ShapeError(f"{path}: expected numbers pos [N, D] with D of 1 to 3, got {found}")
     pos = pos.astype(np.float64)

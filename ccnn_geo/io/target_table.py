@@ -50,7 +50,7 @@ def split_unit(header: str) -> tuple[str, str]:
 
 
 def read_targets(path: Path, wanted: Sequence[str] | None = None) -> TargetTable:
-    """Reads a table with a column ``file``, perhaps ``split``, and a column per target, such as ``energy [kcal/mol]``.
+    r"""Reads a table with a column ``file``, perhaps ``split``, and one per target, such as ``energy [kcal/mol]``.
 
     Args:
         path: The file, comma-separated text.
@@ -64,7 +64,7 @@ def read_targets(path: Path, wanted: Sequence[str] | None = None) -> TargetTable
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder, "targets.csv")
-        ...     _ = path.write_text("file,energy [eV]\\nwater.npz,-1.5\\n")
+        ...     _ = path.write_text("file,energy [eV]\nwater.npz,-1.5\n")
         ...     table = read_targets(path)
         >>> table.files, table.names, table.units, table.values.tolist()
         (['water.npz'], ['energy'], ['eV'], [[-1.5]])
@@ -118,7 +118,5 @@ def _number(path: Path, line: int, name: str, text: str) -> float:
         return math.nan
     value = number_of(text)
     if not abs(value) <= LARGEST:
-        raise ValueError(
-            f"{path}, line {line}: {name} is {text[:40]!r}, expected a number or an empty cell"
-        )
+        raise ValueError(f"{path}, line {line}: {name} is {text[:40]!r}, expected a number or an empty cell")
     return value

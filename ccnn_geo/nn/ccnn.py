@@ -67,9 +67,9 @@ class CCNN(Pretrained, Trunk):
         num_neighbors: Neighbours per point; ``None`` for all points in the kernels' windows, which
             ``measure="quadrature"`` asks for.
         readout: ``"global"`` (one output per sample) or ``"node"`` (one per point or cell).
-        pool: What a global readout takes of the features of all points: their ``"mean"``, as the paper,
-            ``"mean_max"``, or their ``"sum"``, see :class:`~ccnn_geo.nn.head.Head`. Where points have weights (by ``measure`` or given), so
-            has the mean: it is over the surface, and not over its samples.
+        pool: What a global readout takes of the features of all points: their ``"mean"``, as the paper, ``"mean_max"``,
+            or their ``"sum"``, see :class:`~ccnn_geo.nn.head.Head`. Where points have weights (by ``measure`` or
+            given), so has the mean: it is over the surface, and not over its samples.
         composition: Whether a global output begins with a linear function of what the input features of the points add
             up to, which is fitted to data, see :class:`~ccnn_geo.nn.composition.Composition`.
         block: ``"ccnn"``, ``"s4"`` or ``"flex"``.
@@ -146,7 +146,7 @@ class CCNN(Pretrained, Trunk):
             num_neighbors=num_neighbors,
             readout=readout,
             pool=pool,
-            **({"composition": True} if composition else {}),  # releases of before do not know it
+            composition=composition,
             block=block,
             dropout=dropout,
             drop_path=drop_path,

@@ -109,9 +109,7 @@ class Targets:
             names, units = (tuple(map(str, values[key])) for key in ("names", "units"))
             mean, std = (tuple(map(float, values[key])) for key in ("mean", "std"))
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"targets: expected lists names, units, mean and std, got {values!r}"
-            ) from error
+            raise ValueError(f"targets: expected lists names, units, mean and std, got {values!r}") from error
         return cls(names, units, mean, std)
 
     def _scale(self, beside: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,7 +24,7 @@ from ccnn_geo.training.seeds import local_seed, mix_seed
 from ccnn_geo.training.tasks.base import Task
 from ccnn_geo.training.tasks.choose import make_task
 from ccnn_geo.training.tasks.regression import composition_of
-from ccnn_geo.training.tasks.scene import Scene, first_scene
+from ccnn_geo.training.tasks.scene import Scene, telling_scene
 
 
 class Learner(LightningModule):
@@ -272,7 +272,7 @@ class Learner(LightningModule):
         answers = self(batch)
         self.evaluation(*self.task.rows(answers, _split(batch)[1]))
         if batch_idx == 0 and self.hparams.readout == "node":
-            self.scene = first_scene(batch, self.task.shown(answers))
+            self.scene = telling_scene(batch, self.task.shown(answers))
 
     def _summarise(self, name: str) -> None:
         self.last_counted, found = self.evaluation.take()

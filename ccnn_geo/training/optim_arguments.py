@@ -42,10 +42,12 @@ def check_optim(
         raise ValueError(f"optim.decay: expected one of {', '.join(DECAYS)}, got {decay!r}")
     if not 0 <= ema < 1:
         raise ValueError(f"optim.ema: expected [0, 1), got {ema}")
-    is_list = isinstance(class_weights, list)
-    if is_list and (min(class_weights, default=0) < 0 or not 0 < sum(class_weights) < inf):
-        raise ValueError(f"optim.class_weights: expected numbers of 0 or more, not all 0, got {class_weights}")
-    if not is_list and class_weights not in (None, BALANCED):
+    if isinstance(class_weights, list):
+        if min(class_weights, default=0.0) < 0 or not 0 < sum(class_weights) < inf:
+            raise ValueError(
+                f"optim.class_weights: expected numbers of 0 or more, not all 0, got {class_weights}"
+            )
+    elif class_weights not in (None, BALANCED):
         raise ValueError(
             f"optim.class_weights: expected {BALANCED}, a list of numbers, or null, got {class_weights!r}"
         )

@@ -138,5 +138,7 @@ def _ends(trainer: Mapping[str, Any], whole: Mapping[str, Any]) -> tuple[str, ..
 
 def _stopped(patience: int | None, whole: Mapping[str, Any]) -> tuple[str, ...]:
     """The option by which there were too many validations without a better one."""
-    stale = [state.get("stale", 0) for state in whole.get("callbacks", {}).values() if isinstance(state, dict)]
+    stale = [
+        state.get("stale", 0) for state in whole.get("callbacks", {}).values() if isinstance(state, dict)
+    ]
     return ("early_stopping",) if patience is not None and max(stale, default=0) >= patience else ()

@@ -41,7 +41,9 @@ def refuse_other_data(
     """
     before, now = _targets(stored.get("targets")), _targets(targets)
     if before != now:
-        raise ValueError(f"data: the checkpoint answers {before or 'classes'}, the {part} set has {now or 'classes'}")
+        raise ValueError(
+            f"data: the checkpoint answers {before or 'classes'}, the {part} set has {now or 'classes'}"
+        )
     if list(map(_composed, stored["classes"])) != list(map(_composed, classes)):
         raise ValueError(
             f"data: the checkpoint knows the classes {', '.join(stored['classes'])}, "

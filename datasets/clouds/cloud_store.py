@@ -86,7 +86,9 @@ def stored_clouds(
     names = [printable(path.relative_to(root).as_posix()) for path in paths]
     targets = np.zeros((len(paths), 0)) if table is None else table.values
     about = ([], []) if table is None else (table.names, table.units)
-    key = digest(READING, list(zip(names, stamps(paths), strict=True)), list(columns), about, targets.tobytes())
+    key = digest(
+        READING, list(zip(names, stamps(paths), strict=True)), list(columns), about, targets.tobytes()
+    )
     target = folder / f"clouds-{split}-{key}.npz"
     with exclusive(folder, target.name):
         if not target.exists():

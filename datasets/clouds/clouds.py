@@ -21,8 +21,9 @@ from ccnn_geo.transforms.pipelines.clouds import MADE, CloudPipeline
 
 
 class Clouds(Dataset):
-    r"""Clouds or molecules in ``root/<split>`` (``.npz``, ``.ply``, ``.pcd``, ``.las``, ``.laz``) and a table of targets.
+    r"""Clouds or molecules, and a table of targets or a field over their points.
 
+    Files ``.npz``, ``.ply``, ``.pcd``, ``.las`` and ``.laz`` lie in ``root/<split>``, where
     ``root/<split>/targets.csv`` has a row for each file: its name in ``file``, and a column per target, whose unit
     stands in brackets, ``energy [kcal/mol]``. Empty cells are not known. One table for all, ``root/targets.csv``, has
     paths from ``root``, and, where there are no folders of splits, a column ``split``. With ``point_targets`` the
@@ -94,13 +95,17 @@ class Clouds(Dataset):
         if targets is not None and point_targets is not None:
             raise ValueError("clouds: expected targets or point_targets, got both")
         if set(one_hot) - set(features) or set(one_hot) & set(MADE):
-            raise ValueError(f"clouds: expected one_hot to be some of the files' features {list(features)}, got {one_hot}")
+            raise ValueError(
+                f"clouds: expected one_hot to be some of the files' features {list(features)}, got {one_hot}"
+            )
         root = Path(root).expanduser()
         folder = Path(cache).expanduser() if cache is not None else root / "processed"
         fields = [split_unit(name) for name in point_targets or ()]
         columns = dict.fromkeys([*(f for f in features if f not in MADE), *(name for name, _ in fields)])
         parts = {
-            part: stored_clouds(root, part, list_clouds(root, part, targets, bool(fields)), list(columns), folder)
+            part: stored_clouds(
+                root, part, list_clouds(root, part, targets, bool(fields)), list(columns), folder
+            )
             for part in dict.fromkeys((split, "train"))
         }
         self._stored = parts[split]

@@ -3,9 +3,9 @@
     python -m ccnn_geo.experiments.data.lidar_heights SCENES.NPZ OUT
 
 SCENES.NPZ has ``<scene>_xyz [N, 3]`` in metres and ``<scene>_classification [N]`` of each scene (the examples of the
-package lidR). The ground below a point is interpolated linearly between the points of class 2, outside of their
-hull that of the nearest. OUT gets ``<split>/<scene>_<x>_<y>.npz``, square tiles with ``pos`` and ``height``: of each scene the last fifth
-along x is the test part, the fifth before it validates.
+package lidR). The ground below a point is interpolated linearly between the points of class 2; outside of their hull it
+is that of the nearest. OUT gets ``<split>/<scene>_<x>_<y>.npz``, square tiles with ``pos`` and ``height``: of each
+scene the last fifth along x is the test part, the fifth before it validates.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python -m ccnn_geo.experiments.data.qm7_folder QM7.NPZ OUT
 
-QM7.NPZ has ``z [P]``, ``pos [P, 3]`` in angstrom, ``offset [n + 1]`` and ``energy [n, k]`` in kcal/mol, whose first column
-is taken (PBE0). OUT gets ``<split>/<number>.npz`` with ``pos`` and ``z``, and ``<split>/targets.csv``. A fixed random tenth is the
-test part, another tenth validates.
+QM7.NPZ has ``z [P]``, ``pos [P, 3]`` in angstrom, ``offset [n + 1]`` and ``energy [n, k]`` in kcal/mol, whose first
+column is taken (PBE0). OUT gets ``<split>/<number>.npz`` with ``pos`` and ``z``, and ``<split>/targets.csv``. A fixed
+random tenth is the test part, another tenth validates.
 """
 
 from __future__ import annotations

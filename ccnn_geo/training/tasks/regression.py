@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from ccnn_geo.training.tasks.errors import Pairs, TargetErrors, TrainingError
 from ccnn_geo.training.tasks.scene import Scene
 from ccnn_geo.training.tasks.scores import RegressionScores
 
-LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss, "huber": F.huber_loss}
+LOSSES: dict[str, Callable[..., Tensor]] = {"mse": F.mse_loss, "l1": F.l1_loss, "huber": F.huber_loss}
 """Losses of standardised targets, by the name that ``optim.loss`` gives them."""
 
 
@@ -134,7 +134,9 @@ class RegressionEvaluation(Evaluation):
         scaled = {key: tuple((std * found[key]).tolist()) for key in ("mae", "rmse", "mae_of_mean")}
         truth, answer = (self.task.targets.restore(part) for part in self.pairs.take())
         counted = {**scaled, "r2": tuple(found["r2"].tolist()), "truth": truth, "answer": answer}
-        maes = {f"mae_{name}": value for name, value in zip(self.task.targets.names, scaled["mae"], strict=True)}
+        maes = {
+            f"mae_{name}": value for name, value in zip(self.task.targets.names, scaled["mae"], strict=True)
+        }
         return counted, {"loss": found["loss"][0], "error": found["error"][0], **maes}
 
 
@@ -153,6 +155,8 @@ def composition_of(samples: Sequence[Any], task: Task) -> tuple[Tensor, Tensor]:
     """
     if not isinstance(task, Regression):
         raise ValueError(f"model.composition: expected regression, got {task.name}")
-    pairs = [(s.x.sum(dim=0), s.y) if isinstance(s, Data) else (s[0].flatten(1).sum(dim=1), s[1]) for s in samples]
+    pairs = [
+        (s.x.sum(dim=0), s.y) if isinstance(s, Data) else (s[0].flatten(1).sum(dim=1), s[1]) for s in samples
+    ]
     sums, y = (torch.stack([torch.as_tensor(part) for part in column]) for column in zip(*pairs, strict=True))
     return sums, task.targets.standardise(y.reshape(len(sums), task.outputs))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ccnn_geo._base.pyg import Data
+from ccnn_geo._base.pyg import Data, scatter
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,17 +27,21 @@ class Scene:
     name: str = ""
 
 
-def first_scene(batch: object, answer: Tensor) -> Scene | None:
-    """The first sample of a batch of points.
+def telling_scene(batch: object, answer: Tensor) -> Scene | None:
+    """The sample of a batch of points whose truths differ most.
 
     Args:
         batch: ``Data`` with ``pos`` and ``y``; of anything else there is no picture.
         answer: Of all its points.
     """
-    if not isinstance(batch, Data) or batch.pos is None:
+    if not isinstance(batch, Data) or batch.pos is None or batch.pos.size(0) == 0:
         return None
-    mine = slice(None) if batch.batch is None else batch.batch == 0
-    name = batch.get("name")
-    label = name[0] if isinstance(name, list) and name else name
-    parts = [part[mine].detach().cpu() for part in (batch.pos, batch.y, answer)]
-    return None if torch.numel(parts[0]) == 0 else Scene(*parts, name=label if isinstance(label, str) else "")
+    clouds = torch.zeros_like(batch.pos[:, 0], dtype=torch.long) if batch.batch is None else batch.batch
+    truth = batch.y.float().nan_to_num().reshape(len(clouds), -1)
+    mean = scatter(truth, clouds, dim=0, reduce="mean")
+    spread = scatter((truth - mean[clouds]).square(), clouds, dim=0, reduce="mean").sum(dim=1)
+    chosen = int(spread.argmax())
+    mine, name = clouds == chosen, batch.get("name")
+    label = name[chosen] if isinstance(name, list) and len(name) > chosen else name
+    pos, truth, given = (part[mine].detach().cpu() for part in (batch.pos, batch.y, answer))
+    return Scene(pos, truth, given, label if isinstance(label, str) else "")

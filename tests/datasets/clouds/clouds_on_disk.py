@@ -7,7 +7,9 @@ import numpy as np
 KINDS = (1, 6, 8)
 
 
-def write_molecules(root: Path, counts: dict[str, int], folders: bool = True) -> dict[str, list[tuple[str, float]]]:
+def write_molecules(
+    root: Path, counts: dict[str, int], folders: bool = True
+) -> dict[str, list[tuple[str, float]]]:
     """Writes ``<split>/<number>.npz`` and tables; names and energies of each split.
 
     Args:

@@ -70,7 +70,7 @@ def test_balanced_weights_are_those_of_the_labels():
 
 @pytest.mark.parametrize("wrong", ["even", [], [0.0, 0.0], [-1.0, 2.0]])
 def test_weights_that_are_none(wrong):
-    with pytest.raises(ValueError, match="optim.class_weights: expected"):
+    with pytest.raises(ValueError, match=r"optim\.class_weights: expected"):
         Learner(SIZES, ["a", "b"], 1, class_weights=wrong)
 
 

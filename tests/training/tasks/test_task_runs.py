@@ -57,7 +57,9 @@ def results(run: Path) -> dict:
 
 
 def test_energies_of_molecules(run_cli, molecules):
-    code, output, errors = run_cli("train", "--config", "energies.yaml", "--out", "run", "--task", "regression")
+    code, output, errors = run_cli(
+        "train", "--config", "energies.yaml", "--out", "run", "--task", "regression"
+    )
     assert (code, errors) == (0, "")
     assert "validation (best checkpoint): energy: MAE " in output and "run/parity.png" in output
     found = results(Path("run"))["validation"]["targets"]["energy"]
@@ -78,13 +80,18 @@ def test_energies_of_molecules(run_cli, molecules):
     batch = next(iter(data.test_dataloader()))
     with torch.no_grad():
         expected = (model.task.shown(model(batch)) - batch.y).abs().mean()
-    assert results(Path("run"))["test_clouds"]["targets"]["energy"]["mae"] == pytest.approx(float(expected), rel=1e-4)
+    assert results(Path("run"))["test_clouds"]["targets"]["energy"]["mae"] == pytest.approx(
+        float(expected), rel=1e-4
+    )
 
 
 @pytest.mark.usefixtures("no_pictures")
 def test_a_resumed_regression_is_the_unbroken_one(run_cli, molecules):
     assert run_cli("train", "--config", "energies.yaml", "--out", "whole")[0] == 0
-    assert run_cli("train", "--config", "energies.yaml", "--out", "cut", "--trainer.max_time", "00:00:00:00")[0] == 1
+    assert (
+        run_cli("train", "--config", "energies.yaml", "--out", "cut", "--trainer.max_time", "00:00:00:00")[0]
+        == 1
+    )
     stop = ("--trainer.limit_train_batches", "1.0")
     assert run_cli("train", "--config", "energies.yaml", "--out", "part", *stop)[0] == 0
     whole, part = (load_checkpoint(Path(name) / "checkpoints/last.ckpt") for name in ("whole", "part"))
@@ -96,7 +103,9 @@ def test_a_resumed_regression_is_the_unbroken_one(run_cli, molecules):
 
 
 def test_a_field_of_points(run_cli, molecules):
-    code, output, errors = run_cli("train", "--config", "field.yaml", "--out", "run", "--trainer.max_epochs", "6")
+    code, output, errors = run_cli(
+        "train", "--config", "field.yaml", "--out", "run", "--trainer.max_epochs", "6"
+    )
     assert (code, errors) == (0, "") and "run/scene.png" in output
     found = results(Path("run"))["validation"]["targets"]["height"]
     assert found["mae"] < found["mae_of_mean"]
@@ -137,13 +146,16 @@ def test_errors_are_one_line(run_cli, molecules, arguments, message):
 def scenes(tmp_path, monkeypatch):
     fake_data.register(monkeypatch, tmp_path)
     monkeypatch.chdir(tmp_path)
-    text = f"model: {{{SIZES}}}\noptim: {{lr: 0.05}}\ndata: {{dataset: scenes, root: ., batch_size: 8}}\ntrainer: {{{TRAINER}}}\n"
+    data = "data: {dataset: scenes, root: ., batch_size: 8}"
+    text = f"model: {{{SIZES}}}\noptim: {{lr: 0.05}}\n{data}\ntrainer: {{{TRAINER}}}\n"
     (tmp_path / "scenes.yaml").write_text(text)
     return tmp_path
 
 
 def test_classes_of_points(run_cli, scenes):
-    code, output, errors = run_cli("train", "--config", "scenes.yaml", "--out", "run", "--optim.class_weights", "balanced")
+    code, output, errors = run_cli(
+        "train", "--config", "scenes.yaml", "--out", "run", "--optim.class_weights", "balanced"
+    )
     assert (code, errors) == (0, "") and "mean IoU" in output
     found = results(Path("run"))["validation"]
     assert found["mean_iou"] == pytest.approx(sum(found["iou"].values()) / len(found["iou"]))
