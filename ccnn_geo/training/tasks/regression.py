@@ -74,6 +74,8 @@ class Regression(Task):
 
     def loss(self, answers: Tensor, y: Tensor) -> tuple[Tensor, float]:
         known = ~y.isnan()
+        if answers.dtype in (torch.float16, torch.bfloat16):
+            answers = answers.float()  # targets have more digits
         each = LOSSES[self.kind](answers[known], y[known].to(answers.dtype), reduction="sum")
         return each, float(known.sum())
 

@@ -7,12 +7,14 @@ from pathlib import Path
 import fake_data
 import pytest
 import torch
+import yaml
 from torch_geometric.data import Data
 
 from ccnn_geo.io.models.checkpoint import load_checkpoint
 from ccnn_geo.training import Learner
 from ccnn_geo.training.callbacks import read_metrics
 from ccnn_geo.training.data.families import make_data
+from ccnn_geo.training.metrics_file import to_csv
 
 sys.path.append(str(Path(__file__).parents[2] / "datasets" / "clouds"))
 from clouds_on_disk import write_molecules
@@ -166,6 +168,38 @@ def test_classes_of_points(run_cli, scenes):
     assert list(rows[0])[3:8] == ["train_loss", "train_acc", "val_loss", "val_acc", "val_mean_acc"]
     stored = load_checkpoint(Path("run/checkpoints/best.ckpt"))["hyper_parameters"]
     assert (stored["task"], stored["class_weights"], stored["targets"]) == ("segmentation", "balanced", None)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_run_of_before_there_were_tasks_goes_on(run_cli, scenes):
+    """Its checkpoint, its configuration and its metrics do not know of them."""
+    assert run_cli("train", "--config", "scenes.yaml", "--out", "run", "--trainer.max_epochs", "2")[0] == 0
+    last = Path("run/checkpoints/last.ckpt")
+    stored = load_checkpoint(last)
+    for key in ("task", "targets", "loss", "class_weights"):
+        del stored["hyper_parameters"][key]
+    (state,) = (found for key, found in stored["callbacks"].items() if key.startswith("ModelCheckpoint"))
+    for key in ("metric", "stale"):
+        del state[key]
+    state["best_model_score"] = 2.0  # no accuracy is as good
+    torch.save(stored, last)
+    config = yaml.safe_load(Path("run/config.yaml").read_text())
+    config["optim"] = {
+        key: config["optim"][key] for key in config["optim"] if key not in ("loss", "class_weights")
+    }
+    Path("run/config.yaml").write_text(
+        yaml.safe_dump({k: config[k] for k in config if k not in ("task", "early_stopping")})
+    )
+    metrics = Path("run/metrics.csv")
+    rows = [{k: v for k, v in row.items() if k != "val_miou"} for row in read_metrics(metrics)]
+    metrics.write_text(to_csv(rows))
+    best = Path("run/checkpoints/best.ckpt").read_bytes()
+    code, output, errors = run_cli("train", "--resume", "run", "--trainer.max_epochs", "3")
+    assert (code, errors) == (0, "") and "epoch 3/3" in output
+    assert [bool(row.get("val_miou")) for row in read_metrics(metrics)] == [False, False, True]
+    assert Path("run/checkpoints/best.ckpt").read_bytes() == best
+    code, _, errors = run_cli("train", "--resume", "run", "--task", "classification")
+    assert code == 1 and "--task: expected segmentation" in errors
 
 
 def test_rare_classes_weigh_more(scenes):
