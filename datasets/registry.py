@@ -33,6 +33,7 @@ PLACES = {
     "csv_series": "series.csv_series:CSVSeries",
     "physionet2012": "series.physionet2012:PhysioNet2012",
     "lidar": "scenes.lidar:LidarFrames",
+    "clouds": "clouds.clouds:Clouds",
 }
 """Module and class of each name, in the order in which they are listed."""
 

@@ -75,7 +75,8 @@ def configured_network(
         in_channels = data.in_channels or 1
     if out_channels is None:
         binary = settings.get("optim", {}).get("binary", False)
-        out_channels = num_outputs(data.num_classes or (2 if binary else 40), binary)
+        unknown = 1 if data.task == "regression" else 2 if binary else 40
+        out_channels = num_outputs(data.num_classes or unknown, binary)
     return build_network(in_channels, out_channels, data.dim, data.readout, **settings["model"])
 
 

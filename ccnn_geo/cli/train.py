@@ -101,9 +101,10 @@ def _train_in(
             raise
         raise explained from error
     _drawn(draw_training, folder, scores)
-    _say_first(_scores(f"validation ({scores.of})", scores))
+    _say_first(f"validation ({scores.of}): {scores.summary()}")
     if not settings["trainer"].get("fast_dev_run"):
-        for what in ("checkpoints/best.ckpt", "metrics.csv", "curves.png", "confusion.png", "results.json"):
+        pictures = ("curves.png", f"{scores.picture}.png", "scene.png")
+        for what in ("checkpoints/best.ckpt", "metrics.csv", *pictures, "results.json"):
             if (folder / what).exists():  # a run of no epoch has no curves
                 _say_first(f"  {folder / what}")
 
@@ -139,9 +140,9 @@ def test(arguments: list[str]) -> None:
     checkpoint = checkpoint_file(config.checkpoint)
     scores, name = run.test(checkpoint, plain["data"], plain["trainer"], out, progress)
     label = make_data(plain["data"]).label
-    picture = (out or run_of(checkpoint)) / f"confusion_{name}.png"
+    picture = (out or run_of(checkpoint)) / f"{scores.picture}_{name}.png"
     where = f"  {picture}" if _drawn(draw_test, picture, scores, label) else ""
-    _say_first(f"{_scores(f'test ({label})', scores)}{where}")
+    _say_first(f"test ({label}): {scores.summary()}{where}")
 
 
 def _drawn(draw: Callable[..., None], *given: Any) -> bool:
@@ -153,13 +154,6 @@ def _drawn(draw: Callable[..., None], *given: Any) -> bool:
         _say(f"  no pictures drawn: {missing.remedy}")
         return False
     return True
-
-
-def _scores(what: str, scores: Any) -> str:
-    return (
-        f"{what}: accuracy {100 * scores.accuracy:.1f} %, "
-        f"mean-class accuracy {100 * scores.mean_class_accuracy:.1f} %"
-    )
 
 
 def _display(trainer: dict[str, Any]) -> tuple[bool, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
-PARTS = ("name", "seed", "model", "optim", "data", "trainer")
+PARTS = ("name", "seed", "task", "early_stopping", "model", "optim", "data", "trainer")
 """What the configuration of a run consists of."""
 
 
@@ -23,12 +23,12 @@ def train_parser(dataset: str, every: bool = False) -> ArgumentParser:
         every: Whether ``--help`` is to show all arguments of Lightning's trainer.
     """
     from ccnn_geo.nn.build import build_network
-    from ccnn_geo.training.module import Classifier
+    from ccnn_geo.training.module import Learner
     from ccnn_geo.training.runs import packaged_configs
 
     parser = _parser(
         "train",
-        "Trains a classifier; every option may also stand in the file of --config.\n\n"
+        "Trains a network; every option may also stand in the file of --config.\n\n"
         f"The options of --data are those of {dataset}; for another of `ccnn-geo data list` ask with its name: "
         "ccnn-geo train --data.dataset cifar10 --help.",
         f"Packaged configurations: {', '.join(packaged_configs())}.",
@@ -42,6 +42,19 @@ def train_parser(dataset: str, every: bool = False) -> ArgumentParser:
         help="Runs go to runs/NAME/NUMBER; by default the name of the configuration's file, else of the data set.",
     )
     parser.add_argument("--seed", type=int, default=0, help="Of weights, order, augmentation and dropout.")
+    parser.add_argument(
+        "--task",
+        type=str | None,
+        default=None,
+        help="classification (a class per sample), segmentation (one per point) or regression (numbers); by default "
+        "what the data have truths for.",
+    )
+    parser.add_argument(
+        "--early_stopping",
+        type=int | None,
+        default=None,
+        help="End the training after so many validations without a better one.",
+    )
     parser.add_argument("--out", type=str | None, default=None, help="Folder of this run instead.")
     parser.add_argument(
         "--resume",
@@ -61,9 +74,20 @@ def train_parser(dataset: str, every: bool = False) -> ArgumentParser:
         build_network, "model", skip={"in_channels", "out_channels", "dim", "readout"}, as_group=True
     )
     parser.add_class_arguments(
-        Classifier,
+        Learner,
         "optim",
-        skip={"network", "classes", "in_channels", "dim", "readout", "seed", "data", "pipeline"},
+        skip={
+            "network",
+            "classes",
+            "in_channels",
+            "dim",
+            "readout",
+            "seed",
+            "data",
+            "pipeline",
+            "task",
+            "targets",
+        },
         instantiate=False,
     )
     _add_data_and_trainer(parser, dataset)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ccnn_geo.nn.pooling import pool_clouds as pool_clouds
     from ccnn_geo.nn.pooling import pool_dense as pool_dense
     from ccnn_geo.nn.pretrained import Pretrained as Pretrained
+    from ccnn_geo.nn.targets import Targets as Targets
     from ccnn_geo.nn.trunk import Trunk as Trunk
 
 __all__, __getattr__, __dir__ = lazy_names(
@@ -58,6 +59,7 @@ __all__, __getattr__, __dir__ = lazy_names(
         "nn.nyquist": "nyquist_penalty sample_spacing",
         "nn.pooling": "POOLS pool_clouds pool_dense",
         "nn.pretrained": "Pretrained",
+        "nn.targets": "Targets",
         "nn.trunk": "Trunk",
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from inspect import signature
 from typing import Any
@@ -37,6 +38,7 @@ def build_network(
     drop_path: float = 0.0,
     init_spacing: float | str | None = None,
     conv: dict[str, Any] | None = None,
+    composition: bool = False,
     **kernel: Any,
 ) -> CCNN:
     """Builds the :class:`~ccnn_geo.nn.ccnn.CCNN` that a configuration describes.
@@ -55,11 +57,14 @@ def build_network(
         block: ``ccnn``, ``s4`` or ``flex``.
         dropout: Dropout in the blocks.
         measure: Weight of a point: ``uniform``, ``density``, or ``quadrature``, which asks for all neighbours.
-        pool: ``mean`` of the points' features, or ``mean_max``.
+        pool: ``mean`` of the points' features, ``mean_max``, or their ``sum``, for what grows with the sample, as
+            energies do.
         drop_path: Probability of leaving a block's branch out of a sample, that of the last block.
         init_spacing: Distance of samples whose Nyquist rate no kernel starts above; ``auto`` for that of the first
             batch.
         conv: Further arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`.
+        composition: For regression: begin with a linear fit of the targets to what the features of the points add up
+            to, such as the atoms of a molecule; the network learns the rest.
         **kernel: The other settings of :class:`~ccnn_geo.kernels.config.KernelConfig`.
 
     Raises:
@@ -99,6 +104,7 @@ def build_network(
             readout=readout,
             measure=measure,
             pool=pool,
+            composition=composition,
             drop_path=drop_path,
             init_spacing=init_spacing,
             **(conv or {}),
@@ -130,6 +136,14 @@ def num_outputs(num_classes: int, binary: bool) -> int:
     if binary and num_classes != 2:
         raise ValueError(f"optim.binary: expected two classes, got {num_classes}")
     return 1 if binary else num_classes
+
+
+def outputs_of(hyperparameters: Mapping[str, Any]) -> int:
+    """Outputs of the network of a checkpoint's hyperparameters: of its targets, or of its classes."""
+    targets = hyperparameters.get("targets")
+    if targets:
+        return len(targets["names"])
+    return num_outputs(len(hyperparameters["classes"]), hyperparameters.get("binary", False))
 
 
 def class_logits(outputs: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from ccnn_geo.functional.clouds import as_clouds
 from ccnn_geo.kernels.config import PAPER
 from ccnn_geo.neighbors import Neighbors
 from ccnn_geo.nn.blocks import BLOCKS
+from ccnn_geo.nn.composition import Composition
 from ccnn_geo.nn.conv.checks import check_grid, check_reused
 from ccnn_geo.nn.conv.plan import PointPlan
 from ccnn_geo.nn.head import Head
@@ -66,9 +67,11 @@ class CCNN(Pretrained, Trunk):
         num_neighbors: Neighbours per point; ``None`` for all points in the kernels' windows, which
             ``measure="quadrature"`` asks for.
         readout: ``"global"`` (one output per sample) or ``"node"`` (one per point or cell).
-        pool: What a global readout takes of the features of all points: their ``"mean"``, as the paper, or
-            ``"mean_max"``, see :class:`~ccnn_geo.nn.head.Head`. Where points have weights (by ``measure`` or given), so
-            has the mean: it is over the surface, and not over its samples.
+        pool: What a global readout takes of the features of all points: their ``"mean"``, as the paper, ``"mean_max"``,
+            or their ``"sum"``, see :class:`~ccnn_geo.nn.head.Head`. Where points have weights (by ``measure`` or
+            given), so has the mean: it is over the surface, and not over its samples.
+        composition: Whether a global output begins with a linear function of what the input features of the points add
+            up to, which is fitted to data, see :class:`~ccnn_geo.nn.composition.Composition`.
         block: ``"ccnn"``, ``"s4"`` or ``"flex"``.
         dropout: Dropout in the blocks.
         drop_path: Probability of leaving the last block's branch out of a sample in training, and in proportion of
@@ -106,6 +109,7 @@ class CCNN(Pretrained, Trunk):
         num_neighbors: int | None = 256,
         readout: str = "global",
         pool: str = "mean",
+        composition: bool = False,
         block: str = "ccnn",
         dropout: float = 0.0,
         drop_path: float = 0.0,
@@ -142,6 +146,7 @@ class CCNN(Pretrained, Trunk):
             num_neighbors=num_neighbors,
             readout=readout,
             pool=pool,
+            composition=composition,
             block=block,
             dropout=dropout,
             drop_path=drop_path,
@@ -150,6 +155,9 @@ class CCNN(Pretrained, Trunk):
         )
         self.out_channels, self.init_spacing = out_channels, init_spacing
         self.head = Head(hidden_channels, out_channels, readout, pool)
+        if composition and readout != "global":
+            raise ValueError(f"CCNN: expected readout 'global' with composition, got {readout!r}")
+        self.composition = Composition(in_channels, out_channels) if composition else None
         accept_old_keys(self, OLD_KEYS)
         self.first_spacing = FirstSpacing(dim) if init_spacing == "auto" else None
         if init_spacing is not None:
@@ -177,6 +185,8 @@ class CCNN(Pretrained, Trunk):
         """Draws all parameters anew."""
         super().reset_parameters()
         self.head.reset_parameters()
+        if self.composition is not None:
+            self.composition.reset_parameters()
         if self.first_spacing is not None:
             self.first_spacing.reset_parameters()
         elif self.init_spacing is not None and not isinstance(self.init_spacing, str):
@@ -223,7 +233,8 @@ class CCNN(Pretrained, Trunk):
         if first is not None and not first.is_known and first.measure(x, pos, batch, spacing):
             self.limit_frequencies(first.value)
         if pos is None:
-            return self.head(self.features(x, spacing=spacing))
+            outputs = self.head(self.features(x, spacing=spacing))
+            return outputs if self.composition is None else self.composition(outputs, x)
         if batch is not None and (batch.dim() != 1 or batch.size(0) != pos.size(0)):
             raise ValueError(f"CCNN: expected batch [{pos.size(0)}] beside pos, got {list(batch.shape)}")
         plan = self.plan(pos, batch, edge_index, spacing, batch_size)
@@ -231,7 +242,8 @@ class CCNN(Pretrained, Trunk):
             check_reused("CCNN", x, plan, weight)
         weight = self.stem.point_weights(plan) if weight is None else weight
         h = self.features(x, pos=pos, edge_index=plan, weight=weight)
-        return self.head(h, batch, batch_size, weight)
+        outputs = self.head(h, batch, batch_size, weight)
+        return outputs if self.composition is None else self.composition(outputs, x, batch)
 
     def _forward_data(self, data: Data) -> Tensor:
         missing = [name for name in ("x", "pos") if getattr(data, name, None) is None]

@@ -22,7 +22,8 @@ class Head(nn.Module):
         out_channels: Outputs :math:`C_{out}`.
         readout: ``"global"`` (one output per sample) or ``"node"`` (one per point or cell).
         pool: What a global readout takes of all points: their ``"mean"``, or ``"mean_max"``, mean and largest side by
-            side, each normalised over the batch, as point networks do.
+            side, each normalised over the batch, as point networks do; or their ``"sum"``, for what grows with the
+            sample, such as the energy of a molecule.
 
     Shapes:
         - **points:** :math:`(N, C)` to :math:`(B, C_{out})`, or :math:`(N, C_{out})` with ``readout="node"``
@@ -53,7 +54,7 @@ class Head(nn.Module):
             )
         self.readout, self.pool = readout, pool
         pooled = in_channels * len(POOLS[pool])
-        self.norm = nn.Identity() if pool == "mean" else PoolNorm(pooled)
+        self.norm = PoolNorm(pooled) if pool == "mean_max" else nn.Identity()
         self.linear = nn.Linear(pooled, out_channels)
         self.scale = UnitVariance()
         take_unscaled_weights(self, "linear.weight")

@@ -10,8 +10,8 @@ from torch import Tensor
 from ccnn_geo._base.pyg import scatter
 from ccnn_geo.functional.clouds import as_clouds
 
-POOLS = {"mean": ("mean",), "mean_max": ("mean", "max")}
-"""Reductions over the points of a sample, side by side."""
+POOLS = {"mean": ("mean",), "mean_max": ("mean", "max"), "sum": ("sum",)}
+"""Reductions over the points of a sample, side by side; a ``sum`` grows with the sample, as an energy does."""
 
 
 def pool_clouds(
@@ -38,6 +38,8 @@ def pool_clouds(
         if how == "mean" and weight is not None:
             w = weight.to(h.dtype).unsqueeze(1)
             parts.append(reduce(h * w, reduce="sum") / _positive(reduce(w, reduce="sum")))
+        elif how == "sum" and weight is not None:
+            parts.append(reduce(h * weight.to(h.dtype).unsqueeze(1), reduce="sum"))
         else:
             parts.append(reduce(h, reduce=how))
     return torch.cat(parts, dim=1)
@@ -54,10 +56,11 @@ def pool_dense(pool: str, h: Tensor, weight: Tensor | None = None) -> Tensor:
         if how == "max":
             parts.append(h.amax(dim=2))
         elif weight is None:
-            parts.append(h.mean(dim=2))
+            parts.append(h.sum(dim=2) if how == "sum" else h.mean(dim=2))
         else:
             w = weight.to(h.dtype).unsqueeze(1)
-            parts.append((h * w).sum(dim=2) / _positive(w.sum(dim=2)))
+            total = (h * w).sum(dim=2)
+            parts.append(total if how == "sum" else total / _positive(w.sum(dim=2)))
     return torch.cat(parts, dim=1)
 
 

@@ -1,4 +1,4 @@
-"""Training on Lightning: the module, its optimiser, and a data module for each family of data.
+"""Training on Lightning: the module, its optimiser, and the tasks, and a data module for each family of data.
 
 Names are imported when they are used: reading a trained network needs parts of this folder, and no Lightning.
 """
@@ -17,13 +17,20 @@ if TYPE_CHECKING:
     from ccnn_geo.training.data.registry import RegistryDataModule as RegistryDataModule
     from ccnn_geo.training.data.shapes import ShapesDataModule as ShapesDataModule
     from ccnn_geo.training.module import Classifier as Classifier
+    from ccnn_geo.training.module import Learner as Learner
     from ccnn_geo.training.optim import decay_groups as decay_groups
-    from ccnn_geo.training.run import Scores as Scores
     from ccnn_geo.training.run import test as test
     from ccnn_geo.training.run import train as train
     from ccnn_geo.training.schedule import Schedule as Schedule
     from ccnn_geo.training.schedule import warmup_cosine as warmup_cosine
     from ccnn_geo.training.statistics import NormStatistics as NormStatistics
+    from ccnn_geo.training.tasks.base import Task as Task
+    from ccnn_geo.training.tasks.classes import Classification as Classification
+    from ccnn_geo.training.tasks.classes import Segmentation as Segmentation
+    from ccnn_geo.training.tasks.regression import Regression as Regression
+    from ccnn_geo.training.tasks.scores import RegressionScores as RegressionScores
+    from ccnn_geo.training.tasks.scores import Scores as Scores
+    from ccnn_geo.training.tasks.scores import SegmentationScores as SegmentationScores
 
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
@@ -34,11 +41,15 @@ __all__, __getattr__, __dir__ = lazy_names(
         "training.data.points": "PointsDataModule",
         "training.data.registry": "RegistryDataModule",
         "training.data.shapes": "ShapesDataModule",
-        "training.module": "Classifier",
+        "training.module": "Classifier Learner",
         "training.optim": "decay_groups",
-        "training.run": "Scores test train",
+        "training.run": "test train",
         "training.schedule": "Schedule warmup_cosine",
         "training.statistics": "NormStatistics",
+        "training.tasks.base": "Task",
+        "training.tasks.classes": "Classification Segmentation",
+        "training.tasks.regression": "Regression",
+        "training.tasks.scores": "RegressionScores Scores SegmentationScores",
     },
 )
 

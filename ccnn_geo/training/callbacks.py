@@ -14,9 +14,8 @@ from ccnn_geo.training.files import write_text
 from ccnn_geo.training.lightning import Callback, LightningModule, Timer, Trainer, yaml
 from ccnn_geo.training.metrics_file import read_metrics, to_csv
 from ccnn_geo.training.seeds import mix_seed
+from ccnn_geo.training.tasks.base import Task
 from ccnn_geo.training.trainer import given_flags
-
-METRICS = ("train_loss", "train_acc", "val_loss", "val_acc", "val_mean_acc")
 
 
 class StepSeed(Callback):
@@ -108,7 +107,9 @@ class MetricsFile(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         logged = {key: float(value) for key, value in trainer.callback_metrics.items()}
-        keys = [k for k in METRICS if k in logged and (self._validated or not k.startswith("val_"))]
+        task: Task = pl_module.task  # type: ignore[assignment]
+        columns = ["train_loss", f"train_{task.training_number}", *(f"val_{key}" for key in task.columns)]
+        keys = [k for k in columns if k in logged and (self._validated or not k.startswith("val_"))]
         keys += [k for k in logged if k.startswith("window_")]
         seconds = time.monotonic() - self._started
         row = {
@@ -122,16 +123,13 @@ class MetricsFile(Callback):
         if trainer.is_global_zero:
             write_text(self.path, to_csv(self.rows))
             if self.report is not None:
-                self.report(self._line(trainer, logged, seconds))
+                self.report(self._line(trainer, task, logged, seconds))
         self._started, self._validated = time.monotonic(), False
 
-    def _line(self, trainer: Trainer, logged: dict[str, float], seconds: float) -> str:
+    def _line(self, trainer: Trainer, task: Task, logged: dict[str, float], seconds: float) -> str:
         last = "" if trainer.max_epochs in (None, -1) else f"/{trainer.max_epochs}"
         text = f"epoch {trainer.current_epoch + 1}{last}  loss {logged['train_loss']:.3f}"
-        text += f"  accuracy {100 * logged['train_acc']:.1f} %"
-        if self._validated:
-            text += f"  validation {100 * logged['val_acc']:.1f} %"
-        return f"{text}  {seconds:.1f} s"
+        return f"{text}  {task.line(logged, self._validated)}  {seconds:.1f} s"
 
 
 class PlanLine(Callback):

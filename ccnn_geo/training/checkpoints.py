@@ -37,19 +37,32 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class BestCheckpoint(Checkpoint):
-    """Keeps ``best.ckpt``: of the highest validation accuracy, among equals of the lowest loss, then of the latest.
+    """Keeps ``best.ckpt``: of the best validation, among equals of the lowest loss, then of the latest.
 
     A validation whose loss is NaN never counts. At the end of an epoch the checkpoint is written when nothing of the
     epoch is left to do, so that a run can go on from it; within an epoch at once, with the weights that were validated.
 
     Args:
         folder: Of the checkpoints.
+        metric: The number of a validation that says how good it is.
+        larger_is_better: Whether the best is the largest.
+        patience: Validations without a better one after which the training ends; None for no such end.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / BEST
+    def __init__(
+        self, folder: Path, metric: str = "acc", larger_is_better: bool = True, patience: int | None = None
+    ) -> None:
+        self.path, self.patience = folder / BEST, patience
+        self.metric, self.sign = metric, 1 if larger_is_better else -1
         self.rank: tuple[float, float] | None = None
+        self.stale = 0
+        """Validations since the best one."""
         self._validated = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether too many validations have not been better."""
+        return self.patience is not None and self.stale >= self.patience
 
     @property
     def state_key(self) -> str:
@@ -60,15 +73,27 @@ class BestCheckpoint(Checkpoint):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        accuracy, loss = (None, None) if self.rank is None else (self.rank[0], -self.rank[1])
-        return {"best_model_score": accuracy, "best_model_loss": loss}
+        score, loss = (None, None) if self.rank is None else (self.sign * self.rank[0], -self.rank[1])
+        return {
+            "best_model_score": score,
+            "best_model_loss": loss,
+            "metric": self.metric,
+            "stale": self.stale,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        accuracy = state_dict.get("best_model_score")
-        loss = state_dict.get(
-            "best_model_loss", inf
-        )  # earlier releases did not compare it: any equal one wins
-        self.rank = None if accuracy is None else (float(accuracy), -loss)
+        # a run of an earlier release goes on to choose by accuracy, whatever its task
+        if state_dict.get("metric", "acc") != self.metric:
+            self.metric, self.sign = "acc", 1
+        score = state_dict.get("best_model_score")
+        # earlier releases did not compare losses: any equal one wins
+        loss = state_dict.get("best_model_loss", inf)
+        self.rank = None if score is None else (self.sign * float(score), -loss)
+        self.stale = int(state_dict.get("stale", 0))
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.is_over:  # a run that has ended so before
+            trainer.should_stop = True
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn == TrainerFn.FITTING:
@@ -83,10 +108,16 @@ class BestCheckpoint(Checkpoint):
         validated, self._validated = self._validated, False
         if not validated or getattr(trainer, "fast_dev_run", False):
             return
-        accuracy, loss = (float(trainer.callback_metrics[f"val_{key}"]) for key in ("acc", "loss"))
-        if not isnan(loss) and (self.rank is None or (accuracy, -loss) >= self.rank):
-            self.rank = accuracy, -loss
+        score, loss = (float(trainer.callback_metrics[f"val_{key}"]) for key in (self.metric, "loss"))
+        rank = self.sign * score, -loss
+        if not isnan(loss) and not isnan(score) and (self.rank is None or rank >= self.rank):
+            self.stale = 0 if self.rank is None or rank > self.rank else self.stale + 1
+            self.rank = rank
             trainer.save_checkpoint(self.path, weights_only=False)  # the optimiser's state too
+        else:
+            self.stale += 1
+        if self.is_over:
+            trainer.should_stop = True
 
 
 class LastCheckpoint(Checkpoint):

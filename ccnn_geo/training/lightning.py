@@ -23,7 +23,7 @@ with needs("train", "ccnn_geo.training"):
     from pytorch_lightning.utilities import rank_zero_only
     from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
     from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
-    from torchmetrics import MeanMetric
+    from torchmetrics import MeanMetric, Metric
     from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "LightningEnvironment",
     "LightningModule",
     "MeanMetric",
+    "Metric",
     "MisconfigurationException",
     "MulticlassAccuracy",
     "MulticlassConfusionMatrix",

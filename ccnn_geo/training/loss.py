@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ccnn_geo._base.processes import is_distributed
 
 
-def own_cross_entropy(logits: Tensor, y: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Mean cross-entropy of the labels of this process; 0 without any, with gradients of 0.
-
-    Shapes:
-        - **logits:** :math:`(n, K)`; **y:** :math:`(n)`
-        - **output:** scalar
-    """
-    total = F.cross_entropy(logits, y, label_smoothing=label_smoothing, reduction="sum")
-    return total / max(1, y.size(0))
-
-
-def share_of_labels(count: int, device: torch.device) -> Tensor | float:
+def share_of_labels(count: float, device: torch.device) -> Tensor | float:
     r"""What the mean loss of a process is multiplied by, since ``DistributedDataParallel`` takes the mean of processes.
 
     .. math::
@@ -31,11 +19,11 @@ def share_of_labels(count: int, device: torch.device) -> Tensor | float:
     more than that of one that has many.
 
     Args:
-        count: Labels :math:`n_r` of this process.
+        count: Labels :math:`n_r` of this process, or the sum of their weights.
         device: Where numbers are exchanged.
     """
     if not is_distributed():
         return 1.0
-    total = torch.tensor(float(count), device=device)
+    total = torch.tensor(count, device=device)
     torch.distributed.all_reduce(total)
-    return count * torch.distributed.get_world_size() / total.clamp(min=1)
+    return count * torch.distributed.get_world_size() / total.clamp(min=torch.finfo(total.dtype).tiny)

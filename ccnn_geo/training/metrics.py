@@ -1,7 +1,8 @@
-"""Accuracies of a confusion matrix."""
+"""Accuracies, F1 scores and overlaps of a confusion matrix."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -31,3 +32,34 @@ def accuracies(confusion: Tensor) -> tuple[float, float]:
     hits = confusion.diagonal().double()
     seen = counts > 0
     return float(hits.sum() / counts.sum()), float((hits[seen] / counts[seen]).mean())
+
+
+def class_f1(confusion: Tensor) -> Tensor:
+    r"""F1 score of each class; NaN of one that is nowhere, in truth and answers.
+
+    .. math::
+        F_c = \frac{2 n_{cc}}{\sum_d n_{cd} + \sum_d n_{dc}}
+
+    Shapes:
+        - **confusion:** :math:`(K, K)`; **output:** :math:`(K)` in double precision
+    """
+    hits = confusion.diagonal().double()
+    return 2 * hits / (confusion.sum(dim=1) + confusion.sum(dim=0))
+
+
+def class_iou(confusion: Tensor) -> Tensor:
+    r"""Intersection over union of each class; NaN of one that is nowhere, in truth and answers.
+
+    .. math::
+        \mathrm{IoU}_c = \frac{n_{cc}}{\sum_d n_{cd} + \sum_d n_{dc} - n_{cc}}
+
+    Shapes:
+        - **confusion:** :math:`(K, K)`; **output:** :math:`(K)` in double precision
+    """
+    hits = confusion.diagonal().double()
+    return hits / (confusion.sum(dim=1) + confusion.sum(dim=0) - hits)
+
+
+def mean_of_known(values: Tensor) -> float:
+    """The mean of the values that are not NaN; NaN if all are."""
+    return float(torch.nanmean(values))

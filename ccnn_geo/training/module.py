@@ -1,4 +1,4 @@
-"""A CCNN classifier as a LightningModule."""
+"""A CCNN and its task as a LightningModule."""
 
 from __future__ import annotations
 
@@ -10,25 +10,31 @@ from torch import Tensor
 
 from ccnn_geo._base.processes import is_distributed, mean_over_processes
 from ccnn_geo._base.pyg import Data
-from ccnn_geo.nn.build import build_network, class_logits, num_outputs
+from ccnn_geo.nn.build import build_network
 from ccnn_geo.nn.conv.kernel_norms import collect_kernel_norms, l2_penalty
 from ccnn_geo.nn.nyquist import nyquist_penalty, sample_spacing
-from ccnn_geo.training.evaluation import Evaluation
-from ccnn_geo.training.lightning import LightningModule, MulticlassAccuracy, OptimizerLRSchedulerConfig
-from ccnn_geo.training.loss import own_cross_entropy, share_of_labels
+from ccnn_geo.training.lightning import LightningModule, OptimizerLRSchedulerConfig
+from ccnn_geo.training.loss import share_of_labels
 from ccnn_geo.training.optim import decay_groups
-from ccnn_geo.training.optim_arguments import check_optim
+from ccnn_geo.training.optim_arguments import BALANCED, check_optim
 from ccnn_geo.training.rates import take_rates
-from ccnn_geo.training.same_data import inputs_of, refuse_other_data
+from ccnn_geo.training.same_data import described, inputs_of, refuse_other_data
 from ccnn_geo.training.schedule import Schedule
 from ccnn_geo.training.seeds import local_seed, mix_seed
+from ccnn_geo.training.tasks.base import Task
+from ccnn_geo.training.tasks.choose import make_task
+from ccnn_geo.training.tasks.regression import composition_of
+from ccnn_geo.training.tasks.scene import Scene, telling_scene
 
 
-class Classifier(LightningModule):
-    r"""Trains a CCNN with cross-entropy, AdamW, linear warm-up and cosine decay per step.
+class Learner(LightningModule):
+    r"""Trains a CCNN for a task, with AdamW, linear warm-up and cosine decay per step.
 
     .. math::
-        \mathcal L = \mathrm{CE}(y, \hat y) + \lambda \, \tfrac12 \sum_l \lVert k_l \rVert^2 + \mu\,\mathcal N
+        \mathcal L = \mathcal L_{task}(y, \hat y) + \lambda \, \tfrac12 \sum_l \lVert k_l \rVert^2 + \mu\,\mathcal N
+
+    The task is a class per sample (classification), a class per point, cell or time step (segmentation), or numbers per
+    sample or point (regression). ``Classifier`` is another name of this class.
 
     Args:
         network: Arguments of :func:`~ccnn_geo.nn.build.build_network`, plain values.
@@ -44,6 +50,10 @@ class Classifier(LightningModule):
         warmup_share: Largest share of the training that is warm-up; a training of before there was this bound goes on
             without one.
         label_smoothing: Of the cross-entropy in training.
+        class_weights: Of the classes in the cross-entropy in training: a list in the order of the classes, or
+            ``balanced`` for N / (K n_c), by which rare classes count as much as common ones; null for none.
+        loss: For regression ``mse`` (null), ``l1`` or ``huber``, of standardised targets; for classes
+            ``cross_entropy`` (null).
         kernel_l2: :math:`\lambda` of the penalty on generated kernels (Eq. 3).
         nyquist: :math:`\mu` of the penalty on frequencies that the samples do not carry, see
             :func:`~ccnn_geo.nn.nyquist.nyquist_penalty`.
@@ -56,6 +66,8 @@ class Classifier(LightningModule):
         pipeline: What makes a sample of a file, settings of a
             :class:`~ccnn_geo.transforms.pipelines.base.Pipeline`, stored with the weights for prediction; by default
             that of the data module.
+        task: ``classification``, ``segmentation`` or ``regression``; by default what the data have truths for.
+        targets: Of a regression, the plain values of :class:`~ccnn_geo.nn.Targets`; as ``classes``.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -64,7 +76,7 @@ class Classifier(LightningModule):
         >>> from pytorch_lightning import Trainer
         >>> from torch_geometric.data import Data
         >>> from torch_geometric.loader import DataLoader
-        >>> model = Classifier({"preset": "ccnn_4_16", "num_neighbors": 16}, classes=["cup", "mug"], in_channels=6)
+        >>> model = Learner({"preset": "ccnn_4_16", "num_neighbors": 16}, classes=["cup", "mug"], in_channels=6)
         >>> clouds = [Data(x=torch.randn(40, 6), pos=torch.rand(40, 3), y=torch.tensor([i % 2])) for i in range(8)]
         >>> model(next(iter(DataLoader(clouds, batch_size=4)))).shape
         torch.Size([4, 2])
@@ -76,6 +88,8 @@ class Classifier(LightningModule):
     hparams: Any  # Lightning's property: what save_hyperparameters has stored, by attributes
     network: Any  # what make_network gives, None before; a network of another kind in a subclass
     schedule: Schedule  # of the training, from its start
+    task: Task  # made with the network
+    scene: Scene | None = None  # of the last evaluation, where there is an answer per point
 
     def __init__(
         self,
@@ -98,6 +112,10 @@ class Classifier(LightningModule):
         seed: int = 0,
         data: Mapping[str, Any] | None = None,
         pipeline: Mapping[str, Any] | None = None,
+        class_weights: str | list[float] | None = None,
+        loss: str | None = None,
+        task: str | None = None,
+        targets: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         check_optim(
@@ -110,6 +128,7 @@ class Classifier(LightningModule):
             kernel_l2,
             nyquist,
             ema,
+            class_weights,
         )
         # plain values only: checkpoints are read with weights_only=True
         self.save_hyperparameters(
@@ -133,29 +152,50 @@ class Classifier(LightningModule):
                 "seed": seed,
                 "data": dict(data or {}),
                 "pipeline": None if pipeline is None else dict(pipeline),
+                "class_weights": class_weights,
+                "loss": loss,
+                "task": task,
+                "targets": None if targets is None else dict(targets),
             },
             logger=False,
         )
         self.network = None
-        if classes is not None and in_channels is not None:
+        if (classes is not None or targets is not None) and in_channels is not None:
             self._build()
 
     def configure_model(self) -> None:
-        """Builds the network once the data module knows its classes."""
+        """Builds the network once the data module knows its classes or targets."""
         if self.network is None:
-            source = getattr(self.trainer, "datamodule", None)
-            if source is None:
-                raise ValueError(
-                    "Classifier: expected classes and in_channels, or a data module of this package"
-                )
+            source = self._source()
             pipeline = None if source.pipeline is None else source.pipeline.settings()
-            self.hparams.update(classes=list(source.classes), **inputs_of(source), pipeline=pipeline)
+            self.hparams.update(described(source), **inputs_of(source), pipeline=pipeline)
             self._build()
+
+    def on_fit_start(self) -> None:
+        """Measures of the training set what is asked for: labels of each class, the composition of samples."""
+        if self.hparams.class_weights == BALANCED:
+            self.task = make_task(self.hparams, self._source().balanced_weights())
+        composition = getattr(self.network, "composition", None)
+        if composition is not None and not composition.is_known:
+            composition.fit(*composition_of(self._source().train_set.samples, self.task))
+
+    def _source(self) -> Any:
+        source = getattr(self.trainer, "datamodule", None)
+        if source is None:
+            raise ValueError(
+                "Learner: expected a data module of this package, or classes (or targets), in_channels and no "
+                "class_weights that are to be measured"
+            )
+        return source
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuses weights for other classes, as many as they may be, or other samples; a changed rate counts."""
         stored = checkpoint["hyper_parameters"]
-        refuse_other_data(stored, self.hparams.classes, self.hparams, "training")
+        refuse_other_data(stored, self.hparams.classes, self.hparams, "training", self.hparams.targets)
+        if stored.get("targets"):  # the scale that the weights have learned
+            self.hparams.targets = stored["targets"]
+            self.task = make_task(self.hparams)
+            self.evaluation = self.task.evaluation()
         if "warmup_share" not in stored:
             self.hparams.warmup_share = 1.0
         if self.hparams.nyquist_spacing is None:
@@ -165,11 +205,13 @@ class Classifier(LightningModule):
             take_rates(checkpoint, self.optimizer_groups(), self.hparams.lr)
 
     def _build(self) -> None:
-        num_classes = len(self.hparams.classes)
+        weights = self.hparams.class_weights
+        self.task = make_task(self.hparams, None if isinstance(weights, str) else weights)
+        self.hparams.task = self.task.name
         with local_seed(mix_seed(self.hparams.seed, "weights")):
-            self.network = self.make_network(num_outputs(num_classes, self.hparams.binary))
-        self.train_accuracy = MulticlassAccuracy(num_classes, average="micro")
-        self.evaluation = Evaluation(num_classes)
+            self.network = self.make_network(self.task.outputs)
+        self.training_number = self.task.training_metric()
+        self.evaluation = self.task.evaluation()
 
     def make_network(self, outputs: int) -> torch.nn.Module:
         """The network of the hyperparameters, with so many outputs."""
@@ -177,33 +219,33 @@ class Classifier(LightningModule):
         return build_network(given.in_channels, outputs, given.dim, given.readout, **given.network)
 
     def forward(self, batch: Data | Sequence[Tensor]) -> Tensor:
-        """Logits of a batch: ``[B, K]``, or one row per point ``[N, K]``."""
-        return class_logits(self.network(_split(batch)[0]))
+        """Logits, or standardised targets, of a batch: ``[B, K]``, or one row per point ``[N, K]``."""
+        return self.task.answers(self.network(_split(batch)[0]))
 
     def training_step(self, batch: Data | Sequence[Tensor], batch_idx: int) -> Tensor | None:
         penalty: Tensor | float = 0.0
         if self.hparams.kernel_l2 > 0:
             with collect_kernel_norms() as norms:
-                logits = self(batch)
+                answers = self(batch)
             penalty = self.hparams.kernel_l2 * l2_penalty(norms)
         else:
-            logits = self(batch)
+            answers = self(batch)
         if self.hparams.nyquist > 0:
             penalty = penalty + self.hparams.nyquist * self._nyquist(batch)
-        logits, y = self._labelled(logits, batch)
+        answers, y = self.task.rows(answers, _split(batch)[1])
         size = y.size(0)
         if size == 0 and not is_distributed():
             return None  # Lightning goes on to the next batch; with others it must take part in their step
-        own = own_cross_entropy(logits, y, self.hparams.label_smoothing)
-        loss = share_of_labels(size, logits.device) * own + penalty
+        total, weight = self.task.loss(answers, y)
+        own = total / weight if weight > 0 else total
+        loss = share_of_labels(weight, answers.device) * own + penalty
         if size > 0:
-            self.train_accuracy(logits, y)
+            self.training_number(answers, y)
         shown = own.detach() + penalty  # weighed by its labels in the means of an epoch and of processes
         self.log("loss", shown, prog_bar=True, logger=False, batch_size=size)
         self.log("train_loss", shown, on_step=False, on_epoch=True, sync_dist=True, batch_size=size)
-        self.log(
-            "train_acc", self.train_accuracy, on_step=False, on_epoch=True, prog_bar=True, batch_size=size
-        )
+        name = f"train_{self.task.training_number}"
+        self.log(name, self.training_number, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
         return loss
 
     def _nyquist(self, batch: Data | Sequence[Tensor]) -> Tensor:
@@ -214,16 +256,17 @@ class Classifier(LightningModule):
         return nyquist_penalty([conv.kernel for conv in self.network.convs], self.hparams.nyquist_spacing)
 
     def validation_step(self, batch: Data | Sequence[Tensor], batch_idx: int) -> None:
-        self.evaluation(*self._labelled(self(batch), batch))
+        self._evaluate(batch, batch_idx)
 
     def on_test_start(self) -> None:
         """Refuses data of other classes or features than the network was trained on."""
         source = getattr(self.trainer, "datamodule", None)
         if source is not None:
-            refuse_other_data(self.hparams, source.classes, inputs_of(source), "test")
+            now = described(source)
+            refuse_other_data(self.hparams, now["classes"], inputs_of(source), "test", now["targets"])
 
     def test_step(self, batch: Data | Sequence[Tensor], batch_idx: int) -> None:
-        self.evaluation(*self._labelled(self(batch), batch))
+        self._evaluate(batch, batch_idx)
 
     def on_validation_epoch_end(self) -> None:
         self._summarise("val")
@@ -231,18 +274,16 @@ class Classifier(LightningModule):
     def on_test_epoch_end(self) -> None:
         self._summarise("test")
 
-    def _labelled(self, logits: Tensor, batch: Data | Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Logits and labels of what has one: points of a scene may have -1 instead."""
-        y = _split(batch)[1]
-        if self.hparams.readout == "global":
-            return logits, y
-        known = y >= 0
-        return logits[known], y[known]
+    def _evaluate(self, batch: Data | Sequence[Tensor], batch_idx: int) -> None:
+        answers = self(batch)
+        self.evaluation(*self.task.rows(answers, _split(batch)[1]))
+        if batch_idx == 0 and self.hparams.readout == "node":
+            self.scene = telling_scene(batch, self.task.shown(answers))
 
     def _summarise(self, name: str) -> None:
-        self.last_confusion, found = self.evaluation.take()
+        self.last_counted, found = self.evaluation.take()
         for key, value in found.items():
-            self.log(f"{name}_{key}", value, prog_bar=key == "acc")
+            self.log(f"{name}_{key}", value, prog_bar=key == self.task.best)
 
     def optimizer_groups(self) -> list[dict[str, Any]]:
         """The optimizer's groups of parameters; those without a learning rate get that of the hyperparameters."""
@@ -275,6 +316,10 @@ class Classifier(LightningModule):
         return max(1, -(-batches // self.trainer.accumulate_grad_batches))
 
 
+Classifier = Learner
+"""The name of before there were other tasks."""
+
+
 def _split(batch: Data | Sequence[Tensor]) -> tuple[Data | Tensor, Tensor]:
-    """What the network takes, and the labels, of a ``Data`` with ``y`` or a pair ``(grids, labels)``."""
+    """What the network takes, and the truths, of a ``Data`` with ``y`` or a pair ``(grids, labels)``."""
     return (batch, batch.y) if isinstance(batch, Data) else (batch[0], batch[1])

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from ccnn_geo.training.optim import DECAYS
+
+BALANCED = "balanced"
+"""Weights of classes by which rare ones count as much as common ones."""
 
 
 def check_optim(
@@ -15,8 +20,9 @@ def check_optim(
     kernel_l2: float,
     nyquist: float,
     ema: float,
+    class_weights: str | list[float] | None = None,
 ) -> None:
-    """Finds arguments of :class:`~ccnn_geo.training.module.Classifier` that are out of range.
+    """Finds arguments of :class:`~ccnn_geo.training.module.Learner` that are out of range.
 
     Raises:
         ValueError: Names the argument, what was expected, and what was given.
@@ -36,3 +42,12 @@ def check_optim(
         raise ValueError(f"optim.decay: expected one of {', '.join(DECAYS)}, got {decay!r}")
     if not 0 <= ema < 1:
         raise ValueError(f"optim.ema: expected [0, 1), got {ema}")
+    if isinstance(class_weights, list):
+        if min(class_weights, default=0.0) < 0 or not 0 < sum(class_weights) < inf:
+            raise ValueError(
+                f"optim.class_weights: expected numbers of 0 or more, not all 0, got {class_weights}"
+            )
+    elif class_weights not in (None, BALANCED):
+        raise ValueError(
+            f"optim.class_weights: expected {BALANCED}, a list of numbers, or null, got {class_weights!r}"
+        )

@@ -15,9 +15,10 @@ from ccnn_geo.training.data.families import data_module
 from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.flags import seconds_of
 from ccnn_geo.training.lightning import Trainer, yaml
+from ccnn_geo.training.tasks.choose import known_task
 from ccnn_geo.transforms.pipelines.shapes import ShapePipeline
 
-FIXED = ("seed", "optim.decay", "optim.binary", "data.seed", "data.validation_fraction")
+FIXED = ("seed", "optim.decay", "optim.binary", "task", "data.seed", "data.validation_fraction")
 """What cannot change besides the network: what was drawn from it, and which samples validate, is done."""
 
 
@@ -27,7 +28,7 @@ class Continuation:
 
     Args:
         epochs: That are complete.
-        ends: Flags of the Trainer by which no step is left; none if one is.
+        ends: Options by which no step is left; none if one is.
         changes: Settings that differ from those before: name, old and new value.
     """
 
@@ -40,7 +41,7 @@ class Continuation:
         when = "had no step left to count" if self.ends else "from now on"
         said = [f"  {key}: {old!r} before, {new!r} {when}" for key, old, new in self.changes]
         if self.ends:
-            larger = " and ".join(f"trainer.{flag}" for flag in self.ends)
+            larger = " and ".join(self.ends)
             said.append(
                 f"  this run is over, after {self.epochs} epochs: only its validation is repeated; a larger {larger} "
                 "goes on"
@@ -75,7 +76,8 @@ def check_resume(config: Mapping[str, Any], checkpoint: Path, run: Path) -> Cont
     if fixed:
         said = "; ".join(f"{key} was {old!r}, got {new!r}" for key, old, new in fixed)
         raise ValueError(f"--resume {checkpoint}: {said}; expected the same, or a new run")
-    return Continuation(int(whole.get("epoch", 0)) + 1, _ends(config["trainer"], whole), tuple(changes))
+    ends = (*_ends(config["trainer"], whole), *_stopped(config.get("early_stopping"), whole))
+    return Continuation(int(whole.get("epoch", 0)) + 1, ends, tuple(changes))
 
 
 def _network(config: Mapping[str, Any], stored: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
@@ -94,6 +96,8 @@ def _network(config: Mapping[str, Any], stored: Mapping[str, Any]) -> list[tuple
 def _changes(config: Mapping[str, Any], stored: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """Settings of the optimizer and the data that differ, of those that the checkpoint knows."""
     pairs = [("seed", stored.get("seed"), config["seed"])] if "seed" in stored else []
+    if config.get("task") is not None:
+        pairs.append(("task", known_task(stored), config["task"]))
     pairs += [(f"optim.{key}", stored[key], now) for key, now in config["optim"].items() if key in stored]
     before = stored["data"]
     pairs += [(f"data.{key}", before[key], now) for key, now in config["data"].items() if key in before]
@@ -127,4 +131,14 @@ def _ends(trainer: Mapping[str, Any], whole: Mapping[str, Any]) -> tuple[str, ..
     asked = {key: trainer.get(key) for key in done}
     if asked["max_time"] is not None:
         asked["max_time"] = seconds_of(asked["max_time"])
-    return tuple(key for key, most in asked.items() if most is not None and 0 < most <= done[key])
+    return tuple(
+        f"trainer.{key}" for key, most in asked.items() if most is not None and 0 < most <= done[key]
+    )
+
+
+def _stopped(patience: int | None, whole: Mapping[str, Any]) -> tuple[str, ...]:
+    """The option by which there were too many validations without a better one."""
+    stale = [
+        state.get("stale", 0) for state in whole.get("callbacks", {}).values() if isinstance(state, dict)
+    ]
+    return ("early_stopping",) if patience is not None and max(stale, default=0) >= patience else ()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
 from typing import Any
-
-from torch import Tensor
 
 from ccnn_geo.io.files.storage import link_atomic
 from ccnn_geo.io.models.checkpoint import load_checkpoint
@@ -36,11 +33,13 @@ from ccnn_geo.training.divergence import DivergenceStop, divergence_named
 from ccnn_geo.training.flags import check_flags
 from ccnn_geo.training.last_step import LastStep
 from ccnn_geo.training.lightning import Trainer
-from ccnn_geo.training.metrics import accuracies
-from ccnn_geo.training.module import Classifier
+from ccnn_geo.training.module import Learner
 from ccnn_geo.training.rates import SchedulePlace
 from ccnn_geo.training.runs import RESULTS, add_result, read_results, result_name, results_before, run_of
 from ccnn_geo.training.statistics import NormStatistics
+from ccnn_geo.training.tasks.choose import RANKS, check_loss, check_task
+from ccnn_geo.training.tasks.scores import AnyScores
+from ccnn_geo.training.tasks.scores import Scores as Scores  # its place before there were other tasks
 from ccnn_geo.training.trainer import (
     averaging,
     interruptible,
@@ -55,38 +54,6 @@ UNTESTED = {"batch_size", "num_workers", "neighbor_cache", "limit", "validation_
 """Settings of the data that do not."""
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Accuracies on one split, as fractions.
-
-    Args:
-        accuracy: Of all samples.
-        mean_class_accuracy: Mean of the classes' own.
-        loss: Mean cross-entropy.
-        confusion: Samples of class (row) that were taken for class (column), ``[K, K]``.
-        classes: Names of the classes.
-        of: The weights that were evaluated, in words.
-
-    Example:
-        >>> scores = Scores(0.875, 0.875, 0.4, torch.tensor([[3, 1], [0, 4]]), ("cup", "mug"))
-        >>> scores.numbers()
-        {'accuracy': 0.875, 'mean_class_accuracy': 0.875, 'loss': 0.4}
-        >>> scores.confusion.diagonal() / scores.confusion.sum(dim=1)  # accuracy of each class
-        tensor([0.7500, 1.0000])
-    """
-
-    accuracy: float
-    mean_class_accuracy: float
-    loss: float
-    confusion: Tensor
-    classes: tuple[str, ...]
-    of: str = ""
-
-    def numbers(self) -> dict[str, float]:
-        """What ``results.json`` keeps."""
-        return {key: getattr(self, key) for key in ("accuracy", "mean_class_accuracy", "loss")}
-
-
 def check(config: Mapping[str, Any]) -> None:
     """Finds what is wrong with a configuration before anything is written.
 
@@ -97,13 +64,20 @@ def check(config: Mapping[str, Any]) -> None:
     make_trainer(config["trainer"], Path(), [], False, False)
     data = make_data(config["data"])
     data.check()
+    task = check_task(config.get("task"), data.task, data.dataset)
+    check_loss(task, config["optim"])
+    if config["model"].get("composition") and task != "regression":
+        raise ValueError(f"model.composition: expected it for regression alone, got it for {task}")
+    patience = config.get("early_stopping")
+    if patience is not None and patience < 1:
+        raise ValueError(f"--early_stopping: expected 1 validation or more, or null, got {patience}")
     outputs = num_outputs(data.num_classes or 2, config["optim"].get("binary", False))
     network = build_network(data.in_channels or 1, outputs, data.dim, data.readout, **config["model"])
     if config["optim"].get("nyquist", 0.0) > 0:
         nyquist_penalty(
             [conv.kernel for conv in network.convs], 1.0
         )  # of frequencies, which not all kernels have
-    Classifier(config["model"], **config["optim"])
+    Learner(config["model"], **config["optim"])
 
 
 def train(
@@ -113,13 +87,14 @@ def train(
     tensorboard: bool = False,
     progress: bool = True,
     report: Callable[[str], None] | None = None,
-) -> Scores:
-    """Trains a classifier, then validates its best checkpoint.
+) -> AnyScores:
+    """Trains a network for its task, then validates its best checkpoint.
 
     Where no epoch was validated, the last one becomes the best checkpoint.
 
     Args:
-        config: ``seed``, ``model``, ``optim``, ``data`` and ``trainer``, plain values.
+        config: ``seed``, ``model``, ``optim``, ``data`` and ``trainer``, plain values; perhaps ``task``, and
+            ``early_stopping``, the validations without a better one after which the training ends.
         folder: Of the run.
         resume: Checkpoint to continue from.
         tensorboard: Also log for TensorBoard.
@@ -136,9 +111,10 @@ def train(
     """
     data = make_data(config["data"])
     data.run_seed, data.same_batches = config["seed"], bool(config["trainer"].get("overfit_batches"))
-    model = Classifier(config["model"], seed=config["seed"], data=config["data"], **config["optim"])
-    metrics = folder / "metrics.csv"
-    best, last = BestCheckpoint(folder / "checkpoints"), LastCheckpoint(folder / "checkpoints")
+    task = check_task(config.get("task"), data.task, data.dataset)
+    model = Learner(config["model"], seed=config["seed"], data=config["data"], task=task, **config["optim"])
+    metrics, stored = folder / "metrics.csv", folder / "checkpoints"
+    best, last = BestCheckpoint(stored, *RANKS[task], config.get("early_stopping")), LastCheckpoint(stored)
     callbacks = [
         ConfigFile(folder / "config.yaml", config),
         StepSeed(config["seed"]),
@@ -152,7 +128,7 @@ def train(
         *([] if report is None or progress else [BatchLines(report)]),  # a bar tells it too
         *averaging(config["optim"].get("ema", 0.0)),
         NormStatistics(),
-        InterruptCheckpoint(folder / "checkpoints"),
+        InterruptCheckpoint(stored),
         best,
         last,
     ]
@@ -161,17 +137,14 @@ def train(
     )
     with interruptible(trainer), divergence_named(trainer, model):
         trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
+        if best.is_over and trainer.is_global_zero and report is not None:
+            report(f"early stopping: {best.stale} validations without a better one")
         kept, of = _kept(trainer, best, last)
         trainer.validate(model, datamodule=data, ckpt_path=kept, verbose=False, weights_only=True)
     scores = _scores(trainer, "val", of)
     if trainer.is_global_zero:
-        rows = read_metrics(metrics)
-        last_epoch = {
-            key: float(rows[-1][key])
-            for key in ("epoch", "val_acc", "val_mean_acc")
-            if rows and rows[-1].get(key)
-        }
         about: dict[str, Any] = {} if kept is None else {"checkpoint": kept.name, "step": _step_of(kept)}
+        last_epoch = _last_epoch(metrics, model.task.columns)
         add_result(folder, {"validation": {**scores.numbers(), **about, "last_epoch": last_epoch}})
         stale = results_before(read_results(folder), about)
         if stale and report is not None:
@@ -179,6 +152,13 @@ def train(
                 f"results.json: {', '.join(stale)} of an earlier {about['checkpoint']}, until tested again"
             )
     return scores
+
+
+def _last_epoch(metrics: Path, columns: Sequence[str]) -> dict[str, float]:
+    """What the last row of the metrics says of its validation, but for the loss."""
+    rows = read_metrics(metrics)
+    keys = ["epoch", *(f"val_{key}" for key in columns if key != "loss")]
+    return {key: float(rows[-1][key]) for key in keys if rows and rows[-1].get(key)}
 
 
 def _step_of(checkpoint: Path) -> int:
@@ -208,7 +188,7 @@ def test(
     trainer_settings: Mapping[str, Any],
     out: Path | None = None,
     progress: bool = True,
-) -> tuple[Scores, str]:
+) -> tuple[AnyScores, str]:
     """Evaluates a checkpoint on the test set.
 
     Args:
@@ -231,7 +211,7 @@ def test(
         raise ValueError(f"--out: expected a folder for the results, got the file {folder}")
     trainer = make_trainer(trainer_settings, folder, [], False, progress)
     read_results(folder)  # one that is damaged is no news for after the test
-    model = Classifier.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
+    model = Learner.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
     data = make_data(settings)
     with interruptible(trainer), _without_test_set(folder):
         trainer.test(model, datamodule=data, verbose=False)
@@ -287,9 +267,8 @@ def _is_usual(flag: str, value: Any) -> bool:
     return flag == "precision" and str(value) in ("32", "32-true")
 
 
-def _scores(trainer: Trainer, name: str, of: str = "") -> Scores:
+def _scores(trainer: Trainer, name: str, of: str = "") -> AnyScores:
     model = trainer.lightning_module
-    assert isinstance(model, Classifier)
-    overall, mean_class = accuracies(model.last_confusion)
+    assert isinstance(model, Learner)
     loss = float(trainer.callback_metrics[f"{name}_loss"])
-    return Scores(overall, mean_class, loss, model.last_confusion, tuple(model.hparams.classes), of)
+    return model.task.scores(model.last_counted, loss, of, model.scene)

@@ -14,8 +14,18 @@ def inputs_of(source: Any) -> dict[str, Any]:
     return {key: getattr(source, key) for key in INPUTS}
 
 
+def described(source: Any) -> dict[str, Any]:
+    """What a data module says of the answers: names of ``classes``, and plain ``targets`` or None."""
+    targets = source.targets
+    return {"classes": list(source.classes), "targets": None if targets is None else targets.plain()}
+
+
 def refuse_other_data(
-    stored: Mapping[str, Any], classes: Sequence[str], inputs: Mapping[str, Any], part: str
+    stored: Mapping[str, Any],
+    classes: Sequence[str],
+    inputs: Mapping[str, Any],
+    part: str,
+    targets: Mapping[str, Any] | None = None,
 ) -> None:
     """Compares a checkpoint's hyperparameters with the data at hand.
 
@@ -24,19 +34,31 @@ def refuse_other_data(
         classes: Names of the classes of the data, in order.
         inputs: What :func:`inputs_of` says of the data.
         part: What the data is called in a message.
+        targets: Of the data, plain; None of classes.
 
     Raises:
-        ValueError: If classes, channels, dimension or readout are others.
+        ValueError: If classes, targets, channels, dimension or readout are others.
     """
+    before, now = _targets(stored.get("targets")), _targets(targets)
+    if before != now:
+        raise ValueError(
+            f"data: the checkpoint answers {before or 'classes'}, the {part} set has {now or 'classes'}"
+        )
     if list(map(_composed, stored["classes"])) != list(map(_composed, classes)):
         raise ValueError(
             f"data: the checkpoint knows the classes {', '.join(stored['classes'])}, "
             f"the {part} set has {', '.join(classes)}"
         )
-    before = {"dim": 3, "readout": "global", **stored}  # checkpoints of shapes alone did not say so
+    known = {"dim": 3, "readout": "global", **stored}  # checkpoints of shapes alone did not say so
     for key in INPUTS:
-        if before[key] != inputs[key]:
-            raise ValueError(f"data: the checkpoint has {key} {before[key]}, the {part} set {inputs[key]}")
+        if known[key] != inputs[key]:
+            raise ValueError(f"data: the checkpoint has {key} {known[key]}, the {part} set {inputs[key]}")
+
+
+def _targets(plain: Mapping[str, Any] | None) -> str:
+    """Names and units in words; empty for none."""
+    pairs = [] if not plain else zip(plain["names"], plain["units"], strict=True)
+    return ", ".join(f"{_composed(name)} [{unit}]" if unit else _composed(name) for name, unit in pairs)
 
 
 def _composed(name: str) -> str:

@@ -1,4 +1,4 @@
-"""How a training went: window widths of each layer, loss and accuracy, of one run or several."""
+"""How a training went: window widths of each layer, loss, accuracy or error, of one run or several."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ STYLES = ("-", "--", ":", "-.")
 DASHES = ("solid", "dash", "dot", "dashdot")
 """A style per run where colours are layers; styles of both libraries in the same order."""
 Rows = Sequence[Mapping[str, str]]
-QUANTITIES = (("loss", "loss", 1.0), ("acc", "accuracy, %", 100.0))
+QUANTITIES = (("acc", "accuracy, %", 100.0), ("error", "error, standard deviations", 1.0))
+"""Columns beside the loss, of classes and of numbers: the name of their axis, and what they are multiplied by."""
 
 
 def read_runs(folders: Sequence[str | PathLike[str]]) -> dict[str, Rows]:
@@ -42,7 +43,7 @@ def read_runs(folders: Sequence[str | PathLike[str]]) -> dict[str, Rows]:
 
 
 def draw_runs(runs: Mapping[str, Rows]) -> Figure:
-    """Draws the window width of each layer, loss and accuracy over epochs.
+    """Draws the window width of each layer, loss, and accuracy or error over epochs.
 
     Args:
         runs: From :func:`read_runs`. Where there are several, windows differ by line style, the rest by colour.
@@ -52,7 +53,7 @@ def draw_runs(runs: Mapping[str, Rows]) -> Figure:
     """
     figure = canvas(11, 3.8)
     windows, *others = figure.subplots(1, 3)
-    layers = _layers(runs)
+    layers, quantities = _layers(runs), _quantities(runs)
     from matplotlib import colormaps
 
     colors = colormaps["viridis"].resampled(max(len(layers), 2))
@@ -60,7 +61,7 @@ def draw_runs(runs: Mapping[str, Rows]) -> Figure:
         for k, layer in enumerate(layers):
             label = layer_name(layer) if i == 0 else None
             windows.plot(*_series(rows, layer), STYLES[i % 4], color=colors(k), label=label, marker=".", ms=4)
-        for axes, (quantity, _, scale) in zip(others, QUANTITIES, strict=True):
+        for axes, (quantity, _, scale) in zip(others, quantities, strict=True):
             name = "" if len(runs) == 1 else f"{run}, "
             for part, label, style in (("train", "training", "--"), ("val", "validation", "-")):
                 epochs, values = _series(rows, f"{part}_{quantity}", scale)
@@ -68,7 +69,7 @@ def draw_runs(runs: Mapping[str, Rows]) -> Figure:
     windows.set_ylabel("window width σ, in units of positions")
     if not layers:
         windows.text(0.5, 0.5, "no windows", ha="center", transform=windows.transAxes)
-    for axes, (_, label, _) in zip(others, QUANTITIES, strict=True):
+    for axes, (_, label, _) in zip(others, quantities, strict=True):
         axes.set_ylabel(label)
     for axes in (windows, *others):
         axes.set_xlabel("epoch")
@@ -91,7 +92,8 @@ def run_page(runs: Mapping[str, Rows]) -> Any:
     from plotly.colors import sample_colorscale
     from plotly.subplots import make_subplots
 
-    labels = ["window width σ, in units of positions", *(label for _, label, _ in QUANTITIES)]
+    quantities = _quantities(runs)
+    labels = ["window width σ, in units of positions", *(label for _, label, _ in quantities)]
     figure = make_subplots(1, 3, subplot_titles=labels, horizontal_spacing=0.06)
     layers = _layers(runs)
     colors = sample_colorscale("viridis", max(len(layers), 2))
@@ -100,10 +102,10 @@ def run_page(runs: Mapping[str, Rows]) -> Any:
             line = {"color": colors[k], "dash": DASHES[i % 4]}
             figure.add_trace(_line(graphs, _series(rows, layer), f"{run}: {layer_name(layer)}", line), 1, 1)
         color = f"hsl({(210 + 137 * i) % 360}, 65%, 45%)"
-        for column, (quantity, _, scale) in enumerate(QUANTITIES, start=2):
+        for column, (quantity, words, scale) in enumerate(quantities, start=2):
             for part, label, dash in (("train", "training", "dash"), ("val", "validation", "solid")):
                 series = _series(rows, f"{part}_{quantity}", scale)
-                name = f"{run}: {label} {'loss' if quantity == 'loss' else 'accuracy'}"
+                name = f"{run}: {label} {words.partition(',')[0]}"
                 figure.add_trace(_line(graphs, series, name, {"color": color, "dash": dash}), 1, column)
     figure.update_xaxes(title_text="epoch")
     return lay_out_page(figure, ", ".join(runs), 480)
@@ -122,6 +124,13 @@ def _line(graphs: Any, series: tuple[list[int], list[float]], name: str, line: d
 def _layers(runs: Mapping[str, Rows]) -> list[str]:
     found = {key for rows in runs.values() for row in rows for key in row if key.startswith("window_")}
     return sorted(found, key=lambda key: int(key.removeprefix("window_")))
+
+
+def _quantities(runs: Mapping[str, Rows]) -> list[tuple[str, str, float]]:
+    """The loss, and what the runs have beside it; accuracy where they have nothing."""
+    known = {key.partition("_")[2] for rows in runs.values() for row in rows for key in row}
+    second = next((row for row in QUANTITIES if row[0] in known), QUANTITIES[0])
+    return [("loss", "loss", 1.0), second]
 
 
 def _series(rows: Rows, key: str, scale: float = 1.0) -> tuple[list[int], list[float]]:

@@ -9,44 +9,64 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from ccnn_geo.training.metrics_file import read_metrics
+from ccnn_geo.training.tasks.scores import RegressionScores, Scores
 from ccnn_geo.visualization.canvas import canvas, save
+from ccnn_geo.visualization.task_plots import plot_parity, plot_scene
 
 if TYPE_CHECKING:
-    from ccnn_geo.training.run import Scores
+    from ccnn_geo.training.tasks.scores import AnyScores
+
+QUANTITIES = (("acc", "accuracy"), ("error", "mean absolute error, standard deviations"))
+"""Columns beside the loss, of a class and of numbers, and what their axis says."""
 
 
-def draw_training(folder: Path, scores: Scores) -> None:
-    """Draws ``curves.png`` and ``confusion.png`` of a training into its folder, from the metrics that lie there.
+def draw_training(folder: Path, scores: AnyScores) -> None:
+    """Draws the pictures of a training into its folder: ``curves.png`` of its metrics, and those of its validation.
+
+    These are ``confusion.png`` of classes, ``parity.png`` of numbers, and ``scene.png`` where each point has an answer.
 
     Args:
         folder: Of the run.
         scores: Of the validation.
     """
     plot_curves(read_metrics(folder / "metrics.csv"), folder / "curves.png")
-    title = f"validation, {100 * scores.accuracy:.1f} %"
-    plot_confusion(scores.confusion, scores.classes, folder / "confusion.png", title)
+    _draw(scores, folder / f"{scores.picture}.png", f"validation, {scores.title()}")
 
 
-def draw_test(path: Path, scores: Scores, label: str) -> None:
-    """Draws the confusion matrix of a test.
+def draw_test(path: Path, scores: AnyScores, label: str) -> None:
+    """Draws the pictures of a test.
 
     Args:
-        path: The PNG file.
+        path: The PNG file of its confusion matrix, or of its parity plot; that of a scene lies beside it.
         scores: Of the test.
         label: Of the data.
     """
-    plot_confusion(scores.confusion, scores.classes, path, f"test, {label}, {100 * scores.accuracy:.1f} %")
+    _draw(scores, path, f"test, {label}, {scores.title()}")
+
+
+def _draw(scores: AnyScores, path: Path, title: str) -> None:
+    """The picture of the scores, and beside it that of a scene, if there is one."""
+    if isinstance(scores, RegressionScores):
+        plot_parity(scores, path, title)
+    else:
+        plot_confusion(scores.confusion, scores.classes, path, title)
+    scene = None if type(scores) is Scores else scores.scene  # type: ignore[union-attr]
+    if scene is not None:
+        place = path.with_name(path.name.replace(scores.picture, "scene", 1))
+        plot_scene(scene, scores, place, f"{title}  {scene.name}".strip())
 
 
 def plot_curves(rows: Sequence[Mapping[str, str]], path: Path) -> None:
-    """Draws loss and accuracy over epochs.
+    """Draws loss, and accuracy or error, over epochs.
 
     Args:
         rows: Of the metrics file, see :func:`~ccnn_geo.training.metrics_file.read_metrics`.
         path: The PNG file.
     """
     figure = canvas(10, 4)
-    for position, quantity, title in ((1, "loss", "loss"), (2, "acc", "accuracy")):
+    known = {key for row in rows for key in row}
+    second = next((pair for pair in QUANTITIES if f"train_{pair[0]}" in known), QUANTITIES[0])
+    for position, (quantity, title) in ((1, ("loss", "loss")), (2, second)):
         axes = figure.add_subplot(1, 2, position)
         for part, label in (("train", "training"), ("val", "validation")):
             points = [(int(r["epoch"]), float(r[k])) for r in rows if r.get(k := f"{part}_{quantity}")]

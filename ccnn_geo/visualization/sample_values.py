@@ -72,6 +72,7 @@ def class_evidence(network: CCNN, sample: Sample) -> Tensor:
 
     The head is linear and comes after a mean, so this is exact. With ``readout="node"`` it is the logit of the point.
     In a weighted mean :math:`h(p_i)` counts :math:`w_i / \bar w` times.
+    With ``pool="sum"`` it counts as often as makes the mean the sum.
     With ``pool="mean_max"`` a largest feature counts where it is found, :math:`N` times, so that the mean is the same.
 
     Args:
@@ -91,6 +92,8 @@ def class_evidence(network: CCNN, sample: Sample) -> Tensor:
     features = seen[-1] if sample.is_points else seen[-1][0].flatten(1).T
     share = given[-1][1].get("weight") if network.readout == "global" else None
     counted = features if share is None else features * (share / share.mean()).to(features).unsqueeze(1)
+    if network.head.pool == "sum":  # as often as makes the mean the sum
+        counted = counted * (len(features) if share is None else share.sum())
     weight, bias = _head_of_pooled(network)
     weight, *largest = weight.split(features.size(1), dim=1)
     evidence = nn.functional.linear(counted, weight, bias)

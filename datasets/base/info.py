@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-FAMILIES = ("sequence", "image", "shape", "series", "scene")
-"""Signals in time, on a plane, on surfaces; irregular in time; scenes with a label per point."""
+FAMILIES = ("sequence", "image", "shape", "series", "scene", "cloud")
+"""Signals in time, on a plane, on surfaces; irregular in time; scenes with a label per point; clouds with targets."""
 
 
 @dataclass(frozen=True)
@@ -67,4 +67,4 @@ class DatasetInfo:
         """Axes of a grid; of points the dimension of their positions, where it is known."""
         if self.size is not None:
             return len(self.size)
-        return {"sequence": 1, "image": 2, "shape": 3, "series": 1, "scene": 3}[self.family]
+        return {"sequence": 1, "image": 2, "shape": 3, "series": 1, "scene": 3, "cloud": 3}[self.family]

@@ -15,9 +15,11 @@ from ccnn_geo.experiments.fuzz import fuzz_signal_seeds as signals
 from ccnn_geo.experiments.fuzz.fuzz_format import Format
 from ccnn_geo.experiments.fuzz.fuzz_stored_formats import STORED
 from ccnn_geo.io import ShapeError, read_shape
+from ccnn_geo.io.cloud_file import read_cloud
 from ccnn_geo.io.csv_table import read_table
 from ccnn_geo.io.image import read_image
 from ccnn_geo.io.scans.frames import read_frame
+from ccnn_geo.io.target_table import read_targets
 from ccnn_geo.io.wav import read_wav
 
 
@@ -34,6 +36,11 @@ def _sound_shape(shape: Any) -> bool:
 def _sound_frame(frame: Any) -> bool:
     columns = [*frame.fields.values(), *([] if frame.labels is None else [frame.labels])]
     return all(c.shape == (len(frame.xyz),) for c in columns) and _finite(frame.xyz, *columns)
+
+
+def _sound_cloud(cloud: Any) -> bool:
+    same = all(column.shape == (len(cloud.pos),) for column in cloud.fields.values())
+    return same and len(cloud.pos) > 0 and _finite(cloud.pos)
 
 
 def _sound_table(table: Any) -> bool:
@@ -75,6 +82,13 @@ FORMATS: dict[str, Format] = {
     "ppm": _image(".ppm", "PPM"),
     "wav": Format(".wav", signals.wav_files, read_wav, lambda got: got[0].shape[1] > 0 and _finite(got[0])),
     "csv": Format(".csv", signals.csv_files, read_table, _sound_table),
+    "targets": Format(
+        ".csv",
+        signals.target_files,
+        read_targets,
+        lambda got: got.values.shape == (len(got.files), len(got.names)),
+    ),
+    "cloud": Format(".npz", signals.cloud_files, read_cloud, _sound_cloud),
     **({"las": _frame(".las", signals.las_files)} if find_spec("laspy") else {}),
     **({"laz": _frame(".laz", signals.laz_files)} if find_spec("laspy") and find_spec("lazrs") else {}),
     "kitti": _frame(".bin", signals.bin_files),

@@ -50,6 +50,27 @@ def csv_files() -> list[bytes]:
     ]
 
 
+def target_files() -> list[bytes]:
+    """With units and a value that is not known, and one table for all splits."""
+    return [
+        b"file,energy [kcal/mol],gap\na.npz,-417.03,0.5\nsub/b.npz,,2e-1\n",
+        b"file,split,energy\na.npz,train,1\nb.npz,val,NA\n",
+    ]
+
+
+def cloud_files() -> list[bytes]:
+    """A molecule, and a plane cloud with a field of two columns; stored and deflated."""
+    files = []
+    for save, arrays in (
+        (np.savez, {"pos": np.eye(3, dtype=np.float32), "z": np.array([8, 1, 1], np.uint8)}),
+        (np.savez_compressed, {"pos": np.ones((4, 2)), "force": np.zeros((4, 2)), "energy": np.ones(1)}),
+    ):
+        file = io.BytesIO()
+        save(file, **arrays)
+        files.append(file.getvalue())
+    return files
+
+
 def las_files() -> list[bytes]:
     """LAS 1.2 with colours and time, LAS 1.4."""
     files = []

@@ -71,3 +71,32 @@ def test_checkpoints_of_before_have_no_loss(tmp_path):
     assert best.path == tmp_path / "best.ckpt"  # a folder that was moved keeps its own
     assert kept(tmp_path, [(0.7, 0.1)], best)[0] is None
     assert kept(tmp_path, [(0.8, 9.0)], best)[0] == 0
+
+
+def test_an_error_is_better_the_smaller_it_is(tmp_path):
+    best = BestCheckpoint(tmp_path, "acc", larger_is_better=False)
+    assert kept(tmp_path, [(0.5, 1.0), (0.2, 3.0), (0.4, 0.1)], best)[0] == 1
+    again = BestCheckpoint(tmp_path, "acc", larger_is_better=False)
+    again.load_state_dict(best.state_dict())
+    assert kept(tmp_path, [(0.3, 0.1)], again)[0] is None
+    assert kept(tmp_path, [(0.1, 9.0)], again)[0] == 0
+
+
+def test_a_run_of_before_goes_on_to_choose_by_accuracy(tmp_path):
+    best = BestCheckpoint(tmp_path, "miou")
+    best.load_state_dict({"best_model_score": torch.tensor(0.8), "best_model_loss": 1.0})
+    assert kept(tmp_path, [(0.7, 0.1)], best)[0] is None and best.metric == "acc"
+    fresh = BestCheckpoint(tmp_path, "miou")
+    fresh.load_state_dict({"best_model_score": 0.8, "best_model_loss": 1.0, "metric": "miou", "stale": 3})
+    assert (fresh.metric, fresh.stale) == ("miou", 3)
+
+
+def test_patience_counts_validations_without_a_better_one(tmp_path):
+    best = BestCheckpoint(tmp_path, patience=2)
+    kept(tmp_path, [(0.8, 1.0), (0.7, 1.0), None, (0.8, 0.5)], best)
+    assert (best.stale, best.is_over) == (0, False)  # the same accuracy and a lower loss are better
+    kept(tmp_path, [(0.8, 0.5), None], best)
+    assert (best.stale, best.is_over) == (1, False)
+    kept(tmp_path, [(0.9, NAN)], best)
+    assert best.is_over
+    assert not BestCheckpoint(tmp_path).is_over

@@ -248,9 +248,9 @@ def test_time_alone_does_not_say_how_the_rate_falls(epochs):
 
 def test_batches_that_are_overfitted_are_the_same(monkeypatch):
     seen = []
-    step = run.Classifier.training_step
+    step = run.Learner.training_step
     monkeypatch.setattr(
-        run.Classifier, "training_step", lambda *a: (seen.append(a[1][0].sum().item()), step(*a))[1]
+        run.Learner, "training_step", lambda *a: (seen.append(a[1][0].sum().item()), step(*a))[1]
     )
     trained(overfit_batches=1, max_epochs=2)
     assert len(seen) == 2 and len(set(seen)) == 1

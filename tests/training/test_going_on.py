@@ -188,7 +188,7 @@ def test_a_run_that_validated_no_epoch_and_goes_on(run_cli):
 
 def test_a_name_is_its_newest_run_and_failed_starts_leave_none(run_cli, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(run_module.Classifier, "training_step", lambda *_: 1 / 0)
+        patch.setattr(run_module.Learner, "training_step", lambda *_: 1 / 0)
         assert run_cli(*TRAIN)[0] == 1
         assert run_cli(*TRAIN, "--out", "new")[0] == 1
         Path("mine/old").mkdir(parents=True)

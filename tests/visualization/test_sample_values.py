@@ -26,7 +26,9 @@ def grid(*size):
     return Sample("a", {"x": torch.randn(1, 2, *size).double()})
 
 
-@pytest.mark.parametrize("kind", [{"block": "ccnn"}, {"block": "flex"}, {"pool": "mean_max"}], ids=str)
+@pytest.mark.parametrize(
+    "kind", [{"block": "ccnn"}, {"block": "flex"}, {"pool": "mean_max"}, {"pool": "sum"}], ids=str
+)
 @pytest.mark.parametrize("sample", [cloud(), grid(20), grid(7, 9), grid(4, 5, 3)], ids=lambda s: str(s.size))
 def test_evidence_adds_up_to_the_logits(sample, kind):
     model = network(sample.pos.size(1), **kind)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import torch
 from torch.utils.data import Sampler
 
 from ccnn_geo._base.pyg import DataLoader
+from ccnn_geo.nn.targets import Targets
 from ccnn_geo.training.data.epochs import EpochDataset, EpochSampler
 from ccnn_geo.training.data.finite import FiniteSamples
 from ccnn_geo.training.lightning import LightningDataModule
+from ccnn_geo.training.tasks.classes import Classification
 from ccnn_geo.transforms.pipelines.base import Pipeline
 
 
@@ -48,6 +51,12 @@ class EpochDataModule(LightningDataModule):
     """None until the data are opened, where they alone say it."""
 
     readout: str = "global"
+    task: str = Classification.name
+    """What the data have truths for."""
+
+    targets: Targets | None = None
+    """Of a regression, once the data are opened."""
+
     num_classes: int = 0
     """0 until the data are opened, where they alone say it."""
 
@@ -83,6 +92,20 @@ class EpochDataModule(LightningDataModule):
         Raises:
             ValueError: If an argument is out of range.
         """
+
+    def balanced_weights(self) -> list[float]:
+        r"""Weight :math:`N / (K n_c)` of each class, of the labels of the training set.
+
+        Raises:
+            ValueError: If the data have no classes, or a class no label.
+        """
+        counts = class_counts(self.train_set.samples, len(self.classes), self.readout == "node")
+        if not self.classes or not all(counts):
+            without = [name for name, count in zip(self.classes, counts, strict=True) if not count]
+            raise ValueError(
+                f"optim.class_weights: expected labels of every class, found none of {', '.join(without) or 'any'}"
+            )
+        return [sum(counts) / (len(counts) * count) for count in counts]
 
     def state_dict(self) -> dict[str, int]:
         """What checkpoints keep: the epoch to go on with."""
@@ -133,6 +156,20 @@ class EpochDataModule(LightningDataModule):
     def _processes(self) -> tuple[int, int]:
         """Number of processes, and which one this is."""
         return (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)
+
+
+def class_counts(samples: Any, num_classes: int, per_point: bool) -> list[int]:
+    """Labels of each class; points without one, -1, do not count.
+
+    Args:
+        samples: With a label each in their ``y``, or with labels of their points, for which all are read.
+        num_classes: :math:`K`.
+        per_point: Which of the two.
+    """
+    counts = torch.zeros(num_classes, dtype=torch.long)
+    for y in (sample.y for sample in samples) if per_point else [samples.y]:
+        counts += torch.bincount(y[y >= 0], minlength=num_classes)
+    return counts.tolist()
 
 
 def two_or_more(classes: Sequence[str]) -> list[str]:

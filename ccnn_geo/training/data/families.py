@@ -18,6 +18,7 @@ MODULES: dict[str, type[EpochDataModule]] = {
     "shape": PointsDataModule,
     "series": PointsDataModule,
     "scene": PointsDataModule,
+    "cloud": PointsDataModule,
 }
 """Data modules by the family of a data set; that of files of shapes samples their surfaces."""
 

@@ -1,4 +1,4 @@
-"""Series irregular in time, voxels, and scenes of labelled points, for training, validation and testing."""
+"""Series irregular in time, voxels, scenes and clouds with targets, for training, validation and testing."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ccnn_geo.transforms.pipelines.shapes import Augmentation
 
 
 class PointsDataModule(RegistryDataModule):
-    """Labelled ``Data(x [N, C], pos [N, D])`` by name of the data set: a label each, or one per point of a scene.
+    """``Data(x [N, C], pos [N, D])`` by name of the data set: labels or targets of each, or of its points.
 
     Training draws ``num_points`` of the points anew in every epoch and augments them; validation and test take as many
     every time. Validation is the split of the data set, for a user's own files without one a part of the training set.
     The test set is opened by ``test`` alone.
 
     Args:
-        dataset: Name of a data set of series, voxels or scenes, see ``ccnn-geo data list``.
+        dataset: Name of a data set of series, voxels, scenes or clouds, see ``ccnn-geo data list``.
         root: Where the data is, or where it goes.
         dataset_args: Further arguments of the data set.
         num_points: Points of a sample; null for all.
@@ -69,7 +69,14 @@ class PointsDataModule(RegistryDataModule):
         if num_points is not None and num_points < 1:
             raise ValueError(f"data.num_points: expected 1 or more, or null for all, got {num_points}")
         self.num_points, self.augment = num_points, augment or Augmentation()
-        self.readout = "node" if self.cls.info.family == "scene" else "global"
+        self.task, self.readout = self._truths()
+
+    def _truths(self) -> tuple[str, str]:
+        """The task, and where the answers are: of data sets of several kinds by their arguments."""
+        if hasattr(self.cls, "truths"):
+            return self.cls.truths(self.dataset_args)
+        scene = self.cls.info.family == "scene"
+        return ("segmentation", "node") if scene else ("classification", "global")
 
     def check(self) -> None:
         """Finds augmentations that cannot be."""
@@ -100,8 +107,8 @@ class PointsDataModule(RegistryDataModule):
         return replace(found, num_points=self.num_points) if isinstance(found, SeriesPipeline) else found
 
     def strata(self, samples: Any) -> Tensor:
-        """Class of each sample; scenes have none."""
-        if self.readout == "node":
+        """Class of each sample; scenes and what has targets have none."""
+        if self.readout == "node" or self.task == "regression":
             return torch.zeros(len(samples), dtype=torch.long)
         return samples.y
 

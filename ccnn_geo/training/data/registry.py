@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,8 @@ class RegistryDataModule(EpochDataModule):
         if self.limit is not None:
             generator = torch.Generator().manual_seed(mix_seed(self.seed, "limit"))
             train = train[torch.randperm(len(train), generator=generator)[: self.limit]]
+        if self.task == "regression":
+            self.targets = train.target_scale()  # of what is trained on
         self.train_set = EpochDataset(train, None, self.run_seed)
         self.validation_set = validation
 
@@ -116,7 +118,8 @@ class RegistryDataModule(EpochDataModule):
         """The validation split, None if the data set has none."""
         counts = self.cls.info.counts
         with root_named(self.root):
-            known = counts if counts else split_folders(Path(self.root).expanduser())
+            listed: Callable[[Path], Collection[str]] = getattr(self.cls, "splits", split_folders)
+            known = counts if counts else listed(Path(self.root).expanduser())
         return self.open("validation", self.evaluation_transform()) if "validation" in known else None
 
     def strata(self, samples: Any) -> Tensor:
@@ -138,6 +141,11 @@ class RegistryDataModule(EpochDataModule):
         """Channels, and dimension of the positions."""
 
     def _describe(self, samples: Any) -> None:
+        if self.task == "regression":
+            self.classes, self.num_classes = [], 0
+            self.in_channels, self.dim = self.sample_shape(samples)
+            self.targets = samples.target_scale()
+            return
         if samples.classes is None:
             told = f"; {samples.labels_found}" if hasattr(samples, "labels_found") else ""
             raise ValueError(

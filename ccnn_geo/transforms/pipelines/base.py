@@ -18,6 +18,7 @@ PLACES = {
     "image": "images:ImagePipeline",
     "recording": "recordings:RecordingPipeline",
     "series": "series:SeriesPipeline",
+    "cloud": "clouds:CloudPipeline",
 }
 """Module and class of each kind, imported when it is asked for."""
 

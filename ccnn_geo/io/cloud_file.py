@@ -1,0 +1,100 @@
+"""Files of points with named columns: clouds, molecules, fields."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from ccnn_geo.io.scans.frames import EXTENSIONS as SCANS
+from ccnn_geo.io.scans.frames import LARGEST, read_frame
+from ccnn_geo.io.shapes.arrays import read_member
+from ccnn_geo.io.shapes.shape import ShapeError
+
+EXTENSIONS: tuple[str, ...] = (".npz", *(kind for kind in SCANS if kind != ".bin"))
+"""Extensions that :func:`read_cloud` knows, in lower case with the dot; a ``.bin`` does not name its columns."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """Points, and what is known of each.
+
+    Args:
+        pos: ``[N, D]`` float64, D of 1 to 3, in the units of the file.
+        fields: Columns ``[N]`` by name; NaN where a value is not known.
+    """
+
+    pos: np.ndarray
+    fields: dict[str, np.ndarray]
+
+
+def read_cloud(path: str | PathLike[str]) -> Cloud:
+    """Reads points by the extension of their file: ``.npz``, ``.ply``, ``.pcd``, ``.las``, ``.laz``.
+
+    An archive has ``pos [N, D]`` and other arrays of one row per point: a column each, or ``name_0``, ``name_1`` and so
+    on of several; what has other lengths is left out. The other kinds have x, y and z, and a column for each property;
+    labels of a scan are the column ``classification``.
+
+    Raises:
+        ValueError: If it is another kind, or not sound; the message names the file.
+        OSError: If it cannot be opened.
+
+    Example:
+        >>> import os, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "water.npz")
+        ...     np.savez(path, pos=np.random.rand(3, 3), z=np.array([8, 1, 1]))
+        ...     cloud = read_cloud(path)
+        >>> cloud.pos.shape, list(cloud.fields)
+        ((3, 3), ['z'])
+    """
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in EXTENSIONS:
+        raise ValueError(f"{path}: unknown extension {path.suffix!r}, expected one of {' '.join(EXTENSIONS)}")
+    if kind == ".npz":
+        return _read_npz(path)
+    frame = read_frame(path, needed=())
+    fields = {name: np.asarray(values, dtype=np.float64) for name, values in frame.fields.items()}
+    if frame.labels is not None:
+        fields["classification"] = frame.labels.astype(np.float64)
+    return Cloud(frame.xyz, fields)
+
+
+def _read_npz(path: Path) -> Cloud:
+    content = path.read_bytes()  # of a file as much would be asked for as the directory claims
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            arrays = {
+                info.filename.removesuffix(".npy"): read_member(path, archive, info, len(content))
+                for info in archive.infolist()
+            }
+    except ShapeError:
+        raise
+    except Exception as error:  # damaged archives raise anything: BadZipFile, zlib.error, EOFError
+        raise ShapeError(f"{path}: damaged ({error}), expected an .npz of arrays") from error
+    pos = arrays.pop("pos", None)
+    if (
+        pos is None
+        or pos.dtype.kind not in "fiu"
+        or pos.ndim != 2
+        or not 1 <= pos.shape[1] <= 3
+        or not len(pos)
+    ):
+        found = "none" if pos is None else f"{list(pos.shape)} of {pos.dtype}"
+        raise ShapeError(f"{path}: expected numbers pos [N, D] with D of 1 to 3, got {found}")
+    pos = pos.astype(np.float64)
+    if not np.isfinite(pos).all() or np.abs(pos).max() > LARGEST:
+        raise ShapeError(f"{path}: NaN, Inf or numbers beyond {LARGEST:g} in pos, expected none")
+    fields: dict[str, np.ndarray] = {}
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiub" or array.shape[:1] != (len(pos),) or array.ndim > 2:
+            continue
+        columns = array.astype(np.float64).reshape(len(pos), -1).T
+        names = [name] if array.ndim == 1 else [f"{name}_{i}" for i in range(len(columns))]
+        fields.update(zip(names, columns, strict=True))
+    return Cloud(pos, fields)

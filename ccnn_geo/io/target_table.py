@@ -1,0 +1,122 @@
+"""Tables of targets beside files: a row per file, a column per target."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ccnn_geo.io.csv_table import LARGEST, MISSING
+from ccnn_geo.io.iso_dates import number_of
+
+TABLE = "targets.csv"
+FILE, SPLIT = "file", "split"
+_UNIT = re.compile(r"(.*?)\s*\[([^\[\]]*)\]\s*")
+
+
+@dataclass(frozen=True, eq=False)
+class TargetTable:
+    """Targets of files.
+
+    Args:
+        files: Paths as they are written, with ``/``.
+        splits: Of each file; None of a table without that column.
+        names: Of the targets.
+        units: Of the targets; empty for none.
+        values: ``[n, T]`` float64, NaN where a value is not known.
+    """
+
+    files: list[str]
+    splits: list[str] | None
+    names: list[str]
+    units: list[str]
+    values: np.ndarray
+
+
+def split_unit(header: str) -> tuple[str, str]:
+    """Name and unit of a column.
+
+    Example:
+        >>> split_unit("energy [kcal/mol]"), split_unit("gap")
+        (('energy', 'kcal/mol'), ('gap', ''))
+    """
+    match = _UNIT.fullmatch(header)
+    return (match[1].strip(), match[2].strip()) if match else (header.strip(), "")
+
+
+def read_targets(path: Path, wanted: Sequence[str] | None = None) -> TargetTable:
+    r"""Reads a table with a column ``file``, perhaps ``split``, and one per target, such as ``energy [kcal/mol]``.
+
+    Args:
+        path: The file, comma-separated text.
+        wanted: Names of targets; None for all columns.
+
+    Raises:
+        ValueError: Names the file, the line, what is there and what was expected.
+        OSError: If it cannot be opened.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "targets.csv")
+        ...     _ = path.write_text("file,energy [eV]\nwater.npz,-1.5\n")
+        ...     table = read_targets(path)
+        >>> table.files, table.names, table.units, table.values.tolist()
+        (['water.npz'], ['energy'], ['eV'], [[-1.5]])
+    """
+    header, rows = _read(path)
+    columns = [split_unit(cell) for cell in header]
+    names = [name for name, _ in columns]
+    if FILE not in names or len(set(names)) < len(names) or "" in names:
+        raise ValueError(
+            f"{path}: the header is {','.join(header)[:80]!r}, expected different names, one of them {FILE!r}"
+        )
+    known = [name for name in names if name not in (FILE, SPLIT)]
+    chosen = known if wanted is None else list(wanted)
+    unknown = [name for name in chosen if name not in known]
+    if unknown or not chosen:
+        raise ValueError(
+            f"{path}: no target {', '.join(unknown)}, expected some of {', '.join(known) or 'a column for each target'}"
+        )
+    places = [names.index(name) for name in chosen]
+    values = [[_number(path, line, names[i], cells[i]) for i in places] for line, cells in rows]
+    files = [cells[names.index(FILE)].strip().replace("\\", "/") for _, cells in rows]
+    twice = {name for name in files if files.count(name) > 1} if len(set(files)) < len(files) else set()
+    if twice:
+        raise ValueError(f"{path}: {min(twice)} more than once, expected a row for each file")
+    splits = [cells[names.index(SPLIT)].strip() for _, cells in rows] if SPLIT in names else None
+    units = [columns[i][1] for i in places]
+    return TargetTable(files, splits, chosen, units, np.array(values, dtype=np.float64))
+
+
+def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header, and lines with their numbers, that have as many cells."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            lines = [(reader.line_num, cells) for cells in reader if any(cells)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: not comma-separated text in UTF-8 ({error})") from error
+    if len(lines) < 2:
+        raise ValueError(f"{path}: {len(lines)} lines, expected a header and a row for each file")
+    header = lines[0][1]
+    for line, cells in lines[1:]:
+        if len(cells) != len(header):
+            raise ValueError(
+                f"{path}, line {line}: {len(cells)} cells, expected {len(header)} as in the header"
+            )
+    return header, lines[1:]
+
+
+def _number(path: Path, line: int, name: str, text: str) -> float:
+    if text.strip().lower() in MISSING:
+        return math.nan
+    value = number_of(text)
+    if not abs(value) <= LARGEST:
+        raise ValueError(f"{path}, line {line}: {name} is {text[:40]!r}, expected a number or an empty cell")
+    return value

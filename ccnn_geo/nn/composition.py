@@ -1,0 +1,93 @@
+"""What a sample is made of: a linear function of what the features of its points add up to."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ccnn_geo._base.pyg import scatter
+
+
+class Composition(nn.Module):
+    r"""Begins with a linear fit to the sums of the input features, so that a network learns the rest.
+
+    .. math::
+        y = b + A \sum_i x_i + s \, \hat y
+
+    For molecules whose features are kinds of atoms, :math:`A` is an energy per atom of each kind, which alone explains
+    most of an energy; :math:`\hat y` is what the network says of their arrangement. :math:`A`, :math:`b` and the
+    deviation :math:`s` of what is left are measured once, by :meth:`fit`, and stored with the weights.
+
+    Args:
+        in_channels: Features :math:`C` of a point.
+        out_channels: Outputs :math:`T`.
+
+    Shapes:
+        - **outputs:** :math:`(B, T)`; **x:** :math:`(N, C)` with **batch** :math:`(N)`, or a grid :math:`(B, C, *S)`
+        - **output:** :math:`(B, T)`
+
+    Example:
+        >>> fit = Composition(2, 1)
+        >>> fit.fit(torch.tensor([[1.0, 4.0], [2.0, 6.0], [3.0, 8.0]]), torch.tensor([[9.0], [14.0], [19.5]]))
+        >>> fit(torch.zeros(1, 1), torch.tensor([[1.0, 2.0], [0.0, 2.0]])).shape  # 2 points
+        torch.Size([1, 1])
+    """
+
+    weight: Tensor
+    bias: Tensor
+    scale: Tensor
+    is_known: Tensor
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.zeros(out_channels, in_channels))
+        self.register_buffer("bias", torch.zeros(out_channels))
+        self.register_buffer("scale", torch.ones(out_channels))
+        self.register_buffer("is_known", torch.zeros((), dtype=torch.bool))
+
+    def reset_parameters(self) -> None:
+        """Forgets the fit."""
+        self.weight.zero_()
+        self.bias.zero_()
+        self.scale.fill_(1.0)
+        self.is_known.fill_(False)
+
+    @torch.no_grad()
+    def fit(self, sums: Tensor, values: Tensor) -> None:
+        """Measures all by least squares; of sums that do not tell features apart, by the smallest weights.
+
+        Args:
+            sums: Of the features of each sample.
+            values: What the outputs are to be; NaN where that is not known.
+
+        Shapes:
+            - **sums:** :math:`(n, C)`; **values:** :math:`(n, T)`
+        """
+        sums, values = sums.double().cpu(), values.double().cpu()
+        for target, column in enumerate(values.T):
+            known = ~column.isnan()
+            rows, wanted = sums[known], column[known, None]
+            centre, middle = rows.mean(dim=0), wanted.mean()
+            found = torch.linalg.lstsq(rows - centre, wanted - middle, driver="gelsd").solution[:, 0]
+            left = wanted[:, 0] - middle - (rows - centre) @ found
+            spread = float(left.std(correction=0))
+            self.weight[target] = found
+            self.bias[target] = middle - centre @ found
+            self.scale[target] = spread if spread > 1e-6 * float(wanted.std(correction=0)) else 1.0
+        self.is_known.fill_(True)
+
+    def forward(self, outputs: Tensor, x: Tensor, batch: Tensor | None = None) -> Tensor:
+        """Adds the fit to the outputs of a network on these inputs.
+
+        Args:
+            outputs: Of the network.
+            x: Its input features.
+            batch: Sample of each point; one sample by default.
+        """
+        if x.dim() > 2:
+            sums = x.flatten(2).sum(dim=2)
+        elif batch is None:
+            sums = x.sum(dim=0, keepdim=True)
+        else:
+            sums = scatter(x, batch, dim=0, dim_size=outputs.size(0), reduce="sum")
+        return nn.functional.linear(sums, self.weight, self.bias) + self.scale * outputs

@@ -1,0 +1,167 @@
+"""A class per sample, or per point, cell or time step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ccnn_geo.nn.build import class_logits, num_outputs
+from ccnn_geo.training.lightning import MeanMetric, Metric, MulticlassAccuracy, MulticlassConfusionMatrix
+from ccnn_geo.training.metrics import accuracies, class_iou, mean_of_known
+from ccnn_geo.training.tasks.base import Evaluation, Task
+from ccnn_geo.training.tasks.scene import Scene
+from ccnn_geo.training.tasks.scores import Scores, SegmentationScores
+
+
+@dataclass(frozen=True)
+class Classification(Task):
+    r"""A class per sample: cross-entropy, with smoothed labels and weights of classes if asked for.
+
+    .. math::
+        \mathcal L = \frac{\sum_i w_{y_i} \, \mathrm{CE}(\hat y_i, y_i)}{\sum_i w_{y_i}}
+
+    Args:
+        classes: Names.
+        binary: For two classes a single output, the log-odds of the second.
+        label_smoothing: Of the cross-entropy in training.
+        weights: Of the classes in training; None for none.
+
+    Raises:
+        ValueError: If there are not as many weights as classes, or a single output for other than two.
+    """
+
+    name = "classification"
+    best, larger_is_better, training_number = "acc", True, "acc"
+
+    classes: Sequence[str]
+    binary: bool = False
+    label_smoothing: float = 0.0
+    weights: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.weights is not None and len(self.weights) != len(self.classes):
+            raise ValueError(
+                f"optim.class_weights: expected one for each of {len(self.classes)} classes, got {len(self.weights)}"
+            )
+
+    @property
+    def outputs(self) -> int:
+        return num_outputs(len(self.classes), self.binary)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ("loss", "acc", "mean_acc")
+
+    def answers(self, outputs: Tensor) -> Tensor:
+        """Logits ``[*, K]``, of the single output of a binary task too."""
+        return class_logits(outputs)
+
+    def rows(self, answers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        return answers, y
+
+    def loss(self, answers: Tensor, y: Tensor) -> tuple[Tensor, float]:
+        weights = None
+        if self.weights is not None:
+            weights = torch.tensor(self.weights, dtype=answers.dtype, device=answers.device)
+        total = F.cross_entropy(
+            answers, y, weight=weights, label_smoothing=self.label_smoothing, reduction="sum"
+        )
+        return total, float(y.size(0)) if weights is None else float(weights[y].sum())
+
+    def training_metric(self) -> Metric:
+        return MulticlassAccuracy(len(self.classes), average="micro")
+
+    def evaluation(self) -> Evaluation:
+        return ClassEvaluation(len(self.classes))
+
+    def shown(self, answers: Tensor) -> Tensor:
+        return answers.argmax(dim=1)
+
+    def scores(self, counted: Tensor, loss: float, of: str, scene: Scene | None = None) -> Scores:
+        overall, mean_class = accuracies(counted)
+        return Scores(overall, mean_class, loss, counted, tuple(self.classes), of)
+
+    def line(self, numbers: Mapping[str, float], validated: bool) -> str:
+        text = f"accuracy {100 * numbers['train_acc']:.1f} %"
+        return f"{text}  validation {100 * numbers['val_acc']:.1f} %" if validated else text
+
+
+@dataclass(frozen=True)
+class Segmentation(Classification):
+    """A class per point, cell or time step: the same, of those that have a label; -1 is none."""
+
+    name = "segmentation"
+    best = "miou"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*super().columns, "miou")
+
+    def answers(self, outputs: Tensor) -> Tensor:
+        """Logits ``[n, K]``, of a grid's cells in the order of its labels."""
+        return class_logits(point_rows(outputs))
+
+    def rows(self, answers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        y = y.reshape(-1)
+        known = y >= 0
+        return answers[known], y[known]
+
+    def evaluation(self) -> Evaluation:
+        return SegmentationEvaluation(len(self.classes))
+
+    def scores(self, counted: Tensor, loss: float, of: str, scene: Scene | None = None) -> Scores:
+        overall, mean_class = accuracies(counted)
+        return SegmentationScores(overall, mean_class, loss, counted, tuple(self.classes), of, scene)
+
+    def line(self, numbers: Mapping[str, float], validated: bool) -> str:
+        text = super().line(numbers, validated)
+        return f"{text}  mean IoU {100 * numbers['val_miou']:.1f} %" if validated else text
+
+
+class ClassEvaluation(Evaluation):
+    """A confusion matrix and the mean cross-entropy.
+
+    Args:
+        num_classes: :math:`K`.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.confusion = MulticlassConfusionMatrix(num_classes)
+        self.mean_loss = MeanMetric()
+
+    def forward(self, answers: Tensor, y: Tensor) -> None:
+        if y.size(0) > 0:
+            self.confusion.update(answers, y)
+            self.mean_loss.update(F.cross_entropy(answers.float(), y), weight=y.size(0))
+
+    def take(self) -> tuple[Tensor, dict[str, Tensor | float]]:
+        """The confusion matrix and ``loss``, ``acc``, ``mean_acc``.
+
+        Raises:
+            ValueError: If nothing was counted.
+        """
+        # compute() gathers from all processes
+        matrix = self.confusion.compute().cpu()
+        overall, mean_class = accuracies(matrix)
+        loss = self.mean_loss.compute()
+        self.confusion.reset()
+        self.mean_loss.reset()
+        return matrix, {"loss": loss, "acc": overall, "mean_acc": mean_class}
+
+
+class SegmentationEvaluation(ClassEvaluation):
+    """The same, and the mean intersection over union ``miou``."""
+
+    def take(self) -> tuple[Tensor, dict[str, Tensor | float]]:
+        matrix, found = super().take()
+        return matrix, {**found, "miou": mean_of_known(class_iou(matrix))}
+
+
+def point_rows(outputs: Tensor) -> Tensor:
+    """Outputs of cells ``[B, K, *S]`` as rows ``[B * prod(S), K]``; those of points are rows."""
+    return outputs.movedim(1, -1).flatten(0, -2) if outputs.dim() > 2 else outputs

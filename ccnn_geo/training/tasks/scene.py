@@ -1,0 +1,47 @@
+"""One sample with an answer per point, kept for a picture of truth, answer and error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ccnn_geo._base.pyg import Data, scatter
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """The points of a sample, on the host.
+
+    Args:
+        pos: ``[N, D]``.
+        truth: Labels ``[N]``, -1 where there is none; or targets ``[N, T]``, NaN where there is none.
+        answer: Labels ``[N]``, or ``[N, T]``, in the unit of the targets.
+        name: Of the sample.
+    """
+
+    pos: Tensor
+    truth: Tensor
+    answer: Tensor
+    name: str = ""
+
+
+def telling_scene(batch: object, answer: Tensor) -> Scene | None:
+    """The sample of a batch of points whose truths differ most.
+
+    Args:
+        batch: ``Data`` with ``pos`` and ``y``; of anything else there is no picture.
+        answer: Of all its points.
+    """
+    if not isinstance(batch, Data) or batch.pos is None or batch.pos.size(0) == 0:
+        return None
+    clouds = torch.zeros_like(batch.pos[:, 0], dtype=torch.long) if batch.batch is None else batch.batch
+    truth = batch.y.float().nan_to_num().reshape(len(clouds), -1)
+    mean = scatter(truth, clouds, dim=0, reduce="mean")
+    spread = scatter((truth - mean[clouds]).square(), clouds, dim=0, reduce="mean").sum(dim=1)
+    chosen = int(spread.argmax())
+    mine, name = clouds == chosen, batch.get("name")
+    label = name[chosen] if isinstance(name, list) and len(name) > chosen else name
+    pos, truth, given = (part[mine].detach().cpu() for part in (batch.pos, batch.y, answer))
+    return Scene(pos, truth, given, label if isinstance(label, str) else "")

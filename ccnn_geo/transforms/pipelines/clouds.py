@@ -1,0 +1,95 @@
+"""From a file of points with named columns to what a network is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from ccnn_geo._base.pyg import Data
+from ccnn_geo.io.cloud_file import EXTENSIONS, Cloud, read_cloud
+from ccnn_geo.transforms.pipelines.base import Pipeline
+from ccnn_geo.transforms.scan_points import centred
+
+MADE = ("constant", "pos")
+"""Features that are no columns of a file."""
+
+
+@dataclass(frozen=True)
+class CloudPipeline(Pipeline):
+    """What a network sees of a cloud or molecule; plain values alone, so that prediction repeats it.
+
+    Args:
+        features: Columns of ``data.x``: names of the file's, ``constant`` (1), and ``pos``, a column per axis.
+        one_hot: Values of a feature that become a column each, such as ``{"z": [1, 6, 8]}`` for kinds of atoms.
+        scale: Mean and deviation of a feature, by which it is standardised.
+        unit: Units of the file that are 1 in ``pos``.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> water = Cloud(np.eye(3), {"z": np.array([8.0, 1.0, 1.0])})
+        >>> CloudPipeline(features=("z",), one_hot={"z": [1, 8]})(water).x
+        tensor([[0., 1.],
+                [1., 0.],
+                [1., 0.]])
+    """
+
+    kind: ClassVar[str] = "cloud"
+    extensions: ClassVar[tuple[str, ...]] = EXTENSIONS
+
+    features: Sequence[str] = ("constant",)
+    one_hot: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    scale: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    unit: float = 1.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.features, str) or not self.features:
+            raise ValueError(f"clouds: expected features to be a list of names, got {self.features!r}")
+        if not self.unit > 0:
+            raise ValueError(f"clouds: expected a unit above 0, got {self.unit}")
+
+    def read(self, source: Cloud | str | PathLike[str]) -> Cloud:
+        """The points of a file, see :func:`~ccnn_geo.io.cloud_file.read_cloud`, or such as are in memory."""
+        if isinstance(source, Cloud):
+            return source
+        if not isinstance(source, (str, PathLike)):
+            raise TypeError(f"clouds: expected a path or a Cloud, got {type(source).__name__}")
+        cloud = read_cloud(source)
+        lacking = [name for name in self.features if name not in MADE and name not in cloud.fields]
+        if lacking:
+            raise ValueError(
+                f"{source}: no {', '.join(lacking)}, the file has {', '.join(cloud.fields) or 'nothing but positions'}"
+            )
+        return cloud
+
+    def __call__(self, content: Cloud) -> Data:
+        """The sample ``Data(x [N, C], pos [N, D])`` of a cloud; positions count from the middle of its box."""
+        pos, _ = centred(content.pos, self.unit)
+        made = {"constant": np.ones((len(pos), 1)), "pos": pos}
+        columns = [made[name] if name in made else self._column(name, content) for name in self.features]
+        x = np.concatenate(columns, axis=1)
+        return Data(x=torch.from_numpy(x.astype(np.float32)), pos=torch.from_numpy(pos.astype(np.float32)))
+
+    def _column(self, name: str, cloud: Cloud) -> np.ndarray:
+        """Columns ``[N, k]`` of a measured feature."""
+        values = cloud.fields.get(name)
+        if values is None or not np.isfinite(values).all():
+            found = "none" if values is None else "NaN or Inf"
+            raise ValueError(f"clouds: expected numbers of the feature {name}, got {found}")
+        if name not in self.one_hot:
+            mean, std = self.scale.get(name, (0.0, 1.0))
+            return ((values - mean) / std)[:, None]
+        kinds = np.asarray(self.one_hot[name], dtype=np.float64)
+        hit = values[:, None] == kinds
+        if not hit.any(1).all():
+            other = values[~hit.any(1)][0]
+            raise ValueError(
+                f"clouds: expected {name} to be one of {', '.join(f'{k:g}' for k in kinds)}, got {other:g}"
+            )
+        return hit

@@ -1,0 +1,173 @@
+"""A user's own clouds and molecules, with targets of each or of each of their points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ccnn_geo._base.pyg import Data, Dataset
+from ccnn_geo.datasets.base.info import DatasetInfo
+from ccnn_geo.datasets.clouds.cloud_files import cloud_splits, list_clouds
+from ccnn_geo.datasets.clouds.cloud_store import Stored, stored_clouds
+from ccnn_geo.io.target_table import split_unit
+from ccnn_geo.nn.targets import Targets
+from ccnn_geo.transforms.pipelines.clouds import MADE, CloudPipeline
+
+
+class Clouds(Dataset):
+    r"""Clouds or molecules, and a table of targets or a field over their points.
+
+    Files ``.npz``, ``.ply``, ``.pcd``, ``.las`` and ``.laz`` lie in ``root/<split>``, where
+    ``root/<split>/targets.csv`` has a row for each file: its name in ``file``, and a column per target, whose unit
+    stands in brackets, ``energy [kcal/mol]``. Empty cells are not known. One table for all, ``root/targets.csv``, has
+    paths from ``root``, and, where there are no folders of splits, a column ``split``. With ``point_targets`` the
+    targets are columns of the files, a value per point: a field.
+
+    Files are read once and kept in memory; what they hold lies in ``cache``, and is used again as long as names, sizes
+    and dates of the files stay.
+
+    Args:
+        root: The folder of the splits, or of one table for all.
+        split: train, validation or test; train must exist, for it sets the scale.
+        download: There is nothing to download; kept for the common interface.
+        checksum: Likewise.
+        targets: Names of columns of the table; None for all of them.
+        point_targets: Columns of the files that are targets of their points instead, such as ``["height [m]"]``.
+        features: Columns of ``x``: columns of the files, see :func:`~ccnn_geo.io.cloud_file.read_cloud`, and
+            ``constant`` (1) and ``pos``.
+        one_hot: Those of which each value becomes a column, such as kinds of atoms.
+        normalize: Whether other features of files are standardised by mean and deviation over the points of train.
+        unit: Units of the files that are 1 in ``pos``; None for half the longest edge of the largest cloud of train.
+        cache: Where prepared files go (default ``root/processed``).
+        transform: Applied at every access; augmentation, only for training.
+
+    Shapes:
+        ``dataset[i]`` is ``Data(x [N, C], pos [N, D], y [1, T], name)``, with ``point_targets`` ``y [N, T]``; float32,
+        targets in their units, NaN where one is not known.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, split, table or file.
+        ValueError: If a file or the table is not as described (it is named), or an argument is out of range.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     Path(root, "train").mkdir()
+        ...     np.savez(Path(root, "train", "water.npz"), pos=np.random.rand(3, 3), z=np.array([8, 1, 1]))
+        ...     _ = Path(root, "train", "targets.csv").write_text("file,energy [eV]\nwater.npz,-9.5\n")
+        ...     data = Clouds(root, features=["z"], one_hot=["z"])
+        >>> data[0]
+        Data(x=[3, 2], pos=[3, 3], y=[1, 1], name='train/water.npz')
+    """
+
+    info = DatasetInfo(
+        name="clouds",
+        title="your own clouds and molecules (.npz .ply .pcd .las .laz) with targets of each or of each point",
+        family="cloud",
+        in_channels=None,
+        size=None,
+        classes=0,
+        source="your own files",
+    )
+
+    def __init__(
+        self,
+        root: str | PathLike[str],
+        split: str = "train",
+        *,
+        download: bool = True,
+        checksum: str | None = "published",
+        targets: Sequence[str] | None = None,
+        point_targets: Sequence[str] | None = None,
+        features: Sequence[str] = ("constant",),
+        one_hot: Sequence[str] = (),
+        normalize: bool = True,
+        unit: float | None = None,
+        cache: str | PathLike[str] | None = None,
+        transform: Callable[[Data], Data] | None = None,
+    ) -> None:
+        if targets is not None and point_targets is not None:
+            raise ValueError("clouds: expected targets or point_targets, got both")
+        if set(one_hot) - set(features) or set(one_hot) & set(MADE):
+            raise ValueError(
+                f"clouds: expected one_hot to be some of the files' features {list(features)}, got {one_hot}"
+            )
+        root = Path(root).expanduser()
+        folder = Path(cache).expanduser() if cache is not None else root / "processed"
+        fields = [split_unit(name) for name in point_targets or ()]
+        columns = dict.fromkeys([*(f for f in features if f not in MADE), *(name for name, _ in fields)])
+        parts = {
+            part: stored_clouds(
+                root, part, list_clouds(root, part, targets, bool(fields)), list(columns), folder
+            )
+            for part in dict.fromkeys((split, "train"))
+        }
+        self._stored = parts[split]
+        self.pipeline = _pipeline(parts["train"], features, one_hot, normalize, unit)
+        self._fields = [name for name, _ in fields]
+        self.target_names = self._fields or self._stored.names
+        self.target_units = [given for _, given in fields] or self._stored.units
+        super().__init__(root=None, transform=transform)
+
+    @staticmethod
+    def truths(arguments: Mapping[str, Any]) -> tuple[str, str]:
+        """The task of such arguments of the data set, and where the answers are."""
+        return "regression", "node" if arguments.get("point_targets") else "global"
+
+    @staticmethod
+    def splits(root: Path) -> list[str]:
+        """Splits that there are, see :func:`~ccnn_geo.datasets.clouds.cloud_files.cloud_splits`."""
+        return cloud_splits(root)
+
+    @property
+    def classes(self) -> list[str]:
+        """None: targets are numbers."""
+        return []
+
+    @property
+    def in_channels(self) -> int:
+        """Columns of ``x``."""
+        return int(self.get(0).x.size(1))
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the files, relative to the root."""
+        return [self._stored.files[i] for i in self.indices()]
+
+    def target_scale(self) -> Targets:
+        """Names, units, mean and deviation of the targets of these samples."""
+        values = torch.cat([self._target(i) for i in self.indices()])
+        return Targets.measure(self.target_names, self.target_units, values)
+
+    def len(self) -> int:
+        return len(self._stored.files)
+
+    def get(self, idx: int) -> Data:
+        data = self.pipeline(self._stored.cloud(idx))
+        data.y, data.name = self._target(idx).float(), self._stored.files[idx]
+        return data
+
+    def _target(self, idx: int) -> Tensor:
+        if not self._fields:
+            return torch.from_numpy(self._stored.targets[idx : idx + 1])
+        fields = self._stored.cloud(idx).fields
+        return torch.from_numpy(np.stack([fields[name] for name in self._fields], axis=1))
+
+
+def _pipeline(
+    train: Stored, features: Sequence[str], one_hot: Sequence[str], normalize: bool, unit: float | None
+) -> CloudPipeline:
+    """What a cloud goes through, by what was measured of the training part."""
+    measured = [name for name in features if name not in MADE and name not in one_hot]
+    return CloudPipeline(
+        tuple(features),
+        {name: np.unique(train.column(name)).tolist() for name in one_hot},
+        {name: train.moments(name) for name in measured} if normalize else {},
+        float(unit) if unit is not None else train.extent / 2 or 1.0,
+    )

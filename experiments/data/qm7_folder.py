@@ -1,0 +1,60 @@
+"""QM7 as clouds with a table of targets: molecules of up to 23 atoms, and their energies of atomisation.
+
+    python -m ccnn_geo.experiments.data.qm7_folder QM7.NPZ OUT
+
+QM7.NPZ has ``z [P]``, ``pos [P, 3]`` in angstrom, ``offset [n + 1]`` and ``energy [n, k]`` in kcal/mol, whose first
+column is taken (PBE0). OUT gets ``<split>/<number>.npz`` with ``pos`` and ``z``, and ``<split>/targets.csv``. A fixed
+random tenth is the test part, another tenth validates.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from functools import partial
+from operator import methodcaller
+from pathlib import Path
+
+import numpy as np
+
+from ccnn_geo.io.files.storage import read_arrays, write_atomic
+from ccnn_geo.io.target_table import TABLE
+
+HEADER = "file,energy [kcal/mol]\n"
+
+
+def convert(source: Path, out: Path) -> Mapping[str, int]:
+    """Writes the folders and returns the number of molecules of each part.
+
+    Raises:
+        ValueError: If the archive is damaged, or lacks an array.
+    """
+    arrays = read_arrays(source, ("z", "pos", "offset", "energy"))
+    count = len(arrays["energy"])
+    order = np.random.default_rng(0).permutation(count)
+    tenth = count // 10
+    parts = {"test": order[:tenth], "validation": order[tenth : 2 * tenth], "train": order[2 * tenth :]}
+    for split, members in parts.items():
+        rows = [HEADER]
+        for number in sorted(members.tolist()):
+            atoms = slice(arrays["offset"][number], arrays["offset"][number + 1])
+            name = f"{number:04d}.npz"
+            molecule = partial(np.savez, pos=arrays["pos"][atoms], z=arrays["z"][atoms])
+            write_atomic(out / split / name, molecule)
+            rows.append(f"{name},{float(arrays['energy'][number, 0])!r}\n")
+        write_atomic(out / split / TABLE, methodcaller("write", "".join(rows).encode()))
+    return {split: len(members) for split, members in parts.items()}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Writes the folders and prints the number of molecules of each part."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("source", type=Path)
+    parser.add_argument("out", type=Path)
+    args = parser.parse_args(argv)
+    counts = convert(args.source, args.out)
+    print(f"{args.out}: " + ", ".join(f"{count} {part}" for part, count in counts.items()))
+
+
+if __name__ == "__main__":
+    main()

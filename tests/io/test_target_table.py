@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from ccnn_geo.io.target_table import read_targets
+
+
+def write(tmp_path, text):
+    path = tmp_path / "targets.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_names_units_splits_and_what_is_not_known(tmp_path):
+    text = "\ufefffile,split,energy [kcal/mol],gap\na.npz,train,-1.5,\nsub\\b.npz,val,2e3,NA\n\n"
+    table = read_targets(write(tmp_path, text))
+    assert (table.files, table.splits) == (["a.npz", "sub/b.npz"], ["train", "val"])
+    assert (table.names, table.units) == (["energy", "gap"], ["kcal/mol", ""])
+    np.testing.assert_array_equal(table.values, [[-1.5, np.nan], [2000.0, np.nan]])
+    chosen = read_targets(tmp_path / "targets.csv", ["gap"])
+    assert (chosen.names, chosen.values.shape) == (["gap"], (2, 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "0 lines, expected a header"),
+        ("file,a\n", "1 lines, expected a header"),
+        ("name,a\nx,1\n", "expected different names, one of them 'file'"),
+        ("file,a,a [m]\nx,1,2\n", "expected different names"),
+        ("file\nx\n", "no target , expected some of a column for each target"),
+        ("file,a\nx,1\ny\n", "line 3: 1 cells, expected 2"),
+        ("file,a\nx,1\ny,high\n", "line 3: a is 'high', expected a number or an empty cell"),
+        ("file,a\nx,inf\n", "line 2: a is 'inf'"),
+        ("file,a\nx,1\nx,2\n", "x more than once"),
+        ('file,a\n"x,1\n', "not comma-separated text"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, text, message):
+    with pytest.raises(ValueError, match=r"targets\.csv") as caught:
+        read_targets(write(tmp_path, text))
+    assert message in str(caught.value)
+
+
+def test_a_target_that_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match="no target b, expected some of a"):
+        read_targets(write(tmp_path, "file,a\nx,1\n"), ["b"])
