@@ -13,6 +13,7 @@ from ccnn_geo.training.data.registry import RegistryDataModule
 from ccnn_geo.transforms import RandomSubset
 from ccnn_geo.transforms._points import take_points
 from ccnn_geo.transforms.pipelines.shapes import Augmentation
+from ccnn_geo.transforms.scan_points import even_indices
 
 
 class PointsDataModule(RegistryDataModule):
@@ -111,4 +112,4 @@ class _EvenSubset(BaseTransform):
     def forward(self, data: Data) -> Data:
         if data.num_nodes <= self.num:
             return data
-        return take_points(data, torch.arange(self.num) * data.num_nodes // self.num)
+        return take_points(data, torch.from_numpy(even_indices(self.num, data.num_nodes)))
