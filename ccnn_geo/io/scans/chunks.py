@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +17,15 @@ from ccnn_geo.io.scans.point_labels import LABELS
 from ccnn_geo.io.shapes.missing import MissingPoints, left_out
 
 AT_ONCE = 1 << 20
-"""Points of a chunk."""
+"""Points of a part."""
+
+
+class Part(NamedTuple):
+    """Some points of a scan, their places among all of the file ``[M]``, and how many of the file were read by now."""
+
+    frame: Frame
+    places: np.ndarray
+    end: int
 
 
 def read_chunks(
@@ -26,7 +35,7 @@ def read_chunks(
     label: str | None = None,
     needed: Collection[str] | None = None,
     at_once: int = AT_ONCE,
-) -> Iterator[tuple[Frame, np.ndarray]]:
+) -> Iterator[Part]:
     """What :func:`~ccnn_geo.io.scans.frames.read_frame` reads, in parts, each with the places of its points.
 
     ``.bin``, ``.las`` and ``.laz`` are read in parts; ``.ply`` and ``.pcd`` as a whole, as one part.
@@ -39,17 +48,15 @@ def read_chunks(
         needed: Measurements that must be numbers; None for all.
         at_once: Points of a part.
 
-    Shapes:
-        yields a frame of ``M`` points and their places in the file ``[M]`` int64, ascending.
-
     Raises:
         ValueError: As ``read_frame`` does.
     """
     start, missing = 0, 0
     for found in _parts(path, columns, column_type, at_once, needed):
         frame, seen = make_frame(path, found, label, needed)
-        yield frame, start + np.flatnonzero(seen)
-        start, missing = start + len(seen), missing + np.count_nonzero(~seen)
+        places, start = start + np.flatnonzero(seen), start + len(seen)
+        missing += np.count_nonzero(~seen)
+        yield Part(frame, places, start)
     if start == 0:
         raise ValueError(f"{path}: no points, expected one or more")
     if missing:

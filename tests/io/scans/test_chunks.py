@@ -32,9 +32,10 @@ def write_bin(path, num=1000, labels=True):
 
 def joined(path, **options):
     parts = list(read_chunks(path, at_once=300, **options))
-    fields = {n: np.concatenate([f.fields[n] for f, _ in parts]) for n in parts[0][0].fields}
-    xyz, labels = (np.concatenate([getattr(f, n) for f, _ in parts]) for n in ("xyz", "labels"))
-    return len(parts), xyz, fields, labels, np.concatenate([places for _, places in parts])
+    assert parts[-1].end == 1000
+    fields = {n: np.concatenate([p.frame.fields[n] for p in parts]) for n in parts[0].frame.fields}
+    xyz, labels = (np.concatenate([getattr(p.frame, n) for p in parts]) for n in ("xyz", "labels"))
+    return len(parts), xyz, fields, labels, np.concatenate([p.places for p in parts])
 
 
 @pytest.mark.parametrize("colour", [255, 60_000])
