@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -116,14 +117,14 @@ def answer_scene(
         overlap: Least part of a tile that it shares with the next one.
         rotations: Turns about the vertical axis that vote.
         subsets: Different thinnings that vote.
-        folder: On whose disk intermediate results lie; by default that of the file.
+        folder: On whose disk intermediate results lie; by default where the system keeps temporary files.
 
     Raises:
         OSError: If the file cannot be read, or the disk is full.
         ValueError: If the file is not sound, lacks a feature, or an argument is out of range.
     """
     path = Path(path)
-    folder = path.parent if folder is None else folder
+    folder = Path(tempfile.gettempdir()) if folder is None else folder
     read = partial(
         read_chunks, path, pipeline.columns, pipeline.column_type, pipeline.label, pipeline.features
     )
@@ -198,9 +199,9 @@ def _summed(
         slices = kept.slices(tile)
         points = [kept.rows[part] for part in slices]
         inside = [kept.tiling.inside(some["xyz"], tile) for some in points]
-        held = np.concatenate([some[seen] for some, seen in zip(points, inside, strict=True)])
-        if len(held) == 0:
+        if not any(seen.any() for seen in inside):
             continue
+        held = np.concatenate([some[seen] for some, seen in zip(points, inside, strict=True)])
         logits = tile_logits(network, pipeline, kept.frame(held), votes, tile).double().numpy()
         if not np.isfinite(logits).all():
             raise ValueError(f"{title}: the network gives NaN or Inf, expected finite logits")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from ccnn_geo._base.pyg import BaseTransform, Compose, Data
 from ccnn_geo.training.data.registry import RegistryDataModule
 from ccnn_geo.transforms import RandomSubset
 from ccnn_geo.transforms._points import take_points
+from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 from ccnn_geo.transforms.pipelines.shapes import Augmentation
 from ccnn_geo.transforms.scan_points import even_indices
 
@@ -47,6 +49,8 @@ class PointsDataModule(RegistryDataModule):
     """
 
     augmentation = Augmentation
+    pipeline: ScanPipeline | None = None
+    """What prepares samples, once a split of scans is open; None for other data."""
 
     def __init__(
         self,
@@ -68,6 +72,11 @@ class PointsDataModule(RegistryDataModule):
             raise ValueError(f"data.num_points: expected 1 or more, or null for all, got {num_points}")
         self.num_points, self.augment = num_points, augment or Augmentation()
         self.readout = "node" if self.cls.info.family == "scene" else "global"
+
+    def _describe(self, samples: Any) -> None:
+        super()._describe(samples)
+        if isinstance(known := getattr(samples, "pipeline", None), ScanPipeline):
+            self.pipeline = replace(known, num_points=self.num_points)
 
     def check(self) -> None:
         """Finds augmentations that cannot be."""

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from ccnn_geo import CCNN
-from ccnn_geo.export.scenes import answer, kept
+from ccnn_geo.export.scenes import answer
 from ccnn_geo.export.scenes.answer import answer_scene, label_scene, scene_logits
+from ccnn_geo.export.scenes.kept import keep_points
 from ccnn_geo.export.scenes.tiling import Tiling
-from ccnn_geo.io.scans.chunks import read_chunks
+from ccnn_geo.io.scans.chunks import Part, read_chunks
 from ccnn_geo.io.scans.frames import Frame, read_frame
 from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 
@@ -189,10 +190,14 @@ def test_what_cannot_be_is_said_before_work(network, frame, tmp_path):
         label_scene(*given, tmp_path / "b.las")
 
 
-def test_far_away_points_make_no_tiles(network, frame):
+def test_far_away_points_make_few_tiles(network, frame):
     xyz = frame.xyz.copy()
     xyz[0, :2] = 1e9
     tiling = Tiling(xyz[:, :2].min(0), xyz[:, :2].max(0), 40.0, 0.25)
     assert np.prod([float(n) for n in tiling.counts]) > 1e12
-    parts = lambda: [kept.Part(Frame(xyz, frame.fields, None), np.arange(NUM), NUM)]  # noqa: E731
-    assert len(kept.keep_points(parts, ["intensity"], 40.0, 0.25, None).tiles()) < 40
+    far = Frame(xyz, frame.fields, None)
+    assert (
+        len(keep_points(lambda: [Part(far, np.arange(NUM), NUM)], ["intensity"], 40.0, 0.25, None).tiles())
+        < 40
+    )
+    assert np.isfinite(scene_logits(network, pipeline(voxel=4.0), far)).all()
