@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from os import PathLike
@@ -12,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ccnn_geo.export.scenes.kept import KeptPoints, Parts, Rows, keep_points, make_rows
-from ccnn_geo.export.scenes.votes import Votes, tile_logits
-from ccnn_geo.io.files.progress import progress
+from ccnn_geo.export.scenes.merging import averages, summed
+from ccnn_geo.export.scenes.votes import Votes
 from ccnn_geo.io.files.rows import FileRows
 from ccnn_geo.io.scans.chunks import Part, read_chunks
 from ccnn_geo.io.scans.frames import Frame
@@ -25,9 +23,6 @@ from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 
 OVERLAP = 0.25
 """Part of a tile that it shares with the next one, by default."""
-
-ROWS = 1 << 20
-"""Points whose averages are taken at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +82,9 @@ def scene_logits(
         (900, 3)
     """
     votes, num = Votes(rotations, subsets), len(frame.xyz)
-    kept, sums = _summed(network, pipeline, lambda: [Part(frame, np.arange(num), num)], votes, overlap, None)
+    kept, sums = summed(network, pipeline, lambda: [Part(frame, np.arange(num), num)], votes, overlap, None)
     logits = np.empty((kept.num_points, sums[:1].shape[1] - 1), np.float32)
-    for places, part in _averages(kept, sums):
+    for places, part in averages(kept, sums):
         logits[places] = part
     return logits
 
@@ -128,12 +123,12 @@ def answer_scene(
     read = partial(
         read_chunks, path, pipeline.columns, pipeline.column_type, pipeline.label, pipeline.features
     )
-    kept, sums = _summed(network, pipeline, read, Votes(rotations, subsets), overlap, folder)
+    kept, sums = summed(network, pipeline, read, Votes(rotations, subsets), overlap, folder)
     kind = np.dtype([("index", "i4"), ("label", "i4"), ("probability", "f4")])
     found = FileRows(folder, kind, kept.num_points).scattered()
     found["index"], found["label"] = IGNORED, IGNORED
     codes = None if pipeline.classes is None else np.array(pipeline.classes, np.int32)
-    for places, logits in _averages(kept, sums):
+    for places, logits in averages(kept, sums):
         highest, best = torch.from_numpy(logits).softmax(dim=1).max(dim=1)
         found["index"][places] = best.numpy()
         found["label"][places] = best.numpy() if codes is None else codes[best.numpy()]
@@ -185,40 +180,3 @@ def label_scene(
     )
     write_answer(path, out, answer.label, answer.probability, pipeline.columns, pipeline.column_type)
     return answer
-
-
-def _summed(
-    network: CCNN, pipeline: ScanPipeline, parts: Parts, votes: Votes, overlap: float, folder: Path | None
-) -> tuple[KeptPoints, Rows]:
-    """The points of a scene, and for each the weighted sum of its logits with the sum of the weights behind it."""
-    kept = keep_points(parts, pipeline.features, pipeline.tile, overlap, folder)
-    classes = max(2, network.out_channels)  # one output stands for two
-    sums = make_rows(folder, ("f4", (classes + 1,)), kept.num_rows)
-    title = "scene" if kept.path is None else kept.path.name
-    for tile in progress(kept.tiles(), title=title):
-        slices = kept.slices(tile)
-        points = [kept.rows[part] for part in slices]
-        inside = [kept.tiling.inside(some["xyz"], tile) for some in points]
-        if not any(seen.any() for seen in inside):
-            continue
-        held = np.concatenate([some[seen] for some, seen in zip(points, inside, strict=True)])
-        logits = tile_logits(network, pipeline, kept.frame(held), votes, tile).double().numpy()
-        if not np.isfinite(logits).all():
-            raise ValueError(f"{title}: the network gives NaN or Inf, expected finite logits")
-        weight = kept.tiling.weight(held["xyz"], tile)[:, None]
-        weighted = np.concatenate([logits * weight, weight], axis=1)
-        start = 0
-        for part, seen in zip(slices, inside, strict=True):
-            stop = start + np.count_nonzero(seen)
-            before = sums[part]
-            before[seen] += weighted[start:stop]
-            sums[part], start = before, stop
-    return kept, sums
-
-
-def _averages(kept: KeptPoints, sums: Rows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Places of some points at a time, and their logits ``[M, K]``."""
-    for start in range(0, kept.num_rows, ROWS):
-        part = slice(start, min(start + ROWS, kept.num_rows))
-        total = sums[part]
-        yield kept.rows[part]["place"], total[:, :-1] / total[:, -1:]

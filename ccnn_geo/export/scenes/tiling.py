@@ -106,16 +106,18 @@ class Tiling:
         corner = self.corner(tile)
         ends = np.array([corner - self.slack, corner + self.edge + self.slack])
         first, last = cells_of_points(ends, self.tile).tolist()
-        return list(product(*(range(a, b + 1) for a, b in zip(first, last, strict=True))))
+        along_x, along_y = (range(a, b + 1) for a, b in zip(first, last, strict=True))
+        return list(product(along_x, along_y))
 
     def tiles_of(self, cell: tuple[int, int]) -> list[tuple[int, int]]:
         """Tiles that may touch a cell."""
         if self.tile is None:
             return [(0, 0)]
-        width, found = self.tile / CELLS, []
+        width, found = self.tile / CELLS, list[range]()
         for index, low, step, num in zip(cell, self.low.tolist(), self.steps, self.counts, strict=True):
             start = index * width - low
             first = floor((start - self.edge) / step) if step else 0
             last = ceil((start + width) / step) if step else 0
             found.append(range(max(0, first), min(num - 1, last) + 1))
-        return list(product(*found))
+        along_x, along_y = found
+        return list(product(along_x, along_y))

@@ -46,7 +46,7 @@ class FileRows:
         start, stop, _ = part.indices(self._count)
         rows = np.empty(stop - start, self._row)
         rows["row"] = values
-        left, place = memoryview(rows.view(np.uint8)), start * self._row.itemsize
+        left, place = rows.view(np.uint8).data, start * self._row.itemsize
         try:
             while left:
                 done = os.pwrite(self._file.fileno(), left, place)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from ccnn_geo.io.scans.bin_labels import is_labels, label_file
 
 KITTI = ("x", "y", "z", "intensity")
 """Columns of a ``.bin`` of KITTI and SemanticKITTI, whose intensity is a reflectance from 0 to 1."""
@@ -37,11 +38,6 @@ def check_columns(columns: Sequence[str] | None, column_type: str) -> None:
         raise ValueError(
             f"columns: expected different names, x, y, z among them ({SKIPPED} for one not used), got {columns!r}"
         )
-
-
-def is_labels(path: Path) -> bool:
-    """Whether a file holds labels of nuScenes, one byte each, by its name."""
-    return path.name.lower().endswith("_lidarseg.bin")
 
 
 def bin_layout(
@@ -208,42 +204,3 @@ def _kinds(coordinates: np.ndarray, period: int) -> bool:
         [bool((c == np.floor(c)).all() or (np.abs(c) <= 1).all()) for c in rows.T] for rows in turns
     )
     return any(sum(b and not a for a, b in zip(first, other, strict=True)) > 1 for other in others)
-
-
-def label_file(path: Path) -> Path | None:
-    """SemanticKITTI's labels of a scan: ``<frame>.label`` beside it, or in ``labels`` beside its folder or beside it.
-
-    Of a link the folders are those where it lies, then those where it leads to.
-    """
-    for place in dict.fromkeys(
-        (Path(os.path.abspath(path)), path.parent.resolve() / path.name, path.resolve())
-    ):
-        name, folder = f"{place.stem}.label", place.parent
-        for found in (folder / name, folder.parent / "labels" / name, folder / "labels" / name):
-            if found.is_file():
-                return found
-    return None
-
-
-def read_labels(path: Path, points: int, start: int = 0, count: int = -1) -> np.ndarray | None:
-    """Labels of a scan, the lower 16 bits of SemanticKITTI's; None if it has none.
-
-    Args:
-        path: The scan.
-        points: How many it has.
-        start: The first point whose label is read.
-        count: How many are; -1 for all from there on.
-
-    Raises:
-        ValueError: If there are not as many as points.
-    """
-    found = label_file(path)
-    if found is None:
-        return None
-    if found.stat().st_size != 4 * points:
-        raise ValueError(
-            f"{found}: {found.stat().st_size} bytes, expected 4 for each of {points} points of {path.name}"
-        )
-    return (np.fromfile(found, "<u4", count, offset=4 * start) & 0xFFFF).astype(
-        np.int64
-    )  # above: which object

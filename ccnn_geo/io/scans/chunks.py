@@ -10,7 +10,8 @@ import numpy as np
 
 from ccnn_geo._base.caller import warn_caller
 from ccnn_geo.io.las import las_chunks
-from ccnn_geo.io.scans.bin_file import bin_layout, read_bin, read_labels
+from ccnn_geo.io.scans.bin_file import bin_layout, read_bin
+from ccnn_geo.io.scans.bin_labels import read_labels
 from ccnn_geo.io.scans.frames import Columns, Frame, las_columns, make_frame, read_columns
 from ccnn_geo.io.scans.point_colours import CHANNELS
 from ccnn_geo.io.scans.point_labels import LABELS
@@ -55,7 +56,7 @@ def read_chunks(
     for found in _parts(path, columns, column_type, at_once, needed):
         frame, seen = make_frame(path, found, label, needed)
         places, start = start + np.flatnonzero(seen), start + len(seen)
-        missing += np.count_nonzero(~seen)
+        missing += int(np.count_nonzero(~seen))
         yield Part(frame, places, start)
     if start == 0:
         raise ValueError(f"{path}: no points, expected one or more")

@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from ccnn_geo._base.caller import warn_caller
-from ccnn_geo.io import MissingPoints, read_shape
 from ccnn_geo.io.las import LasPoints, read_las
-from ccnn_geo.io.scans.bin_file import read_bin, read_labels
+from ccnn_geo.io.scans.bin_file import read_bin
+from ccnn_geo.io.scans.bin_labels import read_labels
 from ccnn_geo.io.scans.point_colours import unit_colours, unit_rgb16
 from ccnn_geo.io.scans.point_labels import LABELS, label_column, whole_labels
-from ccnn_geo.io.shapes.missing import left_out, present
+from ccnn_geo.io.shapes.missing import MissingPoints, left_out, present
 from ccnn_geo.io.shapes.pcd import read_fields
 from ccnn_geo.io.shapes.ply_elements import read_elements
+from ccnn_geo.io.shapes.read import read_shape
 
 LARGEST = 1e30
 """Largest coordinate and measurement; differences still fit into float32."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ccnn_geo import CCNN
-from ccnn_geo.export.scenes import answer
+from ccnn_geo.export.scenes import answer, merging
 from ccnn_geo.export.scenes.answer import answer_scene, label_scene, scene_logits
 from ccnn_geo.export.scenes.kept import keep_points
 from ccnn_geo.export.scenes.tiling import Tiling
@@ -132,7 +132,7 @@ def write_bin(path, frame):
 
 
 def test_a_file_is_answered_as_what_it_holds(network, frame, tmp_path, monkeypatch):
-    monkeypatch.setattr(answer, "ROWS", 100)
+    monkeypatch.setattr(merging, "ROWS", 100)
     monkeypatch.setattr(answer, "read_chunks", partial(read_chunks, at_once=400))
     write_bin(tmp_path / "a.bin", frame)
     plan = pipeline(voxel=3.0, classes=(2, 6, 9))
@@ -163,7 +163,7 @@ def test_an_answer_is_written_or_absent(network, frame, tmp_path, monkeypatch):
     assert np.allclose(again.xyz, read_frame(tmp_path / "a.bin").xyz)
     assert set(again.fields) == {"intensity", "predicted", "probability"}
     out.unlink()
-    calls, real = [], answer.tile_logits
+    calls, real = [], merging.tile_logits
 
     def ends(*given):
         calls.append(given)
@@ -171,7 +171,7 @@ def test_an_answer_is_written_or_absent(network, frame, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(*given)
 
-    monkeypatch.setattr(answer, "tile_logits", ends)
+    monkeypatch.setattr(merging, "tile_logits", ends)
     with pytest.raises(KeyboardInterrupt):
         label_scene(network, pipeline(voxel=3.0), tmp_path / "a.bin", out)
     assert list(out.parent.iterdir()) == []
