@@ -24,6 +24,7 @@ from ccnn_geo.export.trained import read_network
 from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 from ccnn_geo.transforms.scan_points import class_labels
+from ccnn_geo.visualization.canvas import canvas
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -83,31 +84,31 @@ def table(matrix: Tensor, classes: Sequence[int]) -> str:
 
 
 def draw(network: CCNN, pipeline: ScanPipeline, path: Path, options: dict[str, Any], target: Path) -> None:
-    """A PNG of a scan from above: the labels, the answer, and where they differ; higher points over lower ones."""
-    with needs("viz", "scene_scores --picture"):
-        from matplotlib.colors import ListedColormap
-        from matplotlib.figure import Figure
+    """A PNG of a scan from above: the labels, the answer, and where they differ; lower points over higher ones."""
     frame, answer = pipeline.read(path), answer_scene(network, pipeline, path, **options)
     if frame.labels is None or len(frame.labels) != len(answer.index):
         raise ValueError(f"{path}: expected labels and a position of every point")
-    truth = class_labels(frame.labels, pipeline.classes)
-    order = np.argsort(frame.xyz[:, 2])
-    codes = list(pipeline.classes or ())
+    truth, codes = class_labels(frame.labels, pipeline.classes), list(pipeline.classes or ())
+    wide, high = np.ptp(frame.xyz[:, :2], axis=0)
+    figure = canvas(3 * min(12.0, 8 * wide / high) + 1, 8)
+    with needs("viz", "scene_scores --picture"):
+        from matplotlib.colors import ListedColormap
     colours = ListedColormap([f"C{i}" for i in range(len(codes))])
-    figure = Figure(figsize=(15, 6), layout="constrained")
-    axes = figure.subplots(1, 3, sharex=True, sharey=True)
-    wrong = np.where(truth < 0, 0, truth != answer.index)
-    images = (("labels", truth, colours), ("answer", answer.index, colours), ("error", wrong, "Reds"))
-    for place, (title, values, cmap) in zip(axes, images, strict=True):
+    wrong = (truth >= 0) & (truth != answer.index)
+    lowest, errors = np.argsort(-frame.xyz[:, 2]), np.argsort(wrong, kind="stable")
+    for place, (title, values, order) in zip(
+        figure.subplots(1, 3, sharex=True, sharey=True),
+        (("labels", truth, lowest), ("answer", answer.index, lowest), ("error", wrong, errors)),
+        strict=True,
+    ):
         x, y = frame.xyz[order, :2].T
-        shown = place.scatter(x, y, 0.6, values[order], cmap=cmap, vmin=0, vmax=values.max(initial=1))
+        look = ("Greys", -0.2, 1) if title == "error" else (colours, -0.5, len(codes) - 0.5)
+        place.scatter(x, y, 1.0, values[order], cmap=look[0], vmin=look[1], vmax=look[2])
         place.set(title=title, aspect="equal")
-        if title == "answer":
-            shown.set_clim(0, len(codes) - 1)
-            bar = figure.colorbar(shown, ax=place, ticks=range(len(codes)), shrink=0.6)
-            bar.ax.set_yticklabels([str(code) for code in codes])
-        if title == "labels":
-            shown.set_clim(0, len(codes) - 1)
+    bar = figure.colorbar(
+        figure.axes[1].collections[0], ax=figure.axes[:3], ticks=range(len(codes)), shrink=0.5
+    )
+    bar.ax.set_yticklabels([str(code) for code in codes])
     figure.savefig(target, dpi=110)
 
 

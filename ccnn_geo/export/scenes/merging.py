@@ -21,6 +21,7 @@ def summed(
     network: CCNN, pipeline: ScanPipeline, parts: Parts, votes: Votes, overlap: float, folder: Path | None
 ) -> tuple[KeptPoints, Rows]:
     """The points of a scene, and for each the weighted sum of its logits with the sum of the weights behind it."""
+    _check(network, pipeline)
     kept = keep_points(parts, pipeline.features, pipeline.tile, overlap, folder)
     classes = max(2, network.out_channels)  # one output stands for two
     sums = make_rows(folder, ("f4", (classes + 1,)), kept.num_rows)
@@ -44,6 +45,19 @@ def summed(
             before[seen] += weighted[start:stop]
             sums[part], start = before, stop
     return kept, sums
+
+
+def _check(network: CCNN, pipeline: ScanPipeline) -> None:
+    """Finds before long work what no tile could be answered by."""
+    if network.readout != "node" or network.dim != 3:
+        raise ValueError(
+            "scenes: expected a network with an output per point in 3 D, readout 'node', got readout "
+            f"{network.readout!r} in {network.dim} D"
+        )
+    if network.in_channels != pipeline.in_channels:
+        raise ValueError(
+            f"scenes: expected {network.in_channels} features for this network, got {list(pipeline.features)}"
+        )
 
 
 def averages(kept: KeptPoints, sums: Rows) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import weakref
 from pathlib import Path
@@ -28,7 +27,7 @@ class FileRows:
 
     def __init__(self, folder: Path, dtype: DTypeLike, count: int) -> None:
         self._folder, self._count, self._row = folder, count, np.dtype([("row", dtype)])
-        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         weakref.finalize(self, self._file.close)
         self._file.truncate(count * self._row.itemsize)
 
@@ -36,21 +35,16 @@ class FileRows:
         return self._count
 
     def __getitem__(self, part: slice) -> np.ndarray:
-        start, stop, _ = part.indices(self._count)
-        content = os.pread(
-            self._file.fileno(), (stop - start) * self._row.itemsize, start * self._row.itemsize
-        )
-        return np.frombuffer(bytearray(content), self._row)["row"]
+        rows = self._seek(part)
+        self._file.readinto(rows.view(np.uint8).data)
+        return rows["row"]
 
     def __setitem__(self, part: slice, values: np.ndarray) -> None:
-        start, stop, _ = part.indices(self._count)
-        rows = np.empty(stop - start, self._row)
+        rows = self._seek(part)
         rows["row"] = values
-        left, place = rows.view(np.uint8).data, start * self._row.itemsize
         try:
-            while left:
-                done = os.pwrite(self._file.fileno(), left, place)
-                left, place = left[done:], place + done
+            self._file.write(rows.view(np.uint8).data)
+            self._file.flush()
         except OSError as error:
             reason = f"intermediate results cannot be written: {error.strerror}"
             raise OSError(error.errno, reason, str(self._folder)) from error
@@ -58,3 +52,9 @@ class FileRows:
     def scattered(self) -> np.ndarray:
         """All rows as an array that stays in the file, for rows here and there."""
         return np.memmap(self._file, self._row, "r+", shape=(self._count,))["row"]
+
+    def _seek(self, part: slice) -> np.ndarray:
+        """Goes to the first row of a slice, and makes room for all of them."""
+        start, stop, _ = part.indices(self._count)
+        self._file.seek(start * self._row.itemsize)
+        return np.empty(max(0, stop - start), self._row)

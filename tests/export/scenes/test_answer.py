@@ -188,6 +188,29 @@ def test_what_cannot_be_is_said_before_work(network, frame, tmp_path):
         ValueError, match=r"b\.las: expected \.ply or \.npy for the answer to a\.bin, got '\.las'"
     ):
         label_scene(*given, tmp_path / "b.las")
+    with pytest.raises(ValueError, match=r"expected 2 features for this network, got \['z'\]"):
+        scene_logits(network, pipeline(features=["z"]), frame)
+    of_samples = CCNN(2, 3, 3, hidden_channels=4, num_blocks=1, kernel_hidden=4)
+    with pytest.raises(
+        ValueError, match="expected a network with an output per point in 3 D, readout 'node'"
+    ):
+        scene_logits(of_samples, pipeline(), frame)
+
+
+@pytest.mark.parametrize("cut", [1, 16 * 700])
+def test_a_file_that_ends_too_early_leaves_no_answer(network, frame, tmp_path, cut):
+    write_bin(tmp_path / "a.bin", frame)
+    plan = pipeline(voxel=3.0)
+    label_scene(network, plan, tmp_path / "a.bin", tmp_path / "a.ply")
+    content = (tmp_path / "a.ply").read_bytes()
+    (tmp_path / "b.ply").write_bytes(content[:-cut])
+    with pytest.raises(ValueError, match=r"b\.ply: truncated"):
+        label_scene(network, plan, tmp_path / "b.ply", tmp_path / "out/b.ply")
+    assert not list((tmp_path / "out").iterdir())
+    label_scene(network, plan, tmp_path / "a.ply", tmp_path / "out/c.ply")  # an answer may be answered
+    first, second = read_frame(tmp_path / "a.ply"), read_frame(tmp_path / "out/c.ply")
+    assert np.array_equal(first.fields["predicted"], second.fields["predicted_2"])
+    assert np.allclose(first.fields["probability"], second.fields["probability_2"], atol=1e-5)
 
 
 def test_far_away_points_make_few_tiles(network, frame):
