@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from ccnn_geo.export.program import export_onnx as export_onnx
     from ccnn_geo.export.program import export_program as export_program
     from ccnn_geo.export.program import exportable as exportable
+    from ccnn_geo.export.scenes.answer import SceneAnswer as SceneAnswer
+    from ccnn_geo.export.scenes.answer import answer_scene as answer_scene
+    from ccnn_geo.export.scenes.answer import label_scene as label_scene
+    from ccnn_geo.export.scenes.answer import scene_logits as scene_logits
+    from ccnn_geo.export.scenes.confusion import scene_confusion as scene_confusion
     from ccnn_geo.io.models.hub import push_to_hub as push_to_hub
 
 __all__, __getattr__, __dir__ = lazy_names(
@@ -30,6 +35,8 @@ __all__, __getattr__, __dir__ = lazy_names(
         "export.points": "PointProgram",
         "export.predictor": "Predictor",
         "export.program": "export_onnx export_program exportable",
+        "export.scenes.answer": "SceneAnswer answer_scene label_scene scene_logits",
+        "export.scenes.confusion": "scene_confusion",
         "io.models.hub": "push_to_hub",
     },
 )

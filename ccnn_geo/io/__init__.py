@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ccnn_geo.io.las import LasPoints as LasPoints
     from ccnn_geo.io.las import read_las as read_las
     from ccnn_geo.io.recording import read_recording as read_recording
+    from ccnn_geo.io.scans.frames import Frame as Frame
+    from ccnn_geo.io.scans.frames import read_frame as read_frame
+    from ccnn_geo.io.scans.write import write_answer as write_answer
     from ccnn_geo.io.shapes.missing import MissingPoints as MissingPoints
     from ccnn_geo.io.shapes.objects import as_shape as as_shape
     from ccnn_geo.io.shapes.read import EXTENSIONS as EXTENSIONS
@@ -40,6 +43,8 @@ __all__, __getattr__, __dir__ = lazy_names(
         "io.image": "read_image",
         "io.las": "LasPoints read_las",
         "io.recording": "read_recording",
+        "io.scans.frames": "Frame read_frame",
+        "io.scans.write": "write_answer",
         "io.shapes.missing": "MissingPoints",
         "io.shapes.objects": "as_shape",
         "io.shapes.read": "EXTENSIONS read_shape",

@@ -4,15 +4,16 @@ laspy knows the fields of a point. The header is read and checked here: laspy ta
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ccnn_geo._base.extras import needs
-from ccnn_geo.io.laz import LasHeader, decompress
+from ccnn_geo.io.laz import LasHeader, decompress, decompressed
 
 _HEADER_BYTES = {0: 227, 1: 227, 2: 227, 3: 235, 4: 375}
 
@@ -61,19 +62,47 @@ def read_las(path: str | PathLike[str]) -> LasPoints:
 
     Source: ASPRS, LAS Specification 1.4 - R15.
     """
+    path = Path(path)
+    header, form = open_las(path)
+    raw = decompress(path, header) if header.compressed else _rows(path, header, 0, header.num_points)
+    return _points(path, header, form, raw)
+
+
+def las_chunks(path: Path, at_once: int) -> Iterator[LasPoints]:
+    """The points of a ``.las`` or ``.laz`` file, so many at a time; errors as of :func:`read_las`."""
+    header, form = open_las(path)
+    if header.compressed:
+        for some in decompressed(path, header, at_once):
+            yield _points(path, header, form, some)
+        return
+    for start in range(0, header.num_points, at_once):
+        yield _points(path, header, form, _rows(path, header, start, min(at_once, header.num_points - start)))
+
+
+def open_las(path: Path) -> tuple[LasHeader, Any]:
+    """The header of a file, checked, and laspy's description of a point; errors as of :func:`read_las`."""
     with needs("data", "read_las"):
         import laspy
-    path = Path(path)
     header = _read_header(
         path, {kind: laspy.PointFormat(kind).size for kind in laspy.supported_point_formats()}
     )
     form = laspy.PointFormat(header.kind)
     if header.extra:
         form.add_extra_dimension(laspy.ExtraBytesParams("extra", f"{header.extra}u1"))
-    if header.compressed:
-        raw = np.frombuffer(decompress(path, header), form.dtype())
-    else:
-        raw = np.fromfile(path, form.dtype(), header.num_points, offset=header.start)
+    return header, form
+
+
+def _rows(path: Path, header: LasHeader, start: int, count: int) -> bytes:
+    """So many points of a file that is not compressed, as they lie there."""
+    with path.open("rb") as file:
+        file.seek(header.start + start * header.length)
+        return file.read(count * header.length)
+
+
+def _points(path: Path, header: LasHeader, form: Any, content: bytes | bytearray) -> LasPoints:
+    with needs("data", "read_las"):
+        import laspy
+    raw = np.frombuffer(content, form.dtype())
     points = laspy.ScaleAwarePointRecord(raw, form, header.scale, header.offset)
     with np.errstate(over="ignore", invalid="ignore"):  # seen to below
         xyz = np.stack([points.x, points.y, points.z], axis=1)

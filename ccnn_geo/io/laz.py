@@ -5,6 +5,7 @@ Points come some at a time, so that a damaged file ends before they fill memory.
 """
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -34,7 +35,15 @@ class LasHeader(NamedTuple):
 
 
 def decompress(path: Path, header: LasHeader) -> bytearray:
-    """The points of a compressed file as LAS stores them, one after the other.
+    """The points of a compressed file as LAS stores them, one after the other; errors as of :func:`decompressed`."""
+    points = bytearray()
+    for some in decompressed(path, header):
+        points += some
+    return points
+
+
+def decompressed(path: Path, header: LasHeader, at_once: int = _POINTS_AT_ONCE) -> Iterator[bytearray]:
+    """The points of a compressed file as LAS stores them, some at a time.
 
     Raises:
         ImportError: If lazrs is missing.
@@ -43,7 +52,7 @@ def decompress(path: Path, header: LasHeader) -> bytearray:
     with needs("data", "read_las"):
         import lazrs
     kind, length, extra, count, start = header[:5]
-    points, size = bytearray(), count * length
+    done, size = 0, count * length
     layers = _LAYERS[kind] + extra if kind in _LAYERS else 0
     try:
         found = path.stat().st_size - start
@@ -54,10 +63,13 @@ def decompress(path: Path, header: LasHeader) -> bytearray:
             _check_chunks(file, start, lazrs, record, layers, length, count)
             file.seek(start)
             reader = lazrs.LasZipDecompressor(file, record) if size else None
-            while reader and len(points) < size:
-                some = bytearray(min(_POINTS_AT_ONCE * length, size - len(points)))
+            while reader and done < size:
+                some = bytearray(min(at_once * length, size - done))
                 reader.decompress_many(some)
-                points += some
+                done += len(some)
+                yield some
+    except GeneratorExit:  # nobody asks for more
+        raise
     except BaseException as error:
         on_disk = isinstance(error, OSError) and error.errno is not None
         damaged = isinstance(error, lazrs.LazrsError | OSError | ValueError | struct.error)
@@ -67,7 +79,6 @@ def decompress(path: Path, header: LasHeader) -> bytearray:
         raise ValueError(
             f"{path}: damaged or truncated, expected {count} compressed points of {length} bytes, got {error}"
         ) from error
-    return points
 
 
 def _record(head: bytes, usual: bytes) -> bytes:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ccnn_geo.nn.norm.sync import convert_sync_norms as convert_sync_norms
     from ccnn_geo.nn.nyquist import nyquist_penalty as nyquist_penalty
     from ccnn_geo.nn.nyquist import sample_spacing as sample_spacing
+    from ccnn_geo.nn.point_field import PointField as PointField
     from ccnn_geo.nn.pooling import POOLS as POOLS
     from ccnn_geo.nn.pooling import pool_clouds as pool_clouds
     from ccnn_geo.nn.pooling import pool_dense as pool_dense
@@ -57,6 +58,7 @@ __all__, __getattr__, __dir__ = lazy_names(
         "nn.norm.statistics": "fresh_statistics",
         "nn.norm.sync": "SyncBatchNorm1d convert_sync_norms",
         "nn.nyquist": "nyquist_penalty sample_spacing",
+        "nn.point_field": "PointField",
         "nn.pooling": "POOLS pool_clouds pool_dense",
         "nn.pretrained": "Pretrained",
         "nn.targets": "Targets",

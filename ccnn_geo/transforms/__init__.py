@@ -1,6 +1,7 @@
 """Transforms of meshes, clouds and grids, for use with ``torch_geometric.transforms.Compose``, and those of a training.
 
-A :class:`ShapePipeline` is all that a shape goes through on its way to a network, in training and in prediction.
+A :class:`ShapePipeline` is all that a shape goes through on its way to a network, in training and in prediction; a
+:class:`ScanPipeline` is that of laser scans.
 """
 
 from ccnn_geo.transforms.build_neighbors import BuildNeighbors
@@ -12,6 +13,7 @@ from ccnn_geo.transforms.mfcc import MFCC
 from ccnn_geo.transforms.mix_clouds import MixClouds
 from ccnn_geo.transforms.normalize_box import NormalizeBox
 from ccnn_geo.transforms.normalize_sphere import NormalizeSphere
+from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 from ccnn_geo.transforms.pipelines.shapes import Augmentation, ShapePipeline, network_inputs
 from ccnn_geo.transforms.point_features import PointFeatures
 from ccnn_geo.transforms.point_wolf import PointWOLF
@@ -55,6 +57,7 @@ __all__ = [
     "RandomUp",
     "SampleShape",
     "SampleSurface",
+    "ScanPipeline",
     "ShapePipeline",
     "ThinHalf",
     "Voxelize",

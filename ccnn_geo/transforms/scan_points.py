@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,22 +46,20 @@ def thin(xyz: np.ndarray, edge: float) -> np.ndarray:
 
 
 def feature_columns(
-    path: Path,
     frame: Frame,
     keep: np.ndarray,
     pos: np.ndarray,
     features: Sequence[str],
-    scaled: Callable[[str, np.ndarray], np.ndarray],
+    moments: Mapping[str, Sequence[float]],
 ) -> np.ndarray:
     """Features of some points, :data:`MADE` or measured.
 
     Args:
-        path: The file, for messages.
-        frame: What it holds.
+        frame: What a file holds.
         keep: Indices of the points.
         pos: Their positions.
         features: Names.
-        scaled: Standardises a measurement.
+        moments: Mean and deviation by which measurements are standardised; others stay as they are.
 
     Shapes:
         ``keep [N]``, ``pos [N, 3]`` -> ``[N, F]``.
@@ -75,11 +72,24 @@ def feature_columns(
     lacking = [feature for feature in features if feature not in known]
     if lacking:
         raise ValueError(
-            f"{path}: no {', '.join(lacking)}, the file has {', '.join(frame.fields) or 'nothing measured'}; "
-            f"features may be some of {', '.join(known)}"
+            f"{frame.path or 'scan'}: no {', '.join(lacking)}, the file has "
+            f"{', '.join(frame.fields) or 'nothing measured'}; features may be some of {', '.join(known)}"
         )
-    columns = [known[name] if name in MADE else scaled(name, known[name]) for name in features]
+    columns = [
+        known[name] if name in MADE or name not in moments else standardise(known[name], *moments[name])
+        for name in features
+    ]
     return np.stack(columns, axis=1)
+
+
+def standardise(values: np.ndarray, mean: float, std: float) -> np.ndarray:
+    r"""A measurement as :math:`(v - mean) / std`; one that never changes is only moved."""
+    return (values - mean) / (std if std > 1e-12 * abs(mean) else 1.0)
+
+
+def even_indices(num: int, points: int) -> np.ndarray:
+    """Indices of ``num`` of the points, evenly spaced in their order."""
+    return np.arange(num) * points // num
 
 
 def class_labels(codes: np.ndarray, classes: Sequence[int] | None) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
@@ -14,10 +15,9 @@ from ccnn_geo._base.pyg import Data, Dataset
 from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.scenes.lidar_scans import Scans
-from ccnn_geo.io.scans.bin_file import check_columns
-from ccnn_geo.io.scans.frames import Frame
 from ccnn_geo.io.scans.point_labels import IGNORED
-from ccnn_geo.transforms.scan_points import cells, centred, class_codes, class_labels, feature_columns, thin
+from ccnn_geo.transforms.pipelines.scans import ScanPipeline
+from ccnn_geo.transforms.scan_points import cells, class_codes
 
 FARTHEST = 10
 """Positions beyond, in units, are said: kernels are made for those on [-1, 1]."""
@@ -110,25 +110,33 @@ class LidarFrames(Dataset):
         cache: str | PathLike[str] | None = None,
         transform: Callable[[Data], Data] | None = None,
     ) -> None:
-        sizes = {"tile": tile, "voxel": voxel, "max_points": max_points, "unit": unit}
-        wrong = {name: value for name, value in sizes.items() if value is not None and not value > 0}
-        if wrong:
-            raise ValueError(f"lidar: expected numbers above 0, got {wrong}")
-        if isinstance(features, str) or not features:
-            raise ValueError(f"lidar: expected features to be a list of names, got {features!r}")
-        check_columns(columns, column_type)
-        self.classes = None if classes is None else class_codes(classes)
+        described = ScanPipeline(
+            features=features,
+            unit=1.0 if unit is None else unit,
+            tile=tile,
+            voxel=voxel,
+            max_points=max_points,
+            columns=columns,
+            column_type=column_type,
+            label=label,
+            classes=None if classes is None else class_codes(classes),
+        )
+        self.classes = None if described.classes is None else list(described.classes)
         root = Path(root).expanduser()
         layout = {"columns": columns, "column_type": column_type, "label": label}
         place = Path(cache).expanduser() if cache is not None else root / "processed/lidar"
         self._scans = Scans(root, split, features, layout, place)
         self.paths, self.root_folder, self.split = self._scans.paths, root, split
-        self.features, self.normalize = tuple(features), normalize
-        self.tile, self.voxel, self.max_points = tile, voxel, max_points
-        self._survey = self._scans.look(self.classes, normalize, sized=unit is None and tile is None)
+        survey = self._scans.look(self.classes, normalize, sized=unit is None and tile is None)
         self._tiles = None if tile is None else self._scans.tiles(tile)
-        half = tile if tile is not None else self._survey.extent if self._survey is not None else 0
-        self.unit = float(unit) if unit is not None else half / 2 or 1.0
+        half = tile if tile is not None else survey.extent if survey is not None else 0
+        known = survey.moments if normalize and survey is not None else {}
+        self.pipeline = replace(
+            described,
+            features=tuple(features),
+            unit=float(unit) if unit is not None else half / 2 or 1.0,
+            moments={name: known[name] for name in features if name in known},
+        )
         self._told: set[str] = set()
         super().__init__(root=None, transform=transform)
 
@@ -140,7 +148,12 @@ class LidarFrames(Dataset):
     @property
     def in_channels(self) -> int:
         """Columns of ``x``."""
-        return len(self.features)
+        return self.pipeline.in_channels
+
+    @property
+    def unit(self) -> float:
+        """Units of the files that are 1 in ``pos``."""
+        return self.pipeline.unit
 
     @property
     def labels_found(self) -> str:
@@ -155,41 +168,23 @@ class LidarFrames(Dataset):
         path, name = self._place(idx)
         frame = self._scans.read(path)
         keep = np.arange(len(frame.xyz))
-        if self._tiles is not None and self.tile is not None:
-            keep = np.flatnonzero((cells(frame.xyz, self.tile) == self._tiles["cell"][idx]).all(1))
-        if self.voxel is not None:
-            keep = keep[thin(frame.xyz[keep], self.voxel)]
-        if self.max_points is not None and len(keep) > self.max_points:
-            rng = np.random.default_rng(int(digest(name), 16))
-            keep = np.sort(rng.choice(keep, self.max_points, replace=False))
-        return self._sample(path, name, frame, keep)
-
-    def _sample(self, path: Path, name: str, frame: Frame, keep: np.ndarray) -> Data:
-        pos, origin = centred(frame.xyz[keep], self.unit)
-        if (farthest := float(np.abs(pos).max())) > FARTHEST:
+        if self._tiles is not None and self.pipeline.tile is not None:
+            keep = np.flatnonzero((cells(frame.xyz, self.pipeline.tile) == self._tiles["cell"][idx]).all(1))
+        keep = keep[self.pipeline.thinned(frame.xyz[keep], int(digest(name), 16))]
+        data = self.pipeline.sample(frame, keep)
+        data.name = name
+        if (farthest := float(data.pos.abs().max())) > FARTHEST:
             self._tell(
                 "far",
                 f"lidar: positions of {name} go to {farthest:.3g} with unit={self.unit:g}, expected about 1: kernels "
                 "are made for [-1, 1]; without 'unit' it is half a tile, or half of the largest scan",
             )
-        x = feature_columns(path, frame, keep, pos, self.features, self._scaled)
-        data = Data(
-            x=torch.from_numpy(x.astype(np.float32)),
-            pos=torch.from_numpy(pos.astype(np.float32)),
-            origin=torch.from_numpy(origin[None]),
-            name=name,
-        )
-        if frame.labels is not None:
-            data.y = torch.from_numpy(class_labels(frame.labels[keep], self.classes))
-        elif self._scans.have_labels:  # a batch has labels of all or of none
+        if frame.labels is None and self._scans.have_labels:  # a batch has labels of all or of none
             self._tell(
                 "labels", f"{path}: no labels, as others have; points of such scans get {IGNORED}, no class"
             )
             data.y = torch.full((len(keep),), IGNORED)
         return data
-
-    def _scaled(self, feature: str, values: np.ndarray) -> np.ndarray:
-        return self._survey.standardise(feature, values) if self.normalize and self._survey else values
 
     def _tell(self, what: str, message: str) -> None:
         """Once: every sample would say the same."""

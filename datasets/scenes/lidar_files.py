@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ccnn_geo.datasets.base.class_folders import SPLITS, split_folders, tell_other_folders
 from ccnn_geo.io.files.sample_files import FileKind, list_samples, tell_left_out
-from ccnn_geo.io.scans.bin_file import is_labels, label_file
+from ccnn_geo.io.scans.bin_labels import is_labels, label_file
 from ccnn_geo.io.scans.frames import EXTENSIONS
 
 SCANS = FileKind("scans", EXTENSIONS, (".label", ".txt", ".png", ".jpg", ".xml", ".prj", ".npz"), deep=True)

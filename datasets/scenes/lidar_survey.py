@@ -29,11 +29,6 @@ class Survey:
     moments: Mapping[str, tuple[float, float]]
     labels: Mapping[int, int]
 
-    def standardise(self, name: str, values: np.ndarray) -> np.ndarray:
-        r"""A measurement as :math:`(v - mean) / std`; one that never changes is only moved, one unknown stays."""
-        mean, std = self.moments.get(name, (0.0, 1.0))
-        return (values - mean) / (std if std > 1e-12 * abs(mean) else 1.0)
-
     def check_classes(self, folder: Path, classes: Sequence[int], all_of_them: bool) -> None:
         """Refuses classes that are not there.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from ccnn_geo.io.scans.bin_labels import is_labels, label_file
 
 KITTI = ("x", "y", "z", "intensity")
 """Columns of a ``.bin`` of KITTI and SemanticKITTI, whose intensity is a reflectance from 0 to 1."""
@@ -39,13 +40,33 @@ def check_columns(columns: Sequence[str] | None, column_type: str) -> None:
         )
 
 
-def is_labels(path: Path) -> bool:
-    """Whether a file holds labels of nuScenes, one byte each, by its name."""
-    return path.name.lower().endswith("_lidarseg.bin")
+def bin_layout(
+    path: Path, columns: Sequence[str] | None = None, column_type: str = "float32"
+) -> tuple[tuple[str, ...], np.dtype, int]:
+    """Names and type of the numbers of a point, and how many points a ``.bin`` has.
+
+    Raises:
+        ValueError: As :func:`read_bin` does for columns, name and size.
+    """
+    check_columns(columns, column_type)
+    if is_labels(path):
+        raise ValueError(f"{path}: labels of nuScenes by their name, expected a scan")
+    names = tuple(columns or (NUSCENES if path.name.lower().endswith(".pcd.bin") else KITTI))
+    kind = np.dtype(TYPES[column_type])
+    size, row = path.stat().st_size, kind.itemsize * len(names)
+    if size % row:
+        raise ValueError(
+            f"{path}: {size} bytes, expected {row} a point: {column_type} {', '.join(names)}; {_ASK}"
+        )
+    return names, kind, size // row
 
 
 def read_bin(
-    path: Path, columns: Sequence[str] | None = None, column_type: str = "float32"
+    path: Path,
+    columns: Sequence[str] | None = None,
+    column_type: str = "float32",
+    start: int = 0,
+    count: int | None = None,
 ) -> dict[str, np.ndarray]:
     """Columns of a ``.bin`` by name.
 
@@ -53,6 +74,8 @@ def read_bin(
         path: The file.
         columns: Names of the numbers of a point; None for those of nuScenes in ``.pcd.bin``, else of KITTI.
         column_type: ``float32`` or ``float64``.
+        start: The first point that is read.
+        count: How many are; None for all from there on.
 
     Raises:
         ValueError: If the size is no multiple of a point's, if coordinates are as small as those of integers or look
@@ -60,22 +83,14 @@ def read_bin(
 
     Source: the development kits of KITTI, SemanticKITTI and nuScenes.
     """
-    check_columns(columns, column_type)
-    if is_labels(path):
-        raise ValueError(f"{path}: labels of nuScenes by their name, expected a scan")
-    nuscenes = columns is None and path.name.lower().endswith(".pcd.bin")
-    names = tuple(columns or (NUSCENES if nuscenes else KITTI))
-    kind = np.dtype(TYPES[column_type])
-    size, row = path.stat().st_size, kind.itemsize * len(names)
-    if size % row:
-        raise ValueError(
-            f"{path}: {size} bytes, expected {row} a point: {column_type} {', '.join(names)}; {_ASK}"
-        )
-    table = np.fromfile(path, dtype=kind).reshape(-1, len(names))
+    names, kind, points = bin_layout(path, columns, column_type)
+    nuscenes = names == NUSCENES and columns is None
+    num = len(names) * (points - start if count is None else count)
+    table = np.fromfile(path, kind, num, offset=start * kind.itemsize * len(names)).reshape(-1, len(names))
     found = {name: table[:, i] for i, name in enumerate(names) if name != SKIPPED}
     _check_type(path, table, found, column_type)
     if columns is None:
-        _check_rule(path, table, found, nuscenes)
+        _check_rule(path, table, found, nuscenes, points)
     largest = _largest(found, _FIRST)
     if len(table) > 1 and not largest >= SMALLEST and (largest := _largest(found)) < SMALLEST:
         raise ValueError(
@@ -143,11 +158,13 @@ def _check_type(path: Path, table: np.ndarray, found: dict[str, np.ndarray], col
         )
 
 
-def _check_rule(path: Path, table: np.ndarray, found: dict[str, np.ndarray], nuscenes: bool) -> None:
+def _check_rule(
+    path: Path, table: np.ndarray, found: dict[str, np.ndarray], nuscenes: bool, points: int
+) -> None:
     """Refuses columns that the rule does not fit; numbers that are none are refused later."""
     limit, what = (255, "nuScenes") if nuscenes else (1, "KITTI")
     labels = label_file(path)
-    if not nuscenes and labels is not None and labels.stat().st_size == 4 * len(found["x"]):
+    if not nuscenes and labels is not None and labels.stat().st_size == 4 * points:
         return  # as many labels as points: there are four columns
     if not nuscenes and any(_kinds(table[:, :3], period) for period in (2, 3)):
         raise ValueError(
@@ -187,34 +204,3 @@ def _kinds(coordinates: np.ndarray, period: int) -> bool:
         [bool((c == np.floor(c)).all() or (np.abs(c) <= 1).all()) for c in rows.T] for rows in turns
     )
     return any(sum(b and not a for a, b in zip(first, other, strict=True)) > 1 for other in others)
-
-
-def label_file(path: Path) -> Path | None:
-    """SemanticKITTI's labels of a scan: ``<frame>.label`` beside it, or in ``labels`` beside its folder or beside it.
-
-    Of a link the folders are those where it lies, then those where it leads to.
-    """
-    for place in dict.fromkeys(
-        (Path(os.path.abspath(path)), path.parent.resolve() / path.name, path.resolve())
-    ):
-        name, folder = f"{place.stem}.label", place.parent
-        for found in (folder / name, folder.parent / "labels" / name, folder / "labels" / name):
-            if found.is_file():
-                return found
-    return None
-
-
-def read_labels(path: Path, points: int) -> np.ndarray | None:
-    """Labels of a scan, the lower 16 bits of SemanticKITTI's; None if it has none.
-
-    Raises:
-        ValueError: If there are not as many as points.
-    """
-    found = label_file(path)
-    if found is None:
-        return None
-    if found.stat().st_size != 4 * points:
-        raise ValueError(
-            f"{found}: {found.stat().st_size} bytes, expected 4 for each of {points} points of {path.name}"
-        )
-    return (np.fromfile(found, dtype="<u4") & 0xFFFF).astype(np.int64)  # above: which object

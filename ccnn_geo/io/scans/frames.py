@@ -11,14 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from ccnn_geo._base.caller import warn_caller
-from ccnn_geo.io import MissingPoints, read_shape
-from ccnn_geo.io.las import read_las
-from ccnn_geo.io.scans.bin_file import read_bin, read_labels
+from ccnn_geo.io.las import LasPoints, read_las
+from ccnn_geo.io.scans.bin_file import read_bin
+from ccnn_geo.io.scans.bin_labels import read_labels
 from ccnn_geo.io.scans.point_colours import unit_colours, unit_rgb16
 from ccnn_geo.io.scans.point_labels import LABELS, label_column, whole_labels
-from ccnn_geo.io.shapes.missing import left_out, present
+from ccnn_geo.io.shapes.missing import MissingPoints, left_out, present
 from ccnn_geo.io.shapes.pcd import read_fields
 from ccnn_geo.io.shapes.ply_elements import read_elements
+from ccnn_geo.io.shapes.read import read_shape
 
 LARGEST = 1e30
 """Largest coordinate and measurement; differences still fit into float32."""
@@ -35,14 +36,15 @@ class Frame:
         fields: Measurements ``[N]`` by name; intensity and colours that are integers in the file are divided by
             the largest of their type (see :func:`~ccnn_geo.io.scans.point_colours.unit_colours`).
         labels: ``[N]`` int64 as in the file, -1 where a point has none; or None.
+        path: The file, for messages.
     """
 
     xyz: np.ndarray
     fields: Columns
     labels: np.ndarray | None
+    path: Path | None = None
 
 
-@np.errstate(over="ignore", invalid="ignore")  # numbers that are none are refused below
 def read_frame(
     path: str | PathLike[str],
     columns: Sequence[str] | None = None,
@@ -71,15 +73,39 @@ def read_frame(
             beyond 1e30.
     """
     path = Path(path)
+    found = read_columns(path, columns, column_type)
+    if len(found["x"]) == 0:
+        raise ValueError(f"{path}: no points, expected one or more")
+    frame, seen = make_frame(path, found, label, needed)
+    if not seen.all():
+        warn_caller(left_out(path, seen), MissingPoints)
+    return frame
+
+
+def read_columns(path: Path, columns: Sequence[str] | None = None, column_type: str = "float32") -> Columns:
+    """All numbers of a scan by name, as the file has them, labels beside it among them."""
     kind = path.suffix.lower()
     if kind not in EXTENSIONS:
         raise ValueError(f"{path}: unknown extension {path.suffix!r}, expected one of {' '.join(EXTENSIONS)}")
-    found = read_bin(path, columns, column_type) if kind == ".bin" else _READERS[kind](path)
-    xyz = np.stack([found.pop(axis) for axis in "xyz"], axis=1, dtype=np.float64)
-    if len(xyz) == 0:
-        raise ValueError(f"{path}: no points, expected one or more")
-    if kind == ".bin" and (beside := read_labels(path, len(xyz))) is not None:
+    if kind != ".bin":
+        return _READERS[kind](path)
+    found = read_bin(path, columns, column_type)
+    if (beside := read_labels(path, len(found["x"]))) is not None:
         found[LABELS[0]] = beside
+    return found
+
+
+@np.errstate(over="ignore", invalid="ignore")  # numbers that are none are refused below
+def make_frame(
+    path: Path, found: Columns, label: str | None = None, needed: Collection[str] | None = None
+) -> tuple[Frame, np.ndarray]:
+    """A scan, or a part of one, of its columns; and which of its points have a position, ``[N]``.
+
+    Raises:
+        ValueError: As :func:`read_frame` does for what points hold.
+    """
+    found = dict(found)
+    xyz = np.stack([found.pop(axis) for axis in "xyz"], axis=1, dtype=np.float64)
     chosen = label_column(path, found, label)
     labels = None if chosen is None else whole_labels(path, chosen, found.pop(chosen))
     found = unit_colours(found)
@@ -92,13 +118,11 @@ def read_frame(
             raise ValueError(f"{path}: NaN or Inf in {name}, expected numbers")
         if np.abs(values).max() > LARGEST:
             raise ValueError(f"{path}: {name} up to {np.abs(values).max():.3g}, expected at most {LARGEST:g}")
-    if not seen.all():
-        warn_caller(left_out(path, seen), MissingPoints)
-    return Frame(xyz, found, labels)
+    return Frame(xyz, found, labels, path), seen
 
 
-def _read_las(path: Path) -> Columns:
-    points = read_las(path)
+def las_columns(points: LasPoints, largest: int | None = None) -> Columns:
+    """Columns of points of a LAS file; ``largest`` is that of all colours of the file, if these are a part."""
     found = {
         **dict(zip("xyz", points.xyz.T, strict=True)),
         "intensity": points.intensity,
@@ -107,7 +131,7 @@ def _read_las(path: Path) -> Columns:
         "classification": points.classification,
     }
     if points.rgb is not None:
-        found |= dict(zip(("red", "green", "blue"), unit_rgb16(points.rgb).T, strict=True))
+        found |= dict(zip(("red", "green", "blue"), unit_rgb16(points.rgb, largest).T, strict=True))
     return found
 
 
@@ -126,6 +150,10 @@ def _read_pcd(path: Path) -> Columns:
 def _read_ply(path: Path) -> Columns:
     vertex = read_elements(_checked(path))["vertex"]
     return {name: values for name, values in vertex.items() if isinstance(values, np.ndarray)}
+
+
+def _read_las(path: Path) -> Columns:
+    return las_columns(read_las(path))
 
 
 _READERS: dict[str, Callable[[Path], Columns]] = {

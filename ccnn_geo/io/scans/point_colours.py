@@ -48,17 +48,22 @@ def unit_colours(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return found
 
 
-def unit_rgb16(rgb: np.ndarray) -> np.ndarray:
+def unit_rgb16(rgb: np.ndarray, largest: int | None = None) -> np.ndarray:
     """Colours of 16 bits on [0, 1]; where none is above 255, 8 of the bits are all that was filled.
 
     The standard asks for 16 bits, and many programs write 8. One colour alone does not say which: those of a file do.
+
+    Args:
+        rgb: The colours.
+        largest: Of all colours of the file, if these are a part; None if they are all.
 
     Shapes:
         ``rgb [N, 3]`` uint16 -> float64
 
     Source: ASPRS, LAS Specification 1.4 - R15, note on RGB.
     """
-    return rgb / (255 if rgb.max(initial=0) <= 255 else 65535)
+    largest = int(rgb.max(initial=0)) if largest is None else largest
+    return rgb / (255 if largest <= 255 else 65535)
 
 
 def _bits(values: np.ndarray) -> np.ndarray:

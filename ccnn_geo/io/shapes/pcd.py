@@ -25,7 +25,7 @@ def read_pcd(path: Path) -> Shape:
 
     Source: https://pointclouds.org/documentation/tutorials/pcd_file_format.html
     """
-    header, content = _opened(path)
+    header, content = open_pcd(path)
     names = [field.name for field in header.fields]
     if missing := [name for name in _POSITION if name not in names]:
         raise ShapeError(
@@ -47,7 +47,7 @@ def read_fields(path: Path) -> dict[str, np.ndarray]:
     Raises:
         ShapeError: If the file is no PCD, two fields have one name, or a number is none of its field's type.
     """
-    header, content = _opened(path)
+    header, content = open_pcd(path)
     fields = [field for field in header.fields if field.count == 1 and field.name != "_"]
     names = [field.name for field in fields]
     if len(set(names)) < len(names):
@@ -75,7 +75,8 @@ def _of_kind(path: Path, name: str, values: np.ndarray, kind: np.dtype) -> np.nd
     return values.astype(kind)
 
 
-def _opened(path: Path) -> tuple[Header, bytes]:
+def open_pcd(path: Path) -> tuple[Header, bytes]:
+    """The header of a file, and all its bytes."""
     content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     return read_header(path, content), content
 
@@ -101,7 +102,17 @@ def _read_binary(path: Path, header: Header, fields: list[Field], content: bytes
 
 
 def _read_compressed(path: Path, header: Header, fields: list[Field], content: bytes) -> np.ndarray:
-    """The same bytes, but column after column."""
+    block = compressed_block(path, header, content)
+    columns = [np.frombuffer(block, f.kind, header.points, f.offset * header.points) for f in fields]
+    return np.stack(columns, axis=1).astype(np.float64)
+
+
+def compressed_block(path: Path, header: Header, content: bytes) -> bytes:
+    """The bytes of all points, but field after field.
+
+    Raises:
+        ShapeError: If they are damaged, or not as many as the header says.
+    """
     start = header.start + 8
     if len(content) < start:
         raise ShapeError(f"{path}: truncated, {len(content)} bytes, expected {start} and more")
@@ -112,11 +123,9 @@ def _read_compressed(path: Path, header: Header, fields: list[Field], content: b
         )
     _expect(path, content, start + packed)
     try:
-        block = decompress(content[start : start + packed], size)
+        return bytes(decompress(content[start : start + packed], size))
     except ValueError as error:
         raise ShapeError(f"{path}: damaged, {error}") from None
-    columns = [np.frombuffer(block, f.kind, header.points, f.offset * header.points) for f in fields]
-    return np.stack(columns, axis=1).astype(np.float64)
 
 
 def _expect(path: Path, content: bytes, size: int) -> None:

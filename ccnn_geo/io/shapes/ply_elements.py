@@ -32,7 +32,7 @@ Columns = dict[str, "np.ndarray | Lists"]
 
 
 @dataclass(frozen=True)
-class _Element:
+class Element:
     """A kind of rows as the header announces it; a property is a name, a type and, of a list, that of its length."""
 
     name: str
@@ -47,7 +47,7 @@ def read_elements(path: Path) -> dict[str, Columns]:
         ShapeError: If the file is no PLY, or holds less or more than its header says.
     """
     content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
-    order, elements, start = _header(path, content)
+    order, elements, start = read_header(path, content)
     tables: dict[str, Columns] = {}
     if order == "":
         lines = split_lines(content[start:].decode("latin-1"))
@@ -57,20 +57,20 @@ def read_elements(path: Path) -> dict[str, Columns]:
         rest, what = len(rows) - start, "lines"
     else:
         for element in elements:
-            tables[element.name], start = _read_binary(path, element, content, start)
+            tables[element.name], start = read_binary(path, element, content, start)
         rest, what = len(content) - start, "bytes"
     if rest > 0 and (order == "" or not is_blank(content[start:])):
         raise ShapeError(f"{path}: {rest} {what} behind the last element, expected none")
     return tables
 
 
-def _header(path: Path, content: bytes) -> tuple[str, list[_Element], int]:
+def read_header(path: Path, content: bytes) -> tuple[str, list[Element], int]:
     """Order of bytes ('' for text), elements, and where the data begin."""
     first = re.match(rb"ply[ \t]*(\r\n|\n|\r)", content)
     if first is None:
         raise ShapeError(f"{path}: starts with {content[:20]!r}, expected a line 'ply'")
     order, position = None, first.end()
-    elements: dict[str, _Element] = {}
+    elements: dict[str, Element] = {}
     while True:
         if position >= len(content):
             raise ShapeError(f"{path}: truncated, no end_header, expected a PLY header")
@@ -88,7 +88,7 @@ def _header(path: Path, content: bytes) -> tuple[str, list[_Element], int]:
                     f"{path}: no line 'format' before {line!r}, expected one of {', '.join(_ORDERS)}"
                 )
             case ["element", name, count] if count.isdecimal() and len(count) < 20 and name not in elements:
-                elements[name] = last = _Element(name, int(count), [])
+                elements[name] = last = Element(name, int(count), [])
             case ["property", kind, name] if kind in _TYPES and elements:
                 last.properties.append((name, np.dtype(f"{order}{_TYPES[kind]}"), None))
             case ["property", "list", counted, kind, name] if elements and kind in _TYPES:
@@ -111,7 +111,7 @@ def _header(path: Path, content: bytes) -> tuple[str, list[_Element], int]:
     return order, [e for e in elements.values() if e.properties], position
 
 
-def _read_binary(path: Path, element: _Element, body: bytes, start: int) -> tuple[Columns, int]:
+def read_binary(path: Path, element: Element, body: bytes, start: int) -> tuple[Columns, int]:
     """Columns of an element, and where the next one begins."""
     if element.count == 0:
         return _none(element), start
@@ -133,7 +133,7 @@ def _read_binary(path: Path, element: _Element, body: bytes, start: int) -> tupl
     return _walk(path, element, body, start)
 
 
-def _first_lengths(element: _Element, body: bytes, start: int) -> list[int] | None:
+def _first_lengths(element: Element, body: bytes, start: int) -> list[int] | None:
     """Lengths of the lists of the first row, 1 for what is no list; None if the row is not complete."""
     lengths = []
     for _, kind, length in element.properties:
@@ -150,7 +150,7 @@ def _first_lengths(element: _Element, body: bytes, start: int) -> list[int] | No
     return lengths
 
 
-def _walk(path: Path, element: _Element, body: bytes, start: int) -> tuple[Columns, int]:
+def _walk(path: Path, element: Element, body: bytes, start: int) -> tuple[Columns, int]:
     """Row by row, where lists differ in length."""
     pieces: list[list[bytes]] = [[] for _ in element.properties]
     counts: list[list[int]] = [[] for _ in element.properties]
@@ -176,7 +176,7 @@ def _walk(path: Path, element: _Element, body: bytes, start: int) -> tuple[Colum
     return columns, start
 
 
-def _read_text(path: Path, element: _Element, rows: list[list[str]], start: int) -> tuple[Columns, int]:
+def _read_text(path: Path, element: Element, rows: list[list[str]], start: int) -> tuple[Columns, int]:
     """Columns of an element of which each row is a line, and the line where the next one begins."""
     end = start + element.count
     if end > len(rows):
@@ -230,7 +230,7 @@ def _numbers(path: Path, what: str, words: Sequence[str], kind: np.dtype) -> np.
     return numbers.astype(kind)
 
 
-def _none(element: _Element) -> Columns:
+def _none(element: Element) -> Columns:
     empty = {name: np.empty(0, kind) for name, kind, _ in element.properties}
     return {
         name: empty[name] if length is None else Lists(np.empty(0, np.int64), empty[name])

@@ -14,8 +14,10 @@ from ccnn_geo.training.data.registry import RegistryDataModule
 from ccnn_geo.transforms import RandomSubset
 from ccnn_geo.transforms._points import take_points
 from ccnn_geo.transforms.pipelines.base import Pipeline
+from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 from ccnn_geo.transforms.pipelines.series import SeriesPipeline
 from ccnn_geo.transforms.pipelines.shapes import Augmentation
+from ccnn_geo.transforms.scan_points import even_indices
 
 
 class PointsDataModule(RegistryDataModule):
@@ -49,6 +51,8 @@ class PointsDataModule(RegistryDataModule):
     """
 
     augmentation = Augmentation
+    pipeline: ScanPipeline | None = None
+    """What prepares samples, once a split of scans is open; None for other data."""
 
     def __init__(
         self,
@@ -104,7 +108,11 @@ class PointsDataModule(RegistryDataModule):
 
     def prediction_pipeline(self, found: Pipeline | None) -> Pipeline | None:
         """That of the data set, with the number of points of this training."""
-        return replace(found, num_points=self.num_points) if isinstance(found, SeriesPipeline) else found
+        return (
+            replace(found, num_points=self.num_points)
+            if isinstance(found, (SeriesPipeline, ScanPipeline))
+            else found
+        )
 
     def strata(self, samples: Any) -> Tensor:
         """Class of each sample; scenes and what has targets have none."""
@@ -131,4 +139,4 @@ class _EvenSubset(BaseTransform):
     def forward(self, data: Data) -> Data:
         if data.num_nodes <= self.num:
             return data
-        return take_points(data, torch.arange(self.num) * data.num_nodes // self.num)
+        return take_points(data, torch.from_numpy(even_indices(self.num, data.num_nodes)))

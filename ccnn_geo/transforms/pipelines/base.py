@@ -14,6 +14,7 @@ from torch import Tensor
 from ccnn_geo._base.pyg import Data
 
 PLACES = {
+    "scan": "scans:ScanPipeline",
     "shape": "shapes:ShapePipeline",
     "image": "images:ImagePipeline",
     "recording": "recordings:RecordingPipeline",

@@ -10,8 +10,9 @@ from torch_geometric.loader import DataLoader
 from ccnn_geo import CCNN
 from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.datasets.scenes import lidar_scans
-from ccnn_geo.datasets.scenes.lidar import LidarFrames, thin
+from ccnn_geo.datasets.scenes.lidar import LidarFrames
 from ccnn_geo.io.scans.frames import read_frame
+from ccnn_geo.transforms.scan_points import thin
 from tests.io.las_on_disk import las_bytes
 
 RNG = np.random.default_rng(0)

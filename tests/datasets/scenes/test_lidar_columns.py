@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ccnn_geo.datasets.scenes.lidar import LidarFrames
-from ccnn_geo.io.scans.bin_file import label_file
+from ccnn_geo.io.scans.bin_labels import label_file
 from ccnn_geo.io.scans.frames import read_frame
 
 RNG = np.random.default_rng(0)

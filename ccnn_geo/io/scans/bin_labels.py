@@ -1,0 +1,52 @@
+"""Labels of scans in ``.bin``, which lie in files of their own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+
+def is_labels(path: Path) -> bool:
+    """Whether a file holds labels of nuScenes, one byte each, by its name."""
+    return path.name.lower().endswith("_lidarseg.bin")
+
+
+def label_file(path: Path) -> Path | None:
+    """SemanticKITTI's labels of a scan: ``<frame>.label`` beside it, or in ``labels`` beside its folder or beside it.
+
+    Of a link the folders are those where it lies, then those where it leads to.
+    """
+    for place in dict.fromkeys(
+        (Path(os.path.abspath(path)), path.parent.resolve() / path.name, path.resolve())
+    ):
+        name, folder = f"{place.stem}.label", place.parent
+        for found in (folder / name, folder.parent / "labels" / name, folder / "labels" / name):
+            if found.is_file():
+                return found
+    return None
+
+
+def read_labels(path: Path, points: int, start: int = 0, count: int = -1) -> np.ndarray | None:
+    """Labels of a scan, the lower 16 bits of SemanticKITTI's; None if it has none.
+
+    Args:
+        path: The scan.
+        points: How many it has.
+        start: The first point whose label is read.
+        count: How many are; -1 for all from there on.
+
+    Raises:
+        ValueError: If there are not as many as points.
+    """
+    found = label_file(path)
+    if found is None:
+        return None
+    if found.stat().st_size != 4 * points:
+        raise ValueError(
+            f"{found}: {found.stat().st_size} bytes, expected 4 for each of {points} points of {path.name}"
+        )
+    return (np.fromfile(found, "<u4", count, offset=4 * start) & 0xFFFF).astype(
+        np.int64
+    )  # above: which object

@@ -1,0 +1,161 @@
+"""The answer to a scan in the format that the scan came in: a class and its probability beside all that was there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ccnn_geo.io.files.mapped import write_rows
+from ccnn_geo.io.files.storage import write_atomic
+from ccnn_geo.io.scans.bin_file import SKIPPED, bin_layout
+from ccnn_geo.io.scans.write_las import las_with
+from ccnn_geo.io.scans.write_pcd import pcd_with
+from ccnn_geo.io.scans.write_ply import ply_header, ply_with
+
+FORMATS = {
+    ".las": (".las", ".laz"),
+    ".laz": (".laz", ".las"),
+    ".ply": (".ply",),
+    ".pcd": (".pcd",),
+    ".bin": (".ply", ".npy"),
+}
+"""What the answer to a scan may be written as, by the extension of the scan; the first is the usual one."""
+
+AT_ONCE = 1 << 20
+"""Rows of a ``.bin`` that are in memory."""
+
+NAMES = ("predicted", "probability")
+"""Of the two new columns; with ``_2`` and so on where a file has such."""
+
+
+def free_names(taken: Sequence[str], wanted: Sequence[str] = NAMES) -> list[str]:
+    """Names for new columns that none of a file's has.
+
+    Example:
+        >>> free_names(["x", "predicted"])
+        ['predicted_2', 'probability']
+    """
+    found = []
+    for name in wanted:
+        number = 1
+        while (free := name if number == 1 else f"{name}_{number}") in taken:
+            number += 1
+        found.append(free)
+    return found
+
+
+def answer_file(path: Path) -> str:
+    """Name for the answer to a scan: ``scan_labelled.laz`` of ``scan.laz``, ``.ply`` of ``.bin``.
+
+    Raises:
+        ValueError: If it is no scan by its extension.
+    """
+    return f"{path.stem}_labelled{_formats(path)[0]}"
+
+
+def check_answer(path: Path, out: Path) -> None:
+    """Finds before long work what :func:`write_answer` could not write.
+
+    Raises:
+        ValueError: If the answer has no format for it, or is the scan itself.
+    """
+    formats = _formats(path)
+    if out.suffix.lower() not in formats:
+        raise ValueError(
+            f"{out}: expected {' or '.join(formats)} for the answer to {path.name}, got {out.suffix!r}"
+        )
+    if out.exists() and out.samefile(path):
+        raise ValueError(f"{out}: the scan itself, expected another file for the answer")
+
+
+def write_answer(
+    path: Path,
+    out: Path,
+    label: np.ndarray,
+    probability: np.ndarray,
+    columns: Sequence[str] | None = None,
+    column_type: str = "float32",
+) -> None:
+    """Writes a scan with two more columns, ``predicted`` and ``probability``; complete or not at all.
+
+    What the scan has is copied as it is, byte by byte. In LAS and LAZ ``classification`` becomes the class too, where
+    it takes such numbers (0 to 31 in point formats 0 to 5, to 255 in others), and what it was is kept as
+    ``given_classification``. A compressed PCD becomes a binary one. ``.bin`` has no place for names: it
+    becomes a PLY, or a ``.npy`` of rows with named columns.
+
+    Args:
+        path: The scan.
+        out: The file that is written.
+        label: Class of each point of the file.
+        probability: Of that class.
+        columns: What the numbers of a point in ``.bin`` are.
+        column_type: Their type.
+
+    Shapes:
+        ``label [N]`` int32, ``probability [N]`` float32
+
+    Raises:
+        OSError: If a file cannot be read or written.
+        ValueError: If the answer has no format, or is not one of as many points as the scan has.
+    """
+    check_answer(path, out)
+    kind = path.suffix.lower()
+    if kind == ".bin":
+        _write_bin(path, out, label, probability, columns, column_type)
+    elif kind in (".las", ".laz"):
+        compress = out.suffix.lower() == ".laz"
+        write_atomic(out, partial(las_with, path, label, probability, compress, free_names))
+    else:
+        parts = {".ply": ply_with, ".pcd": pcd_with}[kind]
+        write_atomic(out, partial(_write_parts, parts(path, label, probability, free_names)))
+
+
+def _formats(path: Path) -> tuple[str, ...]:
+    formats = FORMATS.get(path.suffix.lower())
+    if formats is None:
+        raise ValueError(f"{path}: unknown extension {path.suffix!r}, expected a scan: {' '.join(FORMATS)}")
+    return formats
+
+
+def _write_parts(parts: Iterable[bytes], file: BinaryIO) -> None:
+    for part in parts:
+        file.write(part)
+
+
+def _write_bin(
+    path: Path,
+    out: Path,
+    label: np.ndarray,
+    probability: np.ndarray,
+    columns: Sequence[str] | None,
+    column_type: str,
+) -> None:
+    names, kind, points = bin_layout(path, columns, column_type)
+    if len(label) != points:
+        raise ValueError(f"{path}: {points} points, expected {len(label)} as there are labels")
+    named = [f"unused_{i}" if name == SKIPPED else name for i, name in enumerate(names)]
+    new = dict(zip(free_names(named), ("<i4", "<f4"), strict=True))
+    row = np.dtype([*((name, kind) for name in named), *new.items()])
+
+    def rows() -> Iterator[np.ndarray]:
+        for start in range(0, points, AT_ONCE):
+            num = min(AT_ONCE, points - start)
+            at = start * kind.itemsize * len(names)
+            table = np.fromfile(path, kind, num * len(names), offset=at).reshape(num, -1)
+            some = np.empty(num, row)
+            for name, column in zip(named, table.T, strict=True):
+                some[name] = column
+            for name, values in zip(new, (label, probability), strict=True):
+                some[name] = values[start : start + num]
+            yield some
+
+    if out.suffix.lower() == ".npy":
+        write_rows(out, row, (points,), rows())
+    else:
+        content = (some.tobytes() for some in rows())
+        write_atomic(out, partial(_write_parts, chain([ply_header(row, points)], content)))
