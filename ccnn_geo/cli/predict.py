@@ -27,8 +27,15 @@ def main(arguments: list[str]) -> None:
 
     model = load(options.model, options.device)
     files = list(expand(options.paths, model.pipeline.extensions))
+    scans = model.pipeline.kind == "scan"
+    if not scans and (options.rotations, options.subsets) != (1, 1):
+        raise ValueError(
+            f"--rotations and --subsets are for scans, {options.model} takes {model.pipeline.kind}s"
+        )
+    if scans and options.out is None:
+        raise ValueError("--out: expected a folder for the labelled scans, got none")
     if options.out is not None:
-        _write(model, files, Path(options.out).expanduser(), options.batch_size)
+        _write(model, files, Path(options.out).expanduser(), options)
         return
     asked = "json" if options.json else "csv" if options.csv else None
     if asked is None:
@@ -38,7 +45,7 @@ def main(arguments: list[str]) -> None:
 
     found = list(_records(model, _shown(files), options.batch_size))
     good = [one for one in found if "error" not in one]
-    text = json.dumps(good, indent=2, allow_nan=False) + "\n" if options.json else as_csv(good, model.classes)
+    text = json.dumps(good, indent=2, allow_nan=False) + "\n" if options.json else as_csv(good)
     sys.stdout.write(text)
     _tell_bad(found)
 
@@ -47,7 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
         prog="ccnn-geo predict",
         description="Answers files of the kind that a network was trained on: meshes (.off .obj .ply .stl .glb) and "
-        "clouds (.npy .npz .xyz .pcd .ply), images, recordings (.wav), series (.csv).",
+        "clouds (.npy .npz .xyz .pcd .ply), voxel grids (.npy .npz), images, recordings, series (.csv), scans (.bin "
+        ".las .laz .ply .pcd), molecules (.npz).",
     )
     parser.add_argument(
         "model",
@@ -67,9 +75,14 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument(
         "--out",
         metavar="FOLDER",
-        help="Write predictions.csv and predictions.json there. Begun again after an end, it goes on; processes that "
-        "torchrun or SLURM start share the work.",
+        help="Write predictions.csv and predictions.json there, and answers per point as scans or arrays. Begun again "
+        "after an end, it goes on; processes that torchrun or SLURM start share the work.",
     )
+    votes = "Of scans: {} that vote; 1 by default."
+    parser.add_argument(
+        "--rotations", type=_positive, default=1, help=votes.format("turns about the vertical axis")
+    )
+    parser.add_argument("--subsets", type=_positive, default=1, help=votes.format("choices of points"))
     parser.add_argument("--batch-size", type=_positive, default=32, help="Samples at a time; 32 by default.")
     parser.add_argument("--device", default="cpu", help="Such as cuda; cpu by default.")
     return parser
@@ -88,13 +101,7 @@ def _records(model: Predictor, files: Any, batch_size: int) -> Iterator[Record]:
     from ccnn_geo.export.streaming import stream_answers
 
     for file, answer in stream_answers(model, files, batch_size):
-        if not isinstance(answer, Exception):
-            yield record(file, answer)
-            continue
-        why = reason(answer)
-        why = why if why.startswith(str(Path(file))) else f"{file}: {why}"
-        complain(why)
-        yield {"file": file, "error": why}
+        yield _bad(file, answer) if isinstance(answer, Exception) else record(file, answer)
 
 
 def _print_rows(model: Predictor, files: list[str], batch_size: int) -> None:
@@ -103,35 +110,74 @@ def _print_rows(model: Predictor, files: list[str], batch_size: int) -> None:
     from ccnn_geo.io.files.sample_files import printable
 
     width = max(len("file"), *(len(f) for f in files))
-    names = max(len("class"), *(len(c) for c in model.classes)) if model.network.readout == "global" else 5
-    print(f"{'file':<{width}}  {'class':<{names}}  probability")
+    is_class = model.network.readout == "global" and bool(model.classes)
+    names = max(len("class"), *(len(c) for c in model.classes)) if is_class else len("answer")
+    head = ("class", "probability") if is_class else ("answer", "")
+    print(f"{'file':<{width}}  {head[0]:<{names}}  {head[1]}".rstrip())
     found = []
     for one in _records(model, files, batch_size):
         found.append(one)
         if "error" not in one:
             said, number = summary(one)
-            print(f"{printable(one['file']):<{width}}  {said:<{names}}  {number}", flush=True)
+            print(f"{printable(one['file']):<{width}}  {said:<{names}}  {number}".rstrip(), flush=True)
     _tell_bad(found)
 
 
-def _write(model: Predictor, files: list[str], folder: Path, batch_size: int) -> None:
+def _write(model: Predictor, files: list[str], folder: Path, options: argparse.Namespace) -> None:
     """Answers into a folder, shared with other processes."""
     from ccnn_geo.export.parts import TABLE, Parts, digest_of, process_of
 
     started = time.monotonic()
     parts = Parts(folder, digest_of(model), files, *process_of())
     asked = len(parts.rest)
-    records, found = _records(model, _shown(parts.rest), batch_size), list[Any]()
-    while some := list(islice(records, batch_size)):
+    records, found = _written(model, parts.rest, parts.files, folder, options), list[Any]()
+    size = 1 if model.pipeline.kind == "scan" else options.batch_size
+    while some := list(islice(records, size)):
         parts.add(some)
         found += some
-    done = parts.finish(model.classes)
+    done = parts.finish()
     seconds = time.monotonic() - started
     own = len(parts.files[parts.rank :: parts.size])
     before = f", {own - asked} of them before" if asked < own else ""
     where = folder / TABLE if done else f"{parts.path}, others are at work"
     print(f"{own} of {len(parts.files)} files in {seconds:.1f} s{before}: {where}")
     _tell_bad(found)
+
+
+def _written(
+    model: Predictor, rest: list[str], files: list[str], folder: Path, options: argparse.Namespace
+) -> Iterator[Record]:
+    """A record for each file, after the answers to its points are written."""
+    from ccnn_geo.export.point_files import label_file, places, write_arrays
+    from ccnn_geo.export.records import record
+    from ccnn_geo.export.streaming import stream_answers
+
+    per_point = model.network.readout == "node"
+    where = places(files, folder) if per_point else {}
+    if model.pipeline.kind == "scan":
+        for file in _shown(rest):
+            try:
+                answer = label_file(model, file, where[file], options.rotations, options.subsets)
+            except Exception as error:  # whatever a file does: it must not stop the others
+                yield _bad(file, error)
+                continue
+            yield record(file, answer)
+        return
+    for file, found in stream_answers(model, _shown(rest), options.batch_size):
+        if isinstance(found, Exception):
+            yield _bad(file, found)
+            continue
+        if per_point:
+            write_arrays(found, where[file])
+        yield record(file, found)
+
+
+def _bad(file: str, error: Exception) -> Record:
+    """Tells an error at once, and keeps it."""
+    why = reason(error)
+    why = why if why.startswith(str(Path(file))) else f"{file}: {why}"
+    complain(why)
+    return {"file": file, "error": why}
 
 
 def _shown(files: list[str]) -> Any:
@@ -144,5 +190,5 @@ def _shown(files: list[str]) -> Any:
 def _tell_bad(found: list[Any]) -> None:
     bad = [one["file"] for one in found if "error" in one]
     if bad:
-        complain(f"{len(bad)} of {len(found)} files could not be classified: {', '.join(bad)}")
+        complain(f"{len(bad)} of {len(found)} files could not be answered: {', '.join(bad)}")
         raise Failure

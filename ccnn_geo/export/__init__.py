@@ -7,6 +7,7 @@ from ccnn_geo._base.lazy import lazy_names
 if TYPE_CHECKING:
     from ccnn_geo.export.answers import PointPrediction as PointPrediction
     from ccnn_geo.export.answers import Prediction as Prediction
+    from ccnn_geo.export.answers import ValuePrediction as ValuePrediction
     from ccnn_geo.export.classifier import is_pretrained as is_pretrained
     from ccnn_geo.export.classifier import save_classifier as save_classifier
     from ccnn_geo.export.grids import GridProgram as GridProgram
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "export.answers": "PointPrediction Prediction",
+        "export.answers": "PointPrediction Prediction ValuePrediction",
         "export.classifier": "is_pretrained save_classifier",
         "export.grids": "GridProgram",
         "export.loading": "load load_classifier predict",

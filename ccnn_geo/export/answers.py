@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
 
 from ccnn_geo.nn.build import class_logits
+from ccnn_geo.nn.targets import Targets
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,10 @@ class PointPrediction:
     """What a network says about each point, cell or time step of one sample.
 
     Args:
-        labels: Index of the most probable class, ``[N]`` or ``[*S]``.
-        probabilities: Of all classes, ``[N, K]`` or ``[*S, K]``, float32.
-        classes: Their names, in the order of training.
+        labels: Index of the most probable class, ``[N]`` or ``[*S]``; -1 for a point of a scan without a position.
+        probability: Of that class, ``[N]`` or ``[*S]``, float32.
+        classes: Names, in the order of training.
+        probabilities: Of all classes, ``[N, K]`` or ``[*S, K]``, float32; None of a scan, which may be large.
 
     Example:
         >>> found = PointPrediction.of(torch.tensor([[0.25, 0.75], [0.5, 0.5]]).numpy(), ("road", "tree"))
@@ -49,18 +51,35 @@ class PointPrediction:
     """
 
     labels: np.ndarray
-    probabilities: np.ndarray
+    probability: np.ndarray
     classes: tuple[str, ...]
+    probabilities: np.ndarray | None = None
 
     @classmethod
     def of(cls, probabilities: np.ndarray, classes: Sequence[str]) -> PointPrediction:
         """The most probable classes of such probabilities."""
-        return cls(probabilities.argmax(axis=-1), probabilities, tuple(classes))
+        return cls(probabilities.argmax(axis=-1), probabilities.max(axis=-1), tuple(classes), probabilities)
 
-    @property
-    def probability(self) -> np.ndarray:
-        """Of the most probable class, ``[N]`` or ``[*S]``."""
-        return self.probabilities.max(axis=-1)
+
+@dataclass(frozen=True, eq=False)
+class ValuePrediction:
+    """What a network for regression says about one sample, in the units of its targets.
+
+    Args:
+        values: By name of the target: a number, or an array ``[N]`` or ``[*S]`` with one for each point.
+        units: By name of the target; empty for none.
+
+    Example:
+        >>> found = ValuePrediction({"energy": -417.0}, {"energy": "kcal/mol"})
+        >>> f"{found.values['energy']} {found.units['energy']}"
+        '-417.0 kcal/mol'
+    """
+
+    values: Mapping[str, float | np.ndarray]
+    units: Mapping[str, str]
+
+
+Answer = Prediction | PointPrediction | ValuePrediction
 
 
 def class_answer(outputs: Tensor, classes: Sequence[str]) -> Prediction:
@@ -82,6 +101,23 @@ def point_answer(outputs: Tensor, classes: Sequence[str]) -> PointPrediction:
         ValueError: If one is not finite.
     """
     return PointPrediction.of(_softmax(outputs).astype(np.float32), classes)
+
+
+def value_answer(outputs: Tensor, targets: Targets) -> ValuePrediction:
+    """Values in the units of the targets, of outputs ``[T]`` of a sample or ``[*, T]`` of its points.
+
+    Raises:
+        ValueError: If one is not finite.
+    """
+    values = targets.restore(outputs.cpu()).numpy()
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"the network gives {np.count_nonzero(~np.isfinite(values))} values that are not finite"
+        )
+    columns = [values[..., i].item() if values.ndim == 1 else values[..., i] for i in range(values.shape[-1])]
+    return ValuePrediction(
+        dict(zip(targets.names, columns, strict=True)), dict(zip(targets.names, targets.units, strict=True))
+    )
 
 
 def _softmax(outputs: Tensor) -> np.ndarray:

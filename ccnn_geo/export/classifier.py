@@ -9,6 +9,7 @@ from typing import Any
 
 from ccnn_geo.io.models.folder import CONFIG, Writer, read_config, write_folder
 from ccnn_geo.nn.ccnn import CCNN
+from ccnn_geo.nn.targets import Targets
 
 TRAINING = (
     *("root", "batch_size", "num_workers", "neighbor_cache", "limit"),
@@ -27,6 +28,7 @@ def save_classifier(
     program: Mapping[str, Any] | None = None,
     pipeline: Mapping[str, Any] | None = None,
     about: Mapping[str, Any] | None = None,
+    targets: Mapping[str, Any] | None = None,
 ) -> Path:
     """Writes a classifier to a folder, complete or absent.
 
@@ -45,13 +47,15 @@ def save_classifier(
             :meth:`ShapePipeline().settings() <ccnn_geo.transforms.ShapePipeline>`; None if nothing does, and for shapes
             those of ``data``.
         about: What people should know of it, plain values.
+        targets: Of a regression the plain values of :class:`~ccnn_geo.nn.Targets`, which then has no classes.
 
     Raises:
         ValueError: If the classes are not as many as the outputs, or the folder is not empty.
     """
-    _check_classes(network, classes, "save_classifier")
+    _check_outputs(network, classes, targets, "save_classifier")
     kept = {key: value for key, value in data.items() if key not in TRAINING and value is not None}
     known: dict[str, Any] = {"classes": list(classes), "data": kept}
+    known |= {} if targets is None else {"targets": dict(targets)}
     known |= {} if pipeline is None else {"pipeline": dict(pipeline)}
     config = {"network": network.checked_config(), "classifier": known}
     config |= {} if about is None else {"about": dict(about)}
@@ -85,21 +89,31 @@ def read_classifier(folder: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]:
     if missing:
         raise ValueError(f"{folder / CONFIG}: damaged, the classifier lacks {', '.join(sorted(missing))}")
     network = CCNN.from_config(config, folder)
-    _check_classes(network, found["classes"], f"{folder / CONFIG}")
+    _check_outputs(network, found["classes"], found.get("targets"), f"{folder / CONFIG}")
     settings = {
         "classes": list(found["classes"]),
-        "binary": network.out_channels == 1,
+        "binary": network.out_channels == 1 and not found.get("targets"),
         "in_channels": network.in_channels,
         "dim": network.dim,
         "readout": network.readout,
         "network": config["network"],
         "data": dict(found["data"]),
         "pipeline": found.get("pipeline"),
+        "targets": found.get("targets"),
     }
     return settings, network
 
 
-def _check_classes(network: CCNN, classes: Sequence[str], where: str) -> None:
+def _check_outputs(
+    network: CCNN, classes: Sequence[str], targets: Mapping[str, Any] | None, where: str
+) -> None:
+    if targets is not None:
+        names = Targets.from_plain(targets).names
+        if len(names) != network.out_channels or len(classes):
+            raise ValueError(
+                f"{where}: {len(names)} targets and {len(classes)} classes, expected {network.out_channels} and none"
+            )
+        return
     expected = 2 if network.out_channels == 1 else network.out_channels
     if len(classes) != expected:
         raise ValueError(

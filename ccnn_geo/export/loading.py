@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 
+from ccnn_geo.export.answers import Answer
 from ccnn_geo.export.classifier import read_classifier
 from ccnn_geo.export.packaged import packaged_folder
-from ccnn_geo.export.predictor import Answer, Predictor, check_device
+from ccnn_geo.export.predictor import Predictor, check_device
 from ccnn_geo.io.models.hub import find_folder, may_be_on_hub
 
 
@@ -33,6 +34,7 @@ def predict(
             * of **images** an array ``[H, W]`` or ``[H, W, C]``, a tensor ``[C, H, W]``, of bytes, or an image of
               Pillow;
             * of **recordings** a pair of samples ``[C, T]`` in [-1, 1] and their rate;
+            * of **scans** a :class:`~ccnn_geo.io.Frame`, and of **clouds** with targets a ``Cloud``;
             * of **series** a pair of times ``[N]`` and values ``[N, V]``, NaN where nothing was observed.
         device: Where a checkpoint is loaded to.
 
@@ -42,8 +44,8 @@ def predict(
         - **data:** ``pos`` :math:`(N, 3)`, ``face`` :math:`(3, F)`, ``normal`` :math:`(N, 3)`
 
     Returns:
-        A :class:`~ccnn_geo.export.Prediction`, of a network with an answer per point a
-        :class:`~ccnn_geo.export.PointPrediction`.
+        A :class:`~ccnn_geo.export.Prediction`; of a network with a class per point a
+        :class:`~ccnn_geo.export.PointPrediction`, of one for regression a :class:`~ccnn_geo.export.ValuePrediction`.
 
     Raises:
         FileNotFoundError: If there is no such checkpoint or file.

@@ -74,7 +74,7 @@ class Parts:
         with self.path.open("ab") as file:
             file.write(lines.encode())
 
-    def finish(self, classes: Sequence[str]) -> bool:
+    def finish(self) -> bool:
         """Puts all parts together if no file is without an answer; says whether the whole is there."""
         with exclusive(self.folder, WHOLE):
             if (self.folder / WHOLE).exists():
@@ -85,7 +85,7 @@ class Parts:
             answers = [known[file] for file in self.files]
             good = [one for one in answers if "error" not in one]
             whole = {"model": self.digest, "answers": answers}
-            table = as_csv(good, classes)
+            table = as_csv(good)
             write_atomic(self.folder / TABLE, lambda file: file.write(table.encode()))
             text = json.dumps(whole, indent=2, allow_nan=False) + "\n"
             write_atomic(self.folder / WHOLE, lambda file: file.write(text.encode()))

@@ -12,14 +12,19 @@ import torch
 from torch import Tensor
 
 from ccnn_geo._base.pyg import Batch, Data
-from ccnn_geo.export.answers import PointPrediction, Prediction, class_answer, point_answer
+from ccnn_geo.export.answers import Answer, PointPrediction, class_answer, point_answer, value_answer
+from ccnn_geo.export.scenes.answer import answer_scene, scene_logits
 from ccnn_geo.export.trained import read_network
+from ccnn_geo.io.scans.frames import Frame
 from ccnn_geo.io.shapes.shape import ShapeError
 from ccnn_geo.nn.ccnn import CCNN
+from ccnn_geo.nn.targets import Targets
 from ccnn_geo.transforms.pipelines.base import Pipeline, make_pipeline
+from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 from ccnn_geo.transforms.pipelines.shapes import ShapePipeline, network_inputs
 
-Answer = Prediction | PointPrediction
+Sample = Data | Tensor | Path | Frame
+"""What a network takes: points, a grid, or a whole scan."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +35,7 @@ class Predictor:
         network: In evaluation mode.
         classes: Names of its outputs.
         pipeline: From a file or an object in memory to the network's input, as in training.
+        targets: Of a regression, which has no classes.
 
     Example:
         >>> network = CCNN.from_preset("ccnn_4_16", dim=3, in_channels=6, out_channels=2, num_neighbors=16)
@@ -45,6 +51,7 @@ class Predictor:
     network: CCNN
     classes: tuple[str, ...]
     pipeline: Pipeline
+    targets: Targets | None = None
 
     @classmethod
     def load(cls, checkpoint: str | PathLike[str], device: torch.device | str = "cpu") -> Predictor:
@@ -74,7 +81,8 @@ class Predictor:
             pipeline = _pipeline(settings, network)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{source}: {error}") from error
-        return cls(network.to(device).eval(), tuple(settings["classes"]), pipeline)
+        targets = Targets.from_plain(settings["targets"]) if settings.get("targets") else None
+        return cls(network.to(device).eval(), tuple(settings["classes"] or ()), pipeline, targets)
 
     def __call__(self, source: Any) -> Answer:
         """Answers one sample, see :func:`predict`."""
@@ -99,7 +107,7 @@ class Predictor:
                 answers.append(answer)
         return answers
 
-    def prepare(self, source: Any) -> Data | Tensor:
+    def prepare(self, source: Any) -> Sample:
         """What the network takes of a file or an object in memory.
 
         Raises:
@@ -109,6 +117,8 @@ class Predictor:
         """
         if isinstance(source, (str, PathLike)) and Path(source).is_dir():
             raise ValueError(f"{source}: a folder, expected a file ({' '.join(self.pipeline.extensions)})")
+        if isinstance(self.pipeline, ScanPipeline):  # read tile by tile, however large
+            return source if isinstance(source, Frame) else _existing(source)
         try:
             sample = self.pipeline(self.pipeline.read(source))
         except ValueError as error:
@@ -118,17 +128,33 @@ class Predictor:
         return Data(**network_inputs(sample)) if isinstance(sample, Data) else sample
 
     @torch.no_grad()
-    def answer(self, samples: Sequence[Data | Tensor]) -> list[Answer | ValueError]:
+    def answer(self, samples: Sequence[Sample]) -> list[Answer | ValueError]:
         """What the network says of prepared samples; an error in the place of an answer that is not finite."""
+        if isinstance(self.pipeline, ScanPipeline):
+            return [self._scene(sample) for sample in samples if isinstance(sample, (Path, Frame))]
         answers: list[Answer | ValueError] = []
-        for part in _alike(samples):
+        for part in _alike([sample for sample in samples if isinstance(sample, (Data, Tensor))]):
             for outputs in self._outputs(part):
                 try:
-                    make = class_answer if self.network.readout == "global" else point_answer
-                    answers.append(make(outputs, self.classes))
+                    answers.append(self._said(outputs))
                 except ValueError as error:
                     answers.append(error)
         return answers
+
+    def _said(self, outputs: Tensor) -> Answer:
+        if self.targets is not None:
+            return value_answer(outputs, self.targets)
+        make = class_answer if self.network.readout == "global" else point_answer
+        return make(outputs, self.classes)
+
+    def _scene(self, scan: Path | Frame) -> PointPrediction:
+        assert isinstance(self.pipeline, ScanPipeline), "of scans"
+        if isinstance(scan, Frame):
+            return point_answer(
+                torch.from_numpy(scene_logits(self.network, self.pipeline, scan)), self.classes
+            )
+        found = answer_scene(self.network, self.pipeline, scan)
+        return PointPrediction(found.index, found.probability, self.classes)
 
     def _outputs(self, samples: Sequence[Data | Tensor]) -> list[Tensor]:
         """Outputs ``[K]`` or ``[*, K]`` of each of some samples of one kind."""
@@ -153,6 +179,14 @@ def _alike(samples: Sequence[Data | Tensor]) -> Iterable[Sequence[Data | Tensor]
 
 def _size(sample: Data | Tensor) -> tuple[int, ...]:
     return tuple(sample.shape) if isinstance(sample, Tensor) else ()
+
+
+def _existing(source: Any) -> Path:
+    if not isinstance(source, (str, PathLike)):
+        raise TypeError(f"predict: expected a path or a Frame, got {type(source).__name__}")
+    if not Path(source).exists():
+        raise FileNotFoundError(f"{source}: no such file")
+    return Path(source)
 
 
 def _named(source: Any) -> str:

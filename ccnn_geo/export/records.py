@@ -4,58 +4,69 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from ccnn_geo.export.answers import Prediction
-from ccnn_geo.export.predictor import Answer
+from ccnn_geo.export.answers import Answer, PointPrediction, Prediction
 
 Record = dict[str, Any]
 
 
 def record(file: str, answer: Answer) -> Record:
-    """What is kept of an answer, plain values.
+    """What is kept of an answer, plain values: of points how many there are of each class, or the mean of each value.
 
     Example:
         >>> record("a.off", Prediction("cup", 0.75, {"mug": 0.25, "cup": 0.75}))["class"]
         'cup'
-        >>> from ccnn_geo.export import PointPrediction
+        >>> from ccnn_geo.export import PointPrediction, ValuePrediction
         >>> record("a.las", PointPrediction.of(torch.eye(2)[[0, 0, 1]].numpy(), ("road", "tree")))
         {'file': 'a.las', 'points': 3, 'classes': {'road': 2, 'tree': 1}}
+        >>> record("a.npz", ValuePrediction({"energy": -417.0}, {"energy": "kcal/mol"}))
+        {'file': 'a.npz', 'values': {'energy': -417.0}, 'units': {'energy': 'kcal/mol'}}
     """
     if isinstance(answer, Prediction):
-        return {
-            "file": file,
-            "class": answer.label,
-            "probability": answer.probability,
-            "probabilities": answer.probabilities,
-        }
-    counts = np.bincount(answer.labels.ravel(), minlength=len(answer.classes)).tolist()
-    classes = dict(zip(answer.classes, counts, strict=True))
-    return {"file": file, "points": int(answer.labels.size), "classes": classes}
+        about = {"class": answer.label, "probability": answer.probability}
+        return {"file": file, **about, "probabilities": answer.probabilities}
+    if isinstance(answer, PointPrediction):
+        counts = np.bincount(answer.labels[answer.labels >= 0].ravel(), minlength=len(answer.classes))
+        classes = dict(zip(answer.classes, counts.tolist(), strict=True))
+        return {"file": file, "points": int(answer.labels.size), "classes": classes}
+    per_point = {name: v for name, v in answer.values.items() if isinstance(v, np.ndarray)}
+    found: Record = {"file": file}
+    if per_point:
+        found["points"] = int(next(iter(per_point.values())).size)
+    values = {name: float(np.mean(value)) for name, value in answer.values.items()}
+    return {**found, "values": values, "units": dict(answer.units)}
 
 
 def summary(found: Mapping[str, Any]) -> tuple[str, str]:
     """The two columns that a table for people has beside the file."""
     if "class" in found:
         return found["class"], f"{found['probability']:.3f}"
+    points = f"{found['points']} points" if "points" in found else ""
+    if "values" in found:
+        units = found["units"]
+        return ", ".join(
+            f"{name} {value:.6g} {units[name]}".strip() for name, value in found["values"].items()
+        ), points
     most = sorted(found["classes"].items(), key=lambda item: -item[1])
-    shares = ", ".join(f"{name} {count / found['points']:.1%}" for name, count in most if count)
-    return shares, f"{found['points']} points"
+    return ", ".join(f"{name} {count / found['points']:.1%}" for name, count in most if count), points
 
 
-def as_csv(records: Iterable[Mapping[str, Any]], classes: Sequence[str]) -> str:
-    """A table with a header: file, class and probability, and the probability of each class; or counts of points."""
+def as_csv(records: Iterable[Mapping[str, Any]]) -> str:
+    """A table with a header: file, class and probability of each; counts of points; or values with their units."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     rows = list(records)
-    per_point = bool(rows) and "points" in rows[0]
-    of_class, head = ("classes", ["points"]) if per_point else ("probabilities", ["class", "probability"])
-    writer.writerow(["file", *head, *classes])
+    if not rows:
+        return "file\n"
+    first = rows[0]
+    head = [key for key in ("class", "probability", "points") if key in first]
+    part = next(key for key in ("probabilities", "classes", "values") if key in first)
+    units = first.get("units", {})
+    writer.writerow(["file", *head, *(f"{n} [{units[n]}]" if units.get(n) else n for n in first[part])])
     for row in rows:
-        writer.writerow(
-            [row["file"], *(row[key] for key in head), *(row[of_class][name] for name in classes)]
-        )
+        writer.writerow([row["file"], *(row[key] for key in head), *row[part].values()])
     return text.getvalue()

@@ -8,12 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
-from torch import Tensor
-
-from ccnn_geo._base.pyg import Data
-from ccnn_geo.export.predictor import Answer, Predictor
-
-Sample = Data | Tensor
+from ccnn_geo.export.answers import Answer
+from ccnn_geo.export.predictor import Predictor, Sample
 
 
 def stream_answers(

@@ -12,7 +12,7 @@ from torch import Tensor
 from ccnn_geo.export.classifier import is_pretrained, read_classifier
 from ccnn_geo.export.packaged import packaged_folder
 from ccnn_geo.io.models.checkpoint import BEST, load_checkpoint, run_folder
-from ccnn_geo.nn.build import build_network, num_outputs
+from ccnn_geo.nn.build import build_network, outputs_of
 from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.nn.limits import no_larger_than
 
@@ -29,7 +29,7 @@ def read_network(checkpoint: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]
         return read_classifier(checkpoint)
     settings, weights = read_checkpoint(checkpoint)
     try:
-        outputs = num_outputs(len(settings["classes"]), settings.get("binary", False))
+        outputs = outputs_of(settings)
         # checkpoints of shapes alone did not say dim and readout
         shape = settings.get("dim", 3), settings.get("readout", "global")
         with no_larger_than(weights):
