@@ -89,13 +89,14 @@ def info_rows(name: str) -> list[tuple[str, str]]:
     return rows
 
 
-def splits_of(info: DatasetInfo, root: Path) -> list[str]:
-    """Splits of a data set; of a user's own files those that have a folder."""
-    from ccnn_geo.datasets.base.class_folders import split_folders
+def splits_of(dataset: type[Any], root: Path) -> list[str]:
+    """Splits of a data set; of a user's own files those that there are."""
+    from ccnn_geo.training.data import sources
 
-    if info.counts:
-        return list(info.counts)
-    return (list(split_folders(root)) if root.is_dir() else []) or ["train"]
+    counts: Mapping[str, int] = dataset.info.counts
+    if counts:
+        return list(counts)
+    return (sources.splits_of(dataset, str(root)) if root.is_dir() else []) or ["train"]
 
 
 def check_space(info: DatasetInfo, root: Path, download: bool = True) -> str:
@@ -147,7 +148,7 @@ def prepare(
     if options.get("generate"):
         download = False
     yield check_space(cls.info, folder, download)
-    known = splits_of(cls.info, folder)
+    known = splits_of(cls, folder)
     asked = {split: split if split in known else split_name(split) for split in splits or known}
     wrong = [given for given, split in asked.items() if split not in known]
     if wrong:

@@ -14,12 +14,12 @@ from torch import Tensor
 from ccnn_geo._base.argument_types import check_types, types_of
 from ccnn_geo.datasets.audio.clip_features import EncodeSignal, prepare_mfcc, statistics
 from ccnn_geo.datasets.audio.clips import FULL_SCALE, Clips, ClipSettings, load_clips, prepare_clips
-from ccnn_geo.datasets.base.class_folders import class_folders, split_folders
 from ccnn_geo.datasets.base.info import DatasetInfo
+from ccnn_geo.datasets.base.layouts import found_splits, labelled_files
 from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.base.signals import SignalDataset
 from ccnn_geo.io.files.mapped import MappedArray
-from ccnn_geo.io.files.sample_files import class_samples, stamps
+from ccnn_geo.io.files.sample_files import stamps
 from ccnn_geo.io.wav import READING, RECORDINGS
 from ccnn_geo.transforms.mfcc import MFCC
 
@@ -77,6 +77,7 @@ class WavFolder(SignalDataset):
         folder="wav_folder",
         source="your files",
     )
+    kind = RECORDINGS
 
     def __init__(
         self,
@@ -96,13 +97,13 @@ class WavFolder(SignalDataset):
     ) -> None:
         root = Path(root).expanduser()
         home = root / "processed" / self.info.folder if cache is None else Path(cache).expanduser()
-        folders, settings = class_folders(root, split), ClipSettings(length, rate, mono)
+        classes, settings = labelled_files(root, split, self.kind).classes, ClipSettings(length, rate, mono)
         open_part = partial(_stored, root, settings, home, num_workers)
         stored = open_part(split)
         values, scale = _values(stored, mfcc)
         moments = None
         if normalize:
-            if "train" not in split_folders(root):
+            if "train" not in found_splits(root, self.kind):
                 raise FileNotFoundError(
                     f"{root}: no folder 'train' to normalise by; normalize=False does without"
                 )
@@ -111,7 +112,7 @@ class WavFolder(SignalDataset):
             trained, _ = _values(train, mfcc)
             rows = np.arange(len(trained))
             moments = statistics(trained, rows, scale, trained.path.with_suffix(".json"))
-        super().__init__(values, stored.extra["y"], list(folders), EncodeSignal(scale, moments), transform)
+        super().__init__(values, stored.extra["y"], classes, EncodeSignal(scale, moments), transform)
         self.rate, self._names = stored.rate, stored.extra["name"].tolist()
 
     @property
@@ -121,7 +122,7 @@ class WavFolder(SignalDataset):
 
 
 def _stored(root: Path, settings: ClipSettings, home: Path, num_workers: int | None, split: str) -> Clips:
-    paths, y = zip(*class_samples(class_folders(root, split), RECORDINGS), strict=True)
+    paths, y = zip(*labelled_files(root, split, RECORDINGS).samples, strict=True)
     names = [path.relative_to(root).as_posix() for path in paths]
     target = home / f"{split}-{digest(names, stamps(paths), settings, READING)}"
     prepare_clips(paths, {"y": y, "name": names}, settings, target, num_workers)

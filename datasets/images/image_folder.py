@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ccnn_geo.datasets.base.class_folders import class_folders, split_folders
 from ccnn_geo.datasets.base.info import DatasetInfo
+from ccnn_geo.datasets.base.layouts import found_splits, labelled_files
 from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.base.workers import mapper
 from ccnn_geo.datasets.images.images import ImageDataset
 from ccnn_geo.io.files.mapped import MappedArray, write_rows
 from ccnn_geo.io.files.progress import progress
-from ccnn_geo.io.files.sample_files import FileKind, cannot_open, class_samples, stamps
+from ccnn_geo.io.files.sample_files import FileKind, cannot_open, stamps
 from ccnn_geo.io.files.storage import exclusive, read_arrays, write_atomic
 from ccnn_geo.io.image import EXTENSIONS, read_image
 
@@ -79,6 +79,7 @@ class ImageFolder(ImageDataset):
         folder="image_folder",
         source="your files",
     )
+    kind = IMAGES
 
     def __init__(
         self,
@@ -99,11 +100,11 @@ class ImageFolder(ImageDataset):
         pair: Any = (size, size) if isinstance(size, int) else None if size is None else tuple(size)
         _check(pair, channels, mean, std)  # of the pair that it is two numbers, too
         home = root / "processed" / self.info.folder if cache is None else Path(cache).expanduser()
-        folders = class_folders(root, split)
+        classes = labelled_files(root, split, self.kind).classes
         open_part = partial(_stored, root, pair, channels, home, num_workers)
         part = open_part(split)
         if mean is None or std is None:
-            if "train" not in split_folders(root):
+            if "train" not in found_splits(root, self.kind):
                 raise FileNotFoundError(f"{root}: no folder 'train' to normalise with; pass mean and std")
             train = part if split == "train" else open_part("train")
             mean, std = train["mean"], train["std"]
@@ -112,7 +113,7 @@ class ImageFolder(ImageDataset):
                     f"{root}: images of train are {list(train['images'].shape[1:])}, of {split} "
                     f"{list(part['images'].shape[1:])}; give a size for all"
                 )
-        super().__init__(part["images"], part["y"], list(folders), mean, std, transform=transform)
+        super().__init__(part["images"], part["y"], classes, mean, std, transform=transform)
         self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
         self._names = part["name"].tolist()
 
@@ -145,7 +146,7 @@ def _stored(
     split: str,
 ) -> dict[str, Any]:
     """What is stored of a folder of images; decodes them unless it is there."""
-    paths, y = zip(*class_samples(class_folders(root, split), IMAGES), strict=True)
+    paths, y = zip(*labelled_files(root, split, IMAGES).samples, strict=True)
     names = [path.relative_to(root).as_posix() for path in paths]
     target = home / f"{split}-{digest(names, stamps(paths), size, channels)}.npz"
     pixels = target.with_suffix(".npy")

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
 from ccnn_geo._base.pyg import Data
-from ccnn_geo.datasets.base.class_folders import class_folders
 from ccnn_geo.datasets.base.info import DatasetInfo
+from ccnn_geo.datasets.base.layouts import labelled_files
 from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.series.series import Record, Scale, SeriesDataset, merge, write_series
 from ccnn_geo.io.csv_table import READING, Table, read_table
 from ccnn_geo.io.files.progress import progress
-from ccnn_geo.io.files.sample_files import FileKind, class_samples, stamps
+from ccnn_geo.io.files.sample_files import FileKind, stamps
 from ccnn_geo.io.files.storage import exclusive
 
-SERIES = FileKind("series", (".csv",))
+SERIES = FileKind("series", (".csv",), second=(".tsv",))
 
 
 class CSVSeries(SeriesDataset):
     r"""One series a file, in ``root/<split>/<class>/<file>.csv``; split train, validation (or val, valid, dev) or test.
 
-    A file has a header and a column ``time``, of numbers in a unit of your own or of ISO 8601 dates, in any order.
+    Other ways to sort files are those of :mod:`~ccnn_geo.datasets.base.layouts`. Cells are separated by commas,
+    semicolons, tabs, bars or blanks, and decimals by a point or a comma, which is found out where it is plain and said by
+    the options otherwise. A file has a header and a column ``time``, of numbers in a unit of your own or of ISO 8601 dates, in any order.
     Dates are what :func:`~ccnn_geo.io.iso_dates.seconds_of` reads, without a zone of UTC; digits alone, such as
     20240131, are dates if all of a file make up dates from 1900 to 2099. The other columns are variables; or, in the
     long form, there are the columns ``variable`` and ``value``, one observation a line. Empty cells, ``NA``, ``NaN``,
@@ -41,6 +44,11 @@ class CSVSeries(SeriesDataset):
         split: One of those that exist; train must exist, for it sets the scale.
         download: There is nothing to download; kept for the common interface.
         checksum: Likewise.
+        separator: Between the cells of a line: comma, semicolon, tab, pipe, space, or the sign; by default the one
+            that makes a header of the first line.
+        decimal: ``.`` or ``,``; by default what the numbers of a file have. Where that is not plain, as in 1,234, the
+            file is refused.
+        time: Name of the column of times, ``time`` by default.
         tails: Part of a variable's training values at either end that is taken for slips and pulled in.
         cache: Where prepared files go (default ``root/processed``).
         transform: Applied at every access; augmentation, only for training.
@@ -75,6 +83,7 @@ class CSVSeries(SeriesDataset):
         classes=0,
         source="your own files",
     )
+    kind = SERIES
 
     def __init__(
         self,
@@ -83,6 +92,9 @@ class CSVSeries(SeriesDataset):
         *,
         download: bool = True,
         checksum: str | None = "published",
+        separator: str | None = None,
+        decimal: str | None = None,
+        time: str | None = None,
         tails: float = 0.0,
         cache: str | PathLike[str] | None = None,
         transform: Callable[[Data], Data] | None = None,
@@ -91,10 +103,12 @@ class CSVSeries(SeriesDataset):
             raise ValueError(f"csv_series: expected 0 <= tails < 0.5, got {tails}")
         root = Path(root).expanduser()
         # train sets the scale of all
-        folders = {name: class_folders(root, name) for name in dict.fromkeys((split, "train"))}
+        parts = {name: labelled_files(root, name, self.kind) for name in dict.fromkeys((split, "train"))}
         folder = Path(cache).expanduser() if cache is not None else root / "processed"
-        files = {name: class_samples(folders[name], SERIES) for name in dict.fromkeys(("train", split))}
-        targets, key = {}, digest(tails, READING)
+        files = {name: parts[name].samples for name in dict.fromkeys(("train", split))}
+        written = {"separator": separator, "decimal": decimal, "time": time}
+        read = partial(read_table, **written)
+        targets, key = {}, digest(tails, READING, *([written] if any(written.values()) else []))
         for name, listed in files.items():
             # the key of another split holds that of train, which sets its scale
             paths = [path for path, _ in listed]
@@ -105,15 +119,20 @@ class CSVSeries(SeriesDataset):
         if not targets[split].exists():
             with exclusive(folder, f"series-{split}"):
                 if not targets[split].exists():
-                    _prepare(root, files, split, targets[split], tails)
-        super().__init__(targets[split], list(folders[split]), transform=transform)
+                    _prepare(root, files, read, split, targets[split], tails)
+        super().__init__(targets[split], parts[split].classes, transform=transform)
 
 
 def _prepare(
-    root: Path, files: dict[str, list[tuple[Path, int]]], split: str, target: Path, tails: float
+    root: Path,
+    files: dict[str, list[tuple[Path, int]]],
+    read: Callable[[Path], Table],
+    split: str,
+    target: Path,
+    tails: float,
 ) -> None:
     tables = {
-        name: [read_table(path) for path, _ in progress(listed, title=f"CSVSeries {name}")]
+        name: [read(path) for path, _ in progress(listed, title=f"CSVSeries {name}")]
         for name, listed in files.items()
     }
     train = tables["train"]

@@ -4,12 +4,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ccnn_geo.datasets.base.class_folders import class_folders
 from ccnn_geo.datasets.base.info import DatasetInfo
+from ccnn_geo.datasets.base.layouts import labelled_files
 from ccnn_geo.datasets.base.processing import ShapeFile, digest
 from ccnn_geo.datasets.shapes.shapes import ShapeDataset
 from ccnn_geo.io import EXTENSIONS
-from ccnn_geo.io.files.sample_files import FileKind, class_samples, stamps
+from ccnn_geo.io.files.sample_files import FileKind, stamps
 
 SHAPES = FileKind("shapes", EXTENSIONS, (".mtl", ".png", ".jpg", ".jpeg", ".bmp", ".tga", ".tif", ".tiff"))
 """Files of shapes; beside them lie their materials and textures."""
@@ -58,6 +58,7 @@ class ShapeFolder(ShapeDataset):
         classes=0,
         source="your own files",
     )
+    kind = SHAPES
 
     def __init__(
         self,
@@ -68,18 +69,15 @@ class ShapeFolder(ShapeDataset):
         **kwargs: Any,
     ) -> None:
         root = Path(root).expanduser()
-        folders = class_folders(root, split)
-        files = [
-            ShapeFile(path, path.relative_to(root).as_posix(), label)
-            for path, label in class_samples(folders, SHAPES)
-        ]
+        part = labelled_files(root, split, self.kind)
+        files = [ShapeFile(path, path.relative_to(root).as_posix(), label) for path, label in part.samples]
         known = [(f.name, *stamp) for f, stamp in zip(files, stamps(f.path for f in files), strict=True)]
         key = f"{split}-{digest(known, READING)}"
         super().__init__(
-            files, list(folders), Path(cache) if cache is not None else root / "processed", key, **kwargs
+            files, part.classes, Path(cache) if cache is not None else root / "processed", key, **kwargs
         )
 
 
 def split_classes(root: Path, split: str) -> list[str]:
-    """Names of the classes of ``root/<split>``, see :func:`~ccnn_geo.datasets.base.class_folders.class_folders`."""
-    return list(class_folders(root, split))
+    """Names of the classes of a split, however the files are sorted."""
+    return labelled_files(root, split, SHAPES).classes

@@ -11,6 +11,7 @@ from typing import Any
 from ccnn_geo._base.argument_types import check_types
 from ccnn_geo.datasets import ShapeDataset
 from ccnn_geo.datasets.base.class_folders import split_folders
+from ccnn_geo.datasets.base.layouts import found_splits
 from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.datasets.shapes.shapes import is_sampled
 
@@ -121,4 +122,18 @@ def has_validation(dataset: str, root: str) -> bool:
     if dataset != "folder":
         return False
     with root_named(root):
-        return "validation" in split_folders(Path(root).expanduser())
+        return "validation" in splits_of(shapes_class(dataset), root)
+
+
+def splits_of(dataset: type, root: str) -> list[str]:
+    """The splits of a user's own files, however they are sorted.
+
+    Args:
+        dataset: A class of data sets, which has the ``kind`` of its files if these have a class each.
+        root: The folder.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If the folder can be understood in two ways.
+    """
+    return found_splits(Path(root).expanduser(), getattr(dataset, "kind", None))
