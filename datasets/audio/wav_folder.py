@@ -14,8 +14,8 @@ from torch import Tensor
 from ccnn_geo._base.argument_types import check_types, types_of
 from ccnn_geo.datasets.audio.clip_features import EncodeSignal, prepare_mfcc, statistics
 from ccnn_geo.datasets.audio.clips import FULL_SCALE, Clips, ClipSettings, load_clips, prepare_clips
+from ccnn_geo.datasets.base.find_layout import found_splits, labelled_files
 from ccnn_geo.datasets.base.info import DatasetInfo
-from ccnn_geo.datasets.base.layouts import found_splits, labelled_files
 from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.base.signals import SignalDataset
 from ccnn_geo.io.files.mapped import MappedArray

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ccnn_geo.datasets.base.find_layout import found_splits, labelled_files
 from ccnn_geo.datasets.base.info import DatasetInfo
-from ccnn_geo.datasets.base.layouts import found_splits, labelled_files
 from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.base.workers import mapper
 from ccnn_geo.datasets.images.images import ImageDataset

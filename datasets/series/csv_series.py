@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
 from ccnn_geo._base.pyg import Data
+from ccnn_geo.datasets.base.find_layout import labelled_files
 from ccnn_geo.datasets.base.info import DatasetInfo
-from ccnn_geo.datasets.base.layouts import labelled_files
 from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.series.series import Record, Scale, SeriesDataset, merge, write_series
 from ccnn_geo.io.csv_table import READING, Table, read_table
@@ -25,9 +24,11 @@ SERIES = FileKind("series", (".csv",), second=(".tsv",))
 class CSVSeries(SeriesDataset):
     r"""One series a file, in ``root/<split>/<class>/<file>.csv``; split train, validation (or val, valid, dev) or test.
 
-    Other ways to sort files are those of :mod:`~ccnn_geo.datasets.base.layouts`. Cells are separated by commas,
-    semicolons, tabs, bars or blanks, and decimals by a point or a comma, which is found out where it is plain and said by
-    the options otherwise. A file has a header and a column ``time``, of numbers in a unit of your own or of ISO 8601 dates, in any order.
+    Other ways to sort files are those of :mod:`~ccnn_geo.datasets.base.find_layout`. Cells are separated by commas,
+    semicolons, tabs, bars or blanks, and decimals by a point or a comma: found out where it is plain, said by the
+    options otherwise.
+
+    A file has a header and a column ``time``, of numbers in a unit of your own or of ISO 8601 dates, in any order.
     Dates are what :func:`~ccnn_geo.io.iso_dates.seconds_of` reads, without a zone of UTC; digits alone, such as
     20240131, are dates if all of a file make up dates from 1900 to 2099. The other columns are variables; or, in the
     long form, there are the columns ``variable`` and ``value``, one observation a line. Empty cells, ``NA``, ``NaN``,
@@ -107,7 +108,10 @@ class CSVSeries(SeriesDataset):
         folder = Path(cache).expanduser() if cache is not None else root / "processed"
         files = {name: parts[name].samples for name in dict.fromkeys(("train", split))}
         written = {"separator": separator, "decimal": decimal, "time": time}
-        read = partial(read_table, **written)
+
+        def read(path: Path) -> Table:
+            return read_table(path, separator, decimal, time)
+
         targets, key = {}, digest(tails, READING, *([written] if any(written.values()) else []))
         for name, listed in files.items():
             # the key of another split holds that of train, which sets its scale

@@ -4,8 +4,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ccnn_geo.datasets.base.find_layout import labelled_files
 from ccnn_geo.datasets.base.info import DatasetInfo
-from ccnn_geo.datasets.base.layouts import labelled_files
 from ccnn_geo.datasets.base.processing import ShapeFile, digest
 from ccnn_geo.datasets.shapes.shapes import ShapeDataset
 from ccnn_geo.io import EXTENSIONS

@@ -46,7 +46,7 @@ def test_plain_files_are_read_without_options(tmp_path, separator, decimal):
         ("time;variable;value\n1,5;1,234;0,5\n", {}, ([1.5], ["1,234"], [0.5])),  # names stay
         ("time|x\n2024-01-31T12:00:00,5|1,5\n", {}, ([1706702400.5], ["x"], [1.5])),
         ("a;time\n1;2\n", {"separator": "semicolon"}, ([2], ["a"], [1])),
-        ("time;x\n1;1,5e-3\n2;,5\n", {}, ([1, 2], ["x", "x"], [0.0015, 0.5])),
+        ("time;x\n1;1,5e-3\n2;,5\n", {}, ([1, 2], ["x"], [0.0015, 0.5])),
     ],
 )
 def test_what_is_read(tmp_path, text, options, expected):
@@ -82,7 +82,7 @@ def test_what_is_read(tmp_path, text, options, expected):
         (
             "time;a,time\n1;2\n",
             {},
-            r"semicolon may|comma or semicolon may stand between .* option 'separator'",
+            r"comma or semicolon may stand between .* option 'separator'",
         ),
         ("time;x\n1;2\n", {"separator": ","}, "has no column 'time'"),
         (

@@ -11,7 +11,7 @@ from typing import Any
 from ccnn_geo._base.argument_types import check_types
 from ccnn_geo.datasets import ShapeDataset
 from ccnn_geo.datasets.base.class_folders import split_folders
-from ccnn_geo.datasets.base.layouts import found_splits
+from ccnn_geo.datasets.base.find_layout import found_splits
 from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.datasets.shapes.shapes import is_sampled
 

@@ -8,7 +8,7 @@ import pytest
 
 from ccnn_geo.datasets.audio.wav_folder import WavFolder
 from ccnn_geo.datasets.base.automatic_split import split_by_name
-from ccnn_geo.datasets.base.layouts import find_layout, found_splits, labelled_files
+from ccnn_geo.datasets.base.find_layout import find_layout, found_splits, labelled_files
 from ccnn_geo.datasets.images.image_folder import ImageFolder
 from ccnn_geo.datasets.series.csv_series import CSVSeries
 from ccnn_geo.datasets.shapes.shape_folder import ShapeFolder
