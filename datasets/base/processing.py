@@ -26,11 +26,12 @@ error of at most 1.5e-5 everywhere, where float16 has 2.4e-4 near the surface of
 
 @dataclass(frozen=True)
 class ShapeFile:
-    """One sample: where it is, what it is called (its seed comes from that), and its class."""
+    """One sample: where it is, what it is called (its seed comes from that), its class, and names of its columns."""
 
     path: Path
     name: str
     label: int
+    columns: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,12 @@ def _sample_all(
     files: Sequence[ShapeFile], settings: Settings, num_workers: int | None, title: str
 ) -> tuple[list, list[str]]:
     clouds, errors = [], []
-    columns = [f.path for f in files], [f.name for f in files], [settings] * len(files)
+    columns = (
+        [f.path for f in files],
+        [f.name for f in files],
+        [settings] * len(files),
+        [f.columns for f in files],
+    )
     num_workers = _processes(files) if num_workers is None else num_workers
     with mapper(num_workers) as map_, progress(total=len(files), title=title) as bar:
         for result in map_(sample_file, *columns):
@@ -100,14 +106,16 @@ def _sample_all(
     return clouds, errors
 
 
-def sample_file(path: Path, name: str, settings: Settings) -> tuple[np.ndarray, np.ndarray] | str:
+def sample_file(
+    path: Path, name: str, settings: Settings, columns: Sequence[str] | None = None
+) -> tuple[np.ndarray, np.ndarray] | str:
     """Stored positions and normals ``[N, 3]`` int16 of one file, or what is wrong with it."""
     # the seed depends on the file alone: neither on the order of the work nor on the number of workers
     text = f"{settings.seed}:{name}".encode("utf-8", "surrogatepass")  # names of files may be any bytes
     seed = int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
     sample = SampleShape(settings.num_samples, settings.k, torch.Generator().manual_seed(seed))
     try:
-        data = sample(read_shape(path).to_data())
+        data = sample(read_shape(path, columns).to_data())
     except ShapeError as error:
         return str(error)
     except OSError as error:

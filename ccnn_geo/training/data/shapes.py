@@ -90,6 +90,7 @@ class ShapesDataModule(EpochDataModule):
             seed,
             subset,
             reference_points,
+            (dataset_args or {}).get("columns"),
         )
         if not 0 < validation_fraction < 1:
             raise ValueError(f"data.validation_fraction: expected (0, 1), got {validation_fraction}")

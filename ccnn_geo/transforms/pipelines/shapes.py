@@ -89,6 +89,7 @@ class ShapePipeline(Pipeline):
             shape evenly, see :class:`~ccnn_geo.transforms.FarthestSubset`.
         reference_points: With ``subset="farthest"`` each point weighs its share of the shape times this: the
             ``num_points`` of training, for sums that do not depend on ``num_points``; null for no weights.
+        columns: What the columns of text files are, see :func:`ccnn_geo.io.read_shape`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -114,6 +115,7 @@ class ShapePipeline(Pipeline):
     seed: int = 0
     subset: str = "random"
     reference_points: int | None = None
+    columns: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         if self.subset not in SUBSETS:
@@ -169,7 +171,7 @@ class ShapePipeline(Pipeline):
 
     def read(self, source: Source) -> Data:
         """A mesh or cloud: a file, an array, a ``Data``, or an object of trimesh or open3d."""
-        return read_source(source)
+        return read_source(source, self.columns)
 
     def __call__(self, data: Data) -> Data:
         """From a mesh or cloud as read from a file to the network's input, as in evaluation."""

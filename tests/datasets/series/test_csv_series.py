@@ -184,7 +184,7 @@ def test_excel_writes_a_mark_and_other_line_ends(tmp_path):
         (
             {"train/sick/readme.md": "", "test/sick/e.csv": WIDE},
             ValueError,
-            "sick: no series, expected .csv, got no other files",
+            "sick: no series, expected .csv .tsv, got no other files",
         ),
     ],
 )
