@@ -30,9 +30,9 @@ commands:
   export CHECKPOINT_OR_RUN OUT [--format ...]
                         a folder without pickles, or a program (torch.export,
                         ONNX)
-  data list | info NAME | prepare NAME
+  data list | info NAME | check ROOT | prepare NAME
                         data sets: which there are, what they take, download
-                        and prepare
+                        and prepare; what a folder of your own holds
   show kernels | cloud | run ...
                         pictures of a trained network, .png or .html
   reproduce [NAME] [--root DIR]

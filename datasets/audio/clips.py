@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ccnn_geo.datasets.base.workers import mapper
+from ccnn_geo.io.files.grouped_errors import group_errors
 from ccnn_geo.io.files.mapped import MappedArray, write_rows
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.sample_files import cannot_open
@@ -100,8 +101,7 @@ def prepare_clips(
                 errors.extend(wrong)
                 yield wave
             if errors:
-                rest = f";\n  and {len(errors) - 3} more" if len(errors) > 3 else ""
-                shown = ";\n  ".join(errors[:3]) + rest
+                shown = ";\n  ".join(group_errors(errors))
                 raise ValueError(f"{len(errors)} of {len(paths)} recordings cannot be used:\n  {shown}")
             if check is not None:
                 check(np.array(samples))
@@ -173,12 +173,7 @@ def read_clips(
 
 def _agreeing(wave: np.ndarray, rate: int, path: Path, form: _Form, settings: ClipSettings) -> np.ndarray:
     """A recording at the common rate and with the common number of channels."""
-    loud, heard = np.count_nonzero(np.abs(wave) > 1), np.count_nonzero(wave)
-    if loud > MOST_CUT * heard:  # a few peaks may be cut off
-        raise ValueError(
-            f"{path}: samples up to {np.abs(wave).max():.6g}, {loud / heard:.0%} of those that are not silent beyond "
-            f"[-1, 1], expected floating point in it; divide them by their full scale, such as 32768"
-        )
+    check_loudness(wave, path)
     if settings.mono:
         wave = wave.mean(axis=0, keepdims=True)
     if settings.rate is not None:
@@ -194,3 +189,17 @@ def _agreeing(wave: np.ndarray, rate: int, path: Path, form: _Form, settings: Cl
             f"{path}: {wave.shape[1]} samples, {form.path} has {form.length}; give a length for all"
         )
     return wave
+
+
+def check_loudness(wave: np.ndarray, path: Path) -> None:
+    """Refuses samples of another scale than [-1, 1].
+
+    Raises:
+        ValueError: If more than a few peaks lie beyond.
+    """
+    loud, heard = np.count_nonzero(np.abs(wave) > 1), np.count_nonzero(wave)
+    if loud > MOST_CUT * heard:  # a few peaks may be cut off
+        raise ValueError(
+            f"{path}: samples up to {np.abs(wave).max():.6g}, {loud / heard:.0%} of those that are not silent beyond "
+            f"[-1, 1], expected floating point in it; divide them by their full scale, such as 32768"
+        )

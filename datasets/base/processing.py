@@ -14,6 +14,7 @@ import torch
 from ccnn_geo._base.caller import warn_caller
 from ccnn_geo.datasets.base.workers import mapper
 from ccnn_geo.io import ShapeError, read_shape
+from ccnn_geo.io.files.grouped_errors import group_errors
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.sample_files import cannot_open
 from ccnn_geo.io.files.storage import exclusive, write_atomic
@@ -82,7 +83,7 @@ def prepare(
 
 
 def _report(errors: list[str], total: int) -> str:
-    shown = "\n  ".join(errors[:20]) + ("\n  ..." if len(errors) > 20 else "")
+    shown = "\n  ".join(group_errors(errors))
     return f"{len(errors)} of {total} files could not be read:\n  {shown}\n"
 
 

@@ -17,6 +17,7 @@ from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.base.workers import mapper
 from ccnn_geo.datasets.images.images import ImageDataset
+from ccnn_geo.io.files.grouped_errors import group_errors
 from ccnn_geo.io.files.mapped import MappedArray, write_rows
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.sample_files import FileKind, cannot_open, stamps
@@ -182,7 +183,7 @@ def _decode(
                 moments.append(np.stack([values.mean(1), (values**2).mean(1)]))
                 yield image
         if errors:
-            shown = "\n  ".join(errors[:20]) + ("\n  ..." if len(errors) > 20 else "")
+            shown = "\n  ".join(group_errors(errors))
             raise ValueError(f"{len(errors)} of {len(paths)} images cannot be used:\n  {shown}")
 
     write_rows(target, np.uint8, (len(paths), *shape), images())
