@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 
+from ccnn_geo._base.nearest import did_you_mean
 from ccnn_geo._base.version import VERSION
 from ccnn_geo.cli.help_pages import is_general, show_help
 from ccnn_geo.cli.terminal import EXPECTED, Failure, OneLineParser, complain, print_table, reason
@@ -59,7 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     command = COMMANDS.get(arguments[0])
     if command is None:
-        complain(f"unknown command {arguments[0]!r}, expected one of {', '.join(COMMANDS)}")
+        complain(
+            f"unknown command {arguments[0]!r}, expected one of {', '.join(COMMANDS)}"
+            + did_you_mean(arguments[0], COMMANDS)
+        )
         return 2
     try:
         with warnings.catch_warnings():

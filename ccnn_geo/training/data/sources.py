@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ccnn_geo._base.argument_types import check_types
+from ccnn_geo._base.nearest import did_you_mean
 from ccnn_geo.datasets import ShapeDataset
 from ccnn_geo.datasets.base.class_folders import split_folders
 from ccnn_geo.datasets.base.find_layout import found_splits
@@ -98,8 +99,10 @@ def check_keywords(dataset: type, arguments: Mapping[str, Any], own: Set[str] = 
     known = keywords(dataset) - own
     unknown = set(arguments) - known
     if unknown:
+        first = min(unknown)
         raise ValueError(
             f"data.dataset_args: expected some of {', '.join(sorted(known))}, got {', '.join(sorted(unknown))}"
+            f"{did_you_mean(first, known)}"
         )
     check_types("data.dataset_args", dataset, arguments)
 
