@@ -49,7 +49,7 @@ def explain(message: str, options: Iterable[str]) -> str:
 
 def options_of(parser: argparse.ArgumentParser) -> list[str]:
     """All options of a parser, of the commands below it, and of the data classes that options are."""
-    found = []
+    found: list[str] = []
     for action in parser._actions:
         found += action.option_strings
         if isinstance(action, argparse._SubParsersAction):

@@ -89,7 +89,7 @@ def find_separator(path: Path, is_header: Callable[[Sequence[str]], bool]) -> st
         ValueError: If there are two of them.
     """
     first = _first_line(path)
-    found = []
+    found: list[str] = []
     for separator in SEPARATORS:
         if separator not in first or (separator == " " and found):  # blanks may stand beside another
             continue

@@ -84,7 +84,7 @@ def prepare_clips(
         check: Called with the lengths ``[N]`` before anything gets its name; may raise.
 
     Raises:
-        ValueError: Names all files that could not be read or do not agree.
+        ValueError: Names the files that could not be read or do not agree, by kind.
     """
     rows, index = target.with_name(target.name + ".npy"), target.with_name(target.name + ".npz")
     with exclusive(target.parent, target.name):

@@ -27,7 +27,8 @@ from ccnn_geo.transforms.mfcc import MFCC
 class WavFolder(SignalDataset):
     """Recordings in ``root/<split>/<class>/<file>.wav``, split train, validation (also val, valid, dev) or test.
 
-    A warning counts other files, but for hidden ones. Recordings are read once, in parallel, into ``cache`` as 16-bit
+    Other ways to sort files are those of :mod:`~ccnn_geo.datasets.base.find_layout`. A warning counts other files, but
+    for hidden ones. Recordings are read once, in parallel, into ``cache`` as 16-bit
     samples (peaks of floating point beyond [-1, 1] are cut off; where more than a tenth would be, the scale is another
     and the file is refused), and used again as long as names, sizes and dates of the files stay. All splits that exist
     must have the same classes.
@@ -53,7 +54,7 @@ class WavFolder(SignalDataset):
     Raises:
         FileNotFoundError: If there is no such folder or split, or no ``root/train`` to normalise by.
         ValueError: If a class has no recordings, the splits have different classes, or recordings cannot be read or
-            do not agree; all are named.
+            do not agree; they are named by kind.
 
     Example:
         >>> import os

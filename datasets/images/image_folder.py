@@ -30,6 +30,7 @@ IMAGES = FileKind("images", EXTENSIONS)
 class ImageFolder(ImageDataset):
     """Images in ``root/<split>/<class>/<file>``, split train, validation (also val, valid, dev) or test; needs Pillow.
 
+    Other ways to sort files are those of :mod:`~ccnn_geo.datasets.base.find_layout`.
     PNG, JPEG, BMP, GIF, WebP, TIFF and PPM may occur side by side; a warning counts other files, but for hidden ones.
     They are decoded once, in parallel, and stored as bytes, and used again as long as names, sizes and dates of the
     files stay. A sample is normalised with mean and deviation of each channel over ``root/train``. All splits that
@@ -56,7 +57,7 @@ class ImageFolder(ImageDataset):
     Raises:
         FileNotFoundError: If there is no such folder or split, or no ``root/train`` to normalise with.
         ValueError: For arguments out of range, a class without images, splits of different classes or sizes, and
-            files that cannot be used, which are all named.
+            files that cannot be used, which are named by kind.
 
     Example:
         >>> import tempfile

@@ -46,7 +46,7 @@ class ShapeFolder(ShapeDataset):
     Raises:
         FileNotFoundError: if there is no such folder or split.
         ValueError: if a class has no shapes, or the splits have different classes.
-        ShapeError: names all files that could not be read.
+        ShapeError: names the files that could not be read; where many are of a kind, one of them.
 
     Example:
         >>> import os
