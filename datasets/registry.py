@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from ccnn_geo._base.nearest import did_you_mean
+
 PLACES = {
     "smnist": "images.mnist:SequentialMNIST",
     "pmnist": "images.mnist:PermutedMNIST",
@@ -45,6 +47,8 @@ def dataset_class(name: str) -> Any:
         ValueError: For an unknown name.
     """
     if name not in PLACES:
-        raise ValueError(f"data.dataset: expected one of {', '.join(PLACES)}, got {name!r}")
+        raise ValueError(
+            f"data.dataset: expected one of {', '.join(PLACES)}, got {name!r}{did_you_mean(name, PLACES)}"
+        )
     module, _, cls = PLACES[name].partition(":")
     return getattr(importlib.import_module(f"ccnn_geo.datasets.{module}"), cls)

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 
+from ccnn_geo._base.nearest import did_you_mean
 from ccnn_geo._base.version import VERSION
 from ccnn_geo.cli.help_pages import is_general, show_help
 from ccnn_geo.cli.terminal import EXPECTED, Failure, OneLineParser, complain, print_table, reason
@@ -31,9 +32,9 @@ commands:
   export CHECKPOINT_OR_RUN OUT [--format ...]
                         a folder without pickles, or a program (torch.export,
                         ONNX)
-  data list | info NAME | prepare NAME
+  data list | info NAME | check ROOT | prepare NAME
                         data sets: which there are, what they take, download
-                        and prepare
+                        and prepare; what a folder of your own holds
   show kernels | cloud | run ...
                         pictures of a trained network, .png or .html
   reproduce [NAME] [--root DIR]
@@ -60,7 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     command = COMMANDS.get(arguments[0])
     if command is None:
-        complain(f"unknown command {arguments[0]!r}, expected one of {', '.join(COMMANDS)}")
+        complain(
+            f"unknown command {arguments[0]!r}, expected one of {', '.join(COMMANDS)}"
+            + did_you_mean(arguments[0], COMMANDS)
+        )
         return 2
     try:
         with warnings.catch_warnings():

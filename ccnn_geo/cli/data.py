@@ -1,4 +1,4 @@
-"""The command ``ccnn-geo data list | info NAME | prepare NAME``."""
+"""The command ``ccnn-geo data list | info NAME | check ROOT | prepare NAME``."""
 
 from __future__ import annotations
 
@@ -14,15 +14,25 @@ from ccnn_geo.cli.terminal import OneLineParser, add_command, print_table
 if TYPE_CHECKING:
     from ccnn_geo.datasets.base.info import DatasetInfo
 
+OWN_KINDS = ("shapes", "images", "recordings", "series", "scenes")
+"""Kinds of a user's own files, as :data:`ccnn_geo.datasets.checks.kinds.KINDS` has them."""
+
 HEAD = ("name", "family", "classes", "samples", "size", "disk")
 
 
 def main(arguments: list[str]) -> None:
     """Runs one of the actions."""
     parser = OneLineParser(prog="ccnn-geo data", description="Data sets by name.")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list | info | prepare")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list | info | check | prepare")
     add_command(actions, "list", "All of them.")
     about = add_command(actions, "info", "Files, digests, where to place them without a network.")
+    look = add_command(
+        actions, "check", "Says what a folder of your own holds, and whether a training would take it."
+    )
+    look.add_argument("root", help="The folder of your files.")
+    look.add_argument(
+        "--kind", choices=OWN_KINDS, help="What they are; by default what their extensions say."
+    )
     ready = add_command(actions, "prepare", "Downloads and prepares one; what is there already is kept.")
     for action in (about, ready):
         action.add_argument("name", help="As ccnn-geo data list has it.")
@@ -33,19 +43,24 @@ def main(arguments: list[str]) -> None:
         "--split", nargs="+", help="Splits to prepare, val and the like are validation; all by default."
     )
     ready.add_argument("--offline", action="store_true", help="Use what is there, fetch nothing.")
-    ready.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="An argument of the data set, e.g. generate=true.",
-    )
+    for action, example in ((look, "time=Zeit"), (ready, "generate=true")):
+        action.add_argument(
+            "--option",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help=f"An argument of the data set, e.g. {example}.",
+        )
     options = parser.parse_args(arguments)
 
     if options.action == "list":
         print_table(list_rows())
     elif options.action == "info":
         print_table(info_rows(options.name))
+    elif options.action == "check":
+        from ccnn_geo.cli.data_check import check
+
+        check(options.root, options.kind, parse_options(options.option))
     else:
         given = parse_options(options.option)
         lines = prepare(options.name, options.root, options.split, not options.offline, given)
@@ -89,13 +104,14 @@ def info_rows(name: str) -> list[tuple[str, str]]:
     return rows
 
 
-def splits_of(info: DatasetInfo, root: Path) -> list[str]:
-    """Splits of a data set; of a user's own files those that have a folder."""
-    from ccnn_geo.datasets.base.class_folders import split_folders
+def splits_of(dataset: type[Any], root: Path) -> list[str]:
+    """Splits of a data set; of a user's own files those that there are."""
+    from ccnn_geo.training.data import sources
 
-    if info.counts:
-        return list(info.counts)
-    return (list(split_folders(root)) if root.is_dir() else []) or ["train"]
+    counts: Mapping[str, int] = dataset.info.counts
+    if counts:
+        return list(counts)
+    return (sources.splits_of(dataset, str(root)) if root.is_dir() else []) or ["train"]
 
 
 def check_space(info: DatasetInfo, root: Path, download: bool = True) -> str:
@@ -147,7 +163,7 @@ def prepare(
     if options.get("generate"):
         download = False
     yield check_space(cls.info, folder, download)
-    known = splits_of(cls.info, folder)
+    known = splits_of(cls, folder)
     asked = {split: split if split in known else split_name(split) for split in splits or known}
     wrong = [given for given, split in asked.items() if split not in known]
     if wrong:

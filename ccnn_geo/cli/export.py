@@ -43,9 +43,9 @@ def main(arguments: list[str]) -> None:
 
     settings, network = read_network(options.checkpoint)
     given = (network, settings["classes"], settings["data"], options.overwrite)
-    more_known = {"pipeline": settings.get("pipeline"), "targets": settings.get("targets")}
+    pipeline, targets = settings.get("pipeline"), settings.get("targets")
     if options.format == "safetensors":
-        folder = save_classifier(options.out, *given, **more_known)
+        folder = save_classifier(options.out, *given, pipeline=pipeline, targets=targets)
     else:
         from ccnn_geo.export.program import exportable, program_writer, trained_on
 
@@ -54,9 +54,9 @@ def main(arguments: list[str]) -> None:
         kind = trained_on(network) if options.kind is None else options.kind
         more = {"weights": weights} if kind == "points" else {"method": METHODS[options.format]}
         program = exportable(network, kind, **more)
-        outputs = "logits" if settings.get("targets") is None else "standardised targets"
+        outputs = "logits" if targets is None else "standardised targets"
         about = {"file": name, "inputs": program.inputs, "outputs": outputs}
         files = {name: program_writer(program, options.format)}
-        folder = save_classifier(options.out, *given, files, about, **more_known)
+        folder = save_classifier(options.out, *given, files, about, pipeline, targets=targets)
     for name in ("config.json", FORMATS[options.format]):
         print(f"{Path(folder) / name}")

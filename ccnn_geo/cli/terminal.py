@@ -40,7 +40,9 @@ class OneLineParser(argparse.ArgumentParser):
     """Raises what argparse would print below its usage."""
 
     def error(self, message: str) -> NoReturn:
-        raise argparse.ArgumentError(None, message)
+        from ccnn_geo.cli.misspelt import explain, options_of
+
+        raise argparse.ArgumentError(None, explain(message, options_of(self)))
 
 
 def plain(text: str) -> str:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ccnn_geo._base.extras import MissingExtra, require
+from ccnn_geo.cli.misspelt import parse
 from ccnn_geo.cli.train_options import PARTS, every_option, plain_values, test_parser, train_parser
 
 
@@ -45,7 +46,7 @@ def train(arguments: list[str]) -> None:
         arguments = ["--config", str(saved), *kept]
     elif resume is not None:
         read_checkpoint(resume)  # settings would be missed first, of a file that is none
-    config = train_parser(named_dataset(arguments), every).parse_args(arguments)
+    config = parse(train_parser(named_dataset(arguments), every), arguments)
     settings = plain_values(config, PARTS)
     settings["name"] = settings["name"] or named_run(arguments) or settings["data"]["dataset"]
     run.check(settings)  # before a folder is made
@@ -133,7 +134,7 @@ def test(arguments: list[str]) -> None:
         )
     if dataset != before:
         trained = {**trained, "dataset": dataset, "dataset_args": None}
-    config = test_parser(trained, dataset, every).parse_args(arguments)
+    config = parse(test_parser(trained, dataset, every), arguments)
     plain = plain_values(config, ("data", "trainer"))
     progress, _ = _display(plain["trainer"])
     out = None if config.out is None else Path(config.out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from torch import Tensor
@@ -79,7 +80,7 @@ class ValuePrediction:
     units: Mapping[str, str]
 
 
-Answer = Prediction | PointPrediction | ValuePrediction
+Answer: TypeAlias = Prediction | PointPrediction | ValuePrediction
 
 
 def class_answer(outputs: Tensor, classes: Sequence[str]) -> Prediction:

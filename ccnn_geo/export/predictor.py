@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ from ccnn_geo.transforms.pipelines.base import Pipeline, make_pipeline
 from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 from ccnn_geo.transforms.pipelines.shapes import ShapePipeline, network_inputs
 
-Sample = Data | Tensor | Path | Frame
+Sample: TypeAlias = Data | Tensor | Path | Frame
 """What a network takes: points, a grid, or a whole scan."""
 
 

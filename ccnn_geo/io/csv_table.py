@@ -1,12 +1,21 @@
-"""A table of observations, one file of comma-separated values."""
+"""A table of observations, one file of values between separators."""
 
-import csv
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ccnn_geo.io.csv_format import (
+    Row,
+    check_decimal,
+    find_decimal,
+    find_separator,
+    read_rows,
+    separator_of,
+    with_point,
+)
 from ccnn_geo.io.csv_header import TIME, read_header
 from ccnn_geo.io.files.notices import say_once
 from ccnn_geo.io.iso_dates import are_dates, may_be_dates, number_of, seconds_of
@@ -50,39 +59,72 @@ class Table:
     dates: bool
 
 
-def read_table(path: Path) -> Table:
-    """Reads a table with a column ``time`` and others: variables, or ``variable`` and ``value``.
+def read_table(
+    path: Path, separator: str | None = None, decimal: str | None = None, time: str | None = None
+) -> Table:
+    """Reads a table with a column of times and others: variables, or ``variable`` and ``value``.
+
+    Args:
+        path: The file.
+        separator: Between cells: comma, semicolon, tab, pipe, space, or the sign; by default the one that makes a
+            header of the first line.
+        decimal: ``.`` or ``,``; by default a point between commas, and else what the numbers have.
+        time: Name of the column of times, in upper or lower case; ``time`` by default.
 
     Raises:
-        ValueError: Names the file, the line, what is there and what was expected.
+        ValueError: Names the file, the line, what is there and what was expected; or the option that says what cannot
+            be told.
     """
-    lines: list[tuple[int, list[str]]] = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for number, cells in enumerate(csv.reader(file, strict=True), 1):
-                if any(cells):
-                    lines.append((number, cells))
-    except UnicodeDecodeError as error:
-        found = error.object[error.start : error.start + 8]
-        raise ValueError(f"{path}: not comma-separated text in UTF-8, got {found!r}") from error
-    except csv.Error as error:
-        last = lines[-1][0] if lines else 0
-        raise ValueError(
-            f"{path}: not comma-separated text in UTF-8, expected cells with quotes in pairs below line {last}"
-        ) from error
-    header = read_header(path, lines[0][1] if lines else [])
-    others = [name for name in header if name != TIME]
+    check_decimal(decimal)
+    wanted = (time or TIME).strip().lower()
+    separator = (
+        find_separator(path, lambda cells: wanted in [cell.lower() for cell in cells])
+        if separator is None
+        else separator_of(separator)
+    )
+    lines = read_rows(path, separator)
+    header = read_header(path, lines[0][1] if lines else [], wanted)
     if len(lines) == 1:
         raise ValueError(f"{path}: no lines below the header, expected one or more")
-    long = set(others) == {"variable", "value"}
-    names: dict[str, int] = {} if long else {name: i for i, name in enumerate(others)}
-    times, empty, rows = [], [], []
-    for number, cells in lines[1:]:
+    rows = _rows(path, header, lines[1:])
+    if decimal is None:
+        decimal = find_decimal(path, (cell for _, row in rows for cell in _numbers(row)), separator)
+    if decimal == ",":
+        rows = [(line, _with_points(path, line, row)) for line, row in rows]
+    return _observations(path, header, rows)
+
+
+Cells = dict[str, str]
+
+
+def _rows(path: Path, header: list[str], lines: list[Row]) -> list[tuple[int, Cells]]:
+    for number, cells in lines:
         if len(cells) != len(header):
             raise ValueError(f"{path}, line {number}: {len(cells)} cells, expected {len(header)}")
-        row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
-        time = row.pop(TIME)
-        times.append((number, time))
+    return [(n, dict(zip(header, (cell.strip() for cell in cells), strict=True))) for n, cells in lines]
+
+
+def _numbers(row: Cells) -> list[str]:
+    """Cells that are numbers, if they are anything."""
+    return [text for name, text in row.items() if not (name == "variable" and _is_long(row))]
+
+
+def _with_points(path: Path, line: int, row: Cells) -> Cells:
+    kept = {"variable"} if _is_long(row) else set()
+    return {name: text if name in kept else with_point(path, line, text) for name, text in row.items()}
+
+
+def _is_long(names: Iterable[str]) -> bool:
+    return set(names) == {TIME, "variable", "value"}
+
+
+def _observations(path: Path, header: list[str], lines: list[tuple[int, Cells]]) -> Table:
+    others, long = [name for name in header if name != TIME], _is_long(header)
+    names: dict[str, int] = {} if long else {name: i for i, name in enumerate(others)}
+    times, empty, rows = [], [], []
+    for number, cells in lines:
+        row = dict(cells)
+        times.append((number, row.pop(TIME)))
         if long:
             if not row["variable"]:
                 raise ValueError(f"{path}, line {number}: no variable is named")
@@ -104,7 +146,12 @@ def _there(text: str) -> bool:
 def _number(path: Path, line: int, name: str, text: str) -> float:
     value = number_of(text)
     if not math.isfinite(value):
-        raise ValueError(f"{path}, line {line}: {name} is {text[:40]!r}, expected a number or an empty cell")
+        comma = (
+            "; the option 'decimal' takes ','" if math.isfinite(number_of(text.replace(",", ".", 1))) else ""
+        )
+        raise ValueError(
+            f"{path}, line {line}: {name} is {text[:40]!r}, expected a number or an empty cell{comma}"
+        )
     if abs(value) > LARGEST:
         raise ValueError(f"{path}, line {line}: {name} is {text[:40]!r}, expected at most {LARGEST:g}")
     return value

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional as F
 
+from ccnn_geo._base.nearest import did_you_mean
 from ccnn_geo.kernels.config import PAPER, KernelConfig
 from ccnn_geo.nn.ccnn import CCNN, PRESETS
 from ccnn_geo.nn.config import conv_defaults
@@ -71,7 +72,8 @@ def build_network(
         ValueError: For an unknown preset or name, an argument out of range, or a missing size.
     """
     if preset is not None and preset not in PRESETS:
-        raise ValueError(f"model.preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
+        meant = did_you_mean(preset, PRESETS)
+        raise ValueError(f"model.preset: expected one of {', '.join(PRESETS)}, got {preset!r}{meant}")
     given = {"hidden_channels": hidden_channels, "num_blocks": num_blocks, "kernel_hidden": kernel_hidden}
     named = {} if preset is None else dict(PRESETS[preset])
     paper = {key: named.pop(key) for key in PAPER if key in named}

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from ccnn_geo.training.files import write_text
+from ccnn_geo.training.first_batches import FirstBatches
 from ccnn_geo.training.lightning import Callback, LightningModule, Timer, Trainer, yaml
 from ccnn_geo.training.metrics_file import read_metrics, to_csv
 from ccnn_geo.training.seeds import mix_seed
@@ -132,17 +133,15 @@ class MetricsFile(Callback):
         return f"{text}  {task.line(logged, self._validated)}  {seconds:.1f} s"
 
 
-class PlanLine(Callback):
+class PlanLine(FirstBatches):
     """Says how the learning rate will go, and how many samples each epoch leaves out, when the training starts.
 
     Args:
         say: Receives the lines, in the first process only.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self.say = say
-
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_train_start(trainer, pl_module)
         if trainer.is_global_zero:
             plan: Any = pl_module.schedule
             rates = dict.fromkeys(trainer.lr_scheduler_configs[0].scheduler.base_lrs)

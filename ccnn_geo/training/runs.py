@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from ccnn_geo._base.nearest import did_you_mean
 from ccnn_geo.io.models.checkpoint import BEST, LAST, PREVIOUS, find_damage, run_folder
 from ccnn_geo.training.files import write_text
 
@@ -171,7 +172,9 @@ def find_config(name: str) -> Path:
     renamed = f"{name.removesuffix('.yaml')}_paper"  # when there came to be other recipes for the same task
     if renamed in known:
         raise FileNotFoundError(f"--config {name}: no such file; the configuration is called {renamed} now")
-    raise FileNotFoundError(f"--config {name}: no such file, and not one of {', '.join(known)}")
+    meant = did_you_mean(name.removesuffix(".yaml"), known)
+    others = "" if meant else f", and not one of {', '.join(known)}"
+    raise FileNotFoundError(f"--config {name}: no such file{others}{meant}")
 
 
 def packaged_configs() -> list[str]:

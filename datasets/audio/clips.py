@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ccnn_geo.datasets.base.workers import mapper
+from ccnn_geo.io.files.grouped_errors import group_errors
 from ccnn_geo.io.files.mapped import MappedArray, write_rows
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.sample_files import cannot_open
@@ -79,7 +80,7 @@ def prepare_clips(
         check: Called with the lengths ``[N]`` before anything gets its name; may raise.
 
     Raises:
-        ValueError: Names all files that could not be read or do not agree.
+        ValueError: Names the files that could not be read or do not agree, by kind.
     """
     rows, index = target.with_name(target.name + ".npy"), target.with_name(target.name + ".npz")
     with exclusive(target.parent, target.name):
@@ -96,8 +97,7 @@ def prepare_clips(
                 errors.extend(wrong)
                 yield wave
             if errors:
-                rest = f";\n  and {len(errors) - 3} more" if len(errors) > 3 else ""
-                shown = ";\n  ".join(errors[:3]) + rest
+                shown = ";\n  ".join(group_errors(errors))
                 raise ValueError(f"{len(errors)} of {len(paths)} recordings cannot be used:\n  {shown}")
             if check is not None:
                 check(np.array(samples))

@@ -14,12 +14,12 @@ from torch import Tensor
 from ccnn_geo._base.argument_types import check_types, types_of
 from ccnn_geo.datasets.audio.clip_features import prepare_mfcc, statistics
 from ccnn_geo.datasets.audio.clips import Clips, ClipSettings, load_clips, prepare_clips
-from ccnn_geo.datasets.base.class_folders import class_folders, split_folders
+from ccnn_geo.datasets.base.find_layout import found_splits, labelled_files
 from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.base.signals import SignalDataset
 from ccnn_geo.io.files.mapped import MappedArray
-from ccnn_geo.io.files.sample_files import class_samples, stamps
+from ccnn_geo.io.files.sample_files import stamps
 from ccnn_geo.io.recording import RECORDINGS
 from ccnn_geo.io.wav import READING
 from ccnn_geo.transforms.mfcc import MFCC
@@ -29,8 +29,9 @@ from ccnn_geo.transforms.pipelines.recordings import FULL_SCALE, EncodeSignal, R
 class WavFolder(SignalDataset):
     """Recordings in ``root/<split>/<class>/<file>.wav``, split train, validation (also val, valid, dev) or test.
 
-    With the extra ``audio`` also FLAC, Ogg, Opus, MP3, AIFF and AU.
-    A warning counts other files, but for hidden ones. Recordings are read once, in parallel, into ``cache`` as 16-bit
+    With the extra ``audio`` also FLAC, Ogg, Opus, MP3, AIFF and AU. Other ways to sort files are those of
+    :mod:`~ccnn_geo.datasets.base.find_layout`. A warning counts other files, but for hidden ones. Recordings are read
+    once, in parallel, into ``cache`` as 16-bit
     samples (peaks of floating point beyond [-1, 1] are cut off; where more than a tenth would be, the scale is another
     and the file is refused), and used again as long as names, sizes and dates of the files stay. All splits that exist
     must have the same classes.
@@ -56,7 +57,7 @@ class WavFolder(SignalDataset):
     Raises:
         FileNotFoundError: If there is no such folder or split, or no ``root/train`` to normalise by.
         ValueError: If a class has no recordings, the splits have different classes, or recordings cannot be read or
-            do not agree; all are named.
+            do not agree; they are named by kind.
 
     Example:
         >>> import os
@@ -80,6 +81,7 @@ class WavFolder(SignalDataset):
         folder="wav_folder",
         source="your files",
     )
+    kind = RECORDINGS
 
     def __init__(
         self,
@@ -99,14 +101,14 @@ class WavFolder(SignalDataset):
     ) -> None:
         root = Path(root).expanduser()
         home = root / "processed" / self.info.folder if cache is None else Path(cache).expanduser()
-        folders, settings = class_folders(root, split), ClipSettings(length, rate, mono)
+        classes, settings = labelled_files(root, split, self.kind).classes, ClipSettings(length, rate, mono)
         open_part = partial(_stored, root, settings, home, num_workers)
         stored = open_part(split)
         coefficients = _coefficients(mfcc, stored.rate)
         values, scale = _values(stored, coefficients)
         moments = None
         if normalize:
-            if "train" not in split_folders(root):
+            if "train" not in found_splits(root, self.kind):
                 raise FileNotFoundError(
                     f"{root}: no folder 'train' to normalise by; normalize=False does without"
                 )
@@ -115,7 +117,7 @@ class WavFolder(SignalDataset):
             trained, _ = _values(train, coefficients)
             rows = np.arange(len(trained))
             moments = statistics(trained, rows, scale, trained.path.with_suffix(".json"))
-        super().__init__(values, stored.extra["y"], list(folders), EncodeSignal(scale, moments), transform)
+        super().__init__(values, stored.extra["y"], classes, EncodeSignal(scale, moments), transform)
         mean, std = (None, None) if moments is None else (m.tolist() for m in moments)
         self._prepare = RecordingPipeline(
             stored.rate,
@@ -139,7 +141,7 @@ class WavFolder(SignalDataset):
 
 
 def _stored(root: Path, settings: ClipSettings, home: Path, num_workers: int | None, split: str) -> Clips:
-    paths, y = zip(*class_samples(class_folders(root, split), RECORDINGS), strict=True)
+    paths, y = zip(*labelled_files(root, split, RECORDINGS).samples, strict=True)
     names = [path.relative_to(root).as_posix() for path in paths]
     target = home / f"{split}-{digest(names, stamps(paths), settings, READING)}"
     prepare_clips(paths, {"y": y, "name": names}, settings, target, num_workers)

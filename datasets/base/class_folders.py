@@ -87,7 +87,7 @@ def class_folders(root: Path, split: str) -> dict[str, Path]:
         ValueError: For a split of another name, without classes, or with others than there are elsewhere.
     """
     folder = split_folder(root, split)
-    found = {name: _classes(place) for name, place in split_folders(root).items()}
+    found = {name: named_folders(place) for name, place in split_folders(root).items()}
     here = found[split]
     if not here:
         raise ValueError(f"{folder}: no classes, expected a folder for each")
@@ -105,8 +105,12 @@ def class_folders(root: Path, split: str) -> dict[str, Path]:
     return {printable(place.name): here[name] for name, place in first.items()}
 
 
-def _classes(folder: Path) -> dict[str, Path]:
-    """Folders by the composed form of their names, in the order of the names as they are."""
+def named_folders(folder: Path) -> dict[str, Path]:
+    """The folders in a folder, by the composed form of their names, in the order of the names as they are.
+
+    Raises:
+        ValueError: If two names differ in their Unicode form alone.
+    """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if not path.is_dir() or is_hidden(path.name):
@@ -140,7 +144,7 @@ def tell_other_folders(root: Path, classes: Collection[str] | None = None) -> No
     doubtful = [
         folder.name
         for folder in others
-        if folder.name.casefold() in _EITHER or (classes and set(classes) <= _classes(folder).keys())
+        if folder.name.casefold() in _EITHER or (classes and set(classes) <= named_folders(folder).keys())
     ]
     if doubtful:
         say_once(

@@ -14,6 +14,7 @@ import torch
 from ccnn_geo._base.caller import warn_caller
 from ccnn_geo.datasets.base.workers import mapper
 from ccnn_geo.io import ShapeError, read_shape
+from ccnn_geo.io.files.grouped_errors import group_errors
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.sample_files import cannot_open
 from ccnn_geo.io.files.storage import exclusive, write_atomic
@@ -26,11 +27,12 @@ error of at most 1.5e-5 everywhere, where float16 has 2.4e-4 near the surface of
 
 @dataclass(frozen=True)
 class ShapeFile:
-    """One sample: where it is, what it is called (its seed comes from that), and its class."""
+    """One sample: where it is, what it is called (its seed comes from that), its class, and names of its columns."""
 
     path: Path
     name: str
     label: int
+    columns: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def prepare(
 
 
 def _report(errors: list[str], total: int) -> str:
-    shown = "\n  ".join(errors[:20]) + ("\n  ..." if len(errors) > 20 else "")
+    shown = "\n  ".join(group_errors(errors))
     return f"{len(errors)} of {total} files could not be read:\n  {shown}\n"
 
 
@@ -91,7 +93,12 @@ def _sample_all(
     files: Sequence[ShapeFile], settings: Settings, num_workers: int | None, title: str
 ) -> tuple[list, list[str]]:
     clouds, errors = [], []
-    columns = [f.path for f in files], [f.name for f in files], [settings] * len(files)
+    columns = (
+        [f.path for f in files],
+        [f.name for f in files],
+        [settings] * len(files),
+        [f.columns for f in files],
+    )
     num_workers = _processes(files) if num_workers is None else num_workers
     with mapper(num_workers) as map_, progress(total=len(files), title=title) as bar:
         for result in map_(sample_file, *columns):
@@ -102,7 +109,9 @@ def _sample_all(
     return clouds, errors
 
 
-def sample_file(path: Path, name: str, settings: Settings) -> tuple[np.ndarray, np.ndarray] | str:
+def sample_file(
+    path: Path, name: str, settings: Settings, columns: Sequence[str] | None = None
+) -> tuple[np.ndarray, np.ndarray] | str:
     """Stored positions and normals ``[N, 3]`` int16 of one file, or what is wrong with it."""
     # the seed depends on the file alone: neither on the order of the work nor on the number of workers
     text = f"{settings.seed}:{name}".encode("utf-8", "surrogatepass")  # names of files may be any bytes
@@ -110,7 +119,7 @@ def sample_file(path: Path, name: str, settings: Settings) -> tuple[np.ndarray, 
     generator = torch.Generator().manual_seed(seed)
     sample = SampleShape(settings.num_samples, settings.k, generator, settings.frame, settings.cells)
     try:
-        data = sample(read_shape(path).to_data())
+        data = sample(read_shape(path, columns).to_data())
     except ShapeError as error:
         return str(error)
     except OSError as error:

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ccnn_geo.datasets.base.class_folders import class_folders, split_folders
+from ccnn_geo.datasets.base.find_layout import found_splits, labelled_files
 from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.base.workers import mapper
 from ccnn_geo.datasets.images.images import ImageDataset
+from ccnn_geo.io.files.grouped_errors import group_errors
 from ccnn_geo.io.files.mapped import MappedArray, write_rows
 from ccnn_geo.io.files.progress import progress
-from ccnn_geo.io.files.sample_files import FileKind, cannot_open, class_samples, stamps
+from ccnn_geo.io.files.sample_files import FileKind, cannot_open, stamps
 from ccnn_geo.io.files.storage import exclusive, read_arrays, write_atomic
 from ccnn_geo.io.image import EXTENSIONS, read_image
 
@@ -29,6 +30,7 @@ IMAGES = FileKind("images", EXTENSIONS)
 class ImageFolder(ImageDataset):
     """Images in ``root/<split>/<class>/<file>``, split train, validation (also val, valid, dev) or test; needs Pillow.
 
+    Other ways to sort files are those of :mod:`~ccnn_geo.datasets.base.find_layout`.
     PNG, JPEG, BMP, GIF, WebP, TIFF and PPM may occur side by side; a warning counts other files, but for hidden ones.
     They are decoded once, in parallel, and stored as bytes, and used again as long as names, sizes and dates of the
     files stay. A sample is normalised with mean and deviation of each channel over ``root/train``. All splits that
@@ -55,7 +57,7 @@ class ImageFolder(ImageDataset):
     Raises:
         FileNotFoundError: If there is no such folder or split, or no ``root/train`` to normalise with.
         ValueError: For arguments out of range, a class without images, splits of different classes or sizes, and
-            files that cannot be used, which are all named.
+            files that cannot be used, which are named by kind.
 
     Example:
         >>> import tempfile
@@ -79,6 +81,7 @@ class ImageFolder(ImageDataset):
         folder="image_folder",
         source="your files",
     )
+    kind = IMAGES
 
     def __init__(
         self,
@@ -99,11 +102,11 @@ class ImageFolder(ImageDataset):
         pair: Any = (size, size) if isinstance(size, int) else None if size is None else tuple(size)
         _check(pair, channels, mean, std)  # of the pair that it is two numbers, too
         home = root / "processed" / self.info.folder if cache is None else Path(cache).expanduser()
-        folders = class_folders(root, split)
+        classes = labelled_files(root, split, self.kind).classes
         open_part = partial(_stored, root, pair, channels, home, num_workers)
         part = open_part(split)
         if mean is None or std is None:
-            if "train" not in split_folders(root):
+            if "train" not in found_splits(root, self.kind):
                 raise FileNotFoundError(f"{root}: no folder 'train' to normalise with; pass mean and std")
             train = part if split == "train" else open_part("train")
             mean, std = train["mean"], train["std"]
@@ -112,7 +115,7 @@ class ImageFolder(ImageDataset):
                     f"{root}: images of train are {list(train['images'].shape[1:])}, of {split} "
                     f"{list(part['images'].shape[1:])}; give a size for all"
                 )
-        super().__init__(part["images"], part["y"], list(folders), mean, std, transform=transform)
+        super().__init__(part["images"], part["y"], classes, mean, std, transform=transform)
         self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
         self._names = part["name"].tolist()
 
@@ -145,7 +148,7 @@ def _stored(
     split: str,
 ) -> dict[str, Any]:
     """What is stored of a folder of images; decodes them unless it is there."""
-    paths, y = zip(*class_samples(class_folders(root, split), IMAGES), strict=True)
+    paths, y = zip(*labelled_files(root, split, IMAGES).samples, strict=True)
     names = [path.relative_to(root).as_posix() for path in paths]
     target = home / f"{split}-{digest(names, stamps(paths), size, channels)}.npz"
     pixels = target.with_suffix(".npy")
@@ -181,7 +184,7 @@ def _decode(
                 moments.append(np.stack([values.mean(1), (values**2).mean(1)]))
                 yield image
         if errors:
-            shown = "\n  ".join(errors[:20]) + ("\n  ..." if len(errors) > 20 else "")
+            shown = "\n  ".join(group_errors(errors))
             raise ValueError(f"{len(errors)} of {len(paths)} images cannot be used:\n  {shown}")
 
     write_rows(target, np.uint8, (len(paths), *shape), images())

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ccnn_geo._base.pyg import Data
-from ccnn_geo.datasets.base.class_folders import class_folders
+from ccnn_geo.datasets.base.find_layout import labelled_files
 from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.series.series import STORED, Record, SeriesDataset, write_series
 from ccnn_geo.io.csv_table import READING, Table, read_table
 from ccnn_geo.io.files.progress import progress
-from ccnn_geo.io.files.sample_files import FileKind, class_samples, stamps
+from ccnn_geo.io.files.sample_files import FileKind, stamps
 from ccnn_geo.io.files.storage import exclusive
 from ccnn_geo.transforms.pipelines.series import Scale, SeriesPipeline
 
-SERIES = FileKind("series", (".csv",))
+SERIES = FileKind("series", (".csv",), second=(".tsv",))
 
 
 class CSVSeries(SeriesDataset):
     r"""One series a file, in ``root/<split>/<class>/<file>.csv``; split train, validation (or val, valid, dev) or test.
+
+    Other ways to sort files are those of :mod:`~ccnn_geo.datasets.base.find_layout`. Cells are separated by commas,
+    semicolons, tabs, bars or blanks, and decimals by a point or a comma: found out where it is plain, said by the
+    options otherwise.
 
     A file has a header and a column ``time``, of numbers in a unit of your own or of ISO 8601 dates, in any order.
     Dates are what :func:`~ccnn_geo.io.iso_dates.seconds_of` reads, without a zone of UTC; digits alone, such as
@@ -42,6 +48,11 @@ class CSVSeries(SeriesDataset):
         split: One of those that exist; train must exist, for it sets the scale.
         download: There is nothing to download; kept for the common interface.
         checksum: Likewise.
+        separator: Between the cells of a line: comma, semicolon, tab, pipe, space, or the sign; by default the one
+            that makes a header of the first line.
+        decimal: ``.`` or ``,``; by default what the numbers of a file have. Where that is not plain, as in 1,234, the
+            file is refused.
+        time: Name of the column of times, ``time`` by default.
         tails: Part of a variable's training values at either end that is taken for slips and pulled in.
         cache: Where prepared files go (default ``root/processed``).
         transform: Applied at every access; augmentation, only for training.
@@ -76,6 +87,7 @@ class CSVSeries(SeriesDataset):
         classes=0,
         source="your own files",
     )
+    kind = SERIES
 
     def __init__(
         self,
@@ -84,6 +96,9 @@ class CSVSeries(SeriesDataset):
         *,
         download: bool = True,
         checksum: str | None = "published",
+        separator: str | None = None,
+        decimal: str | None = None,
+        time: str | None = None,
         tails: float = 0.0,
         cache: str | PathLike[str] | None = None,
         transform: Callable[[Data], Data] | None = None,
@@ -92,10 +107,15 @@ class CSVSeries(SeriesDataset):
             raise ValueError(f"csv_series: expected 0 <= tails < 0.5, got {tails}")
         root = Path(root).expanduser()
         # train sets the scale of all
-        folders = {name: class_folders(root, name) for name in dict.fromkeys((split, "train"))}
+        parts = {name: labelled_files(root, name, self.kind) for name in dict.fromkeys((split, "train"))}
         folder = Path(cache).expanduser() if cache is not None else root / "processed"
-        files = {name: class_samples(folders[name], SERIES) for name in dict.fromkeys(("train", split))}
-        targets, key = {}, digest(tails, READING, STORED)
+        files = {name: parts[name].samples for name in dict.fromkeys(("train", split))}
+        written: dict[str, Any] = {"separator": separator, "decimal": decimal, "time": time}
+
+        def read(path: Path) -> Table:
+            return read_table(path, separator, decimal, time)
+
+        targets, key = {}, digest(tails, READING, STORED, *([written] if any(written.values()) else []))
         for name, listed in files.items():
             # the key of another split holds that of train, which sets its scale
             paths = [path for path, _ in listed]
@@ -106,15 +126,27 @@ class CSVSeries(SeriesDataset):
         if not targets[split].exists():
             with exclusive(folder, f"series-{split}"):
                 if not targets[split].exists():
-                    _prepare(root, files, split, targets[split], tails)
-        super().__init__(targets[split], list(folders[split]), transform=transform)
+                    _prepare(root, files, read, split, targets[split], tails)
+        self._written = written
+        super().__init__(targets[split], parts[split].classes, transform=transform)
+
+    @property
+    def pipeline(self) -> SeriesPipeline | None:
+        """What makes a sample of a file."""
+        found = super().pipeline
+        return None if found is None else replace(found, **self._written)
 
 
 def _prepare(
-    root: Path, files: dict[str, list[tuple[Path, int]]], split: str, target: Path, tails: float
+    root: Path,
+    files: dict[str, list[tuple[Path, int]]],
+    read: Callable[[Path], Table],
+    split: str,
+    target: Path,
+    tails: float,
 ) -> None:
     tables = {
-        name: [read_table(path) for path, _ in progress(listed, title=f"CSVSeries {name}")]
+        name: [read(path) for path, _ in progress(listed, title=f"CSVSeries {name}")]
         for name, listed in files.items()
     }
     train = tables["train"]

@@ -131,10 +131,18 @@ class SeriesDataset(LabelledDataset):
         """What makes a sample of a file; None with what does not change in time, of which a file knows nothing."""
         if self.static:
             return None
-        columns = (self.scale.mean, self.scale.std, self.scale.low, self.scale.high)
+        scale = {
+            "mean": self.scale.mean,
+            "std": self.scale.std,
+            "low": self.scale.low,
+            "high": self.scale.high,
+        }
         # a bound at infinity is none, which JSON can say
-        known = [tuple(v if np.isfinite(v) else None for v in column.tolist()) for column in columns]
-        return SeriesPipeline(tuple(self.variables), self.dates, *known, self.span)
+        known: dict[str, Any] = {
+            name: tuple(v if np.isfinite(v) else None for v in column.tolist())
+            for name, column in scale.items()
+        }
+        return SeriesPipeline(tuple(self.variables), self.dates, span=self.span, **known)
 
     @property
     def channels(self) -> list[str]:

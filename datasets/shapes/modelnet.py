@@ -97,7 +97,7 @@ class ModelNet10(_ModelNet):
         ConnectionError: if the archive cannot be fetched; the message says what to place where.
         FileNotFoundError: if it is missing and ``download`` is False.
         ValueError: for another split, checksum or number of shapes.
-        ShapeError: names all files that could not be read.
+        ShapeError: names the files that could not be read; where many are of a kind, one of them.
 
     Example:
         >>> ModelNet10.info.counts["train"], ModelNet10.info.counts["test"], ModelNet10.info.in_channels

@@ -46,7 +46,7 @@ class ShapeDataset(LabelledDataset):
         it has set ``x``.
 
     Raises:
-        ShapeError: names all files that could not be read.
+        ShapeError: names the files that could not be read; where many are of a kind, one of them.
         ValueError: for arguments out of range, or a stored file that is damaged.
 
     Example:

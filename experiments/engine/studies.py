@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 
 from ccnn_geo._base.extras import EXTRAS, require
+from ccnn_geo._base.nearest import did_you_mean
 from ccnn_geo.cli.terminal import OneLineParser, print_entries
 from ccnn_geo.experiments.engine.reproduction import Study
 from ccnn_geo.experiments.engine.reproduction import main as run
@@ -33,7 +34,9 @@ def find_study(name: str) -> Study:
     """
     if name not in NAMES:
         known = ", ".join((*NAMES, *EFFICIENCY))
-        raise ValueError(f"reproduce: expected one of {known}, got {name!r}")
+        raise ValueError(
+            f"reproduce: expected one of {known}, got {name!r}{did_you_mean(name, (*NAMES, *EFFICIENCY))}"
+        )
     return importlib.import_module(f"ccnn_geo.experiments.studies.{name}").STUDY
 
 

@@ -150,3 +150,26 @@ def test_options_of_the_data_set(run):
     ):
         code, _, errors = run("prepare", "listops", "--option", option)
         assert code == 1 and message in errors and len(errors.splitlines()) == 1
+
+
+def test_check_says_what_is_there_and_whether_it_would_train(run, tmp_path):
+    for kind in ("calm", "storm"):
+        (tmp_path / "own/train" / kind).mkdir(parents=True)
+        (tmp_path / "own/train" / kind / "0.csv").write_text("Zeit;Wert\n0;1,5\n")
+    code, output, errors = run("check", "own", "--option", "time=Zeit")
+    assert (code, errors) == (0, "")
+    assert output.startswith("series in own, <split>/<class>\n") and "2 classes  2" in output
+    assert output.endswith(
+        "\nccnn-geo train --config series/ccnn_4_16 --data.root own --data.dataset_args.time Zeit\n"
+    )
+    code, output, errors = run("check", "own")
+    assert code == 1 and "ccnn-geo train" not in output
+    assert "train/calm/0.csv: the header 'Zeit;Wert' (the first line) has no column 'time'" in errors
+    assert "a training on own would fail: 2 problem(s)" in errors
+    assert run("check", "nowhere")[0] == 1 and run("check", "own", "--kind", "scenes")[0] == 1
+
+
+def test_kinds_of_the_command_are_those_that_are_checked():
+    from ccnn_geo.datasets.checks.kinds import KINDS
+
+    assert tuple(KINDS) == data_command.OWN_KINDS

@@ -52,12 +52,14 @@ def test_a_training_says_what_it_does_and_writes(trained):
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == f"run: {RUN}"
-    assert lines[1].startswith("no warm-up in 4 steps (2 epochs); ") and lines[1].endswith(
+    assert lines[1] == "data: 22 training samples, 2 classes of 11 each; 2 validation samples"
+    assert lines[2].startswith("no warm-up in 4 steps (2 epochs); ") and lines[2].endswith(
         "learning rate 0.02"
     )
-    assert lines[2].startswith("each epoch leaves out 6 of 22 training samples")
-    assert lines[3].startswith("epoch 1/2  loss ") and "validation" in lines[3]
-    assert lines[5].startswith("validation (best checkpoint): accuracy ")
+    assert lines[3].startswith("each epoch leaves out 6 of 22 training samples")
+    assert lines[4].startswith("an epoch takes about ") and ", 2 of them about " in lines[4]
+    assert lines[5].startswith("epoch 1/2  loss ") and "validation" in lines[5]
+    assert lines[7].startswith("validation (best checkpoint): accuracy ")
     for name in ("config.yaml", "metrics.csv", "curves.png", "confusion.png", "results.json"):
         assert (folder / RUN / name).stat().st_size > 0
     assert (folder / RUN / "curves.png").read_bytes().startswith(b"\x89PNG")
@@ -171,7 +173,8 @@ def test_sigterm_ends_with_one_line(project, run_cli, monkeypatch):
     monkeypatch.setattr(Classifier, "on_train_batch_end", terminated)
     assert run_cli(*TRAIN, "--trainer.max_epochs", "1", "--out", "out") == (
         143,
-        "run: out\nno warm-up in 2 steps (1 epoch); optim.warmup_share of a run is the most, optim.warmup_epochs is 1; "
+        "run: out\ndata: 22 training samples, 2 classes of 11 each; 2 validation samples\n"
+        "no warm-up in 2 steps (1 epoch); optim.warmup_share of a run is the most, optim.warmup_epochs is 1; "
         "learning rate 0.02\n"
         "each epoch leaves out 6 of 22 training samples, others in each: they are too few for a batch "
         "of 8 (data.batch_size)\n  out removed, no epoch was complete\n",

@@ -77,7 +77,7 @@ def test_files_that_are_none(tmp_path, suffix):
     refused(path, "not a file but a directory or device, expected one shape")
 
 
-@pytest.mark.parametrize("suffix", [".gltf", ".dae", ".txt", ".off.gz", "", ".xyz "])
+@pytest.mark.parametrize("suffix", [".gltf", ".dae", ".doc", ".off.gz", "", ".xyz "])
 def test_extensions_that_are_unknown(tmp_path, suffix):
     path = put(tmp_path / f"a{suffix}", b"OFF\n1 0 0\n0 0 0\n")
     refused(path, rf"unknown extension {re.escape(repr(path.suffix))}, expected one of \.off, \.obj, \.ply")

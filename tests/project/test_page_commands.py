@@ -36,7 +36,8 @@ def _commands() -> list[tuple[str, ...]]:
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = page.read_text(encoding="utf-8").replace("\\\n", " ")
         for line in re.findall(r"^    (?:torchrun .* -m ccnn_geo\.cli|ccnn-geo) (.*)$", text, re.M):
-            words = tuple(word.strip("[]") for word in shlex.split(re.sub(r"\s#.*", "", line)))
+            given = re.sub(r"\[(--[^]]*)\]", r"\1", re.sub(r"\s#.*", "", line))
+            words = tuple(shlex.split(given))
             found[words] = None
         if page.name == "README.md":
             assert found

@@ -47,12 +47,20 @@ class FileKind:
         extensions: Of its files, in lower case; upper case is taken too.
         companions: Extensions of files that belong to samples, such as the textures of meshes.
         deep: Whether files in subfolders are samples.
+        second: Extensions of files that are samples only in a folder without any of the others, beside which they
+            would be notes or tables.
     """
 
     name: str
     extensions: Collection[str]
     companions: Collection[str] = ()
     deep: bool = False
+    second: Collection[str] = ()
+
+    @property
+    def all_extensions(self) -> tuple[str, ...]:
+        """Extensions of all files that are read."""
+        return (*self.extensions, *self.second)
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ def list_samples(folder: Path, kind: FileKind, above: frozenset[str] = frozenset
     Raises:
         OSError: If the folder cannot be listed.
     """
-    paths, left_out = [], Counter[str]()
+    paths, second, left_out = [], list[Path](), Counter[str]()
     above |= {os.path.realpath(folder)}
     for entry in _visible(folder):
         path = folder / entry.name
@@ -95,9 +103,15 @@ def list_samples(folder: Path, kind: FileKind, above: frozenset[str] = frozenset
             left_out[NOWHERE] += 1
         elif extension in kind.extensions:
             paths.append(path)
-        elif extension not in kind.companions and path.stem.casefold() not in _DOCUMENTS:
+        elif extension in kind.companions or path.stem.casefold() in _DOCUMENTS:
+            continue
+        elif extension in kind.second:
+            second.append(path)
+        else:
             left_out[extension] += 1
-    return Listing(sorted(paths), left_out)
+    if paths:
+        left_out.update(path.suffix.lower() for path in second)
+    return Listing(sorted(paths or second), left_out)
 
 
 def _visible(folder: Path) -> list[os.DirEntry[str]]:
@@ -113,13 +127,16 @@ def _files_below(folder: Path) -> Counter[str]:
     return Counter({DEEPER: count} if count else {})
 
 
-def class_samples(folders: Mapping[str, Path], kind: FileKind, beside: bool = True) -> list[tuple[Path, int]]:
+def class_samples(
+    folders: Mapping[str, Path], kind: FileKind, beside: bool = True, root: Path | None = None
+) -> list[tuple[Path, int]]:
     """Samples and the number of their class, class by class; warns, in one line, of files that were left out.
 
     Args:
         folders: The folder of each class, beside each other.
         kind: The files that are read.
         beside: Whether such files beside the folders were left out, too.
+        root: The folder that the line names, by default the one that they lie in.
 
     Raises:
         ValueError: If a class has no samples.
@@ -130,7 +147,7 @@ def class_samples(folders: Mapping[str, Path], kind: FileKind, beside: bool = Tr
             others = told_counts(found.left_out) or "no other files"
             raise ValueError(f"{folders[name]}: no {kind.name}, expected {_expected(kind)}, got {others}")
     left_out = {name: found.left_out for name, found in listings.items()}
-    parent = next(iter(folders.values())).parent
+    parent = root or next(iter(folders.values())).parent
     loose = beside and sum(
         e.is_file() and Path(e.name).suffix.lower() in kind.extensions for e in _visible(parent)
     )
@@ -160,7 +177,7 @@ def tell_left_out(folder: Path, taken: int, left_out: Mapping[str, Counter[str]]
 
 
 def _expected(kind: FileKind) -> str:
-    return " ".join(kind.extensions)
+    return " ".join(kind.all_extensions)
 
 
 def printable(name: str) -> str:

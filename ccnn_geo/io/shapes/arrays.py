@@ -1,4 +1,4 @@
-"""Point clouds as arrays: .npy, .npz and tables of text."""
+"""Point clouds as arrays: .npy and .npz."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import numpy as np
 
 from ccnn_geo.io.shapes.columns import normals_of
 from ccnn_geo.io.shapes.shape import Shape, ShapeError
-from ccnn_geo.io.shapes.text import lines_of, table_of
 from ccnn_geo.io.shapes.voxels import NAMES, is_grid, voxel_shape
 
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -161,16 +160,6 @@ def parse_header(path: Path, content: bytes | bytearray) -> ArrayHeader:
     if min(shape, default=0) < 0:
         raise ShapeError(f"{path}: an array {list(shape)}, expected lengths of 0 or more")
     return ArrayHeader(shape, fortran, dtype, file.tell())
-
-
-def read_xyz(path: Path) -> Shape:
-    """The cloud of a text file of numbers."""
-    table = table_of(path, lines_of(path), "points")
-    if table.shape[1] in (4, 5):
-        raise ShapeError(
-            f"{path}: {table.shape[1]} columns, expected 3 (position) or 6 and more (and normal or colour)"
-        )
-    return Shape(table[:, :3], None, normals_of(path, table[:, 3:]) if table.shape[1] > 3 else None)
 
 
 def array_cloud(name: Path | str, array: np.ndarray) -> Shape:

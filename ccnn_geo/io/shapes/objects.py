@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any, Protocol, TypeAlias
 
@@ -47,7 +48,7 @@ ShapeLike: TypeAlias = HasVertices | HasPoints | HasParts | HasLegacy
 """What :func:`as_shape` takes beside a path."""
 
 
-def as_shape(source: str | PathLike[str] | ShapeLike) -> Shape:
+def as_shape(source: str | PathLike[str] | ShapeLike, columns: Sequence[str] | None = None) -> Shape:
     """A file, or a mesh, cloud or scene of trimesh or open3d, as a :class:`Shape`.
 
     Parts of a scene become one mesh, each in its place; colours and textures are left out.
@@ -55,13 +56,14 @@ def as_shape(source: str | PathLike[str] | ShapeLike) -> Shape:
     Args:
         source: A path (see :func:`read_shape`), ``trimesh.Trimesh``, ``PointCloud`` or ``Scene``, or
             ``open3d.geometry.PointCloud`` or ``TriangleMesh``, also those of ``open3d.t``.
+        columns: What the columns of a text file are, see :func:`read_shape`.
 
     Raises:
         ShapeError: If it is not a sound shape, see :func:`read_shape`.
         TypeError: If it is something else.
     """
     if isinstance(source, (str, PathLike)):
-        return read_shape(source)
+        return read_shape(source, columns)
     name, thing = type(source).__name__, _legacy(source)
     if hasattr(thing, "geometry") and hasattr(thing, "graph"):
         return check_shape(name, without_missing(name, join_scene(name, thing)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
-from ccnn_geo.io.shapes.arrays import read_npy, read_npz, read_xyz
+from ccnn_geo.io.las import read_las
+from ccnn_geo.io.shapes.arrays import read_npy, read_npz
 from ccnn_geo.io.shapes.glb import read_glb
 from ccnn_geo.io.shapes.missing import without_missing
 from ccnn_geo.io.shapes.obj import read_obj
@@ -18,6 +19,15 @@ from ccnn_geo.io.shapes.pcd import read_pcd
 from ccnn_geo.io.shapes.ply import read_ply
 from ccnn_geo.io.shapes.shape import Shape, ShapeError, check_shape
 from ccnn_geo.io.shapes.stl import read_stl
+from ccnn_geo.io.shapes.text_cloud import SUFFIXES, check_names, read_text_cloud
+
+
+def _read_scan(path: Path) -> Shape:
+    try:
+        return Shape(read_las(path).xyz)
+    except ValueError as error:
+        raise ShapeError(str(error)) from error
+
 
 _READERS: dict[str, Callable[[Path], Shape]] = {
     ".off": read_off,
@@ -27,19 +37,27 @@ _READERS: dict[str, Callable[[Path], Shape]] = {
     ".glb": read_glb,
     ".npy": read_npy,
     ".npz": read_npz,
-    ".xyz": read_xyz,
+    ".xyz": read_text_cloud,
     ".pcd": read_pcd,
+    ".txt": read_text_cloud,
+    ".csv": read_text_cloud,
+    ".pts": read_text_cloud,
+    ".las": _read_scan,
+    ".laz": _read_scan,
 }
 
 EXTENSIONS: tuple[str, ...] = tuple(_READERS)
 """Extensions that :func:`read_shape` knows, in lower case with the dot."""
 
+TABLES = (".txt", ".csv", ".pts", ".las", ".laz")
+"""Those that often are something else: notes or tables beside shapes, or whole scans."""
+
 _MAY_LACK_POINTS = (".pcd", ".ply")
 """Formats in which depth cameras write NaN where they saw nothing."""
 
 
-def read_shape(path: str | PathLike[str]) -> Shape:
-    """Read a mesh (.off .obj .ply .stl .glb) or a point cloud (those, .npy .npz .xyz .pcd).
+def read_shape(path: str | PathLike[str], columns: Sequence[str] | None = None) -> Shape:
+    """Read a mesh (.off .obj .ply .stl .glb) or a point cloud (those, .npy .npz .xyz .txt .csv .pts .pcd .las .laz).
 
     Polygons become triangle fans, and all parts of a scene become one mesh, each part in its place. OFF
     headers with the counts glued to the keyword (``OFF490 518 0``, as in ModelNet40) are understood. Arrays
@@ -48,20 +66,25 @@ def read_shape(path: str | PathLike[str]) -> Shape:
     normal if they have the length of one, and left out if they are a colour (see
     :func:`~ccnn_geo.io.shapes.columns.normals_of`). Points of a PCD or PLY cloud whose position is NaN, as depth
     cameras write them, are left out, and a warning (:class:`MissingPoints`) says how many. In text a ``#`` at the
-    start of a line or after a blank begins a comment.
+    start of a line or after a blank begins a comment, and cells are separated by blanks, commas or semicolons; see
+    :func:`~ccnn_geo.io.shapes.text_cloud.read_text_cloud`. LAS and LAZ need laspy (the extra ``data``).
 
     Of a mesh no normals are looked at, whatever they hold. Those of a cloud may be zero or NaN, for some points.
 
     Args:
         path: the file; its extension says what it is.
+        columns: what the columns of a text file are, such as ``[x, y, z, nx, ny, nz, label]``, ``_`` for one not used;
+            by default as its header says, or as above. Other formats name theirs.
 
     Raises:
+        ImportError: if the extra that reads it is not installed.
         ShapeError: if there is no such file, or it is empty, truncated, of an unknown kind, without vertices,
             has positions that are infinite or beyond 1e100, NaN in a mesh or in all points, words that are no
             numbers, columns that are neither normals nor colours, rows of a wrong length, faces out of range, or more
             or less than its header says.
     """
     path = Path(path)
+    check_names(columns)
     reader = _READERS.get(path.suffix.lower())
     if reader is None and path.is_dir():
         raise ShapeError(f"{path}: a folder, expected one shape; name its files, as in {path / '*.off'}")
@@ -78,8 +101,8 @@ def read_shape(path: str | PathLike[str]) -> Shape:
             raise ShapeError(f"{path}: the file is empty, expected one shape")
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # of numbers that are refused below
-            shape = reader(path)
-    except ShapeError:
+            shape = reader(path) if path.suffix.lower() not in SUFFIXES else read_text_cloud(path, columns)
+    except (ShapeError, ImportError):
         raise
     except OSError as error:
         raise ShapeError(

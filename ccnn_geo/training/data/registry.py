@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Set
-from pathlib import Path
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ccnn_geo.datasets import stratified_split
-from ccnn_geo.datasets.base.class_folders import split_folders
 from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.training.data.base import EpochDataModule, two_or_more
 from ccnn_geo.training.data.epochs import EpochDataset
-from ccnn_geo.training.data.sources import check_keywords, root_named
+from ccnn_geo.training.data.sources import check_keywords, root_named, splits_of
 from ccnn_geo.training.seeds import mix_seed
 from ccnn_geo.transforms.pipelines.base import Pipeline
 
@@ -118,8 +116,7 @@ class RegistryDataModule(EpochDataModule):
         """The validation split, None if the data set has none."""
         counts = self.cls.info.counts
         with root_named(self.root):
-            listed: Callable[[Path], Collection[str]] = getattr(self.cls, "splits", split_folders)
-            known = counts if counts else listed(Path(self.root).expanduser())
+            known = counts if counts else splits_of(self.cls, self.root)
         return self.open("validation", self.evaluation_transform()) if "validation" in known else None
 
     def strata(self, samples: Any) -> Tensor:

@@ -99,6 +99,7 @@ class ShapesDataModule(EpochDataModule):
             reference_points,
             frame,
             cells,
+            (dataset_args or {}).get("columns"),
         )
         if not 0 < validation_fraction < 1:
             raise ValueError(f"data.validation_fraction: expected (0, 1), got {validation_fraction}")

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ccnn_geo._base.argument_types import check_types
+from ccnn_geo._base.nearest import did_you_mean
 from ccnn_geo.datasets import ShapeDataset
 from ccnn_geo.datasets.base.class_folders import split_folders
+from ccnn_geo.datasets.base.find_layout import found_splits
 from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.datasets.shapes.shapes import is_sampled
 
@@ -97,8 +99,10 @@ def check_keywords(dataset: type, arguments: Mapping[str, Any], own: Set[str] = 
     known = keywords(dataset) - own
     unknown = set(arguments) - known
     if unknown:
+        first = min(unknown)
         raise ValueError(
             f"data.dataset_args: expected some of {', '.join(sorted(known))}, got {', '.join(sorted(unknown))}"
+            f"{did_you_mean(first, known)}"
         )
     check_types("data.dataset_args", dataset, arguments)
 
@@ -121,4 +125,21 @@ def has_validation(dataset: str, root: str) -> bool:
     if dataset != "folder":
         return False
     with root_named(root):
-        return "validation" in split_folders(Path(root).expanduser())
+        return "validation" in splits_of(shapes_class(dataset), root)
+
+
+def splits_of(dataset: type, root: str) -> list[str]:
+    """The splits of a user's own files, however they are sorted.
+
+    Args:
+        dataset: A class of data sets, which has the ``kind`` of its files if these have a class each, or ``splits`` of
+            its own.
+        root: The folder.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If the folder can be understood in two ways.
+    """
+    place = Path(root).expanduser()
+    listed: Callable[[Path], list[str]] | None = getattr(dataset, "splits", None)
+    return listed(place) if listed is not None else found_splits(place, getattr(dataset, "kind", None))

@@ -32,6 +32,9 @@ class SeriesPipeline(Pipeline):
         high: Largest value of each variable, likewise.
         span: Length of the longest training series, which covers [-1, 1], in the unit of the times, for dates seconds.
         num_points: Points of a sample, evenly spaced in their order; None for all.
+        separator: Between the cells of a file; None where a file says it.
+        decimal: Sign of decimal places, likewise.
+        time: Name of the column of times, likewise.
 
     Example:
         >>> pipeline = SeriesPipeline(("wind",), mean=(3.0,), std=(2.0,), span=4.0)
@@ -41,7 +44,7 @@ class SeriesPipeline(Pipeline):
     """
 
     kind: ClassVar[str] = "series"
-    extensions: ClassVar[tuple[str, ...]] = (".csv",)
+    extensions: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
 
     variables: Sequence[str] = ()
     dates: bool = False
@@ -51,11 +54,14 @@ class SeriesPipeline(Pipeline):
     high: Sequence[float | None] | None = None
     span: float = 1.0
     num_points: int | None = None
+    separator: str | None = None
+    decimal: str | None = None
+    time: str | None = None
 
     def read(self, source: str | PathLike[str] | tuple[Any, Any]) -> Table:
         """A CSV file, or a pair of times ``[N]`` and values ``[N, V]``, NaN where nothing was observed."""
         if isinstance(source, (str, PathLike)):
-            return read_table(Path(source))
+            return read_table(Path(source), self.separator, self.decimal, self.time)
         if not (isinstance(source, tuple) and len(source) == 2):
             raise TypeError(
                 f"predict: expected a path or a pair of times and values, got {type(source).__name__}"

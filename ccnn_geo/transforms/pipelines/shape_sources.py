@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import TypeAlias
 
@@ -18,8 +19,12 @@ INDEX = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 Source: TypeAlias = str | PathLike[str] | np.ndarray | Tensor | Data | ShapeLike
 
 
-def read_source(source: Source) -> Data:
+def read_source(source: Source, columns: Sequence[str] | None = None) -> Data:
     """Positions, and faces or normals, in double precision on the CPU.
+
+    Args:
+        source: A file, an array, a ``Data``, or an object of trimesh or open3d.
+        columns: What the columns of a text file are.
 
     Raises:
         ShapeError: If a file or object is not a sound shape.
@@ -40,7 +45,7 @@ def read_source(source: Source) -> Data:
         shape = array_cloud("predict", array)
         return shape.to_data() if shape.cell is not None else _checked(shape.to_data())
     try:
-        return as_shape(source).to_data()
+        return as_shape(source, columns).to_data()
     except TypeError as error:
         raise TypeError(
             "predict: expected a path, an array, a Data, or a mesh, cloud or scene of trimesh or open3d, got "

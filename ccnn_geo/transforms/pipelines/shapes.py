@@ -109,6 +109,7 @@ class ShapePipeline(Pipeline):
         frame: Where a shape is put: on the unit ``sphere`` around the mean of its points, or in the ``box`` [-1, 1]^3
             around the middle of its bounding box, which its longest side fills.
         cells: Of occupancy grids those at the ``surface``, or all that are ``occupied``.
+        columns: What the columns of text files are, see :func:`ccnn_geo.io.read_shape`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -136,6 +137,7 @@ class ShapePipeline(Pipeline):
     reference_points: int | None = None
     frame: str = "sphere"
     cells: str = "surface"
+    columns: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         if self.subset not in SUBSETS:
@@ -208,7 +210,7 @@ class ShapePipeline(Pipeline):
 
     def read(self, source: Source) -> Data:
         """A mesh or cloud: a file, an array, a ``Data``, or an object of trimesh or open3d."""
-        return read_source(source)
+        return read_source(source, self.columns)
 
     def __call__(self, data: Data) -> Data | Tensor:
         """From a mesh, cloud or occupancy grid as read from a file to the network's input, as in evaluation."""

@@ -88,7 +88,7 @@ def test_training_validates_with_it(tmp_path, name):
 def test_a_validation_part_that_cannot_be_opened_is_not_replaced(tmp_path):
     write_series(tmp_path, "train", "val")
     (tmp_path / "val/a/0.csv").unlink()
-    with pytest.raises(ValueError, match=r"val/a: no series, expected .csv, got no other files"):
+    with pytest.raises(ValueError, match=r"val/a: no series, expected .csv .tsv, got no other files"):
         PointsDataModule("csv_series", str(tmp_path)).setup("fit")
 
 

@@ -295,4 +295,6 @@ def test_every_damaged_file_is_refused_by_name(tmp_path):
 
 
 def test_extensions():
-    assert set(EXTENSIONS) == {".off", ".obj", ".ply", ".stl", ".glb", ".npy", ".npz", ".xyz", ".pcd"}
+    assert set(EXTENSIONS) == {".off", ".obj", ".ply", ".stl", ".glb", ".npy", ".npz", ".xyz", ".pcd"} | {
+        *(".txt", ".csv", ".pts", ".las", ".laz")
+    }

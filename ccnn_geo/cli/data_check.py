@@ -1,0 +1,42 @@
+"""The command ``ccnn-geo data check ROOT``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ccnn_geo.cli.terminal import Failure, complain, print_table
+
+
+def check(root: str, kind: str | None, options: Mapping[str, Any]) -> None:
+    """Prints what a folder holds, and the command that trains on it.
+
+    Args:
+        root: The folder.
+        kind: Of its files; None for what their extensions say.
+        options: Arguments of the data set.
+
+    Raises:
+        Failure: If a training on it would fail; all reasons are printed.
+        FileNotFoundError: If there is no such folder.
+        ValueError: If the kind of the files cannot be told.
+    """
+    from ccnn_geo.datasets.checks.report import check_folder
+
+    report = check_folder(Path(root).expanduser(), kind, options)
+    print(report.title)
+    for rows in (report.counts, report.properties):
+        if rows:
+            print()
+            print_table(rows)
+    if report.notes:
+        print()
+    for note in report.notes:
+        print(f"note: {note}")
+    if report.problems:
+        for problem in report.problems:
+            complain(problem)
+        complain(f"a training on {root} would fail: {len(report.problems)} problem(s)")
+        raise Failure
+    print(f"\n{report.command}")

@@ -1,0 +1,47 @@
+"""Files without splits: the names decide, so that every machine and every day has the same ones."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Sequence
+
+VALIDATION, TEST = 0.15, 0.15
+"""Parts of each class."""
+
+
+def split_by_name(files: Sequence[tuple[str, int]]) -> dict[str, list[int]]:
+    """Splits files 70:15:15 in every class, by a hash of their names.
+
+    Of a class of three or more each part has one at least; of two files one trains and one tests, a single one trains.
+    Neither the order of the files, nor the form of Unicode that a system has for their names, nor what is in other
+    classes changes anything.
+
+    Args:
+        files: Name, relative to the root, and class of each.
+
+    Returns:
+        Ascending indices of ``train``, ``validation`` and ``test``.
+
+    Example:
+        >>> parts = split_by_name([(f"cup/{i}.off", 0) for i in range(20)])
+        >>> {name: len(part) for name, part in parts.items()}
+        {'train': 14, 'validation': 3, 'test': 3}
+    """
+    of_class: dict[int, list[int]] = {}
+    for i, (_, label) in enumerate(files):
+        of_class.setdefault(label, []).append(i)
+    parts: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
+    for members in of_class.values():
+        drawn = sorted(members, key=lambda i: _rank(files[i][0]))
+        tests = min(max(round(TEST * len(drawn)), 1), len(drawn) - 1)
+        validates = min(max(round(VALIDATION * len(drawn)), 1), len(drawn) - 1 - tests)
+        parts["test"] += drawn[:tests]
+        parts["validation"] += drawn[tests : tests + validates]
+        parts["train"] += drawn[tests + validates :]
+    return {name: sorted(part) for name, part in parts.items()}
+
+
+def _rank(name: str) -> bytes:
+    text = unicodedata.normalize("NFC", name)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,131 @@
+"""How people sort files into splits and classes: found out here, for all data sets of folders.
+
+In this order: folders of splits that hold a folder for each class; a table of files and labels in the root
+(:mod:`~ccnn_geo.datasets.base.label_tables`); a folder for each class that holds folders of splits, as ModelNet has
+them; a folder for each class, whose files are then split by their names. Whatever is none of these, or could be two, is
+refused with what was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ccnn_geo.datasets.base.automatic_split import split_by_name
+from ccnn_geo.datasets.base.class_folders import SPLITS, named_folders, split_folders, split_name
+from ccnn_geo.datasets.base.label_tables import find_label_table, read_label_table
+from ccnn_geo.datasets.base.layouts import ClassesFirst, Layout, NamedSamples, Part, Sample, SplitsFirst
+from ccnn_geo.io.files.left_out import list_names
+from ccnn_geo.io.files.notices import say_once
+from ccnn_geo.io.files.sample_files import FileKind, class_samples, printable
+
+PROCESSED = "processed"
+"""The folder in the root where data sets keep what they have prepared: no class."""
+
+
+def find_layout(root: Path, kind: FileKind) -> Layout:
+    """How the files of a folder are sorted.
+
+    Args:
+        root: The folder.
+        kind: The files that are read.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or nothing in it that is sorted in one of these ways.
+        ValueError: If it is sorted in two ways, or a table cannot be read.
+    """
+    splits, table = split_folders(root), find_label_table(root)
+    if any(named_folders(folder) for folder in splits.values()):
+        if table is not None:
+            say_once(f"{table}: not read, folders of splits and classes say the same")
+        return SplitsFirst(root, kind)
+    if table is not None:
+        return _of_table(root, table, kind)
+    folders = {name: folder for name, folder in named_folders(root).items() if folder.name != PROCESSED}
+    if splits or not folders or split_name(root.name) in split_folders(root.parent):
+        return SplitsFirst(root, kind)  # which says what is missing
+    _refuse_folder_above(root, folders)
+    inside = [name for name, folder in folders.items() if split_folders(folder)]
+    if len(inside) == len(folders):
+        return ClassesFirst(root, kind, folders)
+    if inside:
+        others = [name for name in folders if name not in inside]
+        raise ValueError(
+            f"{root}: folders of splits in {list_names(inside)}, none in {list_names(others)}; expected them in all "
+            f"folders of classes, or in none"
+        )
+    return _of_classes(root, kind, folders)
+
+
+def labelled_files(root: Path, split: str, kind: FileKind) -> Part:
+    """The files of a split and their classes, however they are sorted.
+
+    Args:
+        root: The folder of the data.
+        split: "train", "validation" or "test".
+        kind: The files that are read.
+
+    Raises:
+        FileNotFoundError: If there is no such folder or split.
+        ValueError: For a split of another name, a class without files, or a folder that can be understood in two ways.
+    """
+    return find_layout(root, kind).part(split)
+
+
+def found_splits(root: Path, kind: FileKind | None) -> list[str]:
+    """The splits that a folder has, in the order of :data:`~ccnn_geo.datasets.base.class_folders.SPLITS`.
+
+    Args:
+        root: The folder of the data.
+        kind: The files that are read; None for data without classes of files, which have folders of splits alone.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: As :func:`find_layout`.
+    """
+    return list(split_folders(root)) if kind is None else find_layout(root, kind).splits
+
+
+def _of_table(root: Path, table: Path, kind: FileKind) -> NamedSamples:
+    rows = read_label_table(root, table, kind)
+    whole = all(row.label.isdecimal() for row in rows)
+    classes = sorted({row.label for row in rows}, key=int if whole else None)
+    samples = {row.path: classes.index(row.label) for row in rows}
+    if rows[0].split is None:
+        return _split(root, f"the files of {table.name}", classes, sorted(samples.items(), key=_by_class))
+    parts = {
+        split: sorted(((row.path, samples[row.path]) for row in rows if row.split == split), key=_by_class)
+        for split in SPLITS
+    }
+    return NamedSamples(root, table.name, classes, parts)
+
+
+def _by_class(sample: Sample) -> tuple[int, Path]:
+    return sample[1], sample[0]
+
+
+def _of_classes(root: Path, kind: FileKind, folders: Mapping[str, Path]) -> NamedSamples:
+    samples = class_samples({printable(f.name): f for f in folders.values()}, kind)
+    return _split(root, "folders of classes", [printable(f.name) for f in folders.values()], samples)
+
+
+def _split(root: Path, told: str, classes: Sequence[str], samples: Sequence[Sample]) -> NamedSamples:
+    """Files that nobody has split."""
+    parts = split_by_name([(path.relative_to(root).as_posix(), label) for path, label in samples])
+    found = {split: [samples[i] for i in parts[split]] for split in SPLITS}
+    counts = ", ".join(f"{len(found[split])} {split}" for split in SPLITS)
+    say_once(
+        f"{root}: {told} without splits; {len(samples)} files of {len(classes)} classes are split by their names, the "
+        f"same on every machine: {counts}"
+    )
+    return NamedSamples(root, f"{told}, split by the names of the files", classes, found)
+
+
+def _refuse_folder_above(root: Path, folders: Mapping[str, Path]) -> None:
+    """An archive often unpacks into one folder, in which the data are."""
+    only = next(iter(folders.values())) if len(folders) == 1 else None
+    if only is not None and len(named_folders(only)) > 1:
+        raise FileNotFoundError(
+            f"{root}: one folder, {only.name!r}, with the folders {list_names(list(named_folders(only)))} in it; "
+            f"expected splits or classes. Is {only} the root?"
+        )

@@ -1,0 +1,147 @@
+"""What follows from what was seen in a folder: whether a training would run, and the command that starts it."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ccnn_geo.datasets.base.class_folders import SPLITS
+from ccnn_geo.datasets.checks.kinds import Checked, Seen
+from ccnn_geo.io.files.left_out import list_names
+
+Found = Mapping[str, Sequence[tuple[str, Seen]]]
+"""Names of the files of each split, and what was seen in them."""
+
+RATE, LENGTH = 16000, 16000
+"""What the packaged configuration brings recordings to."""
+
+FEATURE = "intensity"
+"""What the packaged configuration takes of the points of scenes."""
+
+
+@dataclass
+class Advice:
+    """What follows.
+
+    Args:
+        problems: What a training would stumble over.
+        notes: What it would not mind, but a user may.
+        options: Of the data set, which the command gives.
+        command: That trains.
+    """
+
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    command: str = ""
+
+
+def advise(
+    root: Path, kind: str, checked: Checked, found: Found, classes: Sequence[str], options: Mapping[str, Any]
+) -> Advice:
+    """What follows from the files of a folder.
+
+    Args:
+        root: The folder.
+        kind: Of its files.
+        checked: The same, with what belongs to it.
+        found: What was seen.
+        classes: Of the files, if they have one.
+        options: That were given.
+    """
+    advice = Advice(options=dict(options))
+    if "train" not in found:
+        advice.problems.append(
+            f"no split train, found {', '.join(found) or 'none'}; expected one to learn from"
+        )
+    if checked.labelled and len(classes) < 2:
+        advice.problems.append(
+            f"one class, {classes[0]!r}, expected two or more" if classes else "no classes"
+        )
+    for split in SPLITS[1:]:
+        if split not in found:
+            instead = (
+                "a tenth of train validates" if split == "validation" else "ccnn-geo test will have none"
+            )
+            advice.notes.append(f"no split {split}: {instead}")
+    if "train" in found and (more := _OF_KIND.get(kind)):
+        more(found, advice)
+    given = [f"--data.dataset_args.{name} {_written(value)}" for name, value in advice.options.items()]
+    advice.command = " ".join(
+        ["ccnn-geo train --config", checked.config, "--data.root", shlex.quote(str(root)), *given]
+    )
+    return advice
+
+
+def _written(value: Any) -> str:
+    """A value as the command line takes it."""
+    if isinstance(value, (list, tuple)):
+        return shlex.quote("[" + ",".join(map(str, value)) + "]")
+    return shlex.quote(str(value))
+
+
+def _recordings(found: Found, advice: Advice) -> None:
+    """The rate that most have, and a length that hardly any is longer than."""
+    seen = [one for part in found.values() for _, one in part]
+    if not seen:
+        return
+    rate = int(Counter(one["samples per second"] for one in seen).most_common(1)[0][0])
+    if rate != RATE:
+        advice.options.setdefault("rate", rate)
+    rate = int(advice.options.get("rate", RATE))
+    seconds = sorted(one["seconds"] for one in seen)
+    needed = -(-round(seconds[int(0.99 * (len(seconds) - 1))] * rate) // 1000) * 1000
+    if needed != LENGTH:
+        advice.options.setdefault("length", needed)
+    length = int(advice.options.get("length", LENGTH))
+    cut = sum(one > length / rate for one in seconds)
+    if cut:
+        advice.notes.append(
+            f"{cut} of {len(seen)} recordings are longer than {length / rate:g} s: their ends are cut off"
+        )
+
+
+def _series(found: Found, advice: Advice) -> None:
+    """Variables and times are those of the training files."""
+    if not found["train"]:
+        return
+    known = {name for _, one in found["train"] for name in one["variables"]}
+    first, kind = found["train"][0][0], found["train"][0][1]["time is"]
+    for part in found.values():
+        others = [name for name, one in part if one["time is"] != kind]
+        if others:
+            advice.problems.append(
+                f"times of {list_names(others)} are not {kind}, as those of {first}; expected one kind in all"
+            )
+        new = sorted({name for _, one in part for name in one["variables"]} - known)
+        if new:
+            advice.problems.append(
+                f"variables {list_names(new)} in no file of train, expected them there too"
+            )
+
+
+def _scenes(found: Found, advice: Advice) -> None:
+    """Labels become classes; features are those that all have."""
+    seen = [one for _, one in found["train"]]
+    labels = Counter[int]()
+    for one in seen:
+        labels.update(one.get("labels, in points", {}))
+    codes = sorted(code for code in labels if code >= 0)
+    if len(codes) < 2 and seen:
+        advice.problems.append(
+            f"labels of points: {', '.join(map(str, codes)) or 'none'}, expected two or more in train; the option "
+            f"'label' names their column"
+        )
+    advice.options.setdefault("classes", codes)
+    lacking = sum(FEATURE not in one["features"] for one in seen)
+    if lacking and "features" not in advice.options:
+        shared = set.intersection(*(set(one["features"]) for one in seen))
+        advice.options["features"] = sorted(shared) or ["constant"]
+        advice.notes.append(f"{lacking} files of train have no {FEATURE}: the command takes other features")
+
+
+_OF_KIND = {"recordings": _recordings, "series": _series, "scenes": _scenes}

@@ -1,0 +1,86 @@
+"""Which kind of data a folder holds, by the extensions of its files."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from pathlib import Path
+
+from ccnn_geo.datasets.base.find_layout import PROCESSED
+from ccnn_geo.datasets.base.label_tables import find_label_table
+from ccnn_geo.datasets.checks.kinds import KINDS
+from ccnn_geo.io.files.sample_files import is_hidden
+
+SHARE = 0.9
+"""Part of the files that one kind must have, where nobody says which it is."""
+
+_SCANS = (".bin", ".las", ".laz")
+_TABLES = (".csv", ".tsv")
+
+
+def find_kind(root: Path) -> str:
+    """A key of :data:`~ccnn_geo.datasets.checks.kinds.KINDS`.
+
+    Textures beside meshes count for nothing, as do notes beside shapes.
+
+    Args:
+        root: The folder of the data.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If nothing in it is known, or if it may be two kinds.
+    """
+    if not root.is_dir():
+        raise FileNotFoundError(f"{root}: no such folder")
+    files = _files(root)
+    found = Counter(filter(None, (_kind(path) for path in files)))
+    if any(path.suffix.lower() in (".obj", ".glb", ".ply") for path in files):
+        del found["images"]
+    if found["shapes"] and all(path.suffix.lower() == ".txt" for path in files if _kind(path) == "shapes"):
+        del found["shapes"]  # notes, unless there is nothing else
+    if not found and any(path.suffix.lower() == ".txt" for path in files):
+        return "shapes"
+    if not found:
+        extensions = Counter(path.suffix.lower() or "no extension" for path in files).most_common(5)
+        told = ", ".join(f"{count} of {extension}" for extension, count in extensions) or "none"
+        known = "; ".join(f"{name}: {' '.join(kind.files.all_extensions)}" for name, kind in KINDS.items())
+        raise ValueError(f"{root}: no files that are known, found {told}; expected {known}")
+    (name, count), *others = found.most_common()
+    if count < SHARE * found.total():
+        told = ", ".join(f"{number} {kind}" for kind, number in [(name, count), *others])
+        raise ValueError(f"{root}: {told}; --kind says which of them are the data")
+    return name
+
+
+def _files(root: Path) -> list[Path]:
+    """All files below, without hidden ones, prepared ones and a table of labels."""
+    found = []
+    for folder, folders, names in os.walk(root, followlinks=True):
+        folders[:] = [
+            n for n in folders if not is_hidden(n) and not (n == PROCESSED and Path(folder) == root)
+        ]
+        found += [Path(folder, name) for name in names if not is_hidden(name)]
+    table = find_label_table(root)
+    return [path for path in sorted(found) if path != table]
+
+
+def _kind(path: Path) -> str | None:
+    extension = path.suffix.lower()
+    if extension in _SCANS:
+        return "scenes"
+    if extension in _TABLES:
+        return "shapes" if _names_positions(path) else "series"
+    return next((name for name, kind in KINDS.items() if extension in kind.files.all_extensions), None)
+
+
+def _names_positions(path: Path) -> bool:
+    """Whether a table begins with numbers, or with a header of x, y and z: it is a cloud."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            first = file.readline(1000)
+    except OSError:
+        return False
+    cells = next(csv.reader([first.replace(";", ",").replace("\t", ",")]), [])
+    words = {cell.strip().lower() for cell in cells}
+    return {"x", "y", "z"} <= words or (len(cells) > 2 and not any(c.isalpha() for c in first))

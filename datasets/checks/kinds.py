@@ -1,0 +1,110 @@
+"""The kinds of files that a user's own data may be: what is looked at in each, and what trains on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ccnn_geo.datasets.images.image_folder import IMAGES
+from ccnn_geo.datasets.scenes.lidar_files import SCANS
+from ccnn_geo.datasets.series.csv_series import SERIES
+from ccnn_geo.datasets.shapes.shape_folder import SHAPES
+from ccnn_geo.io.csv_table import read_table
+from ccnn_geo.io.files.sample_files import FileKind
+from ccnn_geo.io.image import read_image
+from ccnn_geo.io.recording import RECORDINGS, read_recording
+from ccnn_geo.io.scans.frames import read_frame
+from ccnn_geo.io.shapes.read import read_shape
+from ccnn_geo.transforms.pipelines.recordings import check_scale
+
+Seen = dict[str, Any]
+"""What was seen in a file: numbers, words, lists of words, and counts by word, each by its name."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A kind of files.
+
+    Args:
+        files: Which files are of it.
+        dataset: The data set that reads them.
+        config: The packaged configuration that trains on them.
+        look: What is seen in a file, of its path and of options of the data set; it raises what the data set would.
+        options: Of the data set, those that ``look`` takes.
+        labelled: Whether a file has a class; otherwise its points have.
+    """
+
+    files: FileKind
+    dataset: str
+    config: str
+    look: Callable[..., Seen]
+    options: tuple[str, ...] = ()
+    labelled: bool = True
+
+
+def _shape(path: Path, columns: list[str] | None = None) -> Seen:
+    shape = read_shape(path, columns)
+    seen: Seen = {
+        "format": path.suffix.lower(),
+        "points": len(shape.vertices),
+        "longest edge, in the file's unit": float(np.ptp(shape.vertices, axis=0).max()),
+    }
+    if shape.faces is not None:
+        return {**seen, "surface": "mesh", "triangles": len(shape.faces)}
+    return {**seen, "surface": "cloud with normals" if shape.normals is not None else "cloud without normals"}
+
+
+def _image(path: Path) -> Seen:
+    _, height, width = read_image(path).shape
+    return {"format": path.suffix.lower(), "pixels, height x width": f"{height} x {width}"}
+
+
+def _recording(path: Path) -> Seen:
+    wave, rate = read_recording(path)
+    check_scale(wave, str(path))
+    return {
+        "samples per second": f"{rate}",
+        "channels": f"{len(wave)}",
+        "samples": wave.shape[1],
+        "seconds": wave.shape[1] / rate,
+    }
+
+
+def _series(path: Path, **options: Any) -> Seen:
+    table = read_table(path, **options)
+    return {
+        "times": len(np.unique(table.time)),
+        "time is": "dates" if table.dates else "numbers",
+        "length, in seconds" if table.dates else "length, in the unit of time": float(np.ptp(table.time)),
+        "variables": list(table.variables),
+    }
+
+
+def _scene(path: Path, **options: Any) -> Seen:
+    frame = read_frame(path, **options)
+    seen: Seen = {
+        "format": path.suffix.lower(),
+        "points": len(frame.xyz),
+        "longest edge, in the file's unit": float(np.ptp(frame.xyz, axis=0).max()),
+        "features": list(frame.fields),
+    }
+    if frame.labels is not None:
+        codes, counts = np.unique(frame.labels, return_counts=True)
+        seen["labels, in points"] = {int(c): int(n) for c, n in zip(codes, counts, strict=True)}
+    return seen
+
+
+KINDS: Mapping[str, Checked] = {
+    "shapes": Checked(SHAPES, "folder", "shapes/ccnn_4_32", _shape, ("columns",)),
+    "images": Checked(IMAGES, "image_folder", "images/ccnn_4_32", _image),
+    "recordings": Checked(RECORDINGS, "wav_folder", "recordings/ccnn_4_32", _recording),
+    "series": Checked(SERIES, "csv_series", "series/ccnn_4_16", _series, ("separator", "decimal", "time")),
+    "scenes": Checked(
+        SCANS, "lidar", "scenes/ccnn_4_32", _scene, ("columns", "column_type", "label"), labelled=False
+    ),
+}
+"""By the names that ``--kind`` takes."""

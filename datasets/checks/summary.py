@@ -1,0 +1,57 @@
+"""Many files in few lines: ranges of numbers, counts of words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+MOST_WORDS = 6
+"""Words of a kind that are told."""
+
+
+def summarise(seen: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What was seen in some files, as rows of name and text, in the order of first appearance.
+
+    Args:
+        seen: Of each file numbers, words, lists of words, or counts by word, each by its name.
+
+    Example:
+        >>> summarise([{"points": 3, "format": ".off"}, {"points": 1200, "format": ".off"}])
+        [('points', '3 to 1,200, median 601.5'), ('format', '.off (2 files)')]
+    """
+    names = dict.fromkeys(name for one in seen for name in one)
+    return [(name, _told([one[name] for one in seen if name in one])) for name in names]
+
+
+def _told(values: Sequence[Any]) -> str:
+    if isinstance(values[0], Mapping):
+        total = Counter[Any]()
+        for value in values:
+            total.update(value)
+        return ", ".join(f"{word} ({count:,})" for word, count in sorted(total.items()))
+    if isinstance(values[0], list):
+        return _words(Counter(word for value in values for word in value), len(values))
+    if isinstance(values[0], str):
+        return _words(Counter(values), None)
+    low, high = min(values), max(values)
+    return number(low) if low == high else f"{number(low)} to {number(high)}, median {number(median(values))}"
+
+
+def _words(counts: Counter[str], files: int | None) -> str:
+    """Words and the number of files that have them; where all have, or could have them, without a number."""
+    listed = [
+        word if count == files else f"{word} ({count:,} file{'s' * (count > 1)})"
+        for word, count in (counts.most_common(MOST_WORDS) if files is None else counts.items())
+    ]
+    shown = listed[: 2 * MOST_WORDS]
+    more = len(counts) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def number(value: float) -> str:
+    """A number in four digits, a whole one in all of its own."""
+    if float(value).is_integer() and abs(value) < 1e9:
+        return f"{int(value):,}"
+    return f"{value:,.1f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
