@@ -240,7 +240,7 @@ def test_kernel_penalty_on_grids_and_points():
     [
         ({"readout": "mean"}, "got 'mean'"),
         ({"block": "resnet"}, "got 'resnet'"),
-        ({"pool": "max"}, r"expected pool to be one of \['mean', 'mean_max'\], got 'max'"),
+        ({"pool": "max"}, r"expected pool to be one of \['mean', 'mean_max', 'sum'\], got 'max'"),
         ({"pool": "mean_max", "readout": "node"}, "which pools nothing, got 'mean_max'"),
         ({"num_blocks": -1}, "got -1"),
     ],
