@@ -20,6 +20,7 @@ def train(arguments: list[str]) -> None:
 
     quiet()
     from ccnn_geo.cli.arguments import named_dataset, named_run, resume_point
+    from ccnn_geo.cli.start import refuse_start_and_resume, with_settings_of_start
     from ccnn_geo.export.trained import read_checkpoint
     from ccnn_geo.io.models.checkpoint import PREVIOUS
     from ccnn_geo.training import run
@@ -35,6 +36,7 @@ def train(arguments: list[str]) -> None:
     )
 
     every, arguments = every_option(with_config_paths(arguments))
+    refuse_start_and_resume(arguments)
     resume = resume_point(arguments)
     if resume is not None and "--fallback" in arguments:
         resume = previous_if_damaged(resume)
@@ -46,9 +48,10 @@ def train(arguments: list[str]) -> None:
         arguments = ["--config", str(saved), *kept]
     elif resume is not None:
         read_checkpoint(resume)  # settings would be missed first, of a file that is none
-    config = parse(train_parser(named_dataset(arguments), every), arguments)
-    settings = plain_values(config, PARTS)
-    settings["name"] = settings["name"] or named_run(arguments) or settings["data"]["dataset"]
+    with with_settings_of_start(arguments) as arguments:
+        config = parse(train_parser(named_dataset(arguments), every), arguments)
+        settings = plain_values(config, PARTS)
+        settings["name"] = settings["name"] or named_run(arguments) or settings["data"]["dataset"]
     run.check(settings)  # before a folder is made
     check_root(settings["data"]["dataset"], settings["data"]["root"])
     if config.tensorboard:

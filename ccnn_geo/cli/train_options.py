@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
-PARTS = ("name", "seed", "task", "early_stopping", "model", "optim", "data", "trainer")
+PARTS = ("name", "seed", "from", "task", "early_stopping", "model", "optim", "data", "trainer")
 """What the configuration of a run consists of."""
 
 
@@ -54,6 +54,14 @@ def train_parser(dataset: str, every: bool = False) -> ArgumentParser:
         type=int | None,
         default=None,
         help="End the training after so many validations without a better one.",
+    )
+    parser.add_argument(
+        "--from",
+        type=str | None,
+        default=None,
+        metavar="MODEL",
+        help="Start from a trained network (of ccnn-geo models, a checkpoint, a run or a folder): its settings, its "
+        "weights, and a new head unless the classes are the same; --optim.trunk_lr 0 trains the head alone.",
     )
     parser.add_argument("--out", type=str | None, default=None, help="Folder of this run instead.")
     parser.add_argument(

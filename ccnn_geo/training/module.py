@@ -21,6 +21,7 @@ from ccnn_geo.training.rates import take_rates
 from ccnn_geo.training.same_data import described, inputs_of, refuse_other_data
 from ccnn_geo.training.schedule import Schedule
 from ccnn_geo.training.seeds import local_seed, mix_seed
+from ccnn_geo.training.start import freeze_trunk, rest_trunk, take_weights, with_trunk_rate
 from ccnn_geo.training.tasks.base import Task
 from ccnn_geo.training.tasks.choose import make_task
 from ccnn_geo.training.tasks.regression import composition_of
@@ -50,6 +51,7 @@ class Learner(LightningModule):
         warmup_share: Largest share of the training that is warm-up; a training of before there was this bound goes on
             without one.
         label_smoothing: Of the cross-entropy in training.
+        trunk_lr: Learning rate of all below the head, as a factor; 0 for a head that learns alone.
         class_weights: Of the classes in the cross-entropy in training: a list in the order of the classes, or
             ``balanced`` for N / (K n_c), by which rare classes count as much as common ones; null for none.
         loss: For regression ``mse`` (null), ``l1`` or ``huber``, of standardised targets; for classes
@@ -88,6 +90,7 @@ class Learner(LightningModule):
     hparams: Any  # Lightning's property: what save_hyperparameters has stored, by attributes
     network: Any  # what make_network gives, None before; a network of another kind in a subclass
     schedule: Schedule  # of the training, from its start
+    start: str | None = None  # a trained network whose weights come first
     task: Task  # made with the network
     scene: Scene | None = None  # of the last evaluation, where there is an answer per point
 
@@ -112,6 +115,7 @@ class Learner(LightningModule):
         seed: int = 0,
         data: Mapping[str, Any] | None = None,
         pipeline: Mapping[str, Any] | None = None,
+        trunk_lr: float = 1.0,
         class_weights: str | list[float] | None = None,
         loss: str | None = None,
         task: str | None = None,
@@ -129,6 +133,7 @@ class Learner(LightningModule):
             nyquist,
             ema,
             class_weights,
+            trunk_lr,
         )
         # plain values only: checkpoints are read with weights_only=True
         self.save_hyperparameters(
@@ -152,6 +157,7 @@ class Learner(LightningModule):
                 "seed": seed,
                 "data": dict(data or {}),
                 "pipeline": None if pipeline is None else dict(pipeline),
+                "trunk_lr": trunk_lr,
                 "class_weights": class_weights,
                 "loss": loss,
                 "task": task,
@@ -170,6 +176,8 @@ class Learner(LightningModule):
             pipeline = None if source.pipeline is None else source.pipeline.settings()
             self.hparams.update(described(source), **inputs_of(source), pipeline=pipeline)
             self._build()
+            if self.start is not None:
+                source.notes.append(take_weights(self.network, self.hparams.classes, self.start))
 
     def on_fit_start(self) -> None:
         """Measures of the training set what is asked for: labels of each class, the composition of samples."""
@@ -210,8 +218,15 @@ class Learner(LightningModule):
         self.hparams.task = self.task.name
         with local_seed(mix_seed(self.hparams.seed, "weights")):
             self.network = self.make_network(self.task.outputs)
+        if self.hparams.trunk_lr == 0:
+            freeze_trunk(self.network)
         self.training_number = self.task.training_metric()
         self.evaluation = self.task.evaluation()
+
+    def on_train_start(self) -> None:
+        """Layers that do not learn stay as they are; before, Lightning would warn of them."""
+        if self.hparams.trunk_lr == 0:
+            rest_trunk(self.network)
 
     def make_network(self, outputs: int) -> torch.nn.Module:
         """The network of the hyperparameters, with so many outputs."""
@@ -287,7 +302,11 @@ class Learner(LightningModule):
 
     def optimizer_groups(self) -> list[dict[str, Any]]:
         """The optimizer's groups of parameters; those without a learning rate get that of the hyperparameters."""
-        return decay_groups(self, self.hparams.weight_decay, self.hparams.decay)
+        groups = decay_groups(self, self.hparams.weight_decay, self.hparams.decay)
+        if self.hparams.trunk_lr == 1:
+            return groups
+        head = {id(parameter) for parameter in self.network.head.parameters()}
+        return with_trunk_rate(groups, head, self.hparams.lr, self.hparams.trunk_lr)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = torch.optim.AdamW(self.optimizer_groups(), lr=self.hparams.lr)

@@ -21,6 +21,7 @@ def check_optim(
     nyquist: float,
     ema: float,
     class_weights: str | list[float] | None = None,
+    trunk_lr: float = 1.0,
 ) -> None:
     """Finds arguments of :class:`~ccnn_geo.training.module.Learner` that are out of range.
 
@@ -40,6 +41,8 @@ def check_optim(
         raise ValueError(f"optim.label_smoothing: expected [0, 1), got {label_smoothing}")
     if decay not in DECAYS:
         raise ValueError(f"optim.decay: expected one of {', '.join(DECAYS)}, got {decay!r}")
+    if not trunk_lr >= 0:
+        raise ValueError(f"optim.trunk_lr: expected 0 or more, got {trunk_lr}")
     if not 0 <= ema < 1:
         raise ValueError(f"optim.ema: expected [0, 1), got {ema}")
     if isinstance(class_weights, list):

@@ -94,7 +94,8 @@ def train(
 
     Args:
         config: ``seed``, ``model``, ``optim``, ``data`` and ``trainer``, plain values; perhaps ``task``, and
-            ``early_stopping``, the validations without a better one after which the training ends.
+            ``early_stopping``, the validations without a better one after which the training ends; and ``from``, a
+            trained network to start from.
         folder: Of the run.
         resume: Checkpoint to continue from.
         tensorboard: Also log for TensorBoard.
@@ -113,6 +114,7 @@ def train(
     data.run_seed, data.same_batches = config["seed"], bool(config["trainer"].get("overfit_batches"))
     task = check_task(config.get("task"), data.task, data.dataset)
     model = Learner(config["model"], seed=config["seed"], data=config["data"], task=task, **config["optim"])
+    model.start = None if resume is not None else config.get("from")
     metrics, stored = folder / "metrics.csv", folder / "checkpoints"
     best, last = BestCheckpoint(stored, *RANKS[task], config.get("early_stopping")), LastCheckpoint(stored)
     callbacks = [
@@ -127,7 +129,7 @@ def train(
         *([] if report is None else [PlanLine(report), DataNotes(report)]),
         *([] if report is None or progress else [BatchLines(report)]),  # a bar tells it too
         *averaging(config["optim"].get("ema", 0.0)),
-        NormStatistics(),
+        *([] if config["optim"].get("trunk_lr") == 0 else [NormStatistics()]),  # those below the head stay
         InterruptCheckpoint(stored),
         best,
         last,
