@@ -30,7 +30,8 @@ class FirstBatches(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
-            self.say(data_line(trainer.datamodule))  # type: ignore[attr-defined]
+            if (data := getattr(trainer, "datamodule", None)) is not None:
+                self.say(data_line(data))
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -18,7 +18,6 @@ from typing import Any
 import ccnn_geo
 from ccnn_geo.export.classifier import save_classifier
 from ccnn_geo.export.trained import read_network
-from ccnn_geo.training.lightning import yaml
 
 HOME = Path(ccnn_geo.__file__).parent / "export" / "models"
 
@@ -63,7 +62,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("runs", type=Path)
     parser.add_argument("names", nargs="*")
     options = parser.parse_args(argv)
-    described = yaml.safe_load(files("ccnn_geo.experiments").joinpath("models/about.yaml").read_text())
+    described = json.loads(files("ccnn_geo.experiments").joinpath("models/about.json").read_text())
     for name in options.names or described:
         print(package(options.runs / name, name, described[name]))
 

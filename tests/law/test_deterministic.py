@@ -158,10 +158,12 @@ def grid(size):
 
 TRANSFORMS = {
     "BuildNeighbors": (lambda: transforms.BuildNeighbors(8), cloud),
+    "DropNormals": (lambda: transforms.DropNormals(0.5, 8), cloud),
     "EstimateNormals": (lambda: transforms.EstimateNormals(8), cloud),
     "FarthestSubset": (lambda: transforms.FarthestSubset(8), cloud),
     "FixedSubset": (lambda: transforms.FixedSubset(8), cloud),
     "MixClouds": (lambda: transforms.MixClouds(3, 1.0), two_clouds),
+    "NormalizeBox": (lambda: transforms.NormalizeBox(), cloud),
     "NormalizeSphere": (lambda: transforms.NormalizeSphere(), cloud),
     "PointFeatures": (
         lambda: transforms.PointFeatures(),
@@ -177,6 +179,7 @@ TRANSFORMS = {
     "RandomScaleShift": (lambda: transforms.RandomScaleShift(), cloud),
     "RandomSubset": (lambda: transforms.RandomSubset(8), cloud),
     "RandomTimeShift": (lambda: transforms.RandomTimeShift(5), grid((1, 50))),
+    "RandomUp": (lambda: transforms.RandomUp(), cloud),
     "SampleShape": (lambda: transforms.SampleShape(8), mesh),
     "SampleSurface": (lambda: transforms.SampleSurface(8), mesh),
     "ThinHalf": (lambda: transforms.ThinHalf(), cloud),
@@ -184,7 +187,7 @@ TRANSFORMS = {
 }
 
 
-PIPELINES = {"Augmentation", "MFCC", "ShapePipeline", "network_inputs"}
+PIPELINES = {"Augmentation", "MFCC", "ScanPipeline", "ShapePipeline", "network_inputs"}
 """Of the command line and of recordings, on the host."""
 
 

@@ -68,7 +68,8 @@ def folder(tmp_path_factory):
         patch.chdir(place)
         given = ("--config", "shapes/ccnn_4_32", "--data.root", "root")
         assert cli.main(("train", *given, *TINY, "--out", TRAINED)) == 0
-    for other in ("shapes_4_32/002", "demo/001", "cifar10_4_140/001", "smnist_4_140/001"):
+    runs = ("shapes_4_32/002", "demo/001", "cifar10_4_140/001", "smnist_4_140/001")
+    for other in (*runs, "qm7_4_32/001", "heights_4_32/001"):
         shutil.copytree(place / TRAINED, place / "runs" / other)
     return place
 

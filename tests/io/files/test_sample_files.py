@@ -51,7 +51,7 @@ KINDS = {
         ".txt",
     ),
     "images": (".PNG", image, lambda root: ImageFolder(root).names, ".heic"),
-    "recordings": (".WAV", wave, lambda root: WavFolder(root).names, ".flac"),
+    "recordings": (".WAV", wave, lambda root: WavFolder(root).names, ".mid"),
     "series": (".CSV", series, lambda root: CSVSeries(root).names, ".tsv"),
     "scans": (".BIN", scan, lambda root: [d.name for d in LidarFrames(root)], ".e57"),
 }
