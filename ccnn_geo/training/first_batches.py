@@ -29,9 +29,9 @@ class FirstBatches(Callback):
         self._since = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.is_global_zero:
-            if (data := getattr(trainer, "datamodule", None)) is not None:
-                self.say(data_line(data))
+        data = getattr(trainer, "datamodule", None)
+        if trainer.is_global_zero and data is not None:
+            self.say(data_line(data))
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

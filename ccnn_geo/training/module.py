@@ -177,7 +177,8 @@ class Learner(LightningModule):
             self.hparams.update(described(source), **inputs_of(source), pipeline=pipeline)
             self._build()
             if self.start is not None:
-                source.notes.append(take_weights(self.network, self.hparams.classes, self.start))
+                network: Any = self.network
+                source.notes.append(take_weights(network, self.hparams.classes, self.start))
 
     def on_fit_start(self) -> None:
         """Measures of the training set what is asked for: labels of each class, the composition of samples."""

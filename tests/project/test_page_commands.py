@@ -13,6 +13,7 @@ import trimesh
 from ccnn_geo.cli import _main as cli
 from ccnn_geo.cli import data as data_command
 from ccnn_geo.cli.arguments import named_dataset
+from ccnn_geo.cli.start import with_settings_of_start
 from ccnn_geo.cli.train_options import PARTS, plain_values, train_parser
 from ccnn_geo.experiments.engine import reproduction
 from ccnn_geo.experiments.engine.studies import EFFICIENCY
@@ -98,7 +99,8 @@ def test_runs(folder, monkeypatch, capsys, words):
 def test_trainings_are_complete_settings(words, monkeypatch):
     monkeypatch.setenv("GROUP_RANK", "0")  # as torchrun sets it
     arguments = with_config_paths(list(words[1:]))
-    settings = plain_values(train_parser(named_dataset(arguments)).parse_args(arguments), PARTS)
+    with with_settings_of_start(arguments) as arguments:
+        settings = plain_values(train_parser(named_dataset(arguments)).parse_args(arguments), PARTS)
     run.check(settings)
     assert settings["trainer"]["max_epochs"] > 0
 
