@@ -203,7 +203,7 @@ def _pipeline(settings: Mapping[str, Any], network: CCNN) -> Pipeline:
     stored, data = settings.get("pipeline"), settings["data"]
     if stored is not None:
         return make_pipeline(stored)
-    if network.dim == 3 and network.readout == "global":
+    if network.dim == 3 and network.readout == "global" and not settings.get("targets"):
         return ShapePipeline.from_settings(data)
     name = data.get("dataset")
     raise ValueError(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
+from ccnn_geo.export.scenes.confusion import scene_confusion
 from ccnn_geo.io.files.storage import link_atomic
 from ccnn_geo.io.models.checkpoint import load_checkpoint
 from ccnn_geo.nn.build import build_network, num_outputs
@@ -38,7 +42,7 @@ from ccnn_geo.training.rates import SchedulePlace
 from ccnn_geo.training.runs import RESULTS, add_result, read_results, result_name, results_before, run_of
 from ccnn_geo.training.statistics import NormStatistics
 from ccnn_geo.training.tasks.choose import RANKS, check_loss, check_task
-from ccnn_geo.training.tasks.scores import AnyScores
+from ccnn_geo.training.tasks.scores import AnyScores, SegmentationScores
 from ccnn_geo.training.tasks.scores import Scores as Scores  # its place before there were other tasks
 from ccnn_geo.training.trainer import (
     averaging,
@@ -46,6 +50,7 @@ from ccnn_geo.training.trainer import (
     make_trainer,
     tensorboard_logger,
 )
+from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 
 TESTED = ("limit_test_batches", "fast_dev_run", "precision")
 """Flags of the Trainer that change a result on the test set."""
@@ -218,6 +223,8 @@ def test(
     with interruptible(trainer), _without_test_set(folder):
         trainer.test(model, datamodule=data, verbose=False)
     scores = _scores(trainer, "test")
+    if isinstance(scores, SegmentationScores) and not _is_part(trainer_settings) and trainer.world_size == 1:
+        scores = replace(scores, whole=_whole_scans(model, data))
     trained = model.hparams.data
     is_own = run_of(checkpoint).resolve() == folder.resolve()
     about = {
@@ -228,6 +235,19 @@ def test(
     if trainer.is_global_zero:
         add_result(folder, {name: {**scores.numbers(), **about, "step": _step_of(checkpoint)}})
     return scores, name
+
+
+def _is_part(trainer_settings: Mapping[str, Any]) -> bool:
+    """Whether flags leave out samples."""
+    flags = ("limit_test_batches", "fast_dev_run")
+    return any(trainer_settings.get(key) and not _is_usual(key, trainer_settings[key]) for key in flags)
+
+
+def _whole_scans(model: Learner, data: Any) -> Tensor | None:
+    """What becomes of every labelled point of the scans of a test set; None of samples that are no scans."""
+    if not isinstance(data.pipeline, ScanPipeline):
+        return None
+    return scene_confusion(model.network.eval(), data.pipeline, data.test_set.paths)
 
 
 @contextmanager

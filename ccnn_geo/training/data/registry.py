@@ -138,6 +138,7 @@ class RegistryDataModule(EpochDataModule):
         """Channels, and dimension of the positions."""
 
     def _describe(self, samples: Any) -> None:
+        self.pipeline = self.prediction_pipeline(getattr(samples, "pipeline", None))
         if self.task == "regression":
             self.classes, self.num_classes = [], 0
             self.in_channels, self.dim = self.sample_shape(samples)
@@ -151,4 +152,3 @@ class RegistryDataModule(EpochDataModule):
         self.classes = two_or_more(samples.classes)
         self.num_classes = len(self.classes)
         self.in_channels, self.dim = self.sample_shape(samples)
-        self.pipeline = self.prediction_pipeline(getattr(samples, "pipeline", None))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo.nn.targets import Targets
-from ccnn_geo.training.metrics import class_f1, class_iou, mean_of_known
+from ccnn_geo.training.metrics import accuracies, class_f1, class_iou, mean_of_known
 from ccnn_geo.training.tasks.scene import Scene
 
 
@@ -71,6 +71,8 @@ class SegmentationScores(Scores):
 
     Args:
         scene: A sample with its truth and its answer, for a picture; None for none.
+        whole: Of scans at full resolution, points of class (row) that were taken for class (column); None if they were
+            not answered as a whole.
 
     Example:
         >>> scores = SegmentationScores(0.875, 0.875, 0.4, torch.tensor([[3, 1], [0, 4]]), ("ground", "tree"))
@@ -81,6 +83,14 @@ class SegmentationScores(Scores):
     """
 
     scene: Scene | None = None
+    whole: Tensor | None = None
+
+    @property
+    def full_resolution(self) -> SegmentationScores | None:
+        """Scores of every labelled point of whole scans, thinned or not."""
+        if self.whole is None:
+            return None
+        return SegmentationScores(*accuracies(self.whole), self.loss, self.whole, self.classes, self.of)
 
     @property
     def iou(self) -> dict[str, float | None]:
@@ -95,10 +105,14 @@ class SegmentationScores(Scores):
         return mean_of_known(class_iou(self.confusion))
 
     def numbers(self) -> dict[str, Any]:
-        return {**super().numbers(), "mean_iou": self.mean_iou, "iou": self.iou}
+        found = {**super().numbers(), "mean_iou": self.mean_iou, "iou": self.iou}
+        whole = self.full_resolution
+        return found if whole is None else {**found, "full_resolution": whole.numbers()}
 
     def summary(self) -> str:
-        return f"{super().summary()}, mean IoU {100 * self.mean_iou:.1f} %"
+        own = f"{super().summary()}, mean IoU {100 * self.mean_iou:.1f} %"
+        whole = self.full_resolution
+        return own if whole is None else f"{own}; at full resolution: {whole.summary()}"
 
     def title(self) -> str:
         return f"mean IoU {100 * self.mean_iou:.1f} %"
