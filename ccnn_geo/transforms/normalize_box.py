@@ -37,7 +37,7 @@ def put_in_box(data: Data, whole: Tensor) -> Data:
     pos, cell = data.pos.double(), data.get("cell")
     if len(pos) == 0 or not torch.isfinite(pos).all():
         raise ValueError(f"NormalizeBox needs finite points, one or more, got pos {list(pos.shape)}")
-    edge = torch.zeros(pos.size(1), dtype=torch.double) if cell is None else cell[0].double()
+    edge = pos.new_zeros(pos.size(1)) if cell is None else cell[0].double()
     low, high = whole.double().amin(dim=0) - edge / 2, whole.double().amax(dim=0) + edge / 2
     half = (high - low).max() / 2
     half = half if half > 0 else torch.ones_like(half)
