@@ -21,7 +21,7 @@ scenes.
 
 commands:
   train --config NAME_OR_FILE [overrides]
-                        trains a classifier, e.g. --config demo
+                        trains a network, e.g. --config demo
   test CHECKPOINT_OR_RUN [overrides]
                         accuracy on the test set, e.g. --data.carrier voxels
   predict MODEL PATH... [--json | --csv | --out FOLDER]

@@ -55,8 +55,10 @@ def data_line(data: Any) -> str:
     """How many samples there are to learn from and to validate with, in how many classes."""
     samples = getattr(data.train_set, "samples", data.train_set)
     y = getattr(samples, "y", None)
-    line = f"data: {len(data.train_set)} training samples, {len(data.classes)} classes"
-    if isinstance(y, torch.Tensor) and y.shape == (len(samples),):
+    line = f"data: {len(data.train_set)} training samples"
+    if data.classes:  # of a regression there are none
+        line += f", {len(data.classes)} classes"
+    if data.classes and isinstance(y, torch.Tensor) and y.shape == (len(samples),):
         counts = torch.bincount(y.long(), minlength=len(data.classes))
         few, many = int(counts.min()), int(counts.max())
         line += f" of {few} each" if few == many else f" of {few} to {many}"

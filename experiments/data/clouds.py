@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,4 +42,9 @@ def write_clouds(out: Path, clouds: Iterable[tuple[str, str, str, NDArray[Any]]]
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / f"{name}.npy", cloud)
         count[part] += 1
-    print(f"{out}: {', '.join(f'{number} {part}' for part, number in count.items() if number)}")
+    tell(out, count)
+
+
+def tell(out: Path, counts: Mapping[str, int]) -> None:
+    """Prints the number of files of each part that has some."""
+    print(f"{out}: {', '.join(f'{number} {part}' for part, number in counts.items() if number)}")

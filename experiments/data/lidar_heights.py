@@ -10,7 +10,6 @@ scene the last fifth along x is the test part, the fifth before it validates.
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Mapping
 from functools import partial
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
 
+from ccnn_geo.experiments.data.clouds import parse, tell
 from ccnn_geo.io.files.storage import read_arrays, write_atomic
 from ccnn_geo.transforms.scan_points import cells
 
@@ -72,12 +72,8 @@ def convert(source: Path, out: Path) -> Mapping[str, int]:
 
 def main(argv: list[str] | None = None) -> None:
     """Writes the tiles and prints the number of each part."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("source", type=Path)
-    parser.add_argument("out", type=Path)
-    args = parser.parse_args(argv)
-    counts = convert(args.source, args.out)
-    print(f"{args.out}: " + ", ".join(f"{count} {part}" for part, count in counts.items()))
+    options = parse(__doc__, argv)
+    tell(options.out, convert(options.archive, options.out))
 
 
 if __name__ == "__main__":

@@ -127,7 +127,8 @@ def test_values_with_their_units(tmp_path, monkeypatch, run_cli):
         "trainer": {"max_epochs": 2},
     }  # fmt: skip
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
-    assert run_cli("train", "--config", "c.yaml", "--out", "run")[0] == 0
+    code, output, errors = run_cli("train", "--config", "c.yaml", "--out", "run")
+    assert (code, errors) == (0, "") and "data: 24 training samples; 6 validation samples" in output
     code, output, errors = run_cli("test", "run")
     assert (code, errors) == (0, "")
     results = json.loads((tmp_path / "run/results.json").read_text())["test_clouds"]["targets"]["energy"]
