@@ -15,6 +15,9 @@ from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.nn.config import conv_defaults
 
 HEAD = "head."
+OF_ANSWERS = (HEAD, "composition.")
+"""What belongs to the answers of a training: other ones need others."""
+
 OWN = ("in_channels", "out_channels", "dim", "readout", "conv", "preset")
 """Arguments of a network that follow from the data, or that stand for others."""
 
@@ -58,7 +61,7 @@ def take_weights(network: CCNN, classes: Sequence[str], source: str | PathLike[s
     settings, trained = read_network(source)
     stored, own = trained.state_dict(), network.state_dict()
     same = list(settings["classes"] or ()) == list(classes) and bool(classes)
-    wanted = {key for key in own if same or not key.startswith(HEAD)}
+    wanted = {key for key in own if same or not key.startswith(OF_ANSWERS)}
     wrong = sorted(key for key in wanted if key not in stored or stored[key].shape != own[key].shape)
     if wrong:
         found = list(stored[wrong[0]].shape) if wrong[0] in stored else "not there"

@@ -45,6 +45,25 @@ def test_the_trunk_comes_and_the_head_only_for_the_same_classes(model):
     assert same(model, again, [*trunk, *head])
 
 
+def test_the_fit_of_other_targets_does_not_come(project):
+    scale = {"units": ["eV"], "mean": [0.0], "std": [1.0]}
+    trained = network(1, composition=True)
+    trained(torch.randn(60, 3), torch.rand(60, 3), torch.arange(60) // 30)
+    trained.composition.fit(torch.randn(9, 3), torch.randn(9, 1))
+    data = {"dataset": "clouds"}
+    save_classifier(
+        "energies",
+        trained.eval(),
+        [],
+        data,
+        targets={"names": ["energy"], **scale},
+        pipeline={"kind": "cloud"},
+    )
+    other = network(1, composition=True)
+    take_weights(other, [], "energies")
+    assert not other.composition.is_known and not other.composition.weight.any()
+
+
 def test_another_network_is_refused(model):
     with pytest.raises(ValueError, match=r"--from model: another network: .*\[16.*here and .*\[8.*there"):
         take_weights(network(hidden_channels=16), ["a", "b"], "model")
