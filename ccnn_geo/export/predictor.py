@@ -18,8 +18,11 @@ from ccnn_geo.export.trained import read_network
 from ccnn_geo.io.scans.frames import Frame
 from ccnn_geo.io.shapes.shape import ShapeError
 from ccnn_geo.nn.ccnn import CCNN
+from ccnn_geo.nn.part_groups import category_of_classes, of_one_category
+from ccnn_geo.nn.point_field import PointField
 from ccnn_geo.nn.targets import Targets
 from ccnn_geo.transforms.pipelines.base import Pipeline, make_pipeline
+from ccnn_geo.transforms.pipelines.parts import PartPipeline
 from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 from ccnn_geo.transforms.pipelines.shapes import ShapePipeline, network_inputs
 
@@ -125,7 +128,10 @@ class Predictor:
             if isinstance(error, ShapeError) or str(error).startswith(str(source)) or not _named(source):
                 raise
             raise ValueError(f"{source}: {error}") from error
-        return Data(**network_inputs(sample)) if isinstance(sample, Data) else sample
+        if isinstance(sample, Tensor):
+            return sample
+        asked = {"at": sample.at} if "at" in sample else {}
+        return Data(**network_inputs(sample), **asked)
 
     @torch.no_grad()
     def answer(self, samples: Sequence[Sample]) -> list[Answer | ValueError]:
@@ -144,8 +150,10 @@ class Predictor:
     def _said(self, outputs: Tensor) -> Answer:
         if self.targets is not None:
             return value_answer(outputs, self.targets)
-        make = class_answer if self.network.readout == "global" else point_answer
-        return make(outputs, self.classes)
+        if self.network.readout == "global":
+            return class_answer(outputs, self.classes)
+        category = category_of_classes(self.classes) if isinstance(self.pipeline, PartPipeline) else None
+        return point_answer(outputs if category is None else of_one_category(outputs, category), self.classes)
 
     def _scene(self, scan: Path | Frame) -> PointPrediction:
         assert isinstance(self.pipeline, ScanPipeline), "of scans"
@@ -160,12 +168,18 @@ class Predictor:
         """Outputs ``[K]`` or ``[*, K]`` of each of some samples of one kind."""
         device = self.network.head.linear.weight.device
         first = samples[0]
+        if isinstance(first, Data) and "at" in first:
+            return [self._everywhere(sample.to(device)) for sample in samples if isinstance(sample, Data)]
         if isinstance(first, Tensor):
             outputs = self.network(torch.stack([s for s in samples if isinstance(s, Tensor)]).to(device))
             return list(outputs if self.network.readout == "global" else outputs.movedim(1, -1))
         batch = Batch.from_data_list([s for s in samples if isinstance(s, Data)]).to(device)
         outputs = self.network(batch)
         return list(outputs if self.network.readout == "global" else outputs.split(batch.ptr.diff().tolist()))
+
+    def _everywhere(self, sample: Data) -> Tensor:
+        """Outputs ``[P, K]`` at the places ``at`` of a sample."""
+        return PointField(self.network, sample.x, sample.pos)(sample.at)
 
 
 def _alike(samples: Sequence[Data | Tensor]) -> Iterable[Sequence[Data | Tensor]]:

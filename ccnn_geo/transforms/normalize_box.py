@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo._base.pyg import BaseTransform, Data
+from ccnn_geo.transforms.normalize_sphere import Placement
 
 
 class NormalizeBox(BaseTransform):
@@ -29,11 +30,23 @@ class NormalizeBox(BaseTransform):
     """
 
     def forward(self, data: Data) -> Data:
-        return put_in_box(data, data.pos)
+        return put_in_box(data, box_placement(data, data.pos))
 
 
-def put_in_box(data: Data, whole: Tensor) -> Data:
-    """Moves and scales a cloud by the box of the points ``whole [M, D]``, of which it may be a sample."""
+def put_in_box(data: Data, place: Placement) -> Data:
+    """Moves and scales a cloud and its cells."""
+    data.pos = place(data.pos)
+    if data.get("cell") is not None:
+        data.cell = (data.cell / place.scale).float()
+    return data
+
+
+def box_placement(data: Data, whole: Tensor) -> Placement:
+    """That of a cloud by the box of the points ``whole [M, D]``, of which it may be a sample.
+
+    Raises:
+        ValueError: For a cloud without points, or with NaN or Inf.
+    """
     pos, cell = data.pos.double(), data.get("cell")
     if len(pos) == 0 or not torch.isfinite(pos).all():
         raise ValueError(f"NormalizeBox needs finite points, one or more, got pos {list(pos.shape)}")
@@ -45,7 +58,4 @@ def put_in_box(data: Data, whole: Tensor) -> Data:
     if cell is not None:  # an odd number of cells among even ones would lie between those of a lattice
         count = ((high - low) / edge).round()
         middle = middle + edge / 2 * ((count - count.max()) % 2)
-    data.pos = ((pos - middle) / half).float()
-    if cell is not None:
-        data.cell = (cell / half).float()
-    return data
+    return Placement(torch.zeros_like(middle), middle, half)

@@ -1,8 +1,40 @@
 """Position and size of a cloud, made comparable."""
 
+from typing import NamedTuple
+
 import torch
+from torch import Tensor
 
 from ccnn_geo._base.pyg import BaseTransform, Data
+
+
+class Placement(NamedTuple):
+    """How positions of a file become those of a sample: :math:`(p - n - m) / s`, in float64."""
+
+    near: Tensor
+    """A position beside the shape, ``[D]``, taken off first: large coordinates lose digits in a sum."""
+    middle: Tensor
+    scale: Tensor
+
+    def __call__(self, pos: Tensor) -> Tensor:
+        """Positions ``[N, D]`` of the file as those of the sample, float32."""
+        return ((pos.double() - self.near - self.middle) / self.scale).float()
+
+
+def sphere_placement(pos: Tensor) -> Placement:
+    """That of :class:`NormalizeSphere` for the points of a shape.
+
+    Raises:
+        ValueError: Without points, or with NaN or Inf.
+    """
+    pos = pos.double()
+    if len(pos) == 0 or not torch.isfinite(pos).all():
+        raise ValueError(f"NormalizeSphere needs finite points, one or more, got pos {list(pos.shape)}")
+    near = pos[0]
+    pos = pos - near
+    middle = pos.mean(dim=0)
+    radius = (pos - middle).norm(dim=1).max()
+    return Placement(near, middle, radius if radius > 0 else torch.ones_like(radius))
 
 
 class NormalizeSphere(BaseTransform):
@@ -29,11 +61,5 @@ class NormalizeSphere(BaseTransform):
     """
 
     def forward(self, data: Data) -> Data:
-        pos = data.pos.double()
-        if len(pos) == 0 or not torch.isfinite(pos).all():
-            raise ValueError(f"NormalizeSphere needs finite points, one or more, got pos {list(pos.shape)}")
-        pos = pos - pos[0]  # first a nearby origin: the sum of large coordinates loses digits too
-        pos = pos - pos.mean(dim=0)
-        radius = pos.norm(dim=1).max()
-        data.pos = (pos / radius if radius > 0 else pos).float()
+        data.pos = sphere_placement(data.pos)(data.pos)
         return data

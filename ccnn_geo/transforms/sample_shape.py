@@ -5,8 +5,8 @@ from torch import Generator, Tensor
 
 from ccnn_geo._base.pyg import BaseTransform, Data
 from ccnn_geo.transforms.estimate_normals import EstimateNormals
-from ccnn_geo.transforms.normalize_box import put_in_box
-from ccnn_geo.transforms.normalize_sphere import NormalizeSphere
+from ccnn_geo.transforms.normalize_box import box_placement, put_in_box
+from ccnn_geo.transforms.normalize_sphere import Placement, sphere_placement
 from ccnn_geo.transforms.random_subset import RandomSubset
 from ccnn_geo.transforms.sample_surface import SampleSurface
 
@@ -62,6 +62,10 @@ class SampleShape(BaseTransform):
         self.num, self.frame, self.cells = num, frame, cells
 
     def forward(self, data: Data) -> Data:
+        return self.placed(data)[0]
+
+    def placed(self, data: Data) -> tuple[Data, Placement]:
+        """The points, and how other positions of the file become such of the sample."""
         solid = data.get("solid")
         if solid is not None:
             data.solid = None
@@ -74,9 +78,13 @@ class SampleShape(BaseTransform):
             data.face = None
             data.normal = self._normals(data)
             data = self.subset(data)
-        data = NormalizeSphere()(data) if self.frame == "sphere" else put_in_box(data, whole)
         data.normal = data.normal.float()
-        return data
+        if self.frame == "box":
+            place = box_placement(data, whole)
+            return put_in_box(data, place), place
+        place = sphere_placement(data.pos)
+        data.pos = place(data.pos)
+        return data, place
 
     def _normals(self, data: Data) -> Tensor:
         normal = data.get("normal")

@@ -19,7 +19,8 @@ class SampleSurface(BaseTransform):
 
     Shapes:
         ``pos [V, 3]``, ``face [3, F]`` -> ``pos [num, 3]``, ``normal [num, 3]`` of unit length; no more
-        ``face``. Independent draws: the first n of them are a uniform sample too.
+        ``face``. Independent draws: the first n of them are a uniform sample too. Labels of faces ``part [F]``
+        become those of the points, ``part [num]``.
 
     Raises:
         ValueError: without ``face``, or if no face has an area, or the area is not finite.
@@ -65,6 +66,8 @@ class SampleSurface(BaseTransform):
         data.pos = points.to(pos.dtype)
         data.normal = (cross[chosen] / area[chosen].unsqueeze(1)).to(pos.dtype)
         data.face = None
+        if data.get("part") is not None:
+            data.part = data.part[chosen]
         return data
 
     def __repr__(self) -> str:

@@ -58,7 +58,7 @@ def fold_folder(root: Path, out: Path, fold: int, folds: int = FOLDS) -> Path:
             for part in PARTS:
                 (making / part / name).mkdir(parents=True)
             for rank, file in enumerate(files):
-                _link(file, making / PARTS[rank % folds == fold] / name / file.name)
+                link(file, making / PARTS[rank % folds == fold] / name / file.name)
         os.replace(making, out)
     return out
 
@@ -72,7 +72,8 @@ def _shapes(root: Path, name: str, folders: Sequence[Path]) -> list[Path]:
     return [files[name] for name in sorted(files)]
 
 
-def _link(source: Path, target: Path) -> None:
+def link(source: Path, target: Path) -> None:
+    """Makes a link, or where there are none a copy."""
     try:
         target.symlink_to(source.resolve())
     except OSError:  # a disk or a system without links

@@ -1,9 +1,10 @@
-"""Points of ModelNet10's test meshes as a folder of clouds, for networks that have learned from voxels.
+"""Points of ModelNet's shapes as a folder of clouds: of ModelNet10's test meshes, or of both parts of eight classes.
 
     python -m ccnn_geo.experiments.data.points_folder modelnet10_test50_points.npz OUT
+    python -m ccnn_geo.experiments.data.points_folder modelnet8_points.npz OUT
 
-Reads an archive of clouds (``pos [M, 2048, 3]``, ``label``, ``class_names``) and writes them as
-``OUT/test/<class>/<index>.npy``, positions alone.
+Reads an archive of clouds (``pos [M, N, 3]``, ``label``, ``class_names``, perhaps ``is_test``) and writes them as
+``OUT/<part>/<class>/<index>.npy``, positions alone; without ``is_test`` all are of the test part.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ def main(argv: list[str] | None = None) -> None:
     options = parse(__doc__, argv)
     with np.load(options.archive, allow_pickle=False) as data:
         clouds, labels, names = data["pos"].astype(np.float32), data["label"], data["class_names"]
+        parts = np.where(data.get("is_test", labels >= 0), "test", "train")
     write_clouds(
         options.out,
-        (("test", str(names[label]), f"{i:04d}", clouds[i]) for i, label in enumerate(labels)),
+        ((str(parts[i]), str(names[label]), f"{i:04d}", clouds[i]) for i, label in enumerate(labels)),
     )
 
 

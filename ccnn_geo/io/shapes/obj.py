@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ccnn_geo.io.shapes.shape import Shape, ShapeError
-from ccnn_geo.io.shapes.text import fans, lines_of, numbers_of, words_of
+from ccnn_geo.io.shapes.text import counts_of_polygons, fans, lines_of, numbers_of, words_of
 
 
 def read_obj(path: Path) -> Shape:
@@ -33,11 +33,11 @@ def read_obj(path: Path) -> Shape:
     if surfaces and not faces:  # whose vertices lie elsewhere than the surface does
         raise ShapeError(f"{path}: {surfaces} free-form surfaces, expected polygons, lines 'f i j k'")
     # a fourth column is a weight, a fourth to sixth a colour
-    vertices, triangles = _triples(path, rows["v"], "vertices"), _triangles(path, faces, seen)
+    vertices, (triangles, corners) = _triples(path, rows["v"], "vertices"), _triangles(path, faces, seen)
     normals = None
     if len(triangles) == 0 and len(rows["vn"]) == len(vertices):
         normals = _triples(path, rows["vn"], "normals")
-    return Shape(vertices, triangles, normals)
+    return Shape(vertices, triangles, normals, corners=corners)
 
 
 def _triples(path: Path, rows: list[str], what: str) -> np.ndarray:
@@ -52,8 +52,8 @@ def _triples(path: Path, rows: list[str], what: str) -> np.ndarray:
     return numbers[(np.cumsum(widths) - widths)[:, None] + np.arange(3)]
 
 
-def _triangles(path: Path, lines: list[str], seen: list[int]) -> np.ndarray:
-    """Rows ``i_1[/t_1[/n_1]] ...``, each behind so many vertices, as triangles ``[F, 3]``."""
+def _triangles(path: Path, lines: list[str], seen: list[int]) -> tuple[np.ndarray, np.ndarray | None]:
+    """Rows ``i_1[/t_1[/n_1]] ...``, each behind so many vertices, as triangles ``[F, 3]``; and their corners."""
     words, counts = words_of(lines)
     words = [word.partition("/")[0] if "/" in word else word for word in words]
     corners = numbers_of(path, words, "corners of faces", np.int64)
@@ -64,4 +64,5 @@ def _triangles(path: Path, lines: list[str], seen: list[int]) -> np.ndarray:
             f"{path}: face {f'f {lines[wrong.min()]}'[:40]!r}, expected one or more indices that are not 0"
         )
     before = np.array(seen, dtype=np.int64)[of]
-    return fans(counts, np.where(corners > 0, corners - 1, before + corners))
+    triangles = fans(counts, np.where(corners > 0, corners - 1, before + corners))
+    return triangles, counts_of_polygons(counts)

@@ -8,7 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from ccnn_geo.io.shapes.shape import Shape, ShapeError
-from ccnn_geo.io.shapes.text import fans, lines_of, numbers_of, table_of, without_comment, words_of
+from ccnn_geo.io.shapes.text import (
+    counts_of_polygons,
+    fans,
+    lines_of,
+    numbers_of,
+    table_of,
+    without_comment,
+    words_of,
+)
 
 _COLOURS = (0, 1, 3, 4)
 """Numbers of a face's colour: none, an index, RGB, RGBA."""
@@ -55,7 +63,7 @@ def _off_bylines_of(path: Path, counts: str, lines: list[str]) -> Shape:
         raise ShapeError(
             f"{path}: vertices with 4 columns, expected 3, or also normals, colours or texture coordinates"
         )
-    return Shape(vertices[:, :3], _polygons(path, *words_of(lines[num_vertices:])))
+    return _polygons(path, vertices[:, :3], *words_of(lines[num_vertices:]))
 
 
 def _is_count(word: str) -> bool:
@@ -74,13 +82,13 @@ def _off_by_words(words: list[str]) -> Shape | None:
         for _ in range(num_faces):
             widths.append(1 + max(0, int(words[start])))
             start += widths[-1]
-        return Shape(vertices, _polygons(Path(), polygons, np.array(widths))) if start == len(words) else None
+        return _polygons(Path(), vertices, polygons, np.array(widths)) if start == len(words) else None
     except (ValueError, IndexError):
         return None
 
 
-def _polygons(path: Path, words: list[str], widths: np.ndarray) -> np.ndarray:
-    """Rows ``n i_1 ... i_n [colour]`` of so many words each as triangles ``[F, 3]``."""
+def _polygons(path: Path, vertices: np.ndarray, words: list[str], widths: np.ndarray) -> Shape:
+    """Rows ``n i_1 ... i_n [colour]`` of so many words each as triangles between vertices."""
     starts = np.cumsum(widths) - widths
     counts = numbers_of(path, [words[i] for i in starts.tolist()], "counts of corners", np.int64)
     others = widths - 1 - counts
@@ -94,4 +102,5 @@ def _polygons(path: Path, words: list[str], widths: np.ndarray) -> np.ndarray:
     ends = np.cumsum(counts)
     places = np.arange(counts.sum()) + np.repeat(starts + 1 - (ends - counts), counts)
     corners = [words[i] for i in places.tolist()]
-    return fans(counts, numbers_of(path, corners, "corners of faces", np.int64))
+    triangles = fans(counts, numbers_of(path, corners, "corners of faces", np.int64))
+    return Shape(vertices, triangles, corners=counts_of_polygons(counts))

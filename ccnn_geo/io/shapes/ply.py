@@ -9,7 +9,7 @@ import numpy as np
 
 from ccnn_geo.io.shapes.ply_elements import Columns, Lists, read_elements
 from ccnn_geo.io.shapes.shape import Shape, ShapeError
-from ccnn_geo.io.shapes.text import fans
+from ccnn_geo.io.shapes.text import counts_of_polygons, fans
 
 _CORNERS = ("vertex_indices", "vertex_index")
 
@@ -28,7 +28,11 @@ def read_ply(path: Path) -> Shape:
         others := [name for name, columns in elements.items() if set(_CORNERS) & set(columns)]
     ):
         raise ShapeError(f"{path}: faces in an element {others[0]!r}, expected one called 'face'")
-    return Shape(vertices, _faces(path, elements.get("face", {})), normals)
+    corners = _corners(path, elements.get("face", {}))
+    if corners is None:
+        return Shape(vertices, None, normals)
+    triangles = fans(corners.count, corners.values.astype(np.int64))
+    return Shape(vertices, triangles, normals, corners=counts_of_polygons(corners.count))
 
 
 def _stacked(columns: Columns, names: Sequence[str]) -> np.ndarray | None:
@@ -41,7 +45,7 @@ def _num_rows(column: np.ndarray | Lists) -> int:
     return len(column.count if isinstance(column, Lists) else column)
 
 
-def _faces(path: Path, columns: Columns) -> np.ndarray | None:
+def _corners(path: Path, columns: Columns) -> Lists | None:
     lists = {name: column for name, column in columns.items() if isinstance(column, Lists)}
     named = [lists[name] for name in _CORNERS if name in lists]
     corners = next(iter(named or lists.values()), None)
@@ -51,4 +55,4 @@ def _faces(path: Path, columns: Columns) -> np.ndarray | None:
         return None
     if corners.values.dtype.kind not in "iu":
         raise ShapeError(f"{path}: faces of type {corners.values.dtype}, expected integers")
-    return fans(corners.count, corners.values.astype(np.int64))
+    return corners

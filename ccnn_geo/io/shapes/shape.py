@@ -29,6 +29,8 @@ class Shape:
             :class:`~ccnn_geo.transforms.SampleShape` replaces). Clouds only: surfaces have the normals of their faces.
         cell: ``[3]`` float64, the edges of the cells that vertices are centres of. Of occupancy grids only.
         solid: ``[M, 3]`` float64, centres of all occupied cells; vertices are those at the surface.
+        corners: ``[P]`` int64, how many each polygon of the file has: ``faces`` are ``c - 2`` triangles for one with
+            ``c``, none for one with fewer than three. None if each is a triangle.
 
     Example:
         >>> import numpy as np
@@ -42,9 +44,26 @@ class Shape:
     normals: np.ndarray | None = None
     cell: np.ndarray | None = None
     solid: np.ndarray | None = None
+    corners: np.ndarray | None = None
+
+    @property
+    def num_parts(self) -> int:
+        """Polygons of a mesh as its file counts them, or points of a cloud."""
+        if self.faces is None:
+            return len(self.vertices)
+        return len(self.faces) if self.corners is None else len(self.corners)
+
+    @property
+    def polygon(self) -> np.ndarray:
+        """Which polygon of the file each triangle is part of, ``[F]`` int64."""
+        if self.faces is None:
+            raise ValueError("polygon: expected a mesh, got a cloud")
+        if self.corners is None:
+            return np.arange(len(self.faces))
+        return polygon_of_triangles(self.corners)
 
     def to_data(self) -> Data:
-        """``Data(pos [V, 3], face [3, F], normal [V, 3], cell [1, 3], solid [M, 3])``, without what is None."""
+        """``Data(pos [V, 3], face [3, F], normal [V, 3], cell [1, 3], solid [M, 3], corners [P])`` of what there is."""
         data = Data(pos=torch.from_numpy(self.vertices))
         if self.faces is not None:
             data.face = torch.from_numpy(self.faces.T)
@@ -54,7 +73,14 @@ class Shape:
             data.cell = torch.from_numpy(self.cell[None])
         if self.solid is not None:
             data.solid = torch.from_numpy(self.solid)
+        if self.corners is not None:
+            data.corners = torch.from_numpy(self.corners)
         return data
+
+
+def polygon_of_triangles(corners: np.ndarray) -> np.ndarray:
+    """Which polygon each triangle ``[F]`` is part of, of polygons with so many corners ``[P]`` as fans."""
+    return np.repeat(np.arange(len(corners)), np.maximum(corners - 2, 0))
 
 
 def check_shape(path: Path | str, shape: Shape) -> Shape:
@@ -79,7 +105,7 @@ def check_shape(path: Path | str, shape: Shape) -> Shape:
             f"{path}: faces use vertices {faces.min()} to {faces.max()}, expected 0 to {len(vertices) - 1}"
         )
     if faces is not None and len(faces):
-        return Shape(vertices, faces)
+        return Shape(vertices, faces, corners=shape.corners)
     if normals is not None and len(normals) != len(vertices):
         raise ShapeError(
             f"{path}: normals {list(normals.shape)} of {len(vertices)} vertices, expected as many"

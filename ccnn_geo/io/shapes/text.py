@@ -98,6 +98,11 @@ def table_of(path: Path, lines: list[str], what: str) -> np.ndarray:
     return numbers_of(path, words, what).reshape(len(lines), -1)
 
 
+def counts_of_polygons(count: np.ndarray) -> np.ndarray | None:
+    """Corners ``[P]`` of polygons as a shape keeps them: None if all are triangles."""
+    return None if (count == 3).all() else count.astype(np.int64)
+
+
 def fans(count: np.ndarray, corners: np.ndarray) -> np.ndarray:
     """Polygons as triangle fans; points and edges (two corners or fewer) have no area: left out.
 

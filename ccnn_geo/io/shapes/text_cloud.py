@@ -59,12 +59,9 @@ def read_text_cloud(path: Path, columns: Sequence[str] | None = None) -> Shape:
     Raises:
         ShapeError: If it is not such a file, or its columns cannot be told; names the option that tells them.
     """
-    lines = _counted(path, lines_of(path))
-    names = _header(lines[0]) if lines else None
-    lines = _separated(path, lines if names is None else lines[1:])
-    table = table_of(path, lines, "points")
-    if columns is not None or names is not None:
-        return _by_name(path, table, list(columns if columns is not None else names or ()))
+    table, names = _table(path, columns)
+    if names is not None:
+        return _by_name(path, table, names)
     width = table.shape[1]
     if path.suffix.lower() == ".pts" and width in (4, 7):
         return Shape(table[:, :3])
@@ -74,6 +71,21 @@ def read_text_cloud(path: Path, columns: Sequence[str] | None = None) -> Shape:
             f"'columns' names others"
         )
     return Shape(table[:, :3], None, normals_of(path, table[:, 3:]) if width > 3 else None)
+
+
+def read_text_columns(path: Path, columns: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """Columns by name of a file that :func:`read_text_cloud` reads; none without a header, unless they are named."""
+    table, names = _table(path, columns)
+    return {} if names is None else dict(zip(names, table.T, strict=True))
+
+
+def _table(path: Path, columns: Sequence[str] | None) -> tuple[np.ndarray, list[str] | None]:
+    """The numbers, and the names of their columns, if these are given or there is a header."""
+    lines = _counted(path, lines_of(path))
+    header = _header(lines[0]) if lines else None
+    lines = _separated(path, lines if header is None else lines[1:])
+    table = table_of(path, lines, "points")
+    return table, header if columns is None else list(columns)
 
 
 def _by_name(path: Path, table: np.ndarray, names: list[str]) -> Shape:

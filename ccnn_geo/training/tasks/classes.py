@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ccnn_geo.nn.build import class_logits, num_outputs
+from ccnn_geo.nn.part_groups import category_of_classes, of_truths
 from ccnn_geo.training.lightning import MeanMetric, Metric, MulticlassAccuracy, MulticlassConfusionMatrix
 from ccnn_geo.training.metrics import accuracies, class_iou, mean_of_known
 from ccnn_geo.training.tasks.base import Evaluation, Task
@@ -92,7 +93,7 @@ class Classification(Task):
 
 @dataclass(frozen=True)
 class Segmentation(Classification):
-    """A class per point, cell or time step: the same, of those that have a label; -1 is none."""
+    """A class per point, cell, face or time step: the same, of those that have a label; -1 is none."""
 
     name = "segmentation"
     best = "miou"
@@ -111,7 +112,7 @@ class Segmentation(Classification):
         return answers[known], y[known]
 
     def evaluation(self) -> Evaluation:
-        return SegmentationEvaluation(len(self.classes))
+        return SegmentationEvaluation(self.classes)
 
     def scores(self, counted: Tensor, loss: float, of: str, scene: Scene | None = None) -> Scores:
         overall, mean_class = accuracies(counted)
@@ -155,7 +156,21 @@ class ClassEvaluation(Evaluation):
 
 
 class SegmentationEvaluation(ClassEvaluation):
-    """The same, and the mean intersection over union ``miou``."""
+    """The same, and the mean intersection over union ``miou``.
+
+    Of parts of shapes of several categories, ``chair/leg``, those of the shape's own category alone are asked for, as
+    is usual.
+
+    Args:
+        classes: Names.
+    """
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        super().__init__(len(classes))
+        self.category = category_of_classes(classes)
+
+    def forward(self, answers: Tensor, y: Tensor) -> None:
+        super().forward(answers if self.category is None else of_truths(answers, self.category, y), y)
 
     def take(self) -> tuple[Tensor, dict[str, Tensor | float]]:
         matrix, found = super().take()

@@ -16,6 +16,7 @@ from ccnn_geo._base.pyg import Data
 PLACES = {
     "scan": "scans:ScanPipeline",
     "shape": "shapes:ShapePipeline",
+    "part": "parts:PartPipeline",
     "image": "images:ImagePipeline",
     "recording": "recordings:RecordingPipeline",
     "series": "series:SeriesPipeline",

@@ -1,0 +1,140 @@
+"""Which part each face of a mesh, or each point of a cloud, belongs to: in the file, or in one beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ccnn_geo.io.cloud_file import read_cloud
+from ccnn_geo.io.scans.point_labels import IGNORED, label_column, whole_labels
+from ccnn_geo.io.shapes.ply_elements import read_elements
+from ccnn_geo.io.shapes.read import read_shape
+from ccnn_geo.io.shapes.shape import Shape, ShapeError
+from ccnn_geo.io.shapes.text import lines_of, numbers_of
+from ccnn_geo.io.shapes.text_cloud import SUFFIXES, read_text_columns
+
+BESIDE = ("_labels.txt", ".seg")
+"""Ends of the names of files of labels, in the place of the extension of the shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class PartLabels:
+    """Names of parts, and the part of each face of a mesh or point of a cloud.
+
+    Args:
+        names: In the order of the numbers.
+        index: ``[P]`` int64, from 0; -1 where nothing is known.
+    """
+
+    names: tuple[str, ...]
+    index: np.ndarray
+
+
+def read_labelled_shape(
+    path: Path, columns: Sequence[str] | None = None, label: str | None = None
+) -> tuple[Shape, PartLabels]:
+    """A shape with the part of each of its faces, or of its points.
+
+    Labels are in the first of these that is there:
+
+    * ``NAME_labels.txt`` beside ``NAME.off``: a line with the name of a part, a line with the numbers of its faces,
+      from 1, and so on;
+    * ``NAME.seg``: a whole number for each face or point, in their order;
+    * the file itself: a property of the faces or vertices of a PLY, an array of an archive or a column of a text file,
+      called ``label``, ``class`` or as ``label`` says; whole numbers, below 0 for none.
+
+    Numbers become the names of the parts.
+
+    Args:
+        path: The shape.
+        columns: What the columns of a text file are.
+        label: Name of the column or property.
+
+    Raises:
+        ShapeError: If the shape is not sound, there are no labels, or not as many as faces or points.
+
+    Source: X. Chen, A. Golovinskiy, T. Funkhouser, A Benchmark for 3D Mesh Segmentation, SIGGRAPH 2009 (``.seg``).
+    """
+    shape = read_shape(path, columns)
+    named, numbered = (path.with_name(path.stem + end) for end in BESIDE)
+    if named.is_file():
+        return shape, _read_named(named, shape.num_parts)
+    if numbered.is_file():
+        return shape, _read_numbered(numbered, shape)
+    return shape, _inside(path, shape, columns, label)
+
+
+def has_labels_beside(path: Path) -> bool:
+    """Whether a file of labels lies beside that of a shape."""
+    return any(path.with_name(path.stem + end).is_file() for end in BESIDE)
+
+
+def _read_named(path: Path, num: int) -> PartLabels:
+    lines = [line for line in lines_of(path) if line.strip()]
+    if len(lines) % 2:
+        raise ShapeError(
+            f"{path}: {len(lines)} lines, expected pairs: the name of a part, and the numbers of its faces"
+        )
+    index = np.full(num, IGNORED, dtype=np.int64)
+    names: dict[str, int] = {}
+    for name, words in zip(lines[::2], lines[1::2], strict=True):
+        faces = numbers_of(path, words.split(), f"faces of {name.strip()[:40]!r}", np.int64)
+        if len(faces) and (faces.min() < 1 or faces.max() > num):
+            raise ShapeError(
+                f"{path}: {name.strip()[:40]!r} has faces {faces.min()} to {faces.max()}, expected 1 to {num}"
+            )
+        index[faces - 1] = names.setdefault(name.strip(), len(names))
+    return PartLabels(tuple(names), index)
+
+
+def _read_numbered(path: Path, shape: Shape) -> PartLabels:
+    words = " ".join(lines_of(path)).split()
+    return _of_numbers(path, numbers_of(path, words, "labels"), shape)
+
+
+def _inside(path: Path, shape: Shape, columns: Sequence[str] | None, label: str | None) -> PartLabels:
+    found = _columns(path, shape, columns)
+    try:
+        name = label_column(path, found, label)
+    except ValueError as error:
+        raise ShapeError(str(error)) from error
+    if name is not None:
+        return _of_numbers(path, found[name], shape)
+    beside = " or ".join(path.stem + end for end in BESIDE)
+    raise ShapeError(
+        f"{path}: no labels of its {_elements(shape)}, expected {beside} beside it, or a column 'label' in it"
+    )
+
+
+def _columns(path: Path, shape: Shape, columns: Sequence[str] | None) -> Mapping[str, np.ndarray]:
+    """Columns of the file that have a number for each face or point."""
+    kind = path.suffix.lower()
+    if kind == ".ply":
+        element = read_elements(path).get("vertex" if shape.faces is None else "face", {})
+        return {name: values for name, values in element.items() if isinstance(values, np.ndarray)}
+    if shape.faces is not None:
+        return {}
+    if kind in SUFFIXES:
+        return read_text_columns(path, columns)
+    return read_cloud(path).fields if kind in (".npz", ".pcd", ".las", ".laz") else {}
+
+
+def _of_numbers(path: Path, values: np.ndarray, shape: Shape) -> PartLabels:
+    if len(values) != shape.num_parts:
+        raise ShapeError(
+            f"{path}: {len(values)} labels, expected {shape.num_parts} as there are {_elements(shape)}"
+        )
+    try:
+        whole = whole_labels(path, "label", values)
+    except ValueError as error:
+        raise ShapeError(str(error)) from error
+    known, index = np.unique(whole, return_inverse=True)
+    below = int(np.count_nonzero(known < 0))
+    return PartLabels(tuple(str(code) for code in known[below:].tolist()), np.maximum(index - below, IGNORED))
+
+
+def _elements(shape: Shape) -> str:
+    return "points" if shape.faces is None else "faces"

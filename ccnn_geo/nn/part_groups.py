@@ -1,0 +1,53 @@
+"""Classes of parts by the category of their shape: ``chair/leg`` is a class of chairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+SIGN = "/"
+"""Between the name of a category and that of a part."""
+
+
+def category_of_classes(classes: Sequence[str]) -> Tensor | None:
+    """Number of the category of each class, ``[K]``; None if their names have none, or one alone.
+
+    Example:
+        >>> category_of_classes(["chair/leg", "chair/seat", "cup/handle"])
+        tensor([0, 0, 1])
+        >>> category_of_classes(["ground", "tree"]) is None
+        True
+    """
+    if not all(SIGN in name for name in classes):
+        return None
+    names = [name.rpartition(SIGN)[0] for name in classes]
+    known = list(dict.fromkeys(names))
+    return torch.tensor([known.index(name) for name in names]) if len(known) > 1 else None
+
+
+def of_truths(logits: Tensor, category: Tensor, y: Tensor) -> Tensor:
+    """Logits without the classes of other categories than that of the truth, as if the category had been given.
+
+    Shapes:
+        ``logits [N, K]``, ``category [K]``, ``y [N]`` -> ``[N, K]``
+    """
+    category = category.to(logits.device)
+    return logits.masked_fill(category[y].unsqueeze(1) != category, -torch.inf)
+
+
+def of_one_category(logits: Tensor, category: Tensor) -> Tensor:
+    r"""Logits of the points of one shape without the classes of other categories than the most probable one.
+
+    .. math::
+        c^* = \arg\max_c \sum_i \sum_{k \in c} p_{ik}
+
+    Shapes:
+        ``logits [N, K]``, ``category [K]`` -> ``[N, K]``
+    """
+    category = category.to(logits.device)
+    probability = logits.double().softmax(dim=1).sum(dim=0)
+    total = torch.zeros(int(category.max()) + 1, dtype=probability.dtype, device=logits.device)
+    best = total.index_add(0, category, probability).argmax()
+    return logits.masked_fill(category != best, -torch.inf)

@@ -1,0 +1,82 @@
+"""From a mesh or a cloud to points, and the places where a part is asked for: its faces, or all of its points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Generator, Tensor
+
+from ccnn_geo._base.pyg import Data, scatter
+from ccnn_geo.io.shapes.shape import polygon_of_triangles
+from ccnn_geo.transforms.pipelines.shapes import ShapePipeline
+from ccnn_geo.transforms.sample_shape import SampleShape
+
+
+@dataclass(frozen=True)
+class PartPipeline(ShapePipeline):
+    """What a network for parts sees of a shape, and where it is asked.
+
+    Points are sampled as :class:`~ccnn_geo.transforms.ShapePipeline` has it. The network is evaluated in the middle of
+    each face of a mesh, or at each point of a cloud: a convolution has a value everywhere.
+
+    Args:
+        label: Name of the column or property that holds the labels of training shapes; None for the usual ones.
+
+    Raises:
+        ValueError: If an argument is out of range, or the carrier is not ``points``.
+
+    Example:
+        >>> from torch_geometric.data import Data
+        >>> triangle = Data(pos=torch.eye(3), face=torch.tensor([[0], [1], [2]]))
+        >>> PartPipeline(num_points=64)(triangle)
+        Data(pos=[64, 3], normal=[64, 3], x=[64, 6], at=[1, 3])
+    """
+
+    kind: ClassVar[str] = "part"
+
+    label: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.carrier != "points":
+            raise ValueError(f"data.carrier: expected 'points' for parts, got {self.carrier!r}")
+
+    def __call__(self, data: Data) -> Data:
+        """From a mesh or cloud as read from a file to the network's input, and the places ``at`` of the answers."""
+        data = data.clone()
+        data.pos = data.pos.double()
+        asked = asked_places(data)
+        data.corners = None
+        generator = Generator().manual_seed(self.seed)
+        sample = SampleShape(self.num_samples, self.normal_neighbors, generator, self.frame, self.cells)
+        points, place = sample.placed(data)
+        found = self.evaluation()(points)
+        found.at = place(asked)
+        return found
+
+
+def asked_places(data: Data) -> Tensor:
+    """Middles of the faces of a mesh, as its file counts them, or the points of a cloud.
+
+    A polygon's middle is that of its area; one without an area is asked in the middle of its triangles, one of fewer
+    than three corners in that of the mesh.
+
+    Shapes:
+        ``pos [V, 3]``, ``face [3, F]``, perhaps ``corners [P]`` -> ``[P, 3]``; of a cloud ``[V, 3]``
+    """
+    if data.get("face") is None or data.face.numel() == 0:
+        return data.pos
+    corner = data.pos[data.face]
+    middle = corner.mean(dim=0)
+    if data.get("corners") is None:
+        return middle
+    area = torch.linalg.cross(corner[1] - corner[0], corner[2] - corner[0]).norm(dim=1)
+    polygon = torch.from_numpy(polygon_of_triangles(data.corners.numpy()))
+    num = len(data.corners)
+    total = scatter(area, polygon, dim_size=num, reduce="sum")
+    weight = torch.where(total[polygon] > 0, area, 1.0).unsqueeze(1)
+    count = scatter(weight, polygon, dim_size=num, reduce="sum")
+    found = scatter(middle * weight, polygon, dim_size=num, reduce="sum") / count
+    return torch.where(count > 0, found, data.pos.mean(dim=0))

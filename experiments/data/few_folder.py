@@ -1,0 +1,79 @@
+"""A few training shapes of each class of a folder, and a fixed part that validates.
+
+    python -m ccnn_geo.experiments.data.few_folder ROOT OUT --per-class 20
+
+Of the shapes of a class in ``ROOT/train``, sorted by name, the last 50 validate and the first ``--per-class`` train:
+links in ``OUT``. Folders for more shapes hold those of folders for fewer, and all have the same validation part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from pathlib import Path
+
+from ccnn_geo.datasets.base.class_folders import class_folders
+from ccnn_geo.datasets.shapes.shape_folder import SHAPES
+from ccnn_geo.experiments.data.clouds import tell
+from ccnn_geo.experiments.data.folds import PARTS, link
+from ccnn_geo.io.files.sample_files import list_samples
+from ccnn_geo.io.files.storage import exclusive
+
+VALIDATION = 50
+"""Shapes of each class that validate."""
+
+
+def few_folder(root: Path, out: Path, per_class: int) -> Path:
+    """Writes a few shapes of each class as a folder of links, unless it is there.
+
+    Args:
+        root: ``train/<class>/<file>``.
+        out: The folder; it is complete or absent.
+        per_class: Training shapes of each class.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        FileNotFoundError: If there are no shapes.
+        ValueError: If a class has fewer than these and :data:`VALIDATION`.
+    """
+    with exclusive(out.parent, out.name):
+        if out.is_dir():
+            return out
+        classes = {
+            name: list_samples(folder, SHAPES).paths for name, folder in class_folders(root, "train").items()
+        }
+        few = [
+            f"{name} ({len(files)})" for name, files in classes.items() if len(files) < per_class + VALIDATION
+        ]
+        if few or per_class < 1:
+            raise ValueError(
+                f"{root}: expected {per_class} shapes of each class, 1 or more, and {VALIDATION} to validate, got "
+                f"{', '.join(few)}"
+            )
+        making = out.with_name(f".{out.name}.tmp")
+        shutil.rmtree(making, ignore_errors=True)
+        for name, files in classes.items():
+            for part, some in zip(PARTS, (files[:per_class], files[-VALIDATION:]), strict=True):
+                (making / part / name).mkdir(parents=True)
+                for file in some:
+                    link(file, making / part / name / file.name)
+        os.replace(making, out)
+    return out
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Writes the folder and prints the number of files of each part."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("root", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--per-class", type=int, required=True)
+    args = parser.parse_args(argv)
+    out = few_folder(args.root, args.out, args.per_class)
+    tell(out, {part: sum(1 for _ in (out / part).glob("*/*")) for part in PARTS})
+
+
+if __name__ == "__main__":
+    main()
