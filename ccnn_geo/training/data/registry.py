@@ -6,15 +6,13 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Set
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ccnn_geo.datasets import stratified_split
 from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.training.data.base import EpochDataModule, two_or_more
 from ccnn_geo.training.data.epochs import EpochDataset
-from ccnn_geo.training.data.sources import check_keywords, root_named, splits_of
-from ccnn_geo.training.seeds import mix_seed
+from ccnn_geo.training.data.sources import check_keywords, check_limit, limited, root_named, splits_of
 from ccnn_geo.transforms.pipelines.base import Pipeline
 
 OWN = frozenset({"transform"})
@@ -64,8 +62,7 @@ class RegistryDataModule(EpochDataModule):
         own: Set[str] = frozenset(),
     ) -> None:
         super().__init__(dataset, batch_size, num_workers)
-        if limit is not None and limit < 1:
-            raise ValueError(f"data.limit: expected 1 sample or more, or null for all, got {limit}")
+        check_limit(limit)
         if not 0 < validation_fraction < 1:
             raise ValueError(f"data.validation_fraction: expected (0, 1), got {validation_fraction}")
         self.cls = dataset_class(dataset)
@@ -98,9 +95,7 @@ class RegistryDataModule(EpochDataModule):
             same = change[0] is change[1]
             validation = (train if same else self.open("train", change[1]))[held_out]
             train = train[keep]
-        if self.limit is not None:
-            generator = torch.Generator().manual_seed(mix_seed(self.seed, "limit"))
-            train = train[torch.randperm(len(train), generator=generator)[: self.limit]]
+        train = limited(train, self.limit, self.seed)
         if self.task == "regression":
             self.targets = train.target_scale()  # of what is trained on
         self.train_set = EpochDataset(train, None, self.run_seed)

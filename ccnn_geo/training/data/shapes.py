@@ -14,7 +14,7 @@ from ccnn_geo.datasets import ShapeDataset, stratified_split
 from ccnn_geo.training.data.base import EpochDataModule, two_or_more
 from ccnn_geo.training.data.epochs import EpochDataset
 from ccnn_geo.training.data.neighbor_cache import NeighborCache, restore_edges
-from ccnn_geo.training.data.sources import check_arguments, has_validation, open_split, shapes_class
+from ccnn_geo.training.data.sources import check_arguments, check_limit, has_validation, limited, open_split, shapes_class
 from ccnn_geo.transforms.pipelines.shapes import Augmentation, ShapePipeline
 
 
@@ -43,6 +43,7 @@ class ShapesDataModule(EpochDataModule):
         augment: Random changes of training samples.
         batch_size: Samples per batch and process.
         num_workers: Processes that load batches.
+        limit: Training samples to use, for trials: the first ones of a fixed random order; null for all.
         validation_fraction: Part of the training set that validates, if there is no validation split.
         neighbor_cache: MB per process for neighbours of validation samples, which are found once instead of in
             every epoch; 2 bytes a neighbour. Training draws other points in every epoch and has none to keep.
@@ -82,6 +83,7 @@ class ShapesDataModule(EpochDataModule):
         augment: Augmentation | None = None,
         batch_size: int = 32,
         num_workers: int = 0,
+        limit: int | None = None,
         validation_fraction: float = 0.1,
         neighbor_cache: int = 0,
         seed: int = 0,
@@ -103,6 +105,7 @@ class ShapesDataModule(EpochDataModule):
         )
         if not 0 < validation_fraction < 1:
             raise ValueError(f"data.validation_fraction: expected (0, 1), got {validation_fraction}")
+        check_limit(limit)
         if neighbor_cache < 0:
             raise ValueError(f"data.neighbor_cache: expected 0 MB or more, got {neighbor_cache}")
         cls = shapes_class(dataset)
@@ -111,7 +114,7 @@ class ShapesDataModule(EpochDataModule):
         self.in_channels = self.pipeline.in_channels
         self.num_classes = cls.info.classes
         self.augment = augment or Augmentation()
-        self.validation_fraction, self.neighbor_cache = validation_fraction, neighbor_cache
+        self.validation_fraction, self.neighbor_cache, self.limit = validation_fraction, neighbor_cache, limit
 
     @property
     def label(self) -> str:
@@ -141,6 +144,7 @@ class ShapesDataModule(EpochDataModule):
             keep, held_out = stratified_split(train.y, self.validation_fraction, self.pipeline.seed)
             train, validation = train[keep], train[held_out]
         validation.transform = self._labelled(self.pipeline.evaluation())
+        train = limited(train, self.limit, self.pipeline.seed)
         change = self._labelled(self.pipeline.training(self.augment))
         self.train_set = EpochDataset(train, change, self.run_seed)
         self.validation_set = validation

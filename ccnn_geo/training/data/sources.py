@@ -8,6 +8,8 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ccnn_geo._base.argument_types import check_types
 from ccnn_geo._base.nearest import did_you_mean
 from ccnn_geo.datasets import ShapeDataset
@@ -15,6 +17,7 @@ from ccnn_geo.datasets.base.class_folders import split_folders
 from ccnn_geo.datasets.base.find_layout import found_splits
 from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.datasets.shapes.shapes import is_sampled
+from ccnn_geo.training.seeds import mix_seed
 
 OWN = frozenset({"num_points", "num_samples", "seed", "k", "frame", "cells", "transform"})
 """Arguments of data sets that the data module sets."""
@@ -51,6 +54,24 @@ def open_split(dataset: str, root: str, split: str, **kwargs: Any) -> ShapeDatas
     opened: Callable[..., ShapeDataset] = shapes_class(dataset)
     with root_named(root):
         return opened(root, split, **kwargs)
+
+
+def limited(samples: Any, limit: int | None, seed: int) -> Any:
+    """The first samples of a fixed random order, for trials; all if there is no limit."""
+    if limit is None:
+        return samples
+    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(mix_seed(seed, "limit")))
+    return samples[order[:limit]]
+
+
+def check_limit(limit: int | None) -> None:
+    """Finds a limit that cannot be.
+
+    Raises:
+        ValueError: If it is below 1.
+    """
+    if limit is not None and limit < 1:
+        raise ValueError(f"data.limit: expected 1 sample or more, or null for all, got {limit}")
 
 
 @contextmanager

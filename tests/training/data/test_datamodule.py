@@ -40,6 +40,17 @@ def test_validation_split_of_the_folder_is_used(project):
     assert sorted({name.split("/")[0] for name in names(data.val_dataloader())}) == ["validation"]
 
 
+def test_limit_keeps_the_first_of_a_fixed_order(project):
+    few, more, every = (module(limit=n) for n in (4, 9, None))
+    for data in (few, more, every):
+        data.setup("fit")
+    found = [list(data.train_set.samples.names) for data in (few, more, every)]
+    assert [len(some) for some in found] == [4, 9, len(every.train_set)]
+    assert found[0] == found[1][:4]
+    assert set(found[1]) <= set(found[2])
+    assert len(few.validation_set) == len(every.validation_set)
+
+
 def test_test_set_is_opened_by_test_alone(project):
     for path in (project / "shapes" / "test").rglob("*.npy"):
         path.write_bytes(b"unreadable")
@@ -92,6 +103,7 @@ def test_voxels(project, augment):
         {"validation_fraction": 1.0},
         {"num_workers": -1},
         {"neighbor_cache": -1},
+        {"limit": 0},
     ],
 )
 def test_arguments_out_of_range(wrong):
