@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 OWN_KINDS = ("shapes", "images", "recordings", "series", "scenes")
 """Kinds of a user's own files, as :data:`ccnn_geo.datasets.checks.kinds.KINDS` has them."""
 
+MADE = ("generate", "file")
+"""Options of data sets that make samples of no files, or of a single one."""
+
 HEAD = ("name", "family", "classes", "samples", "size", "disk")
 
 
@@ -33,7 +36,12 @@ def main(arguments: list[str]) -> None:
     look.add_argument(
         "--kind", choices=OWN_KINDS, help="What they are; by default what their extensions say."
     )
-    ready = add_command(actions, "prepare", "Downloads and prepares one; what is there already is kept.")
+    ready = add_command(
+        actions,
+        "prepare",
+        "Downloads and prepares one; what is there already is kept. Begun again after an end, it goes on; processes "
+        "that torchrun or SLURM start share the files.",
+    )
     for action in (about, ready):
         action.add_argument("name", help="As ccnn-geo data list has it.")
     ready.add_argument(
@@ -141,6 +149,9 @@ def prepare(
 ) -> Iterator[str]:
     """Downloads a data set and prepares its splits; yields a line about each step when it is done.
 
+    Processes that ``torchrun`` or SLURM has started share the files of a data set that has many. Others are prepared
+    by the first of them.
+
     Args:
         name: Of the data set.
         root: Where it goes, or where its files are.
@@ -156,12 +167,17 @@ def prepare(
     """
     from ccnn_geo.datasets.base.class_folders import split_name
     from ccnn_geo.datasets.registry import dataset_class
+    from ccnn_geo.io.files.parts import process_of
     from ccnn_geo.training.data.sources import check_keywords, keywords
 
     cls, folder, options = dataset_class(name), Path(root).expanduser(), dict(options or {})
     check_keywords(cls, options, {"download", "transform"})
     if options.get("generate"):
         download = False
+    rank, size = process_of()
+    if rank and not (cls.info.many_files and options.keys().isdisjoint(MADE)):
+        yield f"{name}: no files to share, process 0 prepares it; this one, {rank} of 0 to {size - 1}, leaves"
+        return
     yield check_space(cls.info, folder, download)
     known = splits_of(cls, folder)
     asked = {split: split if split in known else split_name(split) for split in splits or known}

@@ -125,7 +125,8 @@ def _print_rows(model: Predictor, files: list[str], batch_size: int) -> None:
 
 def _write(model: Predictor, files: list[str], folder: Path, options: argparse.Namespace) -> None:
     """Answers into a folder, shared with other processes."""
-    from ccnn_geo.export.parts import TABLE, Parts, digest_of, process_of
+    from ccnn_geo.export.parts import TABLE, Parts, digest_of
+    from ccnn_geo.io.files.parts import process_of
 
     started = time.monotonic()
     parts = Parts(folder, digest_of(model), files, *process_of())

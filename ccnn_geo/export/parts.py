@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ccnn_geo.export.predictor import Predictor
 from ccnn_geo.export.records import Record, as_csv
+from ccnn_geo.io.files.parts import part_path, part_paths
 from ccnn_geo.io.files.storage import exclusive, write_atomic
 
 TABLE, WHOLE = "predictions.csv", "predictions.json"
-PROCESSES = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
-"""Where torchrun and SLURM say which process this is, and of how many."""
-
-
-def process_of(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
-    """Which process this is, and of how many that were started together.
-
-    Example:
-        >>> process_of({}), process_of({"RANK": "1", "WORLD_SIZE": "4"})
-        ((0, 1), (1, 4))
-    """
-    for rank, size in PROCESSES:
-        if rank in environment and size in environment:
-            return int(environment[rank]), int(environment[size])
-    return 0, 1
+_ENDING = ".jsonl"
 
 
 def digest_of(model: Predictor) -> str:
@@ -62,7 +48,7 @@ class Parts:
         self.folder, self.digest, self.rank, self.size = folder, digest, rank, size
         self.files = list(dict.fromkeys(files))
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / f"part-{rank}-of-{size}.jsonl"
+        self.path = part_path(folder, rank, size, _ENDING)
         self.is_complete = self._check_whole()
         known = {} if self.is_complete else self._known()
         done = {file for file, found in known.items() if "error" not in found}
@@ -89,7 +75,7 @@ class Parts:
             write_atomic(self.folder / TABLE, lambda file: file.write(table.encode()))
             text = json.dumps(whole, indent=2, allow_nan=False) + "\n"
             write_atomic(self.folder / WHOLE, lambda file: file.write(text.encode()))
-            for path in self._paths():
+            for path in part_paths(self.folder, _ENDING):
                 path.unlink()
             return True
 
@@ -105,13 +91,10 @@ class Parts:
             raise ValueError(f"--out {self.folder}: holds {WHOLE} of {other}; name another folder")
         return True
 
-    def _paths(self) -> list[Path]:
-        return sorted(self.folder.glob("part-*-of-*.jsonl"))
-
     def _known(self) -> dict[str, Record]:
         """What all parts hold, by file; an answer counts more than an error."""
         known: dict[str, Record] = {}
-        for path in self._paths():
+        for path in part_paths(self.folder, _ENDING):
             lines = path.read_bytes().split(b"\n")
             if lines[-1] and path == self.path:  # of a process that was killed: the rest of its last line
                 path.write_bytes(b"".join(line + b"\n" for line in lines[:-1]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,18 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ccnn_geo.datasets.base.workers import mapper
-from ccnn_geo.io.files.grouped_errors import group_errors
+from ccnn_geo.datasets.base.conversion import Results, convert
 from ccnn_geo.io.files.mapped import MappedArray, write_rows
-from ccnn_geo.io.files.progress import progress
-from ccnn_geo.io.files.sample_files import cannot_open
-from ccnn_geo.io.files.storage import exclusive, read_arrays, write_atomic
+from ccnn_geo.io.files.storage import read_arrays, write_atomic
 from ccnn_geo.io.recording import read_recording
 from ccnn_geo.io.wav import resample
 from ccnn_geo.transforms.pipelines.recordings import check_scale, stored_wave
 
 CHUNK = 256
-"""Recordings that are read, sent or transformed at once: 8 MB of one second each."""
+"""Recordings that are transformed at once: 8 MB of one second each."""
 
 
 class Clips(NamedTuple):
@@ -69,42 +65,44 @@ def prepare_clips(
     num_workers: int | None = None,
     check: Callable[[np.ndarray], None] | None = None,
 ) -> None:
-    """Reads all files into ``target.npy`` and ``target.npz`` unless they are there; other processes wait.
+    """Reads all files into ``target.npy`` and ``target.npz`` unless they are there; processes share the work.
 
     Args:
         paths: wav files.
         extra: Columns that are stored beside them.
         settings: What they shall have in common.
         target: Path without ending.
-        num_workers: Processes that read, 0 for none; None takes one for every 2,048 files, at most one per core.
+        num_workers: Processes that read, 0 for none; None for what the size of the files suggests.
         check: Called with the lengths ``[N]`` before anything gets its name; may raise.
 
     Raises:
         ValueError: Names the files that could not be read or do not agree, by kind.
     """
     rows, index = target.with_name(target.name + ".npy"), target.with_name(target.name + ".npz")
-    with exclusive(target.parent, target.name):
-        if index.exists() and rows.exists():
-            return
-        for stale in target.parent.glob(f".{target.name}.np*.tmp"):  # of a process that was killed
-            stale.unlink(missing_ok=True)
-        form = _form(paths[0], settings)
-        samples, errors = [], []
 
-        def chunks() -> Iterator[np.ndarray]:
-            for wave, found, wrong in _read_all(paths, form, settings, num_workers):
-                samples.extend(found)
-                errors.extend(wrong)
-                yield wave
-            if errors:
-                shown = ";\n  ".join(group_errors(errors))
-                raise ValueError(f"{len(errors)} of {len(paths)} recordings cannot be used:\n  {shown}")
+    def is_there() -> bool:
+        return index.exists() and rows.exists()
+
+    if is_there():
+        return
+    form = _form(paths[0], settings)
+
+    def merge(found: Results) -> None:
+        samples: list[int] = []
+
+        def waves() -> Iterator[np.ndarray]:
+            for clip in found.arrays("recordings"):
+                samples.append(int(clip["samples"]))
+                yield clip["wave"]
             if check is not None:
                 check(np.array(samples))
 
-        write_rows(rows, np.int16, (len(paths), form.channels, form.length), chunks())
+        write_rows(rows, np.int16, (len(paths), form.channels, form.length), waves())
         columns: dict[str, Any] = {name: np.array(column) for name, column in extra.items()}
         write_atomic(index, partial(np.savez, samples=np.array(samples), rate=np.array(form.rate), **columns))
+
+    columns = (paths, [form] * len(paths), [settings] * len(paths))
+    convert(read_clip, columns, target, merge, title="recordings", num_workers=num_workers, is_there=is_there)
 
 
 def load_clips(target: Path, extra: Sequence[str]) -> Clips:
@@ -134,36 +132,10 @@ def _form(path: Path, settings: ClipSettings) -> _Form:
     return _Form(path, 1 if settings.mono else len(wave), settings.length or wave.shape[1], rate)
 
 
-def _read_all(
-    paths: Sequence[Path], form: _Form, settings: ClipSettings, num_workers: int | None
-) -> Iterator[tuple[np.ndarray, list[int], list[str]]]:
-    parts = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
-    if num_workers is None:  # starting a process costs seconds
-        num_workers = min(len(parts) // 8, os.cpu_count() or 1) if len(parts) >= 16 else 0
-    with mapper(num_workers) as map_, progress(total=len(paths), title="recordings") as bar:
-        for result in map_(read_clips, parts, [form] * len(parts), [settings] * len(parts)):
-            bar.update(len(result[0]))
-            yield result
-
-
-def read_clips(
-    paths: Sequence[Path], form: _Form, settings: ClipSettings
-) -> tuple[np.ndarray, list[int], list[str]]:
-    """Stored samples ``[N, C, T]`` int16 of some files, their lengths, and what is wrong with any."""
-    waves = np.zeros((len(paths), form.channels, form.length), np.int16)
-    samples, errors = [0] * len(paths), []
-    for i, path in enumerate(paths):
-        try:
-            wave = _agreeing(*read_recording(path), path, form, settings)
-        except ValueError as error:
-            errors.append(str(error))
-            continue
-        except OSError as error:
-            errors.append(cannot_open(path, error))
-            continue
-        samples[i] = wave.shape[1]
-        waves[i] = stored_wave(wave, form.length)
-    return waves, samples, errors
+def read_clip(path: Path, form: _Form, settings: ClipSettings) -> dict[str, np.ndarray]:
+    """Stored samples of a file, ``wave [C, T]`` int16, and their number before they were cut or filled."""
+    wave = _agreeing(*read_recording(path), path, form, settings)
+    return {"wave": stored_wave(wave, form.length), "samples": np.array(wave.shape[1])}
 
 
 def _agreeing(wave: np.ndarray, rate: int, path: Path, form: _Form, settings: ClipSettings) -> np.ndarray:

@@ -14,8 +14,8 @@ from torch import Tensor
 from ccnn_geo.datasets.audio.clip_features import prepare_mfcc, statistics
 from ccnn_geo.datasets.audio.clips import ClipSettings, load_clips, prepare_clips
 from ccnn_geo.datasets.audio.speech_files import SPLITS, check_words, ensure_words, list_recordings, split_of
+from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.datasets.base.info import DataFile, DatasetInfo
-from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.base.signals import SignalDataset
 from ccnn_geo.io.files.mapped import MappedArray
 from ccnn_geo.io.files.sample_files import stamps
@@ -47,6 +47,7 @@ _INFO = DatasetInfo(
         ),
     ),
     prepared=4_700_000_000,  # 105,829 recordings unpacked, 16-bit samples of the ten words
+    many_files=True,
     source="Warden, 2018, ten words as in Kidger et al., 2020; Appendix B",
 )
 

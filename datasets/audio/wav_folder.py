@@ -14,9 +14,9 @@ from torch import Tensor
 from ccnn_geo._base.argument_types import check_types, types_of
 from ccnn_geo.datasets.audio.clip_features import prepare_mfcc, statistics
 from ccnn_geo.datasets.audio.clips import Clips, ClipSettings, load_clips, prepare_clips
+from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.datasets.base.find_layout import found_splits, labelled_files
 from ccnn_geo.datasets.base.info import DatasetInfo
-from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.base.signals import SignalDataset
 from ccnn_geo.io.files.mapped import MappedArray
 from ccnn_geo.io.files.sample_files import stamps
@@ -79,6 +79,7 @@ class WavFolder(SignalDataset):
         size=None,
         classes=0,
         folder="wav_folder",
+        many_files=True,
         source="your files",
     )
     kind = RECORDINGS

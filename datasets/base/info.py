@@ -39,6 +39,7 @@ class DatasetInfo:
         folder: Folder under the root; data sets made of the same files share it.
         files: What is downloaded.
         prepared: Bytes that are written besides the downloads: unpacked and prepared files.
+        many_files: Whether its files are converted one by one, which processes of ``torchrun`` and SLURM share.
         source: Who published it, and where the paper describes its use.
 
     Example:
@@ -60,6 +61,7 @@ class DatasetInfo:
     folder: str = ""
     files: tuple[DataFile, ...] = ()
     prepared: int = 0
+    many_files: bool = False
     source: str = ""
 
     @property

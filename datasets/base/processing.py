@@ -1,7 +1,6 @@
 """Files of shapes -> one compact array file: in parallel, once."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -12,12 +11,11 @@ import numpy as np
 import torch
 
 from ccnn_geo._base.caller import warn_caller
-from ccnn_geo.datasets.base.workers import mapper
+from ccnn_geo.datasets.base.conversion import Results, convert
 from ccnn_geo.io import ShapeError, read_shape
 from ccnn_geo.io.files.grouped_errors import group_errors
-from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.sample_files import cannot_open
-from ccnn_geo.io.files.storage import exclusive, write_atomic
+from ccnn_geo.io.files.storage import write_atomic
 from ccnn_geo.transforms import SampleShape
 
 STEPS = 32767
@@ -47,11 +45,6 @@ class Settings:
     version: int = 1
 
 
-def digest(*parts: object) -> str:
-    """Short name for a combination of settings."""
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
-
-
 def prepare(
     files: Sequence[ShapeFile],
     settings: Settings,
@@ -60,22 +53,19 @@ def prepare(
     on_error: str,
     title: str,
 ) -> None:
-    """Samples all files and writes ``target`` unless it is there; processes that ask at the same time wait."""
-    with exclusive(target.parent, target.name):
-        if target.exists():
-            return
-        for stale in target.parent.glob(f".{target.name}.*.tmp"):  # of a process that was killed
-            stale.unlink(missing_ok=True)
-        clouds, errors = _sample_all(files, settings, num_workers, title)
+    """Samples all files and writes ``target`` unless it is there; processes share the work."""
+
+    def merge(found: Results) -> None:
+        errors = found.errors
         if errors and (on_error == "raise" or len(errors) == len(files)):
             raise ShapeError(_report(errors, len(files)) + "; on_error='skip' leaves them out")
         if errors:
             warn_caller(_report(errors, len(files)) + "; left out")
-        kept = [(file, cloud) for file, cloud in zip(files, clouds, strict=True) if cloud is not None]
+        kept = [(file, cloud) for file, cloud in zip(files, found, strict=True) if not isinstance(cloud, str)]
         arrays: dict[str, Any] = {
-            "pos": np.concatenate([pos for _, (pos, _) in kept]),
-            "normal": np.concatenate([normal for _, (_, normal) in kept]),
-            "offset": np.cumsum([0] + [len(pos) for _, (pos, _) in kept]),
+            "pos": np.concatenate([cloud["pos"] for _, cloud in kept]),
+            "normal": np.concatenate([cloud["normal"] for _, cloud in kept]),
+            "offset": np.cumsum([0] + [len(cloud["pos"]) for _, cloud in kept]),
             "y": np.array([file.label for file, _ in kept]),
             "name": np.array([file.name for file, _ in kept]),
             "skipped": np.array(errors, dtype=np.str_),
@@ -83,36 +73,24 @@ def prepare(
         }
         write_atomic(target, partial(np.savez, **arrays))
 
-
-def _report(errors: list[str], total: int) -> str:
-    shown = "\n  ".join(group_errors(errors))
-    return f"{len(errors)} of {total} files could not be read:\n  {shown}\n"
-
-
-def _sample_all(
-    files: Sequence[ShapeFile], settings: Settings, num_workers: int | None, title: str
-) -> tuple[list, list[str]]:
-    clouds, errors = [], []
     columns = (
         [f.path for f in files],
         [f.name for f in files],
         [settings] * len(files),
         [f.columns for f in files],
     )
-    num_workers = _processes(files) if num_workers is None else num_workers
-    with mapper(num_workers) as map_, progress(total=len(files), title=title) as bar:
-        for result in map_(sample_file, *columns):
-            bar.update()
-            clouds.append(None if isinstance(result, str) else result)
-            if isinstance(result, str):
-                errors.append(result)
-    return clouds, errors
+    convert(sample_file, columns, target, merge, title=title, num_workers=num_workers)
+
+
+def _report(errors: list[str], total: int) -> str:
+    shown = "\n  ".join(group_errors(errors))
+    return f"{len(errors)} of {total} files could not be read:\n  {shown}\n"
 
 
 def sample_file(
     path: Path, name: str, settings: Settings, columns: Sequence[str] | None = None
-) -> tuple[np.ndarray, np.ndarray] | str:
-    """Stored positions and normals ``[N, 3]`` int16 of one file, or what is wrong with it."""
+) -> dict[str, np.ndarray] | str:
+    """Stored positions and normals ``[N, 3]`` int16 of one file, ``pos`` and ``normal``, or what is wrong with it."""
     # the seed depends on the file alone: neither on the order of the work nor on the number of workers
     text = f"{settings.seed}:{name}".encode("utf-8", "surrogatepass")  # names of files may be any bytes
     seed = int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
@@ -128,14 +106,8 @@ def sample_file(
         return f"{path}: {error}"
     except Exception as error:  # whatever it is: it must not take the other files with it
         return f"{path}: {type(error).__name__} when it was read, expected a sound shape"
-    return _to_steps(data.pos), _to_steps(data.normal)
+    return {"pos": _to_steps(data.pos), "normal": _to_steps(data.normal)}
 
 
 def _to_steps(vectors: torch.Tensor) -> np.ndarray:
     return (vectors.double() * STEPS).round().clamp(-STEPS, STEPS).to(torch.int16).numpy()
-
-
-def _processes(files: Sequence[ShapeFile]) -> int:
-    """How many are worth their start, which takes seconds: one for every 32 MB to read."""
-    work = sum(file.path.stat().st_size for file in files) // 2**25
-    return min(work, os.cpu_count() or 1) if work > 1 else 0

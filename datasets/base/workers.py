@@ -4,6 +4,7 @@
 script again, which then must have an ``if __name__ == "__main__":``. Loky's processes do neither.
 """
 
+import importlib.util
 import os
 import pickle
 import threading
@@ -22,7 +23,27 @@ SECONDS_IDLE = 10
 SECONDS_BETWEEN_LOOKS = 1
 """How often a process looks whether its program still runs; loky's own would wait half a minute for a killed one."""
 
+MOST_AT_ONCE = 64
+"""Items that a process is sent together, at most."""
+
 _Answer = tuple[Exception | None, object, list[tuple[str, type[Warning]]]]
+
+
+def useful(work: int) -> int:
+    """How many processes are worth their start, which takes seconds.
+
+    Args:
+        work: Portions of work that are each worth the start of one.
+
+    Returns:
+        0 or as many as there are portions, but no more than cores, which processes that ``torchrun`` has started here
+        share.
+    """
+    if importlib.util.find_spec("loky") is None:
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    num = min(work, cores // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
+    return num if num > 1 else 0
 
 
 @contextmanager
@@ -48,7 +69,7 @@ def mapper(num: int) -> Iterator[Callable]:
     ends = partial(_end_with, os.getpid())
     with ProcessPoolExecutor(num, timeout=SECONDS_IDLE, env=environment, initializer=ends) as pool:
         try:
-            yield partial(_map, pool)
+            yield partial(_map, pool, num)
         except BaseException:  # do not wait for what nobody will read
             pool.shutdown(kill_workers=True)
             raise
@@ -65,10 +86,11 @@ def _end_with(program: int) -> None:
     threading.Thread(target=look, daemon=True).start()
 
 
-def _map(pool: Executor, function: Callable, *columns: Sequence) -> Iterator[object]:
+def _map(pool: Executor, num: int, function: Callable, *columns: Sequence) -> Iterator[object]:
     """Results in order, each after the warnings that belong to it."""
+    together = min(MOST_AT_ONCE, 1 + len(columns[0]) // (8 * num))
     try:
-        for error, result, said in pool.map(partial(answer, function), *columns):
+        for error, result, said in pool.map(partial(answer, function), *columns, chunksize=together):
             if error is not None:
                 raise error
             for message, category in said:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ccnn_geo.datasets.base.processing import digest
+from ccnn_geo.datasets.base.conversion import Results, convert
+from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.io.cloud_file import Cloud, read_cloud
-from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.sample_files import printable, stamps
-from ccnn_geo.io.files.storage import exclusive, read_arrays, write_atomic
+from ccnn_geo.io.files.storage import read_arrays, write_atomic
 from ccnn_geo.io.target_table import TargetTable
 
 READING = 1
@@ -90,24 +90,27 @@ def stored_clouds(
         READING, list(zip(names, stamps(paths), strict=True)), list(columns), about, targets.tobytes()
     )
     target = folder / f"clouds-{split}-{key}.npz"
-    with exclusive(folder, target.name):
-        if not target.exists():
-            read = [_columns(path, columns) for path in progress(paths, title=f"Clouds {split}")]
-            _check_dimensions(paths, [pos for pos, _ in read])
-            arrays: dict[str, Any] = {
-                "pos": np.concatenate([pos for pos, _ in read]),
-                "values": np.concatenate([values for _, values in read]),
-                "offset": np.cumsum([0] + [len(pos) for pos, _ in read]),
-                "targets": targets,
-                "path": np.array(names, dtype=np.str_),
-                "names": np.array(about[0], dtype=np.str_),
-                "units": np.array(about[1], dtype=np.str_),
-            }
-            write_atomic(target, partial(np.savez, **arrays))
+
+    def merge(found: Results) -> None:
+        read = list(found.arrays("clouds"))
+        _check_dimensions(paths, [cloud["pos"] for cloud in read])
+        arrays: dict[str, Any] = {
+            "pos": np.concatenate([cloud["pos"] for cloud in read]),
+            "values": np.concatenate([cloud["values"] for cloud in read]),
+            "offset": np.cumsum([0] + [len(cloud["pos"]) for cloud in read]),
+            "targets": targets,
+            "path": np.array(names, dtype=np.str_),
+            "names": np.array(about[0], dtype=np.str_),
+            "units": np.array(about[1], dtype=np.str_),
+        }
+        write_atomic(target, partial(np.savez, **arrays))
+
+    convert(stored_cloud, (paths, [columns] * len(paths)), target, merge, title=f"Clouds {split}")
     return Stored(target, columns)
 
 
-def _columns(path: Path, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def stored_cloud(path: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
+    """What is stored of a file: ``pos [N, D]`` and its columns, ``values [N, V]``."""
     cloud = read_cloud(path)
     lacking = [name for name in columns if name not in cloud.fields]
     if lacking:
@@ -118,7 +121,7 @@ def _columns(path: Path, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray
     values = np.stack(chosen, axis=1) if chosen else np.zeros((len(cloud.pos), 0))
     if np.isinf(values).any():
         raise ValueError(f"{path}: Inf in {', '.join(columns)}, expected numbers")
-    return cloud.pos, values
+    return {"pos": cloud.pos, "values": values}
 
 
 def _check_dimensions(paths: Sequence[Path], found: Sequence[np.ndarray]) -> None:

@@ -73,6 +73,7 @@ class Clouds(Dataset):
         in_channels=None,
         size=None,
         classes=0,
+        many_files=True,
         source="your own files",
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from os import PathLike
@@ -12,16 +11,14 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ccnn_geo.datasets.base.conversion import Results, convert, refuse
+from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.datasets.base.find_layout import found_splits, labelled_files
 from ccnn_geo.datasets.base.info import DatasetInfo
-from ccnn_geo.datasets.base.processing import digest
-from ccnn_geo.datasets.base.workers import mapper
 from ccnn_geo.datasets.images.images import ImageDataset
-from ccnn_geo.io.files.grouped_errors import group_errors
 from ccnn_geo.io.files.mapped import MappedArray, write_rows
-from ccnn_geo.io.files.progress import progress
-from ccnn_geo.io.files.sample_files import FileKind, cannot_open, stamps
-from ccnn_geo.io.files.storage import exclusive, read_arrays, write_atomic
+from ccnn_geo.io.files.sample_files import FileKind, stamps
+from ccnn_geo.io.files.storage import read_arrays, write_atomic
 from ccnn_geo.io.image import EXTENSIONS, read_image
 
 IMAGES = FileKind("images", EXTENSIONS)
@@ -79,6 +76,7 @@ class ImageFolder(ImageDataset):
         size=None,
         classes=0,
         folder="image_folder",
+        many_files=True,
         source="your files",
     )
     kind = IMAGES
@@ -152,40 +150,37 @@ def _stored(
     names = [path.relative_to(root).as_posix() for path in paths]
     target = home / f"{split}-{digest(names, stamps(paths), size, channels)}.npz"
     pixels = target.with_suffix(".npy")
-    if not target.exists():
-        with exclusive(home, target.name):
-            if not target.exists():
-                moments = _decode(paths, size, channels, num_workers, pixels)
-                table: dict[str, Any] = {"y": np.array(y), "name": np.array(names), **moments}
-                write_atomic(target, partial(np.savez, **table))  # the last of the two to be written
+
+    def merge(found: Results) -> None:
+        moments = _write_pixels(found, paths, channels, pixels)
+        table: dict[str, Any] = {"y": np.array(y), "name": np.array(names), **moments}
+        write_atomic(target, partial(np.savez, **table))  # the last of the two to be written
+
+    columns = (paths, [size] * len(paths), [channels] * len(paths))
+    convert(stored_image, columns, target, merge, title="images", num_workers=num_workers)
     return read_arrays(target, ("y", "name", "mean", "std")) | {"images": MappedArray(pixels)}
 
 
-def _decode(
-    paths: Sequence[Path], size: tuple[int, int] | None, channels: int, num_workers: int | None, target: Path
+def _write_pixels(
+    found: Results, paths: Sequence[Path], channels: int, target: Path
 ) -> dict[str, np.ndarray]:
     """Writes all images to a file; returns mean and deviation of the channels."""
-    for stale in target.parent.glob(f".{target.name}.*.tmp"):  # of a process that was killed
-        stale.unlink(missing_ok=True)
-    tried = (try_image(path, size, channels) for path in paths)
-    shape = next((image.shape for image in tried if not isinstance(image, str)), (channels, 0, 0))
+    shape = next((one["image"].shape for one in found if not isinstance(one, str)), (channels, 0, 0))
     moments: list[np.ndarray] = []
 
     def images() -> Iterator[np.ndarray]:
         errors = []
-        for path, image in zip(paths, _decoded(paths, size, channels, num_workers), strict=True):
-            if isinstance(image, str):
-                errors.append(image)
-            elif image.shape != shape:
-                found, first = (" x ".join(map(str, s[1:])) for s in (image.shape, shape))
-                errors.append(f"{path}: {found} pixels, the first image has {first}; give a size for all")
+        for path, one in zip(paths, found, strict=True):
+            if isinstance(one, str):
+                errors.append(one)
+            elif one["image"].shape != shape:
+                other, first = (" x ".join(map(str, s[1:])) for s in (one["image"].shape, shape))
+                errors.append(f"{path}: {other} pixels, the first image has {first}; give a size for all")
             else:
-                values = image.reshape(channels, -1) / 255
+                values = one["image"].reshape(channels, -1) / 255
                 moments.append(np.stack([values.mean(1), (values**2).mean(1)]))
-                yield image
-        if errors:
-            shown = "\n  ".join(group_errors(errors))
-            raise ValueError(f"{len(errors)} of {len(paths)} images cannot be used:\n  {shown}")
+                yield one["image"]
+        refuse(errors, len(paths), "images")
 
     write_rows(target, np.uint8, (len(paths), *shape), images())
     mean, square = np.mean(moments, axis=0)
@@ -193,23 +188,6 @@ def _decode(
     return {"mean": mean, "std": np.where(std < 1 / 255, 1, std)}  # a channel of one value is only moved
 
 
-def _decoded(
-    paths: Sequence[Path], size: tuple[int, int] | None, channels: int, num_workers: int | None
-) -> Iterator[np.ndarray | str]:
-    if num_workers is None:  # starting a process costs seconds: one for every 32 MB to read
-        work = sum(path.stat().st_size for path in paths) // 2**25
-        num_workers = min(work, os.cpu_count() or 1) if work > 1 else 0
-    with mapper(num_workers) as call, progress(total=len(paths), title="images") as bar:
-        for image in call(try_image, paths, [size] * len(paths), [channels] * len(paths)):
-            bar.update()
-            yield image
-
-
-def try_image(path: Path, size: tuple[int, int] | None, channels: int) -> np.ndarray | str:
-    """An image, or what is wrong with it: one bad file must not hide the others."""
-    try:
-        return read_image(path, size, channels)
-    except ValueError as error:
-        return str(error)
-    except OSError as error:
-        return cannot_open(path, error)
+def stored_image(path: Path, size: tuple[int, int] | None, channels: int) -> dict[str, np.ndarray]:
+    """What is stored of a file: ``image [C, H, W]``, bytes."""
+    return {"image": read_image(path, size, channels)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
@@ -15,10 +14,10 @@ import torch
 from torch import Tensor
 
 from ccnn_geo.datasets.base import lra
+from ccnn_geo.datasets.base.conversion import Results, convert
+from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.datasets.base.info import DatasetInfo
-from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.base.signals import SignalDataset
-from ccnn_geo.datasets.base.workers import mapper
 from ccnn_geo.datasets.images.pathfinder_drawing import Drawing
 from ccnn_geo.datasets.images.pathfinder_files import (
     labels_path,
@@ -72,7 +71,6 @@ class _Pathfinder(SignalDataset):
             drawing = _drawing(drawing, size)
             size = drawing.size
             base = processed / f"pathfinder{size}-generated-{digest(total, seed, drawing)}"
-            batches: Callable[[], Iterable]
             batches = partial(generate_images, total, size, seed, drawing, num_workers)
             images, y = _stored(base, total, size, batches)
         else:
@@ -84,8 +82,8 @@ class _Pathfinder(SignalDataset):
                 samples = list_samples(folder, TOTAL if check_counts else None)
                 if not check_counts:  # of these very files
                     base = processed / f"pathfinder{size}-{digest(samples)}"
-                batches = partial(_read_all, folder, samples, size, num_workers)
-                images, y = _stored(base, len(samples), size, batches)
+                _store_files(base, folder, samples, size, num_workers)
+                images, y = load_images(base, size)
         encode = _Encode((size, size) if self.info.dim == 2 else (size * size,))
         super().__init__(images, y, CLASSES, encode, transform)
         pixels = None if self.info.dim == 2 else "row"
@@ -118,6 +116,7 @@ def _info(name: str, title: str, size: tuple[int, ...], resolution: int) -> Data
         folder=lra.FOLDER,
         files=(lra.RELEASE,),
         prepared=TOTAL * (resolution**2 + 8 * 2**10),  # a byte per pixel, and png files of two blocks or less
+        many_files=True,
         source="Linsley et al., 2018; Tay et al., 2021 (Long Range Arena); appendix B",
     )
 
@@ -244,15 +243,20 @@ def _stored(
     return load_images(base, size)
 
 
-def _read_all(
-    folder: Path, samples: Sequence[tuple[str, int]], size: int, num_workers: int | None
-) -> Iterable[tuple[np.ndarray, np.ndarray]]:
-    parts = [samples[i : i + 1000] for i in range(0, len(samples), 1000)]
-    paths = [[folder / name for name, _ in part] for part in parts]
-    if num_workers is None:
-        num_workers = (
-            (os.cpu_count() or 1) if len(parts) > 20 else 0
-        )  # a process takes a second or two to start
-    with mapper(num_workers) as run:
-        for images, part in zip(run(read_pngs, paths, [size] * len(parts)), parts, strict=True):
-            yield images, np.array([label for _, label in part], dtype=np.uint8)
+def _store_files(
+    base: Path, folder: Path, samples: Sequence[tuple[str, int]], size: int, num_workers: int | None
+) -> None:
+    def batches(found: Results) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+        for image, (_, label) in zip(found.arrays("images"), samples, strict=True):
+            yield image["image"][None], np.array([label], dtype=np.uint8)
+
+    def merge(found: Results) -> None:
+        store_images(base, batches(found), len(samples), size)
+
+    columns = ([folder / name for name, _ in samples], [size] * len(samples))
+    convert(stored_png, columns, labels_path(base), merge, title=base.name, num_workers=num_workers)
+
+
+def stored_png(path: Path, size: int) -> dict[str, np.ndarray]:
+    """What is stored of a file: ``image [size, size]``, bytes."""
+    return {"image": read_pngs([path], size)[0]}

@@ -12,8 +12,8 @@ import torch
 
 from ccnn_geo._base.caller import warn_caller
 from ccnn_geo._base.pyg import Data, Dataset
+from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.datasets.base.info import DatasetInfo
-from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.scenes.lidar_scans import Scans
 from ccnn_geo.io.scans.point_labels import IGNORED
 from ccnn_geo.transforms.pipelines.scans import ScanPipeline
@@ -87,6 +87,7 @@ class LidarFrames(Dataset):
         in_channels=None,
         size=None,
         classes=0,
+        many_files=True,
         source="your own files",
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ccnn_geo.datasets.base.class_folders import split_folders
-from ccnn_geo.datasets.base.processing import digest
+from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.datasets.scenes.lidar_files import file_states, list_scans
 from ccnn_geo.datasets.scenes.lidar_survey import Survey, survey
 from ccnn_geo.datasets.scenes.lidar_tiles import tiles

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ccnn_geo.io.files.progress import progress
-from ccnn_geo.io.files.storage import exclusive, read_arrays, write_atomic
+from ccnn_geo.datasets.base.conversion import Arrays, Results, convert, packed, unpacked
+from ccnn_geo.io.files.storage import read_arrays, write_atomic
 from ccnn_geo.io.scans.frames import Frame
 
 
@@ -58,9 +58,11 @@ class Survey:
 
 def survey(paths: Sequence[Path], read: Callable[[Path], Frame], target: Path) -> Survey:
     """Reads all scans, unless ``target`` already says what they have in common."""
-    with exclusive(target.parent, target.name):
-        if not target.exists():
-            write_atomic(target, partial(np.savez, **_measure(paths, read)))
+
+    def merge(found: Results) -> None:
+        write_atomic(target, partial(np.savez, **_joined_all(found.arrays("scans"))))
+
+    convert(lambda path: _measure(read(path)), (paths,), target, merge, title="LidarFrames survey")
     stored = read_arrays(target, ("extent", "names", "mean", "std", "codes", "counts"))
     pairs = zip(stored["mean"].tolist(), stored["std"].tolist(), strict=True)
     return Survey(
@@ -70,20 +72,34 @@ def survey(paths: Sequence[Path], read: Callable[[Path], Frame], target: Path) -
     )
 
 
-def _measure(paths: Sequence[Path], read: Callable[[Path], Frame]) -> dict[str, Any]:
+def _measure(frame: Frame) -> dict[str, np.ndarray]:
+    """Of one scan: its extent, count, mean and sum of squared deviations of each measurement, points of each label."""
+    sums = []
+    for values in frame.fields.values():
+        column = values.astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):  # of those that nobody asks for
+            sums.append([len(column), column.mean(), np.square(column - column.mean()).sum()])
+    labels = np.zeros(0, np.int64) if frame.labels is None else frame.labels
+    codes, counts = np.unique(labels, return_counts=True)
+    return {
+        "extent": np.array(np.ptp(frame.xyz, axis=0).max(), dtype=np.float64),
+        "names": packed(frame.fields),
+        "sums": np.array(sums, dtype=np.float64).reshape(-1, 3),
+        "codes": codes.astype(np.int64),
+        "counts": counts.astype(np.int64),
+    }
+
+
+def _joined_all(scans: Iterable[Arrays]) -> dict[str, Any]:
     extent, labels = 0.0, dict[int, int]()
     sums: dict[str, np.ndarray] = {}
-    for path in progress(paths, title="LidarFrames survey"):
-        frame = read(path)
-        extent = max(extent, float(np.ptp(frame.xyz, axis=0).max()))
-        for name, values in frame.fields.items():
-            column = values.astype(np.float64)
-            with np.errstate(over="ignore", invalid="ignore"):  # of those that nobody asks for
-                part = np.array([len(column), column.mean(), np.square(column - column.mean()).sum()])
+    for scan in scans:
+        extent = max(extent, float(scan["extent"]))
+        for name, part in zip(unpacked(scan["names"]), scan["sums"], strict=True):
+            with np.errstate(over="ignore", invalid="ignore"):
                 sums[name] = _joined(sums[name], part) if name in sums else part
-        if frame.labels is not None:
-            for code, count in zip(*np.unique(frame.labels, return_counts=True), strict=True):
-                labels[int(code)] = labels.get(int(code), 0) + int(count)
+        for code, count in zip(scan["codes"].tolist(), scan["counts"].tolist(), strict=True):
+            labels[code] = labels.get(code, 0) + count
     return {
         "extent": np.array(extent),
         "names": np.array(list(sums), dtype=np.str_),

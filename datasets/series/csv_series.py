@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from ccnn_geo._base.pyg import Data
+from ccnn_geo.datasets.base.conversion import Arrays, Results, convert, packed, unpacked
+from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.datasets.base.find_layout import labelled_files
 from ccnn_geo.datasets.base.info import DatasetInfo
-from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.series.series import STORED, Record, SeriesDataset, write_series
 from ccnn_geo.io.csv_table import READING, Table, read_table
-from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.sample_files import FileKind, stamps
-from ccnn_geo.io.files.storage import exclusive
+from ccnn_geo.io.files.storage import read_arrays
 from ccnn_geo.transforms.pipelines.series import Scale, SeriesPipeline
 
 SERIES = FileKind("series", (".csv",), second=(".tsv",))
@@ -85,6 +85,7 @@ class CSVSeries(SeriesDataset):
         in_channels=None,
         size=None,
         classes=0,
+        many_files=True,
         source="your own files",
     )
     kind = SERIES
@@ -112,9 +113,6 @@ class CSVSeries(SeriesDataset):
         files = {name: parts[name].samples for name in dict.fromkeys(("train", split))}
         written: dict[str, Any] = {"separator": separator, "decimal": decimal, "time": time}
 
-        def read(path: Path) -> Table:
-            return read_table(path, separator, decimal, time)
-
         targets, key = {}, digest(tails, READING, STORED, *([written] if any(written.values()) else []))
         for name, listed in files.items():
             # the key of another split holds that of train, which sets its scale
@@ -124,9 +122,8 @@ class CSVSeries(SeriesDataset):
             key = digest(key, stats)
             targets[name] = folder / f"series-{name}-{key}.npz"
         if not targets[split].exists():
-            with exclusive(folder, f"series-{split}"):
-                if not targets[split].exists():
-                    _prepare(root, files, read, split, targets[split], tails)
+            for name in files:  # train first
+                _prepare(root, files[name], written, name, targets, tails)
         self._written = written
         super().__init__(targets[split], parts[split].classes, transform=transform)
 
@@ -139,31 +136,61 @@ class CSVSeries(SeriesDataset):
 
 def _prepare(
     root: Path,
-    files: dict[str, list[tuple[Path, int]]],
-    read: Callable[[Path], Table],
+    listed: Sequence[tuple[Path, int]],
+    written: Mapping[str, str | None],
     split: str,
-    target: Path,
+    targets: Mapping[str, Path],
     tails: float,
 ) -> None:
-    tables = {
-        name: [read(path) for path, _ in progress(listed, title=f"CSVSeries {name}")]
-        for name, listed in files.items()
-    }
-    train = tables["train"]
-    variables = list(dict.fromkeys(name for table in train for name in table.variables))
-    pipeline = SeriesPipeline(tuple(variables), train[0].dates)
-    records = {
-        name: [
+    """Stores a split; other splits than train take their variables and their scale from what is stored of that."""
+
+    def merge(found: Results) -> None:
+        tables = [_table(arrays) for arrays in found.arrays("series")]
+        if split == "train":
+            variables = list(dict.fromkeys(name for table in tables for name in table.variables))
+            pipeline = SeriesPipeline(tuple(variables), tables[0].dates)
+        else:
+            known = read_arrays(targets["train"], ("variables", "dates", "scale", "span"))
+            pipeline = SeriesPipeline(tuple(known["variables"].tolist()), bool(known["dates"]))
+        records = [
             _record(root, path, label, table, pipeline)
-            for (path, label), table in zip(listed, tables[name], strict=True)
+            for (path, label), table in zip(listed, tables, strict=True)
         ]
-        for name, listed in files.items()
+        if split == "train":
+            scale = Scale.measure(np.concatenate([record.values for record in records]), tails)
+            span = max(record.time[-1] for record in records)
+        else:
+            scale, span = Scale(*known["scale"]), float(known["span"])
+        none = Scale.measure(np.zeros((1, 0)))
+        span = span if span > 0 else 1.0
+        write_series(targets[split], records, scale, none, span, pipeline.variables, dates=pipeline.dates)
+
+    columns: list[list[object]] = [[path for path, _ in listed]]
+    columns += [[value] * len(listed) for value in written.values()]
+    convert(stored_table, columns, targets[split], merge, title=f"CSVSeries {split}")
+
+
+def stored_table(
+    path: Path, separator: str | None, decimal: str | None, time: str | None
+) -> dict[str, np.ndarray]:
+    """A table as arrays of numbers."""
+    table = read_table(path, separator, decimal, time)
+    return {
+        "time": table.time,
+        "variable": table.variable,
+        "value": table.value,
+        "variables": packed(table.variables),
+        "dates": np.array(table.dates),
     }
-    scale = Scale.measure(np.concatenate([record.values for record in records["train"]]), tails)
-    span = max(record.time[-1] for record in records["train"])
-    none = Scale.measure(np.zeros((1, 0)))
-    write_series(
-        target, records[split], scale, none, span if span > 0 else 1.0, variables, dates=pipeline.dates
+
+
+def _table(found: Arrays) -> Table:
+    return Table(
+        found["time"],
+        found["variable"],
+        found["value"],
+        unpacked(found["variables"]),
+        bool(found["dates"]),
     )
 
 

@@ -12,14 +12,14 @@ import numpy as np
 import torch
 
 from ccnn_geo._base.pyg import Data
+from ccnn_geo.datasets.base.conversion import Results, convert
+from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.datasets.base.info import DataFile, DatasetInfo
-from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.base.splits import stratified_split
 from ccnn_geo.datasets.series.physionet_records import STATIC, VARIABLES, read_outcomes, read_record
 from ccnn_geo.datasets.series.series import STORED, Record, SeriesDataset, write_series
 from ccnn_geo.io.files.archive import extract_atomic
 from ccnn_geo.io.files.download import fetch
-from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.storage import exclusive
 from ccnn_geo.transforms.pipelines.series import Scale
 
@@ -85,6 +85,7 @@ class PhysioNet2012(SeriesDataset):
             )
         ),
         prepared=250_000_000,
+        many_files=True,
         source="https://physionet.org/content/challenge-2012/1.0.0/",
     )
 
@@ -124,9 +125,7 @@ class PhysioNet2012(SeriesDataset):
         }
         if not all(target.exists() for target in targets.values()):
             _ensure(root, sets, download)
-            with exclusive(targets[split].parent, f"{sets}-{key}"):
-                if not all(target.exists() for target in targets.values()):
-                    _prepare(_home(root), sets, targets, check_counts, tails)
+            _prepare(_home(root), sets, targets, check_counts, tails)
         super().__init__(targets[split], ("survived", "died"), static=static, transform=transform)
 
 
@@ -170,7 +169,33 @@ def _paths(home: Path, letter: str) -> list[Path]:
 
 
 def _prepare(home: Path, sets: str, targets: dict[str, Path], check_counts: bool, tails: float) -> None:
-    parts = {letter: _read_set(home, letter, check_counts) for letter in sets}
+    listed = {letter: _list_set(home, letter, check_counts) for letter in sets}
+
+    def merge(found: Results) -> None:
+        stays = found.arrays("records")
+        parts = {
+            letter: [
+                Record(path.stem, label, **next(stays)) for path, label in zip(*listed[letter], strict=True)
+            ]
+            for letter in sets
+        }
+        _write_splits(home, sets, parts, targets, tails)
+
+    paths = [path for some, _ in listed.values() for path in some]
+    last = targets[SPLITS[-1]]
+    convert(
+        stored_record,
+        (paths,),
+        last,
+        merge,
+        title="physionet2012",
+        is_there=lambda: all(target.exists() for target in targets.values()),
+    )
+
+
+def _write_splits(
+    home: Path, sets: str, parts: dict[str, list[Record]], targets: dict[str, Path], tails: float
+) -> None:
     if sets == "abc":
         splits = dict(zip(SPLITS, parts.values(), strict=True))
     else:
@@ -191,7 +216,8 @@ def _prepare(home: Path, sets: str, targets: dict[str, Path], check_counts: bool
         write_series(targets[name], records, scale, static_scale, HOURS * 60, VARIABLES, STATIC)
 
 
-def _read_set(home: Path, letter: str, check_counts: bool) -> list[Record]:
+def _list_set(home: Path, letter: str, check_counts: bool) -> tuple[list[Path], list[int]]:
+    """Files of a set, and whether each patient died."""
     paths = _paths(home, letter)
     if not paths or (check_counts and len(paths) != 4000):
         raise ValueError(
@@ -199,9 +225,13 @@ def _read_set(home: Path, letter: str, check_counts: bool) -> list[Record]:
             f"it again, or accept a part of it with check_counts=False"
         )
     labels = read_outcomes(home / f"Outcomes-{letter}.txt")
-    records = []
-    for path in progress(paths, title=f"physionet2012 set {letter}"):
+    for path in paths:
         if path.stem not in labels:
             raise ValueError(f"{home / f'Outcomes-{letter}.txt'}: no record {path.stem}, which {path} has")
-        records.append(read_record(path, labels[path.stem]))
-    return records
+    return paths, [labels[path.stem] for path in paths]
+
+
+def stored_record(path: Path) -> dict[str, np.ndarray]:
+    """A stay as arrays of numbers; its label stands in another file."""
+    record = read_record(path, 0)
+    return {"time": record.time, "values": record.values, "static": record.static}

@@ -6,8 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.datasets.base.info import DataFile, DatasetInfo
-from ccnn_geo.datasets.base.processing import ShapeFile, digest
+from ccnn_geo.datasets.base.processing import ShapeFile
 from ccnn_geo.datasets.shapes.shapes import ShapeDataset
 from ccnn_geo.io.files.archive import extract_atomic
 from ccnn_geo.io.files.download import fetch
@@ -125,6 +126,7 @@ class ModelNet10(_ModelNet):
         counts=counts,
         files=(DataFile(url, "ModelNet10.zip", f"sha256:{sha256}", 473_000_000),),
         prepared=2_350_000_000,
+        many_files=True,
         source="http://modelnet.cs.princeton.edu; appendix B",
     )
 
@@ -185,5 +187,6 @@ class ModelNet40(_ModelNet):
         counts=counts,
         files=(DataFile(url, "ModelNet40.zip", f"sha256:{sha256}", 2_040_000_000),),
         prepared=10_300_000_000,
+        many_files=True,
         source="http://modelnet.cs.princeton.edu; appendix B",
     )

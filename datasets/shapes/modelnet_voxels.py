@@ -68,6 +68,7 @@ class ModelNet10Voxels(ModelNet10):
         counts=ModelNet10.counts,
         files=ModelNet10.info.files,
         prepared=2_450_000_000,
+        many_files=True,
         source="http://modelnet.cs.princeton.edu; appendix B",
     )
 

@@ -5,9 +5,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.datasets.base.find_layout import labelled_files
 from ccnn_geo.datasets.base.info import DatasetInfo
-from ccnn_geo.datasets.base.processing import ShapeFile, digest
+from ccnn_geo.datasets.base.processing import ShapeFile
 from ccnn_geo.datasets.shapes.shapes import ShapeDataset
 from ccnn_geo.io import EXTENSIONS
 from ccnn_geo.io.files.sample_files import FileKind, stamps
@@ -67,6 +68,7 @@ class ShapeFolder(ShapeDataset):
         in_channels=6,
         size=None,
         classes=0,
+        many_files=True,
         source="your own files",
     )
     kind = SHAPES

@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ccnn_geo._base.pyg import Data, Dataset
+from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.datasets.base.labelled import LabelledDataset
-from ccnn_geo.datasets.base.processing import STEPS, Settings, ShapeFile, digest, prepare
+from ccnn_geo.datasets.base.processing import STEPS, Settings, ShapeFile, prepare
 from ccnn_geo.io.files.storage import read_arrays
 from ccnn_geo.transforms import PointFeatures
 

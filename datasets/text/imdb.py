@@ -11,8 +11,9 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
+from ccnn_geo.datasets.base.conversion import Results, convert
+from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.datasets.base.info import DataFile, DatasetInfo
-from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.base.splits import stratified_split
 from ccnn_geo.datasets.text.tokens import (
     SPECIALS,
@@ -97,6 +98,7 @@ class IMDBText(TokenDataset):
             ),
         ),
         prepared=470_000_000,
+        many_files=True,
         source="Maas et al., 2011; Tay et al., 2021 (Long Range Arena); appendix B",
     )
 
@@ -134,9 +136,8 @@ class IMDBText(TokenDataset):
                 files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
                 key = digest(*settings, files, vocabulary)
                 stored = processed / f"text-{half}-unchecked-{key}.npz"
-            with exclusive(processed, stored.name):
-                if not stored.exists():
-                    _prepare(stored, paths, y, vocabulary, max_length, level, min_freq)
+            if not stored.exists():
+                _prepare(stored, paths, y, vocabulary, max_length, level, min_freq)
             return stored
 
         tokens, y, vocabulary = load_tokens(prepared("train", None))
@@ -213,18 +214,30 @@ def _prepare(
     level: str,
     min_freq: int,
 ) -> None:
-    letters = [read_letters(path, LEVELS[level])[: max_length - 1] for path in paths]
-    points = Ragged.of(letters, np.dtype(np.uint32))
-    counts = np.bincount(points.values, minlength=256)
+    def merge(found: Results) -> None:
+        points = Ragged.of([review["letters"] for review in found.arrays("reviews")], np.dtype(np.uint32))
+        known = _frequent(points.values, min_freq) if vocabulary is None else vocabulary
+        id_of = np.full(int(points.values.max(initial=0)) + 1, UNKNOWN, known.dtype)
+        for i, symbol in enumerate(known.symbols, len(SPECIALS)):
+            if ord(symbol) < len(id_of):
+                id_of[ord(symbol)] = i
+        save_tokens(target, Ragged(id_of[points.values], points.offset), y, known)
+
+    columns = (paths, [LEVELS[level]] * len(paths), [max_length - 1] * len(paths))
+    convert(stored_review, columns, target, merge, title=f"text {target.stem.split('-')[1]}")
+
+
+def _frequent(letters: np.ndarray, min_freq: int) -> Vocabulary:
+    """The letters that occur so often, the most frequent first."""
+    counts = np.bincount(letters, minlength=1)
     counts[0] = 0  # NUL cannot be stored as a string; no review has it
-    if vocabulary is None:
-        order = np.argsort(-counts, kind="stable")  # of equally frequent ones the first in Unicode
-        vocabulary = Vocabulary(tuple(map(chr, order[counts[order] >= max(min_freq, 1)])))
-    id_of = np.full(len(counts), UNKNOWN, vocabulary.dtype)
-    for i, symbol in enumerate(vocabulary.symbols, len(SPECIALS)):
-        if ord(symbol) < len(counts):
-            id_of[ord(symbol)] = i
-    save_tokens(target, Ragged(id_of[points.values], points.offset), y, vocabulary)
+    order = np.argsort(-counts, kind="stable")  # of equally frequent ones the first in Unicode
+    return Vocabulary(tuple(map(chr, order[counts[order] >= max(min_freq, 1)])))
+
+
+def stored_review(path: Path, encoding: str, length: int) -> dict[str, np.ndarray]:
+    """The first letters of a review."""
+    return {"letters": read_letters(path, encoding)[:length]}
 
 
 def read_letters(path: Path, encoding: str) -> np.ndarray:

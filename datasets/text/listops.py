@@ -12,8 +12,8 @@ import numpy as np
 from torch import Tensor
 
 from ccnn_geo.datasets.base import lra
+from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.datasets.base.info import DatasetInfo
-from ccnn_geo.datasets.base.processing import digest
 from ccnn_geo.datasets.text.listops_grammar import (
     CLOSE,
     DIGITS,

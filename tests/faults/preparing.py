@@ -209,8 +209,11 @@ def report(name: str, work: Path, at_all_steps: bool) -> dict:
     }
 
 
-def folder_of_shapes(root: Path, killed_at: str = "") -> tuple[int, int]:
-    """Opens shapes of a folder, six of 32 points; perhaps killed while their file is written, or at the fifth shape."""
+def folder_of_shapes(root: Path, killed_at: str = "") -> tuple[int, int, int]:
+    """Opens shapes of a folder, six of 32 points; perhaps killed while their file is written, or at the fifth shape.
+
+    Returns their number, their points, and how many files were sampled.
+    """
     real, seen = processing.sample_file, []
 
     def write_half(file, **arrays):
@@ -220,16 +223,15 @@ def folder_of_shapes(root: Path, killed_at: str = "") -> tuple[int, int]:
 
     def sample_some(*args):
         seen.append(args)
-        if len(seen) == 5:
+        if len(seen) == 5 and killed_at == "sampling":
             die()
         return real(*args)
 
     if killed_at == "writing":
         processing.np.savez = write_half
-    elif killed_at == "sampling":
-        processing.sample_file = sample_some
+    processing.sample_file = sample_some
     data = ShapeFolder(root, "train", num_samples=64, num_points=32)
-    return len(data), data[0].num_nodes
+    return len(data), data[0].num_nodes, len(seen)
 
 
 def in_the_middle(root: Path) -> dict:
@@ -241,7 +243,11 @@ def in_the_middle(root: Path) -> dict:
     def left() -> list[str]:
         return sorted(path.suffix for path in (root / "processed").iterdir())
 
-    killed = {at: (fork(folder_of_shapes, root, at).code, left()) for at in ("writing", "sampling")}
+    killed = {}
+    for at in ("writing", "sampling"):
+        killed[at] = (fork(folder_of_shapes, root, at).code, left())
+        if at == "writing":
+            shutil.rmtree(root / "processed")  # what follows begins anew
     return {**killed, "then": fork(folder_of_shapes, root).result, "left": left()}
 
 

@@ -6,7 +6,6 @@ import struct
 import numpy as np
 import pytest
 
-from ccnn_geo.datasets.images.image_folder import try_image
 from ccnn_geo.io.image import read_image
 
 pil = pytest.importorskip("PIL.Image")
@@ -142,10 +141,3 @@ def test_what_is_refused_says_what_was_found(tmp_path):
     assert "JPEG of 120 x 80 pixels (RGB) that cannot be decoded" in refusal(file.getvalue()[:-900])
     header = struct.pack("<HHHHHH", 0, 0, 0, 0, 0, 0)
     assert "pixels" in refusal(b"P6 60000 60000 255\n" + header)
-
-
-def test_a_file_that_cannot_be_opened_does_not_hide_the_others(tmp_path):
-    message = (
-        f"{tmp_path / 'none'}: cannot be opened (No such file or directory), expected a file that can be read"
-    )
-    assert try_image(tmp_path / "none", None, 3) == message

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from ccnn_geo.io.shapes.shape import ShapeError
 
@@ -23,6 +23,22 @@ def exclusive(folder: Path, name: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{name}.lock"):
         yield
+
+
+@contextmanager
+def exclusive_if_free(folder: Path, name: str) -> Iterator[bool]:
+    """As :func:`exclusive`, but does not wait; says whether it is this process that may."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f".{name}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def write_atomic(target: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -8,9 +8,9 @@ import pytest
 import torch
 from scipy.io import wavfile
 
-from ccnn_geo.datasets.audio import clips
 from ccnn_geo.datasets.audio.clip_features import prepare_mfcc, statistics
 from ccnn_geo.datasets.audio.clips import ClipSettings, load_clips, prepare_clips
+from ccnn_geo.datasets.base import conversion
 from ccnn_geo.io.files.mapped import MappedArray, write_rows
 from ccnn_geo.transforms.mfcc import MFCC
 from ccnn_geo.transforms.pipelines.recordings import EncodeSignal
@@ -105,11 +105,10 @@ def test_what_a_killed_process_left_is_cleared_away(tmp_path, write):
     assert not list(tmp_path.glob(".out*.tmp"))
 
 
-def test_several_processes_do_the_same(tmp_path, write, monkeypatch, sent):
-    monkeypatch.setattr(clips, "CHUNK", 2)
+def test_several_processes_do_the_same(tmp_path, write, sent):
     paths = write(*[(50, 8000, 1)] * 7)
     one = prepared(paths, tmp_path / "w0", num_workers=0).waves[:]
-    asked = sent(clips)
+    asked = sent(conversion)
     two = prepared(paths, tmp_path / "w2", num_workers=2).waves[:]
     np.testing.assert_array_equal(one, two)
     assert asked == [2]

@@ -192,7 +192,7 @@ def test_folders_that_do_not_fit(root, files, error, words):
     write(root, files)
     with pytest.raises(error, match=words):
         CSVSeries(root, "test")
-    assert list((root / "processed").glob("*.npz")) == []
+    assert list((root / "processed").glob("series-test-*.npz")) == []
 
 
 def test_missing_folders_and_arguments(root, tmp_path):

@@ -95,8 +95,8 @@ def test_second_open_processes_nothing(root, monkeypatch):
 def test_counts_are_checked_and_stored_files_need_no_others(root, monkeypatch):
     with pytest.raises(ValueError, match=r"40 files <record>.txt, expected 4000"):
         PhysioNet2012(root, download=False)
-    real = physionet2012._read_set
-    monkeypatch.setattr(physionet2012, "_read_set", lambda home, letter, _: real(home, letter, False))
+    real = physionet2012._list_set
+    monkeypatch.setattr(physionet2012, "_list_set", lambda home, letter, _: real(home, letter, False))
     names = PhysioNet2012(root, download=False, sets="c").names
     (root / "physionet2012").rename(root / "gone")
     assert PhysioNet2012(root, download=False, sets="c").names == names

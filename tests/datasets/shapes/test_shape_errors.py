@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ccnn_geo.datasets import ShapeFolder
-from ccnn_geo.datasets.base import processing
+from ccnn_geo.datasets.base import conversion, processing
 from ccnn_geo.io import ShapeError
 from tests.datasets.shapes.shapes_in_folders import SMALL, sphere, write_shapes
 
@@ -47,7 +47,7 @@ def test_unreadable_files_are_reported_together(root):
 @pytest.mark.parametrize("num_workers", [0, 1])
 def test_any_error_belongs_to_its_file(root, monkeypatch, num_workers, sent):
     if num_workers:
-        sent(processing)
+        sent(conversion)
     (root / "train/box/a.pcd").write_text("# .PCD")
     np.save(root / "train/ball/huge.npy", sphere() * 1e300)
     with pytest.warns(UserWarning, match=r"2 of 13 files(?s:.*)huge.npy(?s:.*)a\.pcd"):

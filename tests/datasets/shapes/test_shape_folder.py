@@ -8,7 +8,7 @@ from torch_geometric.transforms import Compose
 
 from ccnn_geo import CCNN
 from ccnn_geo.datasets import ShapeFolder
-from ccnn_geo.datasets.base import processing
+from ccnn_geo.datasets.base import conversion, processing
 from ccnn_geo.transforms import PointFeatures, RandomSubset
 from tests.datasets.shapes.shapes_in_folders import SMALL, sphere, write_shapes
 
@@ -101,7 +101,7 @@ def test_settings_and_changed_files_do_not_collide(root, write_box):
 
 def test_workers_give_the_same_points_in_the_same_order(root, sent):
     here = ShapeFolder(root, "train", cache=root / "here", num_workers=0, **SMALL)
-    asked = sent(processing)
+    asked = sent(conversion)
     there = ShapeFolder(root, "train", cache=root / "there", num_workers=2, **SMALL)
     assert asked == [2]
     assert here.processed_file.name == there.processed_file.name and here.names == there.names
