@@ -30,6 +30,7 @@ PLACES = {
     "modelnet10_voxels": "shapes.modelnet_voxels:ModelNet10Voxels",
     "parametric": "shapes.parametric_shapes:ParametricShapes",
     "folder": "shapes.shape_folder:ShapeFolder",
+    "parts": "shapes.part_folder:PartFolder",
     "image_folder": "images.image_folder:ImageFolder",
     "wav_folder": "audio.wav_folder:WavFolder",
     "csv_series": "series.csv_series:CSVSeries",

@@ -1,7 +1,7 @@
 """Files of shapes -> one compact array file: in parallel, once."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from ccnn_geo._base.caller import warn_caller
-from ccnn_geo.datasets.base.conversion import Results, convert
+from ccnn_geo._base.pyg import Data
+from ccnn_geo.datasets.base.conversion import Arrays, Results, convert
 from ccnn_geo.io import ShapeError, read_shape
 from ccnn_geo.io.files.grouped_errors import group_errors
 from ccnn_geo.io.files.sample_files import cannot_open
@@ -45,6 +46,10 @@ class Settings:
     version: int = 1
 
 
+Kept = Sequence[tuple[ShapeFile, Arrays]]
+"""Files that could be read, and what they became."""
+
+
 def prepare(
     files: Sequence[ShapeFile],
     settings: Settings,
@@ -52,8 +57,24 @@ def prepare(
     num_workers: int | None,
     on_error: str,
     title: str,
+    function: Callable[..., Arrays | str] | None = None,
+    more: Callable[[Kept], Mapping[str, Any]] = lambda kept: {},
 ) -> None:
-    """Samples all files and writes ``target`` unless it is there; processes share the work."""
+    """Samples all files and writes ``target`` unless it is there; processes share the work.
+
+    Args:
+        files: The samples.
+        settings: Of the sampling.
+        target: The file of arrays.
+        num_workers: Processes; None for what the amount of data suggests.
+        on_error: ``"raise"`` or ``"skip"``.
+        title: Of the work, where its progress is told.
+        function: What a file becomes, ``pos`` and ``normal`` among it; :func:`sample_file` by default.
+        more: Further arrays of the target.
+
+    Raises:
+        ShapeError: Names the files that could not be read.
+    """
 
     def merge(found: Results) -> None:
         errors = found.errors
@@ -70,6 +91,7 @@ def prepare(
             "name": np.array([file.name for file, _ in kept]),
             "skipped": np.array(errors, dtype=np.str_),
             **{key: np.array(value) for key, value in asdict(settings).items()},
+            **more(kept),
         }
         write_atomic(target, partial(np.savez, **arrays))
 
@@ -79,7 +101,7 @@ def prepare(
         [settings] * len(files),
         [f.columns for f in files],
     )
-    convert(sample_file, columns, target, merge, title=title, num_workers=num_workers)
+    convert(function or sample_file, columns, target, merge, title=title, num_workers=num_workers)
 
 
 def _report(errors: list[str], total: int) -> str:
@@ -91,13 +113,20 @@ def sample_file(
     path: Path, name: str, settings: Settings, columns: Sequence[str] | None = None
 ) -> dict[str, np.ndarray] | str:
     """Stored positions and normals ``[N, 3]`` int16 of one file, ``pos`` and ``normal``, or what is wrong with it."""
+    return sampled(path, name, settings, lambda: read_shape(path, columns).to_data())
+
+
+def sampled(
+    path: Path, name: str, settings: Settings, read: Callable[[], Data]
+) -> dict[str, np.ndarray] | str:
+    """The same of what a function reads; and ``part [N]`` int16, if it reads a part of each face or point."""
     # the seed depends on the file alone: neither on the order of the work nor on the number of workers
     text = f"{settings.seed}:{name}".encode("utf-8", "surrogatepass")  # names of files may be any bytes
     seed = int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
     generator = torch.Generator().manual_seed(seed)
     sample = SampleShape(settings.num_samples, settings.k, generator, settings.frame, settings.cells)
     try:
-        data = sample(read_shape(path, columns).to_data())
+        data = sample(read())
     except ShapeError as error:
         return str(error)
     except OSError as error:
@@ -106,7 +135,8 @@ def sample_file(
         return f"{path}: {error}"
     except Exception as error:  # whatever it is: it must not take the other files with it
         return f"{path}: {type(error).__name__} when it was read, expected a sound shape"
-    return {"pos": _to_steps(data.pos), "normal": _to_steps(data.normal)}
+    parts = {} if data.get("part") is None else {"part": data.part.numpy().astype(np.int16)}
+    return {"pos": _to_steps(data.pos), "normal": _to_steps(data.normal), **parts}
 
 
 def _to_steps(vectors: torch.Tensor) -> np.ndarray:

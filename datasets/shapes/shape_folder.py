@@ -89,11 +89,14 @@ class ShapeFolder(ShapeDataset):
         files = [
             ShapeFile(path, path.relative_to(root).as_posix(), label, names) for path, label in part.samples
         ]
-        known = [(f.name, *stamp) for f, stamp in zip(files, stamps(f.path for f in files), strict=True)]
-        key = f"{split}-{digest(known, READING, *([] if names is None else [names]))}"
+        key = f"{split}-{digest(*self._known(files), READING, *([] if names is None else [names]))}"
         super().__init__(
             files, part.classes, Path(cache) if cache is not None else root / "processed", key, **kwargs
         )
+
+    def _known(self, files: Sequence[ShapeFile]) -> list[object]:
+        """By what stored points are known again: names, sizes and dates of the files."""
+        return [[(f.name, *stamp) for f, stamp in zip(files, stamps(f.path for f in files), strict=True)]]
 
 
 def split_classes(root: Path, split: str) -> list[str]:

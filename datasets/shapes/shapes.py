@@ -13,7 +13,7 @@ from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.datasets.base.labelled import LabelledDataset
 from ccnn_geo.datasets.base.processing import STEPS, Settings, ShapeFile, prepare
 from ccnn_geo.io.files.storage import read_arrays
-from ccnn_geo.transforms import PointFeatures
+from ccnn_geo.transforms import PointFeatures, ShapePipeline
 
 
 class ShapeDataset(LabelledDataset):
@@ -65,6 +65,12 @@ class ShapeDataset(LabelledDataset):
     samples_surfaces: ClassVar[bool] = True
     """Whether an item is points of a surface, of which a pipeline of transforms takes some."""
 
+    truths: ClassVar[tuple[str, str]] = ("classification", "global")
+    """The task, and where the answers are: of the shape, or of each ``node``."""
+
+    pipeline_class: ClassVar[type[ShapePipeline]] = ShapePipeline
+    """What makes samples, in training and in prediction."""
+
     def __init__(
         self,
         files: Sequence[ShapeFile] | Callable[[], Sequence[ShapeFile]],
@@ -87,9 +93,8 @@ class ShapeDataset(LabelledDataset):
         target = cache / f"{key}-{num_samples}-{digest(settings, on_error, tuple(classes))}.npz"
         if not target.exists():
             files = files() if callable(files) else files
-            prepare(
-                files, settings, target, num_workers, on_error, f"{type(self).__name__} {key.split('-')[0]}"
-            )
+            title = f"{type(self).__name__} {key.split('-')[0]}"
+            self._prepare(files, list(classes), settings, target, num_workers, on_error, title)
         stored = read_arrays(target, ("pos", "normal", "offset", "y", "name", "skipped"))
         self._pos = torch.from_numpy(stored["pos"])
         self._normal = torch.from_numpy(stored["normal"])
@@ -101,6 +106,19 @@ class ShapeDataset(LabelledDataset):
         self.classes = list(classes)
         self.num_points = num_points
         super().__init__(root=None, transform=transform)
+
+    def _prepare(
+        self,
+        files: Sequence[ShapeFile],
+        classes: Sequence[str],
+        settings: Settings,
+        target: Path,
+        num_workers: int | None,
+        on_error: str,
+        title: str,
+    ) -> None:
+        """Writes the stored file."""
+        prepare(files, settings, target, num_workers, on_error, title)
 
     def __getitem__(self, idx: int | slice | Sequence[int] | Tensor) -> Data | Dataset:
         found = super().__getitem__(idx)

@@ -51,7 +51,7 @@ def test_sample_is_that_of_shapes() -> None:
 
 
 def test_stored_and_made_again() -> None:
-    pipeline = PartPipeline(num_points=77, features=["constant", "pos"], label="part")
+    pipeline = PartPipeline(num_points=77, features=["constant", "pos"])
     assert make_pipeline(pipeline.settings()) == pipeline
     with pytest.raises(ValueError, match=r"data.carrier: expected 'points' for parts, got 'grid'"):
         PartPipeline(carrier="grid")

@@ -59,17 +59,17 @@ def read_labelled_shape(
     Source: X. Chen, A. Golovinskiy, T. Funkhouser, A Benchmark for 3D Mesh Segmentation, SIGGRAPH 2009 (``.seg``).
     """
     shape = read_shape(path, columns)
-    named, numbered = (path.with_name(path.stem + end) for end in BESIDE)
-    if named.is_file():
-        return shape, _read_named(named, shape.num_parts)
-    if numbered.is_file():
-        return shape, _read_numbered(numbered, shape)
-    return shape, _inside(path, shape, columns, label)
+    beside = labels_beside(path)
+    if beside is None:
+        return shape, _inside(path, shape, columns, label)
+    if beside.name.endswith(BESIDE[0]):
+        return shape, _read_named(beside, shape.num_parts)
+    return shape, _read_numbered(beside, shape)
 
 
-def has_labels_beside(path: Path) -> bool:
-    """Whether a file of labels lies beside that of a shape."""
-    return any(path.with_name(path.stem + end).is_file() for end in BESIDE)
+def labels_beside(path: Path) -> Path | None:
+    """The file of labels that lies beside that of a shape, if there is one."""
+    return next((file for end in BESIDE if (file := path.with_name(path.stem + end)).is_file()), None)
 
 
 def _read_named(path: Path, num: int) -> PartLabels:

@@ -14,20 +14,27 @@ from ccnn_geo.datasets import ShapeDataset, stratified_split
 from ccnn_geo.training.data.base import EpochDataModule, two_or_more
 from ccnn_geo.training.data.epochs import EpochDataset
 from ccnn_geo.training.data.neighbor_cache import NeighborCache, restore_edges
-from ccnn_geo.training.data.sources import check_arguments, check_limit, has_validation, limited, open_split, shapes_class
+from ccnn_geo.training.data.sources import (
+    check_arguments,
+    check_limit,
+    has_validation,
+    limited,
+    open_split,
+    shapes_class,
+)
 from ccnn_geo.transforms.pipelines.shapes import Augmentation, ShapePipeline
 
 
 class ShapesDataModule(EpochDataModule):
-    """Labelled shapes by name of the data set.
+    """Labelled shapes, or shapes with labelled parts, by name of the data set.
 
     Training draws ``num_points`` of the stored points anew in every epoch and augments them; validation and test
     take the same ones every time. Validation is the folder's own split, otherwise a stratified part of the
     training set. The test set is opened by ``test`` alone.
 
     Args:
-        dataset: ``parametric``, ``modelnet10``, ``modelnet40`` or ``folder``.
-        root: Where the data is, or where it goes; for ``folder`` it holds ``<split>/<class>/<file>``.
+        dataset: ``parametric``, ``modelnet10``, ``modelnet40``, ``folder`` or ``parts``.
+        root: Where the data is, or where it goes; for ``folder`` and ``parts`` it holds ``<split>/<class>/<file>``.
         dataset_args: Further arguments of the data set.
         num_points: Points (or voxels) of a sample.
         num_samples: Stored points per shape.
@@ -89,7 +96,9 @@ class ShapesDataModule(EpochDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__(dataset, batch_size, num_workers)
-        self.pipeline: ShapePipeline = ShapePipeline(
+        cls = shapes_class(dataset)
+        self.task, self.readout = cls.truths
+        self.pipeline: ShapePipeline = cls.pipeline_class(
             num_points,
             num_samples,
             features or ("normal", "pos"),
@@ -108,7 +117,6 @@ class ShapesDataModule(EpochDataModule):
         check_limit(limit)
         if neighbor_cache < 0:
             raise ValueError(f"data.neighbor_cache: expected 0 MB or more, got {neighbor_cache}")
-        cls = shapes_class(dataset)
         check_arguments(dataset, dataset_args or {})
         self.root, self.dataset_args = root, dataset_args or {}
         self.in_channels = self.pipeline.in_channels

@@ -143,10 +143,11 @@ def keywords(dataset: type) -> set[str]:
 
 def has_validation(dataset: str, root: str) -> bool:
     """Whether a user's own files come with a validation split; otherwise one is taken from the training set."""
-    if dataset != "folder":
+    cls = shapes_class(dataset)
+    if cls.info.counts:
         return False
     with root_named(root):
-        return "validation" in splits_of(shapes_class(dataset), root)
+        return "validation" in splits_of(cls, root)
 
 
 def splits_of(dataset: type, root: str) -> list[str]:

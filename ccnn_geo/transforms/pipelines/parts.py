@@ -21,9 +21,6 @@ class PartPipeline(ShapePipeline):
     Points are sampled as :class:`~ccnn_geo.transforms.ShapePipeline` has it. The network is evaluated in the middle of
     each face of a mesh, or at each point of a cloud: a convolution has a value everywhere.
 
-    Args:
-        label: Name of the column or property that holds the labels of training shapes; None for the usual ones.
-
     Raises:
         ValueError: If an argument is out of range, or the carrier is not ``points``.
 
@@ -35,8 +32,6 @@ class PartPipeline(ShapePipeline):
     """
 
     kind: ClassVar[str] = "part"
-
-    label: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -100,7 +100,13 @@ def test_errors_say_what_was_given_and_expected(tmp_path):
 
 def test_unseen_kinds_are_whole(tmp_path):
     """No kind is in both parts, a class keeps one to train, and a quarter of it or more validates."""
-    kinds = {"aircraft/jet": 6, "aircraft/balloon": 1, "aircraft/biplane": 5, "plant/tree": 3, "plant/fern": 9}
+    kinds = {
+        "aircraft/jet": 6,
+        "aircraft/balloon": 1,
+        "aircraft/biplane": 5,
+        "plant/tree": 3,
+        "plant/fern": 9,
+    }
     kinds |= {f"{name}/only": 4 for name in psb_folder.CLASSES if name not in ("aircraft", "plant")}
     paths = [path for path, count in kinds.items() for _ in range(count)]
     draws = {}
