@@ -113,7 +113,7 @@ class PartFolder(ShapeFolder):
         beside = [path for file in files if (path := labels_beside(file.path)) is not None]
         return [*super()._known(files), "parts", self._label, [path.name for path in beside], stamps(beside)]
 
-    def _prepare(
+    def _write_stored(
         self,
         files: Sequence[ShapeFile],
         classes: Sequence[str],

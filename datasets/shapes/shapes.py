@@ -94,7 +94,7 @@ class ShapeDataset(LabelledDataset):
         if not target.exists():
             files = files() if callable(files) else files
             title = f"{type(self).__name__} {key.split('-')[0]}"
-            self._prepare(files, list(classes), settings, target, num_workers, on_error, title)
+            self._write_stored(files, list(classes), settings, target, num_workers, on_error, title)
         stored = read_arrays(target, ("pos", "normal", "offset", "y", "name", "skipped"))
         self._pos = torch.from_numpy(stored["pos"])
         self._normal = torch.from_numpy(stored["normal"])
@@ -107,7 +107,7 @@ class ShapeDataset(LabelledDataset):
         self.num_points = num_points
         super().__init__(root=None, transform=transform)
 
-    def _prepare(
+    def _write_stored(
         self,
         files: Sequence[ShapeFile],
         classes: Sequence[str],
