@@ -25,7 +25,7 @@ from ccnn_geo.io.shapes.part_labels import BESIDE, labels_beside, read_labelled_
 from ccnn_geo.nn.part_groups import SIGN
 from ccnn_geo.transforms.pipelines.parts import PartPipeline
 
-PARTS = replace(SHAPES, companions=(*SHAPES.companions, *(end for end in BESIDE if end.startswith("."))))
+PARTS = replace(SHAPES, companions=(*SHAPES.companions, *BESIDE))
 """Files of shapes, and beside them also labels."""
 
 

@@ -45,7 +45,8 @@ class FileKind:
     Args:
         name: What a sample is called, in the plural.
         extensions: Of its files, in lower case; upper case is taken too.
-        companions: Extensions of files that belong to samples, such as the textures of meshes.
+        companions: Extensions, or other ends of the names, of files that belong to samples, such as the textures of
+            meshes.
         deep: Whether files in subfolders are samples.
         second: Extensions of files that are samples only in a folder without any of the others, beside which they
             would be notes or tables.
@@ -103,7 +104,7 @@ def list_samples(folder: Path, kind: FileKind, above: frozenset[str] = frozenset
             left_out[NOWHERE] += 1
         elif extension in kind.extensions:
             paths.append(path)
-        elif extension in kind.companions or path.stem.casefold() in _DOCUMENTS:
+        elif entry.name.lower().endswith(tuple(kind.companions)) or path.stem.casefold() in _DOCUMENTS:
             continue
         elif extension in kind.second:
             second.append(path)
