@@ -117,7 +117,7 @@ class Clouds(Dataset):
         super().__init__(root=None, transform=transform)
 
     @staticmethod
-    def truths(arguments: Mapping[str, Any]) -> tuple[str, str]:
+    def truths(root: Path, arguments: Mapping[str, Any]) -> tuple[str, str]:
         """The task of such arguments of the data set, and where the answers are."""
         return "regression", "node" if arguments.get("point_targets") else "global"
 

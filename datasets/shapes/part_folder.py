@@ -75,7 +75,6 @@ class PartFolder(ShapeFolder):
         source="your own files",
     )
     kind = PARTS
-    truths = ("segmentation", "node")
     pipeline_class = PartPipeline
 
     def __init__(
@@ -100,6 +99,10 @@ class PartFolder(ShapeFolder):
             )
         numbers = np.array([*(self.classes.index(name) for name in own), -1])
         self._part = torch.from_numpy(numbers[stored["part"]])
+
+    @staticmethod
+    def truths(root: Path, arguments: Mapping[str, Any]) -> tuple[str, str]:
+        return "segmentation", "node"
 
     def _known_parts(
         self, root: Path, split: str, own: Sequence[str], settings: Mapping[str, Any]

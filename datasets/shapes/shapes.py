@@ -1,8 +1,8 @@
 """What all data sets of shapes have in common."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -65,9 +65,6 @@ class ShapeDataset(LabelledDataset):
     samples_surfaces: ClassVar[bool] = True
     """Whether an item is points of a surface, of which a pipeline of transforms takes some."""
 
-    truths: ClassVar[tuple[str, str]] = ("classification", "global")
-    """The task, and where the answers are: of the shape, or of each ``node``."""
-
     pipeline_class: ClassVar[type[ShapePipeline]] = ShapePipeline
     """What makes samples, in training and in prediction."""
 
@@ -106,6 +103,11 @@ class ShapeDataset(LabelledDataset):
         self.classes = list(classes)
         self.num_points = num_points
         super().__init__(root=None, transform=transform)
+
+    @staticmethod
+    def truths(root: Path, arguments: Mapping[str, Any]) -> tuple[str, str]:
+        """The task, and where the answers are: of the shape, or of each ``node``."""
+        return "classification", "global"
 
     def _write_stored(
         self,

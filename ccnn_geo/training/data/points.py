@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -78,7 +79,7 @@ class PointsDataModule(RegistryDataModule):
     def _truths(self) -> tuple[str, str]:
         """The task, and where the answers are: of data sets of several kinds by their arguments."""
         if hasattr(self.cls, "truths"):
-            return self.cls.truths(self.dataset_args)
+            return self.cls.truths(Path(self.root).expanduser(), self.dataset_args)
         scene = self.cls.info.family == "scene"
         return ("segmentation", "node") if scene else ("classification", "global")
 

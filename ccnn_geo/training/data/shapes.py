@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -97,7 +98,7 @@ class ShapesDataModule(EpochDataModule):
     ) -> None:
         super().__init__(dataset, batch_size, num_workers)
         cls = shapes_class(dataset)
-        self.task, self.readout = cls.truths
+        self.task, self.readout = cls.truths(Path(root).expanduser(), dataset_args or {})
         self.pipeline: ShapePipeline = cls.pipeline_class(
             num_points,
             num_samples,

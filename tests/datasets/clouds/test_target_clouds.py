@@ -33,7 +33,7 @@ def test_samples_are_what_the_files_and_the_table_say(tmp_path, folders):
         np.testing.assert_array_equal(sample.x, expected)
         assert sample.name == name and sample.y.shape == (1, 1)
         assert float(sample.y) == pytest.approx(energy, rel=1e-6)
-    assert Clouds.truths({}) == ("regression", "global")
+    assert Clouds.truths(tmp_path, {}) == ("regression", "global")
     assert Clouds.splits(tmp_path) == ["train", "test"]
 
 
@@ -62,7 +62,7 @@ def test_fields_of_points_are_columns_of_the_files(tmp_path):
     height = np.concatenate([stored["height"] for stored in arrays])
     assert (scale.names, scale.units) == (("height",), ("m",))
     assert (scale.mean[0], scale.std[0]) == pytest.approx((height.mean(), height.std()))
-    assert Clouds.truths({"point_targets": ["height"]}) == ("regression", "node")
+    assert Clouds.truths(tmp_path, {"point_targets": ["height"]}) == ("regression", "node")
 
 
 def test_prediction_needs_the_file_and_plain_settings_alone(tmp_path):
