@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from ccnn_geo._base.pyg import Batch, Data
+from ccnn_geo._base.pyg import Data
 from ccnn_geo.export.answers import Answer, PointPrediction, class_answer, point_answer, value_answer
+from ccnn_geo.export.outputs import Pixels, alike, network_outputs
 from ccnn_geo.export.scenes.answer import answer_scene, scene_logits
 from ccnn_geo.export.trained import read_network
 from ccnn_geo.io.scans.frames import Frame
@@ -20,11 +21,12 @@ from ccnn_geo.io.shapes.shape import ShapeError
 from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.nn.targets import Targets
 from ccnn_geo.transforms.pipelines.base import Pipeline, make_pipeline
+from ccnn_geo.transforms.pipelines.images import ImagePipeline
 from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 from ccnn_geo.transforms.pipelines.shapes import ShapePipeline, network_inputs
 
-Sample: TypeAlias = Data | Tensor | Path | Frame
-"""What a network takes: points, a grid, or a whole scan."""
+Sample: TypeAlias = Data | Tensor | Pixels | Path | Frame
+"""What a network takes: points, a grid, an image with an answer per pixel, or a whole scan."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,11 +122,14 @@ class Predictor:
         if isinstance(self.pipeline, ScanPipeline):  # read tile by tile, however large
             return source if isinstance(source, Frame) else _existing(source)
         try:
-            sample = self.pipeline(self.pipeline.read(source))
+            content = self.pipeline.read(source)
+            sample = self.pipeline(content)
         except ValueError as error:
             if isinstance(error, ShapeError) or str(error).startswith(str(source)) or not _named(source):
                 raise
             raise ValueError(f"{source}: {error}") from error
+        if isinstance(self.pipeline, ImagePipeline) and self.pipeline.spacing is not None:
+            return Pixels(sample, tuple(content.shape[1:]), self.pipeline.spacing)
         return Data(**network_inputs(sample)) if isinstance(sample, Data) else sample
 
     @torch.no_grad()
@@ -133,8 +138,8 @@ class Predictor:
         if isinstance(self.pipeline, ScanPipeline):
             return [self._scene(sample) for sample in samples if isinstance(sample, (Path, Frame))]
         answers: list[Answer | ValueError] = []
-        for part in _alike([sample for sample in samples if isinstance(sample, (Data, Tensor))]):
-            for outputs in self._outputs(part):
+        for part in alike([sample for sample in samples if isinstance(sample, (Data, Tensor, Pixels))]):
+            for outputs in network_outputs(self.network, part):
                 try:
                     answers.append(self._said(outputs))
                 except ValueError as error:
@@ -155,30 +160,6 @@ class Predictor:
             )
         found = answer_scene(self.network, self.pipeline, scan)
         return PointPrediction(found.index, found.probability, self.classes)
-
-    def _outputs(self, samples: Sequence[Data | Tensor]) -> list[Tensor]:
-        """Outputs ``[K]`` or ``[*, K]`` of each of some samples of one kind."""
-        device = self.network.head.linear.weight.device
-        first = samples[0]
-        if isinstance(first, Tensor):
-            outputs = self.network(torch.stack([s for s in samples if isinstance(s, Tensor)]).to(device))
-            return list(outputs if self.network.readout == "global" else outputs.movedim(1, -1))
-        batch = Batch.from_data_list([s for s in samples if isinstance(s, Data)]).to(device)
-        outputs = self.network(batch)
-        return list(outputs if self.network.readout == "global" else outputs.split(batch.ptr.diff().tolist()))
-
-
-def _alike(samples: Sequence[Data | Tensor]) -> Iterable[Sequence[Data | Tensor]]:
-    """Runs of samples that go through a network together: clouds, or grids of one size."""
-    start = 0
-    for end in range(1, len(samples) + 1):
-        if end == len(samples) or _size(samples[end]) != _size(samples[start]):
-            yield samples[start:end]
-            start = end
-
-
-def _size(sample: Data | Tensor) -> tuple[int, ...]:
-    return tuple(sample.shape) if isinstance(sample, Tensor) else ()
 
 
 def _existing(source: Any) -> Path:

@@ -1,8 +1,8 @@
-"""A user's own time series, irregular or not: CSV files sorted into folders."""
+"""A user's own time series, irregular or not: CSV files sorted into classes, with targets, or with labels of times."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -11,23 +11,28 @@ from typing import Any
 import numpy as np
 
 from ccnn_geo._base.pyg import Data
-from ccnn_geo.datasets.base.find_layout import labelled_files
+from ccnn_geo.datasets.base.find_layout import Layout, find_layout, unsorted_files
 from ccnn_geo.datasets.base.info import DatasetInfo
+from ccnn_geo.datasets.base.layouts import Part
 from ccnn_geo.datasets.base.processing import digest
+from ccnn_geo.datasets.base.truths import answers_of, truths_of
 from ccnn_geo.datasets.series.series import STORED, Record, SeriesDataset, write_series
+from ccnn_geo.datasets.series.time_labels import label_classes, point_labels
 from ccnn_geo.io.csv_table import READING, Table, read_table
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.sample_files import FileKind, stamps
 from ccnn_geo.io.files.storage import exclusive
 from ccnn_geo.transforms.pipelines.series import Scale, SeriesPipeline
 
-SERIES = FileKind("series", (".csv",), second=(".tsv",))
+SERIES = FileKind("series", (".csv",), second=(".tsv",), with_targets=True)
 
 
 class CSVSeries(SeriesDataset):
     r"""One series a file, in ``root/<split>/<class>/<file>.csv``; split train, validation (or val, valid, dev) or test.
 
-    Other ways to sort files are those of :mod:`~ccnn_geo.datasets.base.find_layout`. Cells are separated by commas,
+    Other ways to sort files are those of :mod:`~ccnn_geo.datasets.base.find_layout`. With a table of targets,
+    :mod:`~ccnn_geo.datasets.base.target_files`, there are numbers to be learned of each series. With ``label`` there is
+    a class for each time, and files lie in ``root/<split>``, or in the root. Cells are separated by commas,
     semicolons, tabs, bars or blanks, and decimals by a point or a comma: found out where it is plain, said by the
     options otherwise.
 
@@ -53,13 +58,16 @@ class CSVSeries(SeriesDataset):
         decimal: ``.`` or ``,``; by default what the numbers of a file have. Where that is not plain, as in 1,234, the
             file is refused.
         time: Name of the column of times, ``time`` by default.
+        label: Name of a column of labels, words or whole numbers; an empty cell is no label. Classes are the labels of
+            the training files.
+        targets: Names of columns of the table of targets; None for all.
         tails: Part of a variable's training values at either end that is taken for slips and pulled in.
         cache: Where prepared files go (default ``root/processed``).
         transform: Applied at every access; augmentation, only for training.
 
     Shapes:
         ``dataset[i]`` is ``Data(x [N, 2V], pos [N, 1], y [1], name)``, see
-        :class:`~ccnn_geo.datasets.series.series.SeriesDataset`.
+        :class:`~ccnn_geo.datasets.series.series.SeriesDataset`; with targets ``y [1, T]``, with ``label`` ``y [N]``.
 
     Raises:
         FileNotFoundError: If there is no such folder or split.
@@ -80,7 +88,7 @@ class CSVSeries(SeriesDataset):
 
     info = DatasetInfo(
         name="csv_series",
-        title="your own time series: <split>/<class>/<file>.csv with a column time",
+        title="your own time series: <split>/<class>/<file>.csv with a column time; with targets.csv, or labels of times",
         family="series",
         in_channels=None,
         size=None,
@@ -99,36 +107,47 @@ class CSVSeries(SeriesDataset):
         separator: str | None = None,
         decimal: str | None = None,
         time: str | None = None,
+        label: str | None = None,
+        targets: Sequence[str] | None = None,
         tails: float = 0.0,
         cache: str | PathLike[str] | None = None,
         transform: Callable[[Data], Data] | None = None,
     ) -> None:
         if not 0 <= tails < 0.5:
             raise ValueError(f"csv_series: expected 0 <= tails < 0.5, got {tails}")
+        if label is not None and targets is not None:
+            raise ValueError("csv_series: expected label or targets, got both")
         root = Path(root).expanduser()
-        # train sets the scale of all
-        parts = {name: labelled_files(root, name, self.kind) for name in dict.fromkeys((split, "train"))}
+        layout = self.layout(root, {"label": label, "targets": targets})
+        # train sets the scale of all, and the key of another split holds that of train
+        parts = {name: layout.part(name) for name in dict.fromkeys(("train", split))}
         folder = Path(cache).expanduser() if cache is not None else root / "processed"
-        files = {name: parts[name].samples for name in dict.fromkeys(("train", split))}
-        written: dict[str, Any] = {"separator": separator, "decimal": decimal, "time": time}
-
-        def read(path: Path) -> Table:
-            return read_table(path, separator, decimal, time)
-
-        targets, key = {}, digest(tails, READING, STORED, *([written] if any(written.values()) else []))
-        for name, listed in files.items():
-            # the key of another split holds that of train, which sets its scale
-            paths = [path for path, _ in listed]
-            names = [path.relative_to(root).as_posix() for path in paths]
-            stats = [(name, *stamp) for name, stamp in zip(names, stamps(paths), strict=True)]
-            key = digest(key, stats)
-            targets[name] = folder / f"series-{name}-{key}.npz"
-        if not targets[split].exists():
+        written: dict[str, Any] = {"separator": separator, "decimal": decimal, "time": time, "label": label}
+        reading = {key: value for key, value in written.items() if value is not None}
+        targets_of, key = {}, digest(tails, READING, STORED, reading)
+        for name, part in parts.items():
+            names = [path.relative_to(root).as_posix() for path in part.paths]
+            key = digest(key, names, stamps(part.paths), part.y.tolist())
+            targets_of[name] = folder / f"series-{name}-{key}.npz"
+        if not targets_of[split].exists():
             with exclusive(folder, f"series-{split}"):
-                if not targets[split].exists():
-                    _prepare(root, files, read, split, targets[split], tails)
+                if not targets_of[split].exists():
+                    _prepare(root, parts, reading, split, targets_of[split], tails)
         self._written = written
-        super().__init__(targets[split], parts[split].classes, transform=transform)
+        classes = None if label is not None else parts[split].classes
+        super().__init__(targets_of[split], classes, transform=transform, **answers_of(parts[split]))
+
+    @staticmethod
+    def truths(root: Path, arguments: Mapping[str, Any]) -> tuple[str, str]:
+        """The task of the files of a folder, and where the answers are."""
+        return ("segmentation", "node") if arguments.get("label") else truths_of(root)
+
+    @staticmethod
+    def layout(root: Path, arguments: Mapping[str, Any]) -> Layout:
+        """How the files of a folder are sorted."""
+        if arguments.get("label"):
+            return unsorted_files(root, SERIES)
+        return find_layout(root, SERIES, arguments.get("targets"))
 
     @property
     def pipeline(self) -> SeriesPipeline | None:
@@ -138,38 +157,45 @@ class CSVSeries(SeriesDataset):
 
 
 def _prepare(
-    root: Path,
-    files: dict[str, list[tuple[Path, int]]],
-    read: Callable[[Path], Table],
-    split: str,
-    target: Path,
-    tails: float,
+    root: Path, parts: Mapping[str, Part], reading: Mapping[str, Any], split: str, target: Path, tails: float
 ) -> None:
     tables = {
-        name: [read(path) for path, _ in progress(listed, title=f"CSVSeries {name}")]
-        for name, listed in files.items()
+        name: [read_table(path, **reading) for path in progress(part.paths, title=f"CSVSeries {name}")]
+        for name, part in parts.items()
     }
     train = tables["train"]
     variables = list(dict.fromkeys(name for table in train for name in table.variables))
     pipeline = SeriesPipeline(tuple(variables), train[0].dates)
+    labelled = zip(parts["train"].paths, train, strict=True)
+    classes = label_classes(labelled, reading["label"]) if "label" in reading else None
     records = {
         name: [
-            _record(root, path, label, table, pipeline)
-            for (path, label), table in zip(listed, tables[name], strict=True)
+            _record(root, path, y if classes is None else classes, table, pipeline)
+            for path, y, table in zip(part.paths, part.y, tables[name], strict=True)
         ]
-        for name, listed in files.items()
+        for name, part in parts.items()
     }
     scale = Scale.measure(np.concatenate([record.values for record in records["train"]]), tails)
     span = max(record.time[-1] for record in records["train"])
     none = Scale.measure(np.zeros((1, 0)))
     write_series(
-        target, records[split], scale, none, span if span > 0 else 1.0, variables, dates=pipeline.dates
+        target,
+        records[split],
+        scale,
+        none,
+        span if span > 0 else 1.0,
+        variables,
+        dates=pipeline.dates,
+        point_classes=classes,
     )
 
 
-def _record(root: Path, path: Path, label: int, table: Table, pipeline: SeriesPipeline) -> Record:
+def _record(root: Path, path: Path, truth: Any, table: Table, pipeline: SeriesPipeline) -> Record:
+    """A series with its class or targets; or, where the truth is a list of the classes of points, with those."""
     try:
         times, values = pipeline.observed(table)
+        if isinstance(truth, list):
+            truth = point_labels(table, len(times), truth)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    return Record(path.relative_to(root).as_posix(), label, times, values, np.zeros(0))
+    return Record(path.relative_to(root).as_posix(), truth, times, values, np.zeros(0))

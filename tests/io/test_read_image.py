@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from ccnn_geo.datasets.images.image_folder import try_image
+from ccnn_geo.datasets.images.image_store import try_image
 from ccnn_geo.io.image import read_image
 
 pil = pytest.importorskip("PIL.Image")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ccnn_geo import CCNN
-from ccnn_geo.datasets.images import image_folder
+from ccnn_geo.datasets.images import image_store
 from ccnn_geo.datasets.images.image_folder import ImageFolder
 from ccnn_geo.io.image import read_image
 
@@ -65,7 +65,7 @@ def test_every_sample_is_normalised_by_the_training_part(root):
 
 def test_a_second_open_decodes_nothing(root, monkeypatch):
     first = ImageFolder(root, "test")
-    monkeypatch.setattr(image_folder, "try_image", None)
+    monkeypatch.setattr(image_store, "try_image", None)
     assert torch.equal(ImageFolder(root, "test")[1][0], first[1][0])
     monkeypatch.undo()
     new = save(root / "test/cat/00.png", (6, 8, 3), compress_level=0)  # another size: another key
@@ -192,7 +192,7 @@ def test_a_damaged_store_is_named(root):
 
 def test_what_processes_are_asked_can_be_sent_to_them(root, tmp_path, sent):
     alone = ImageFolder(root, cache=tmp_path / "alone")
-    asked = sent(image_folder)
+    asked = sent(image_store)
     together = ImageFolder(root, cache=tmp_path / "together", num_workers=3)
     ImageFolder(root, cache=tmp_path / "few")
     assert asked == [3, 0] and alone.names == together.names
