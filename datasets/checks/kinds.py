@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from ccnn_geo.datasets.images.image_store import read_masked
 from ccnn_geo.datasets.scenes.lidar_files import SCANS
 from ccnn_geo.datasets.series.csv_series import SERIES
 from ccnn_geo.datasets.shapes.shape_folder import SHAPES
-from ccnn_geo.io.csv_table import read_table
+from ccnn_geo.io.csv_table import Table, read_table
 from ccnn_geo.io.files.sample_files import FileKind
 from ccnn_geo.io.image import read_image, read_mask
 from ccnn_geo.io.recording import RECORDINGS, read_recording
@@ -24,6 +25,9 @@ from ccnn_geo.transforms.pipelines.recordings import check_scale
 
 IN_MASKS = "numbers in masks, in pixels"
 """What is seen in an image with a mask."""
+
+LABELS = "labels, in lines"
+"""What is seen in a table with a column of labels."""
 
 Seen = dict[str, Any]
 """What was seen in a file: numbers, words, lists of words, and counts by word, each by its name."""
@@ -89,7 +93,15 @@ def _series(path: Path, **options: Any) -> Seen:
         "time is": "dates" if table.dates else "numbers",
         "length, in seconds" if table.dates else "length, in the unit of time": float(np.ptp(table.time)),
         "variables": list(table.variables),
+        **_labels(table),
     }
+
+
+def _labels(table: Table) -> Seen:
+    """Labels of the lines of a table that has such a column."""
+    if table.lines is None or table.lines.labels is None:
+        return {}
+    return {LABELS: dict(Counter(label or "none" for label in table.lines.labels))}
 
 
 def _scene(path: Path, **options: Any) -> Seen:
@@ -111,16 +123,29 @@ KINDS: Mapping[str, Checked] = {
     "images": Checked(
         IMAGES,
         "image_folder",
-        {"classification": "images/ccnn_4_32", "segmentation": "images/ccnn_4_32_masks"},
+        {
+            "classification": "images/ccnn_4_32",
+            "segmentation": "images/ccnn_4_32_masks",
+            "regression": "images/ccnn_4_32_targets",
+        },
         _image,
     ),
-    "recordings": Checked(RECORDINGS, "wav_folder", {"classification": "recordings/ccnn_4_32"}, _recording),
+    "recordings": Checked(
+        RECORDINGS,
+        "wav_folder",
+        {"classification": "recordings/ccnn_4_32", "regression": "recordings/ccnn_4_32_targets"},
+        _recording,
+    ),
     "series": Checked(
         SERIES,
         "csv_series",
-        {"classification": "series/ccnn_4_16"},
+        {
+            "classification": "series/ccnn_4_16",
+            "segmentation": "series/ccnn_4_16_labels",
+            "regression": "series/ccnn_4_16_targets",
+        },
         _series,
-        ("separator", "decimal", "time"),
+        ("separator", "decimal", "time", "label"),
     ),
     "scenes": Checked(
         SCANS,

@@ -139,7 +139,8 @@ def _decode(
     """Writes all images to a file; returns mean and deviation of the channels, and how often masks have each number."""
     for stale in target.parent.glob(f".{target.name}.*.tmp"):  # of a process that was killed
         stale.unlink(missing_ok=True)
-    pairs = list(zip(paths, masks or [None] * len(paths), strict=True))
+    beside: Sequence[Path | None] = [None] * len(paths) if masks is None else masks
+    pairs = list(zip(paths, beside, strict=True))
     tried = (try_image(path, settings.size, settings.channels, mask) for path, mask in pairs)
     depth = settings.channels + (masks is not None)
     shape = next((image.shape for image in tried if not isinstance(image, str)), (depth, 0, 0))

@@ -88,7 +88,7 @@ class CSVSeries(SeriesDataset):
 
     info = DatasetInfo(
         name="csv_series",
-        title="your own time series: <split>/<class>/<file>.csv with a column time; with targets.csv, or labels of times",
+        title="your own time series: <split>/<class>/<file>.csv with a column time, or targets.csv, or labels of times",
         family="series",
         in_channels=None,
         size=None,

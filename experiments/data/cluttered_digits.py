@@ -4,8 +4,8 @@
 
 MNIST.NPZ has ``x_train [n, 28, 28]``, ``y_train [n]``, ``x_test`` and ``y_test``. OUT gets
 ``<split>/images/<number>.png`` of 40 x 40 pixels, ``<split>/masks/<number>.png`` and ``classes.txt``: 0 is the
-background with its scraps, 1 to 10 are the digits zero to nine, 255 the edge of the pen, which is neither. Validation images are made of the last digits of the
-training part, test images of the test part.
+background with its scraps, 1 to 10 are the digits zero to nine, 255 the edge of the pen, which is neither. Validation
+images are made of the last digits of the training part, test images of the test part.
 
 Source: the cluttered digits of Mnih et al., "Recurrent models of visual attention", 2014.
 """

@@ -15,7 +15,7 @@ NETWORK = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4}
 def config(place, data, epochs=2):
     settings = {
         "model": NETWORK,
-        "optim": {"lr": 0.02, "warmup_epochs": 0},
+        "optim": {"lr": 0.05, "warmup_epochs": 0},
         "data": {"batch_size": 4, **data},
         "trainer": {"max_epochs": epochs},
     }
@@ -73,3 +73,53 @@ def test_images_with_masks(tmp_path, monkeypatch, run_cli):
         assert read_mask(tmp_path / f"by_{name}/large.png").shape == (24, 32)
     rows = (tmp_path / "by_run/predictions.csv").read_text().splitlines()
     assert rows[0] == "file,points,ground,disc" and rows[1].split(",")[1] == "192"
+
+
+def test_series_with_labels_of_times(tmp_path, monkeypatch, run_cli):
+    """High and low levels, tables with semicolons and decimal commas."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 12), ("validation", 4), ("test", 2)):
+        (tmp_path / "levels" / split).mkdir(parents=True)
+        for i in range(count):
+            high = np.repeat(rng.random(5) < 0.5, 4)
+            rows = [
+                f"{t};{3 * h + rng.normal() / 3:.2f};{'' if t % 5 == 4 else ('low', 'high')[h]}".replace(
+                    ".", ","
+                )
+                for t, h in enumerate(high.astype(int))
+            ]
+            rows[7] = "7;;low"  # nothing was seen then
+            text = "\n".join(["hour;level;what", *rows]) + "\n"
+            (tmp_path / "levels" / split / f"{i}.csv").write_text(text)
+    options = {"label": "what", "time": "hour"}
+    data = {
+        "dataset": "csv_series",
+        "root": "levels",
+        "dataset_args": options,
+        "num_points": 15,
+        "batch_size": 2,
+    }
+    config(tmp_path, data, 10)
+    arguments = [part for key, value in options.items() for part in ("--option", f"{key}={value}")]
+    code, output, errors = run_cli("data", "check", "levels", *arguments)
+    assert (code, errors) == (0, "") and "labels, in lines" in output
+    assert "--config series/ccnn_4_16_labels --data.root levels --data.dataset_args.label what" in output
+    code, output, errors = run_cli("train", "--config", "c.yaml", "--out", "run")
+    assert (code, errors) == (0, "") and "mean IoU" in output
+    assert run_cli("test", "run")[0] == 0
+    assert json.loads((tmp_path / "run/results.json").read_text())["test_csv_series"]["accuracy"] > 0.8
+    assert run_cli("predict", "run", "levels/test", "--out", "answers")[0] == 0
+    found = load("run")("levels/test/1.csv")
+    assert found.labels.shape == (19,) and found.classes == ("high", "low")
+    before = (tmp_path / "levels/test/1.csv").read_text().splitlines()
+    after = (tmp_path / "answers/1.csv").read_text().splitlines()
+    assert after[0] == "hour;level;what;predicted;probability" and after[8] == "7;;low;;"
+    seen = [i for i in range(20) if i != 7]
+    for i, label, probability in zip(seen, found.labels, found.probability, strict=True):
+        line, name, number = after[i + 1].rsplit(";", 2)
+        assert line == before[i + 1] and name == found.classes[label]
+        assert abs(float(number.replace(",", ".")) - probability) < 1e-3
+    (tmp_path / "new.csv").write_text("hour;level\n0;3,1\n1;0,1\n")  # nobody has labelled it
+    code, output, errors = run_cli("predict", "run", "new.csv")
+    assert (code, errors) == (0, "") and "2 points" in output
