@@ -3,7 +3,7 @@
     python -m ccnn_geo.experiments.data.cluttered_digits MNIST.NPZ OUT
 
 MNIST.NPZ has ``x_train [n, 28, 28]``, ``y_train [n]``, ``x_test`` and ``y_test``. OUT gets
-``<split>/images/<number>.png`` of 40 x 40 pixels, ``<split>/masks/<number>.png`` and ``classes.txt``: 0 is the
+``<split>/images/<number>.png`` of 32 x 32 pixels, ``<split>/masks/<number>.png`` and ``classes.txt``: 0 is the
 background with its scraps, 1 to 10 are the digits zero to nine, 255 the edge of the pen, which is neither. Validation
 images are made of the last digits of the training part, test images of the test part.
 
@@ -26,7 +26,7 @@ from ccnn_geo.experiments.data.fsdd_folder import WORDS
 from ccnn_geo.io.files.storage import read_arrays, write_atomic
 from ccnn_geo.io.image import write_mask
 
-SIZE, SCRAP, SCRAPS = 40, 10, 6
+SIZE, SCRAP, SCRAPS = 32, 8, 4
 """Pixels of an image and of a scrap, and scraps of an image."""
 
 COUNTS = {"train": 2000, "validation": 400, "test": 400}

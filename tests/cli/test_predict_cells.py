@@ -82,7 +82,7 @@ def test_series_with_labels_of_times(tmp_path, monkeypatch, run_cli):
     for split, count in (("train", 12), ("validation", 4), ("test", 2)):
         (tmp_path / "levels" / split).mkdir(parents=True)
         for i in range(count):
-            high = np.repeat(rng.random(5) < 0.5, 4)
+            high = np.repeat(rng.permutation([False, True]), 10)
             rows = [
                 f"{t};{3 * h + rng.normal() / 3:.2f};{'' if t % 5 == 4 else ('low', 'high')[h]}".replace(
                     ".", ","
