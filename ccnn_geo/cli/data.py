@@ -112,14 +112,14 @@ def info_rows(name: str) -> list[tuple[str, str]]:
     return rows
 
 
-def splits_of(dataset: type[Any], root: Path) -> list[str]:
+def splits_of(dataset: type[Any], root: Path, options: Mapping[str, Any]) -> list[str]:
     """Splits of a data set; of a user's own files those that there are."""
     from ccnn_geo.training.data import sources
 
     counts: Mapping[str, int] = dataset.info.counts
     if counts:
         return list(counts)
-    return (sources.splits_of(dataset, str(root)) if root.is_dir() else []) or ["train"]
+    return (sources.splits_of(dataset, str(root), options) if root.is_dir() else []) or ["train"]
 
 
 def check_space(info: DatasetInfo, root: Path, download: bool = True) -> str:
@@ -179,7 +179,7 @@ def prepare(
         yield f"{name}: no files to share, process 0 prepares it; this one, {rank} of 0 to {size - 1}, leaves"
         return
     yield check_space(cls.info, folder, download)
-    known = splits_of(cls, folder)
+    known = splits_of(cls, folder, options)
     asked = {split: split if split in known else split_name(split) for split in splits or known}
     wrong = [given for given, split in asked.items() if split not in known]
     if wrong:

@@ -149,7 +149,7 @@ def _written(
     model: Predictor, rest: list[str], files: list[str], folder: Path, options: argparse.Namespace
 ) -> Iterator[Record]:
     """A record for each file, after the answers to its points are written."""
-    from ccnn_geo.export.point_files import label_file, places, write_arrays
+    from ccnn_geo.export.point_files import label_file, places, write_points
     from ccnn_geo.export.records import record
     from ccnn_geo.export.streaming import stream_answers
 
@@ -169,7 +169,7 @@ def _written(
             yield _bad(file, found)
             continue
         if per_point:
-            write_arrays(found, where[file])
+            write_points(model, file, found, where[file])
         yield record(file, found)
 
 

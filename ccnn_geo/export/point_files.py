@@ -13,8 +13,12 @@ import numpy as np
 from ccnn_geo.export.answers import Answer, PointPrediction, ValuePrediction
 from ccnn_geo.export.predictor import Predictor
 from ccnn_geo.export.scenes.answer import label_scene
+from ccnn_geo.io.csv_answer import write_columns
 from ccnn_geo.io.files.storage import write_atomic
+from ccnn_geo.io.image import write_mask
+from ccnn_geo.transforms.pipelines.images import ImagePipeline
 from ccnn_geo.transforms.pipelines.scans import ScanPipeline
+from ccnn_geo.transforms.pipelines.series import SeriesPipeline
 
 
 def places(files: Sequence[str], folder: Path) -> dict[str, Path]:
@@ -46,8 +50,44 @@ def label_file(
     return PointPrediction(found.index, found.probability, model.classes)
 
 
-def write_arrays(answer: Answer, target: Path) -> None:
-    """Writes the answers to points as ``.npz``: ``label`` and ``probabilities``, or a value by name of each target."""
+def write_points(model: Predictor, file: str, answer: Answer, target: Path) -> None:
+    """Writes the answers to the points, cells or time steps of a file.
+
+    Labels of a series become a table: the lines of the file with ``predicted`` and ``probability`` behind them, empty
+    where nothing was observed. Labels of an image become a PNG, with the numbers of the masks of the training. All but
+    series get an ``.npz``: ``label`` (the place of the class among ``classes``), ``probability`` and ``classes``, or a
+    value by name of each target.
+
+    Args:
+        model: That answered.
+        file: What was asked.
+        answer: To it.
+        target: Where the answer goes; the extension is another one where it must be.
+
+    Raises:
+        OSError: If a file cannot be read or written.
+    """
+    if isinstance(answer, PointPrediction) and isinstance(model.pipeline, SeriesPipeline):
+        _write_series(model.pipeline, file, answer, target)
+        return
+    if isinstance(answer, PointPrediction) and isinstance(model.pipeline, ImagePipeline):
+        codes = np.array(model.pipeline.codes or range(len(answer.classes)), np.uint8)
+        write_mask(target.with_suffix(".png"), codes[answer.labels])
+    _write_arrays(answer, target)
+
+
+def _write_series(pipeline: SeriesPipeline, file: str, answer: PointPrediction, target: Path) -> None:
+    table = pipeline.read(file)
+    assert table.lines is not None, "of a file"
+    places = pipeline.points_of_lines(table).tolist()
+    columns: dict[str, list[Any]] = {
+        "predicted": [None if i < 0 else answer.classes[answer.labels[i]] for i in places],
+        "probability": [None if i < 0 else float(answer.probability[i]) for i in places],
+    }
+    write_columns(Path(file), target, table.lines.separator, table.lines.decimal, columns)
+
+
+def _write_arrays(answer: Answer, target: Path) -> None:
     arrays: dict[str, Any] = {}
     if isinstance(answer, PointPrediction):
         arrays = {
@@ -57,5 +97,4 @@ def write_arrays(answer: Answer, target: Path) -> None:
         }
     elif isinstance(answer, ValuePrediction):
         arrays = {name: np.asarray(value) for name, value in answer.values.items()}
-    target.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(target.with_suffix(".npz"), partial(np.savez, **arrays))

@@ -11,23 +11,24 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from ccnn_geo._base.pyg import Batch, Data
+from ccnn_geo._base.pyg import Data
 from ccnn_geo.export.answers import Answer, PointPrediction, class_answer, point_answer, value_answer
+from ccnn_geo.export.outputs import Pixels, alike, network_outputs
 from ccnn_geo.export.scenes.answer import answer_scene, scene_logits
 from ccnn_geo.export.trained import read_network
 from ccnn_geo.io.scans.frames import Frame
 from ccnn_geo.io.shapes.shape import ShapeError
 from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.nn.part_groups import category_of_classes, of_one_category
-from ccnn_geo.nn.point_field import PointField
 from ccnn_geo.nn.targets import Targets
 from ccnn_geo.transforms.pipelines.base import Pipeline, make_pipeline
+from ccnn_geo.transforms.pipelines.images import ImagePipeline
 from ccnn_geo.transforms.pipelines.parts import PartPipeline
 from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 from ccnn_geo.transforms.pipelines.shapes import ShapePipeline, network_inputs
 
-Sample: TypeAlias = Data | Tensor | Path | Frame
-"""What a network takes: points, a grid, or a whole scan."""
+Sample: TypeAlias = Data | Tensor | Pixels | Path | Frame
+"""What a network takes: points, a grid, an image with an answer per pixel, or a whole scan."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +124,14 @@ class Predictor:
         if isinstance(self.pipeline, ScanPipeline):  # read tile by tile, however large
             return source if isinstance(source, Frame) else _existing(source)
         try:
-            sample = self.pipeline(self.pipeline.read(source))
+            content = self.pipeline.read(source)
+            sample = self.pipeline(content)
         except ValueError as error:
             if isinstance(error, ShapeError) or str(error).startswith(str(source)) or not _named(source):
                 raise
             raise ValueError(f"{source}: {error}") from error
+        if isinstance(self.pipeline, ImagePipeline) and self.pipeline.spacing is not None:
+            return Pixels(sample, tuple(content.shape[1:]), self.pipeline.spacing)
         if isinstance(sample, Tensor):
             return sample
         asked = {"at": sample.at} if "at" in sample else {}
@@ -139,8 +143,8 @@ class Predictor:
         if isinstance(self.pipeline, ScanPipeline):
             return [self._scene(sample) for sample in samples if isinstance(sample, (Path, Frame))]
         answers: list[Answer | ValueError] = []
-        for part in _alike([sample for sample in samples if isinstance(sample, (Data, Tensor))]):
-            for outputs in self._outputs(part):
+        for part in alike([sample for sample in samples if isinstance(sample, (Data, Tensor, Pixels))]):
+            for outputs in network_outputs(self.network, part):
                 try:
                     answers.append(self._said(outputs))
                 except ValueError as error:
@@ -163,36 +167,6 @@ class Predictor:
             )
         found = answer_scene(self.network, self.pipeline, scan)
         return PointPrediction(found.index, found.probability, self.classes)
-
-    def _outputs(self, samples: Sequence[Data | Tensor]) -> list[Tensor]:
-        """Outputs ``[K]`` or ``[*, K]`` of each of some samples of one kind."""
-        device = self.network.head.linear.weight.device
-        first = samples[0]
-        if isinstance(first, Data) and "at" in first:
-            return [self._everywhere(sample.to(device)) for sample in samples if isinstance(sample, Data)]
-        if isinstance(first, Tensor):
-            outputs = self.network(torch.stack([s for s in samples if isinstance(s, Tensor)]).to(device))
-            return list(outputs if self.network.readout == "global" else outputs.movedim(1, -1))
-        batch = Batch.from_data_list([s for s in samples if isinstance(s, Data)]).to(device)
-        outputs = self.network(batch)
-        return list(outputs if self.network.readout == "global" else outputs.split(batch.ptr.diff().tolist()))
-
-    def _everywhere(self, sample: Data) -> Tensor:
-        """Outputs ``[P, K]`` at the places ``at`` of a sample."""
-        return PointField(self.network, sample.x, sample.pos)(sample.at)
-
-
-def _alike(samples: Sequence[Data | Tensor]) -> Iterable[Sequence[Data | Tensor]]:
-    """Runs of samples that go through a network together: clouds, or grids of one size."""
-    start = 0
-    for end in range(1, len(samples) + 1):
-        if end == len(samples) or _size(samples[end]) != _size(samples[start]):
-            yield samples[start:end]
-            start = end
-
-
-def _size(sample: Data | Tensor) -> tuple[int, ...]:
-    return tuple(sample.shape) if isinstance(sample, Tensor) else ()
 
 
 def _existing(source: Any) -> Path:

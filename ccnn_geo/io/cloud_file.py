@@ -15,8 +15,8 @@ from ccnn_geo.io.scans.frames import LARGEST, read_frame
 from ccnn_geo.io.shapes.arrays import read_member
 from ccnn_geo.io.shapes.shape import ShapeError
 
-EXTENSIONS: tuple[str, ...] = (".npz", *(kind for kind in SCANS if kind != ".bin"))
-"""Extensions that :func:`read_cloud` knows, in lower case with the dot; a ``.bin`` does not name its columns."""
+EXTENSIONS: tuple[str, ...] = (".npz", *(kind for kind in SCANS if kind not in (".bin", ".npy")))
+"""Extensions that :func:`read_cloud` knows, in lower case with the dot; ``.bin`` and ``.npy`` may not name columns."""
 
 
 @dataclass(frozen=True, eq=False)

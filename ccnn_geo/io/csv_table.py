@@ -31,6 +31,23 @@ MISSING = frozenset({"", "na", "nan", "n/a", "null", "none", "?"})
 
 
 @dataclass(frozen=True, eq=False)
+class Lines:
+    """The lines of a file below its header, and how they are written.
+
+    Args:
+        time: Of each, ``[L]`` float64, in the unit of :class:`Table`.
+        labels: What the column of labels says, empty for none; None of a file without that column.
+        separator: What stands between cells.
+        decimal: The decimal sign.
+    """
+
+    time: np.ndarray
+    labels: list[str] | None
+    separator: str
+    decimal: str
+
+
+@dataclass(frozen=True, eq=False)
 class Table:
     r"""Single observations in the order of the file; NaN for a line that holds none, if all are so.
 
@@ -40,6 +57,7 @@ class Table:
         value: ``[M]`` float64.
         variables: Names, in the order of first appearance.
         dates: Whether the times are dates.
+        lines: Of the file; None of what is in memory.
 
     Example:
         >>> import tempfile
@@ -57,10 +75,15 @@ class Table:
     value: np.ndarray
     variables: list[str]
     dates: bool
+    lines: Lines | None = None
 
 
 def read_table(
-    path: Path, separator: str | None = None, decimal: str | None = None, time: str | None = None
+    path: Path,
+    separator: str | None = None,
+    decimal: str | None = None,
+    time: str | None = None,
+    label: str | None = None,
 ) -> Table:
     """Reads a table with a column of times and others: variables, or ``variable`` and ``value``.
 
@@ -70,6 +93,7 @@ def read_table(
             header of the first line.
         decimal: ``.`` or ``,``; by default a point between commas, and else what the numbers have.
         time: Name of the column of times, in upper or lower case; ``time`` by default.
+        label: Name of a column of labels, which is no variable; a file may lack it.
 
     Raises:
         ValueError: Names the file, the line, what is there and what was expected; or the option that says what cannot
@@ -87,11 +111,19 @@ def read_table(
     if len(lines) == 1:
         raise ValueError(f"{path}: no lines below the header, expected one or more")
     rows = _rows(path, header, lines[1:])
+    labels = None
+    if label in header:
+        labels = [row.pop(label) for _, row in rows]
+        header.remove(label)
+        if len(header) == 1:
+            raise ValueError(
+                f"{path}: the columns {wanted!r} and {label!r} alone, expected one or more others"
+            )
     if decimal is None:
         decimal = find_decimal(path, (cell for _, row in rows for cell in _numbers(row)), separator)
     if decimal == ",":
         rows = [(line, _with_points(path, line, row)) for line, row in rows]
-    return _observations(path, header, rows)
+    return _observations(path, header, rows, labels, separator, decimal)
 
 
 Cells = dict[str, str]
@@ -118,7 +150,14 @@ def _is_long(names: Iterable[str]) -> bool:
     return set(names) == {TIME, "variable", "value"}
 
 
-def _observations(path: Path, header: list[str], lines: list[tuple[int, Cells]]) -> Table:
+def _observations(
+    path: Path,
+    header: list[str],
+    lines: list[tuple[int, Cells]],
+    labels: list[str] | None,
+    separator: str,
+    decimal: str,
+) -> Table:
     others, long = [name for name in header if name != TIME], _is_long(header)
     names: dict[str, int] = {} if long else {name: i for i, name in enumerate(others)}
     times, empty, rows = [], [], []
@@ -136,7 +175,8 @@ def _observations(path: Path, header: list[str], lines: list[tuple[int, Cells]])
     seconds, dates = _times(path, times)
     # a file without a single value is a record of which nothing but its time is known
     index, variable, value = zip(*(rows or empty), strict=True)
-    return Table(seconds[list(index)], np.array(variable), np.array(value), list(names), dates)
+    about = Lines(seconds, labels, separator, decimal)
+    return Table(seconds[list(index)], np.array(variable), np.array(value), list(names), dates, about)
 
 
 def _there(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Read an image file of a stranger."""
+"""Read an image file of a stranger, or an image of labels; write one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ccnn_geo._base.extras import needs
+from ccnn_geo.io.files.storage import write_atomic
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -90,6 +91,63 @@ def fit_image(
     if not isinstance(image, Image.Image):
         raise TypeError(f"image: expected an array or an image of Pillow, got {type(image).__name__}")
     return _fitted(image.convert("L" if channels == 1 else "RGB"), size)
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """Bytes ``[H, W]`` of an image of labels: a number for each pixel, of its palette or its grey; needs Pillow.
+
+    Args:
+        path: The file; its content, not its name, says what it is.
+
+    Raises:
+        ImportError: If Pillow is not installed.
+        OSError: If the file cannot be opened.
+        ValueError: As :func:`read_image`, and for an image of colours.
+    """
+    with needs("data", "read_mask"):
+        from PIL import Image  # noqa: F401 (what is used below)
+
+    content = path.read_bytes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with _opened(path, content) as image:
+            _check(path, image, len(content))
+            if image.mode not in ("P", "L", "1"):
+                raise ValueError(
+                    f"{path}: pixels of mode {image.mode}, expected a palette or grey, whose number is the class"
+                )
+            try:
+                return np.array(_turned(image)).astype(np.uint8)
+            except Exception as error:  # decoders of hostile files raise anything
+                raise ValueError(
+                    f"{path}: {image.format} that cannot be decoded, expected a whole image"
+                ) from error
+
+
+def fit_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bytes ``[H, W]``, scaled and cropped to a size as :func:`fit_image` does; no label is mixed with another."""
+    from PIL import Image, ImageOps
+
+    fitted = ImageOps.fit(Image.fromarray(mask), (size[1], size[0]), Image.Resampling.NEAREST)
+    return np.array(fitted)
+
+
+def write_mask(path: Path, mask: np.ndarray) -> None:
+    """Writes labels ``[H, W]``, bytes, as a PNG with a palette, in which neighbouring numbers differ in colour."""
+    with needs("data", "write_mask"):
+        from PIL import Image
+
+    image = Image.fromarray(np.ascontiguousarray(mask, np.uint8)).convert("P")
+    image.putpalette([channel for number in range(256) for channel in _colour(number)])
+    write_atomic(path, lambda file: image.save(file, "PNG"))
+
+
+def _colour(number: int) -> tuple[int, int, int]:
+    """Red, green and blue of a label: its lowest bits are the highest of the channels, as in the masks of VOC."""
+    channels = [0, 0, 0]
+    for bit in range(8):
+        channels[bit % 3] |= (number >> bit & 1) << (7 - bit // 3)
+    return channels[0], channels[1], channels[2]
 
 
 def _fitted(image: Image, size: tuple[int, int] | None) -> np.ndarray:

@@ -14,7 +14,7 @@ from ccnn_geo.io.wav import MAX_RATE, read_wav
 OTHERS = (".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au")
 """Formats that need the extra ``audio``."""
 
-RECORDINGS = FileKind("recordings", (".wav", *OTHERS))
+RECORDINGS = FileKind("recordings", (".wav", *OTHERS), with_targets=True)
 
 LONGEST = 2**28
 """Samples of all channels together, at most: a gigabyte."""

@@ -37,6 +37,13 @@ class TargetTable:
     units: list[str]
     values: np.ndarray
 
+    def rows(self, index: Sequence[int]) -> TargetTable:
+        """Some of the files, without their splits."""
+        files = [self.files[i] for i in index]
+        return TargetTable(
+            files, None, self.names, self.units, self.values[np.asarray(index, dtype=np.int64)]
+        )
+
 
 def split_unit(header: str) -> tuple[str, str]:
     """Name and unit of a column.

@@ -58,7 +58,8 @@ def data_line(data: Any) -> str:
     line = f"data: {len(data.train_set)} training samples"
     if data.classes:  # of a regression there are none
         line += f", {len(data.classes)} classes"
-    if data.classes and isinstance(y, torch.Tensor) and y.shape == (len(samples),):
+    each = data.classes and getattr(data, "readout", "global") == "global"  # has a class
+    if each and isinstance(y, torch.Tensor) and y.shape == (len(samples),):
         counts = torch.bincount(y.long(), minlength=len(data.classes))
         few, many = int(counts.min()), int(counts.max())
         line += f" of {few} each" if few == many else f" of {few} to {many}"

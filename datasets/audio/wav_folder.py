@@ -1,8 +1,8 @@
-"""A user's own recordings, sorted into folders."""
+"""A user's own recordings: sorted into classes, or with targets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -15,9 +15,10 @@ from ccnn_geo._base.argument_types import check_types, types_of
 from ccnn_geo.datasets.audio.clip_features import prepare_mfcc, statistics
 from ccnn_geo.datasets.audio.clips import Clips, ClipSettings, load_clips, prepare_clips
 from ccnn_geo.datasets.base.digests import digest
-from ccnn_geo.datasets.base.find_layout import found_splits, labelled_files
+from ccnn_geo.datasets.base.find_layout import Layout, find_layout
 from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.base.signals import SignalDataset
+from ccnn_geo.datasets.base.truths import answers_of, truths_of
 from ccnn_geo.io.files.mapped import MappedArray
 from ccnn_geo.io.files.sample_files import stamps
 from ccnn_geo.io.recording import RECORDINGS
@@ -30,10 +31,11 @@ class WavFolder(SignalDataset):
     """Recordings in ``root/<split>/<class>/<file>.wav``, split train, validation (also val, valid, dev) or test.
 
     With the extra ``audio`` also FLAC, Ogg, Opus, MP3, AIFF and AU. Other ways to sort files are those of
-    :mod:`~ccnn_geo.datasets.base.find_layout`. A warning counts other files, but for hidden ones. Recordings are read
-    once, in parallel, into ``cache`` as 16-bit
-    samples (peaks of floating point beyond [-1, 1] are cut off; where more than a tenth would be, the scale is another
-    and the file is refused), and used again as long as names, sizes and dates of the files stay. All splits that exist
+    :mod:`~ccnn_geo.datasets.base.find_layout`; with a table of targets,
+    :mod:`~ccnn_geo.datasets.base.target_files`, there are numbers to be learned of each recording. A warning counts
+    other files, but for hidden ones. Recordings are read once, in parallel, into ``cache`` as 16-bit samples (peaks of
+    floating point beyond [-1, 1] are cut off; where more than a tenth would be, the scale is another and the file is
+    refused), and used again as long as names, sizes and dates of the files stay. All splits that exist
     must have the same classes.
 
     Args:
@@ -46,13 +48,15 @@ class WavFolder(SignalDataset):
         mono: Average over channels; otherwise all files must have as many.
         mfcc: Take :class:`~ccnn_geo.transforms.mfcc.MFCC` of each channel: True for the paper's, or its arguments.
         normalize: By mean and deviation of each channel over ``root/train``; False leaves waves in [-1, 1).
+        targets: Names of columns of the table of targets; None for all.
         cache: Where they are stored (default ``root/processed/wav_folder``).
         num_workers: Processes that read, 0 for none (default: by the number of files).
         download: Of no effect, as of every data set of the user's own files.
         checksum: Of no effect.
 
     Shapes:
-        ``dataset[i]`` is ``(signal [C, length], label)``, with mfcc ``(signal [C n_mfcc, 1 + length // hop], label)``.
+        ``dataset[i]`` is ``(signal [C, length], label)``, with mfcc ``(signal [C n_mfcc, 1 + length // hop], label)``;
+        with targets ``[T]`` in the place of the label.
 
     Raises:
         FileNotFoundError: If there is no such folder or split, or no ``root/train`` to normalise by.
@@ -73,7 +77,7 @@ class WavFolder(SignalDataset):
 
     info = DatasetInfo(
         name="wav_folder",
-        title="your own recordings, <split>/<class>/<file>.wav",
+        title="your own recordings: <split>/<class>/<file>.wav, or with targets.csv",
         family="sequence",
         in_channels=None,
         size=None,
@@ -95,6 +99,7 @@ class WavFolder(SignalDataset):
         mono: bool = True,
         mfcc: bool | Mapping[str, Any] = False,
         normalize: bool = True,
+        targets: Sequence[str] | None = None,
         cache: str | PathLike[str] | None = None,
         num_workers: int | None = None,
         download: bool = True,
@@ -102,14 +107,15 @@ class WavFolder(SignalDataset):
     ) -> None:
         root = Path(root).expanduser()
         home = root / "processed" / self.info.folder if cache is None else Path(cache).expanduser()
-        classes, settings = labelled_files(root, split, self.kind).classes, ClipSettings(length, rate, mono)
-        open_part = partial(_stored, root, settings, home, num_workers)
+        layout, settings = find_layout(root, self.kind, targets), ClipSettings(length, rate, mono)
+        part = layout.part(split)
+        open_part = partial(_stored, root, layout, settings, home, num_workers)
         stored = open_part(split)
         coefficients = _coefficients(mfcc, stored.rate)
         values, scale = _values(stored, coefficients)
         moments = None
         if normalize:
-            if "train" not in found_splits(root, self.kind):
+            if "train" not in layout.splits:
                 raise FileNotFoundError(
                     f"{root}: no folder 'train' to normalise by; normalize=False does without"
                 )
@@ -118,7 +124,8 @@ class WavFolder(SignalDataset):
             trained, _ = _values(train, coefficients)
             rows = np.arange(len(trained))
             moments = statistics(trained, rows, scale, trained.path.with_suffix(".json"))
-        super().__init__(values, stored.extra["y"], classes, EncodeSignal(scale, moments), transform)
+        encode = EncodeSignal(scale, moments)
+        super().__init__(values, part.y, part.classes, encode, transform, **answers_of(part))
         mean, std = (None, None) if moments is None else (m.tolist() for m in moments)
         self._prepare = RecordingPipeline(
             stored.rate,
@@ -129,6 +136,16 @@ class WavFolder(SignalDataset):
             std,
         )
         self.rate, self._names = stored.rate, stored.extra["name"].tolist()
+
+    @staticmethod
+    def truths(root: Path, arguments: Mapping[str, Any]) -> tuple[str, str]:
+        """The task of the files of a folder, and where the answers are."""
+        return truths_of(root)
+
+    @staticmethod
+    def layout(root: Path, arguments: Mapping[str, Any]) -> Layout:
+        """How the files of a folder are sorted."""
+        return find_layout(root, RECORDINGS, arguments.get("targets"))
 
     @property
     def pipeline(self) -> RecordingPipeline:
@@ -141,12 +158,14 @@ class WavFolder(SignalDataset):
         return [self._names[i] for i in self._index]
 
 
-def _stored(root: Path, settings: ClipSettings, home: Path, num_workers: int | None, split: str) -> Clips:
-    paths, y = zip(*labelled_files(root, split, RECORDINGS).samples, strict=True)
+def _stored(
+    root: Path, layout: Layout, settings: ClipSettings, home: Path, num_workers: int | None, split: str
+) -> Clips:
+    paths = layout.part(split).paths
     names = [path.relative_to(root).as_posix() for path in paths]
     target = home / f"{split}-{digest(names, stamps(paths), settings, READING)}"
-    prepare_clips(paths, {"y": y, "name": names}, settings, target, num_workers)
-    return load_clips(target, ("y", "name"))
+    prepare_clips(paths, {"name": names}, settings, target, num_workers)
+    return load_clips(target, ("name",))
 
 
 def _check_alike(root: Path, split: str, train: Clips, stored: Clips) -> None:

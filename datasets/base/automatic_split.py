@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
+
+from ccnn_geo.io.files.notices import say_once
 
 VALIDATION, TEST = 0.15, 0.15
 """Parts of each class."""
@@ -40,6 +43,27 @@ def split_by_name(files: Sequence[tuple[str, int]]) -> dict[str, list[int]]:
         parts["validation"] += drawn[tests : tests + validates]
         parts["train"] += drawn[tests + validates :]
     return {name: sorted(part) for name, part in parts.items()}
+
+
+def told_split(
+    root: Path, told: str, files: Sequence[tuple[str, int]], num_classes: int = 0
+) -> dict[str, list[int]]:
+    """:func:`split_by_name` of files that nobody has split, of which a line is said.
+
+    Args:
+        root: The folder.
+        told: What has no splits, in words.
+        files: Name, relative to the root, and class of each.
+        num_classes: 0 of files that have no class each.
+    """
+    parts = split_by_name(files)
+    of = f" of {num_classes} classes" if num_classes else ""
+    counts = ", ".join(f"{len(part)} {split}" for split, part in parts.items())
+    say_once(
+        f"{root}: {told} without splits; {len(files)} files{of} are split by their names, the same on every machine: "
+        f"{counts}"
+    )
+    return parts
 
 
 def _rank(name: str) -> bytes:

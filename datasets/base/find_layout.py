@@ -1,6 +1,7 @@
 """How people sort files into splits and classes: found out here, for all data sets of folders.
 
-In this order: folders of splits that hold a folder for each class; a table of files and labels in the root
+In this order: of files that may have one, a table of targets (:mod:`~ccnn_geo.datasets.base.target_files`); folders of
+splits that hold a folder for each class; a table of files and labels in the root
 (:mod:`~ccnn_geo.datasets.base.label_tables`); a folder for each class that holds folders of splits, as ModelNet has
 them; a folder for each class, whose files are then split by their names. Whatever is none of these, or could be two, is
 refused with what was found.
@@ -9,31 +10,38 @@ refused with what was found.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from ccnn_geo.datasets.base.automatic_split import split_by_name
+from ccnn_geo.datasets.base.automatic_split import told_split
 from ccnn_geo.datasets.base.class_folders import SPLITS, named_folders, split_folders, split_name
 from ccnn_geo.datasets.base.label_tables import find_label_table, read_label_table
-from ccnn_geo.datasets.base.layouts import ClassesFirst, Layout, NamedSamples, Part, Sample, SplitsFirst
+from ccnn_geo.datasets.base.layouts import ClassesFirst, NamedSamples, Part, Sample, SplitsFirst
+from ccnn_geo.datasets.base.target_files import TargetFiles, has_targets
 from ccnn_geo.io.files.left_out import list_names
 from ccnn_geo.io.files.notices import say_once
-from ccnn_geo.io.files.sample_files import FileKind, class_samples, printable
+from ccnn_geo.io.files.sample_files import FileKind, class_samples, list_samples, printable, tell_left_out
+
+Layout = TargetFiles | SplitsFirst | ClassesFirst | NamedSamples
 
 PROCESSED = "processed"
 """The folder in the root where data sets keep what they have prepared: no class."""
 
 
-def find_layout(root: Path, kind: FileKind) -> Layout:
+def find_layout(root: Path, kind: FileKind, targets: Sequence[str] | None = None) -> Layout:
     """How the files of a folder are sorted.
 
     Args:
         root: The folder.
         kind: The files that are read.
+        targets: Names of columns of a table of targets, if there is one; None for all.
 
     Raises:
         FileNotFoundError: If there is no such folder, or nothing in it that is sorted in one of these ways.
         ValueError: If it is sorted in two ways, or a table cannot be read.
     """
+    if kind.with_targets and has_targets(root):
+        return TargetFiles(root, kind, targets)
     splits, table = split_folders(root), find_label_table(root)
     if any(named_folders(folder) for folder in splits.values()):
         if table is not None:
@@ -57,19 +65,20 @@ def find_layout(root: Path, kind: FileKind) -> Layout:
     return _of_classes(root, kind, folders)
 
 
-def labelled_files(root: Path, split: str, kind: FileKind) -> Part:
-    """The files of a split and their classes, however they are sorted.
+def labelled_files(root: Path, split: str, kind: FileKind, targets: Sequence[str] | None = None) -> Part:
+    """The files of a split and their classes or targets, however they are sorted.
 
     Args:
         root: The folder of the data.
         split: "train", "validation" or "test".
         kind: The files that are read.
+        targets: As for :func:`find_layout`.
 
     Raises:
         FileNotFoundError: If there is no such folder or split.
         ValueError: For a split of another name, a class without files, or a folder that can be understood in two ways.
     """
-    return find_layout(root, kind).part(split)
+    return find_layout(root, kind, targets).part(split)
 
 
 def found_splits(root: Path, kind: FileKind | None) -> list[str]:
@@ -84,6 +93,41 @@ def found_splits(root: Path, kind: FileKind | None) -> list[str]:
         ValueError: As :func:`find_layout`.
     """
     return list(split_folders(root)) if kind is None else find_layout(root, kind).splits
+
+
+def unsorted_files(root: Path, kind: FileKind, inside: str = "") -> NamedSamples:
+    """Files that have no class each: ``root/<split>/<inside>/**``, or ``root/<inside>``, split by their names.
+
+    Args:
+        root: The folder.
+        kind: The files that are read.
+        inside: A folder that holds all of them; it may have the folders of splits, ``root/<inside>/<split>/**``.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If there are no files.
+    """
+    kind = replace(kind, deep=True)
+    splits = split_folders(root)
+    folders = {split: folder / inside for split, folder in splits.items() if (folder / inside).is_dir()}
+    if not folders and (root / inside).is_dir():
+        folders = split_folders(root / inside)
+    if not folders:
+        listed = list_samples(root / inside, kind).paths
+        paths = [path for path in listed if path.relative_to(root).parts[0] != PROCESSED]
+        if not paths:
+            raise ValueError(f"{root / inside}: no {kind.name}, expected {' '.join(kind.all_extensions)}")
+        return _split(root, f"{inside or 'files'}", [], [(path, 0) for path in paths])
+    parts = {}
+    for split, folder in folders.items():
+        found = list_samples(folder, kind)
+        tell_left_out(folder, len(found.paths), {"": found.left_out}, kind)
+        if not found.paths:
+            raise ValueError(f"{folder}: no {kind.name}, expected {' '.join(kind.all_extensions)}")
+        parts[split] = [(path, 0) for path in found.paths]
+    place = next(iter(folders.values())).relative_to(root).parts
+    told = "/".join("<split>" if split_name(name) in SPLITS else name for name in place)
+    return NamedSamples(root, f"{told}/**", [], parts)
 
 
 def _of_table(root: Path, table: Path, kind: FileKind) -> NamedSamples:
@@ -111,13 +155,9 @@ def _of_classes(root: Path, kind: FileKind, folders: Mapping[str, Path]) -> Name
 
 def _split(root: Path, told: str, classes: Sequence[str], samples: Sequence[Sample]) -> NamedSamples:
     """Files that nobody has split."""
-    parts = split_by_name([(path.relative_to(root).as_posix(), label) for path, label in samples])
-    found = {split: [samples[i] for i in parts[split]] for split in SPLITS}
-    counts = ", ".join(f"{len(found[split])} {split}" for split in SPLITS)
-    say_once(
-        f"{root}: {told} without splits; {len(samples)} files of {len(classes)} classes are split by their names, the "
-        f"same on every machine: {counts}"
-    )
+    files = [(path.relative_to(root).as_posix(), label) for path, label in samples]
+    parts = told_split(root, told, files, len(classes))
+    found = {split: [samples[i] for i in part] for split, part in parts.items()}
     return NamedSamples(root, f"{told}, split by the names of the files", classes, found)
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from ccnn_geo._base.pyg import Dataset
+from ccnn_geo.nn.targets import Targets
 
 
 class LabelledDataset(Dataset):
     """Labels and names of samples, also of a part that PyG's ``index_select`` chose.
 
-    A subclass sets ``classes``, ``_y`` (int64, a label per sample) and ``_names``, and has ``get``.
+    A subclass sets ``classes``, ``_y`` (int64, a label per sample) and ``_names``, and has ``get``. With
+    ``target_names`` and ``target_units`` ``_y [n, T]`` are float64 targets.
     """
 
     classes: list[str]
     _y: Tensor
     _names: list[str]
+    target_names: Sequence[str] = ()
+    target_units: Sequence[str] = ()
 
     @property
     def num_classes(self) -> int:
@@ -25,7 +31,7 @@ class LabelledDataset(Dataset):
 
     @property
     def y(self) -> Tensor:
-        """Labels ``[len(self)]``, int64."""
+        """Labels ``[len(self)]``, int64, or targets ``[len(self), T]``, float64."""
         return self._y[torch.as_tensor(list(self.indices()), dtype=torch.long)]
 
     @property
@@ -33,5 +39,9 @@ class LabelledDataset(Dataset):
         """Names of the files, relative to the root of the data, or of the records in one."""
         return [self._names[i] for i in self.indices()]
 
+    def target_scale(self) -> Targets:
+        """Names, units, mean and deviation of the targets of these samples."""
+        return Targets.measure(self.target_names, self.target_units, self.y)
+
     def len(self) -> int:
-        return len(self._y)
+        return len(self._names)

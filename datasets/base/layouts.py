@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ccnn_geo.datasets.base.class_folders import (
     SPLITS,
     class_folders,
@@ -16,6 +18,7 @@ from ccnn_geo.datasets.base.class_folders import (
 from ccnn_geo.io.files.left_out import list_names
 from ccnn_geo.io.files.notices import say_once
 from ccnn_geo.io.files.sample_files import FileKind, class_samples, printable
+from ccnn_geo.io.target_table import TargetTable
 
 Sample = tuple[Path, int]
 """A file and the number of its class."""
@@ -26,12 +29,26 @@ class Part:
     """The files of a split.
 
     Args:
-        classes: Names, in the order of the labels.
-        samples: Files and the number of their class, class by class.
+        classes: Names, in the order of the labels; none of files that have no class each.
+        samples: Files and the number of their class, class by class; 0 of such without.
+        targets: A row for each file, if a table of targets lies beside them.
     """
 
     classes: list[str]
     samples: list[Sample]
+    targets: TargetTable | None = None
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files."""
+        return [path for path, _ in self.samples]
+
+    @property
+    def y(self) -> np.ndarray:
+        """Labels ``[N]`` int64, or targets ``[N, T]`` float64, NaN where one is not known."""
+        if self.targets is not None:
+            return self.targets.values
+        return np.array([label for _, label in self.samples], dtype=np.int64)
 
 
 class SplitsFirst:
@@ -86,7 +103,7 @@ class ClassesFirst:
             FileNotFoundError: If the classes have no such split.
             ValueError: For a split of another name, or a class without files.
         """
-        _check_split(self.root, split, self.splits)
+        check_split(self.root, split, self.splits)
         folders = {name: found[split] for name, found in self._found.items()}
         return Part(list(folders), class_samples(folders, self.kind, beside=False, root=self.root))
 
@@ -108,15 +125,17 @@ class NamedSamples:
             FileNotFoundError: If there are none.
             ValueError: For a split of another name.
         """
-        _check_split(self.root, split, self.splits)
+        check_split(self.root, split, self.splits)
         return Part(self.classes, self._parts[split])
 
 
-Layout = SplitsFirst | ClassesFirst | NamedSamples
+def check_split(root: Path, split: str, splits: Sequence[str]) -> None:
+    """Refuses a split that is none, or that is not there.
 
-
-def _check_split(root: Path, split: str, splits: Sequence[str]) -> None:
-    """Refuses a split that is none, or that is not there."""
+    Raises:
+        FileNotFoundError: If it is not there.
+        ValueError: If it is none.
+    """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
     if split not in splits:

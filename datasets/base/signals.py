@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ccnn_geo.datasets.base.info import DatasetInfo
+from ccnn_geo.nn.targets import Targets
 from ccnn_geo.transforms.pipelines.base import Pipeline
 
 
@@ -24,23 +25,27 @@ class Rows(Protocol):
 
 
 class SignalDataset(Dataset):
-    """Labelled signals on grids: ``dataset[i]`` is ``(grid [C, *S], label)``.
+    """Signals on grids with a label, with targets, or with a label for each cell: ``dataset[i]`` is ``(grid, truth)``.
 
     Samples are stored compactly (bytes, tokens, 16-bit sound), in memory or mapped from a file, and turned into
     float32 when they are read. An index, slice, list or mask of several gives a data set of these; ``train[keep]``.
 
     Args:
         values: Stored samples, an array ``[N, ...]``.
-        y: Labels ``[N]``, integers.
+        y: Labels ``[N]``, integers; with ``targets`` their values ``[N, T]``, NaN where one is not known.
         classes: Names of the classes, in the order of the labels.
         encode: Turns one stored sample into a float32 grid ``[C, *S]``.
-        transform: Applied to each grid ``[C, *S]`` at every access: augmentation. Only for training.
+        transform: Applied to each grid ``[C, *S]`` at every access: augmentation. Only for training. Labels of cells
+            are one more channel of the grid then, so that they go where their cells go.
+        targets: Names and units of targets.
+        cells: Labels of the cells of each sample, ``[*S]`` int64, -1 for none; ``y`` is not asked for then.
 
     Shapes:
-        ``dataset[i]`` is ``(grid [C, *S], label)``; float32 and a python integer, as torch's loader collates them.
+        ``dataset[i]`` is ``(grid [C, *S], label)``; float32 and a python integer, as torch's loader collates them. The
+        truth is ``[T]`` float32 with ``targets``, ``[*S]`` int64 with ``cells``.
 
     Raises:
-        ValueError: If there are not as many labels as samples.
+        ValueError: If there are not as many labels or targets as samples.
         IndexError: For an index out of range.
 
     Example:
@@ -64,13 +69,20 @@ class SignalDataset(Dataset):
         classes: Sequence[str],
         encode: Callable[[Any], Tensor],
         transform: Callable[[Tensor], Tensor] | None = None,
+        *,
+        targets: tuple[Sequence[str], Sequence[str]] | None = None,
+        cells: Rows | None = None,
     ) -> None:
-        self.values, self.encode, self.transform = values, encode, transform
-        self.y = torch.as_tensor(np.asarray(y)).long()
+        self.values, self.encode, self.transform, self.cells = values, encode, transform, cells
+        self.target_names, self.target_units = map(list, targets or ((), ()))
+        self.y = torch.as_tensor(np.asarray(y))
+        self.y = self.y.double() if self.target_names else self.y.long()
         self.classes = list(classes)
-        if self.y.shape != (len(values),):
+        expected = (len(values), len(self.target_names)) if self.target_names else (len(values),)
+        if self.y.shape != expected:
+            what = "targets" if self.target_names else "labels"
             raise ValueError(
-                f"{type(self).__name__}: {len(values)} samples, but labels of shape {list(self.y.shape)}"
+                f"{type(self).__name__}: {len(values)} samples, but {what} of shape {list(self.y.shape)}"
             )
         self._index = torch.arange(len(values))
 
@@ -109,7 +121,25 @@ class SignalDataset(Dataset):
             raise IndexError(f"{type(self).__name__}: index {index} of {len(self)} samples")
         place = int(self._index[index])
         grid = self.encode(self.values[place])
-        return (grid if self.transform is None else self.transform(grid)), int(self.y[index])
+        if self.cells is not None:
+            return self._with_cells(grid, torch.as_tensor(self.cells[place]))
+        truth = self.y[index].float() if self.target_names else int(self.y[index])
+        return (grid if self.transform is None else self.transform(grid)), truth
+
+    def _with_cells(self, grid: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        if self.transform is None:
+            return grid, labels
+        moved = self.transform(torch.cat([grid, labels[None].to(grid)]))
+        return moved[:-1], moved[-1].long()
+
+    def cell_labels(self) -> Iterator[Tensor]:
+        """Labels of the cells of each sample in a row, -1 for none; nothing without ``cells``."""
+        rows = () if self.cells is None else (self.cells[place] for place in self._index.tolist())
+        return (torch.as_tensor(row).reshape(-1) for row in rows)
+
+    def target_scale(self) -> Targets:
+        """Names, units, mean and deviation of the targets of these samples."""
+        return Targets.measure(self.target_names, self.target_units, self.y)
 
     def _part(self, index: slice | Sequence[int] | Tensor) -> SignalDataset:
         part = copy.copy(self)
@@ -118,6 +148,7 @@ class SignalDataset(Dataset):
         return part
 
     def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}({len(self)} samples {list(self.grid_shape)}, {self.num_classes} classes)"
+        truths = (
+            f"targets {', '.join(self.target_names)}" if self.target_names else f"{self.num_classes} classes"
         )
+        return f"{type(self).__name__}({len(self)} samples {list(self.grid_shape)}, {truths})"

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ccnn_geo.datasets.base.class_folders import SPLITS
-from ccnn_geo.datasets.checks.kinds import Checked, Seen
+from ccnn_geo.datasets.checks.kinds import IN_MASKS, KINDS, Seen
+from ccnn_geo.datasets.images.mask_classes import IGNORED, mask_classes
 from ccnn_geo.io.files.left_out import list_names
 
 Found = Mapping[str, Sequence[tuple[str, Seen]]]
@@ -41,14 +42,14 @@ class Advice:
 
 
 def advise(
-    root: Path, kind: str, checked: Checked, found: Found, classes: Sequence[str], options: Mapping[str, Any]
+    root: Path, kind: str, task: str, found: Found, classes: Sequence[str], options: Mapping[str, Any]
 ) -> Advice:
     """What follows from the files of a folder.
 
     Args:
         root: The folder.
         kind: Of its files.
-        checked: The same, with what belongs to it.
+        task: What they have truths for.
         found: What was seen.
         classes: Of the files, if they have one.
         options: That were given.
@@ -58,7 +59,7 @@ def advise(
         advice.problems.append(
             f"no split train, found {', '.join(found) or 'none'}; expected one to learn from"
         )
-    if checked.labelled and len(classes) < 2:
+    if task == "classification" and len(classes) < 2:
         advice.problems.append(
             f"one class, {classes[0]!r}, expected two or more" if classes else "no classes"
         )
@@ -70,18 +71,41 @@ def advise(
             advice.notes.append(f"no split {split}: {instead}")
     if "train" in found and (more := _OF_KIND.get(kind)):
         more(found, advice)
+    if kind == "images" and task == "segmentation":
+        _masks(root, found, advice)
     given = [f"--data.dataset_args.{name} {_written(value)}" for name, value in advice.options.items()]
     advice.command = " ".join(
-        ["ccnn-geo train --config", checked.config, "--data.root", shlex.quote(str(root)), *given]
+        ["ccnn-geo train --config", KINDS[kind].configs[task], "--data.root", shlex.quote(str(root)), *given]
     )
     return advice
 
 
 def _written(value: Any) -> str:
     """A value as the command line takes it."""
+    if value is None:
+        return "null"
+    if isinstance(value, Mapping):
+        return shlex.quote("{" + ", ".join(f"{key}: {name}" for key, name in value.items()) + "}")
     if isinstance(value, (list, tuple)):
         return shlex.quote("[" + ",".join(map(str, value)) + "]")
     return shlex.quote(str(value))
+
+
+def _masks(root: Path, found: Found, advice: Advice) -> None:
+    """Numbers in masks are classes, or none."""
+    given, ignored = advice.options.get("classes"), advice.options.get("ignored", IGNORED)
+    trained = {number for _, one in found.get("train", ()) for number in one[IN_MASKS]}
+    for part in found.values() if trained else ():
+        numbers = {number for _, one in part for number in one[IN_MASKS]}
+
+        def first_with(some: Sequence[int], part: Sequence[tuple[str, Seen]] = part) -> str:
+            return next(name for name, one in part if any(number in one[IN_MASKS] for number in some))
+
+        try:
+            mask_classes(root, given, ignored, trained, numbers, first_with)
+        except ValueError as error:
+            advice.problems.append(str(error))
+            return
 
 
 def _recordings(found: Found, advice: Advice) -> None:

@@ -11,6 +11,7 @@ from ccnn_geo.datasets.base.find_layout import PROCESSED
 from ccnn_geo.datasets.base.label_tables import find_label_table
 from ccnn_geo.datasets.checks.kinds import KINDS
 from ccnn_geo.io.files.sample_files import is_hidden
+from ccnn_geo.io.target_table import TABLE
 
 SHARE = 0.9
 """Part of the files that one kind must have, where nobody says which it is."""
@@ -54,7 +55,7 @@ def find_kind(root: Path) -> str:
 
 
 def _files(root: Path) -> list[Path]:
-    """All files below, without hidden ones, prepared ones and a table of labels."""
+    """All files below, without hidden ones, prepared ones, tables of labels and of targets."""
     found = []
     for folder, folders, names in os.walk(root, followlinks=True):
         folders[:] = [
@@ -62,7 +63,7 @@ def _files(root: Path) -> list[Path]:
         ]
         found += [Path(folder, name) for name in names if not is_hidden(name)]
     table = find_label_table(root)
-    return [path for path in sorted(found) if path != table]
+    return [path for path in sorted(found) if path != table and path.name != TABLE]
 
 
 def _kind(path: Path) -> str | None:

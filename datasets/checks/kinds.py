@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,17 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from ccnn_geo.datasets.images.image_folder import IMAGES
+from ccnn_geo.datasets.images.image_files import IMAGES
+from ccnn_geo.datasets.images.image_store import read_masked
 from ccnn_geo.datasets.scenes.lidar_files import SCANS
 from ccnn_geo.datasets.series.csv_series import SERIES
 from ccnn_geo.datasets.shapes.shape_folder import SHAPES
-from ccnn_geo.io.csv_table import read_table
+from ccnn_geo.io.csv_table import Table, read_table
 from ccnn_geo.io.files.sample_files import FileKind
-from ccnn_geo.io.image import read_image
+from ccnn_geo.io.image import read_image, read_mask
 from ccnn_geo.io.recording import RECORDINGS, read_recording
 from ccnn_geo.io.scans.frames import read_frame
 from ccnn_geo.io.shapes.read import read_shape
 from ccnn_geo.transforms.pipelines.recordings import check_scale
+
+IN_MASKS = "numbers in masks, in pixels"
+"""What is seen in an image with a mask."""
+
+LABELS = "labels, in lines"
+"""What is seen in a table with a column of labels."""
 
 Seen = dict[str, Any]
 """What was seen in a file: numbers, words, lists of words, and counts by word, each by its name."""
@@ -32,15 +40,15 @@ class Checked:
     Args:
         files: Which files are of it.
         dataset: The data set that reads them.
-        config: The packaged configuration that trains on them.
+        configs: The packaged configurations that train on them, by task.
         look: What is seen in a file, of its path and of options of the data set; it raises what the data set would.
         options: Of the data set, those that ``look`` takes.
-        labelled: Whether a file has a class; otherwise its points have.
+        labelled: Whether files may have a class or targets each; otherwise their points have a class.
     """
 
     files: FileKind
     dataset: str
-    config: str
+    configs: Mapping[str, str]
     look: Callable[..., Seen]
     options: tuple[str, ...] = ()
     labelled: bool = True
@@ -58,9 +66,13 @@ def _shape(path: Path, columns: list[str] | None = None) -> Seen:
     return {**seen, "surface": "cloud with normals" if shape.normals is not None else "cloud without normals"}
 
 
-def _image(path: Path) -> Seen:
-    _, height, width = read_image(path).shape
-    return {"format": path.suffix.lower(), "pixels, height x width": f"{height} x {width}"}
+def _image(path: Path, mask: Path | None = None) -> Seen:
+    shape = read_image(path).shape[1:] if mask is None else read_masked(path, mask, None, 3).shape[1:]
+    seen: Seen = {"format": path.suffix.lower(), "pixels, height x width": " x ".join(map(str, shape))}
+    if mask is not None:
+        numbers, counts = np.unique(read_mask(mask), return_counts=True)
+        seen[IN_MASKS] = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+    return seen
 
 
 def _recording(path: Path) -> Seen:
@@ -81,7 +93,15 @@ def _series(path: Path, **options: Any) -> Seen:
         "time is": "dates" if table.dates else "numbers",
         "length, in seconds" if table.dates else "length, in the unit of time": float(np.ptp(table.time)),
         "variables": list(table.variables),
+        **_labels(table),
     }
+
+
+def _labels(table: Table) -> Seen:
+    """Labels of the lines of a table that has such a column."""
+    if table.lines is None or table.lines.labels is None:
+        return {}
+    return {LABELS: dict(Counter(label or "none" for label in table.lines.labels))}
 
 
 def _scene(path: Path, **options: Any) -> Seen:
@@ -99,12 +119,41 @@ def _scene(path: Path, **options: Any) -> Seen:
 
 
 KINDS: Mapping[str, Checked] = {
-    "shapes": Checked(SHAPES, "folder", "shapes/ccnn_4_32", _shape, ("columns",)),
-    "images": Checked(IMAGES, "image_folder", "images/ccnn_4_32", _image),
-    "recordings": Checked(RECORDINGS, "wav_folder", "recordings/ccnn_4_32", _recording),
-    "series": Checked(SERIES, "csv_series", "series/ccnn_4_16", _series, ("separator", "decimal", "time")),
+    "shapes": Checked(SHAPES, "folder", {"classification": "shapes/ccnn_4_32"}, _shape, ("columns",)),
+    "images": Checked(
+        IMAGES,
+        "image_folder",
+        {
+            "classification": "images/ccnn_4_32",
+            "segmentation": "images/ccnn_4_32_masks",
+            "regression": "images/ccnn_4_32_targets",
+        },
+        _image,
+    ),
+    "recordings": Checked(
+        RECORDINGS,
+        "wav_folder",
+        {"classification": "recordings/ccnn_4_32", "regression": "recordings/ccnn_4_32_targets"},
+        _recording,
+    ),
+    "series": Checked(
+        SERIES,
+        "csv_series",
+        {
+            "classification": "series/ccnn_4_16",
+            "segmentation": "series/ccnn_4_16_labels",
+            "regression": "series/ccnn_4_16_targets",
+        },
+        _series,
+        ("separator", "decimal", "time", "label"),
+    ),
     "scenes": Checked(
-        SCANS, "lidar", "scenes/ccnn_4_32", _scene, ("columns", "column_type", "label"), labelled=False
+        SCANS,
+        "lidar",
+        {"segmentation": "scenes/ccnn_4_32"},
+        _scene,
+        ("columns", "column_type", "label"),
+        labelled=False,
     ),
 }
 """By the names that ``--kind`` takes."""

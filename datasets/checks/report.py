@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ccnn_geo.datasets.base.class_folders import SPLITS, split_folders
 from ccnn_geo.datasets.base.find_layout import find_layout
+from ccnn_geo.datasets.base.layouts import Part
 from ccnn_geo.datasets.checks.advice import Found, advise
 from ccnn_geo.datasets.checks.find_kind import find_kind
 from ccnn_geo.datasets.checks.kinds import KINDS, Checked, Seen
 from ccnn_geo.datasets.checks.summary import summarise
+from ccnn_geo.datasets.images.image_files import masks_of
+from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.datasets.scenes.lidar_files import list_scans
 from ccnn_geo.io.files.grouped_errors import group_errors
 from ccnn_geo.io.files.progress import progress
@@ -63,12 +66,14 @@ def check_folder(root: Path, kind: str | None = None, options: Mapping[str, Any]
         checked, options = KINDS[kind], dict(options or {})
         report = Report(f"{kind} in {root}")
         try:
-            parts, classes = _parts(root, checked, report)
+            task = _task(root, checked, options)
+            parts, classes = _parts(root, checked, options, report)
+            masks = _masks(root, kind, task, parts)
         except (ValueError, FileNotFoundError) as error:
             report.problems.append(str(error))
         else:
-            found = _look(root, checked, parts, options, report)
-            advice = advise(root, kind, checked, found, classes, options)
+            found = _look(root, checked, parts, masks, options, report)
+            advice = advise(root, kind, task, found, classes, options)
             report.problems += advice.problems
             report.notes += advice.notes
             report.command = advice.command
@@ -76,24 +81,40 @@ def check_folder(root: Path, kind: str | None = None, options: Mapping[str, Any]
     return report
 
 
-def _parts(root: Path, checked: Checked, report: Report) -> tuple[dict[str, list[Path]], list[str]]:
+def _task(root: Path, checked: Checked, options: Mapping[str, Any]) -> str:
+    """What the files have truths for."""
+    if not checked.labelled:
+        return "segmentation"
+    truths = getattr(dataset_class(checked.dataset), "truths", None)
+    return "classification" if truths is None else truths(root, options)[0]
+
+
+def _masks(root: Path, kind: str, task: str, parts: Mapping[str, Part]) -> dict[Path, Path]:
+    """The mask of each image, if they have some."""
+    if kind != "images" or task != "segmentation":
+        return {}
+    paths = [path for part in parts.values() for path in part.paths]
+    return dict(zip(paths, masks_of(root, paths), strict=True))
+
+
+def _parts(
+    root: Path, checked: Checked, options: Mapping[str, Any], report: Report
+) -> tuple[dict[str, Part], list[str]]:
     """Files of each split, and the classes of files that have one."""
     if not checked.labelled:
-        splits = split_folders(root)
-        parts = {split: list_scans(root, split) for split in splits}
         report.title += ", <split>/**"
-        report.counts = [("split", "files"), *((split, f"{len(paths):,}") for split, paths in parts.items())]
-        return parts, []
-    layout = find_layout(root, checked.files)
+        scans = {split: [(path, 0) for path in list_scans(root, split)] for split in split_folders(root)}
+        return _counted({split: Part([], found) for split, found in scans.items()}, report), []
+    layout_of = getattr(dataset_class(checked.dataset), "layout", None)
+    layout = find_layout(root, checked.files) if layout_of is None else layout_of(root, options)
     report.title += f", {layout.told}"
-    parts, classes = {}, []
-    counts: dict[str, Counter[str]] = {}
-    for split in layout.splits:
-        part = layout.part(split)
-        parts[split], classes = [path for path, _ in part.samples], part.classes
-        counts[split] = Counter(part.classes[label] for _, label in part.samples)
+    parts = {split: layout.part(split) for split in layout.splits}
     if not parts:
         layout.part("train")  # which says what is missing
+    classes = next(reversed(parts.values())).classes
+    if not classes:
+        return _counted(parts, report), []
+    counts = {split: Counter(classes[label] for _, label in part.samples) for split, part in parts.items()}
     report.counts = [("class", *counts)]
     report.counts += [
         (name, *(f"{count[name]:,}" for count in counts.values())) for name in classes[:MOST_CLASSES]
@@ -104,10 +125,18 @@ def _parts(root: Path, checked: Checked, report: Report) -> tuple[dict[str, list
     return parts, classes
 
 
+def _counted(parts: dict[str, Part], report: Report) -> dict[str, Part]:
+    """The same; of files without a class each the numbers go into the report."""
+    report.counts = [("split", "files")]
+    report.counts += [(split, f"{len(part.samples):,}") for split, part in parts.items()]
+    return parts
+
+
 def _look(
     root: Path,
     checked: Checked,
-    parts: Mapping[str, Sequence[Path]],
+    parts: Mapping[str, Part],
+    masks: Mapping[Path, Path],
     options: Mapping[str, Any],
     report: Report,
 ) -> Found:
@@ -115,11 +144,13 @@ def _look(
     given = {name: value for name, value in options.items() if name in checked.options}
     found: dict[str, list[tuple[str, Seen]]] = {split: [] for split in SPLITS if split in parts}
     errors = []
-    places = [(split, path) for split in found for path in parts[split]]
-    for split, path in progress(places, title="check"):
+    places = [(split, i, path) for split in found for i, path in enumerate(parts[split].paths)]
+    for split, i, path in progress(places, title="check"):
         name = path.relative_to(root).as_posix()
+        more = {"mask": masks[path]} if path in masks else {}
         try:
-            found[split].append((name, checked.look(path, **given)))
+            seen = checked.look(path, **given, **more)
+            found[split].append((name, {**seen, **_targets(parts[split], i)}))
         except ImportError:
             raise
         except OSError as error:
@@ -129,3 +160,15 @@ def _look(
     report.problems += group_errors([error.replace(f"{root}/", "") for error in errors])
     report.properties = summarise([seen for part in found.values() for _, seen in part])
     return found
+
+
+def _targets(part: Part, index: int) -> Seen:
+    """Known targets of a file, by name and unit."""
+    table = part.targets
+    if table is None:
+        return {}
+    heads = [
+        f"{name} [{unit}]" if unit else name for name, unit in zip(table.names, table.units, strict=True)
+    ]
+    values = dict(zip(heads, table.values[index].tolist(), strict=True))
+    return {f"target {head}": value for head, value in values.items() if value == value}

@@ -11,10 +11,10 @@ import numpy as np
 
 from ccnn_geo.datasets.base.conversion import Results, convert
 from ccnn_geo.datasets.base.digests import digest
+from ccnn_geo.datasets.base.layouts import Part
 from ccnn_geo.io.cloud_file import Cloud, read_cloud
 from ccnn_geo.io.files.sample_files import printable, stamps
 from ccnn_geo.io.files.storage import read_arrays, write_atomic
-from ccnn_geo.io.target_table import TargetTable
 
 READING = 1
 """Counts changes of what is read of a file; part of the name of what is stored."""
@@ -66,7 +66,7 @@ class Stored:
 def stored_clouds(
     root: Path,
     split: str,
-    listed: tuple[list[Path], TargetTable | None],
+    part: Part,
     columns: Sequence[str],
     folder: Path,
 ) -> Stored:
@@ -75,14 +75,14 @@ def stored_clouds(
     Args:
         root: From which files are named.
         split: For messages and for the name of what is stored.
-        listed: Files, and a row of targets for each.
+        part: Files, and perhaps a row of targets for each.
         columns: That each file must have.
         folder: Where the stored file goes.
 
     Raises:
         ValueError: If a file is not sound, lacks a column, or has positions of another dimension than the first.
     """
-    paths, table = listed
+    paths, table = part.paths, part.targets
     names = [printable(path.relative_to(root).as_posix()) for path in paths]
     targets = np.zeros((len(paths), 0)) if table is None else table.values
     about = ([], []) if table is None else (table.names, table.units)

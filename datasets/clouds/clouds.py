@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from ccnn_geo._base.pyg import Data, Dataset
+from ccnn_geo.datasets.base.find_layout import Layout
 from ccnn_geo.datasets.base.info import DatasetInfo
-from ccnn_geo.datasets.clouds.cloud_files import cloud_splits, list_clouds
+from ccnn_geo.datasets.clouds.cloud_files import cloud_layout
 from ccnn_geo.datasets.clouds.cloud_store import Stored, stored_clouds
 from ccnn_geo.io.target_table import split_unit
 from ccnn_geo.nn.targets import Targets
@@ -26,8 +27,8 @@ class Clouds(Dataset):
     Files ``.npz``, ``.ply``, ``.pcd``, ``.las`` and ``.laz`` lie in ``root/<split>``, where
     ``root/<split>/targets.csv`` has a row for each file: its name in ``file``, and a column per target, whose unit
     stands in brackets, ``energy [kcal/mol]``. Empty cells are not known. One table for all, ``root/targets.csv``, has
-    paths from ``root``, and, where there are no folders of splits, a column ``split``. With ``point_targets`` the
-    targets are columns of the files, a value per point: a field.
+    paths from ``root``, and, where there are no folders of splits, perhaps a column ``split``; otherwise the names of
+    the files decide. With ``point_targets`` the targets are columns of the files, a value per point: a field.
 
     Files are read once and kept in memory; what they hold lies in ``cache``, and is used again as long as names, sizes
     and dates of the files stay.
@@ -103,10 +104,9 @@ class Clouds(Dataset):
         folder = Path(cache).expanduser() if cache is not None else root / "processed"
         fields = [split_unit(name) for name in point_targets or ()]
         columns = dict.fromkeys([*(f for f in features if f not in MADE), *(name for name, _ in fields)])
+        layout = cloud_layout(root, targets, bool(fields))
         parts = {
-            part: stored_clouds(
-                root, part, list_clouds(root, part, targets, bool(fields)), list(columns), folder
-            )
+            part: stored_clouds(root, part, layout.part(part), list(columns), folder)
             for part in dict.fromkeys((split, "train"))
         }
         self._stored = parts[split]
@@ -122,9 +122,9 @@ class Clouds(Dataset):
         return "regression", "node" if arguments.get("point_targets") else "global"
 
     @staticmethod
-    def splits(root: Path) -> list[str]:
-        """Splits that there are, see :func:`~ccnn_geo.datasets.clouds.cloud_files.cloud_splits`."""
-        return cloud_splits(root)
+    def layout(root: Path, arguments: Mapping[str, Any]) -> Layout:
+        """How the files of a folder are sorted."""
+        return cloud_layout(root, arguments.get("targets"), bool(arguments.get("point_targets")))
 
     @property
     def classes(self) -> list[str]:

@@ -1,33 +1,31 @@
-"""A user's own images, sorted into folders."""
+"""A user's own images: sorted into classes, with targets, or with a mask each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
-from ccnn_geo.datasets.base.conversion import Results, convert, refuse
-from ccnn_geo.datasets.base.digests import digest
-from ccnn_geo.datasets.base.find_layout import found_splits, labelled_files
+from ccnn_geo.datasets.base.find_layout import Layout
 from ccnn_geo.datasets.base.info import DatasetInfo
+from ccnn_geo.datasets.base.truths import answers_of, truths_of
+from ccnn_geo.datasets.images.image_files import IMAGES, has_masks, image_layout, masks_of
+from ccnn_geo.datasets.images.image_store import ImageSettings, MaskLabels, StoredImages, stored_images
 from ccnn_geo.datasets.images.images import ImageDataset
-from ccnn_geo.io.files.mapped import MappedArray, write_rows
-from ccnn_geo.io.files.sample_files import FileKind, stamps
-from ccnn_geo.io.files.storage import read_arrays, write_atomic
-from ccnn_geo.io.image import EXTENSIONS, read_image
-
-IMAGES = FileKind("images", EXTENSIONS)
+from ccnn_geo.datasets.images.mask_classes import IGNORED, mask_classes
 
 
 class ImageFolder(ImageDataset):
     """Images in ``root/<split>/<class>/<file>``, split train, validation (also val, valid, dev) or test; needs Pillow.
 
-    Other ways to sort files are those of :mod:`~ccnn_geo.datasets.base.find_layout`.
+    Other ways to sort files are those of :mod:`~ccnn_geo.datasets.base.find_layout`. With a table of targets,
+    :mod:`~ccnn_geo.datasets.base.target_files`, there are numbers to be learned of each image. With ``images`` and
+    ``masks`` in the folders of splits, or in the root, there is a class for each pixel: the number that the mask of the
+    same name has there, of its palette or its grey.
+
     PNG, JPEG, BMP, GIF, WebP, TIFF and PPM may occur side by side; a warning counts other files, but for hidden ones.
     They are decoded once, in parallel, and stored as bytes, and used again as long as names, sizes and dates of the
     files stay. A sample is normalised with mean and deviation of each channel over ``root/train``. All splits that
@@ -42,6 +40,10 @@ class ImageFolder(ImageDataset):
         channels: 3 for colour, 1 for grey.
         mean: Mean of each channel, of values in [0, 1] (default: of ``root/train``).
         std: Deviation of each channel, given together with the mean.
+        targets: Names of columns of the table of targets; None for all.
+        classes: Of masks: names in the order of the numbers from 0, or a name by number. By default the lines of
+            ``root/classes.txt`` in that order, or without it the numbers of the training masks.
+        ignored: Number in masks that is no class; None for none.
         cache: Where the images are stored (default ``root/processed/image_folder``).
         num_workers: Processes that decode (default: by the amount of data).
         download: Of no effect, as of every data set of the user's own files.
@@ -49,12 +51,13 @@ class ImageFolder(ImageDataset):
         transform: Applied to each image ``[C, H, W]`` at every access. Only for training.
 
     Shapes:
-        ``dataset[i]`` is ``(image [C, H, W], label)``.
+        ``dataset[i]`` is ``(image [C, H, W], label)``, with targets ``(image, [T])``, with masks ``(image, [H, W])``,
+        where -1 is no label.
 
     Raises:
         FileNotFoundError: If there is no such folder or split, or no ``root/train`` to normalise with.
-        ValueError: For arguments out of range, a class without images, splits of different classes or sizes, and
-            files that cannot be used, which are named by kind.
+        ValueError: For arguments out of range, a class without images, an image without a mask, splits of different
+            classes or sizes, and files that cannot be used, which are named by kind.
 
     Example:
         >>> import tempfile
@@ -70,7 +73,7 @@ class ImageFolder(ImageDataset):
 
     info = DatasetInfo(
         name="image_folder",
-        title="your own images, <split>/<class>/<file>",
+        title="your own images: <split>/<class>/<file>, with targets.csv, or <split>/images and <split>/masks",
         family="image",
         in_channels=None,
         size=None,
@@ -90,6 +93,9 @@ class ImageFolder(ImageDataset):
         channels: int = 3,
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
+        targets: Sequence[str] | None = None,
+        classes: Sequence[str] | Mapping[int, str] | None = None,
+        ignored: int | None = IGNORED,
         cache: str | PathLike[str] | None = None,
         num_workers: int | None = None,
         download: bool = True,
@@ -100,22 +106,44 @@ class ImageFolder(ImageDataset):
         pair: Any = (size, size) if isinstance(size, int) else None if size is None else tuple(size)
         _check(pair, channels, mean, std)  # of the pair that it is two numbers, too
         home = root / "processed" / self.info.folder if cache is None else Path(cache).expanduser()
-        classes = labelled_files(root, split, self.kind).classes
-        open_part = partial(_stored, root, pair, channels, home, num_workers)
-        part = open_part(split)
-        if mean is None or std is None:
-            if "train" not in found_splits(root, self.kind):
+        layout, masked = image_layout(root, targets), has_masks(root)
+        part = layout.part(split)
+
+        def stored(split: str) -> StoredImages:
+            paths = layout.part(split).paths
+            masks = masks_of(root, paths) if masked else None
+            return stored_images(root, split, paths, masks, ImageSettings(pair, channels), home, num_workers)
+
+        found = train = stored(split)
+        if masked or mean is None or std is None:
+            if "train" not in layout.splits:
                 raise FileNotFoundError(f"{root}: no folder 'train' to normalise with; pass mean and std")
-            train = part if split == "train" else open_part("train")
-            mean, std = train["mean"], train["std"]
-            if train["images"].shape[1:] != part["images"].shape[1:]:
+            train = found if split == "train" else stored("train")
+            if train.shape != found.shape:
                 raise ValueError(
-                    f"{root}: images of train are {list(train['images'].shape[1:])}, of {split} "
-                    f"{list(part['images'].shape[1:])}; give a size for all"
+                    f"{root}: images of train are {[channels, *train.shape]}, of {split} "
+                    f"{[channels, *found.shape]}; give a size for all"
                 )
-        super().__init__(part["images"], part["y"], classes, mean, std, transform=transform)
+        if mean is None or std is None:
+            mean, std = train.mean, train.std
+        names, more = part.classes, answers_of(part)
+        if masked:
+            named = mask_classes(root, classes, ignored, train.values, found.values, found.first_with)
+            names, codes = list(named.values()), tuple(named)
+            more = {"codes": codes, "cells": MaskLabels(found.rows, codes)}
+        super().__init__(found.images, part.y, names, mean, std, transform=transform, **more)
         self.mean, self.std = tuple(map(float, mean)), tuple(map(float, std))
-        self._names = part["name"].tolist()
+        self._names = found.names
+
+    @staticmethod
+    def truths(root: Path, arguments: Mapping[str, Any]) -> tuple[str, str]:
+        """The task of the files of a folder, and where the answers are."""
+        return ("segmentation", "node") if has_masks(root) else truths_of(root)
+
+    @staticmethod
+    def layout(root: Path, arguments: Mapping[str, Any]) -> Layout:
+        """How the files of a folder are sorted."""
+        return image_layout(root, arguments.get("targets"))
 
     @property
     def names(self) -> list[str]:
@@ -135,59 +163,3 @@ def _check(
             raise ValueError(f"mean and std are given together, got mean={mean} and std={std}")
     elif len(mean) != channels or len(std) != channels or min(std) <= 0:
         raise ValueError(f"mean and std: expected {channels} numbers, std above 0, got {mean} and {std}")
-
-
-def _stored(
-    root: Path,
-    size: tuple[int, int] | None,
-    channels: int,
-    home: Path,
-    num_workers: int | None,
-    split: str,
-) -> dict[str, Any]:
-    """What is stored of a folder of images; decodes them unless it is there."""
-    paths, y = zip(*labelled_files(root, split, IMAGES).samples, strict=True)
-    names = [path.relative_to(root).as_posix() for path in paths]
-    target = home / f"{split}-{digest(names, stamps(paths), size, channels)}.npz"
-    pixels = target.with_suffix(".npy")
-
-    def merge(found: Results) -> None:
-        moments = _write_pixels(found, paths, channels, pixels)
-        table: dict[str, Any] = {"y": np.array(y), "name": np.array(names), **moments}
-        write_atomic(target, partial(np.savez, **table))  # the last of the two to be written
-
-    columns = (paths, [size] * len(paths), [channels] * len(paths))
-    convert(stored_image, columns, target, merge, title="images", num_workers=num_workers)
-    return read_arrays(target, ("y", "name", "mean", "std")) | {"images": MappedArray(pixels)}
-
-
-def _write_pixels(
-    found: Results, paths: Sequence[Path], channels: int, target: Path
-) -> dict[str, np.ndarray]:
-    """Writes all images to a file; returns mean and deviation of the channels."""
-    shape = next((one["image"].shape for one in found if not isinstance(one, str)), (channels, 0, 0))
-    moments: list[np.ndarray] = []
-
-    def images() -> Iterator[np.ndarray]:
-        errors = []
-        for path, one in zip(paths, found, strict=True):
-            if isinstance(one, str):
-                errors.append(one)
-            elif one["image"].shape != shape:
-                other, first = (" x ".join(map(str, s[1:])) for s in (one["image"].shape, shape))
-                errors.append(f"{path}: {other} pixels, the first image has {first}; give a size for all")
-            else:
-                values = one["image"].reshape(channels, -1) / 255
-                moments.append(np.stack([values.mean(1), (values**2).mean(1)]))
-                yield one["image"]
-        refuse(errors, len(paths), "images")
-
-    write_rows(target, np.uint8, (len(paths), *shape), images())
-    mean, square = np.mean(moments, axis=0)
-    std = np.sqrt(np.maximum(square - mean**2, 0))
-    return {"mean": mean, "std": np.where(std < 1 / 255, 1, std)}  # a channel of one value is only moved
-
-
-def stored_image(path: Path, size: tuple[int, int] | None, channels: int) -> dict[str, np.ndarray]:
-    """What is stored of a file: ``image [C, H, W]``, bytes."""
-    return {"image": read_image(path, size, channels)}

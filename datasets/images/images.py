@@ -28,6 +28,9 @@ class ImageDataset(SignalDataset):
         size: (H, W) to which images are resized when they are read, bilinearly, with antialiasing; None keeps them.
         transform: Applied to each image ``[C, H, W]``, also where samples are sequences: before the pixels are
             put in a row, so that the same augmentations serve both. Only for training.
+        targets: Names and units of targets, whose values are ``y [N, T]``.
+        cells: Labels of the pixels of each image, ``[H, W]``; see :class:`~ccnn_geo.datasets.SignalDataset`.
+        codes: Values of the classes in masks, of which the labels of pixels come.
 
     Shapes:
         ``dataset[i]`` is ``(image [C, H, W], label)``; of sequences ``(sequence [C, H * W], label)``, row by row.
@@ -49,12 +52,21 @@ class ImageDataset(SignalDataset):
         *,
         size: tuple[int, int] | None = None,
         transform: Callable[[Tensor], Tensor] | None = None,
+        targets: tuple[Sequence[str], Sequence[str]] | None = None,
+        cells: Rows | None = None,
+        codes: Sequence[int] | None = None,
     ) -> None:
         height, width = images[0].shape[-2:] if len(images) else size or (1, 1)
         self._prepare = ImagePipeline(
-            tuple(map(float, mean)), tuple(map(float, std)), (int(height), int(width)), size, self.pixels
+            tuple(map(float, mean)),
+            tuple(map(float, std)),
+            (int(height), int(width)),
+            size,
+            self.pixels,
+            None if codes is None else tuple(codes),
         )
-        super().__init__(images, y, classes, self._prepare.normalised, transform)
+        encode = self._prepare.normalised
+        super().__init__(images, y, classes, encode, transform, targets=targets, cells=cells)
 
     @property
     def pipeline(self) -> ImagePipeline | None:

@@ -24,7 +24,7 @@ FARTHEST = 10
 
 
 class LidarFrames(Dataset):
-    r"""Scans in ``root/<split>``, in folders of their own or not: ``.bin``, ``.las``, ``.laz``, ``.ply`` and ``.pcd``.
+    r"""Scans in ``root/<split>``, in folders or not: ``.bin``, ``.npy``, ``.las``, ``.laz``, ``.ply``, ``.pcd``.
 
     Files are read at every access; the last one is kept, so that the tiles of a frame are cheapest in their order.
     A frame of 100,000 points is made bearable by ``voxel``, which evens out the density, by ``tile``, which makes
@@ -47,8 +47,8 @@ class LidarFrames(Dataset):
         classes: Codes of the files that are the classes 0, 1 and so on; points of others get the label -1. None
             leaves the codes as they are.
         label: Name of the column that holds the labels; None for the only one with the name of one.
-        columns: What the numbers of a point in ``.bin`` are, such as ``[x, y, z, intensity, ring]``, with ``_`` for
-            one that is not used; None for those of nuScenes in ``.pcd.bin``, else of KITTI.
+        columns: What the numbers of a point in ``.bin`` and ``.npy`` are, such as ``[x, y, z, intensity, ring]``, with
+            ``_`` for one that is not used; None for those of nuScenes in ``.pcd.bin``, else of KITTI.
         column_type: Their type, ``float32`` or ``float64``.
         normalize: Whether measurements are standardised.
         tile: Edge of square tiles in x and y, in units of the file; empty ones are left out.
@@ -82,7 +82,7 @@ class LidarFrames(Dataset):
 
     info = DatasetInfo(
         name="lidar",
-        title="your own laser scans (.bin .las .laz .ply .pcd), a label per point",
+        title="your own laser scans (.bin .npy .las .laz .ply .pcd), a label per point",
         family="scene",
         in_channels=None,
         size=None,

@@ -10,7 +10,13 @@ from ccnn_geo.io.files.sample_files import FileKind, list_samples, tell_left_out
 from ccnn_geo.io.scans.bin_labels import is_labels, label_file
 from ccnn_geo.io.scans.frames import EXTENSIONS
 
-SCANS = FileKind("scans", EXTENSIONS, (".label", ".txt", ".png", ".jpg", ".xml", ".prj", ".npz"), deep=True)
+SCANS = FileKind(
+    "scans",
+    tuple(extension for extension in EXTENSIONS if extension != ".npy"),
+    (".label", ".txt", ".png", ".jpg", ".xml", ".prj", ".npz"),
+    deep=True,
+    second=(".npy",),  # beside others they hold something else
+)
 
 
 def list_scans(root: Path, split: str | None) -> list[Path]:

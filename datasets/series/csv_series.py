@@ -1,4 +1,4 @@
-"""A user's own time series, irregular or not: CSV files sorted into folders."""
+"""A user's own time series, irregular or not: CSV files sorted into classes, with targets, or with labels of times."""
 
 from __future__ import annotations
 
@@ -13,21 +13,26 @@ import numpy as np
 from ccnn_geo._base.pyg import Data
 from ccnn_geo.datasets.base.conversion import Arrays, Results, convert, packed, unpacked
 from ccnn_geo.datasets.base.digests import digest
-from ccnn_geo.datasets.base.find_layout import labelled_files
+from ccnn_geo.datasets.base.find_layout import Layout, find_layout, unsorted_files
 from ccnn_geo.datasets.base.info import DatasetInfo
+from ccnn_geo.datasets.base.layouts import Part
+from ccnn_geo.datasets.base.truths import answers_of, truths_of
 from ccnn_geo.datasets.series.series import STORED, Record, SeriesDataset, write_series
-from ccnn_geo.io.csv_table import READING, Table, read_table
+from ccnn_geo.datasets.series.time_labels import label_classes, point_labels
+from ccnn_geo.io.csv_table import READING, Lines, Table, read_table
 from ccnn_geo.io.files.sample_files import FileKind, stamps
 from ccnn_geo.io.files.storage import read_arrays
 from ccnn_geo.transforms.pipelines.series import Scale, SeriesPipeline
 
-SERIES = FileKind("series", (".csv",), second=(".tsv",))
+SERIES = FileKind("series", (".csv",), second=(".tsv",), with_targets=True)
 
 
 class CSVSeries(SeriesDataset):
     r"""One series a file, in ``root/<split>/<class>/<file>.csv``; split train, validation (or val, valid, dev) or test.
 
-    Other ways to sort files are those of :mod:`~ccnn_geo.datasets.base.find_layout`. Cells are separated by commas,
+    Other ways to sort files are those of :mod:`~ccnn_geo.datasets.base.find_layout`. With a table of targets,
+    :mod:`~ccnn_geo.datasets.base.target_files`, there are numbers to be learned of each series. With ``label`` there is
+    a class for each time, and files lie in ``root/<split>``, or in the root. Cells are separated by commas,
     semicolons, tabs, bars or blanks, and decimals by a point or a comma: found out where it is plain, said by the
     options otherwise.
 
@@ -53,13 +58,16 @@ class CSVSeries(SeriesDataset):
         decimal: ``.`` or ``,``; by default what the numbers of a file have. Where that is not plain, as in 1,234, the
             file is refused.
         time: Name of the column of times, ``time`` by default.
+        label: Name of a column of labels, words or whole numbers; an empty cell is no label. Classes are the labels of
+            the training files.
+        targets: Names of columns of the table of targets; None for all.
         tails: Part of a variable's training values at either end that is taken for slips and pulled in.
         cache: Where prepared files go (default ``root/processed``).
         transform: Applied at every access; augmentation, only for training.
 
     Shapes:
         ``dataset[i]`` is ``Data(x [N, 2V], pos [N, 1], y [1], name)``, see
-        :class:`~ccnn_geo.datasets.series.series.SeriesDataset`.
+        :class:`~ccnn_geo.datasets.series.series.SeriesDataset`; with targets ``y [1, T]``, with ``label`` ``y [N]``.
 
     Raises:
         FileNotFoundError: If there is no such folder or split.
@@ -80,7 +88,7 @@ class CSVSeries(SeriesDataset):
 
     info = DatasetInfo(
         name="csv_series",
-        title="your own time series: <split>/<class>/<file>.csv with a column time",
+        title="your own time series: <split>/<class>/<file>.csv with a column time, or targets.csv, or labels of times",
         family="series",
         in_channels=None,
         size=None,
@@ -100,32 +108,46 @@ class CSVSeries(SeriesDataset):
         separator: str | None = None,
         decimal: str | None = None,
         time: str | None = None,
+        label: str | None = None,
+        targets: Sequence[str] | None = None,
         tails: float = 0.0,
         cache: str | PathLike[str] | None = None,
         transform: Callable[[Data], Data] | None = None,
     ) -> None:
         if not 0 <= tails < 0.5:
             raise ValueError(f"csv_series: expected 0 <= tails < 0.5, got {tails}")
+        if label is not None and targets is not None:
+            raise ValueError("csv_series: expected label or targets, got both")
         root = Path(root).expanduser()
-        # train sets the scale of all
-        parts = {name: labelled_files(root, name, self.kind) for name in dict.fromkeys((split, "train"))}
+        layout = self.layout(root, {"label": label, "targets": targets})
+        # train sets the scale of all, and the key of another split holds that of train
+        parts = {name: layout.part(name) for name in dict.fromkeys(("train", split))}
         folder = Path(cache).expanduser() if cache is not None else root / "processed"
-        files = {name: parts[name].samples for name in dict.fromkeys(("train", split))}
-        written: dict[str, Any] = {"separator": separator, "decimal": decimal, "time": time}
-
-        targets, key = {}, digest(tails, READING, STORED, *([written] if any(written.values()) else []))
-        for name, listed in files.items():
-            # the key of another split holds that of train, which sets its scale
-            paths = [path for path, _ in listed]
-            names = [path.relative_to(root).as_posix() for path in paths]
-            stats = [(name, *stamp) for name, stamp in zip(names, stamps(paths), strict=True)]
-            key = digest(key, stats)
-            targets[name] = folder / f"series-{name}-{key}.npz"
-        if not targets[split].exists():
-            for name in files:  # train first
-                _prepare(root, files[name], written, name, targets, tails)
+        written: dict[str, Any] = {"separator": separator, "decimal": decimal, "time": time, "label": label}
+        reading = {key: value for key, value in written.items() if value is not None}
+        stored, key = {}, digest(tails, READING, STORED, reading)
+        for name, part in parts.items():
+            names = [path.relative_to(root).as_posix() for path in part.paths]
+            key = digest(key, names, stamps(part.paths), part.y.tolist())
+            stored[name] = folder / f"series-{name}-{key}.npz"
+        if not stored[split].exists():
+            for name, part in parts.items():  # train first
+                _prepare(root, part, reading, name, stored, tails)
         self._written = written
-        super().__init__(targets[split], parts[split].classes, transform=transform)
+        classes = None if label is not None else parts[split].classes
+        super().__init__(stored[split], classes, transform=transform, **answers_of(parts[split]))
+
+    @staticmethod
+    def truths(root: Path, arguments: Mapping[str, Any]) -> tuple[str, str]:
+        """The task of the files of a folder, and where the answers are."""
+        return ("segmentation", "node") if arguments.get("label") else truths_of(root)
+
+    @staticmethod
+    def layout(root: Path, arguments: Mapping[str, Any]) -> Layout:
+        """How the files of a folder are sorted."""
+        if arguments.get("label"):
+            return unsorted_files(root, SERIES)
+        return find_layout(root, SERIES, arguments.get("targets"))
 
     @property
     def pipeline(self) -> SeriesPipeline | None:
@@ -136,67 +158,86 @@ class CSVSeries(SeriesDataset):
 
 def _prepare(
     root: Path,
-    listed: Sequence[tuple[Path, int]],
-    written: Mapping[str, str | None],
+    part: Part,
+    reading: Mapping[str, str],
     split: str,
     targets: Mapping[str, Path],
     tails: float,
 ) -> None:
-    """Stores a split; other splits than train take their variables and their scale from what is stored of that."""
+    """Stores a split; other splits than train take variables, classes and scale from what is stored of that."""
 
     def merge(found: Results) -> None:
         tables = [_table(arrays) for arrays in found.arrays("series")]
+        classes: list[str] | None = None
         if split == "train":
             variables = list(dict.fromkeys(name for table in tables for name in table.variables))
             pipeline = SeriesPipeline(tuple(variables), tables[0].dates)
+            if "label" in reading:
+                classes = label_classes(zip(part.paths, tables, strict=True), reading["label"])
         else:
-            known = read_arrays(targets["train"], ("variables", "dates", "scale", "span"))
+            known = read_arrays(targets["train"], ("variables", "dates", "scale", "span", "point_classes"))
             pipeline = SeriesPipeline(tuple(known["variables"].tolist()), bool(known["dates"]))
+            classes = known["point_classes"].tolist() if "label" in reading else None
         records = [
-            _record(root, path, label, table, pipeline)
-            for (path, label), table in zip(listed, tables, strict=True)
+            _record(root, path, y if classes is None else classes, table, pipeline)
+            for path, y, table in zip(part.paths, part.y, tables, strict=True)
         ]
         if split == "train":
             scale = Scale.measure(np.concatenate([record.values for record in records]), tails)
             span = max(record.time[-1] for record in records)
         else:
             scale, span = Scale(*known["scale"]), float(known["span"])
-        none = Scale.measure(np.zeros((1, 0)))
-        span = span if span > 0 else 1.0
-        write_series(targets[split], records, scale, none, span, pipeline.variables, dates=pipeline.dates)
+        write_series(
+            targets[split],
+            records,
+            scale,
+            Scale.measure(np.zeros((1, 0))),
+            span if span > 0 else 1.0,
+            pipeline.variables,
+            dates=pipeline.dates,
+            point_classes=classes,
+        )
 
-    columns: list[list[object]] = [[path for path, _ in listed]]
-    columns += [[value] * len(listed) for value in written.values()]
+    columns = (part.paths, [reading] * len(part.paths))
     convert(stored_table, columns, targets[split], merge, title=f"CSVSeries {split}")
 
 
-def stored_table(
-    path: Path, separator: str | None, decimal: str | None, time: str | None
-) -> dict[str, np.ndarray]:
+def stored_table(path: Path, reading: Mapping[str, str]) -> dict[str, np.ndarray]:
     """A table as arrays of numbers."""
-    table = read_table(path, separator, decimal, time)
-    return {
+    table = read_table(path, **reading)
+    found = {
         "time": table.time,
         "variable": table.variable,
         "value": table.value,
         "variables": packed(table.variables),
         "dates": np.array(table.dates),
     }
+    lines = table.lines
+    if lines is not None and lines.labels is not None:
+        found |= {"line_time": lines.time, "labels": packed(lines.labels)}
+    return found
 
 
 def _table(found: Arrays) -> Table:
+    lines = None
+    if "labels" in found:
+        lines = Lines(found["line_time"], unpacked(found["labels"]), "", "")
     return Table(
         found["time"],
         found["variable"],
         found["value"],
         unpacked(found["variables"]),
         bool(found["dates"]),
+        lines,
     )
 
 
-def _record(root: Path, path: Path, label: int, table: Table, pipeline: SeriesPipeline) -> Record:
+def _record(root: Path, path: Path, truth: Any, table: Table, pipeline: SeriesPipeline) -> Record:
+    """A series with its class or targets; or, where the truth is a list of the classes of points, with those."""
     try:
         times, values = pipeline.observed(table)
+        if isinstance(truth, list):
+            truth = point_labels(table, len(times), truth)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    return Record(path.relative_to(root).as_posix(), label, times, values, np.zeros(0))
+    return Record(path.relative_to(root).as_posix(), truth, times, values, np.zeros(0))

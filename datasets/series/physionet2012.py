@@ -200,7 +200,7 @@ def _write_splits(
         splits = dict(zip(SPLITS, parts.values(), strict=True))
     else:
         pooled = [record for part in parts.values() for record in part]
-        y = torch.tensor([record.label for record in pooled])
+        y = torch.tensor([record.truth for record in pooled])
         keep, held_out = stratified_split(y, 0.3)
         validation, test = (held_out[index] for index in stratified_split(y[held_out], 0.5))
         splits = {

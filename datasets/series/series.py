@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ccnn_geo._base.pyg import Data
 from ccnn_geo.datasets.base.labelled import LabelledDataset
 from ccnn_geo.io.files.storage import read_arrays, write_atomic
 from ccnn_geo.transforms.pipelines.series import Scale, SeriesPipeline, series_points
 
-STORED = 2
+STORED = 3
 """Counts changes of what is stored; part of the name of the file."""
 
 
@@ -26,14 +27,14 @@ class Record:
 
     Args:
         name: What the record is called.
-        label: Its class.
+        truth: Its class, its targets ``[T]`` float64, or the classes of its points ``[N]`` int64, -1 for none.
         time: ``[N]`` float64, ascending, since the record began.
         values: ``[N, V]`` float64.
         static: ``[A]`` float64, what does not change in time.
     """
 
     name: str
-    label: int
+    truth: int | np.ndarray
     time: np.ndarray
     values: np.ndarray
     static: np.ndarray
@@ -48,15 +49,18 @@ def write_series(
     variables: Sequence[str],
     static_variables: Sequence[str] = (),
     dates: bool = False,
+    point_classes: Sequence[str] | None = None,
 ) -> None:
-    """Standardises records and writes what :class:`SeriesDataset` reads."""
+    """Standardises records and writes what :class:`SeriesDataset` reads; ``point_classes`` are those of points."""
+    truths = [record.truth for record in records]
     values = np.concatenate([record.values for record in records])
     arrays: dict[str, Any] = {
         "time": np.concatenate([record.time for record in records]),
         "values": scale(values),
         "offset": np.cumsum([0] + [len(record.time) for record in records]),
         "static": static_scale(np.stack([record.static for record in records])),
-        "y": np.array([record.label for record in records], dtype=np.int64),
+        "y": np.array(truths) if point_classes is None else np.concatenate(truths),
+        "point_classes": np.array(point_classes or (), dtype=np.str_),
         "name": np.array([record.name for record in records], dtype=np.str_),
         "span": np.array(span, dtype=np.float64),
         "variables": np.array(variables, dtype=np.str_),
@@ -73,6 +77,7 @@ _ARRAYS = (
     "offset",
     "static",
     "y",
+    "point_classes",
     "name",
     "span",
     "variables",
@@ -92,13 +97,15 @@ class SeriesDataset(LabelledDataset):
 
     Args:
         stored: File of :func:`write_series`.
-        classes: Names of the classes, in the order of the labels.
+        classes: Names of the classes, in the order of the labels; None where points have a class each.
+        targets: Names and units of targets, in the place of classes.
         static: Repeat what does not change in time as further channels of every point, with masks too.
         transform: Applied at every access.
 
     Shapes:
         ``dataset[i]`` is ``Data(x [N, 2V], pos [N, 1], y [1], name)``, with ``static`` ``x [N, 2V + 2A]``; values
-        before masks. x and pos float32, y int64; the points are in the order of time.
+        before masks. x and pos float32, y int64; the points are in the order of time. With targets ``y [1, T]`` is
+        float32, with a class for each point it is ``[N]``, -1 for none.
 
     Raises:
         ValueError: If the stored file is damaged.
@@ -107,8 +114,9 @@ class SeriesDataset(LabelledDataset):
     def __init__(
         self,
         stored: Path,
-        classes: Sequence[str],
+        classes: Sequence[str] | None,
         *,
+        targets: tuple[Sequence[str], Sequence[str]] | None = None,
         static: bool = False,
         transform: Callable[[Data], Data] | None = None,
     ) -> None:
@@ -118,7 +126,9 @@ class SeriesDataset(LabelledDataset):
         )
         self._offset = arrays["offset"].tolist()
         self._names = arrays["name"].tolist()
-        self.processed_file, self.classes, self.static = stored, list(classes), static
+        self.processed_file, self.static, self._per_point = stored, static, classes is None
+        self.classes = arrays["point_classes"].tolist() if classes is None else list(classes)
+        self.target_names, self.target_units = targets or ((), ())
         self.variables: list[str] = arrays["variables"].tolist()
         self.static_variables: list[str] = arrays["static_variables"].tolist()
         self.span = float(arrays["span"])
@@ -161,4 +171,10 @@ class SeriesDataset(LabelledDataset):
         if self.static:
             values = torch.cat([values, self._static[idx].expand(len(values), -1)], dim=1)
         data = series_points(self._time[part], values, self.span)
-        return data.update({"y": self._y[idx : idx + 1], "name": self._names[idx]})
+        y = self._y[part if self._per_point else slice(idx, idx + 1)]
+        return data.update({"y": y.float() if self.target_names else y, "name": self._names[idx]})
+
+    def cell_labels(self) -> Iterator[Tensor]:
+        """Labels of the points of each sample that has them."""
+        parts = (slice(self._offset[i], self._offset[i + 1]) for i in self.indices())
+        return (self._y[part] for part in parts)

@@ -97,6 +97,35 @@ def test_labelled_scans_keep_all_that_they_had(scans, monkeypatch, run_cli):
     assert not list((scans / "labelled").rglob("bad*"))
 
 
+def test_arrays_are_scans(scans, monkeypatch, run_cli):
+    """The same points in a .npy are answered alike, and trained on alike."""
+    monkeypatch.chdir(scans)
+    for path in sorted((scans / "scans").rglob("*.ply")):
+        frame = read_frame(path, label="label")
+        columns = {**dict(zip("xyz", frame.xyz.T, strict=True)), **frame.fields, "label": frame.labels}
+        rows = np.zeros(len(frame.xyz), [(name, values.dtype) for name, values in columns.items()])
+        for name, values in columns.items():
+            rows[name] = values
+        target = scans / "arrays" / path.relative_to(scans / "scans").with_suffix(".npy")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        np.save(target, rows)
+    assert run_cli("predict", "run", "arrays/test", "--out", "answered")[0] == 0
+    model = load("run")
+    for i in range(2):
+        given, found = (np.load(scans / folder / f"{i}.npy") for folder in ("arrays/test", "answered"))
+        answer = model(scans / f"scans/test/{i}.ply")
+        np.testing.assert_array_equal(found["predicted"], np.array([2, 6])[answer.labels])
+        np.testing.assert_allclose(found["probability"], answer.probability, atol=1e-5)
+        for name in given.dtype.names:
+            np.testing.assert_array_equal(found[name], given[name])
+    train = "train", "--config", "c.yaml", "--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1"
+    lines = [run_cli(*train, "--data.root", folder)[1].splitlines() for folder in ("scans", "arrays")]
+    first, second = ([line for line in part if line.startswith(("data:", "epoch 1/1"))] for part in lines)
+    assert len(first) == 2 and [line.rsplit("  ", 1)[0] for line in first] == [
+        line.rsplit("  ", 1)[0] for line in second
+    ]
+
+
 def test_options_of_scans(scans, monkeypatch, run_cli):
     monkeypatch.chdir(scans)
     code, _, errors = run_cli("predict", "run", "scans/test")

@@ -172,7 +172,7 @@ def test_series_in_memory_and_of_other_variables(tables):
 
 
 def test_settings_that_are_none():
-    with pytest.raises(ValueError, match=r"expected kind to be one of .*shape, image, "):
+    with pytest.raises(ValueError, match=r"expected kind to be one of .*shape, part, image, "):
         make_pipeline({"kind": "song"})
     with pytest.raises(ValueError, match="expected mean and deviation above 0"):
         make_pipeline({"kind": "image", "mean": [0.5], "std": [0.0]})

@@ -50,6 +50,7 @@ class FileKind:
         deep: Whether files in subfolders are samples.
         second: Extensions of files that are samples only in a folder without any of the others, beside which they
             would be notes or tables.
+        with_targets: Whether a table of targets may lie beside them, see :mod:`~ccnn_geo.io.target_table`.
     """
 
     name: str
@@ -57,6 +58,7 @@ class FileKind:
     companions: Collection[str] = ()
     deep: bool = False
     second: Collection[str] = ()
+    with_targets: bool = False
 
     @property
     def all_extensions(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from ccnn_geo.io.las import las_chunks
 from ccnn_geo.io.scans.bin_file import bin_layout, read_bin
 from ccnn_geo.io.scans.bin_labels import read_labels
 from ccnn_geo.io.scans.frames import Columns, Frame, las_columns, make_frame, read_columns
+from ccnn_geo.io.scans.npy_file import open_npy, read_npy_columns
 from ccnn_geo.io.scans.point_colours import CHANNELS
 from ccnn_geo.io.scans.point_labels import LABELS
 from ccnn_geo.io.shapes.missing import MissingPoints, left_out
@@ -39,7 +40,7 @@ def read_chunks(
 ) -> Iterator[Part]:
     """What :func:`~ccnn_geo.io.scans.frames.read_frame` reads, in parts, each with the places of its points.
 
-    ``.bin``, ``.las`` and ``.laz`` are read in parts; ``.ply`` and ``.pcd`` as a whole, as one part.
+    ``.bin``, ``.npy``, ``.las`` and ``.laz`` are read in parts; ``.ply`` and ``.pcd`` as a whole, as one part.
 
     Args:
         path: The file; further arguments are those of ``read_frame``.
@@ -80,6 +81,9 @@ def _parts(
             if (labels := read_labels(path, points, start, count)) is not None:
                 found[LABELS[0]] = labels
             yield found
+    elif kind == ".npy":
+        for start in range(0, len(open_npy(path, columns).rows), at_once):
+            yield read_npy_columns(path, columns, start, at_once)
     elif kind in (".las", ".laz"):
         largest = _largest_colour(path, at_once) if needed is None or {*needed} & {*CHANNELS} else 0
         for points_of in las_chunks(path, at_once):

@@ -14,6 +14,7 @@ from ccnn_geo._base.caller import warn_caller
 from ccnn_geo.io.las import LasPoints, read_las
 from ccnn_geo.io.scans.bin_file import read_bin
 from ccnn_geo.io.scans.bin_labels import read_labels
+from ccnn_geo.io.scans.npy_file import read_npy_columns
 from ccnn_geo.io.scans.point_colours import unit_colours, unit_rgb16
 from ccnn_geo.io.scans.point_labels import LABELS, label_column, whole_labels
 from ccnn_geo.io.shapes.missing import MissingPoints, left_out, present
@@ -52,7 +53,7 @@ def read_frame(
     label: str | None = None,
     needed: Collection[str] | None = None,
 ) -> Frame:
-    """Reads a scan by its extension: ``.bin``, ``.las``, ``.laz``, ``.ply``, ``.pcd``.
+    """Reads a scan by its extension: ``.bin``, ``.npy``, ``.las``, ``.laz``, ``.ply``, ``.pcd``.
 
     Labels are the classification of a LAS file, a column of a PLY or PCD file or a declared column named as in
     :data:`~ccnn_geo.io.scans.point_labels.LABELS`, and for ``velodyne/<frame>.bin`` the lower 16 bits of
@@ -61,7 +62,8 @@ def read_frame(
 
     Args:
         path: The file.
-        columns: What the numbers of a point in ``.bin`` are, see :func:`~ccnn_geo.io.scans.bin_file.read_bin`.
+        columns: What the numbers of a point in ``.bin`` are, see :func:`~ccnn_geo.io.scans.bin_file.read_bin`, and in
+            ``.npy`` without names, see :func:`~ccnn_geo.io.scans.npy_file.open_npy`.
         column_type: Their type, ``float32`` or ``float64``.
         label: Name of the column that holds the labels.
         needed: Measurements that must be numbers; None for all. Others may hold NaN, as programs write where nothing
@@ -87,6 +89,8 @@ def read_columns(path: Path, columns: Sequence[str] | None = None, column_type: 
     kind = path.suffix.lower()
     if kind not in EXTENSIONS:
         raise ValueError(f"{path}: unknown extension {path.suffix!r}, expected one of {' '.join(EXTENSIONS)}")
+    if kind == ".npy":
+        return read_npy_columns(path, columns)
     if kind != ".bin":
         return _READERS[kind](path)
     found = read_bin(path, columns, column_type)
@@ -163,5 +167,5 @@ _READERS: dict[str, Callable[[Path], Columns]] = {
     ".pcd": _read_pcd,
 }
 
-EXTENSIONS: tuple[str, ...] = (".bin", *_READERS)
+EXTENSIONS: tuple[str, ...] = (".bin", *_READERS, ".npy")
 """Extensions of scans."""

@@ -13,6 +13,7 @@ import numpy as np
 from ccnn_geo.io.files.mapped import write_rows
 from ccnn_geo.io.files.storage import write_atomic
 from ccnn_geo.io.scans.bin_file import SKIPPED, bin_layout
+from ccnn_geo.io.scans.npy_file import NpyScan, open_npy
 from ccnn_geo.io.scans.write_las import las_with
 from ccnn_geo.io.scans.write_pcd import pcd_with
 from ccnn_geo.io.scans.write_ply import ply_header, ply_with
@@ -23,11 +24,12 @@ FORMATS = {
     ".ply": (".ply",),
     ".pcd": (".pcd",),
     ".bin": (".ply", ".npy"),
+    ".npy": (".npy",),
 }
 """What the answer to a scan may be written as, by the extension of the scan; the first is the usual one."""
 
 AT_ONCE = 1 << 20
-"""Rows of a ``.bin`` that are in memory."""
+"""Rows of a ``.bin`` or ``.npy`` that are in memory."""
 
 NAMES = ("predicted", "probability")
 """Of the two new columns; with ``_2`` and so on where a file has such."""
@@ -86,15 +88,15 @@ def write_answer(
     What the scan has is copied as it is, byte by byte. In LAS and LAZ ``classification`` becomes the class too, where
     it takes such numbers (0 to 31 in point formats 0 to 5, to 255 in others), and what it was is kept as
     ``given_classification``. A compressed PCD becomes a binary one. ``.bin`` has no place for names: it
-    becomes a PLY, or a ``.npy`` of rows with named columns.
+    becomes a PLY, or a ``.npy`` of rows with named columns, and so does another ``.npy``.
 
     Args:
         path: The scan.
         out: The file that is written.
         label: Class of each point of the file.
         probability: Of that class.
-        columns: What the numbers of a point in ``.bin`` are.
-        column_type: Their type.
+        columns: What the numbers of a point in ``.bin`` or ``.npy`` are.
+        column_type: Their type in ``.bin``.
 
     Shapes:
         ``label [N]`` int32, ``probability [N]`` float32
@@ -105,8 +107,9 @@ def write_answer(
     """
     check_answer(path, out)
     kind = path.suffix.lower()
-    if kind == ".bin":
-        _write_bin(path, out, label, probability, columns, column_type)
+    if kind in (".bin", ".npy"):
+        scan = open_npy(path, columns) if kind == ".npy" else _open_bin(path, columns, column_type)
+        _write_rows(path, scan, out, label, probability)
     elif kind in (".las", ".laz"):
         compress = out.suffix.lower() == ".laz"
         write_atomic(out, partial(las_with, path, label, probability, compress, free_names))
@@ -127,31 +130,27 @@ def _write_parts(parts: Iterable[bytes], file: BinaryIO) -> None:
         file.write(part)
 
 
-def _write_bin(
-    path: Path,
-    out: Path,
-    label: np.ndarray,
-    probability: np.ndarray,
-    columns: Sequence[str] | None,
-    column_type: str,
-) -> None:
+def _open_bin(path: Path, columns: Sequence[str] | None, column_type: str) -> NpyScan:
     names, kind, points = bin_layout(path, columns, column_type)
+    shape = points, len(names)
+    return NpyScan(np.memmap(path, kind, "r", 0, shape) if points else np.empty(shape, kind), names)
+
+
+def _write_rows(path: Path, scan: NpyScan, out: Path, label: np.ndarray, probability: np.ndarray) -> None:
+    points = len(scan.rows)
     if len(label) != points:
         raise ValueError(f"{path}: {points} points, expected {len(label)} as there are labels")
-    named = [f"unused_{i}" if name == SKIPPED else name for i, name in enumerate(names)]
+    named = [f"unused_{i}" if name == SKIPPED else name for i, name in enumerate(scan.names)]
     new = dict(zip(free_names(named), ("<i4", "<f4"), strict=True))
-    row = np.dtype([*((name, kind) for name in named), *new.items()])
+    row = np.dtype([*zip(named, scan.types, strict=True), *new.items()])
 
     def rows() -> Iterator[np.ndarray]:
         for start in range(0, points, AT_ONCE):
-            num = min(AT_ONCE, points - start)
-            at = start * kind.itemsize * len(names)
-            table = np.fromfile(path, kind, num * len(names), offset=at).reshape(num, -1)
-            some = np.empty(num, row)
-            for name, column in zip(named, table.T, strict=True):
-                some[name] = column
-            for name, values in zip(new, (label, probability), strict=True):
-                some[name] = values[start : start + num]
+            given = scan.columns(start, AT_ONCE)
+            some = np.empty(len(given[0]), row)
+            answers = [values[start : start + AT_ONCE] for values in (label, probability)]
+            for name, values in zip([*named, *new], [*given, *answers], strict=True):
+                some[name] = values
             yield some
 
     if out.suffix.lower() == ".npy":

@@ -55,7 +55,9 @@ class GridAugmentation:
 
 
 class GridsDataModule(RegistryDataModule):
-    """Labelled sequences or images by name of the data set; batches are ``(grids [B, C, *S], labels [B])``.
+    """Sequences or images by name of the data set; batches are ``(grids [B, C, *S], labels [B])``.
+
+    Truths are targets ``[B, T]`` or labels of cells ``[B, *S]`` where the files have these.
 
     Training samples are augmented anew in every epoch; sequences made of images as images. Validation is the split
     of the data set, for a user's own files without one a stratified part of the training set. The test set is
@@ -114,6 +116,10 @@ class GridsDataModule(RegistryDataModule):
             raise ValueError(
                 "data.augment: expected crop and flip for images alone, shift for other sequences alone, "
                 f"got {self.augment} for {self.dataset}"
+            )
+        if self.readout == "node" and (self.augment.shift or self.augment.noise):
+            raise ValueError(
+                f"data.augment: expected crop and flip alone, which labels of cells can follow, got {self.augment}"
             )
 
     def training_transform(self) -> Compose | None:

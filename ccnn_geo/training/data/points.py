@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ccnn_geo._base.pyg import BaseTransform, Compose, Data
 from ccnn_geo.training.data.registry import RegistryDataModule
@@ -74,14 +72,6 @@ class PointsDataModule(RegistryDataModule):
         if num_points is not None and num_points < 1:
             raise ValueError(f"data.num_points: expected 1 or more, or null for all, got {num_points}")
         self.num_points, self.augment = num_points, augment or Augmentation()
-        self.task, self.readout = self._truths()
-
-    def _truths(self) -> tuple[str, str]:
-        """The task, and where the answers are: of data sets of several kinds by their arguments."""
-        if hasattr(self.cls, "truths"):
-            return self.cls.truths(Path(self.root).expanduser(), self.dataset_args)
-        scene = self.cls.info.family == "scene"
-        return ("segmentation", "node") if scene else ("classification", "global")
 
     def check(self) -> None:
         """Finds augmentations that cannot be."""
@@ -108,18 +98,12 @@ class PointsDataModule(RegistryDataModule):
         return None if self.num_points is None else _EvenSubset(self.num_points)
 
     def prediction_pipeline(self, found: Pipeline | None) -> Pipeline | None:
-        """That of the data set, with the number of points of this training."""
-        return (
-            replace(found, num_points=self.num_points)
-            if isinstance(found, (SeriesPipeline, ScanPipeline))
-            else found
-        )
-
-    def strata(self, samples: Any) -> Tensor:
-        """Class of each sample; scenes and what has targets have none."""
-        if self.readout == "node" or self.task == "regression":
-            return torch.zeros(len(samples), dtype=torch.long)
-        return samples.y
+        """That of the data set, with the number of points of this training; with labels of times all are answered."""
+        if isinstance(found, SeriesPipeline) and self.readout == "node":
+            return found
+        if isinstance(found, (SeriesPipeline, ScanPipeline)):
+            return replace(found, num_points=self.num_points)
+        return found
 
     def sample_shape(self, samples: Any) -> tuple[int, int]:
         """Columns of the features and of the positions; of voxels as a grid its channels and axes."""

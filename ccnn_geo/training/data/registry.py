@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Set
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ccnn_geo.datasets import stratified_split
@@ -71,6 +73,14 @@ class RegistryDataModule(EpochDataModule):
         self.in_channels, self.dim, self.num_classes = info.in_channels, info.dim, info.classes
         self.root, self.dataset_args = root, dict(dataset_args or {})
         self.limit, self.validation_fraction, self.seed = limit, validation_fraction, seed
+        self.task, self.readout = self._truths()
+
+    def _truths(self) -> tuple[str, str]:
+        """The task, and where the answers are: of data sets of several kinds by their files and arguments."""
+        if hasattr(self.cls, "truths"):
+            return self.cls.truths(Path(self.root).expanduser(), self.dataset_args)
+        scene = self.cls.info.family == "scene"
+        return ("segmentation", "node") if scene else ("classification", "global")
 
     def prepare_data(self) -> None:
         """Downloads and prepares the splits that are needed, in one process of each machine."""
@@ -111,11 +121,13 @@ class RegistryDataModule(EpochDataModule):
         """The validation split, None if the data set has none."""
         counts = self.cls.info.counts
         with root_named(self.root):
-            known = counts if counts else splits_of(self.cls, self.root)
+            known = counts if counts else splits_of(self.cls, self.root, self.dataset_args)
         return self.open("validation", self.evaluation_transform()) if "validation" in known else None
 
     def strata(self, samples: Any) -> Tensor:
-        """Class of each sample, for a validation part like the whole."""
+        """Class of each sample, for a validation part like the whole; all the same where samples have none."""
+        if self.readout == "node" or self.task == "regression":
+            return torch.zeros(len(samples), dtype=torch.long)
         return samples.y
 
     def training_transform(self) -> Callable[[Any], Any] | None:

@@ -14,7 +14,7 @@ from ccnn_geo._base.argument_types import check_types
 from ccnn_geo._base.nearest import did_you_mean
 from ccnn_geo.datasets import ShapeDataset
 from ccnn_geo.datasets.base.class_folders import split_folders
-from ccnn_geo.datasets.base.find_layout import found_splits
+from ccnn_geo.datasets.base.find_layout import Layout, found_splits
 from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.datasets.shapes.shapes import is_sampled
 from ccnn_geo.training.seeds import mix_seed
@@ -150,18 +150,21 @@ def has_validation(dataset: str, root: str) -> bool:
         return "validation" in splits_of(cls, root)
 
 
-def splits_of(dataset: type, root: str) -> list[str]:
+def splits_of(dataset: type, root: str, arguments: Mapping[str, Any] | None = None) -> list[str]:
     """The splits of a user's own files, however they are sorted.
 
     Args:
-        dataset: A class of data sets, which has the ``kind`` of its files if these have a class each, or ``splits`` of
-            its own.
+        dataset: A class of data sets, which has the ``kind`` of its files if these have a class each, or a ``layout``
+            of its own.
         root: The folder.
+        arguments: Of the data set.
 
     Raises:
         FileNotFoundError: If there is no such folder.
         ValueError: If the folder can be understood in two ways.
     """
-    place = Path(root).expanduser()
-    listed: Callable[[Path], list[str]] | None = getattr(dataset, "splits", None)
-    return listed(place) if listed is not None else found_splits(place, getattr(dataset, "kind", None))
+    place, arguments = Path(root).expanduser(), arguments or {}
+    layout: Callable[[Path, Mapping[str, Any]], Layout] | None = getattr(dataset, "layout", None)
+    if layout is not None:
+        return layout(place, arguments).splits
+    return found_splits(place, getattr(dataset, "kind", None))

@@ -30,6 +30,8 @@ class ImagePipeline(Pipeline):
         resize: (H, W) to which those are resized then, bilinearly with antialiasing; None keeps them.
         pixels: None for an image ``[C, H, W]``; ``"row"`` for a sequence ``[C, H W]`` row by row, or the order of the
             pixels in it.
+        codes: Values of the classes in masks, of a network with an answer per pixel: it sees an image as a whole,
+            scaled to cover ``size`` and not cropped. None of one with an answer per image.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -49,6 +51,7 @@ class ImagePipeline(Pipeline):
     size: Sequence[int] | None = None
     resize: Sequence[int] | None = None
     pixels: str | Sequence[int] | None = None
+    codes: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or not self.mean or min(self.std) <= 0:
@@ -61,13 +64,21 @@ class ImagePipeline(Pipeline):
             if value is not None and (len(value) != 2 or min(value) < 1):
                 raise ValueError(f"pipeline of images: expected {name} (H, W) of at least 1, got {value}")
 
+    @property
+    def spacing(self) -> float | None:
+        """Distance of the pixels; None where the longest axis of every image covers [-1, 1]."""
+        if self.codes is None or self.size is None:
+            return None
+        return 2 / max(max(self.size) - 1, 1)
+
     def read(self, source: str | PathLike[str] | np.ndarray | Tensor) -> Tensor:
         """Bytes ``[C, H, W]`` of a file, of a Pillow image, or of an array.
 
         Shapes:
             array ``[H, W]`` or ``[H, W, C]``, tensor ``[C, H, W]``; uint8
         """
-        size, channels = None if self.size is None else (self.size[0], self.size[1]), len(self.mean)
+        whole, channels = self.size is None or self.codes is not None, len(self.mean)
+        size = None if whole or self.size is None else (self.size[0], self.size[1])
         if channels not in (1, 3):
             raise ValueError(f"expected a network of 1 or 3 channels to read images for, it has {channels}")
         if isinstance(source, (str, PathLike)):
@@ -78,6 +89,8 @@ class ImagePipeline(Pipeline):
         return torch.from_numpy(fit_image(source, size, channels))
 
     def __call__(self, content: Tensor | np.ndarray) -> Tensor:
+        if self.codes is not None and self.size is not None:
+            content = _covering(np.asarray(content), self.size)
         return arrange_pixels(self.normalised(content), self.pixels)
 
     def normalised(self, image: Tensor | np.ndarray) -> Tensor:
@@ -94,6 +107,15 @@ class ImagePipeline(Pipeline):
     def _scale_and_shift(self) -> tuple[Tensor, Tensor]:
         mean, std = (torch.tensor(list(v), dtype=torch.float64).view(-1, 1, 1) for v in (self.mean, self.std))
         return (1 / (255 * std)).float(), (mean / std).float()
+
+
+def _covering(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """Bytes ``[C, H, W]``, scaled so that a size is just covered, in the same shape."""
+    scale = max(wanted / found for wanted, found in zip(size, image.shape[1:], strict=True))
+    height, width = (max(1, round(scale * found)) for found in image.shape[1:])
+    if (height, width) == image.shape[1:]:
+        return image
+    return fit_image(image.transpose(1, 2, 0), (height, width), len(image))
 
 
 def arrange_pixels(image: Tensor, pixels: str | Sequence[int] | Tensor | None) -> Tensor:

@@ -40,7 +40,8 @@ class ScanPipeline(Pipeline):
         voxel: Edge of cubes of which one point remains, the one nearest to the centre.
         max_points: Points that remain at most, chosen at random.
         num_points: Of these points as many, evenly spaced in their order.
-        columns: What the numbers of a point in ``.bin`` are, see :func:`~ccnn_geo.io.scans.bin_file.read_bin`.
+        columns: What the numbers of a point in ``.bin`` and ``.npy`` are, see
+            :func:`~ccnn_geo.io.scans.bin_file.read_bin` and :func:`~ccnn_geo.io.scans.npy_file.open_npy`.
         column_type: Their type, ``float32`` or ``float64``.
         label: Name of the column that holds the labels.
         classes: Codes of the files that are the classes 0, 1 and so on; null leaves the codes as they are.

@@ -35,6 +35,7 @@ class SeriesPipeline(Pipeline):
         separator: Between the cells of a file; None where a file says it.
         decimal: Sign of decimal places, likewise.
         time: Name of the column of times, likewise.
+        label: Name of a column of labels, which a network does not see and a file need not have.
 
     Example:
         >>> pipeline = SeriesPipeline(("wind",), mean=(3.0,), std=(2.0,), span=4.0)
@@ -57,11 +58,12 @@ class SeriesPipeline(Pipeline):
     separator: str | None = None
     decimal: str | None = None
     time: str | None = None
+    label: str | None = None
 
     def read(self, source: str | PathLike[str] | tuple[Any, Any]) -> Table:
         """A CSV file, or a pair of times ``[N]`` and values ``[N, V]``, NaN where nothing was observed."""
         if isinstance(source, (str, PathLike)):
-            return read_table(Path(source), self.separator, self.decimal, self.time)
+            return read_table(Path(source), self.separator, self.decimal, self.time, self.label)
         if not (isinstance(source, tuple) and len(source) == 2):
             raise TypeError(
                 f"predict: expected a path or a pair of times and values, got {type(source).__name__}"
@@ -108,6 +110,17 @@ class SeriesPipeline(Pipeline):
         column = np.array([known.index(name) for name in table.variables])
         time, values = merge(table.time, column[table.variable], table.value, len(known))
         return time - time[0], values
+
+    @staticmethod
+    def points_of_lines(table: Table) -> np.ndarray:
+        """The point of a sample that each line of a file belongs to, ``[L]``; -1 for a time at which nothing was seen.
+
+        Points are the distinct times of :meth:`observed`, so that a sample has all of them with ``num_points`` None.
+        """
+        assert table.lines is not None, "of a file"
+        times, wanted = np.unique(table.time), table.lines.time
+        place = np.searchsorted(times, wanted).clip(max=len(times) - 1)
+        return np.where(times[place] == wanted, place, -1)
 
     @cached_property
     def scale(self) -> Scale:

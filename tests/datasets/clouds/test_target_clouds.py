@@ -34,7 +34,7 @@ def test_samples_are_what_the_files_and_the_table_say(tmp_path, folders):
         assert sample.name == name and sample.y.shape == (1, 1)
         assert float(sample.y) == pytest.approx(energy, rel=1e-6)
     assert Clouds.truths(tmp_path, {}) == ("regression", "global")
-    assert Clouds.splits(tmp_path) == ["train", "test"]
+    assert Clouds.layout(tmp_path, {}).splits == ["train", "test"]
 
 
 def test_the_scale_is_that_of_the_samples_at_hand(tmp_path):
@@ -131,9 +131,8 @@ def test_an_atom_that_the_training_part_has_not(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,a\nall/train_0.npz,1\n", "no column 'split', expected one, or folders"),
         ("file,split,a\nall/train_0.npz,fold1,1\n", "a split 'fold1', expected one of train"),
-        ("file,split,a\nall/train_0.npz,test,1\n", "no split 'train', expected some rows"),
+        ("file,split,a\nall/train_0.npz,test,1\n", "targets.csv: no split 'train', found test"),
     ],
 )
 def test_one_table_for_all(tmp_path, text, message):

@@ -10,7 +10,7 @@ import torch
 
 from ccnn_geo import CCNN
 from ccnn_geo.datasets.base import conversion
-from ccnn_geo.datasets.images import image_folder
+from ccnn_geo.datasets.images import image_store
 from ccnn_geo.datasets.images.image_folder import ImageFolder
 from ccnn_geo.io.image import read_image
 
@@ -66,7 +66,7 @@ def test_every_sample_is_normalised_by_the_training_part(root):
 
 def test_a_second_open_decodes_nothing(root, monkeypatch):
     first = ImageFolder(root, "test")
-    monkeypatch.setattr(image_folder, "stored_image", None)
+    monkeypatch.setattr(image_store, "stored_image", None)
     assert torch.equal(ImageFolder(root, "test")[1][0], first[1][0])
     monkeypatch.undo()
     new = save(root / "test/cat/00.png", (6, 8, 3), compress_level=0)  # another size: another key

@@ -1,0 +1,92 @@
+"""Scans in ``.npy``: rows of named columns, or numbers ``[N, 3 + k]`` whose columns are declared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ccnn_geo.io.scans.bin_file import KITTI, SKIPPED, check_columns
+from ccnn_geo.io.shapes.arrays import map_array
+
+
+class NpyScan(NamedTuple):
+    """A scan whose numbers are left where they are.
+
+    Args:
+        rows: ``[N]`` with named columns, or numbers ``[N, K]``.
+        names: Of the columns, in their order; ``_`` for one that is not used.
+    """
+
+    rows: np.ndarray
+    names: tuple[str, ...]
+
+    @property
+    def types(self) -> list[np.dtype]:
+        """Of the columns."""
+        kind = self.rows.dtype
+        return [kind] * len(self.names) if kind.names is None else [kind[name] for name in kind.names]
+
+    def columns(self, start: int = 0, count: int | None = None) -> list[np.ndarray]:
+        """Numbers of some points, a column each."""
+        part = np.array(self.rows[start : None if count is None else start + count])
+        return list(part.T) if part.dtype.names is None else [part[name] for name in part.dtype.names]
+
+
+def open_npy(path: Path, columns: Sequence[str] | None = None) -> NpyScan:
+    """A scan of an array; x, y and z are among its columns.
+
+    Args:
+        path: The file.
+        columns: Names of columns without names of their own; by default x, y, z and, of four, intensity, as in a
+            ``.bin`` of KITTI, otherwise ``column_4`` and so on.
+
+    Raises:
+        ValueError: If it is another array, or other columns than declared.
+        OSError: If it cannot be opened.
+    """
+    rows = map_array(path)
+    if rows.dtype.names is not None:
+        wrong = [name for name in rows.dtype.names if rows.dtype[name].kind not in "fiub"]
+        if rows.ndim != 1 or wrong or not {"x", "y", "z"} <= set(rows.dtype.names):
+            raise ValueError(
+                f"{path}: rows {list(rows.shape)} of {', '.join(rows.dtype.names)}, expected [N] of numbers, x, y, z "
+                "among them"
+            )
+        return NpyScan(rows, rows.dtype.names)
+    if rows.ndim != 2 or rows.shape[1] < 3 or rows.dtype.kind not in "fiu":
+        raise ValueError(
+            f"{path}: an array {list(rows.shape)} of {rows.dtype}, expected a scan [N, 3] or wider"
+        )
+    check_columns(columns, "float32")
+    width = rows.shape[1]
+    names = tuple(
+        columns or (KITTI if width == 4 else ("x", "y", "z", *(f"column_{i + 1}" for i in range(3, width))))
+    )
+    if len(names) != width:
+        raise ValueError(
+            f"{path}: {width} columns, the option 'columns' names {len(names)}: {', '.join(names)}"
+        )
+    return NpyScan(rows, names)
+
+
+def read_npy_columns(
+    path: Path, columns: Sequence[str] | None = None, start: int = 0, count: int | None = None
+) -> dict[str, np.ndarray]:
+    """Columns of a scan by name, those that are used.
+
+    Args:
+        path: The file.
+        columns: As for :func:`open_npy`.
+        start: The first point that is read.
+        count: How many are; None for all from there on.
+
+    Raises:
+        ValueError: As :func:`open_npy` does.
+        OSError: If it cannot be opened.
+    """
+    scan = open_npy(path, columns)
+    found = zip(scan.names, scan.columns(start, count), strict=True)
+    return {name: values for name, values in found if name != SKIPPED}

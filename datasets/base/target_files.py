@@ -1,0 +1,104 @@
+"""Files and a table of their targets, ``targets.csv``: in the folder of each split, or one for all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from ccnn_geo.datasets.base.automatic_split import told_split
+from ccnn_geo.datasets.base.class_folders import SPLITS, split_folder, split_folders, split_name
+from ccnn_geo.datasets.base.layouts import Part, check_split
+from ccnn_geo.io.files.sample_files import FileKind
+from ccnn_geo.io.target_table import TABLE, TargetTable, read_targets
+
+
+def has_targets(root: Path) -> bool:
+    """Whether there is a table of targets: in a folder, or in a folder of a split in it."""
+    if not root.is_dir():
+        return False
+    return any((folder / TABLE).is_file() for folder in (root, *split_folders(root).values()))
+
+
+class TargetFiles:
+    """The files that tables of targets name.
+
+    With folders of splits each has a table, with names relative to it, or the one in the root is for all, with names
+    relative to the root. Without folders the column ``split`` says which part a file is of, and without that column the
+    names of the files do.
+
+    Args:
+        root: The folder.
+        kind: The files that are read.
+        targets: Names of columns; None for all.
+    """
+
+    told = TABLE
+
+    def __init__(self, root: Path, kind: FileKind, targets: Sequence[str] | None = None) -> None:
+        self.root, self.kind, self.targets = root, kind, targets
+        self._folders = split_folders(root)
+
+    @property
+    def splits(self) -> list[str]:
+        """Those that have a folder, or without folders those of the table.
+
+        Raises:
+            ValueError: If the table is not as described.
+        """
+        return list(self._folders or self._rows)
+
+    def part(self, split: str) -> Part:
+        """Files of a split, and a row of targets for each.
+
+        Raises:
+            FileNotFoundError: If there is no such split, no table, or a file that the table names is not there.
+            ValueError: If there are no files, or the table is not as described.
+        """
+        if not self._folders and (self.root / TABLE).is_file():
+            check_split(self.root / TABLE, split, self.splits)
+            return self._named(self.root, self._table, self._rows[split], self.root)
+        folder = split_folder(self.root, split)
+        place = folder if (folder / TABLE).is_file() else self.root
+        if not (place / TABLE).is_file():
+            raise FileNotFoundError(
+                f"{folder}: no {TABLE}, expected one there or in {place}, with columns 'file' and the targets"
+            )
+        table = read_targets(place / TABLE, self.targets)
+        inside = [i for i, name in enumerate(table.files) if folder in (place / name).parents]
+        return self._named(place, table, inside, folder)
+
+    @cached_property
+    def _table(self) -> TargetTable:
+        """That for all, without folders of splits."""
+        return read_targets(self.root / TABLE, self.targets)
+
+    @cached_property
+    def _rows(self) -> dict[str, list[int]]:
+        """Rows of each split of the table for all."""
+        table = self._table
+        if table.splits is None:
+            rows = told_split(self.root, f"the files of {TABLE}", [(name, 0) for name in table.files])
+            return {split: found for split, found in rows.items() if found}
+        wrong = [name for name in table.splits if split_name(name) not in SPLITS]
+        if wrong:
+            raise ValueError(
+                f"{self.root / TABLE}: a split {wrong[0]!r}, expected one of {', '.join(SPLITS)}"
+            )
+        named = [split_name(name) for name in table.splits]
+        rows = {split: [i for i, name in enumerate(named) if name == split] for split in SPLITS}
+        return {split: found for split, found in rows.items() if found}
+
+    def _named(self, place: Path, table: TargetTable, rows: Sequence[int], folder: Path) -> Part:
+        if not rows:
+            raise ValueError(f"{place / TABLE}: no rows of files in {folder}, expected one or more")
+        paths = [place / table.files[i] for i in rows]
+        for path in paths:
+            if path.suffix.lower() not in self.kind.all_extensions:
+                raise ValueError(
+                    f"{place / TABLE}: {path.name} is no file of {self.kind.name}, expected "
+                    f"{' '.join(self.kind.all_extensions)}"
+                )
+            if not path.is_file():
+                raise FileNotFoundError(f"{path}: no such file, which {place / TABLE} names")
+        return Part([], [(path, 0) for path in paths], table.rows(rows))

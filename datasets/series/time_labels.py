@@ -1,0 +1,53 @@
+"""A class for each time of a series, of a column of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ccnn_geo.io.csv_table import Table
+from ccnn_geo.transforms.pipelines.series import SeriesPipeline
+
+
+def label_classes(files: Iterable[tuple[Path, Table]], column: str) -> list[str]:
+    """Labels that files have, in their order; whole numbers in that of numbers.
+
+    Raises:
+        ValueError: If a file has no such column, or there is no label at all.
+    """
+    found: set[str] = set()
+    path = Path()
+    for path, table in files:
+        if table.lines is None or table.lines.labels is None:
+            raise ValueError(
+                f"{path}: no column {column!r}, expected one of labels; {', '.join(table.variables)} are there"
+            )
+        found.update(table.lines.labels)
+    found.discard("")
+    if not found:
+        raise ValueError(f"{path.parent}: no label in the column {column!r} of any file, expected some")
+    return sorted(found, key=int if all(label.isdecimal() for label in found) else None)
+
+
+def point_labels(table: Table, num_points: int, classes: Sequence[str]) -> np.ndarray:
+    """Class of each distinct time at which something was observed, ``[N]`` int64; -1 for none.
+
+    Raises:
+        ValueError: For another class, or lines of one time with several.
+    """
+    labels = np.full(num_points, -1, dtype=np.int64)
+    written = None if table.lines is None else table.lines.labels
+    known = {name: i for i, name in enumerate(classes)}
+    for point, label in zip(SeriesPipeline.points_of_lines(table), written or (), strict=False):
+        if label == "" or point < 0:
+            continue
+        if label not in known:
+            raise ValueError(
+                f"the label {label!r}, expected those of the training files: {', '.join(classes)}"
+            )
+        if labels[point] not in (-1, known[label]):
+            raise ValueError(f"the labels {classes[labels[point]]!r} and {label!r} at one time, expected one")
+        labels[point] = known[label]
+    return labels
