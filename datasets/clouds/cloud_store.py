@@ -11,6 +11,7 @@ import numpy as np
 
 from ccnn_geo.datasets.base.layouts import Part
 from ccnn_geo.datasets.base.processing import digest
+from ccnn_geo.datasets.clouds.cloud_tables import TableClouds, table_arrays
 from ccnn_geo.io.cloud_file import Cloud, read_cloud
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.sample_files import printable, stamps
@@ -103,6 +104,32 @@ def stored_clouds(
                 "names": np.array(about[0], dtype=np.str_),
                 "units": np.array(about[1], dtype=np.str_),
             }
+            write_atomic(target, partial(np.savez, **arrays))
+    return Stored(target, columns)
+
+
+def stored_table(
+    source: TableClouds, split: str, targets: Sequence[str] | None, columns: Sequence[str], folder: Path
+) -> Stored:
+    """The clouds of a split of tables, as :func:`stored_clouds` has those of files.
+
+    Args:
+        source: The tables.
+        split: One of theirs.
+        targets: Columns with one value in each cloud; None for none.
+        columns: Columns of points that are needed.
+        folder: Where the stored file goes.
+
+    Raises:
+        FileNotFoundError: If there is no such split.
+        ValueError: If a table is not as described.
+    """
+    path = source.part(split).paths[0]
+    key = digest(READING, path.name, stamps([path]), list(columns), targets)
+    target = folder / f"clouds-{split}-{key}.npz"
+    with exclusive(folder, target.name):
+        if not target.exists():
+            arrays: dict[str, Any] = table_arrays(*source.samples(split), targets, columns)
             write_atomic(target, partial(np.savez, **arrays))
     return Stored(target, columns)
 
