@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="ccnn-geo predict",
         description="Answers files of the kind that a network was trained on: meshes (.off .obj .ply .stl .glb) and "
         "clouds (.npy .npz .xyz .pcd .ply), voxel grids (.npy .npz), images, recordings, series (.csv), scans (.bin "
-        ".las .laz .ply .pcd), molecules (.npz).",
+        ".npy .las .laz .ply .pcd), molecules (.npz .parquet).",
     )
     parser.add_argument(
         "model",
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument(
         "--out",
         metavar="FOLDER",
-        help="Write predictions.csv and predictions.json there, and answers per point as scans or arrays. Begun again "
+        help="Write predictions.csv and predictions.json there, and answers per point as scans, tables, label images or arrays. Begun again "
         "after an end, it goes on; processes that torchrun or SLURM start share the work.",
     )
     votes = "Of scans: {} that vote; 1 by default."
