@@ -26,6 +26,7 @@ EXTRAS: dict[str, dict[str, str]] = {
     "accel": {"torch_cluster": "torch-cluster", "torch_scatter": "torch-scatter"},
     "open3d": {"open3d": "open3d"},
     "audio": {"soundfile": "soundfile"},
+    "parquet": {"pyarrow": "pyarrow"},
     "hub": {"huggingface_hub": "huggingface_hub"},
     "onnx": {"onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"},
     "peers": {"perceiver_pytorch": "perceiver-pytorch"},

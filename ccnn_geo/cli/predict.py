@@ -26,7 +26,8 @@ def main(arguments: list[str]) -> None:
     from ccnn_geo.export.loading import load
 
     model = load(options.model, options.device)
-    files = list(expand(options.paths, model.pipeline.extensions))
+    asked_for = expand(options.paths, model.pipeline.extensions)
+    files = [sample for path in asked_for for sample in _samples(model, path)]
     scans = model.pipeline.kind == "scan"
     if not scans and (options.rotations, options.subsets) != (1, 1):
         raise ValueError(
@@ -55,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="ccnn-geo predict",
         description="Answers files of the kind that a network was trained on: meshes (.off .obj .ply .stl .glb) and "
         "clouds (.npy .npz .xyz .pcd .ply), voxel grids (.npy .npz), images, recordings, series (.csv), scans (.bin "
-        ".las .laz .ply .pcd), molecules (.npz).",
+        ".npy .las .laz .ply .pcd), molecules (.npz .parquet).",
     )
     parser.add_argument(
         "model",
@@ -75,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument(
         "--out",
         metavar="FOLDER",
-        help="Write predictions.csv and predictions.json there, and answers per point as scans or arrays. Begun again "
+        help="Write predictions.csv and predictions.json there, and answers per point as scans, tables, label images or arrays. Begun again "
         "after an end, it goes on; processes that torchrun or SLURM start share the work.",
     )
     votes = "Of scans: {} that vote; 1 by default."
@@ -86,6 +87,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-size", type=_positive, default=32, help="Samples at a time; 32 by default.")
     parser.add_argument("--device", default="cpu", help="Such as cuda; cpu by default.")
     return parser
+
+
+def _samples(model: Predictor, path: str) -> list[str]:
+    """What a path stands for; of a file that cannot be read itself, of which its reader will complain."""
+    try:
+        return model.pipeline.samples_of(path)
+    except (OSError, ValueError):
+        return [path]
 
 
 def _positive(text: str) -> int:

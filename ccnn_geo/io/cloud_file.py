@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ccnn_geo.io.cloud_table import EXTENSION as TABLE
+from ccnn_geo.io.cloud_table import read_cloud_table
 from ccnn_geo.io.scans.frames import EXTENSIONS as SCANS
 from ccnn_geo.io.scans.frames import LARGEST, read_frame
 from ccnn_geo.io.shapes.arrays import read_member
 from ccnn_geo.io.shapes.shape import ShapeError
 
-EXTENSIONS: tuple[str, ...] = (".npz", *(kind for kind in SCANS if kind not in (".bin", ".npy")))
+EXTENSIONS: tuple[str, ...] = (".npz", ".parquet", *(kind for kind in SCANS if kind not in (".bin", ".npy")))
 """Extensions that :func:`read_cloud` knows, in lower case with the dot; ``.bin`` and ``.npy`` may not name columns."""
 
 
@@ -33,11 +35,12 @@ class Cloud:
 
 
 def read_cloud(path: str | PathLike[str]) -> Cloud:
-    """Reads points by the extension of their file: ``.npz``, ``.ply``, ``.pcd``, ``.las``, ``.laz``.
+    """Reads points by the extension of their file: ``.npz``, ``.parquet``, ``.ply``, ``.pcd``, ``.las``, ``.laz``.
 
     An archive has ``pos [N, D]`` and other arrays of one row per point: a column each, or ``name_0``, ``name_1`` and so
     on of several; what has other lengths is left out. The other kinds have x, y and z, and a column for each property;
-    labels of a scan are the column ``classification``.
+    labels of a scan are the column ``classification``. A table of several samples,
+    :mod:`~ccnn_geo.io.cloud_table`, is as a folder of them: ``molecules.parquet/0001`` is one.
 
     Raises:
         ValueError: If it is another kind, or not sound; the message names the file.
@@ -54,6 +57,15 @@ def read_cloud(path: str | PathLike[str]) -> Cloud:
     """
     path = Path(path)
     kind = path.suffix.lower()
+    if is_member(path):
+        return _of_table(path.parent, path.name)
+    if kind == TABLE:
+        table = read_cloud_table(path)
+        if len(table.names) > 1:
+            raise ValueError(
+                f"{path}: {len(table.names)} samples, expected one; {path}/{table.names[0]} is the first"
+            )
+        return _of_table(path, table.names[0])
     if kind not in EXTENSIONS:
         raise ValueError(f"{path}: unknown extension {path.suffix!r}, expected one of {' '.join(EXTENSIONS)}")
     if kind == ".npz":
@@ -63,6 +75,29 @@ def read_cloud(path: str | PathLike[str]) -> Cloud:
     if frame.labels is not None:
         fields["classification"] = frame.labels.astype(np.float64)
     return Cloud(frame.xyz, fields)
+
+
+def is_member(path: Path) -> bool:
+    """Whether a path is that of a sample in a table, ``molecules.parquet/0001``."""
+    return path.parent.suffix.lower() == TABLE and path.parent.is_file()
+
+
+def members(path: str | PathLike[str]) -> list[str]:
+    """Paths of the samples of a table, one for each; of any other file its own.
+
+    Raises:
+        ImportError: If it is a table, and pyarrow is not installed.
+    """
+    path = Path(path)
+    if path.suffix.lower() != TABLE or not path.is_file():
+        return [str(path)]
+    return [str(path / name) for name in read_cloud_table(path).names]
+
+
+def _of_table(path: Path, name: str) -> Cloud:
+    table = read_cloud_table(path)
+    rows = table.rows(name)
+    return Cloud(table.pos[rows], {key: values[rows] for key, values in table.fields.items()})
 
 
 def _read_npz(path: Path) -> Cloud:

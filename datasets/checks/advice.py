@@ -168,4 +168,14 @@ def _scenes(found: Found, advice: Advice) -> None:
         advice.notes.append(f"{lacking} files of train have no {FEATURE}: the command takes other features")
 
 
-_OF_KIND = {"recordings": _recordings, "series": _series, "scenes": _scenes}
+def _clouds(found: Found, advice: Advice) -> None:
+    """Of tables of points targets are named."""
+    tables = [one for _, one in found["train"] if "samples" in one]
+    if tables and not (advice.options.get("targets") or advice.options.get("point_targets")):
+        advice.problems.append(
+            f"no targets: the option 'targets' names columns with one value in each sample, 'point_targets' those with "
+            f"one for each point, some of {list_names(tables[0]['columns'])}"
+        )
+
+
+_OF_KIND = {"clouds": _clouds, "recordings": _recordings, "series": _series, "scenes": _scenes}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ccnn_geo.datasets.base.find_layout import PROCESSED
 from ccnn_geo.datasets.base.label_tables import find_label_table
+from ccnn_geo.datasets.base.target_files import has_targets
 from ccnn_geo.datasets.checks.kinds import KINDS
 from ccnn_geo.io.files.sample_files import is_hidden
 from ccnn_geo.io.target_table import TABLE
@@ -23,7 +24,8 @@ _TABLES = (".csv", ".tsv")
 def find_kind(root: Path) -> str:
     """A key of :data:`~ccnn_geo.datasets.checks.kinds.KINDS`.
 
-    Textures beside meshes count for nothing, as do notes beside shapes.
+    Textures beside meshes count for nothing, as do notes beside shapes. Shapes and scans with a table of targets are
+    clouds.
 
     Args:
         root: The folder of the data.
@@ -51,7 +53,7 @@ def find_kind(root: Path) -> str:
     if count < SHARE * found.total():
         told = ", ".join(f"{number} {kind}" for kind, number in [(name, count), *others])
         raise ValueError(f"{root}: {told}; --kind says which of them are the data")
-    return name
+    return "clouds" if name in ("shapes", "scenes") and has_targets(root) else name
 
 
 def _files(root: Path) -> list[Path]:

@@ -10,11 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from ccnn_geo.datasets.clouds.cloud_files import CLOUDS
 from ccnn_geo.datasets.images.image_files import IMAGES
 from ccnn_geo.datasets.images.image_store import read_masked
 from ccnn_geo.datasets.scenes.lidar_files import SCANS
 from ccnn_geo.datasets.series.csv_series import SERIES
 from ccnn_geo.datasets.shapes.shape_folder import SHAPES
+from ccnn_geo.io.cloud_file import read_cloud
+from ccnn_geo.io.cloud_table import EXTENSION as TABLE
+from ccnn_geo.io.cloud_table import read_cloud_table
 from ccnn_geo.io.csv_table import Table, read_table
 from ccnn_geo.io.files.sample_files import FileKind
 from ccnn_geo.io.image import read_image, read_mask
@@ -118,6 +122,17 @@ def _scene(path: Path, **options: Any) -> Seen:
     return seen
 
 
+def _cloud(path: Path) -> Seen:
+    if path.suffix.lower() == TABLE:
+        table = read_cloud_table(path)
+        fields, sizes = list(table.fields), np.diff(table.offset)
+        return {"format": TABLE, "samples": len(sizes), "points": float(np.mean(sizes)), "columns": fields}
+    cloud = read_cloud(path)
+    edge = float(np.ptp(cloud.pos, axis=0).max())
+    seen: Seen = {"format": path.suffix.lower(), "points": len(cloud.pos)}
+    return {**seen, "longest edge, in the file's unit": edge, "columns": list(cloud.fields)}
+
+
 KINDS: Mapping[str, Checked] = {
     "shapes": Checked(SHAPES, "folder", {"classification": "shapes/ccnn_4_32"}, _shape, ("columns",)),
     "images": Checked(
@@ -155,5 +170,6 @@ KINDS: Mapping[str, Checked] = {
         ("columns", "column_type", "label"),
         labelled=False,
     ),
+    "clouds": Checked(CLOUDS, "clouds", {"regression": "clouds/ccnn_4_32"}, _cloud),
 }
 """By the names that ``--kind`` takes."""

@@ -1,4 +1,4 @@
-"""Which clouds a split has: those that a table of targets names, or all in a folder, whose targets are in the files."""
+"""Which clouds a split has: those that a table of targets names, all in a folder, or those in tables."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from pathlib import Path
 
 from ccnn_geo.datasets.base.find_layout import Layout, unsorted_files
 from ccnn_geo.datasets.base.target_files import TargetFiles
+from ccnn_geo.datasets.clouds.cloud_tables import TableClouds, find_tables
 from ccnn_geo.io.cloud_file import EXTENSIONS
 from ccnn_geo.io.files.sample_files import FileKind
 
 CLOUDS = FileKind("clouds", EXTENSIONS, companions=(".csv",), deep=True)
 
 
-def cloud_layout(root: Path, targets: Sequence[str] | None, per_point: bool) -> Layout:
+def cloud_layout(root: Path, targets: Sequence[str] | None, per_point: bool) -> Layout | TableClouds:
     """How clouds are sorted.
 
     Args:
@@ -25,4 +26,6 @@ def cloud_layout(root: Path, targets: Sequence[str] | None, per_point: bool) -> 
         FileNotFoundError: If there is no such folder.
         ValueError: If there are no files.
     """
+    if find_tables(root):
+        return TableClouds(root)
     return unsorted_files(root, CLOUDS) if per_point else TargetFiles(root, CLOUDS, targets)

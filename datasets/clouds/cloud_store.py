@@ -12,9 +12,10 @@ import numpy as np
 from ccnn_geo.datasets.base.conversion import Results, convert
 from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.datasets.base.layouts import Part
+from ccnn_geo.datasets.clouds.cloud_tables import TableClouds, table_arrays
 from ccnn_geo.io.cloud_file import Cloud, read_cloud
 from ccnn_geo.io.files.sample_files import printable, stamps
-from ccnn_geo.io.files.storage import read_arrays, write_atomic
+from ccnn_geo.io.files.storage import exclusive, read_arrays, write_atomic
 
 READING = 1
 """Counts changes of what is read of a file; part of the name of what is stored."""
@@ -106,6 +107,32 @@ def stored_clouds(
         write_atomic(target, partial(np.savez, **arrays))
 
     convert(stored_cloud, (paths, [columns] * len(paths)), target, merge, title=f"Clouds {split}")
+    return Stored(target, columns)
+
+
+def stored_table(
+    source: TableClouds, split: str, targets: Sequence[str] | None, columns: Sequence[str], folder: Path
+) -> Stored:
+    """The clouds of a split of tables, as :func:`stored_clouds` has those of files.
+
+    Args:
+        source: The tables.
+        split: One of theirs.
+        targets: Columns with one value in each cloud; None for none.
+        columns: Columns of points that are needed.
+        folder: Where the stored file goes.
+
+    Raises:
+        FileNotFoundError: If there is no such split.
+        ValueError: If a table is not as described.
+    """
+    path = source.part(split).paths[0]
+    key = digest(READING, path.name, stamps([path]), list(columns), targets)
+    target = folder / f"clouds-{split}-{key}.npz"
+    with exclusive(folder, target.name):
+        if not target.exists():
+            arrays: dict[str, Any] = table_arrays(*source.samples(split), targets, columns)
+            write_atomic(target, partial(np.savez, **arrays))
     return Stored(target, columns)
 
 

@@ -15,7 +15,8 @@ from ccnn_geo._base.pyg import Data, Dataset
 from ccnn_geo.datasets.base.find_layout import Layout
 from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.clouds.cloud_files import cloud_layout
-from ccnn_geo.datasets.clouds.cloud_store import Stored, stored_clouds
+from ccnn_geo.datasets.clouds.cloud_store import Stored, stored_clouds, stored_table
+from ccnn_geo.datasets.clouds.cloud_tables import TableClouds
 from ccnn_geo.io.target_table import split_unit
 from ccnn_geo.nn.targets import Targets
 from ccnn_geo.transforms.pipelines.clouds import MADE, CloudPipeline
@@ -30,6 +31,9 @@ class Clouds(Dataset):
     paths from ``root``, and, where there are no folders of splits, perhaps a column ``split``; otherwise the names of
     the files decide. With ``point_targets`` the targets are columns of the files, a value per point: a field.
 
+    In tables, ``root/<split>.parquet``, or one with a column ``split``, a row is a point, ``sample`` says of which
+    cloud, and ``targets`` names columns that have one value in each cloud, see :mod:`~ccnn_geo.io.cloud_table`.
+
     Files are read once and kept in memory; what they hold lies in ``cache``, and is used again as long as names, sizes
     and dates of the files stay.
 
@@ -38,7 +42,7 @@ class Clouds(Dataset):
         split: train, validation or test; train must exist, for it sets the scale.
         download: There is nothing to download; kept for the common interface.
         checksum: Likewise.
-        targets: Names of columns of the table; None for all of them.
+        targets: Names of columns of the table of targets, None for all of them; or of the table of points.
         point_targets: Columns of the files that are targets of their points instead, such as ``["height [m]"]``.
         features: Columns of ``x``: columns of the files, see :func:`~ccnn_geo.io.cloud_file.read_cloud`, and
             ``constant`` (1) and ``pos``.
@@ -69,7 +73,7 @@ class Clouds(Dataset):
 
     info = DatasetInfo(
         name="clouds",
-        title="your own clouds and molecules (.npz .ply .pcd .las .laz) with targets of each or of each point",
+        title="your own clouds and molecules (.npz .parquet .ply .pcd .las .laz) with targets of each or of each point",
         family="cloud",
         in_channels=None,
         size=None,
@@ -105,10 +109,17 @@ class Clouds(Dataset):
         fields = [split_unit(name) for name in point_targets or ()]
         columns = dict.fromkeys([*(f for f in features if f not in MADE), *(name for name, _ in fields)])
         layout = cloud_layout(root, targets, bool(fields))
-        parts = {
-            part: stored_clouds(root, part, layout.part(part), list(columns), folder)
-            for part in dict.fromkeys((split, "train"))
-        }
+        if isinstance(layout, TableClouds) and not fields and not targets:
+            raise ValueError(
+                f"clouds: expected targets, names of columns of the tables in {root}, got {targets}"
+            )
+
+        def stored(part: str) -> Stored:
+            if isinstance(layout, TableClouds):
+                return stored_table(layout, part, targets, list(columns), folder)
+            return stored_clouds(root, part, layout.part(part), list(columns), folder)
+
+        parts = {part: stored(part) for part in dict.fromkeys((split, "train"))}
         self._stored = parts[split]
         self.pipeline = _pipeline(parts["train"], features, one_hot, normalize, unit)
         self._fields = [name for name, _ in fields]
@@ -122,7 +133,7 @@ class Clouds(Dataset):
         return "regression", "node" if arguments.get("point_targets") else "global"
 
     @staticmethod
-    def layout(root: Path, arguments: Mapping[str, Any]) -> Layout:
+    def layout(root: Path, arguments: Mapping[str, Any]) -> Layout | TableClouds:
         """How the files of a folder are sorted."""
         return cloud_layout(root, arguments.get("targets"), bool(arguments.get("point_targets")))
 

@@ -58,6 +58,15 @@ class Pipeline(ABC):
             ValueError: If it does not fit the samples of the training.
         """
 
+    def samples_of(self, path: str) -> list[str]:
+        """Paths of the samples in a file: its own, but for tables of many.
+
+        Raises:
+            ImportError: If an extra is missing that reads it.
+            OSError, ValueError: If it cannot be read.
+        """
+        return [path]
+
     def settings(self) -> dict[str, Any]:
         """All that :func:`make_pipeline` needs, plain values."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]

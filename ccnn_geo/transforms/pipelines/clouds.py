@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ccnn_geo._base.pyg import Data
-from ccnn_geo.io.cloud_file import EXTENSIONS, Cloud, read_cloud
+from ccnn_geo.io.cloud_file import EXTENSIONS, Cloud, members, read_cloud
 from ccnn_geo.transforms.pipelines.base import Pipeline
 from ccnn_geo.transforms.scan_points import centred
 
@@ -53,6 +53,10 @@ class CloudPipeline(Pipeline):
             raise ValueError(f"clouds: expected features to be a list of names, got {self.features!r}")
         if not self.unit > 0:
             raise ValueError(f"clouds: expected a unit above 0, got {self.unit}")
+
+    def samples_of(self, path: str) -> list[str]:
+        """Those of a table, each; of any other file its own."""
+        return members(path)
 
     def read(self, source: Cloud | str | PathLike[str]) -> Cloud:
         """The points of a file, see :func:`~ccnn_geo.io.cloud_file.read_cloud`, or such as are in memory."""

@@ -1,0 +1,143 @@
+"""Clouds and molecules in one table: a row for each point, as parquet; needs pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ccnn_geo._base.extras import needs
+from ccnn_geo.io.target_table import split_unit
+
+EXTENSION = ".parquet"
+SAMPLE, SPLIT = "sample", "split"
+AXES = (("pos_x", "pos_y", "pos_z"), ("x", "y", "z"))
+"""Names of the positions: the first that are there, so that ``z`` may be the kind of an atom beside ``pos_z``."""
+
+LARGEST = 1e30
+
+
+@dataclass(frozen=True, eq=False)
+class CloudTable:
+    """Points, sample after sample.
+
+    Args:
+        path: The file.
+        names: Of the samples, in the order in which they begin.
+        splits: Of each sample; None of a table without that column.
+        offset: Its first point, and the one behind the last of all, ``[n + 1]``.
+        pos: ``[P, D]`` float64.
+        fields: Other columns of numbers ``[P]`` float64 by name; NaN where a value is not known.
+        units: Of these columns, those that have one in brackets.
+    """
+
+    path: Path
+    names: list[str]
+    splits: list[str] | None
+    offset: np.ndarray
+    pos: np.ndarray
+    fields: dict[str, np.ndarray]
+    units: dict[str, str]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.names)}
+
+    def rows(self, name: str) -> slice:
+        """The points of a sample.
+
+        Raises:
+            ValueError: If there is no such sample.
+        """
+        if name not in self._places:
+            raise ValueError(f"{self.path}: no sample {name!r} among {len(self.names)}")
+        place = self._places[name]
+        return slice(int(self.offset[place]), int(self.offset[place + 1]))
+
+    def targets(self, wanted: Sequence[str]) -> np.ndarray:
+        """Values ``[n, T]`` of columns that have one value in each sample.
+
+        Raises:
+            ValueError: If there is no such column, or a sample has several values.
+        """
+        return np.stack([self._target(name) for name in wanted], axis=1)
+
+    def _target(self, name: str) -> np.ndarray:
+        if name not in self.fields:
+            raise ValueError(
+                f"{self.path}: no target {name}, the table has {', '.join(self.fields) or 'no columns'}"
+            )
+        values = self.fields[name]
+        first = values[self.offset[:-1]]
+        same = np.repeat(first, np.diff(self.offset))
+        wrong = np.flatnonzero((values != same) & ~(np.isnan(values) & np.isnan(same)))
+        if len(wrong):
+            sample = self.names[int(np.searchsorted(self.offset, wrong[0], side="right")) - 1]
+            raise ValueError(
+                f"{self.path}: the sample {sample} has several values of {name}, expected one at all points"
+            )
+        return first
+
+
+def read_cloud_table(path: Path) -> CloudTable:
+    """Reads a table with a column ``sample``, positions, perhaps ``split``, and any other columns of numbers.
+
+    A row is a point. Positions are ``pos_x``, ``pos_y``, ``pos_z``, or else ``x``, ``y``, ``z``; of two dimensions the
+    last is not there. A name may have a unit in brackets, ``energy [eV]``. Columns of anything but numbers are left
+    out. The table of an unchanged file is kept for the next call.
+
+    Raises:
+        ImportError: If pyarrow is not installed.
+        OSError: If the file cannot be opened.
+        ValueError: If it is no such table; the message names it.
+    """
+    state = path.stat()
+    return _read(path, (state.st_size, state.st_mtime_ns))
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path, state: tuple[int, int]) -> CloudTable:
+    columns = _columns(path)
+    axes = next(([axis for axis in names if axis in columns] for names in AXES if names[0] in columns), [])
+    if SAMPLE not in columns or not axes or not len(columns[SAMPLE]):
+        raise ValueError(
+            f"{path}: the columns {', '.join(columns)[:80]}, expected {SAMPLE!r}, positions x, y, z (or pos_x, pos_y, "
+            "pos_z), and rows, a point each"
+        )
+    words = columns.pop(SAMPLE).astype(str)
+    known, first, sample = np.unique(words, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))[sample.reshape(-1)]
+    order = np.argsort(rank, kind="stable")
+    names = known[np.argsort(first)].tolist()
+    wrong = [name for name in names if not name or "/" in name or "\\" in name or name.startswith(".")]
+    if wrong:
+        raise ValueError(f"{path}: a sample {wrong[0]!r}, expected names that a file may have")
+    offset = np.concatenate([[0], np.cumsum(np.bincount(rank))])
+    pos = np.stack([columns.pop(axis) for axis in axes], axis=1)[order].astype(np.float64)
+    if not np.isfinite(pos).all() or np.abs(pos).max() > LARGEST:
+        raise ValueError(
+            f"{path}: NaN, Inf or numbers beyond {LARGEST:g} in {', '.join(axes)}, expected none"
+        )
+    splits = columns.pop(SPLIT, None)
+    numbers = {split_unit(name): values for name, values in columns.items() if values.dtype.kind in "fiub"}
+    fields = {name: values[order].astype(np.float64) for (name, _), values in numbers.items()}
+    units = {name: unit for name, unit in numbers if unit}
+    of_samples = None if splits is None else splits.astype(str)[order][offset[:-1]].tolist()
+    return CloudTable(path, names, of_samples, offset, pos, fields, units)
+
+
+def _columns(path: Path) -> dict[str, Any]:
+    """Columns by name; missing numbers are NaN."""
+    with needs("parquet", str(path)):
+        import pyarrow.parquet
+    try:
+        table = pyarrow.parquet.read_table(path)
+        return {name: table[name].to_numpy() for name in table.column_names}
+    except OSError as error:
+        raise ValueError(f"{path}: damaged, expected a whole table ({error})") from error
+    except Exception as error:  # readers of damaged files raise anything
+        raise ValueError(f"{path}: no table in parquet ({type(error).__name__}), expected one") from error

@@ -1,0 +1,132 @@
+"""Clouds of a split in tables, ``root/<split>.parquet``, or ``root/<any>.parquet`` with a column of splits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ccnn_geo.datasets.base.automatic_split import told_split
+from ccnn_geo.datasets.base.class_folders import SPLITS, split_name
+from ccnn_geo.datasets.base.layouts import Part, check_split
+from ccnn_geo.io.cloud_table import EXTENSION, SPLIT, CloudTable, read_cloud_table
+from ccnn_geo.io.files.left_out import list_names
+from ccnn_geo.io.files.sample_files import is_hidden
+from ccnn_geo.io.target_table import TABLE, split_unit
+
+
+def find_tables(root: Path) -> list[Path]:
+    """Tables in a folder that has no table of targets beside them; they hold samples and targets."""
+    if not root.is_dir() or (root / TABLE).exists():
+        return []
+    return [
+        path
+        for path in sorted(root.iterdir())
+        if path.suffix.lower() == EXTENSION and path.is_file() and not is_hidden(path.name)
+    ]
+
+
+class TableClouds:
+    """Which samples of tables a split has.
+
+    Args:
+        root: The folder of the tables.
+    """
+
+    told = f"tables {EXTENSION}"
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._of_split = {split_name(path.stem): path for path in find_tables(root)}
+
+    @property
+    def splits(self) -> list[str]:
+        """Those that have a table, or that the one for all has.
+
+        Raises:
+            ValueError: If there are several tables of other names, or another split is named.
+        """
+        found = self._rows if self._whole is not None else self._of_split
+        return [split for split in SPLITS if split in found]
+
+    def part(self, split: str) -> Part:
+        """The table of a split, as a file."""
+        check_split(self.root, split, self.splits)
+        return Part([], [(self._whole or self._of_split[split], 0)])
+
+    def samples(self, split: str) -> tuple[CloudTable, list[str]]:
+        """The table of a split, and names of its samples.
+
+        Raises:
+            FileNotFoundError: If there is no such split.
+            ValueError: If a table is not as described.
+        """
+        path = self.part(split).paths[0]
+        table = read_cloud_table(path)
+        rows = self._rows[split] if self._whole is not None else range(len(table.names))
+        return table, [table.names[i] for i in rows]
+
+    @cached_property
+    def _whole(self) -> Path | None:
+        """The table for all; None if each split has one."""
+        others = [path for name, path in self._of_split.items() if name not in SPLITS]
+        if not others:
+            return None
+        if len(self._of_split) > 1:
+            names = list_names([path.name for path in self._of_split.values()])
+            raise ValueError(f"{self.root}: tables {names}, expected one, or one for each split")
+        return others[0]
+
+    @cached_property
+    def _rows(self) -> dict[str, list[int]]:
+        assert self._whole is not None, "one table for all"
+        table = read_cloud_table(self._whole)
+        if table.splits is None:
+            rows = told_split(
+                self.root, f"the samples of {self._whole.name}", [(name, 0) for name in table.names]
+            )
+            return {split: found for split, found in rows.items() if found}
+        named = [split_name(name) for name in table.splits]
+        wrong = [name for name in named if name not in SPLITS]
+        if wrong:
+            raise ValueError(f"{self._whole}: a {SPLIT} {wrong[0]!r}, expected one of {', '.join(SPLITS)}")
+        rows = {split: [i for i, name in enumerate(named) if name == split] for split in SPLITS}
+        return {split: found for split, found in rows.items() if found}
+
+
+def table_arrays(
+    table: CloudTable, names: Sequence[str], targets: Sequence[str] | None, columns: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """What is stored of some samples, see :mod:`~ccnn_geo.datasets.clouds.cloud_store`.
+
+    Args:
+        table: Which has them.
+        names: Of the samples.
+        targets: Columns with one value in each sample; None for none, of a field over points.
+        columns: Other columns that are needed.
+
+    Raises:
+        ValueError: If the table lacks one.
+    """
+    lacking = [name for name in columns if name not in table.fields]
+    if lacking:
+        raise ValueError(f"{table.path}: no {', '.join(lacking)}, the table has {', '.join(table.fields)}")
+    parts = [table.rows(name) for name in names]
+    index = np.concatenate([np.arange(part.start, part.stop) for part in parts])
+    chosen = [table.fields[name][index] for name in columns]
+    if any(np.isinf(values).any() for values in chosen):
+        raise ValueError(f"{table.path}: Inf in {', '.join(columns)}, expected numbers")
+    wanted = [split_unit(name)[0] for name in targets or ()]
+    places = {name: i for i, name in enumerate(table.names)}
+    values = table.targets(wanted) if wanted else np.zeros((len(table.names), 0))
+    return {
+        "pos": table.pos[index],
+        "values": np.stack(chosen, axis=1) if chosen else np.zeros((len(index), 0)),
+        "offset": np.cumsum([0, *(part.stop - part.start for part in parts)]),
+        "targets": values[[places[name] for name in names]],
+        "path": np.array([f"{table.path.name}/{name}" for name in names], dtype=np.str_),
+        "names": np.array(wanted, dtype=np.str_),
+        "units": np.array([table.units.get(name, "") for name in wanted], dtype=np.str_),
+    }
