@@ -28,13 +28,10 @@ def main(arguments: list[str]) -> None:
     model = load(options.model, options.device)
     asked_for = expand(options.paths, model.pipeline.extensions)
     files = [sample for path in asked_for for sample in _samples(model, path)]
-    scans = model.pipeline.kind == "scan"
-    if not scans and (options.rotations, options.subsets) != (1, 1):
-        raise ValueError(
-            f"--rotations and --subsets are for scans, {options.model} takes {model.pipeline.kind}s"
-        )
-    if scans and options.out is None:
-        raise ValueError("--out: expected a folder for the labelled scans, got none")
+    if (options.rotations, options.subsets) != (1, 1):
+        model = model.voting(options.rotations, options.subsets)
+    if model.answering.needs_folder and options.out is None:
+        raise ValueError(f"--out: expected a folder for the labelled {model.pipeline.kind}s, got none")
     if options.out is not None:
         _write(model, files, Path(options.out).expanduser(), options)
         return
@@ -76,8 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument(
         "--out",
         metavar="FOLDER",
-        help="Write predictions.csv and predictions.json there, and answers per point as scans, tables, label images or arrays. Begun again "
-        "after an end, it goes on; processes that torchrun or SLURM start share the work.",
+        help="Write predictions.csv and predictions.json there, and answers per point as scans, meshes, tables, label "
+        "images or arrays. Begun again after an end, it goes on; processes that torchrun or SLURM start share the "
+        "work.",
     )
     votes = "Of scans: {} that vote; 1 by default."
     parser.add_argument(
@@ -141,7 +139,7 @@ def _write(model: Predictor, files: list[str], folder: Path, options: argparse.N
     parts = Parts(folder, digest_of(model), files, *process_of())
     asked = len(parts.rest)
     records, found = _written(model, parts.rest, parts.files, folder, options), list[Any]()
-    size = 1 if model.pipeline.kind == "scan" else options.batch_size
+    size = 1 if model.answering.needs_folder else options.batch_size
     while some := list(islice(records, size)):
         parts.add(some)
         found += some
@@ -158,28 +156,12 @@ def _written(
     model: Predictor, rest: list[str], files: list[str], folder: Path, options: argparse.Namespace
 ) -> Iterator[Record]:
     """A record for each file, after the answers to its points are written."""
-    from ccnn_geo.export.point_files import label_file, places, write_points
+    from ccnn_geo.export.places import places
     from ccnn_geo.export.records import record
-    from ccnn_geo.export.streaming import stream_answers
 
-    per_point = model.network.readout == "node"
-    where = places(files, folder) if per_point else {}
-    if model.pipeline.kind == "scan":
-        for file in _shown(rest):
-            try:
-                answer = label_file(model, file, where[file], options.rotations, options.subsets)
-            except Exception as error:  # whatever a file does: it must not stop the others
-                yield _bad(file, error)
-                continue
-            yield record(file, answer)
-        return
-    for file, found in stream_answers(model, _shown(rest), options.batch_size):
-        if isinstance(found, Exception):
-            yield _bad(file, found)
-            continue
-        if per_point:
-            write_points(model, file, found, where[file])
-        yield record(file, found)
+    where = places(files, folder) if model.network.readout == "node" else {}
+    for file, found in model.answering.written(_shown(rest), where, options.batch_size):
+        yield _bad(file, found) if isinstance(found, Exception) else record(file, found)
 
 
 def _bad(file: str, error: Exception) -> Record:

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from os import PathLike
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
-from torch import Tensor
 
-from ccnn_geo._base.pyg import Data
-from ccnn_geo.export.answers import Answer, PointPrediction, class_answer, point_answer, value_answer
-from ccnn_geo.export.outputs import Pixels, alike, network_outputs
-from ccnn_geo.export.scenes.answer import answer_scene, scene_logits
+from ccnn_geo.export.answering.base import Answering, is_path
+from ccnn_geo.export.answers import Answer
+from ccnn_geo.export.scenes.votes import ONE_VOTE, Votes
 from ccnn_geo.export.trained import read_network
-from ccnn_geo.io.scans.frames import Frame
-from ccnn_geo.io.shapes.shape import ShapeError
 from ccnn_geo.nn.ccnn import CCNN
-from ccnn_geo.nn.part_groups import category_of_classes, of_one_category
 from ccnn_geo.nn.targets import Targets
 from ccnn_geo.transforms.pipelines.base import Pipeline, make_pipeline
-from ccnn_geo.transforms.pipelines.images import ImagePipeline
-from ccnn_geo.transforms.pipelines.parts import PartPipeline
-from ccnn_geo.transforms.pipelines.scans import ScanPipeline
-from ccnn_geo.transforms.pipelines.shapes import ShapePipeline, network_inputs
+from ccnn_geo.transforms.pipelines.shapes import ShapePipeline
 
-Sample: TypeAlias = Data | Tensor | Pixels | Path | Frame
-"""What a network takes: points, a grid, an image with an answer per pixel, or a whole scan."""
+ANSWERING = {
+    "image": "pixels:PixelAnswering",
+    "series": "series:SeriesAnswering",
+    "part": "parts:PartAnswering",
+    "scan": "scenes:SceneAnswering",
+}
+"""Module and class by the kind of the pipeline; others have :class:`Answering`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +38,10 @@ class Predictor:
         classes: Names of its outputs.
         pipeline: From a file or an object in memory to the network's input, as in training.
         targets: Of a regression, which has no classes.
+        votes: How often a scan is asked.
+
+    Raises:
+        ValueError: When it is asked, if votes are for another kind than scans.
 
     Example:
         >>> network = CCNN.from_preset("ccnn_4_16", dim=3, in_channels=6, out_channels=2, num_neighbors=16)
@@ -56,6 +58,7 @@ class Predictor:
     classes: tuple[str, ...]
     pipeline: Pipeline
     targets: Targets | None = None
+    votes: Votes = ONE_VOTE
 
     @classmethod
     def load(cls, checkpoint: str | PathLike[str], device: torch.device | str = "cpu") -> Predictor:
@@ -107,79 +110,43 @@ class Predictor:
             part = sources[start : start + batch_size]
             for source, answer in zip(part, self.answer([self.prepare(s) for s in part]), strict=True):
                 if isinstance(answer, ValueError):
-                    raise ValueError(f"{_named(source)}{answer}") from answer
+                    named = f"{source}: " if is_path(source) else ""
+                    raise ValueError(f"{named}{answer}") from answer
                 answers.append(answer)
         return answers
 
-    def prepare(self, source: Any) -> Sample:
-        """What the network takes of a file or an object in memory.
+    @cached_property
+    def answering(self) -> Answering:
+        """How files of this kind are prepared, answered and written."""
+        module, _, name = ANSWERING.get(self.pipeline.kind, "base:Answering").partition(":")
+        cls = getattr(importlib.import_module(f"ccnn_geo.export.answering.{module}"), name)
+        made: Answering = cls(self.network, self.pipeline, self.classes, self.targets)
+        if self.votes != ONE_VOTE and not made.takes_votes:
+            raise ValueError(f"rotations and subsets are for scans, this network takes {self.pipeline.kind}s")
+        made.votes = self.votes
+        return made
+
+    def voting(self, rotations: int = 1, subsets: int = 1) -> Predictor:
+        """The same network, asked several times for each answer.
+
+        Args:
+            rotations: Turns about the vertical axis that vote.
+            subsets: Choices of points that vote.
 
         Raises:
-            OSError: If a file cannot be opened.
-            ValueError: If it is not sound, or does not fit; names the file.
-            TypeError: If it is nothing that the pipeline reads.
+            ValueError: If one is below 1, or samples of this kind have no votes.
         """
-        if isinstance(source, (str, PathLike)) and Path(source).is_dir():
-            raise ValueError(f"{source}: a folder, expected a file ({' '.join(self.pipeline.extensions)})")
-        if isinstance(self.pipeline, ScanPipeline):  # read tile by tile, however large
-            return source if isinstance(source, Frame) else _existing(source)
-        try:
-            content = self.pipeline.read(source)
-            sample = self.pipeline(content)
-        except ValueError as error:
-            if isinstance(error, ShapeError) or str(error).startswith(str(source)) or not _named(source):
-                raise
-            raise ValueError(f"{source}: {error}") from error
-        if isinstance(self.pipeline, ImagePipeline) and self.pipeline.spacing is not None:
-            return Pixels(sample, tuple(content.shape[1:]), self.pipeline.spacing)
-        if isinstance(sample, Tensor):
-            return sample
-        asked = {"at": sample.at} if "at" in sample else {}
-        return Data(**network_inputs(sample), **asked)
+        found = replace(self, votes=Votes(rotations, subsets))
+        assert found.answering.takes_votes, "or it has raised"
+        return found
 
-    @torch.no_grad()
-    def answer(self, samples: Sequence[Sample]) -> list[Answer | ValueError]:
-        """What the network says of prepared samples; an error in the place of an answer that is not finite."""
-        if isinstance(self.pipeline, ScanPipeline):
-            return [self._scene(sample) for sample in samples if isinstance(sample, (Path, Frame))]
-        answers: list[Answer | ValueError] = []
-        for part in alike([sample for sample in samples if isinstance(sample, (Data, Tensor, Pixels))]):
-            for outputs in network_outputs(self.network, part):
-                try:
-                    answers.append(self._said(outputs))
-                except ValueError as error:
-                    answers.append(error)
-        return answers
+    def prepare(self, source: Any) -> Any:
+        """What is asked of a file or an object in memory, see :meth:`Answering.prepare`."""
+        return self.answering.prepare(source)
 
-    def _said(self, outputs: Tensor) -> Answer:
-        if self.targets is not None:
-            return value_answer(outputs, self.targets)
-        if self.network.readout == "global":
-            return class_answer(outputs, self.classes)
-        category = category_of_classes(self.classes) if isinstance(self.pipeline, PartPipeline) else None
-        return point_answer(outputs if category is None else of_one_category(outputs, category), self.classes)
-
-    def _scene(self, scan: Path | Frame) -> PointPrediction:
-        assert isinstance(self.pipeline, ScanPipeline), "of scans"
-        if isinstance(scan, Frame):
-            return point_answer(
-                torch.from_numpy(scene_logits(self.network, self.pipeline, scan)), self.classes
-            )
-        found = answer_scene(self.network, self.pipeline, scan)
-        return PointPrediction(found.index, found.probability, self.classes)
-
-
-def _existing(source: Any) -> Path:
-    if not isinstance(source, (str, PathLike)):
-        raise TypeError(f"predict: expected a path or a Frame, got {type(source).__name__}")
-    if not Path(source).exists():
-        raise FileNotFoundError(f"{source}: no such file")
-    return Path(source)
-
-
-def _named(source: Any) -> str:
-    """The beginning of a message about a file; nothing for an object in memory."""
-    return f"{source}: " if isinstance(source, (str, PathLike)) else ""
+    def answer(self, samples: Sequence[Any]) -> list[Answer | ValueError]:
+        """What the network says of prepared samples, see :meth:`Answering.answer`."""
+        return self.answering.answer(samples)
 
 
 def _pipeline(settings: Mapping[str, Any], network: CCNN) -> Pipeline:

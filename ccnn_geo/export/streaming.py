@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from ccnn_geo.export.answers import Answer
-from ccnn_geo.export.predictor import Predictor, Sample
+
+
+class Answers(Protocol):
+    """What prepares samples and answers them."""
+
+    def prepare(self, source: Any) -> Any: ...
+
+    def answer(self, samples: Sequence[Any]) -> list[Answer | ValueError]: ...
 
 
 def stream_answers(
-    model: Predictor, sources: Iterable[Any], batch_size: int = 32
+    model: Answers, sources: Iterable[Any], batch_size: int = 32
 ) -> Iterator[tuple[Any, Answer | Exception]]:
     """Answers sources in their order; what is wrong with one stands in the place of its answer.
 
@@ -29,7 +36,7 @@ def stream_answers(
     with ThreadPoolExecutor(
         1
     ) as reader:  # one: readers change how warnings are filtered, for the whole process
-        ahead: deque[tuple[Any, Future[Sample]]] = deque()
+        ahead: deque[tuple[Any, Future[Any]]] = deque()
 
         def fill() -> None:
             for source in islice(rest, 2 * batch_size - len(ahead)):
@@ -43,7 +50,7 @@ def stream_answers(
             yield from _answered(model, prepared)
 
 
-def _result(future: Future[Sample]) -> Sample | Exception:
+def _result(future: Future[Any]) -> Any | Exception:
     try:
         return future.result()
     except Exception as error:  # whatever a file does: it must not stop the others
@@ -51,7 +58,7 @@ def _result(future: Future[Sample]) -> Sample | Exception:
 
 
 def _answered(
-    model: Predictor, prepared: list[tuple[Any, Sample | Exception]]
+    model: Answers, prepared: list[tuple[Any, Any | Exception]]
 ) -> Iterator[tuple[Any, Answer | Exception]]:
     samples = [sample for _, sample in prepared if not isinstance(sample, Exception)]
     try:
@@ -62,7 +69,7 @@ def _answered(
         yield source, sample if isinstance(sample, Exception) else next(answers)
 
 
-def _alone(model: Predictor, sample: Sample) -> Answer | Exception:
+def _alone(model: Answers, sample: Any) -> Answer | Exception:
     try:
         return model.answer([sample])[0]
     except Exception as error:  # told as that of this file

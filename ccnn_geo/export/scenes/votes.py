@@ -44,6 +44,9 @@ class Votes:
             )
 
 
+ONE_VOTE = Votes()
+
+
 def tile_logits(
     network: CCNN, pipeline: ScanPipeline, tile: Frame, votes: Votes, number: Sequence[int] = ()
 ) -> torch.Tensor:

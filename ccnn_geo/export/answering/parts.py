@@ -1,0 +1,50 @@
+"""Meshes and clouds of which each face or point gets a part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ccnn_geo._base.pyg import Data
+from ccnn_geo.export.answering.base import Answering
+from ccnn_geo.export.answers import Answer, PointPrediction
+from ccnn_geo.io.shapes.read import read_shape
+from ccnn_geo.io.shapes.write_parts import write_parts
+from ccnn_geo.nn.part_groups import category_of_classes, of_one_category
+from ccnn_geo.nn.point_field import PointField
+from ccnn_geo.transforms.pipelines.parts import PartPipeline
+from ccnn_geo.transforms.pipelines.shapes import network_inputs
+
+
+class PartAnswering(Answering):
+    """The network runs on points of the surface, and is then evaluated in the middle of each face, or at each point.
+
+    Of parts of several categories those of one are answered, the most probable of the shape.
+    """
+
+    pipeline: PartPipeline
+
+    def sample(self, source: Any) -> Any:
+        found = self.pipeline(self.pipeline.read(source))
+        return Data(**network_inputs(found), at=found.at)
+
+    def outputs(self, samples: Sequence[Any]) -> list[Tensor]:
+        device = self.network.head.linear.weight.device
+        moved = (sample.to(device) for sample in samples)
+        return [PointField(self.network, sample.x, sample.pos)(sample.at) for sample in moved]
+
+    def said(self, outputs: Tensor) -> Answer:
+        category = category_of_classes(self.classes)
+        return super().said(outputs if category is None else of_one_category(outputs, category))
+
+    def write(self, file: str, answer: Answer, target: Path) -> None:
+        """A PLY of the shape with a part, its probability and a colour for each face or point."""
+        assert isinstance(answer, PointPrediction), "of faces or points"
+        target = target.with_suffix(".ply")
+        if target.exists() and target.samefile(file):
+            raise ValueError(f"{target}: the shape itself, expected another folder for the answer")
+        shape = read_shape(file, self.pipeline.columns)
+        write_parts(target, shape, answer.labels, answer.probability, answer.classes)

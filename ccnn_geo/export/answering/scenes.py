@@ -1,0 +1,64 @@
+"""Scans of which each point gets an answer, tile by tile, however large they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+
+from ccnn_geo.export.answering.base import Answering, is_path
+from ccnn_geo.export.answers import Answer, PointPrediction, point_answer
+from ccnn_geo.export.scenes.answer import answer_scene, label_scene, scene_logits
+from ccnn_geo.io.scans.frames import Frame
+from ccnn_geo.transforms.pipelines.scans import ScanPipeline
+
+
+class SceneAnswering(Answering):
+    """Scans are written in the format that they came in, and nothing of them is held in memory as a whole."""
+
+    needs_folder: ClassVar[bool] = True
+    takes_votes: ClassVar[bool] = True
+
+    pipeline: ScanPipeline
+
+    def sample(self, source: Any) -> Path | Frame:
+        if isinstance(source, Frame):
+            return source
+        if not is_path(source):
+            raise TypeError(f"predict: expected a path or a Frame, got {type(source).__name__}")
+        if not Path(source).exists():
+            raise FileNotFoundError(f"{source}: no such file")
+        return Path(source)
+
+    def answer(self, samples: Sequence[Any]) -> list[Answer | ValueError]:
+        return [
+            self._in_memory(sample) if isinstance(sample, Frame) else self._of(sample) for sample in samples
+        ]
+
+    def _in_memory(self, scan: Frame) -> PointPrediction:
+        logits = scene_logits(self.network, self.pipeline, scan, **self._asked)
+        return point_answer(torch.from_numpy(logits), self.classes)
+
+    def _of(self, path: Path) -> PointPrediction:
+        found = answer_scene(self.network, self.pipeline, path, **self._asked)
+        return PointPrediction(found.index, found.probability, self.classes)
+
+    @property
+    def _asked(self) -> dict[str, int]:
+        return {"rotations": self.votes.rotations, "subsets": self.votes.subsets}
+
+    def written(
+        self, files: Iterable[str], where: Mapping[str, Path], batch_size: int
+    ) -> Iterator[tuple[str, Answer | Exception]]:
+        """One scan at a time, see :func:`~ccnn_geo.export.label_scene`; a ``.bin``, which names no columns, as PLY."""
+        for file in files:
+            target = where[file]
+            target = target.with_suffix(".ply") if target.suffix.lower() == ".bin" else target
+            try:
+                found = label_scene(self.network, self.pipeline, file, target, **self._asked)
+            except Exception as error:  # whatever a file does: it must not stop the others
+                yield file, error
+                continue
+            yield file, PointPrediction(found.index, found.probability, self.classes)
