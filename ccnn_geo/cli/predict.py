@@ -76,8 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument(
         "--out",
         metavar="FOLDER",
-        help="Write predictions.csv and predictions.json there, and answers per point as scans, tables, label images or arrays. Begun again "
-        "after an end, it goes on; processes that torchrun or SLURM start share the work.",
+        help="Write predictions.csv and predictions.json there, and answers per point as scans, tables, label images "
+        "or arrays. Begun again after an end, it goes on; processes that torchrun or SLURM start share the work.",
     )
     votes = "Of scans: {} that vote; 1 by default."
     parser.add_argument(
