@@ -32,7 +32,9 @@ from ccnn_geo.training.checkpoints import (
     InterruptCheckpoint,
     LastCheckpoint,
 )
+from ccnn_geo.training.data.base import EpochDataModule
 from ccnn_geo.training.data.families import data_module, make_data
+from ccnn_geo.training.data.sources import is_there
 from ccnn_geo.training.divergence import DivergenceStop, divergence_named
 from ccnn_geo.training.flags import check_flags
 from ccnn_geo.training.last_step import LastStep
@@ -69,10 +71,8 @@ def check(config: Mapping[str, Any]) -> None:
     make_trainer(config["trainer"], Path(), [], False, False)
     data = make_data(config["data"])
     data.check()
-    task = check_task(config.get("task"), data.task, data.dataset)
-    check_loss(task, config["optim"])
-    if config["model"].get("composition") and task != "regression":
-        raise ValueError(f"model.composition: expected it for regression alone, got it for {task}")
+    if is_there(data.dataset, config["data"].get("root", "data")):  # otherwise that is told next
+        _check_task(config, data)
     patience = config.get("early_stopping")
     if patience is not None and patience < 1:
         raise ValueError(f"--early_stopping: expected 1 validation or more, or null, got {patience}")
@@ -83,6 +83,14 @@ def check(config: Mapping[str, Any]) -> None:
             [conv.kernel for conv in network.convs], 1.0
         )  # of frequencies, which not all kernels have
     Learner(config["model"], **config["optim"])
+
+
+def _check_task(config: Mapping[str, Any], data: EpochDataModule) -> None:
+    """Finds options that the task of the data does not have."""
+    task = check_task(config.get("task"), data.task, data.dataset)
+    check_loss(task, config["optim"])
+    if config["model"].get("composition") and task != "regression":
+        raise ValueError(f"model.composition: expected it for regression alone, got it for {task}")
 
 
 def train(

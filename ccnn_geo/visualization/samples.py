@@ -84,6 +84,7 @@ def sample_of_data(trained: Trained, index: int) -> Sample:
     found, name = data.validation_set[index], f"{data.dataset}, validation sample {index}"
     if isinstance(found, tuple):
         x, y = found
-        return Sample(name, {"x": x.unsqueeze(0)}, trained.classes[int(y)])
-    truth = trained.classes[int(found.y)] if found.y is not None and found.y.numel() == 1 else ""
+        return Sample(name, {"x": x.unsqueeze(0)}, trained.classes[y] if isinstance(y, int) else "")
+    is_class = trained.classes and found.y is not None and found.y.numel() == 1
+    truth = trained.classes[int(found.y)] if is_class else ""
     return Sample(name, {key: v.to(torch.float32) for key, v in network_inputs(found).items()}, truth)

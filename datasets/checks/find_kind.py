@@ -12,6 +12,7 @@ from ccnn_geo.datasets.base.label_tables import find_label_table
 from ccnn_geo.datasets.base.target_files import has_targets
 from ccnn_geo.datasets.checks.kinds import KINDS
 from ccnn_geo.io.files.sample_files import is_hidden
+from ccnn_geo.io.shapes.part_labels import labels_beside
 from ccnn_geo.io.target_table import TABLE
 
 SHARE = 0.9
@@ -24,8 +25,8 @@ _TABLES = (".csv", ".tsv")
 def find_kind(root: Path) -> str:
     """A key of :data:`~ccnn_geo.datasets.checks.kinds.KINDS`.
 
-    Textures beside meshes count for nothing, as do notes beside shapes. Shapes and scans with a table of targets are
-    clouds.
+    Textures beside meshes count for nothing, as do notes beside shapes. Shapes with files of labels beside them are
+    parts, shapes and scans with a table of targets clouds.
 
     Args:
         root: The folder of the data.
@@ -53,6 +54,8 @@ def find_kind(root: Path) -> str:
     if count < SHARE * found.total():
         told = ", ".join(f"{number} {kind}" for kind, number in [(name, count), *others])
         raise ValueError(f"{root}: {told}; --kind says which of them are the data")
+    if name == "shapes" and any(labels_beside(path) is not None for path in files):
+        return "parts"
     return "clouds" if name in ("shapes", "scenes") and has_targets(root) else name
 
 

@@ -15,6 +15,7 @@ from ccnn_geo.datasets.images.image_files import IMAGES
 from ccnn_geo.datasets.images.image_store import read_masked
 from ccnn_geo.datasets.scenes.lidar_files import SCANS
 from ccnn_geo.datasets.series.csv_series import SERIES
+from ccnn_geo.datasets.shapes.part_folder import PARTS
 from ccnn_geo.datasets.shapes.shape_folder import SHAPES
 from ccnn_geo.io.cloud_file import read_cloud
 from ccnn_geo.io.cloud_table import EXTENSION as TABLE
@@ -24,7 +25,9 @@ from ccnn_geo.io.files.sample_files import FileKind
 from ccnn_geo.io.image import read_image, read_mask
 from ccnn_geo.io.recording import RECORDINGS, read_recording
 from ccnn_geo.io.scans.frames import read_frame
+from ccnn_geo.io.shapes.part_labels import labels_beside, read_labelled_shape
 from ccnn_geo.io.shapes.read import read_shape
+from ccnn_geo.io.shapes.shape import Shape
 from ccnn_geo.transforms.pipelines.recordings import check_scale
 
 IN_MASKS = "numbers in masks, in pixels"
@@ -59,7 +62,10 @@ class Checked:
 
 
 def _shape(path: Path, columns: list[str] | None = None) -> Seen:
-    shape = read_shape(path, columns)
+    return _seen(path, read_shape(path, columns))
+
+
+def _seen(path: Path, shape: Shape) -> Seen:
     seen: Seen = {
         "format": path.suffix.lower(),
         "points": len(shape.vertices),
@@ -68,6 +74,14 @@ def _shape(path: Path, columns: list[str] | None = None) -> Seen:
     if shape.faces is not None:
         return {**seen, "surface": "mesh", "triangles": len(shape.faces)}
     return {**seen, "surface": "cloud with normals" if shape.normals is not None else "cloud without normals"}
+
+
+def _part(path: Path, columns: list[str] | None = None, label: str | None = None) -> Seen:
+    shape, parts = read_labelled_shape(path, columns, label)
+    known = Counter(parts.names[i] if i >= 0 else "none" for i in parts.index.tolist())
+    where = labels_beside(path)
+    told = "in the file" if where is None else f"in {where.name.removeprefix(path.stem)}"
+    return {**_seen(path, shape), "labels are": told, "labels, in faces or points": dict(known)}
 
 
 def _image(path: Path, mask: Path | None = None) -> Seen:
@@ -135,6 +149,7 @@ def _cloud(path: Path) -> Seen:
 
 KINDS: Mapping[str, Checked] = {
     "shapes": Checked(SHAPES, "folder", {"classification": "shapes/ccnn_4_32"}, _shape, ("columns",)),
+    "parts": Checked(PARTS, "parts", {"segmentation": "parts/ccnn_4_32"}, _part, ("columns", "label")),
     "images": Checked(
         IMAGES,
         "image_folder",

@@ -43,6 +43,7 @@ def test_images_with_masks(tmp_path, monkeypatch, run_cli):
     assert (code, errors) == (0, "") and "train --config images/ccnn_4_32_masks --data.root discs" in output
     code, output, errors = run_cli("train", "--config", "c.yaml", "--out", "run", "--task", "segmentation")
     assert (code, errors) == (0, "") and "mean IoU" in output
+    assert (tmp_path / "run/scene.png").stat().st_size > 0
     assert run_cli("train", "--config", "c.yaml", "--task", "regression")[0] == 1
     assert run_cli("test", "run")[0] == 0
     assert json.loads((tmp_path / "run/results.json").read_text())["test_image_folder"]["mean_iou"] > 0.6
@@ -100,7 +101,7 @@ def test_series_with_labels_of_times(tmp_path, monkeypatch, run_cli):
         "num_points": 15,
         "batch_size": 2,
     }
-    config(tmp_path, data, 10)
+    config(tmp_path, data, 6)
     arguments = [part for key, value in options.items() for part in ("--option", f"{key}={value}")]
     code, output, errors = run_cli("data", "check", "levels", *arguments)
     assert (code, errors) == (0, "") and "labels, in lines" in output

@@ -93,4 +93,4 @@ def test_the_scene_is_the_sample_whose_truths_differ_most():
     scene = telling_scene(batch, torch.arange(9.0)[:, None])
     assert scene.name == "steep" and torch.equal(scene.pos, samples[1].pos)
     assert scene.answer[:, 0].tolist() == [3, 4, 5]
-    assert telling_scene((torch.rand(2, 1, 4), torch.zeros(2, 4)), torch.zeros(8)) is None
+    assert telling_scene((torch.rand(2, 1, 4), torch.zeros(2)), torch.zeros(2)) is None

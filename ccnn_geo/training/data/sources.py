@@ -90,6 +90,11 @@ def root_named(root: str) -> Iterator[None]:
         raise FileNotFoundError(f"{error}; {option} FOLDER says where the data are, got {root!r}") from error
 
 
+def is_there(dataset: str, root: str) -> bool:
+    """Whether the folder of a user's own files is there; other data sets are fetched."""
+    return bool(dataset_class(dataset).info.counts) or Path(root).expanduser().is_dir()
+
+
 def check_root(dataset: str, root: str) -> None:
     """Finds out that a folder of a user's own files is not there, or has no folders of samples.
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo._base.pyg import Data, scatter
+from ccnn_geo.functional.representations import grid_positions
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +29,15 @@ class Scene:
 
 
 def telling_scene(batch: object, answer: Tensor) -> Scene | None:
-    """The sample of a batch of points whose truths differ most.
+    """The sample of a batch whose truths differ most.
 
     Args:
-        batch: ``Data`` with ``pos`` and ``y``; of anything else there is no picture.
-        answer: Of all its points.
+        batch: ``Data`` with ``pos`` and ``y``, or grids and labels of their cells; of anything else there is no
+            picture.
+        answer: Of all its points or cells.
     """
+    if isinstance(batch, (tuple, list)) and batch[1].dim() > 1:
+        return _telling_grid(batch[1].detach().cpu(), answer.detach().cpu())
     if not isinstance(batch, Data) or batch.pos is None or batch.pos.size(0) == 0:
         return None
     clouds = torch.zeros_like(batch.pos[:, 0], dtype=torch.long) if batch.batch is None else batch.batch
@@ -45,3 +49,13 @@ def telling_scene(batch: object, answer: Tensor) -> Scene | None:
     label = name[chosen] if isinstance(name, list) and len(name) > chosen else name
     pos, truth, given = (part[mine].detach().cpu() for part in (batch.pos, batch.y, answer))
     return Scene(pos, truth, given, label if isinstance(label, str) else "")
+
+
+def _telling_grid(truth: Tensor, answer: Tensor) -> Scene:
+    """Of labels ``[B, *S]``; an image stands upright, its rows from above."""
+    rows = truth.flatten(1)
+    chosen = int(rows.float().var(dim=1, correction=0).argmax())
+    pos = grid_positions(tuple(truth.shape[1:]))
+    if pos.size(1) == 2:
+        pos = torch.stack([pos[:, 1], -pos[:, 0]], dim=1)
+    return Scene(pos, rows[chosen], answer.reshape(rows.shape)[chosen])

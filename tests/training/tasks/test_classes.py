@@ -9,6 +9,7 @@ from ccnn_geo.training import Classification, Learner, Segmentation, Segmentatio
 from ccnn_geo.training.data.base import class_counts
 from ccnn_geo.training.metrics import class_f1, class_iou
 from ccnn_geo.training.tasks.choose import check_task, known_task
+from ccnn_geo.training.tasks.scene import telling_scene
 
 SIZES = {"hidden_channels": 4, "num_blocks": 1, "kernel_hidden": 4, "num_neighbors": 4}
 
@@ -90,3 +91,13 @@ def test_a_task_that_the_data_are_not_for(asked):
     with pytest.raises(ValueError, match=r"^--task: expected .*classification"):
         check_task(asked, "classification", "mnist")
     assert check_task(None, "segmentation", "lidar") == "segmentation"
+
+
+def test_a_picture_is_of_the_image_whose_labels_differ_most():
+    truth = torch.tensor([[[0, 0, 0], [0, 0, 0]], [[0, 1, 2], [-1, 2, 0]]])
+    answer = torch.arange(12)
+    scene = telling_scene([torch.zeros(2, 1, 2, 3), truth], answer)
+    assert scene.truth.tolist() == [0, 1, 2, -1, 2, 0] and scene.answer.tolist() == list(range(6, 12))
+    right, up = scene.pos.T
+    assert (right.reshape(2, 3).diff(dim=1) > 0).all() and (up.reshape(2, 3).diff(dim=0) < 0).all()
+    assert telling_scene([torch.zeros(2, 1, 4), torch.tensor([0, 1])], answer) is None
