@@ -3,24 +3,23 @@
     python -m ccnn_geo.experiments.benchmarks.bench_answers [--model shapes10] [--files 1000] [--points 512]
 
 Files are clouds of 2,048 points with normals. ``ratio`` is reading, sampling and answering all of them, over forward
-passes on prepared samples; ``first`` is ``ccnn-geo predict MODEL FILE`` in a fresh process, less the import of torch.
+passes on prepared samples. ``first answer`` is ``ccnn-geo predict MODEL FILE`` in a fresh process, in seconds of the
+processor, with bytecode as users have it, median of five in turns with the imports of which it consists.
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from ccnn_geo import load
+from ccnn_geo.experiments.benchmarks.import_time import TIMED, median_seconds
 from ccnn_geo.experiments.benchmarks.timing import machine
 from ccnn_geo.export.predictor import Predictor
 from ccnn_geo.export.streaming import stream_answers
@@ -56,14 +55,22 @@ def answer_times(model: Predictor, files: Sequence[str], batch_size: int) -> tup
     return whole, time.perf_counter() - started
 
 
-def process_time(*arguments: str) -> float:
-    """Seconds of a Python process, the median of five."""
-    times = []
-    for _ in range(5):
-        started = time.perf_counter()
-        subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
-        times.append(time.perf_counter() - started)
-    return median(times)
+FIRST = """import contextlib, io, time
+from ccnn_geo.cli import main
+with contextlib.redirect_stdout(io.StringIO()):
+    code = main(["predict", {model!r}, {file!r}])
+print(time.process_time() if code == 0 else "no answer")"""
+
+
+def first_answer(model: str, file: str, repeats: int = 5) -> str:
+    """What the first answer of a process takes, and the imports in it."""
+    programs = {name: TIMED.format(name) for name in ("torch", "torch._dynamo", "torch_geometric")}
+    seconds = median_seconds({**programs, "first": FIRST.format(model=model, file=file)}, repeats)
+    torch, dynamo, geometric, first = seconds.values()
+    return (
+        f"first answer: {first:.2f} s, import torch {torch:.2f} s, beyond it {first - torch:.2f} s: torch-geometric "
+        f"{geometric - torch:.2f} s (of which torch._dynamo {dynamo - torch:.2f} s), the rest {first - geometric:.2f} s"
+    )
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -84,11 +91,7 @@ def main(argv: list[str] | None = None) -> None:
         print(
             f"{len(files)} files: {whole:.1f} s, forward passes {forward:.1f} s, ratio {whole / forward:.2f}"
         )
-        first = process_time("-m", "ccnn_geo.cli", "predict", options.model, files[0])
-    torch_alone = process_time("-c", "import torch")
-    print(
-        f"first answer: {first:.2f} s, import torch {torch_alone:.2f} s, beyond it {first - torch_alone:.2f} s"
-    )
+        print(first_answer(options.model, files[0]))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-PACKAGES = ("torch", "torch_geometric", "ccnn_geo", "ccnn_geo.cli")
+PACKAGES = ("torch", "torch._dynamo", "torch_geometric", "ccnn_geo", "ccnn_geo.cli")
 TIMED = "import time\nimport {}\nprint(time.process_time())"
 ON_TOP = ("from ccnn_geo import CCNN, SepFlexConv", "from ccnn_geo import *")
 """What is timed in a process that has imported torch-geometric."""

@@ -66,11 +66,8 @@ def test_killed_in_the_middle_shapes_leave_nothing_half_written(prepared):
     assert found["writing"] == [-signal.SIGKILL, [".lock", ".parts", ".tmp"]]
     code, left = found["sampling"]
     assert code == -signal.SIGKILL and ".npz" not in left
-    assert found["then"] == [
-        6,
-        32,
-        6 - 4,
-    ]  # the four before the kill are kept; neither stuck in a lock nor misled by what is left
+    # neither stuck in a lock nor misled by what is left; the four that were sampled before the kill are kept
+    assert found["then"] == [6, 32, 6 - 4]
     assert found["left"] == [".lock", ".npz"]
 
 
