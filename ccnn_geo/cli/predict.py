@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> None:
     from ccnn_geo.export.loading import load
 
     model = load(options.model, options.device)
-    asked_for = expand(options.paths, model.pipeline.extensions)
+    asked_for = expand(options.paths, model.pipeline.files)
     files = [sample for path in asked_for for sample in _samples(model, path)]
     if (options.rotations, options.subsets) != (1, 1):
         model = model.voting(options.rotations, options.subsets)

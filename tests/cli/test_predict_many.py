@@ -16,9 +16,11 @@ from ccnn_geo import CCNN
 from ccnn_geo.cli.inputs import expand
 from ccnn_geo.export import save_classifier
 from ccnn_geo.export.parts import Parts
+from ccnn_geo.io.files.sample_files import FileKind
 from ccnn_geo.transforms import ShapePipeline
 
 PIPELINE = ShapePipeline(num_points=32, num_samples=64, features=("constant", "pos"))
+OFF = FileKind("shapes", [".off"], deep=True)
 FILES = [f"clouds/{i:02d}.npy" for i in range(24)]
 
 
@@ -117,11 +119,15 @@ def test_paths_stand_for_files(tmp_path, monkeypatch):
         Path(name).touch()
     Path("a[1].off").touch()
     monkeypatch.setattr("sys.stdin", iter(["b\n", "\n", "a/3.txt\n"]))
-    assert list(expand(["a"], [".off"])) == ["a/1.off", "a/deep/2.OFF"]
-    assert list(expand(["*/*.off", "**/2.*"], [".off"])) == ["a/1.off", "b/4.off", "a/deep/2.OFF"]
-    assert list(expand(["a[1].off", "nowhere.off", "*.ply"], [".off"])) == [
+    assert list(expand(["a"], OFF)) == ["a/1.off", "a/deep/2.OFF"]
+    assert list(expand(["*/*.off", "**/2.*"], OFF)) == [
+        "a/1.off",
+        "b/4.off",
+        "a/deep/2.OFF",
+    ]
+    assert list(expand(["a[1].off", "nowhere.off", "*.ply"], OFF)) == [
         "a[1].off",
         "nowhere.off",
         "*.ply",
     ]
-    assert list(expand(["-"], [".off"])) == ["b/4.off", "a/3.txt"]
+    assert list(expand(["-"], OFF)) == ["b/4.off", "a/3.txt"]

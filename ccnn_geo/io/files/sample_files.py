@@ -104,9 +104,11 @@ def list_samples(folder: Path, kind: FileKind, above: frozenset[str] = frozenset
             left_out += found.left_out
         elif not entry.is_file():
             left_out[NOWHERE] += 1
+        elif entry.name.lower().endswith(tuple(kind.companions)):
+            continue
         elif extension in kind.extensions:
             paths.append(path)
-        elif entry.name.lower().endswith(tuple(kind.companions)) or path.stem.casefold() in _DOCUMENTS:
+        elif path.stem.casefold() in _DOCUMENTS:
             continue
         elif extension in kind.second:
             second.append(path)

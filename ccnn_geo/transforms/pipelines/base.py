@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from ccnn_geo._base.pyg import Data
+from ccnn_geo.io.files.sample_files import FileKind
 
 PLACES = {
     "scan": "scans:ScanPipeline",
@@ -40,6 +41,9 @@ class Pipeline(ABC):
     extensions: ClassVar[tuple[str, ...]]
     """Of the files that it reads, lower case, with the dot."""
 
+    companions: ClassVar[tuple[str, ...]] = ()
+    """Ends of the names of files that lie beside these, and are none."""
+
     @abstractmethod
     def read(self, source: Any) -> Any:
         """What a file, or an object in memory, holds.
@@ -66,6 +70,11 @@ class Pipeline(ABC):
             OSError, ValueError: If it cannot be read.
         """
         return [path]
+
+    @property
+    def files(self) -> FileKind:
+        """Those of a folder, and of the folders in it."""
+        return FileKind(f"{self.kind}s", self.extensions, self.companions, deep=True)
 
     def settings(self) -> dict[str, Any]:
         """All that :func:`make_pipeline` needs, plain values."""

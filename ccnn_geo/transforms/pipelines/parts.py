@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from ccnn_geo._base.pyg import Data, scatter
+from ccnn_geo.io.shapes.part_labels import BESIDE
 from ccnn_geo.io.shapes.shape import polygon_of_triangles
 from ccnn_geo.transforms.pipelines.shapes import ShapePipeline
 from ccnn_geo.transforms.sample_shape import SampleShape
@@ -32,6 +33,7 @@ class PartPipeline(ShapePipeline):
     """
 
     kind: ClassVar[str] = "part"
+    companions: ClassVar[tuple[str, ...]] = BESIDE
 
     def __post_init__(self) -> None:
         super().__post_init__()
