@@ -93,7 +93,7 @@ def rows_of(x: Tensor, index: Tensor) -> Tensor:
 
 
 def adjacency(x: Tensor, index: Tensor) -> Tensor:
-    """``[B, M, N]`` with ones at neighbours ``index [B, M, k]``, which differ; times ``x [B, N, C]`` it is their sum."""
+    """``[B, M, N]`` with ones at different neighbours ``index [B, M, k]``; times ``x [B, N, C]`` it is their sum."""
     return x.new_zeros(*index.shape[:2], x.size(1)).scatter_(2, index, 1.0)
 
 

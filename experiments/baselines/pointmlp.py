@@ -155,8 +155,8 @@ class PointMLP(nn.Module):
     Source: Ma et al., 2022, `"Rethinking Network Design and Local Geometry in Point Cloud: A Simple Residual MLP
     Framework" <https://arxiv.org/abs/2202.07123>`_, Sec. 3 and Table 2. For positions and 40 classes 716,232
     parameters, the published 0.68 million, which are of :math:`2^{20}`; with ``embedding=64``, ``expansion=1`` and four
-    times 2 as ``widening`` and as ``blocks`` 13,238,504, the published 12.6. A root mean square is :math:`\sigma`; the authors'
-    implementation subtracts the mean of the differences first. The first centre is the farthest from the mean, not the
+    times 2 as ``widening`` and as ``blocks`` 13,238,504, the published 12.6. The authors' implementation
+    subtracts the mean of the differences before :math:`\sigma`. The first centre is the farthest from the mean, not the
     first in the file.
     """
 
