@@ -52,6 +52,18 @@ def spread_points(pos: Tensor, count: int) -> Tensor:
     )
 
 
+def farthest_first(pos: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Points and features in the order of farthest point sampling, so that the first M points are its centres.
+
+    Those that lie farthest apart among the first M are again the first ones: one order serves all stages of a network.
+
+    Shapes:
+        - **pos:** :math:`(B, N, 3)`; **x:** :math:`(B, N, C)`; **output:** the same
+    """
+    order = spread_points(pos, pos.size(1))
+    return rows_of(pos, order), rows_of(x, order)
+
+
 def nearest(x: Tensor, at: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Squared distances and indices of the ``k`` nearest ``x [B, N, C]`` to each ``at [B, M, C]``, ``[B, M, k]``.
 
@@ -80,13 +92,19 @@ def rows_of(x: Tensor, index: Tensor) -> Tensor:
     return x.flatten(0, 1).index_select(0, (index + offset).flatten()).unflatten(0, index.shape)
 
 
-class PointMLP(nn.Sequential):
+def adjacency(x: Tensor, index: Tensor) -> Tensor:
+    """``[B, M, N]`` with ones at different neighbours ``index [B, M, k]``; times ``x [B, N, C]`` it is their sum."""
+    return x.new_zeros(*index.shape[:2], x.size(1)).scatter_(2, index, 1.0)
+
+
+class SharedMLP(nn.Sequential):
     """Linear layer, batch normalisation and nonlinearity for each width, on the rows of ``[*, C]``.
 
     Args:
         widths: Of the input and of each layer.
         bias: Whether linear layers have one, as the networks' reference implementations do or do not.
         activation: Makes a nonlinearity.
+        final: Whether the last layer has a nonlinearity as well.
     """
 
     def __init__(
@@ -94,21 +112,40 @@ class PointMLP(nn.Sequential):
         *widths: int,
         bias: bool = True,
         activation: Callable[..., nn.Module] = nn.ReLU,
+        final: bool = True,
     ) -> None:
         layers: list[nn.Module] = []
         for width, out in pairwise(widths):
             layers += [nn.Linear(width, out, bias), nn.BatchNorm1d(out), activation(inplace=True)]
-        super().__init__(*layers)
+        super().__init__(*(layers if final else layers[:-1]))
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.flatten(0, -2)).unflatten(0, x.shape[:-1])
 
 
+def local_mlp(mlp: SharedMLP, pos: Tensor, x: Tensor, centers: Tensor, index: Tensor) -> Tensor:
+    r"""A :class:`SharedMLP` on :math:`(p_j - p_c, x_j)` of the neighbours of each centre.
+
+    The first linear layer is :math:`(W_p p_j + W_x x_j + b) - W_p p_c`, computed for each point, then gathered.
+
+    Shapes:
+        - **pos:** :math:`(B, N, 3)`; **x:** :math:`(B, N, C)`; **centers:** :math:`(B, M, 3)`
+        - **index:** :math:`(B, M, k)`; **output:** :math:`(B, M, k, C')`
+    """
+    linear, *rest = mlp
+    per_point = linear(torch.cat([pos, x], dim=-1))
+    shift = centers @ linear.get_parameter("weight")[:, :3].mT
+    h = (rows_of(per_point, index) - shift.unsqueeze(2)).flatten(0, 2)
+    for layer in rest:
+        h = layer(h)
+    return h.unflatten(0, index.shape)
+
+
 def classifier_head(
     widths: Sequence[int], num_classes: int, dropout: Sequence[float], **options: Any
 ) -> nn.Sequential:
-    """A :class:`PointMLP` with dropout after each layer, and a linear layer to the logits."""
+    """A :class:`SharedMLP` with dropout after each layer, and a linear layer to the logits."""
     layers: list[nn.Module] = []
     for width, out, rate in zip(widths[:-1], widths[1:], dropout, strict=True):
-        layers += [PointMLP(width, out, **options), nn.Dropout(rate)]
+        layers += [SharedMLP(width, out, **options), nn.Dropout(rate)]
     return nn.Sequential(*layers, nn.Linear(widths[-1], num_classes))

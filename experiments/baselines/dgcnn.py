@@ -9,7 +9,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ccnn_geo._base.pyg import Data
-from ccnn_geo.experiments.baselines.clouds import PointMLP, classifier_head, equal_clouds, nearest, rows_of
+from ccnn_geo.experiments.baselines.clouds import (
+    SharedMLP,
+    adjacency,
+    classifier_head,
+    equal_clouds,
+    nearest,
+    rows_of,
+)
 from ccnn_geo.nn.norm.batch import BatchNorm
 
 SLOPE = 0.2
@@ -56,7 +63,7 @@ class EdgeConv(nn.Module):
 
     def _statistics(self, a: Tensor, b: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of all edges; the norm's running ones follow."""
-        edges = a.new_zeros(*index.shape[:2], b.size(1)).scatter_(2, index, 1.0)
+        edges = adjacency(b, index)
         count = index.numel()
         degree = edges.sum(1).unsqueeze(-1)
         mean_a, mean_b = a.mean((0, 1)), (degree * b).sum((0, 1)) / count
@@ -108,7 +115,7 @@ class DGCNN(nn.Module):
         widths = (3 + in_channels, 64, 64, 128, 256)
         self.convs = nn.ModuleList(map(EdgeConv, widths[:-1], widths[1:]))
         leaky = partial(nn.LeakyReLU, SLOPE)
-        self.embed = PointMLP(sum(widths[1:]), embedding, bias=False, activation=leaky)
+        self.embed = SharedMLP(sum(widths[1:]), embedding, bias=False, activation=leaky)
         # the reference implementation has a bias in the second layer alone
         first = classifier_head((2 * embedding, 512), 256, (dropout,), bias=False, activation=leaky)
         norm = (nn.BatchNorm1d(256), leaky(inplace=True), nn.Dropout(dropout))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ccnn_geo._base.pyg import Data
-from ccnn_geo.experiments.baselines.clouds import PointMLP, classifier_head, equal_clouds
+from ccnn_geo.experiments.baselines.clouds import SharedMLP, classifier_head, equal_clouds
 
 
 class TransformNet(nn.Module):
@@ -25,8 +25,8 @@ class TransformNet(nn.Module):
 
     def __init__(self, in_channels: int, size: int) -> None:
         super().__init__()
-        self.points = PointMLP(in_channels, 64, 128, 1024)
-        self.cloud = PointMLP(1024, 512, 256)
+        self.points = SharedMLP(in_channels, 64, 128, 1024)
+        self.cloud = SharedMLP(1024, 512, 256)
         self.matrix = nn.Linear(256, size * size)
         nn.init.zeros_(self.matrix.weight)
         with torch.no_grad():
@@ -76,9 +76,9 @@ class PointNet(nn.Module):
         super().__init__()
         self.in_channels = in_channels
         self.input_transform = TransformNet(3 + in_channels, 3) if input_transform else None
-        self.first = PointMLP(3 + in_channels, 64, 64)
+        self.first = SharedMLP(3 + in_channels, 64, 64)
         self.feature_transform = TransformNet(64, 64) if feature_transform else None
-        self.second = PointMLP(64, 64, 128, 1024)
+        self.second = SharedMLP(64, 64, 128, 1024)
         self.head = classifier_head((1024, 512, 256), num_classes, (0.0, dropout))
 
     def forward(self, data: Data) -> Tensor:

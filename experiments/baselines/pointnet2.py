@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from ccnn_geo._base.pyg import Data
 from ccnn_geo.experiments.baselines.clouds import (
-    PointMLP,
+    SharedMLP,
     ball,
     classifier_head,
     equal_clouds,
+    local_mlp,
     rows_of,
     spread_points,
 )
@@ -23,8 +24,6 @@ class SetAbstraction(nn.Module):
 
     .. math::
         h_c = \max_{j : |p_j - p_c| \le r} \mathrm{mlp}(p_j - p_c, x_j)
-
-    The first linear layer is :math:`(W_p p_j + W_x x_j + b) - W_p p_c`, computed for each point, then gathered.
 
     Args:
         in_channels: Features of a point.
@@ -40,18 +39,12 @@ class SetAbstraction(nn.Module):
     def __init__(self, in_channels: int, widths: Sequence[int], radius: float, neighbors: int) -> None:
         super().__init__()
         self.radius, self.neighbors = radius, neighbors
-        self.mlp = PointMLP(3 + in_channels, *widths)
+        self.mlp = SharedMLP(3 + in_channels, *widths)
 
     def forward(self, pos: Tensor, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
         centers = rows_of(pos, spread_points(pos, count))
         index = ball(pos, centers, self.radius, self.neighbors)
-        linear, *rest = self.mlp
-        per_point = linear(torch.cat([pos, x], dim=-1))
-        shift = centers @ linear.get_parameter("weight")[:, :3].mT
-        h = (rows_of(per_point, index) - shift.unsqueeze(2)).flatten(0, 2)
-        for layer in rest:
-            h = layer(h)
-        return centers, h.unflatten(0, index.shape).max(2).values
+        return centers, local_mlp(self.mlp, pos, x, centers, index).max(2).values
 
 
 class PointNet2(nn.Module):
@@ -91,7 +84,7 @@ class PointNet2(nn.Module):
         self.in_channels, self.reduction = in_channels, tuple(reduction)
         self.near = SetAbstraction(in_channels, (64, 64, 128), radii[0], neighbors[0])
         self.far = SetAbstraction(128, (128, 128, 256), radii[1], neighbors[1])
-        self.all = PointMLP(3 + 256, 256, 512, 1024)
+        self.all = SharedMLP(3 + 256, 256, 512, 1024)
         self.head = classifier_head((1024, 512, 256), num_classes, (dropout, dropout))
 
     def forward(self, data: Data) -> Tensor:

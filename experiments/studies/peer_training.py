@@ -14,8 +14,10 @@ import torch
 from ccnn_geo.cli.quiet import quiet
 from ccnn_geo.experiments.baselines.dgcnn import DGCNN
 from ccnn_geo.experiments.baselines.perceiver import PointPerceiver
+from ccnn_geo.experiments.baselines.pointmlp import PointMLP
 from ccnn_geo.experiments.baselines.pointnet import PointNet
 from ccnn_geo.experiments.baselines.pointnet2 import PointNet2
+from ccnn_geo.experiments.baselines.pointnext import PointNeXt
 from ccnn_geo.experiments.baselines.s4_ccnn import parameter_groups, with_s4
 from ccnn_geo.experiments.engine.reproduction import Numbers
 from ccnn_geo.training.callbacks import MetricsFile, StepSeed, WindowWidths, read_metrics
@@ -29,7 +31,14 @@ from ccnn_geo.training.statistics import NormStatistics
 from ccnn_geo.training.trainer import averaging, make_trainer
 
 Result = TypeVar("Result")
-PEERS = {"pointnet": PointNet, "pointnet2": PointNet2, "dgcnn": DGCNN, "perceiver": PointPerceiver}
+PEERS = {
+    "pointnet": PointNet,
+    "pointnet2": PointNet2,
+    "dgcnn": DGCNN,
+    "pointmlp": PointMLP,
+    "pointnext": PointNeXt,
+    "perceiver": PointPerceiver,
+}
 """Networks on point clouds by the name that a configuration's ``model.peer`` has."""
 
 

@@ -4,13 +4,13 @@
     python -m ccnn_geo.experiments.studies.point_peers --scale paper --root FOLDER        # where ModelNet40 is
 
 Every method sees the same shapes, points, augmentation, batches, loss, schedule, weight decay and gradient clipping,
-those of one configuration; positions and products of normals, which do not know a face's outside, are what all
-networks are given, but for the CCNN as the paper sets it. Learning rates are each one's own: that of a CCNN's
-configuration, and for peers 0.001, that of Adam in their publications, which ``peer_rates`` found as good as 0.003 or
-better. The CCNN as the paper sets it keeps its loss and weight decay too. Seed s validates on fold s mod 3 of
-``folds``, so three seeds are three validation parts, none of them the one on which settings were chosen. Each
-training ends with its schedule: after as many epochs as all the others, or after as many as fit into the seconds that
-all have, on a CPU those of the processor.
+those of one configuration; positions and products of normals, which do not know a face's outside, are what all networks
+are given, but for the CCNN as the paper sets it. Learning rates are each one's own: that of a CCNN's configuration, and
+for peers 0.001, that of Adam in their publications, which ``peer_rates`` found as good as 0.003 or better (not yet
+asked for PointMLP, whose authors train by SGD, and for PointNeXt). The CCNN as the paper sets it keeps its loss and
+weight decay too. Seed s validates on fold s mod 3 of ``folds``, so three seeds are three validation parts, none of them
+the one on which settings were chosen. Each training ends with its schedule: after as many epochs as all the others, or
+after as many as fit into the seconds that all have, on a CPU those of the processor.
 """
 
 from __future__ import annotations
@@ -73,6 +73,12 @@ METHODS = {
         optim={"lr": 1e-3},
     ),
     "dgcnn": Method("DGCNN", model={"peer": "dgcnn"}, optim={"lr": 1e-3}),
+    "pointmlp": Method("PointMLP-elite", model={"peer": "pointmlp"}, optim={"lr": 1e-3}),
+    "pointnext": Method(
+        "PointNeXt-S",
+        model={"peer": "pointnext", "radius": 0.3},  # as for PointNet++
+        optim={"lr": 1e-3},
+    ),
     "perceiver": Method("Perceiver", model={"peer": "perceiver"}, optim={"lr": 1e-3}),
     "paper": Method(
         "CCNN-4,140 as the paper sets it",

@@ -6,14 +6,16 @@ import torch
 from torch_geometric.data import Batch, Data
 
 from ccnn_geo.experiments.baselines.clouds import (
-    PointMLP,
+    SharedMLP,
     ball,
     equal_clouds,
+    farthest_first,
     nearest,
     rows_of,
     spread_points,
 )
 from ccnn_geo.neighbors import build_neighbors
+from ccnn_geo.neighbors.farthest import farthest_points
 
 
 def test_spread_points_are_those_of_a_loop(device):
@@ -29,6 +31,17 @@ def test_spread_points_are_those_of_a_loop(device):
 
 def test_all_points_are_the_farthest_of_all():
     assert spread_points(torch.randn(2, 9, 3), 9).sort(1).values.tolist() == [list(range(9))] * 2
+
+
+def test_one_order_of_farthest_points_serves_all_stages():
+    """Points chosen anew among the first half are the first quarter, and features go with their points."""
+    pos = torch.randn(2, 40, 3, dtype=torch.float64)
+    ordered, x = farthest_first(pos, pos.norm(dim=2, keepdim=True))
+    torch.testing.assert_close(ordered[:, :20], rows_of(pos, spread_points(pos, 20)))
+    for cloud in ordered[:, :20]:
+        assert farthest_points(cloud, 10).tolist() == list(range(10))
+    torch.testing.assert_close(x, ordered.norm(dim=2, keepdim=True))
+    torch.testing.assert_close(ordered.sort(1).values, pos.sort(1).values)
 
 
 def test_a_ball_holds_what_is_near_and_the_nearest_again(device):
@@ -57,7 +70,7 @@ def test_nearest_are_the_neighbors_of_this_library(device):
 
 
 def test_a_point_mlp_is_its_layers_on_rows():
-    mlp = PointMLP(3, 8, 5).double()
+    mlp = SharedMLP(3, 8, 5).double()
     x = torch.randn(4, 6, 3, dtype=torch.float64)
     h = x.view(24, 3)
     for linear, norm in ((mlp[0], mlp[1]), (mlp[3], mlp[4])):

@@ -1,7 +1,9 @@
-"""PointNet, PointNet++, DGCNN and the Perceiver: published sizes, order of points, plain formulas."""
+"""Networks on point clouds: order of points, training, refusals of all; sizes and plain formulas of PointNet,
+PointNet++, DGCNN and the Perceiver. Those of PointMLP and PointNeXt are in ``test_residual_point_networks``."""
 
 import math
 import sys
+from functools import partial
 
 import pytest
 import torch
@@ -12,11 +14,20 @@ from torch_geometric.data import Data
 from ccnn_geo.experiments.baselines.clouds import ball, nearest, rows_of, spread_points
 from ccnn_geo.experiments.baselines.dgcnn import DGCNN, EdgeConv
 from ccnn_geo.experiments.baselines.perceiver import PointPerceiver
+from ccnn_geo.experiments.baselines.pointmlp import PointMLP
 from ccnn_geo.experiments.baselines.pointnet import PointNet
 from ccnn_geo.experiments.baselines.pointnet2 import PointNet2, SetAbstraction
+from ccnn_geo.experiments.baselines.pointnext import PointNeXt
+from tests.experiments.baselines.point_clouds import POINTS, clouds, disturb, layer, plain, size
 
-POINTS = 48
-NETWORKS = ["pointnet", "pointnet2", "dgcnn", "perceiver"]
+SMALL = {
+    "pointnet": PointNet,
+    "pointnet2": PointNet2,
+    "dgcnn": DGCNN,
+    "pointmlp": PointMLP,
+    "pointnext": partial(PointNeXt, radius=0.5),  # where 48 points have neighbours
+}
+NETWORKS = [*SMALL, "perceiver"]
 
 
 def make(name, in_channels=3, classes=4, **options):
@@ -24,24 +35,7 @@ def make(name, in_channels=3, classes=4, **options):
         pytest.importorskip("perceiver_pytorch", reason="needs the extra peers (perceiver-pytorch)")
         options = {"bands": 3, "max_frequency": 8.0, "num_latents": 6, "latent_dim": 16, **options}
         return PointPerceiver(in_channels, classes, **options)
-    return {"pointnet": PointNet, "pointnet2": PointNet2, "dgcnn": DGCNN}[name](
-        in_channels, classes, **options
-    )
-
-
-def clouds(count=6, dtype=torch.float32, points=POINTS):
-    pos = F.normalize(torch.randn(count * points, 3, dtype=dtype), dim=1)
-    batch = torch.arange(count).repeat_interleave(points)
-    return Data(x=torch.randn_like(pos), pos=pos, batch=batch)
-
-
-def size(network):
-    return sum(p.numel() for p in network.parameters())
-
-
-def layer(inputs, outputs, bias=True):
-    """Parameters of a linear layer and batch normalisation."""
-    return (inputs + bias) * outputs + 2 * outputs
+    return SMALL[name](in_channels, classes, **options)
 
 
 def test_pointnet_has_the_published_size():
@@ -105,27 +99,6 @@ def test_ragged_clouds_are_refused(name):
     data.batch = (torch.arange(2 * POINTS) > 50).long()
     with pytest.raises(ValueError, match="expected clouds of equal size, got 45 to 51 points"):
         make(name)(data)
-
-
-def plain(mlp, x):
-    """Layers of a ``PointMLP`` on rows, one by one, with stored statistics."""
-    for linear, norm, _ in zip(*[iter(mlp)] * 3, strict=True):
-        z = x @ linear.weight.T + (0 if linear.bias is None else linear.bias)
-        z = (z - norm.running_mean) / (norm.running_var + norm.eps).sqrt() * norm.weight + norm.bias
-        x = z.relu()
-    return x
-
-
-def disturb(network):
-    """Statistics and weights of norms, and T-Nets, that are not those of the beginning."""
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm1d):
-            module.running_mean.uniform_(-0.2, 0.2)
-            module.running_var.uniform_(0.5, 1.5)
-            nn.init.uniform_(module.weight, -1, 1)
-        if isinstance(module, nn.Linear):
-            nn.init.normal_(module.weight, std=module.in_features**-0.5)
-    return network
 
 
 def test_pointnet_is_one_network_per_point():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch_geometric.data import Data
 
 from ccnn_geo.experiments.engine.reproduction import Options, run_study
 from ccnn_geo.experiments.studies import budget_training, point_peers
@@ -122,6 +123,16 @@ def test_the_clock_leaves_validation_out(monkeypatch):
         clock.on_validation_end(None, None)
         clock.on_train_epoch_end(None, None)
         assert clock.seconds == [expected]
+
+
+@pytest.mark.parametrize("name", [name for name, method in METHODS.items() if not method.config])
+def test_a_peer_is_made_of_its_settings(name):
+    if name == "perceiver":
+        pytest.importorskip("perceiver_pytorch", reason="needs the extra peers (perceiver-pytorch)")
+    arguments = dict(METHODS[name].model)
+    network = PEERS[arguments.pop("peer")](6, 7, **arguments).eval()
+    data = Data(x=torch.randn(512, 6), pos=torch.randn(512, 3), batch=torch.arange(2).repeat_interleave(256))
+    assert network(data).shape == (2, 7)
 
 
 @pytest.mark.parametrize("scale", ["small", "paper"])
