@@ -25,7 +25,7 @@ START: dict[str, Any] = {"from": "shapes10"}
 ROWS: dict[str, dict[str, Any]] = {
     "from scratch": {},
     "from shapes10, trunk frozen": {**START, "optim__trunk_lr": 0.0},
-    "from shapes10, trunk at a tenth": {**START, "optim__trunk_lr": 0.001},
+    "from shapes10, trunk at a tenth": {**START, "optim__trunk_lr": 0.1},
     "from shapes10": START,
 }
 EPOCHS = {20: 60, 100: 30}
