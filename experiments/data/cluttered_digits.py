@@ -18,8 +18,8 @@ from operator import methodcaller
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from ccnn_geo._base.extras import needs
 from ccnn_geo.datasets.images.mask_classes import NAMES
 from ccnn_geo.experiments.data.clouds import parse, tell
 from ccnn_geo.experiments.data.fsdd_folder import WORDS
@@ -57,8 +57,11 @@ def convert(source: Path, out: Path, counts: Mapping[str, int] = COUNTS) -> Mapp
     """Writes the folders and returns the number of images of each part.
 
     Raises:
+        ImportError: If Pillow is not installed.
         ValueError: If the archive is damaged, or lacks an array.
     """
+    with needs("data", "cluttered_digits"):
+        from PIL import Image
     arrays = read_arrays(source, ("x_train", "y_train", "x_test", "y_test"))
     rng = np.random.default_rng(0)
     held_out = len(arrays["y_train"]) * 5 // 6

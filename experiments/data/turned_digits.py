@@ -15,8 +15,8 @@ from operator import methodcaller
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from ccnn_geo._base.extras import needs
 from ccnn_geo.experiments.data.clouds import parse, tell
 from ccnn_geo.io.files.storage import read_arrays, write_atomic
 from ccnn_geo.io.target_table import TABLE
@@ -30,8 +30,11 @@ def convert(source: Path, out: Path, counts: Mapping[str, int] = COUNTS) -> Mapp
     """Writes the folders and returns the number of images of each part.
 
     Raises:
+        ImportError: If Pillow is not installed.
         ValueError: If the archive is damaged, or lacks an array.
     """
+    with needs("data", "turned_digits"):
+        from PIL import Image
     arrays = read_arrays(source, ("x_train", "x_test"))
     rng = np.random.default_rng(0)
     parts = {

@@ -44,5 +44,5 @@ def test_other_files(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 cut")
     with pytest.raises(ValueError, match=r"a\.npz: damaged"):
         read_cloud(tmp_path / "a.npz")
-    with pytest.raises(ValueError, match=r"unknown extension '\.off', expected one of \.npz \.las"):
+    with pytest.raises(ValueError, match=r"unknown extension '\.off', expected one of \.npz \.parquet \.las"):
         read_cloud(tmp_path / "a.off")

@@ -58,6 +58,8 @@ def prepare() -> None:
     np.save("a.npy", CORNERS)
     Path("images/train/one").mkdir(parents=True)
     Path("images/train/one/a.png").write_bytes(b"never opened")
+    Path("tables").mkdir()
+    Path("tables/train.parquet").write_bytes(b"never opened")
     Path("metrics.csv").write_text("epoch,val_loss\n1,0.5\n")
 
 

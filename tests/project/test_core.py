@@ -36,6 +36,7 @@ MISSING = {
     "data prepare cifar10": "fetch data/cifar10/cifar-10-binary.tar.gz: needs pooch: pip install 'ccnn_geo[data]'",
     "data prepare listops --option generate=true": "--option: needs pyyaml: pip install 'ccnn_geo[data]'",
     "data prepare image_folder --root images": "read_image: needs pillow: pip install 'ccnn_geo[data]'",
+    "data check tables": "tables/train.parquet: needs pyarrow: pip install 'ccnn_geo[parquet]'",
     "show kernels a.ckpt": "show kernels: needs matplotlib: pip install 'ccnn_geo[viz]'",
     "show kernels a.ckpt --html": "show kernels: needs plotly: pip install 'ccnn_geo[viz]'",
     "show cloud a.ckpt a.off": "show cloud: needs matplotlib: pip install 'ccnn_geo[viz]'",
