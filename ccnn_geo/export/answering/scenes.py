@@ -46,7 +46,7 @@ class SceneAnswering(Answering):
         return PointPrediction(found.index, found.probability, self.classes)
 
     @property
-    def _asked(self) -> dict[str, int]:
+    def _asked(self) -> dict[str, Any]:
         return {"rotations": self.votes.rotations, "subsets": self.votes.subsets}
 
     def written(
