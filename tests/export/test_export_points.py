@@ -11,7 +11,7 @@ import torch
 from ccnn_geo import CCNN
 from ccnn_geo.cli import main
 from ccnn_geo.export import export_program, exportable
-from ccnn_geo.export.points import dense_neighbors
+from ccnn_geo.export.edges import dense_neighbors
 from ccnn_geo.kernels import KERNELS
 from ccnn_geo.neighbors import knn_graph
 from ccnn_geo.training.module import Classifier
