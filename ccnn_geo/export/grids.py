@@ -80,6 +80,12 @@ class GridProgram(nn.Module):
         return (x,), ({0: torch.export.Dim("batch", min=1), **sizes},)
 
     @property
+    def outputs(self) -> list[Any]:
+        """Shape of what it gives, of channels as many as classes or targets."""
+        cells = self.inputs["x"][2:] if self.model.readout == "node" else []
+        return ["B", self.model.out_channels, *cells]
+
+    @property
     def inputs(self) -> dict[str, list[Any]]:
         """Names and shapes of the inputs, for those who have the program alone."""
         return {"x": ["B", self.model.in_channels, *(f"S{d}" for d in range(self.dim))]}

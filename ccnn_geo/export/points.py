@@ -141,6 +141,11 @@ class PointProgram(nn.Module):
         return tuple(inputs), (shape, shape, *([tuple(more)] if more else []))  # of *given one entry
 
     @property
+    def outputs(self) -> list[Any]:
+        """Shape of what it gives, of channels as many as classes or targets."""
+        return ["B", *(["N"] if self.model.readout == "node" else []), self.model.out_channels]
+
+    @property
     def inputs(self) -> dict[str, list[Any]]:
         """Names and shapes of the inputs, for those who have the program alone."""
         found = {"x": ["B", "N", self.model.in_channels], "pos": ["B", "N", self.dim]}
