@@ -42,7 +42,9 @@ class EdgeSum(nn.Module):
         source = with_last_row(source.flatten()[edge])
         place = _places(inside.sum(dim=1), edge.size(0))
         x = x if weight is None else x * weight.unsqueeze(-1)
-        moments = basis[place].transpose(1, 2) @ x[source[place]]  # [M, H + 1, C], then the output layer: it is linear
+        moments = (
+            basis[place].transpose(1, 2) @ x[source[place]]
+        )  # [M, H + 1, C], then the output layer: it is linear
         return self.conv.mix((moments * self.conv.kernel.output_weight().T).sum(dim=1))
 
     def _basis(self, rel: Tensor) -> Tensor:

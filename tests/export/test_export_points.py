@@ -164,7 +164,12 @@ def test_the_command_makes_a_program(commanded):
     config = json.loads((folder / "config.json").read_text())
     assert config["classifier"]["classes"] == ["ball", "disc"]
     inputs = {"x": ["B", "N", 6], "pos": ["B", "N", 3]}
-    assert config["program"] == {"file": "model.pt2", "inputs": inputs, "outputs": "logits", "shape": ["B", 2]}
+    assert config["program"] == {
+        "file": "model.pt2",
+        "inputs": inputs,
+        "outputs": "logits",
+        "shape": ["B", 2],
+    }
     assert sorted(p.name for p in folder.iterdir()) == ["config.json", "model.pt2"]
     with pytest.raises(FileNotFoundError, match=r"no model\.safetensors"):
         CCNN.from_pretrained(folder)

@@ -146,7 +146,9 @@ def test_edges_outside_of_windows_are_not_evaluated(monkeypatch):
     for conv in program.model.convs:
         kernel = conv.kernel.network
         plain = kernel.definition
-        monkeypatch.setattr(kernel, "definition", lambda rel, plain=plain: seen.append(len(rel)) or plain(rel))
+        monkeypatch.setattr(
+            kernel, "definition", lambda rel, plain=plain: seen.append(len(rel)) or plain(rel)
+        )
     x, pos = torch.randn(1, 40, 2), torch.rand(1, 40, 3) * 2 - 1
     program(x, pos)
     distance = (pos[0, :, None] - pos[0]).abs()
