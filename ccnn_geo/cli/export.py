@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> None:
         more = {"weights": weights} if kind == "points" else {"method": METHODS[options.format]}
         program = exportable(network, kind, **more)
         outputs = "logits" if targets is None else "standardised targets"
-        about = {"file": name, "inputs": program.inputs, "outputs": outputs}
+        about = {"file": name, "inputs": program.inputs, "outputs": outputs, "shape": program.outputs}
         files = {name: program_writer(program, options.format)}
         folder = save_classifier(options.out, *given, files, about, pipeline, targets=targets)
     for name in ("config.json", FORMATS[options.format]):

@@ -68,7 +68,8 @@ class GridProgram(nn.Module):
             replace(self.model, conv, GridSum(conv, self.trained_size, step, method))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.model.head(self.model.features(x))
+        outputs = self.model.head(self.model.features(x))
+        return outputs if self.model.composition is None else self.model.composition(outputs, x)
 
     def example(self) -> tuple[tuple[Tensor, ...], tuple[dict[int, Any], ...]]:
         """Inputs to trace with, and which of their sizes may change."""
@@ -77,6 +78,12 @@ class GridProgram(nn.Module):
         names = ("depth", "height", "width")[-self.dim :] if self.dim > 1 else ("length",)
         sizes = {2 + d: torch.export.Dim(name, min=1, max=LONGEST) for d, name in enumerate(names)}
         return (x,), ({0: torch.export.Dim("batch", min=1), **sizes},)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Shape of what it gives, of channels as many as classes or targets."""
+        cells = self.inputs["x"][2:] if self.model.readout == "node" else []
+        return ["B", self.model.out_channels, *cells]
 
     @property
     def inputs(self) -> dict[str, list[Any]]:

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo.export.edges import DenseEdges, EdgeSum, dense_neighbors
 from ccnn_geo.neighbors.exact import squared_distances
 from ccnn_geo.nn.ccnn import CCNN
-from ccnn_geo.nn.conv.layers import SepFlexConv
 from ccnn_geo.nn.conv.measures import QuadratureMeasure
 from ccnn_geo.nn.conv.unit_variance import UnitVariance
 
 SEARCHES = ("inside", "given", "all")
 """Who finds the neighbours: the program, its caller, or nobody since all points are summed over."""
-
-
-class DenseEdges(NamedTuple):
-    """Neighbours of all points of a batch of clouds, ``k`` each: ``M`` targets, side by side."""
-
-    source: Tensor
-    """Which points they are, ``[M, k]``."""
-    rel: Tensor
-    """Relative positions, target minus source, ``[M, k, D]``."""
-    valid: Tensor
-    """Which of them there are, ``[M, k]``."""
 
 
 class PointProgram(nn.Module):
@@ -87,7 +76,7 @@ class PointProgram(nn.Module):
         self.weights, self.num_neighbors, self.dim = weights, model.num_neighbors, model.dim
         self.model = ready_copy(model)
         for conv in self.model.convs:
-            replace(self.model, conv, DenseSum(conv))
+            replace(self.model, conv, EdgeSum(conv))
 
     def forward(self, x: Tensor, pos: Tensor, *given: Tensor) -> Tensor:
         clouds, points, _ = pos.shape
@@ -100,7 +89,10 @@ class PointProgram(nn.Module):
         )
         if self.model.readout == "node":
             return self.model.head(h).unflatten(0, (clouds, points))
-        return self.model.head.of_dense(h.unflatten(0, (clouds, points)).transpose(1, 2), weight)
+        outputs = self.model.head.of_dense(h.unflatten(0, (clouds, points)).transpose(1, 2), weight)
+        return (
+            outputs if self.model.composition is None else self.model.composition(outputs, x.transpose(1, 2))
+        )
 
     def _edges(self, pos: Tensor, index: Tensor | None) -> DenseEdges:
         clouds, points, _ = pos.shape
@@ -126,7 +118,7 @@ class PointProgram(nn.Module):
     def _weight(self, pos: Tensor) -> Tensor | None:
         """Weights of the quadrature measure, whose sums over the bandwidth are sums over all points here."""
         stem: nn.Module = self.model.stem
-        assert isinstance(stem, DenseSum)
+        assert isinstance(stem, EdgeSum)
         measure = stem.conv.measure
         if not isinstance(measure, QuadratureMeasure):
             return None
@@ -151,46 +143,17 @@ class PointProgram(nn.Module):
         return tuple(inputs), (shape, shape, *([tuple(more)] if more else []))  # of *given one entry
 
     @property
+    def outputs(self) -> list[Any]:
+        """Shape of what it gives, of channels as many as classes or targets."""
+        return ["B", *(["N"] if self.model.readout == "node" else []), self.model.out_channels]
+
+    @property
     def inputs(self) -> dict[str, list[Any]]:
         """Names and shapes of the inputs, for those who have the program alone."""
         found = {"x": ["B", "N", self.model.in_channels], "pos": ["B", "N", self.dim]}
         if self.search == "given":
             found["index"] = ["B", "N", "k"]
         return found | ({"weight": ["B", "N"]} if self.weights else {})
-
-
-class DenseSum(nn.Module):
-    """A convolution over :class:`DenseEdges`, in the place of the layer it is made of."""
-
-    def __init__(self, conv: SepFlexConv) -> None:
-        super().__init__()
-        self.conv = conv
-
-    def forward(self, x: Tensor, edge_index: DenseEdges, weight: Tensor | None = None) -> Tensor:
-        kernel, (source, rel, valid) = self.conv.kernel, edge_index
-        scaled = kernel.scaled(rel)
-        inside = (kernel.inside(rel) & valid).to(x.dtype)
-        if kernel.window is not None:
-            inside = inside * kernel.window.profile(scaled)
-        basis = kernel.network.definition(scaled) * inside.unsqueeze(-1)
-        basis = torch.cat([basis, inside.unsqueeze(-1)], dim=-1)
-        x = x if weight is None else x * weight.unsqueeze(-1)
-        moments = basis.transpose(1, 2) @ x[source]  # [M, H + 1, C], before the output layer: it is linear
-        return self.conv.mix((moments * kernel.output_weight().T).sum(dim=1))
-
-
-def dense_neighbors(pos: Tensor, num: int, for_onnx: bool = False) -> tuple[Tensor, Tensor]:
-    """The nearest points of each, itself included, ties by index: ``[B, N, k]``, and which of them there are."""
-    points = pos.size(1)
-    exact = pos.detach().double()
-    d2 = squared_distances(exact.unsqueeze(2), exact.unsqueeze(1))
-    none = d2.new_full((1,), torch.inf).expand(*d2.shape[:2], num)  # where there are fewer points
-    d2 = torch.cat([d2, none], dim=2)
-    if for_onnx:  # ONNX says that the first of equals is taken, torch does not
-        index = torch.topk(d2, num, dim=2, largest=False).indices
-    else:
-        index = torch.sort(d2, dim=2, stable=True).indices[..., :num]
-    return index.clamp(max=points - 1), index < points
 
 
 def ready_copy(model: CCNN) -> CCNN:

@@ -11,7 +11,7 @@ import torch
 from ccnn_geo import CCNN
 from ccnn_geo.cli import main
 from ccnn_geo.export import export_program, exportable
-from ccnn_geo.export.points import dense_neighbors
+from ccnn_geo.export.edges import dense_neighbors
 from ccnn_geo.kernels import KERNELS
 from ccnn_geo.neighbors import knn_graph
 from ccnn_geo.training.module import Classifier
@@ -164,7 +164,12 @@ def test_the_command_makes_a_program(commanded):
     config = json.loads((folder / "config.json").read_text())
     assert config["classifier"]["classes"] == ["ball", "disc"]
     inputs = {"x": ["B", "N", 6], "pos": ["B", "N", 3]}
-    assert config["program"] == {"file": "model.pt2", "inputs": inputs, "outputs": "logits"}
+    assert config["program"] == {
+        "file": "model.pt2",
+        "inputs": inputs,
+        "outputs": "logits",
+        "shape": ["B", 2],
+    }
     assert sorted(p.name for p in folder.iterdir()) == ["config.json", "model.pt2"]
     with pytest.raises(FileNotFoundError, match=r"no model\.safetensors"):
         CCNN.from_pretrained(folder)

@@ -13,6 +13,7 @@ import trimesh
 from ccnn_geo.cli import _main as cli
 from ccnn_geo.cli import data as data_command
 from ccnn_geo.cli.arguments import named_dataset
+from ccnn_geo.cli.export import FORMATS
 from ccnn_geo.cli.start import with_settings_of_start
 from ccnn_geo.cli.train_options import PARTS, plain_values, train_parser
 from ccnn_geo.experiments.engine import reproduction
@@ -84,15 +85,17 @@ def write_kind(network, form, file):
 )
 def test_runs(folder, monkeypatch, capsys, words):
     monkeypatch.chdir(folder)
-    for made in ("model", "program"):
+    for made in ("model", "program", "furniture", "reader"):
         shutil.rmtree(folder / made, ignore_errors=True)
-    if "torch-export" in words:  # tracing takes seconds; test_export_command.py has it in full
+    form = words[words.index("--format") + 1] if "--format" in words else None
+    if form is not None:  # tracing takes seconds; tests/export has it in full
         monkeypatch.setattr(program, "program_writer", lambda *given: partial(write_kind, *given))
     assert cli.main(words) == 0
     shown = capsys.readouterr()
     assert shown.out and not shown.err
-    if "torch-export" in words:
-        assert Path(words[2], "model.pt2").read_text() == "torch-export of PointProgram"
+    if form is not None:
+        written = Path(words[2], FORMATS[form]).read_text()
+        assert written in (f"{form} of PointProgram", f"{form} of GridProgram")
 
 
 @pytest.mark.parametrize("words", [c for c in COMMANDS if c[0] == "train"], ids=" ".join)
