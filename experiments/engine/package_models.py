@@ -29,8 +29,13 @@ def figures(results: dict[str, Any]) -> str:
         >>> figures({"validation": {"last_epoch": {"val_acc": 0.875}}, "test_points": {"accuracy": 0.8}})
         '87.5 % of its validation part, 80.0 % of the official test part'
     """
-    last = results["validation"]["last_epoch"]["val_acc"]
-    found = [f"{100 * last:.1f} % of its validation part"]
+    last = results["validation"]["last_epoch"]
+    iou = (
+        f" of the points, mean IoU {100 * last['val_miou']:.1f} %, category given,"
+        if "val_miou" in last
+        else ""
+    )
+    found = [f"{100 * last['val_acc']:.1f} %{iou} of its validation part"]
     tests = [value for key, value in results.items() if key.startswith("test_")]
     found += [f"{100 * tests[0]['accuracy']:.1f} % of the official test part"] if tests else []
     return ", ".join(found)
