@@ -25,9 +25,9 @@ class DenseEdges(NamedTuple):
 class EdgeSum(nn.Module):
     r"""A convolution over :class:`DenseEdges`, in the place of the layer it is made of.
 
-    Only edges in the support of the layer's kernel are evaluated. Sums are products of matrices with as many rows as
-    the target with most such edges has: every other way adds up at places that repeat, which onnxruntime does wrong on
-    several threads (``ScatterND``), or twenty times as slowly (``ScatterElements``).
+    Only edges in the support of the layer's kernel are evaluated. Their sums are products of matrices, with as many
+    rows as the target with most such edges has. Adding up at places that repeat would do with less, but onnxruntime
+    1.32 does that wrong on several threads (``ScatterND``), or fifty times as slowly (``ScatterElements``).
     """
 
     def __init__(self, conv: SepFlexConv) -> None:
@@ -38,13 +38,12 @@ class EdgeSum(nn.Module):
         source, rel, valid = edge_index
         inside = self.conv.kernel.inside(rel) & valid
         edge = inside.flatten().nonzero().squeeze(1)
-        basis = with_last_row(self._basis(rel.flatten(0, 1)[edge]))
-        source = with_last_row(source.flatten()[edge])
+        basis = _with_last_row(self._basis(rel.flatten(0, 1)[edge]))
+        source = _with_last_row(source.flatten()[edge])
         place = _places(inside.sum(dim=1), edge.size(0))
         x = x if weight is None else x * weight.unsqueeze(-1)
-        moments = (
-            basis[place].transpose(1, 2) @ x[source[place]]
-        )  # [M, H + 1, C], then the output layer: it is linear
+        moments = basis[place].transpose(1, 2) @ x[source[place]]  # [M, H + 1, C]
+        # the output layer comes last, for it is linear
         return self.conv.mix((moments * self.conv.kernel.output_weight().T).sum(dim=1))
 
     def _basis(self, rel: Tensor) -> Tensor:
@@ -58,15 +57,15 @@ class EdgeSum(nn.Module):
         return torch.cat([values * profile, profile], dim=1)
 
 
-def with_last_row(values: Tensor) -> Tensor:
+def _with_last_row(values: Tensor) -> Tensor:
     """A row of zeros behind ``[E, *]``: what places without an edge take."""
     return torch.cat([values, values.new_zeros(1, *values.shape[1:])])
 
 
 def _places(count: Tensor, none: int) -> Tensor:
     """Which edges each target has, of edges in the order of their targets: ``[M, most]``, ``none`` where no more."""
-    most = count.max().clamp(min=1).item()
-    torch._check(most >= 1)
+    most = count.max().clamp(min=2).item()  # compilers ask whether a size is 1
+    torch._check(most >= 2)
     slot = torch.arange(most, device=count.device)
     first = count.cumsum(0) - count
     return torch.where(slot < count.unsqueeze(1), first.unsqueeze(1) + slot, none)

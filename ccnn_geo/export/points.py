@@ -21,14 +21,16 @@ SEARCHES = ("inside", "given", "all")
 class PointProgram(nn.Module):
     r"""A :class:`~ccnn_geo.nn.ccnn.CCNN` on points that ``torch.export`` can trace, with the same numbers.
 
-    Neighbours are found from all distances (in float64, ties by index, as everywhere), kernels are evaluated on edges
-    by their formula. Clouds come side by side, of as many points each; a ragged batch is one call per cloud. A cloud
-    of fewer points than ``num_neighbors`` is summed over as a whole.
+    Neighbours are found from all distances (in float64, ties by index, as everywhere). Each layer evaluates its kernel
+    by the formula, on edges in its support alone. Clouds come side by side, of as many points each; a ragged batch is
+    one call per cloud. A cloud of fewer points than ``num_neighbors`` is summed over as a whole.
 
-    It needs the memory of a layer's edges, about :math:`4 B N k (4 H + C)` bytes for kernels of width :math:`H`, and of
-    all distances, :math:`24 B N (N + k)`, unless neighbours are given; larger clouds are for this package itself.
-    ``ccnn_4_140`` on 1,024 points took 0.2 GB and 2.1 s of one core with 256 neighbours, most of which lie outside of
-    the published window, and 0.3 s with 32. This package leaves edges outside of windows out: 0.03 s for both.
+    It needs the memory of a layer's edges, at most about :math:`4 B N n (4 H + C)` bytes for kernels of width :math:`H`
+    and :math:`n` edges of the point that has most in the support, of their sums, :math:`4 B N H C`, and of all
+    distances, :math:`24 B N (N + k)`, unless neighbours are given; larger clouds are for this package itself.
+    ``ccnn_4_140_paper`` on 1,024 points with 256 neighbours, of which the published window keeps 11, took 0.4 s of one
+    core and 0.09 GB, where all edges took 12 s and 0.21 GB; ``ccnn_4_140``, whose window begins with 101, took 2.4 s
+    and 0.22 GB. This package takes 0.04 and 0.12 s (``experiments/benchmarks/bench_programs.py``).
 
     Args:
         model: The network, after its first batch; it is copied.

@@ -25,7 +25,7 @@ from ccnn_geo.nn.part_groups import SIGN
 
 
 class Score(NamedTuple):
-    """Of a shape: the share of its labelled surface that is right, the mean IoU of its parts, whether its category is."""
+    """Of a shape: the share of its surface that is right, the mean IoU of its parts, and whether its category is."""
 
     accuracy: float
     iou: float
