@@ -30,11 +30,14 @@ def category_of_classes(classes: Sequence[str]) -> Tensor | None:
 def of_truths(logits: Tensor, category: Tensor, y: Tensor) -> Tensor:
     """Logits without the classes of other categories than that of the truth, as if the category had been given.
 
+    Where there is no truth, -1, they stay.
+
     Shapes:
         ``logits [N, K]``, ``category [K]``, ``y [N]`` -> ``[N, K]``
     """
     category = category.to(logits.device)
-    return logits.masked_fill(category[y].unsqueeze(1) != category, -torch.inf)
+    other = (category[y.clamp(min=0)].unsqueeze(1) != category) & (y >= 0).unsqueeze(1)
+    return logits.masked_fill(other, -torch.inf)
 
 
 def of_one_category(logits: Tensor, category: Tensor) -> Tensor:

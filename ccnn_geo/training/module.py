@@ -291,8 +291,9 @@ class Learner(LightningModule):
         self._summarise("test")
 
     def _evaluate(self, batch: Data | Sequence[Tensor], batch_idx: int) -> None:
-        answers = self(batch)
-        self.evaluation(*self.task.rows(answers, _split(batch)[1]))
+        y = _split(batch)[1]
+        answers = self.task.evaluated(self(batch), y)
+        self.evaluation(*self.task.rows(answers, y))
         if batch_idx == 0 and self.hparams.readout == "node":
             self.scene = telling_scene(batch, self.task.shown(answers))
 

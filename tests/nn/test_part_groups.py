@@ -20,6 +20,8 @@ def test_of_truths() -> None:
     category = category_of_classes(CLASSES)
     assert category is not None
     found = of_truths(logits, category, y)
+    unknown = of_truths(logits, category, torch.full((40,), -1))
+    assert torch.equal(unknown, logits)
     for row, truth, given in zip(found, y.tolist(), logits, strict=True):
         for k in range(5):
             kept = CLASSES[k].rpartition("/")[0] == CLASSES[truth].rpartition("/")[0]

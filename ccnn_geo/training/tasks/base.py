@@ -62,6 +62,10 @@ class Task(ABC):
         """What is scored, of the outputs of a network."""
         return outputs
 
+    def evaluated(self, answers: Tensor, y: Tensor) -> Tensor:
+        """Answers as they are evaluated: where something besides the sample is given, they may know it."""
+        return answers
+
     @abstractmethod
     def rows(self, answers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Answers and truths of what has one, a row each."""

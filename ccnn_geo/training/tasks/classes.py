@@ -106,13 +106,18 @@ class Segmentation(Classification):
         """Logits ``[n, K]``, of a grid's cells in the order of its labels."""
         return class_logits(point_rows(outputs))
 
+    def evaluated(self, answers: Tensor, y: Tensor) -> Tensor:
+        """Of parts of shapes of several categories, ``chair/leg``, those of the shape's own category, as is usual."""
+        category = category_of_classes(self.classes)
+        return answers if category is None else of_truths(answers, category, y.reshape(-1))
+
     def rows(self, answers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         y = y.reshape(-1)
         known = y >= 0
         return answers[known], y[known]
 
     def evaluation(self) -> Evaluation:
-        return SegmentationEvaluation(self.classes)
+        return SegmentationEvaluation(len(self.classes))
 
     def scores(self, counted: Tensor, loss: float, of: str, scene: Scene | None = None) -> Scores:
         overall, mean_class = accuracies(counted)
@@ -156,21 +161,7 @@ class ClassEvaluation(Evaluation):
 
 
 class SegmentationEvaluation(ClassEvaluation):
-    """The same, and the mean intersection over union ``miou``.
-
-    Of parts of shapes of several categories, ``chair/leg``, those of the shape's own category alone are asked for, as
-    is usual.
-
-    Args:
-        classes: Names.
-    """
-
-    def __init__(self, classes: Sequence[str]) -> None:
-        super().__init__(len(classes))
-        self.category = category_of_classes(classes)
-
-    def forward(self, answers: Tensor, y: Tensor) -> None:
-        super().forward(answers if self.category is None else of_truths(answers, self.category, y), y)
+    """The same, and the mean intersection over union ``miou``."""
 
     def take(self) -> tuple[Tensor, dict[str, Tensor | float]]:
         matrix, found = super().take()
