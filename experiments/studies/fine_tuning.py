@@ -28,7 +28,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "from shapes10, trunk at a tenth": {**START, "optim__trunk_lr": 0.1},
     "from shapes10": START,
 }
-EPOCHS = {20: 60, 100: 30}
+EPOCHS = {20: 40, 100: 15}
 """Epochs for so many shapes of each class."""
 
 
