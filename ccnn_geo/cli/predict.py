@@ -30,8 +30,6 @@ def main(arguments: list[str]) -> None:
     files = [sample for path in asked_for for sample in _samples(model, path)]
     if (options.rotations, options.subsets) != (1, 1):
         model = model.voting(options.rotations, options.subsets)
-    if model.answering.needs_folder and options.out is None:
-        raise ValueError(f"--out: expected a folder for the labelled {model.pipeline.kind}s, got none")
     if options.out is not None:
         _write(model, files, Path(options.out).expanduser(), options)
         return
@@ -107,7 +105,7 @@ def _records(model: Predictor, files: Any, batch_size: int) -> Iterator[Record]:
     from ccnn_geo.export.records import record
     from ccnn_geo.export.streaming import stream_answers
 
-    for file, answer in stream_answers(model, files, batch_size):
+    for file, answer in stream_answers(model, files, model.answering.at_once(batch_size)):
         yield _bad(file, answer) if isinstance(answer, Exception) else record(file, answer)
 
 
@@ -139,7 +137,7 @@ def _write(model: Predictor, files: list[str], folder: Path, options: argparse.N
     parts = Parts(folder, digest_of(model), files, *process_of())
     asked = len(parts.rest)
     records, found = _written(model, parts.rest, parts.files, folder, options), list[Any]()
-    size = 1 if model.answering.needs_folder else options.batch_size
+    size = model.answering.at_once(options.batch_size)
     while some := list(islice(records, size)):
         parts.add(some)
         found += some

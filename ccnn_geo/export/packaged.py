@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ccnn_geo._base.nearest import did_you_mean
 from ccnn_geo.io.models.folder import CONFIG, read_config
 
 
@@ -23,11 +24,31 @@ def packaged_models() -> dict[str, Mapping[str, Any]]:
 
 
 def packaged_folder(source: str | PathLike[str]) -> Path | None:
-    """The folder of a packaged network, if a source names one and nothing here is called so."""
-    if not isinstance(source, str) or not source.isidentifier() or Path(source).exists():
+    """The folder of a packaged network, if a source names one and no trained network here is called so.
+
+    Raises:
+        FileNotFoundError: If a source could be such a name, but nothing is called so, here or there.
+    """
+    if not isinstance(source, str) or not source.isidentifier() or _holds_network(Path(source)):
         return None
     folder = _home() / source
-    return folder if (folder / CONFIG).is_file() else None
+    if (folder / CONFIG).is_file():
+        return folder
+    if Path(source).exists():
+        return None
+    known = [path.name for path in sorted(_home().iterdir()) if (path / CONFIG).is_file()]
+    raise FileNotFoundError(
+        f"{source}: no such checkpoint, run or folder, and no network that comes with the package: "
+        f"{', '.join(known)}{did_you_mean(source, known)}"
+    )
+
+
+def _holds_network(path: Path) -> bool:
+    """Whether this is a file, or a folder of an exported network, of a run or of runs."""
+    if not path.is_dir():
+        return path.is_file()
+    inside = ("checkpoints/*.ckpt", "*/checkpoints/*.ckpt")
+    return (path / CONFIG).is_file() or any(next(path.glob(pattern), None) for pattern in inside)
 
 
 def _home() -> Path:

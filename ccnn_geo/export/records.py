@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ccnn_geo.export.answers import Answer, PointPrediction, Prediction
+from ccnn_geo.nn.part_groups import SIGN, category_of_classes
 
 Record = dict[str, Any]
 
@@ -32,7 +33,10 @@ def record(file: str, answer: Answer) -> Record:
     if isinstance(answer, PointPrediction):
         counts = np.bincount(answer.labels[answer.labels >= 0].ravel(), minlength=len(answer.classes))
         classes = dict(zip(answer.classes, counts.tolist(), strict=True))
-        return {"file": file, "points": int(answer.labels.size), "classes": classes}
+        about: Record = {"file": file, "points": int(answer.labels.size)}
+        if category_of_classes(answer.classes) is not None:  # of one category alone
+            about["category"] = answer.classes[int(counts.argmax())].rpartition(SIGN)[0]
+        return {**about, "classes": classes}
     per_point = {name: v for name, v in answer.values.items() if isinstance(v, np.ndarray)}
     found: Record = {"file": file}
     if per_point:
@@ -63,7 +67,7 @@ def as_csv(records: Iterable[Mapping[str, Any]]) -> str:
     if not rows:
         return "file\n"
     first = rows[0]
-    head = [key for key in ("class", "probability", "points") if key in first]
+    head = [key for key in ("class", "probability", "points", "category") if key in first]
     part = next(key for key in ("probabilities", "classes", "values") if key in first)
     units = first.get("units", {})
     writer.writerow(["file", *head, *(f"{n} [{units[n]}]" if units.get(n) else n for n in first[part])])

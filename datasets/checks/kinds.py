@@ -73,6 +73,8 @@ def _seen(path: Path, shape: Shape) -> Seen:
     }
     if shape.faces is not None:
         return {**seen, "surface": "mesh", "triangles": len(shape.faces)}
+    if shape.cell is not None:
+        return {**seen, "surface": "cells of a voxel grid"}
     return {**seen, "surface": "cloud with normals" if shape.normals is not None else "cloud without normals"}
 
 

@@ -122,6 +122,9 @@ def test_table_for_people_and_export(parts, monkeypatch, run_cli):
     code, output, errors = run_cli("predict", "run", "shapes/test/bell/0.off")
     assert (code, errors) == (0, "")
     assert output.splitlines()[1].endswith("8 points")
+    code, output, _ = run_cli("predict", "run", "shapes/test/bell/0.off", "shapes/test/box/0.off", "--json")
+    for row in json.loads(output):
+        assert {name.split("/")[0] for name, count in row["classes"].items() if count} == {row["category"]}
     assert run_cli("export", "run", "model")[0] == 0
     assert load("model").pipeline == load("run").pipeline
     np.testing.assert_array_equal(load("model")("cloud.xyz").labels, load("run")("cloud.xyz").labels)

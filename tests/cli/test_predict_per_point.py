@@ -128,8 +128,11 @@ def test_arrays_are_scans(scans, monkeypatch, run_cli):
 
 def test_options_of_scans(scans, monkeypatch, run_cli):
     monkeypatch.chdir(scans)
-    code, _, errors = run_cli("predict", "run", "scans/test")
-    assert code == 1 and "--out: expected a folder for the labelled scans" in errors
+    code, output, errors = run_cli("predict", "run", "scans/test", "--json")
+    assert (code, errors) == (0, "")
+    answers = [load("run")(f"scans/test/{i}.ply") for i in range(2)]
+    counts = [{name: int((a.labels == k).sum()) for k, name in enumerate(a.classes)} for a in answers]
+    assert [row["classes"] for row in json.loads(output)] == counts
     assert run_cli("export", "run", "model")[0] == 0
     assert load("model").pipeline.settings() == load("run").pipeline.settings()
 

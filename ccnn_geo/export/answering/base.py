@@ -41,9 +41,6 @@ class Answering:
         targets: Of a regression, which has no classes.
     """
 
-    needs_folder: ClassVar[bool] = False
-    """Whether answers are so large that they are written and not printed."""
-
     takes_votes: ClassVar[bool] = False
     """Whether a sample may be asked several times, turned or with other points."""
 
@@ -53,6 +50,10 @@ class Answering:
         self, network: CCNN, pipeline: Pipeline, classes: Sequence[str], targets: Targets | None
     ) -> None:
         self.network, self.pipeline, self.classes, self.targets = network, pipeline, tuple(classes), targets
+
+    def at_once(self, batch_size: int) -> int:
+        """Samples whose answers may be in memory together, of so many that go through the network together."""
+        return batch_size
 
     def prepare(self, source: Any) -> Any:
         """What is asked of a file or an object in memory.

@@ -18,10 +18,12 @@ from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 class SceneAnswering(Answering):
     """Scans are written in the format that they came in, and nothing of them is held in memory as a whole."""
 
-    needs_folder: ClassVar[bool] = True
     takes_votes: ClassVar[bool] = True
 
     pipeline: ScanPipeline
+
+    def at_once(self, batch_size: int) -> int:
+        return 1
 
     def sample(self, source: Any) -> Path | Frame:
         if isinstance(source, Frame):
