@@ -130,6 +130,9 @@ def test_options_of_scans(scans, monkeypatch, run_cli):
     monkeypatch.chdir(scans)
     code, _, errors = run_cli("predict", "run", "scans/test")
     assert code == 1 and "--out: expected a folder for the labelled scans" in errors
+    assert run_cli("predict", "run", "scans/test", "--out", "turned", "--rotations", "2")[0] == 0
+    code, _, errors = run_cli("predict", "run", "scans/test", "--out", "turned", "--rotations", "3")
+    assert code == 1 and "turned: holds predictions.json of another model or number of votes" in errors
     assert run_cli("export", "run", "model")[0] == 0
     assert load("model").pipeline.settings() == load("run").pipeline.settings()
 
