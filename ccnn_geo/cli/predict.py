@@ -134,9 +134,10 @@ def _write(model: Predictor, files: list[str], folder: Path, options: argparse.N
     from ccnn_geo.io.files.parts import process_of
 
     started = time.monotonic()
+    where = _places(model, files, folder)
     parts = Parts(folder, digest_of(model), files, *process_of())
     asked = len(parts.rest)
-    records, found = _written(model, parts.rest, parts.files, folder, options), list[Any]()
+    records, found = _written(model, parts.rest, where, options), list[Any]()
     size = model.answering.at_once(options.batch_size)
     while some := list(islice(records, size)):
         parts.add(some)
@@ -145,19 +146,27 @@ def _write(model: Predictor, files: list[str], folder: Path, options: argparse.N
     seconds = time.monotonic() - started
     own = len(parts.files[parts.rank :: parts.size])
     before = f", {own - asked} of them before" if asked < own else ""
-    where = folder / TABLE if done else f"{parts.path}, others are at work"
-    print(f"{own} of {len(parts.files)} files in {seconds:.1f} s{before}: {where}")
+    place = folder / TABLE if done else f"{parts.path}, others are at work"
+    print(f"{own} of {len(parts.files)} files in {seconds:.1f} s{before}: {place}")
     _tell_bad(found)
 
 
+def _places(model: Predictor, files: list[str], folder: Path) -> dict[str, Path]:
+    """Where the answers to points go; none of a network with one answer for a sample."""
+    from ccnn_geo.export.parts import TABLE, WHOLE
+    from ccnn_geo.export.places import places
+
+    if model.network.readout != "node":
+        return {}
+    return places(files, folder, model.answering.answer_files, (TABLE, WHOLE))
+
+
 def _written(
-    model: Predictor, rest: list[str], files: list[str], folder: Path, options: argparse.Namespace
+    model: Predictor, rest: list[str], where: dict[str, Path], options: argparse.Namespace
 ) -> Iterator[Record]:
     """A record for each file, after the answers to its points are written."""
-    from ccnn_geo.export.places import places
     from ccnn_geo.export.records import record
 
-    where = places(files, folder) if model.network.readout == "node" else {}
     for file, found in model.answering.written(_shown(rest), where, options.batch_size):
         yield _bad(file, found) if isinstance(found, Exception) else record(file, found)
 

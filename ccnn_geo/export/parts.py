@@ -5,21 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ccnn_geo.export.predictor import Predictor
 from ccnn_geo.export.records import Record, as_csv
+from ccnn_geo.export.scenes.votes import ONE_VOTE
 from ccnn_geo.io.files.parts import part_path, part_paths
 from ccnn_geo.io.files.storage import exclusive, write_atomic
 
 TABLE, WHOLE = "predictions.csv", "predictions.json"
 _ENDING = ".jsonl"
+_MODEL = "model or number of votes"
 
 
 def digest_of(model: Predictor) -> str:
-    """What tells a model from another one: its weights, classes and preparation."""
-    found = hashlib.sha256(json.dumps([model.classes, model.pipeline.settings()], sort_keys=True).encode())
+    """What tells answers from others: weights, classes and preparation of the model, and its votes."""
+    votes = [] if model.votes == ONE_VOTE else [asdict(model.votes)]
+    known = [model.classes, model.pipeline.settings(), *votes]
+    found = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
     for name, tensor in sorted(model.network.state_dict().items()):
         found.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     return found.hexdigest()[:16]
@@ -84,10 +89,15 @@ class Parts:
         path = self.folder / WHOLE
         if not path.exists():
             return False
-        stored = json.loads(path.read_text())
-        known = [one["file"] for one in stored["answers"]]
-        if stored["model"] != self.digest or known != self.files:
-            other = "another model" if stored["model"] != self.digest else "other files"
+        try:
+            stored = json.loads(path.read_text())
+            model, known = stored["model"], [one["file"] for one in stored["answers"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"--out {self.folder}: holds {WHOLE} that predict has not written; name another folder"
+            ) from error
+        if model != self.digest or known != self.files:
+            other = f"another {_MODEL}" if model != self.digest else "other files"
             raise ValueError(f"--out {self.folder}: holds {WHOLE} of {other}; name another folder")
         return True
 
@@ -102,7 +112,7 @@ class Parts:
                 found: dict[str, Any] = json.loads(line)
                 if found.pop("model") != self.digest:
                     raise ValueError(
-                        f"--out {self.folder}: {path.name} holds answers of another model; name another folder"
+                        f"--out {self.folder}: {path.name} holds answers of another {_MODEL}; name another folder"
                     )
                 if "error" in known.get(found["file"], {"error": ""}):
                     known[found["file"]] = found

@@ -3,17 +3,64 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 
-def places(files: Sequence[str], folder: Path) -> dict[str, Path]:
+def places(
+    files: Sequence[str],
+    folder: Path,
+    written: Callable[[Path], Sequence[Path]] = lambda target: [target],
+    taken: Collection[str] = (),
+) -> dict[str, Path]:
     """Where the answer to each file goes: below the folder as it lies below what all files have in common.
 
+    Two files whose answers would be one, such as ``a.off`` and ``a.ply``, keep their extensions in its name.
+
+    Args:
+        files: Paths.
+        folder: For the answers.
+        written: The files that are written for such a place.
+        taken: Names in the folder that something else has.
+
+    Raises:
+        ValueError: If an answer would replace a file that is asked, or another answer.
+
     Example:
-        >>> {file: str(place) for file, place in places(["a/1.las", "a/b/1.las"], Path("out")).items()}
+        >>> where = places(["a/1.las", "a/b/1.las"], Path("out"))
+        >>> {file: place.as_posix() for file, place in where.items()}
         {'a/1.las': 'out/1.las', 'a/b/1.las': 'out/b/1.las'}
+        >>> where = places(["1.off", "1.ply"], Path("out"), lambda target: [target.with_suffix(".ply")])
+        >>> [place.as_posix() for place in where.values()]
+        ['out/1_off.off', 'out/1_ply.ply']
     """
     absolute = {file: os.path.abspath(file) for file in files}
     top = os.path.commonpath([os.path.dirname(path) for path in absolute.values()])
-    return {file: folder / os.path.relpath(path, top) for file, path in absolute.items()}
+    found = {path: folder / os.path.relpath(path, top) for path in absolute.values()}
+
+    def clashes() -> dict[str, Path]:
+        """Files that share what is written, and one of the places that they share."""
+        count = Counter([folder / name for name in taken])
+        count.update(path for target in found.values() for path in written(target))
+        shared = {
+            file: [path for path in written(target) if count[path] > 1] for file, target in found.items()
+        }
+        return {file: paths[0] for file, paths in shared.items() if paths}
+
+    for file in clashes():
+        target = found[file]
+        found[file] = target.with_name(f"{target.stem}_{target.suffix[1:]}{target.suffix}")
+    for file, target in clashes().items():
+        raise ValueError(
+            f"--out {folder}: {target} would be the answer to {file} and to another file, expected one"
+        )
+    asked = {os.path.realpath(path): file for file, path in absolute.items()}
+    for file, path in absolute.items():
+        for target in written(found[path]):
+            if other := asked.get(os.path.realpath(target)):
+                itself = "the file itself" if other == file else f"{other}, which is asked too"
+                raise ValueError(
+                    f"--out {folder}: the answer to {file} would replace {itself}; expected another folder"
+                )
+    return {file: found[path] for file, path in absolute.items()}

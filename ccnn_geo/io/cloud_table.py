@@ -126,8 +126,21 @@ def _read(path: Path, state: tuple[int, int]) -> CloudTable:
     numbers = {split_unit(name): values for name, values in columns.items() if values.dtype.kind in "fiub"}
     fields = {name: values[order].astype(np.float64) for (name, _), values in numbers.items()}
     units = {name: unit for name, unit in numbers if unit}
-    of_samples = None if splits is None else splits.astype(str)[order][offset[:-1]].tolist()
+    of_samples = None if splits is None else _of_samples(path, names, splits.astype(str)[order], offset)
     return CloudTable(path, names, of_samples, offset, pos, fields, units)
+
+
+def _of_samples(path: Path, names: Sequence[str], splits: np.ndarray, offset: np.ndarray) -> list[str]:
+    """The split of each sample, which is that of all its points."""
+    first = splits[offset[:-1]]
+    other = np.flatnonzero(splits != np.repeat(first, np.diff(offset)))
+    if len(other):
+        place = int(np.searchsorted(offset, other[0], side="right")) - 1
+        both = f"{str(first[place])!r} and {str(splits[other[0]])!r}"
+        raise ValueError(
+            f"{path}: the sample {names[place]} has a {SPLIT} {both}, expected one at all points"
+        )
+    return list(first.tolist())
 
 
 def _columns(path: Path) -> dict[str, Any]:
@@ -136,8 +149,14 @@ def _columns(path: Path) -> dict[str, Any]:
         import pyarrow.parquet
     try:
         table = pyarrow.parquet.read_table(path)
-        return {name: table[name].to_numpy() for name in table.column_names}
+        lacking = table[SAMPLE].null_count if SAMPLE in table.column_names else 0
+        found = {name: table[name].to_numpy() for name in table.column_names}
     except OSError as error:
         raise ValueError(f"{path}: damaged, expected a whole table ({error})") from error
     except Exception as error:  # readers of damaged files raise anything
         raise ValueError(f"{path}: no table in parquet ({type(error).__name__}), expected one") from error
+    if lacking:
+        raise ValueError(
+            f"{path}: {lacking} of {len(table)} rows have no {SAMPLE}, expected one for each point"
+        )
+    return found

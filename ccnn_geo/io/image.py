@@ -102,7 +102,7 @@ def read_mask(path: Path) -> np.ndarray:
     Raises:
         ImportError: If Pillow is not installed.
         OSError: If the file cannot be opened.
-        ValueError: As :func:`read_image`, and for an image of colours.
+        ValueError: As :func:`read_image`, and for an image of colours, or a JPEG.
     """
     with needs("data", "read_mask"):
         from PIL import Image  # noqa: F401 (what is used below)
@@ -112,6 +112,10 @@ def read_mask(path: Path) -> np.ndarray:
         warnings.simplefilter("ignore")
         with _opened(path, content) as image:
             _check(path, image, len(content))
+            if image.format == "JPEG":
+                raise ValueError(
+                    f"{path}: a JPEG, which changes numbers, expected a PNG or another exact format"
+                )
             if image.mode not in ("P", "L", "1"):
                 raise ValueError(
                     f"{path}: pixels of mode {image.mode}, expected a palette or grey, whose number is the class"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def read_targets(path: Path, wanted: Sequence[str] | None = None) -> TargetTable
         )
     places = [names.index(name) for name in chosen]
     values = [[_number(path, line, names[i], cells[i]) for i in places] for line, cells in rows]
-    files = [cells[names.index(FILE)].strip().replace("\\", "/") for _, cells in rows]
+    files = [_file(path, line, cells[names.index(FILE)]) for line, cells in rows]
     twice = {name for name in files if files.count(name) > 1} if len(set(files)) < len(files) else set()
     if twice:
         raise ValueError(f"{path}: {min(twice)} more than once, expected a row for each file")
@@ -118,6 +119,13 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
                 f"{path}, line {line}: {len(cells)} cells, expected {len(header)} as in the header"
             )
     return header, lines[1:]
+
+
+def _file(path: Path, line: int, text: str) -> str:
+    """A path in its shortest form, in which a file has one name."""
+    if not text.strip():
+        raise ValueError(f"{path}, line {line}: no {FILE}, expected the name of one")
+    return posixpath.normpath(text.strip().replace("\\", "/"))
 
 
 def _number(path: Path, line: int, name: str, text: str) -> float:

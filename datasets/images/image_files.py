@@ -45,12 +45,16 @@ def masks_of(root: Path, paths: Sequence[Path]) -> list[Path]:
     """The mask of each image: of its name, without the extension, in the folder beside.
 
     Raises:
-        ValueError: If an image has none.
+        ValueError: If an image has none, or several.
     """
     folders = dict.fromkeys(_beside(root, path)[0] for path in paths)
     kind = FileKind("masks", EXTENSIONS, deep=True)
     listed = [path for folder in folders if folder.is_dir() for path in list_samples(folder, kind).paths]
     known = {path.with_suffix(""): path for path in listed}
+    twice = [path for path in listed if known[path.with_suffix("")] != path]
+    if twice:
+        other = known[twice[0].with_suffix("")]
+        raise ValueError(f"{root}: the masks {twice[0]} and {other.name}, expected one for an image")
     wanted = [_beside(root, path)[1] for path in paths]
     lacking = [path for path, mask in zip(paths, wanted, strict=True) if mask not in known]
     if lacking:

@@ -38,6 +38,9 @@ def mask_classes(
     if named is None:
         named = {code: str(code) for code in sorted(trained)}
     named = {code: name for code, name in named.items() if code != ignored}
+    twice = sorted({name for name in named.values() if list(named.values()).count(name) > 1})
+    if twice:
+        raise ValueError(f"{root}: the class {twice[0]!r} more than once, expected different names")
     if len(named) < 2:
         numbers = ", ".join(map(str, sorted(trained)))
         raise ValueError(
@@ -66,6 +69,20 @@ def _named(root: Path, given: Sequence[str] | Mapping[int, str] | None) -> dict[
         path = root / NAMES
         if not path.is_file():
             return None
-        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-        given = [line.strip() for line in lines if line.strip()]
+        given = _lines(path)
+    if len(given) > 256:
+        raise ValueError(f"{NAMES} or the option 'classes': {len(given)} names, expected at most 256")
     return dict(enumerate(map(str, given)))
+
+
+def _lines(path: Path) -> list[str]:
+    """Names, a line each; a blank line among them would shift the numbers of those behind it."""
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected text in UTF-8 ({error})") from error
+    if "" in lines:
+        raise ValueError(
+            f"{path}: line {lines.index('') + 1} is empty, expected the name of a number in each"
+        )
+    return lines

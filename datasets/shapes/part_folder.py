@@ -22,8 +22,12 @@ from ccnn_geo.io.files.left_out import list_names
 from ccnn_geo.io.files.sample_files import stamps
 from ccnn_geo.io.files.storage import read_arrays
 from ccnn_geo.io.shapes.part_labels import BESIDE, labels_beside, read_labelled_shape
+from ccnn_geo.io.shapes.shape import ShapeError
 from ccnn_geo.nn.part_groups import SIGN
 from ccnn_geo.transforms.pipelines.parts import PartPipeline
+
+MOST = 32767
+"""Parts are stored as int16."""
 
 PARTS = replace(SHAPES, companions=(*SHAPES.companions, *BESIDE))
 """Files of shapes, and beside them also labels."""
@@ -90,6 +94,8 @@ class PartFolder(ShapeFolder):
         self.categories = self.classes
         stored = read_arrays(self.processed_file, ("part", "part_names"))
         own = unpacked(stored["part_names"])
+        if not own:
+            raise ValueError(f"{root}: no part is known in {split}, expected labels of some faces or points")
         self.classes = self._known_parts(Path(root).expanduser(), split, own, kwargs)
         new = [name for name in own if name not in self.classes]
         if new:
@@ -145,6 +151,11 @@ def part_file(
 
     def read() -> Data:
         shape, parts = read_labelled_shape(path, columns, label)
+        _check(path, parts.names)
+        if shape.solid is not None and settings.cells == "occupied":
+            raise ShapeError(
+                f"{path}: labels are of cells at the surface, expected cells='surface' for parts"
+            )
         names.extend(parts.names)
         data = shape.to_data()
         data.corners = None
@@ -155,6 +166,17 @@ def part_file(
     return found if isinstance(found, str) else {**found, "names": packed(names)}
 
 
+def _check(path: Path | str, names: Sequence[str]) -> None:
+    """Raises ShapeError for names that cannot be told from those of categories, or too many."""
+    signs = [name for name in names if SIGN in name]
+    if signs:
+        raise ShapeError(
+            f"{path}: the part {signs[0]!r}, expected names without {SIGN!r}, which stands behind a category"
+        )
+    if len(names) > MOST:
+        raise ShapeError(f"{path}: {len(names)} different labels, expected at most {MOST} parts")
+
+
 def _numbered(kept: Kept, classes: Sequence[str]) -> dict[str, Any]:
     """Parts of all points, numbered by names that say the category too where there are several."""
     several = len(classes) > 1
@@ -163,6 +185,8 @@ def _numbered(kept: Kept, classes: Sequence[str]) -> dict[str, Any]:
         for file, found in kept
     ]
     category = {name: file.label for (file, _), some in zip(kept, named, strict=True) for name in some}
+    if len(category) > MOST:
+        raise ValueError(f"{len(category)} different parts, expected at most {MOST}")
     every = sorted(category, key=lambda name: (category[name], _natural(name)))
     places = {name: i for i, name in enumerate(every)}
     numbers = [np.array([*(places[name] for name in some), -1], dtype=np.int16) for some in named]

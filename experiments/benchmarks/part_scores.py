@@ -17,7 +17,7 @@ import numpy as np
 
 from ccnn_geo import load
 from ccnn_geo.datasets.shapes.part_folder import PARTS
-from ccnn_geo.export import Predictor
+from ccnn_geo.export import PointPrediction, Predictor
 from ccnn_geo.io.files.sample_files import list_samples
 from ccnn_geo.io.shapes.part_labels import PartLabels, read_labelled_shape
 from ccnn_geo.io.shapes.shape import Shape
@@ -72,7 +72,9 @@ def scores(model: Predictor, folder: Path) -> dict[str, list[Score]]:
     for place in sorted(path for path in folder.iterdir() if path.is_dir()):
         for path in list_samples(place, PARTS).paths:
             shape, parts = read_labelled_shape(path)
-            answer = [model.classes[i] for i in model(path).labels.tolist()]
+            found_parts = model(path)
+            assert isinstance(found_parts, PointPrediction), "of faces"
+            answer = [model.classes[i] for i in found_parts.labels.tolist()]
             truth = names_of(parts, place.name, model.classes)
             found.setdefault(place.name, []).append(score(truth, answer, areas(shape), place.name))
     return found

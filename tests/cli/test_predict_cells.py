@@ -60,6 +60,10 @@ def test_images_with_masks(tmp_path, monkeypatch, run_cli):
     assert (
         wide.shape == (24, 64) and (wide == np.hstack([truth, truth]).repeat(2, 0).repeat(2, 1)).mean() > 0.85
     )
+    before = path.read_bytes()
+    code, _, errors = run_cli("predict", "run", "discs/test/images", "--out", "discs/test/images")
+    assert code == 1 and "would replace the file itself; expected another folder" in errors
+    assert path.read_bytes() == before and len(list(path.parent.iterdir())) == 3
     assert run_cli("export", "run", "model")[0] == 0
     for name in ("run", "model"):
         code, output, errors = run_cli(

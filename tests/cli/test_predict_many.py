@@ -131,3 +131,11 @@ def test_paths_stand_for_files(tmp_path, monkeypatch):
         "*.ply",
     ]
     assert list(expand(["-"], OFF)) == ["b/4.off", "a/3.txt"]
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "nothing", '{"model": "a", "answers": [1]}'])
+def test_what_others_have_written_stays(tmp_path, text):
+    (tmp_path / "predictions.json").write_text(text)
+    with pytest.raises(ValueError, match=r"holds predictions.json that predict has not written"):
+        Parts(tmp_path, "a", ["1"])
+    assert (tmp_path / "predictions.json").read_text() == text

@@ -133,6 +133,9 @@ def test_options_of_scans(scans, monkeypatch, run_cli):
     answers = [load("run")(f"scans/test/{i}.ply") for i in range(2)]
     counts = [{name: int((a.labels == k).sum()) for k, name in enumerate(a.classes)} for a in answers]
     assert [row["classes"] for row in json.loads(output)] == counts
+    assert run_cli("predict", "run", "scans/test", "--out", "turned", "--rotations", "2")[0] == 0
+    code, _, errors = run_cli("predict", "run", "scans/test", "--out", "turned", "--rotations", "3")
+    assert code == 1 and "turned: holds predictions.json of another model or number of votes" in errors
     assert run_cli("export", "run", "model")[0] == 0
     assert load("model").pipeline.settings() == load("run").pipeline.settings()
 

@@ -44,3 +44,12 @@ def test_what_is_wrong_is_named(tmp_path, text, message):
 def test_a_target_that_is_not_there(tmp_path):
     with pytest.raises(ValueError, match="no target b, expected some of a"):
         read_targets(write(tmp_path, "file,a\nx,1\n"), ["b"])
+
+
+def test_a_file_has_one_name(tmp_path):
+    (tmp_path / "targets.csv").write_text("file,v\na.npz,1\n./b/../a.npz,2\n")
+    with pytest.raises(ValueError, match=r"a.npz more than once"):
+        read_targets(tmp_path / "targets.csv")
+    (tmp_path / "targets.csv").write_text("file,v\na.npz,1\n ,2\n")
+    with pytest.raises(ValueError, match="line 3: no file, expected the name of one"):
+        read_targets(tmp_path / "targets.csv")

@@ -143,6 +143,10 @@ class Answering:
                     continue
             yield file, found
 
+    def answer_files(self, target: Path) -> list[Path]:
+        """What :meth:`write` writes for such a target."""
+        return [target.with_suffix(".npz")]
+
     def write(self, file: str, answer: Answer, target: Path) -> None:
         """Writes the answers to the points, cells or time steps of a file; by default as ``.npz``.
 

@@ -40,11 +40,11 @@ class PartAnswering(Answering):
         category = category_of_classes(self.classes)
         return super().said(outputs if category is None else of_one_category(outputs, category))
 
+    def answer_files(self, target: Path) -> list[Path]:
+        return [target.with_suffix(".ply")]
+
     def write(self, file: str, answer: Answer, target: Path) -> None:
         """A PLY of the shape with a part, its probability and a colour for each face or point."""
         assert isinstance(answer, PointPrediction), "of faces or points"
-        target = target.with_suffix(".ply")
-        if target.exists() and target.samefile(file):
-            raise ValueError(f"{target}: the shape itself, expected another folder for the answer")
         shape = read_shape(file, self.pipeline.columns)
-        write_parts(target, shape, answer.labels, answer.probability, answer.classes)
+        write_parts(target.with_suffix(".ply"), shape, answer.labels, answer.probability, answer.classes)

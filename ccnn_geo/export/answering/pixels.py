@@ -56,6 +56,10 @@ class PixelAnswering(Answering):
     def shape(self, sample: Any) -> tuple[int, ...]:
         return super().shape(sample.image if isinstance(sample, Pixels) else sample)
 
+    def answer_files(self, target: Path) -> list[Path]:
+        labels = [] if self.targets else [target.with_suffix(".png")]
+        return [*super().answer_files(target), *labels]
+
     def write(self, file: str, answer: Answer, target: Path) -> None:
         """The arrays, and labels as a PNG with the numbers of the masks of the training."""
         if isinstance(answer, PointPrediction):

@@ -51,13 +51,15 @@ class SceneAnswering(Answering):
     def _asked(self) -> dict[str, Any]:
         return {"rotations": self.votes.rotations, "subsets": self.votes.subsets}
 
+    def answer_files(self, target: Path) -> list[Path]:
+        return [target.with_suffix(".ply") if target.suffix.lower() == ".bin" else target]
+
     def written(
         self, files: Iterable[str], where: Mapping[str, Path], batch_size: int
     ) -> Iterator[tuple[str, Answer | Exception]]:
         """One scan at a time, see :func:`~ccnn_geo.export.label_scene`; a ``.bin``, which names no columns, as PLY."""
         for file in files:
-            target = where[file]
-            target = target.with_suffix(".ply") if target.suffix.lower() == ".bin" else target
+            target = self.answer_files(where[file])[0]
             try:
                 found = label_scene(self.network, self.pipeline, file, target, **self._asked)
             except Exception as error:  # whatever a file does: it must not stop the others

@@ -16,6 +16,9 @@ class SeriesAnswering(Answering):
 
     pipeline: SeriesPipeline
 
+    def answer_files(self, target: Path) -> list[Path]:
+        return super().answer_files(target) if self.targets else [target]
+
     def write(self, file: str, answer: Answer, target: Path) -> None:
         """The lines of the file with ``predicted`` and ``probability``, empty where nothing was observed."""
         if not isinstance(answer, PointPrediction):

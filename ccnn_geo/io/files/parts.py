@@ -20,13 +20,21 @@ _SUM = struct.Struct("<I")
 def process_of(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
     """Which process this is, and of how many that were started together.
 
+    Raises:
+        ValueError: If the environment says what cannot be.
+
     Example:
         >>> process_of({}), process_of({"RANK": "1", "WORLD_SIZE": "4"})
         ((0, 1), (1, 4))
     """
     for rank, size in PROCESSES:
         if rank in environment and size in environment:
-            return int(environment[rank]), int(environment[size])
+            given = environment[rank], environment[size]
+            if not all(text.isdecimal() for text in given) or int(given[0]) >= int(given[1]):
+                raise ValueError(
+                    f"{rank} is {given[0]!r} and {size} {given[1]!r}, expected whole numbers, the first below"
+                )
+            return int(given[0]), int(given[1])
     return 0, 1
 
 

@@ -43,4 +43,4 @@ def without_missing(name: Path | str, shape: Shape) -> Shape:
     if seen.all():
         return shape
     warn_caller(left_out(name, seen), MissingPoints)
-    return Shape(vertices[seen], None, None if normals is None else normals[seen])
+    return Shape(vertices[seen], None, None if normals is None else normals[seen], present=seen)

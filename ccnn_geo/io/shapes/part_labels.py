@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ccnn_geo.io.scans.point_labels import IGNORED, label_column, whole_labels
 from ccnn_geo.io.shapes.ply_elements import read_elements
 from ccnn_geo.io.shapes.read import read_shape
 from ccnn_geo.io.shapes.shape import Shape, ShapeError
-from ccnn_geo.io.shapes.text import lines_of, numbers_of
+from ccnn_geo.io.shapes.text import lines_of, numbers_of, split_lines, text_of
 from ccnn_geo.io.shapes.text_cloud import SUFFIXES, read_text_columns
 
 BESIDE = ("_labels.txt", ".seg")
@@ -41,7 +41,7 @@ def read_labelled_shape(
     Labels are in the first of these that is there:
 
     * ``NAME_labels.txt`` beside ``NAME.off``: a line with the name of a part, a line with the numbers of its faces,
-      from 1, and so on;
+      from 1, or empty for none, and so on;
     * ``NAME.seg``: a whole number for each face or point, in their order;
     * the file itself: a property of the faces or vertices of a PLY, an array of an archive or a column of a text file,
       called ``label``, ``class`` or as ``label`` says; whole numbers, below 0 for none.
@@ -63,7 +63,7 @@ def read_labelled_shape(
     if beside is None:
         return shape, _inside(path, shape, columns, label)
     if beside.name.endswith(BESIDE[0]):
-        return shape, _read_named(beside, shape.num_parts)
+        return shape, _read_named(beside, shape)
     return shape, _read_numbered(beside, shape)
 
 
@@ -72,22 +72,51 @@ def labels_beside(path: Path) -> Path | None:
     return next((file for end in BESIDE if (file := path.with_name(path.stem + end)).is_file()), None)
 
 
-def _read_named(path: Path, num: int) -> PartLabels:
-    lines = [line for line in lines_of(path) if line.strip()]
-    if len(lines) % 2:
-        raise ShapeError(
-            f"{path}: {len(lines)} lines, expected pairs: the name of a part, and the numbers of its faces"
-        )
+def _read_named(path: Path, shape: Shape) -> PartLabels:
+    num = shape.num_parts if shape.present is None else len(shape.present)
     index = np.full(num, IGNORED, dtype=np.int64)
     names: dict[str, int] = {}
-    for name, words in zip(lines[::2], lines[1::2], strict=True):
-        faces = numbers_of(path, words.split(), f"faces of {name.strip()[:40]!r}", np.int64)
+    for name, words in _named_lines(path):
+        part = names.setdefault(name, len(names))
+        faces = numbers_of(path, words.split(), f"faces of {name[:40]!r}", np.int64)
         if len(faces) and (faces.min() < 1 or faces.max() > num):
             raise ShapeError(
-                f"{path}: {name.strip()[:40]!r} has faces {faces.min()} to {faces.max()}, expected 1 to {num}"
+                f"{path}: {name[:40]!r} has faces {faces.min()} to {faces.max()}, expected 1 to {num}"
             )
-        index[faces - 1] = names.setdefault(name.strip(), len(names))
-    return PartLabels(tuple(names), index)
+        others = (index[faces - 1] != IGNORED) & (index[faces - 1] != part)
+        if others.any():
+            face = faces[others.argmax()]
+            other = list(names)[index[face - 1]]
+            raise ShapeError(
+                f"{path}: face {face} is of {other[:40]!r} and of {name[:40]!r}, expected one part"
+            )
+        index[faces - 1] = part
+    if (index == IGNORED).all():
+        raise ShapeError(
+            f"{path}: no face has a part, expected the name of a part and the numbers of its faces"
+        )
+    return PartLabels(tuple(names), index if shape.present is None else index[shape.present])
+
+
+def _named_lines(path: Path) -> Iterator[tuple[str, str]]:
+    """Names with the line behind each, which is empty for a part without faces; a ``#`` may be in a name."""
+    lines = [line.strip() for line in split_lines(text_of(path.read_bytes()))]
+    if not lines[-1]:  # the end of the line before
+        lines.pop()
+    place = 0
+    while place < len(lines):
+        name = lines[place]
+        if name:
+            if "\ufffd" in name:
+                raise ShapeError(f"{path}: the name {name[:40]!r} is not in UTF-8, expected text that is")
+            if place + 1 == len(lines) or (len(name.split()) > 1 and name.replace(" ", "").isdecimal()):
+                raise ShapeError(
+                    f"{path}: line {place + 1} is {name[:40]!r}, expected pairs: the name of a part, and the "
+                    f"numbers of its faces"
+                )
+            yield name, lines[place + 1]
+            place += 1
+        place += 1
 
 
 def _read_numbered(path: Path, shape: Shape) -> PartLabels:
@@ -123,6 +152,8 @@ def _columns(path: Path, shape: Shape, columns: Sequence[str] | None) -> Mapping
 
 
 def _of_numbers(path: Path, values: np.ndarray, shape: Shape) -> PartLabels:
+    if shape.present is not None and len(values) == len(shape.present):
+        values = values[shape.present]
     if len(values) != shape.num_parts:
         raise ShapeError(
             f"{path}: {len(values)} labels, expected {shape.num_parts} as there are {_elements(shape)}"

@@ -31,6 +31,7 @@ class Shape:
         solid: ``[M, 3]`` float64, centres of all occupied cells; vertices are those at the surface.
         corners: ``[P]`` int64, how many each polygon of the file has: ``faces`` are ``c - 2`` triangles for one with
             ``c``, none for one with fewer than three. None if each is a triangle.
+        present: ``[N]`` bool, which points of the file of a cloud have a position and are here; None for all.
 
     Example:
         >>> import numpy as np
@@ -45,6 +46,7 @@ class Shape:
     cell: np.ndarray | None = None
     solid: np.ndarray | None = None
     corners: np.ndarray | None = None
+    present: np.ndarray | None = None
 
     @property
     def num_parts(self) -> int:
@@ -110,4 +112,4 @@ def check_shape(path: Path | str, shape: Shape) -> Shape:
         raise ShapeError(
             f"{path}: normals {list(normals.shape)} of {len(vertices)} vertices, expected as many"
         )
-    return Shape(vertices, None, normals, shape.cell, shape.solid)
+    return Shape(vertices, None, normals, shape.cell, shape.solid, present=shape.present)

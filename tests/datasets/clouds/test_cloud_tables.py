@@ -93,6 +93,11 @@ def test_a_table_is_as_a_folder(tmp_path):
     [
         ({"sample": [1], "y": [0.0]}, "the columns sample, y, expected 'sample', positions"),
         ({"sample": ["../a"], "x": [0.0]}, "a sample '../a', expected names that a file may have"),
+        ({"sample": ["a", None], "x": [0.0, 1.0]}, "1 of 2 rows have no sample, expected one"),
+        (
+            {"sample": ["a", "b", "b"], "x": [0.0, 1.0, 2.0], "split": ["train", "train", "test"]},
+            "the sample b has a split 'train' and 'test', expected one",
+        ),
         ({"sample": ["a"], "x": [np.nan]}, "NaN, Inf or numbers beyond"),
     ],
 )

@@ -164,3 +164,31 @@ def test_numbers_survive_a_file(tmp_path):
     with pil.open(tmp_path / "a.png") as image:
         colours = np.asarray(image.convert("RGB")).reshape(-1, 3)
     assert len(np.unique(colours, axis=0)) == 256 and colours[1].tolist() == [128, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"a\n\nb\nc\n", "classes.txt: line 2 is empty"),
+        (b"a\nb\na\n", "the class 'a' more than once"),
+        (b"Fu\xdf\nb\nc\n", "classes.txt: expected text in UTF-8"),
+        (b"a\n" * 257, "257 names, expected at most 256"),
+    ],
+)
+def test_names_that_fit_no_numbers(root, text, words):
+    (root / "classes.txt").write_bytes(text)
+    with pytest.raises(ValueError, match=words):
+        ImageFolder(root)
+
+
+def test_masks_that_leave_it_open(root):
+    """Two for one image, or one whose numbers its format has changed."""
+    mask = pil.open(root / "train/masks/0.png")
+    mask.save(root / "train/masks/0.bmp")
+    with pytest.raises(ValueError, match=r"0.png and 0.bmp, expected one|0.bmp and 0.png, expected one"):
+        ImageFolder(root)
+    (root / "train/masks/0.bmp").unlink()
+    (root / "train/masks/0.png").unlink()
+    mask.save(root / "train/masks/0.jpg")
+    with pytest.raises(ValueError, match=r"0.jpg: a JPEG, which changes numbers"):
+        ImageFolder(root)

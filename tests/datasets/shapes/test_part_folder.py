@@ -105,3 +105,39 @@ def test_clouds_of_numbers(tmp_path: Path) -> None:
         assert torch.equal(sample.y, (sample.pos[:, 0] > middle).long())
     with pytest.raises(ShapeError, match=r"2 of 2 files could not be read(.|\n)*no labels of its points"):
         PartFolder(tmp_path, "train", columns=columns)
+
+
+def test_names_of_parts_are_told_from_those_of_categories(root: Path) -> None:
+    file = root / "train" / "chair" / "a_labels.txt"
+    file.write_text(file.read_text().replace("seat", "arm/left"))
+    with pytest.raises(ShapeError, match="the part 'arm/left', expected names without '/'"):
+        PartFolder(root, "train")
+
+
+def test_labels_that_no_part_can_be_learned_from(tmp_path: Path) -> None:
+    write_mesh(tmp_path / "train" / "cup", "a", "handle", "body")
+    (tmp_path / "train" / "cup" / "a_labels.txt").unlink()
+    (tmp_path / "train" / "cup" / "a.seg").write_text("-1\n" * 4)
+    with pytest.raises(ValueError, match="no part is known in train, expected labels"):
+        PartFolder(tmp_path, "train")
+
+
+def test_more_parts_than_are_stored(tmp_path: Path) -> None:
+    (tmp_path / "train" / "cup").mkdir(parents=True)
+    number = np.arange(40_000)
+    np.savez(
+        tmp_path / "train" / "cup" / "a.npz", pos=np.random.default_rng(0).random((40_000, 3)), label=number
+    )
+    with pytest.raises(ShapeError, match="40000 different labels, expected at most 32767 parts"):
+        PartFolder(tmp_path, "train", num_points=8)
+
+
+def test_labels_of_cells_at_the_surface_are_of_no_others(tmp_path: Path) -> None:
+    (tmp_path / "train" / "cup").mkdir(parents=True)
+    grid = np.zeros((6, 6, 6), dtype=bool)
+    grid[1:5, 1:5, 1:5] = True  # 64 cells, 56 of them at the surface
+    np.save(tmp_path / "train" / "cup" / "a.npy", grid)
+    (tmp_path / "train" / "cup" / "a.seg").write_text("0\n1\n" * 28)
+    assert len(PartFolder(tmp_path, "train")[0].y) == 56
+    with pytest.raises(ShapeError, match="expected cells='surface' for parts"):
+        PartFolder(tmp_path, "train", cells="occupied")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ccnn_geo.experiments.benchmarks import part_scores
+from ccnn_geo.export import PointPrediction
 from ccnn_geo.io.shapes.shape import Shape
 
 
@@ -29,7 +30,7 @@ def test_all_shapes_of_a_folder(tmp_path, monkeypatch, capsys):
 
         def __call__(self, path):
             labels = [0, 1] if path.parent.name == "chair" else [2, 0]
-            return type("Answer", (), {"labels": np.array(labels)})
+            return PointPrediction(np.array(labels), np.ones(2), self.classes)
 
     for category, names in (("chair", ("leg", "seat")), ("cup", ("body", "body"))):
         (tmp_path / category).mkdir()

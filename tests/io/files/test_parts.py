@@ -57,3 +57,8 @@ def test_torchrun_comes_before_slurm():
     assert process_of({"RANK": "1"}) == (0, 1)
     if not {"RANK", "SLURM_PROCID"} & os.environ.keys():
         assert process_of() == (0, 1)
+    for rank, size in (("2", "2"), ("0", "0"), ("-1", "2"), ("one", "2"), ("0", "")):
+        with pytest.raises(
+            ValueError, match=f"RANK is '{rank}' and WORLD_SIZE '{size}', expected whole numbers"
+        ):
+            process_of({"RANK": rank, "WORLD_SIZE": size})

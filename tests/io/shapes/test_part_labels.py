@@ -93,7 +93,11 @@ def test_array_of_an_archive(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("beside", "words"),
     [
-        ({"_labels__txt": "leg\n1 2\nfoot\n"}, "a_labels.txt: 3 lines, expected pairs"),
+        ({"_labels__txt": "leg\n1 2\nfoot\n"}, "a_labels.txt: line 3 is 'foot', expected pairs"),
+        ({"_labels__txt": "leg\n1 2\nfoot\n2 3\n"}, "a_labels.txt: face 2 is of 'leg' and of 'foot'"),
+        ({"_labels__txt": "leg\n\n1 2\n\n"}, "a_labels.txt: line 3 is '1 2', expected pairs"),
+        ({"_labels__txt": "1\n\n2\n\n"}, "a_labels.txt: no face has a part"),
+        ({"_labels__txt": ""}, "a_labels.txt: no face has a part"),
         ({"_labels__txt": "leg\n1 4\n"}, "a_labels.txt: 'leg' has faces 1 to 4, expected 1 to 3"),
         ({"_labels__txt": "leg\n0 1\n"}, "a_labels.txt: 'leg' has faces 0 to 1, expected 1 to 3"),
         ({"_labels__txt": "leg\nfoot\n"}, "a_labels.txt: 'foot'"),
@@ -128,3 +132,33 @@ def test_corners_of_polygons(tmp_path: Path, kind: str) -> None:
     assert shape.polygon.tolist() == [0, 1, 1]
     assert shape.faces is not None
     assert [sorted(face) for face in shape.faces.tolist()] == [[1, 2, 4], [0, 1, 2], [0, 2, 3]]
+
+
+def test_names_as_they_are_written(tmp_path: Path) -> None:
+    """A ``#`` begins no comment there, a part may have no faces, and lines may end as on Windows."""
+    path = mesh(tmp_path)
+    (tmp_path / "a_labels.txt").write_bytes("\ufeffleg #1\r\n2\r\nleg #2\r\n\r\n#3\r\n1\r\n".encode())
+    _, parts = read_labelled_shape(path)
+    assert parts.names == ("leg #1", "leg #2", "#3")
+    assert parts.index.tolist() == [2, 0, -1]
+    (tmp_path / "a_labels.txt").write_bytes("Fu\u00df\n1\n".encode("latin-1"))
+    with pytest.raises(ShapeError, match="not in UTF-8"):
+        read_labelled_shape(path)
+
+
+@pytest.mark.parametrize("where", ["inside", "seg", "names"])
+@pytest.mark.filterwarnings("ignore::ccnn_geo.io.shapes.missing.MissingPoints")
+def test_labels_stay_with_their_points(tmp_path: Path, where: str) -> None:
+    """Points without a position are left out, and their labels with them."""
+    rows = ["1 0 0 7", "nan nan nan 3", "2 0 0 3", "3 0 0 7"]
+    head = PLY.format(vertex="property int label\n" if where == "inside" else "", faces=0, face="")
+    head = head.replace("vertex 3", "vertex 4")
+    lines = rows if where == "inside" else [row[:-2] for row in rows]
+    (tmp_path / "a.ply").write_text(head + "\n".join(lines) + "\n")
+    if where == "seg":
+        (tmp_path / "a.seg").write_text("\n".join(row[-1] for row in rows))
+    elif where == "names":
+        (tmp_path / "a_labels.txt").write_text("7\n1 4\n3\n2 3\n")
+    shape, parts = read_labelled_shape(tmp_path / "a.ply")
+    assert shape.vertices[:, 0].tolist() == [1, 2, 3]
+    assert [parts.names[i] for i in parts.index] == ["7", "3", "7"]
