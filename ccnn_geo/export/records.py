@@ -33,10 +33,10 @@ def record(file: str, answer: Answer) -> Record:
     if isinstance(answer, PointPrediction):
         counts = np.bincount(answer.labels[answer.labels >= 0].ravel(), minlength=len(answer.classes))
         classes = dict(zip(answer.classes, counts.tolist(), strict=True))
-        about: Record = {"file": file, "points": int(answer.labels.size)}
+        told: Record = {"file": file, "points": int(answer.labels.size)}
         if category_of_classes(answer.classes) is not None:  # of one category alone
-            about["category"] = answer.classes[int(counts.argmax())].rpartition(SIGN)[0]
-        return {**about, "classes": classes}
+            told["category"] = answer.classes[int(counts.argmax())].rpartition(SIGN)[0]
+        return {**told, "classes": classes}
     per_point = {name: v for name, v in answer.values.items() if isinstance(v, np.ndarray)}
     found: Record = {"file": file}
     if per_point:
