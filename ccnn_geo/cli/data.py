@@ -14,7 +14,7 @@ from ccnn_geo.cli.terminal import OneLineParser, add_command, print_table
 if TYPE_CHECKING:
     from ccnn_geo.datasets.base.info import DatasetInfo
 
-OWN_KINDS = ("shapes", "images", "recordings", "series", "scenes", "clouds")
+OWN_KINDS = ("shapes", "parts", "images", "recordings", "series", "scenes", "clouds")
 """Kinds of a user's own files, as :data:`ccnn_geo.datasets.checks.kinds.KINDS` has them."""
 
 MADE = ("generate", "file")
