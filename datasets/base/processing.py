@@ -50,6 +50,20 @@ Kept = Sequence[tuple[ShapeFile, Arrays]]
 """Files that could be read, and what they became."""
 
 
+@dataclass(frozen=True)
+class Conversion:
+    """What a data set stores of its files, besides what all do.
+
+    Args:
+        function: What a file becomes, ``pos`` and ``normal`` among it, or what is wrong with it; None for
+            :func:`sample_file`.
+        more: Further arrays, of all files that could be read.
+    """
+
+    function: Callable[..., Arrays | str] | None = None
+    more: Callable[[Kept], Mapping[str, Any]] = lambda kept: {}
+
+
 def prepare(
     files: Sequence[ShapeFile],
     settings: Settings,
@@ -57,8 +71,7 @@ def prepare(
     num_workers: int | None,
     on_error: str,
     title: str,
-    function: Callable[..., Arrays | str] | None = None,
-    more: Callable[[Kept], Mapping[str, Any]] = lambda kept: {},
+    conversion: Conversion,
 ) -> None:
     """Samples all files and writes ``target`` unless it is there; processes share the work.
 
@@ -69,8 +82,7 @@ def prepare(
         num_workers: Processes; None for what the amount of data suggests.
         on_error: ``"raise"`` or ``"skip"``.
         title: Of the work, where its progress is told.
-        function: What a file becomes, ``pos`` and ``normal`` among it; :func:`sample_file` by default.
-        more: Further arrays of the target.
+        conversion: What is stored.
 
     Raises:
         ShapeError: Names the files that could not be read.
@@ -91,7 +103,7 @@ def prepare(
             "name": np.array([file.name for file, _ in kept]),
             "skipped": np.array(errors, dtype=np.str_),
             **{key: np.array(value) for key, value in asdict(settings).items()},
-            **more(kept),
+            **conversion.more(kept),
         }
         write_atomic(target, partial(np.savez, **arrays))
 
@@ -101,7 +113,7 @@ def prepare(
         [settings] * len(files),
         [f.columns for f in files],
     )
-    convert(function or sample_file, columns, target, merge, title=title, num_workers=num_workers)
+    convert(conversion.function or sample_file, columns, target, merge, title=title, num_workers=num_workers)
 
 
 def _report(errors: list[str], total: int) -> str:

@@ -16,7 +16,7 @@ from ccnn_geo._base.pyg import Data
 from ccnn_geo.datasets.base.conversion import packed, unpacked
 from ccnn_geo.datasets.base.find_layout import found_splits
 from ccnn_geo.datasets.base.info import DatasetInfo
-from ccnn_geo.datasets.base.processing import Kept, Settings, ShapeFile, prepare, sampled
+from ccnn_geo.datasets.base.processing import Conversion, Kept, Settings, ShapeFile, sampled
 from ccnn_geo.datasets.shapes.shape_folder import SHAPES, ShapeFolder
 from ccnn_geo.io.files.left_out import list_names
 from ccnn_geo.io.files.sample_files import stamps
@@ -122,19 +122,8 @@ class PartFolder(ShapeFolder):
         beside = [path for file in files if (path := labels_beside(file.path)) is not None]
         return [*super()._known(files), "parts", self._label, [path.name for path in beside], stamps(beside)]
 
-    def _write_stored(
-        self,
-        files: Sequence[ShapeFile],
-        classes: Sequence[str],
-        settings: Settings,
-        target: Path,
-        num_workers: int | None,
-        on_error: str,
-        title: str,
-    ) -> None:
-        function = partial(part_file, label=self._label)
-        more = partial(_numbered, classes=classes)
-        prepare(files, settings, target, num_workers, on_error, title, function, more)
+    def _conversion(self, classes: Sequence[str]) -> Conversion:
+        return Conversion(partial(part_file, label=self._label), partial(_numbered, classes=classes))
 
     def get(self, idx: int) -> Data:
         data = super().get(idx)

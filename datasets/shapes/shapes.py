@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 from ccnn_geo._base.pyg import Data, Dataset
 from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.datasets.base.labelled import LabelledDataset
-from ccnn_geo.datasets.base.processing import STEPS, Settings, ShapeFile, prepare
+from ccnn_geo.datasets.base.processing import STEPS, Conversion, Settings, ShapeFile, prepare
 from ccnn_geo.io.files.storage import read_arrays
 from ccnn_geo.transforms import PointFeatures, ShapePipeline
 
@@ -91,7 +91,7 @@ class ShapeDataset(LabelledDataset):
         if not target.exists():
             files = files() if callable(files) else files
             title = f"{type(self).__name__} {key.split('-')[0]}"
-            self._write_stored(files, list(classes), settings, target, num_workers, on_error, title)
+            prepare(files, settings, target, num_workers, on_error, title, self._conversion(classes))
         stored = read_arrays(target, ("pos", "normal", "offset", "y", "name", "skipped"))
         self._pos = torch.from_numpy(stored["pos"])
         self._normal = torch.from_numpy(stored["normal"])
@@ -109,18 +109,9 @@ class ShapeDataset(LabelledDataset):
         """The task, and where the answers are: of the shape, or of each ``node``."""
         return "classification", "global"
 
-    def _write_stored(
-        self,
-        files: Sequence[ShapeFile],
-        classes: Sequence[str],
-        settings: Settings,
-        target: Path,
-        num_workers: int | None,
-        on_error: str,
-        title: str,
-    ) -> None:
-        """Writes the stored file."""
-        prepare(files, settings, target, num_workers, on_error, title)
+    def _conversion(self, classes: Sequence[str]) -> Conversion:
+        """What a file becomes, and what else is stored of all of them."""
+        return Conversion()
 
     def __getitem__(self, idx: int | slice | Sequence[int] | Tensor) -> Data | Dataset:
         found = super().__getitem__(idx)

@@ -9,16 +9,13 @@ links in ``OUT``. Folders for more shapes hold those of folders for fewer, and a
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 from pathlib import Path
 
 from ccnn_geo.datasets.base.class_folders import class_folders
 from ccnn_geo.datasets.shapes.shape_folder import SHAPES
 from ccnn_geo.experiments.data.clouds import tell
-from ccnn_geo.experiments.data.folds import PARTS, link
+from ccnn_geo.experiments.data.folds import PARTS, Chosen, linked_folder
 from ccnn_geo.io.files.sample_files import list_samples
-from ccnn_geo.io.files.storage import exclusive
 
 VALIDATION = 50
 """Shapes of each class that validate."""
@@ -39,9 +36,8 @@ def few_folder(root: Path, out: Path, per_class: int) -> Path:
         FileNotFoundError: If there are no shapes.
         ValueError: If a class has fewer than these and :data:`VALIDATION`.
     """
-    with exclusive(out.parent, out.name):
-        if out.is_dir():
-            return out
+
+    def choose() -> Chosen:
         classes = {
             name: list_samples(folder, SHAPES).paths for name, folder in class_folders(root, "train").items()
         }
@@ -53,15 +49,12 @@ def few_folder(root: Path, out: Path, per_class: int) -> Path:
                 f"{root}: expected {per_class} shapes of each class, 1 or more, and {VALIDATION} to validate, got "
                 f"{', '.join(few)}"
             )
-        making = out.with_name(f".{out.name}.tmp")
-        shutil.rmtree(making, ignore_errors=True)
-        for name, files in classes.items():
-            for part, some in zip(PARTS, (files[:per_class], files[-VALIDATION:]), strict=True):
-                (making / part / name).mkdir(parents=True)
-                for file in some:
-                    link(file, making / part / name / file.name)
-        os.replace(making, out)
-    return out
+        return {
+            "train": {name: files[:per_class] for name, files in classes.items()},
+            "validation": {name: files[-VALIDATION:] for name, files in classes.items()},
+        }
+
+    return linked_folder(out, choose)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -12,13 +12,16 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ccnn_geo.datasets.base.class_folders import class_folders, split_folders
 from ccnn_geo.datasets.shapes.shape_folder import SHAPES, split_classes
 from ccnn_geo.io.files.sample_files import list_samples
 from ccnn_geo.io.files.storage import exclusive
+
+Chosen = Mapping[str, Mapping[str, Sequence[Path]]]
+"""Files of each class of each part."""
 
 FOLDS = 4
 PARTS = ("train", "validation")
@@ -42,9 +45,8 @@ def fold_folder(root: Path, out: Path, fold: int, folds: int = FOLDS) -> Path:
     """
     if not 0 <= fold < folds or folds < 2:
         raise ValueError(f"fold_folder: expected a fold from 0 to {folds - 1} of 2 or more, got {fold}")
-    with exclusive(out.parent, out.name):
-        if out.is_dir():
-            return out
+
+    def choose() -> Chosen:
         parts = [class_folders(root, part) for part in split_folders(root) if part in PARTS]
         shapes = {
             name: _shapes(root, name, [part[name] for part in parts]) for name in split_classes(root, "train")
@@ -52,13 +54,33 @@ def fold_folder(root: Path, out: Path, fold: int, folds: int = FOLDS) -> Path:
         few = [f"{name} ({len(files)})" for name, files in shapes.items() if len(files) < folds]
         if few:
             raise ValueError(f"{root}: expected {folds} shapes or more in each class, got {', '.join(few)}")
-        making = out.with_name(f".{out.name}.tmp")
+        held = {name: files[fold::folds] for name, files in shapes.items()}
+        rest = {name: [file for file in files if file not in held[name]] for name, files in shapes.items()}
+        return {"train": rest, "validation": held}
+
+    return linked_folder(out, choose)
+
+
+def linked_folder(out: Path, choose: Callable[[], Chosen]) -> Path:
+    """Writes a folder of links (copies, where there are none), complete or not at all, unless it is there.
+
+    Args:
+        out: The folder.
+        choose: Gives the files of each class of each part; asked only where the folder is not there.
+
+    Returns:
+        ``out``.
+    """
+    with exclusive(out.parent, out.name):
+        if out.is_dir():
+            return out
+        chosen, making = choose(), out.with_name(f".{out.name}.tmp")
         shutil.rmtree(making, ignore_errors=True)
-        for name, files in shapes.items():
-            for part in PARTS:
+        for part, classes in chosen.items():
+            for name, files in classes.items():
                 (making / part / name).mkdir(parents=True)
-            for rank, file in enumerate(files):
-                link(file, making / PARTS[rank % folds == fold] / name / file.name)
+                for file in files:
+                    _link(file, making / part / name / file.name)
         os.replace(making, out)
     return out
 
@@ -72,8 +94,7 @@ def _shapes(root: Path, name: str, folders: Sequence[Path]) -> list[Path]:
     return [files[name] for name in sorted(files)]
 
 
-def link(source: Path, target: Path) -> None:
-    """Makes a link, or where there are none a copy."""
+def _link(source: Path, target: Path) -> None:
     try:
         target.symlink_to(source.resolve())
     except OSError:  # a disk or a system without links
