@@ -9,6 +9,7 @@ from scipy.io import wavfile
 from ccnn_geo.datasets import CSVSeries, ImageFolder
 from ccnn_geo.experiments.data import (
     cluttered_digits,
+    digit_images,
     scene_arrays,
     spoken_levels,
     spoken_series,
@@ -45,6 +46,20 @@ def test_masks_are_of_the_digits(digits, tmp_path):
             assert len(found) == 2 and found[0] == 0
             assert int((labels > 0).sum()) == (10 + found[1] - 1) ** 2  # the square is that of its class
             assert image[0][labels > 0].unique().numel() == 1
+
+
+def test_folders_of_digits(digits, tmp_path):
+    assert digit_images.convert(digits, tmp_path / "out", {"train": 30, "validation": 20}) == {
+        "train": 30,
+        "validation": 20,
+    }
+    train, held = (ImageFolder(tmp_path / "out", split, channels=1) for split in FEW if split != "test")
+    assert (len(train), len(held)) == (30, 20) and train.classes == list("0123456789")
+    for image, label in [*train, *held]:
+        assert int((image > image.min()).sum()) == (10 + label) ** 2
+    with pytest.raises(ValueError, match="expected as many labels as digits, 61 or more, got 60 and 60"):
+        digit_images.convert(digits, tmp_path / "more", {"train": 41, "validation": 20})
+    assert not (tmp_path / "more").exists()
 
 
 def test_angles_are_those_of_the_images(tmp_path):
