@@ -96,32 +96,3 @@ def test_errors_say_what_was_given_and_expected(tmp_path):
         ValueError, match="expected a name once, but some of a are in train and in validation"
     ):
         fold_folder(tmp_path / "root", tmp_path / "out", 0)
-
-
-def test_unseen_kinds_are_whole(tmp_path):
-    """No kind is in both parts, a class keeps one to train, and a quarter of it or more validates."""
-    kinds = {
-        "aircraft/jet": 6,
-        "aircraft/balloon": 1,
-        "aircraft/biplane": 5,
-        "plant/tree": 3,
-        "plant/fern": 9,
-    }
-    kinds |= {f"{name}/only": 4 for name in psb_folder.CLASSES if name not in ("aircraft", "plant")}
-    paths = [path for path, count in kinds.items() for _ in range(count)]
-    draws = {}
-    for draw in range(8):
-        held = psb_folder.unseen_kinds(paths, draw)
-        draws[draw] = frozenset(held)
-        for name in ("aircraft", "plant"):
-            total = sum(count for path, count in kinds.items() if path.startswith(name))
-            own = sum(kinds[path] for path in held if path.startswith(name))
-            assert total / 4 <= own < total
-        assert not any(path.endswith("/only") for path in held)
-    assert len(set(draws.values())) > 2
-    zeros = np.zeros((len(paths), 4, 3), np.float32)
-    np.savez(tmp_path / "psb.npz", path=np.array(paths), pos=zeros, normal=zeros)
-    psb_folder.main([str(tmp_path / "psb.npz"), str(tmp_path / "out"), "--unseen", "3"])
-    validate = {paths[int(path.stem[1:])] for path in (tmp_path / "out/validation").glob("*/*.npy")}
-    assert validate == draws[3]
-    assert sum(1 for _ in (tmp_path / "out").glob("*/*/*.npy")) == len(paths)

@@ -1,0 +1,124 @@
+"""Parts of a folder of shapes for cross-validation that holds out whole kinds: biplanes, say, and no biplane trains.
+
+    python -m ccnn_geo.experiments.data.kind_folds ROOT OUT --draw 0
+
+``ROOT/kinds.csv`` says of which kind of its class each file is, as ``psb_folder`` writes it. Its files are parted anew
+into ``OUT/train`` and ``OUT/validation``, as links. Four draws hold out each kind once: draws 0 to 3 are one parting of the
+kinds, 4 to 7 another one, and so on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ccnn_geo.experiments.data.folds import FOLDS, PARTS, Chosen, linked_folder
+
+KINDS = "kinds.csv"
+HEADER = ("file", "kind")
+
+
+def read_kinds(root: Path) -> dict[str, str]:
+    """The kind of each file, by its path below a folder.
+
+    Raises:
+        FileNotFoundError: If there is no such table.
+        ValueError: If it has another header, or a file twice.
+    """
+    path = root / KINDS
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: expected a table of files and kinds, as psb_folder writes it")
+    with path.open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    if tuple(header) != HEADER:
+        raise ValueError(f"{path}: expected the header {','.join(HEADER)}, got {','.join(header)}")
+    kinds = dict(rows)
+    if len(kinds) < len(rows):
+        raise ValueError(f"{path}: expected each file once, got {len(rows) - len(kinds)} a second time")
+    return kinds
+
+
+def held_out(kinds: Mapping[str, str], draw: int) -> set[str]:
+    """The kinds that a draw holds out.
+
+    The kinds of each class come in a random order, that of the draw's parting, and each goes to the one of the four
+    parts that has the fewest shapes yet.
+
+    Args:
+        kinds: Of each shape its kind, ``<class>/...``.
+        draw: Number of the draw, from 0.
+
+    Raises:
+        ValueError: For a negative draw, or a class of one kind alone.
+
+    Example:
+        >>> kinds = {"a": "blade/sword", "b": "blade/knife", "c": "plant/tree", "d": "plant/fern", "e": "plant/fern"}
+        >>> [sorted(held_out(kinds, draw)) for draw in range(4)]
+        [['blade/sword', 'plant/fern'], ['blade/knife', 'plant/tree'], [], []]
+    """
+    if draw < 0:
+        raise ValueError(f"kind_folds: expected a draw of 0 or more, got {draw}")
+    rng = np.random.default_rng(draw // FOLDS)
+    sizes = Counter(kinds.values())
+    of_class: dict[str, list[str]] = defaultdict(list)
+    for kind in sorted(sizes):
+        of_class[kind.split("/")[0]].append(kind)
+    alone = sorted(name for name, own in of_class.items() if len(own) < 2)
+    if alone:
+        raise ValueError(
+            f"kind_folds: expected two kinds or more of each class, got one of {', '.join(alone)}"
+        )
+    held = set()
+    for own in of_class.values():
+        filled = [0] * FOLDS
+        for i in rng.permutation(len(own)).tolist():
+            part = filled.index(min(filled))
+            filled[part] += sizes[own[i]]
+            if part == draw % FOLDS:
+                held.add(own[i])
+    return held
+
+
+def kind_folder(root: Path, out: Path, draw: int) -> Path:
+    """Writes a part for cross-validation as a folder of links (copies, where there are none), unless it is there.
+
+    Args:
+        root: ``<split>/<class>/<file>`` and ``kinds.csv``.
+        out: The folder; it is complete or absent.
+        draw: Number of the draw, from 0.
+
+    Returns:
+        ``out``.
+    """
+
+    def choose() -> Chosen:
+        kinds = read_kinds(root)
+        held = held_out(kinds, draw)
+        parts: dict[str, dict[str, list[Path]]] = {part: defaultdict(list) for part in PARTS}
+        for file in sorted(kinds):
+            part = parts["validation" if kinds[file] in held else "train"]
+            part[Path(file).parent.name].append(root / file)
+        return parts
+
+    return linked_folder(out, choose)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Writes one part and prints the number of files of each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("root", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--draw", type=int, required=True)
+    args = parser.parse_args(argv)
+    out = kind_folder(args.root, args.out, args.draw)
+    count = {part: sum(1 for _ in (out / part).glob("*/*")) for part in PARTS}
+    print(f"{out}: {count['train']} train, {count['validation']} validation")
+
+
+if __name__ == "__main__":
+    main()
