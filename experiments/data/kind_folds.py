@@ -3,8 +3,8 @@
     python -m ccnn_geo.experiments.data.kind_folds ROOT OUT --draw 0
 
 ``ROOT/kinds.csv`` says of which kind of its class each file is, as ``psb_folder`` writes it. Its files are parted anew
-into ``OUT/train`` and ``OUT/validation``, as links. Four draws hold out each kind once: draws 0 to 3 are one parting of the
-kinds, 4 to 7 another one, and so on.
+into ``OUT/train`` and ``OUT/validation``, as links. Four draws hold out each kind once: draws 0 to 3 are one parting
+of the kinds, 4 to 7 another one, and so on.
 """
 
 from __future__ import annotations
