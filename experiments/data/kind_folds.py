@@ -4,7 +4,8 @@
 
 ``ROOT/kinds.csv`` says of which kind of its class each file is, as ``psb_folder`` writes it. Its files are parted anew
 into ``OUT/train`` and ``OUT/validation``, as links. Four draws hold out each kind once: draws 0 to 3 are one parting
-of the kinds, 4 to 7 another one, and so on.
+of the kinds, 4 to 7 another one, and so on. Of a class of two or three kinds some are held out twice, so that all
+classes are in both parts.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def held_out(kinds: Mapping[str, str], draw: int) -> set[str]:
     """The kinds that a draw holds out.
 
     The kinds of each class come in a random order, that of the draw's parting, and each goes to the one of the four
-    parts that has the fewest shapes yet.
+    parts that has the fewest shapes yet; fewer kinds than parts are dealt out again.
 
     Args:
         kinds: Of each shape its kind, ``<class>/...``.
@@ -57,9 +58,9 @@ def held_out(kinds: Mapping[str, str], draw: int) -> set[str]:
         ValueError: For a negative draw, or a class of one kind alone.
 
     Example:
-        >>> kinds = {"a": "blade/sword", "b": "blade/knife", "c": "plant/tree", "d": "plant/fern", "e": "plant/fern"}
-        >>> [sorted(held_out(kinds, draw)) for draw in range(4)]
-        [['blade/sword', 'plant/fern'], ['blade/knife', 'plant/tree'], [], []]
+        >>> kinds = {"a": "plant/tree", "b": "plant/fern", "c": "plant/cactus", "d": "plant/potted", "e": "plant/tree"}
+        >>> [held_out(kinds, draw) for draw in range(4)]
+        [{'plant/potted'}, {'plant/cactus'}, {'plant/fern'}, {'plant/tree'}]
     """
     if draw < 0:
         raise ValueError(f"kind_folds: expected a draw of 0 or more, got {draw}")
@@ -75,11 +76,11 @@ def held_out(kinds: Mapping[str, str], draw: int) -> set[str]:
         )
     held = set()
     for own in of_class.values():
-        filled = [0] * FOLDS
+        filled = [0] * min(FOLDS, len(own))
         for i in rng.permutation(len(own)).tolist():
             part = filled.index(min(filled))
             filled[part] += sizes[own[i]]
-            if part == draw % FOLDS:
+            if part == draw % FOLDS % len(filled):
                 held.add(own[i])
     return held
 
