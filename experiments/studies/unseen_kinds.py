@@ -3,9 +3,9 @@
     python -m ccnn_geo.experiments.studies.unseen_kinds --root FOLDER  # kinds.csv in it, as psb_folder writes it
 
 Each training holds out whole kinds, biplanes, say, and no biplane trains (``kind_folds``). Seed s is the s-th parting
-of the kinds into four, so that each kind is held out per seed, once or twice; accuracies are those of all shapes, each answered
-by the network that did not see its kind. Everything else is as in ``point_peers``. Validation chooses nothing within
-a training.
+of the kinds into four, each of which is held out by one training. Accuracies are those of all shapes, each answered by
+the network that did not see its kind. Everything else is as in ``point_peers``. Validation chooses nothing within a
+training.
 """
 
 from __future__ import annotations
