@@ -11,6 +11,7 @@ from typing import Any
 
 from ccnn_geo.datasets.base.class_folders import SPLITS
 from ccnn_geo.datasets.checks.kinds import IN_MASKS, KINDS, Seen
+from ccnn_geo.datasets.clouds.cloud_tables import TableClouds, find_tables
 from ccnn_geo.datasets.images.mask_classes import IGNORED, mask_classes
 from ccnn_geo.io.files.left_out import list_names
 
@@ -71,6 +72,8 @@ def advise(
             advice.notes.append(f"no split {split}: {instead}")
     if "train" in found and (more := _OF_KIND.get(kind)):
         more(found, advice)
+    if kind == "clouds" and "train" in found:
+        _tables(root, advice)
     if kind == "images" and task == "segmentation":
         _masks(root, found, advice)
     given = [f"--data.dataset_args.{name} {_written(value)}" for name, value in advice.options.items()]
@@ -168,14 +171,17 @@ def _scenes(found: Found, advice: Advice) -> None:
         advice.notes.append(f"{lacking} files of train have no {FEATURE}: the command takes other features")
 
 
-def _clouds(found: Found, advice: Advice) -> None:
+def _tables(root: Path, advice: Advice) -> None:
     """Of tables of points targets are named."""
-    tables = [one for _, one in found["train"] if "samples" in one]
-    if tables and not (advice.options.get("targets") or advice.options.get("point_targets")):
-        advice.problems.append(
-            f"no targets: the option 'targets' names columns with one value in each sample, 'point_targets' those with "
-            f"one for each point, some of {list_names(tables[0]['columns'])}"
-        )
+    if not find_tables(root) or advice.options.get("targets") or advice.options.get("point_targets"):
+        return
+    table, _ = TableClouds(root).samples("train")
+    whole = [name for name in table.fields if table.may_be_target(name)]
+    there = f"({list_names(whole)}: --option 'targets=[{whole[0]}]')" if whole else "(none here)"
+    advice.problems.append(
+        f"no targets: the option 'targets' names columns with one value in each sample {there}, 'point_targets' those "
+        f"with one for each point, some of {list_names(list(table.fields))}"
+    )
 
 
-_OF_KIND = {"clouds": _clouds, "recordings": _recordings, "series": _series, "scenes": _scenes}
+_OF_KIND = {"recordings": _recordings, "series": _series, "scenes": _scenes}
