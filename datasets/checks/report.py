@@ -12,9 +12,11 @@ from typing import Any
 from ccnn_geo.datasets.base.class_folders import SPLITS, split_folders
 from ccnn_geo.datasets.base.find_layout import find_layout
 from ccnn_geo.datasets.base.layouts import Part
+from ccnn_geo.datasets.base.target_files import has_targets
 from ccnn_geo.datasets.checks.advice import Found, advise
 from ccnn_geo.datasets.checks.find_kind import find_kind
 from ccnn_geo.datasets.checks.kinds import KINDS, Checked, Seen
+from ccnn_geo.datasets.checks.label_columns import label_hint
 from ccnn_geo.datasets.checks.summary import summarise
 from ccnn_geo.datasets.clouds.cloud_tables import TableClouds
 from ccnn_geo.datasets.images.image_files import masks_of
@@ -73,7 +75,9 @@ def check_folder(root: Path, kind: str | None = None, options: Mapping[str, Any]
             parts, classes = _parts(root, checked, options, report)
             arguments = _arguments(root, kind, task, parts)
         except (ValueError, FileNotFoundError) as error:
-            report.problems.append(str(error))
+            can_have_labels = kind == "series" and not options.get("label") and not has_targets(root)
+            hint = label_hint(root, checked.files.all_extensions, options) if can_have_labels else ""
+            report.problems.append(f"{error}{hint}")
         else:
             found = _look(root, checked, parts, arguments, options, report)
             advice = advise(root, kind, task, found, classes, options)
