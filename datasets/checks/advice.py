@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ccnn_geo.datasets.base.class_folders import SPLITS
-from ccnn_geo.datasets.checks.kinds import IN_MASKS, KINDS, Seen
+from ccnn_geo.datasets.checks.kinds import GRID, IN_MASKS, KINDS, SURFACE, Seen
 from ccnn_geo.datasets.clouds.cloud_tables import TableClouds, find_tables
 from ccnn_geo.datasets.images.mask_classes import IGNORED, mask_classes
 from ccnn_geo.io.files.left_out import list_names
@@ -20,6 +20,9 @@ Found = Mapping[str, Sequence[tuple[str, Seen]]]
 
 RATE, LENGTH = 16000, 16000
 """What the packaged configuration brings recordings to."""
+
+VOXELS = "voxels/ccnn_4_32"
+"""The packaged configuration for voxel grids, which takes meshes and clouds too."""
 
 FEATURE = "intensity"
 """What the packaged configuration takes of the points of scenes."""
@@ -33,12 +36,14 @@ class Advice:
         problems: What a training would stumble over.
         notes: What it would not mind, but a user may.
         options: Of the data set, which the command gives.
+        config: That the command takes, if not the one of the kind.
         command: That trains.
     """
 
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
+    config: str = ""
     command: str = ""
 
 
@@ -77,8 +82,9 @@ def advise(
     if kind == "images" and task == "segmentation":
         _masks(root, found, advice)
     given = [f"--data.dataset_args.{name} {_written(value)}" for name, value in advice.options.items()]
+    config = advice.config or KINDS[kind].configs[task]
     advice.command = " ".join(
-        ["ccnn-geo train --config", KINDS[kind].configs[task], "--data.root", shlex.quote(str(root)), *given]
+        ["ccnn-geo train --config", config, "--data.root", shlex.quote(str(root)), *given]
     )
     return advice
 
@@ -109,6 +115,19 @@ def _masks(root: Path, found: Found, advice: Advice) -> None:
         except ValueError as error:
             advice.problems.append(str(error))
             return
+
+
+def _shapes(found: Found, advice: Advice) -> None:
+    """Voxel grids have a configuration of their own; where they are few, a line says so."""
+    seen = [one for _, one in found["train"]]
+    grids = sum(one[SURFACE] == GRID for one in seen)
+    if grids and 2 * grids >= len(seen):
+        advice.config = VOXELS
+    elif grids:
+        advice.notes.append(
+            f"{grids} of {len(seen)} files of train are voxel grids; --config {VOXELS} is made for these, and takes "
+            "meshes and clouds too"
+        )
 
 
 def _recordings(found: Found, advice: Advice) -> None:
@@ -184,4 +203,4 @@ def _tables(root: Path, advice: Advice) -> None:
     )
 
 
-_OF_KIND = {"recordings": _recordings, "series": _series, "scenes": _scenes}
+_OF_KIND = {"shapes": _shapes, "recordings": _recordings, "series": _series, "scenes": _scenes}

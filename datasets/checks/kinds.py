@@ -33,6 +33,9 @@ from ccnn_geo.transforms.pipelines.recordings import check_scale
 IN_MASKS = "numbers in masks, in pixels"
 """What is seen in an image with a mask."""
 
+SURFACE, GRID = "surface", "cells of a voxel grid"
+"""What is seen in a shape, and what it is of an occupancy grid."""
+
 LABELS = "labels, in lines"
 """What is seen in a table with a column of labels."""
 
@@ -72,10 +75,10 @@ def _seen(path: Path, shape: Shape) -> Seen:
         "longest edge, in the file's unit": float(np.ptp(shape.vertices, axis=0).max()),
     }
     if shape.faces is not None:
-        return {**seen, "surface": "mesh", "triangles": len(shape.faces)}
+        return {**seen, SURFACE: "mesh", "triangles": len(shape.faces)}
     if shape.cell is not None:
-        return {**seen, "surface": "cells of a voxel grid"}
-    return {**seen, "surface": "cloud with normals" if shape.normals is not None else "cloud without normals"}
+        return {**seen, SURFACE: GRID}
+    return {**seen, SURFACE: "cloud with normals" if shape.normals is not None else "cloud without normals"}
 
 
 def _part(path: Path, columns: list[str] | None = None, label: str | None = None, category: str = "") -> Seen:
