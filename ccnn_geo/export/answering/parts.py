@@ -28,7 +28,7 @@ class PartAnswering(Answering):
     pipeline: PartPipeline
 
     def sample(self, source: Any) -> Any:
-        found = self.pipeline(self.pipeline.read(source))
+        found = self.pipeline(self.read(source))
         return Data(**network_inputs(found), at=found.at)
 
     def outputs(self, samples: Sequence[Any]) -> list[Tensor]:
