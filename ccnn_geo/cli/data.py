@@ -71,9 +71,13 @@ def main(arguments: list[str]) -> None:
         check(options.root, options.kind, parse_options(options.option))
     else:
         given = parse_options(options.option)
+        from ccnn_geo.io.files.parts import process_of
+
         lines = prepare(options.name, options.root, options.split, not options.offline, given)
+        is_first = process_of()[0] == 0
         for line in lines:
-            print(line, flush=True)
+            if is_first:  # the others would say the same
+                print(line, flush=True)
 
 
 def list_rows() -> list[tuple[str, ...]]:

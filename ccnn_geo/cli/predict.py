@@ -30,6 +30,8 @@ def main(arguments: list[str]) -> None:
     files = [sample for path in asked_for for sample in _samples(model, path)]
     if (options.rotations, options.subsets) != (1, 1):
         model = model.voting(options.rotations, options.subsets)
+    if options.up is not None:
+        model = model.upright(*options.up)
     if options.out is not None:
         _write(model, files, Path(options.out).expanduser(), options)
         return
@@ -80,6 +82,13 @@ def _parser() -> argparse.ArgumentParser:
         "--rotations", type=_positive, default=1, help=votes.format("turns about the vertical axis")
     )
     parser.add_argument("--subsets", type=_positive, default=1, help=votes.format("choices of points"))
+    parser.add_argument(
+        "--up",
+        type=_axes,
+        metavar="AXIS",
+        help="Of shapes: the axis that points up in the files, x, y or z, if it is another than in the training; z:y "
+        "says that of the training too. Answers stay in the frame of the file.",
+    )
     parser.add_argument("--batch-size", type=_positive, default=32, help="Samples at a time; 32 by default.")
     parser.add_argument("--device", default="cpu", help="Such as cuda; cpu by default.")
     return parser
@@ -98,6 +107,15 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
     return number
+
+
+def _axes(text: str) -> list[str]:
+    axes = text.split(":")
+    if len(axes) > 2 or not set(axes) <= {"x", "y", "z"}:
+        raise argparse.ArgumentTypeError(
+            f"expected x, y or z, or with the axis of the training such as z:y, got {text!r}"
+        )
+    return axes
 
 
 def _records(model: Predictor, files: Any, batch_size: int) -> Iterator[Record]:

@@ -44,6 +44,7 @@ class PointPrediction:
         probability: Of that class, ``[N]`` or ``[*S]``, float32.
         classes: Names, in the order of training.
         probabilities: Of all classes, ``[N, K]`` or ``[*S, K]``, float32; None of a scan, which may be large.
+        elements: What has a class each: ``points``, or ``faces`` of a mesh.
 
     Example:
         >>> found = PointPrediction.of(torch.tensor([[0.25, 0.75], [0.5, 0.5]]).numpy(), ("road", "tree"))
@@ -55,6 +56,7 @@ class PointPrediction:
     probability: np.ndarray
     classes: tuple[str, ...]
     probabilities: np.ndarray | None = None
+    elements: str = "points"
 
     @classmethod
     def of(cls, probabilities: np.ndarray, classes: Sequence[str]) -> PointPrediction:

@@ -17,13 +17,14 @@ from ccnn_geo.io.files.storage import exclusive, write_atomic
 
 TABLE, WHOLE = "predictions.csv", "predictions.json"
 _ENDING = ".jsonl"
-_MODEL = "model or number of votes"
+_MODEL = "model, number of votes or axis"
 
 
 def digest_of(model: Predictor) -> str:
-    """What tells answers from others: weights, classes and preparation of the model, and its votes."""
+    """What tells answers from others: weights, classes and preparation of the model, its votes and turn."""
     votes = [] if model.votes == ONE_VOTE else [asdict(model.votes)]
-    known = [model.classes, model.pipeline.settings(), *votes]
+    turn = [] if model.turn is None else [repr(model.turn)]
+    known = [model.classes, model.pipeline.settings(), *votes, *turn]
     found = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
     for name, tensor in sorted(model.network.state_dict().items()):
         found.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())

@@ -19,6 +19,7 @@ from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.nn.targets import Targets
 from ccnn_geo.transforms.pipelines.base import Pipeline, make_pipeline
 from ccnn_geo.transforms.pipelines.shapes import ShapePipeline
+from ccnn_geo.transforms.turn_up import TurnUp
 
 ANSWERING = {
     "image": "pixels:PixelAnswering",
@@ -39,9 +40,10 @@ class Predictor:
         pipeline: From a file or an object in memory to the network's input, as in training.
         targets: Of a regression, which has no classes.
         votes: How often a scan is asked.
+        turn: What shapes go through before the pipeline.
 
     Raises:
-        ValueError: When it is asked, if votes are for another kind than scans.
+        ValueError: When it is asked, if votes are for another kind than scans, or a turn for another than shapes.
 
     Example:
         >>> network = CCNN.from_preset("ccnn_4_16", dim=3, in_channels=6, out_channels=2, num_neighbors=16)
@@ -59,6 +61,7 @@ class Predictor:
     pipeline: Pipeline
     targets: Targets | None = None
     votes: Votes = ONE_VOTE
+    turn: TurnUp | None = None
 
     @classmethod
     def load(cls, checkpoint: str | PathLike[str], device: torch.device | str = "cpu") -> Predictor:
@@ -123,7 +126,9 @@ class Predictor:
         made: Answering = cls(self.network, self.pipeline, self.classes, self.targets)
         if self.votes != ONE_VOTE and not made.takes_votes:
             raise ValueError(f"rotations and subsets are for scans, this network takes {self.pipeline.kind}s")
-        made.votes = self.votes
+        if self.turn is not None and not isinstance(self.pipeline, ShapePipeline):
+            raise ValueError(f"up is for shapes, this network takes {self.pipeline.kind}s")
+        made.votes, made.turn = self.votes, self.turn
         return made
 
     def voting(self, rotations: int = 1, subsets: int = 1) -> Predictor:
@@ -138,6 +143,28 @@ class Predictor:
         """
         found = replace(self, votes=Votes(rotations, subsets))
         assert found.answering.takes_votes, "or it has raised"
+        return found
+
+    def upright(self, up: str, trained: str | None = None) -> Predictor:
+        """The same network, for shapes in which another axis points up than in its training.
+
+        Positions and normals are turned before anything else; answers are of the shape as it came.
+
+        Args:
+            up: The axis that points up in the shapes, ``x``, ``y`` or ``z``.
+            trained: The one of the training; None for what is stored with the network.
+
+        Raises:
+            ValueError: If an axis is another, the one of the training is not known, or this is no network of shapes.
+        """
+        trained = trained or getattr(self.pipeline, "up", None)
+        if trained is None and isinstance(self.pipeline, ShapePipeline):
+            raise ValueError(
+                f"up {up}: which axis points up in the training is not stored with this network, expected both, such "
+                f"as {up}:y; a training keeps it as --data.up"
+            )
+        found = replace(self, turn=TurnUp(up, trained or up))
+        assert found.answering.turn is found.turn, "or it has raised"
         return found
 
     def prepare(self, source: Any) -> Any:

@@ -34,6 +34,8 @@ def record(file: str, answer: Answer) -> Record:
         counts = np.bincount(answer.labels[answer.labels >= 0].ravel(), minlength=len(answer.classes))
         classes = dict(zip(answer.classes, counts.tolist(), strict=True))
         told: Record = {"file": file, "points": int(answer.labels.size)}
+        if answer.elements != "points":
+            told["elements"] = answer.elements
         if category_of_classes(answer.classes) is not None:  # of one category alone
             told["category"] = answer.classes[int(counts.argmax())].rpartition(SIGN)[0]
         return {**told, "classes": classes}
@@ -49,7 +51,7 @@ def summary(found: Mapping[str, Any]) -> tuple[str, str]:
     """The two columns that a table for people has beside the file."""
     if "class" in found:
         return found["class"], f"{found['probability']:.3f}"
-    points = f"{found['points']} points" if "points" in found else ""
+    points = f"{found['points']} {found.get('elements', 'points')}" if "points" in found else ""
     if "values" in found:
         units = found["units"]
         return ", ".join(

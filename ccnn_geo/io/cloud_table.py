@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ccnn_geo._base.extras import needs
-from ccnn_geo.io.target_table import split_unit
+from ccnn_geo.io.target_table import TargetTable, split_unit
 
 EXTENSION = ".parquet"
 SAMPLE, SPLIT = "sample", "split"
@@ -65,6 +65,29 @@ class CloudTable:
             ValueError: If there is no such column, or a sample has several values.
         """
         return np.stack([self._target(name) for name in wanted], axis=1)
+
+    def target_table(self, names: Sequence[str], targets: Sequence[str]) -> TargetTable:
+        """Targets of some samples.
+
+        Args:
+            names: Of the samples.
+            targets: Columns that have one value in each sample; their names may have a unit.
+
+        Raises:
+            ValueError: As :meth:`targets`.
+        """
+        wanted = [split_unit(name)[0] for name in targets]
+        values = self.targets(wanted) if wanted else np.zeros((len(self.names), 0))
+        units = [self.units.get(name, "") for name in wanted]
+        return TargetTable(list(names), None, wanted, units, values[[self._places[name] for name in names]])
+
+    def may_be_target(self, name: str) -> bool:
+        """Whether a column has one value in each sample."""
+        try:
+            self._target(name)
+        except ValueError:
+            return False
+        return True
 
     def _target(self, name: str) -> np.ndarray:
         if name not in self.fields:

@@ -30,6 +30,7 @@ from ccnn_geo.transforms.random_up import RandomUp
 from ccnn_geo.transforms.sample_shape import SampleShape
 from ccnn_geo.transforms.sample_surface import SampleSurface
 from ccnn_geo.transforms.thin_half import ThinHalf
+from ccnn_geo.transforms.turn_up import TurnUp
 from ccnn_geo.transforms.voxelize import Voxelize
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "ScanPipeline",
     "ShapePipeline",
     "ThinHalf",
+    "TurnUp",
     "Voxelize",
     "network_inputs",
 ]

@@ -4,6 +4,7 @@ import torch
 from torch import Generator
 
 from ccnn_geo._base.pyg import BaseTransform, Data
+from ccnn_geo.transforms.turn_up import TurnUp
 
 
 class RandomUp(BaseTransform):
@@ -30,16 +31,13 @@ class RandomUp(BaseTransform):
     def __init__(self, p: float = 0.5, generator: Generator | None = None) -> None:
         if not 0 <= p <= 1:
             raise ValueError(f"RandomUp: expected a probability p on [0, 1], got {p}")
-        self.p, self.generator = p, generator
+        self.p, self.generator, self._turn = p, generator, TurnUp("y", "z")
 
     def forward(self, data: Data) -> Data:
         if data.pos.size(1) != 3:
             raise ValueError(f"RandomUp: expected pos [N, 3], got {list(data.pos.shape)}")
         if torch.rand((), generator=self.generator) < self.p:
-            for key in ("pos", "normal"):
-                if data.get(key) is not None:
-                    x, y, z = data[key].unbind(1)
-                    data[key] = torch.stack([x, -z, y], dim=1)
+            data = self._turn(data)
         return data
 
     def __repr__(self) -> str:

@@ -18,7 +18,7 @@ from ccnn_geo.io.files.grouped_errors import group_errors
 from ccnn_geo.io.files.parts import Place, RecordFile, part_path, part_paths, process_of
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.sample_files import cannot_open
-from ccnn_geo.io.files.storage import exclusive, exclusive_if_free
+from ccnn_geo.io.files.storage import exclusive, exclusive_if_free, remove_abandoned
 
 Arrays = Mapping[str, np.ndarray]
 """What a file becomes; numbers, for safetensors holds nothing else."""
@@ -136,8 +136,7 @@ def convert(
                     raise ValueError(
                         f"{target}: another process met files that cannot be used, and names them"
                     )
-                for stale in target.parent.glob(f".{target.stem}.*.tmp"):  # of a process that was killed
-                    stale.unlink(missing_ok=True)
+                remove_abandoned(target.parent, target.name)
                 merge(Results(parts.places))
         except ValueError:  # of the files: once they have changed nothing of this holds
             parts.remove()

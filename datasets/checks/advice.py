@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ccnn_geo.datasets.base.class_folders import SPLITS
-from ccnn_geo.datasets.checks.kinds import IN_MASKS, KINDS, Seen
+from ccnn_geo.datasets.checks.kinds import GRID, IN_MASKS, KINDS, SURFACE, Seen
+from ccnn_geo.datasets.clouds.cloud_tables import TableClouds, find_tables
 from ccnn_geo.datasets.images.mask_classes import IGNORED, mask_classes
 from ccnn_geo.io.files.left_out import list_names
 
@@ -19,6 +20,9 @@ Found = Mapping[str, Sequence[tuple[str, Seen]]]
 
 RATE, LENGTH = 16000, 16000
 """What the packaged configuration brings recordings to."""
+
+VOXELS = "voxels/ccnn_4_32"
+"""The packaged configuration for voxel grids, which takes meshes and clouds too."""
 
 FEATURE = "intensity"
 """What the packaged configuration takes of the points of scenes."""
@@ -32,12 +36,14 @@ class Advice:
         problems: What a training would stumble over.
         notes: What it would not mind, but a user may.
         options: Of the data set, which the command gives.
+        config: That the command takes, if not the one of the kind.
         command: That trains.
     """
 
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
+    config: str = ""
     command: str = ""
 
 
@@ -71,11 +77,14 @@ def advise(
             advice.notes.append(f"no split {split}: {instead}")
     if "train" in found and (more := _OF_KIND.get(kind)):
         more(found, advice)
+    if kind == "clouds" and "train" in found:
+        _tables(root, advice)
     if kind == "images" and task == "segmentation":
         _masks(root, found, advice)
     given = [f"--data.dataset_args.{name} {_written(value)}" for name, value in advice.options.items()]
+    config = advice.config or KINDS[kind].configs[task]
     advice.command = " ".join(
-        ["ccnn-geo train --config", KINDS[kind].configs[task], "--data.root", shlex.quote(str(root)), *given]
+        ["ccnn-geo train --config", config, "--data.root", shlex.quote(str(root)), *given]
     )
     return advice
 
@@ -106,6 +115,19 @@ def _masks(root: Path, found: Found, advice: Advice) -> None:
         except ValueError as error:
             advice.problems.append(str(error))
             return
+
+
+def _shapes(found: Found, advice: Advice) -> None:
+    """Voxel grids have a configuration of their own; where they are few, a line says so."""
+    seen = [one for _, one in found["train"]]
+    grids = sum(one[SURFACE] == GRID for one in seen)
+    if grids and 2 * grids >= len(seen):
+        advice.config = VOXELS
+    elif grids:
+        advice.notes.append(
+            f"{grids} of {len(seen)} files of train are voxel grids; --config {VOXELS} is made for these, and takes "
+            "meshes and clouds too"
+        )
 
 
 def _recordings(found: Found, advice: Advice) -> None:
@@ -168,14 +190,17 @@ def _scenes(found: Found, advice: Advice) -> None:
         advice.notes.append(f"{lacking} files of train have no {FEATURE}: the command takes other features")
 
 
-def _clouds(found: Found, advice: Advice) -> None:
+def _tables(root: Path, advice: Advice) -> None:
     """Of tables of points targets are named."""
-    tables = [one for _, one in found["train"] if "samples" in one]
-    if tables and not (advice.options.get("targets") or advice.options.get("point_targets")):
-        advice.problems.append(
-            f"no targets: the option 'targets' names columns with one value in each sample, 'point_targets' those with "
-            f"one for each point, some of {list_names(tables[0]['columns'])}"
-        )
+    if not find_tables(root) or advice.options.get("targets") or advice.options.get("point_targets"):
+        return
+    table, _ = TableClouds(root).samples("train")
+    whole = [name for name in table.fields if table.may_be_target(name)]
+    there = f"({list_names(whole)}: --option 'targets=[{whole[0]}]')" if whole else "(none here)"
+    advice.problems.append(
+        f"no targets: the option 'targets' names columns with one value in each sample {there}, 'point_targets' those "
+        f"with one for each point, some of {list_names(list(table.fields))}"
+    )
 
 
-_OF_KIND = {"clouds": _clouds, "recordings": _recordings, "series": _series, "scenes": _scenes}
+_OF_KIND = {"shapes": _shapes, "recordings": _recordings, "series": _series, "scenes": _scenes}

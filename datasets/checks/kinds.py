@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ccnn_geo.datasets.clouds.cloud_files import CLOUDS
+from ccnn_geo.datasets.clouds.cloud_store import check_columns
 from ccnn_geo.datasets.images.image_files import IMAGES
 from ccnn_geo.datasets.images.image_store import read_masked
 from ccnn_geo.datasets.scenes.lidar_files import SCANS
@@ -18,8 +19,6 @@ from ccnn_geo.datasets.series.csv_series import SERIES
 from ccnn_geo.datasets.shapes.part_folder import PARTS
 from ccnn_geo.datasets.shapes.shape_folder import SHAPES
 from ccnn_geo.io.cloud_file import read_cloud
-from ccnn_geo.io.cloud_table import EXTENSION as TABLE
-from ccnn_geo.io.cloud_table import read_cloud_table
 from ccnn_geo.io.csv_table import Table, read_table
 from ccnn_geo.io.files.sample_files import FileKind
 from ccnn_geo.io.image import read_image, read_mask
@@ -28,16 +27,20 @@ from ccnn_geo.io.scans.frames import read_frame
 from ccnn_geo.io.shapes.part_labels import labels_beside, read_labelled_shape
 from ccnn_geo.io.shapes.read import read_shape
 from ccnn_geo.io.shapes.shape import Shape
+from ccnn_geo.io.target_table import split_unit
 from ccnn_geo.transforms.pipelines.recordings import check_scale
 
 IN_MASKS = "numbers in masks, in pixels"
 """What is seen in an image with a mask."""
 
+SURFACE, GRID = "surface", "cells of a voxel grid"
+"""What is seen in a shape, and what it is of an occupancy grid."""
+
 LABELS = "labels, in lines"
 """What is seen in a table with a column of labels."""
 
 Seen = dict[str, Any]
-"""What was seen in a file: numbers, words, lists of words, and counts by word, each by its name."""
+"""What was seen in a file: numbers, ranges, words, lists of words, and counts by word, each by its name."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +75,21 @@ def _seen(path: Path, shape: Shape) -> Seen:
         "longest edge, in the file's unit": float(np.ptp(shape.vertices, axis=0).max()),
     }
     if shape.faces is not None:
-        return {**seen, "surface": "mesh", "triangles": len(shape.faces)}
+        return {**seen, SURFACE: "mesh", "triangles": len(shape.faces)}
     if shape.cell is not None:
-        return {**seen, "surface": "cells of a voxel grid"}
-    return {**seen, "surface": "cloud with normals" if shape.normals is not None else "cloud without normals"}
+        return {**seen, SURFACE: GRID}
+    return {**seen, SURFACE: "cloud with normals" if shape.normals is not None else "cloud without normals"}
 
 
-def _part(path: Path, columns: list[str] | None = None, label: str | None = None) -> Seen:
+def _part(path: Path, columns: list[str] | None = None, label: str | None = None, category: str = "") -> Seen:
+    """Labels of each category have a row of their own; without a category there is one."""
     shape, parts = read_labelled_shape(path, columns, label)
     known = Counter(parts.names[i] if i >= 0 else "none" for i in parts.index.tolist())
     where = labels_beside(path)
     told = "in the file" if where is None else f"in {where.name.removeprefix(path.stem)}"
-    return {**_seen(path, shape), "labels are": told, "labels, in faces or points": dict(known)}
+    head = f"labels of {category}" if category else "labels"
+    elements = "points" if shape.faces is None else "faces"
+    return {**_seen(path, shape), "labels are": told, f"{head}, in {elements}": dict(known)}
 
 
 def _image(path: Path, mask: Path | None = None) -> Seen:
@@ -138,15 +144,19 @@ def _scene(path: Path, **options: Any) -> Seen:
     return seen
 
 
-def _cloud(path: Path) -> Seen:
-    if path.suffix.lower() == TABLE:
-        table = read_cloud_table(path)
-        fields, sizes = list(table.fields), np.diff(table.offset)
-        return {"format": TABLE, "samples": len(sizes), "points": float(np.mean(sizes)), "columns": fields}
+def _cloud(path: Path, point_targets: Sequence[str] = ()) -> Seen:
     cloud = read_cloud(path)
+    heads = {split_unit(head)[0]: head for head in point_targets}
+    check_columns(path, cloud, list(heads))
     edge = float(np.ptp(cloud.pos, axis=0).max())
-    seen: Seen = {"format": path.suffix.lower(), "points": len(cloud.pos)}
-    return {**seen, "longest edge, in the file's unit": edge, "columns": list(cloud.fields)}
+    extension = path.suffix.lower() if path.is_file() else path.parent.suffix.lower()
+    seen: Seen = {"format": extension, "points": len(cloud.pos)}
+    seen |= {"longest edge, in the file's unit": edge, "columns": list(cloud.fields)}
+    for name, head in heads.items():
+        known = cloud.fields[name][~np.isnan(cloud.fields[name])]
+        if len(known):
+            seen[f"target {head}"] = float(known.min()), float(known.max())
+    return seen
 
 
 KINDS: Mapping[str, Checked] = {
@@ -187,6 +197,6 @@ KINDS: Mapping[str, Checked] = {
         ("columns", "column_type", "label"),
         labelled=False,
     ),
-    "clouds": Checked(CLOUDS, "clouds", {"regression": "clouds/ccnn_4_32"}, _cloud),
+    "clouds": Checked(CLOUDS, "clouds", {"regression": "clouds/ccnn_4_32"}, _cloud, ("point_targets",)),
 }
 """By the names that ``--kind`` takes."""

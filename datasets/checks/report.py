@@ -12,10 +12,13 @@ from typing import Any
 from ccnn_geo.datasets.base.class_folders import SPLITS, split_folders
 from ccnn_geo.datasets.base.find_layout import find_layout
 from ccnn_geo.datasets.base.layouts import Part
+from ccnn_geo.datasets.base.target_files import has_targets
 from ccnn_geo.datasets.checks.advice import Found, advise
 from ccnn_geo.datasets.checks.find_kind import find_kind
 from ccnn_geo.datasets.checks.kinds import KINDS, Checked, Seen
+from ccnn_geo.datasets.checks.label_columns import label_hint
 from ccnn_geo.datasets.checks.summary import summarise
+from ccnn_geo.datasets.clouds.cloud_tables import TableClouds
 from ccnn_geo.datasets.images.image_files import masks_of
 from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.datasets.scenes.lidar_files import list_scans
@@ -38,6 +41,7 @@ class Report:
         notes: What was left out, and what else is worth a line.
         problems: What a training would stumble over; nothing if it would run.
         command: That trains on them.
+        noun: What a sample is called; tables hold many in a file.
     """
 
     title: str
@@ -46,6 +50,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     command: str = ""
+    noun: str = "file"
 
 
 def check_folder(root: Path, kind: str | None = None, options: Mapping[str, Any] | None = None) -> Report:
@@ -68,11 +73,13 @@ def check_folder(root: Path, kind: str | None = None, options: Mapping[str, Any]
         try:
             task = _task(root, checked, options)
             parts, classes = _parts(root, checked, options, report)
-            masks = _masks(root, kind, task, parts)
+            arguments = _arguments(root, kind, task, parts)
         except (ValueError, FileNotFoundError) as error:
-            report.problems.append(str(error))
+            can_have_labels = kind == "series" and not options.get("label") and not has_targets(root)
+            hint = label_hint(root, checked.files.all_extensions, options) if can_have_labels else ""
+            report.problems.append(f"{error}{hint}")
         else:
-            found = _look(root, checked, parts, masks, options, report)
+            found = _look(root, checked, parts, arguments, options, report)
             advice = advise(root, kind, task, found, classes, options)
             report.problems += advice.problems
             report.notes += advice.notes
@@ -89,12 +96,15 @@ def _task(root: Path, checked: Checked, options: Mapping[str, Any]) -> str:
     return "classification" if truths is None else truths(root, options)[0]
 
 
-def _masks(root: Path, kind: str, task: str, parts: Mapping[str, Part]) -> dict[Path, Path]:
-    """The mask of each image, if they have some."""
+def _arguments(root: Path, kind: str, task: str, parts: Mapping[str, Part]) -> dict[Path, dict[str, Any]]:
+    """What a look takes besides: the mask of an image, and of shapes in several categories which one it is."""
+    if kind == "parts":
+        several = [part for part in parts.values() if len(part.classes) > 1]
+        return {path: {"category": part.classes[i]} for part in several for path, i in part.samples}
     if kind != "images" or task != "segmentation":
         return {}
     paths = [path for part in parts.values() for path in part.paths]
-    return dict(zip(paths, masks_of(root, paths), strict=True))
+    return {path: {"mask": mask} for path, mask in zip(paths, masks_of(root, paths), strict=True)}
 
 
 def _parts(
@@ -108,6 +118,10 @@ def _parts(
     layout_of = getattr(dataset_class(checked.dataset), "layout", None)
     layout = find_layout(root, checked.files) if layout_of is None else layout_of(root, options)
     report.title += f", {layout.told}"
+    if isinstance(layout, TableClouds):
+        report.noun = "sample"
+        wanted = options.get("targets")
+        return _counted({split: layout.members(split, wanted) for split in layout.splits}, report), []
     parts = {split: layout.part(split) for split in layout.splits}
     if not parts:
         layout.part("train")  # which says what is missing
@@ -126,8 +140,8 @@ def _parts(
 
 
 def _counted(parts: dict[str, Part], report: Report) -> dict[str, Part]:
-    """The same; of files without a class each the numbers go into the report."""
-    report.counts = [("split", "files")]
+    """The same; of samples without a class each the numbers go into the report."""
+    report.counts = [("split", f"{report.noun}s")]
     report.counts += [(split, f"{len(part.samples):,}") for split, part in parts.items()]
     return parts
 
@@ -136,7 +150,7 @@ def _look(
     root: Path,
     checked: Checked,
     parts: Mapping[str, Part],
-    masks: Mapping[Path, Path],
+    arguments: Mapping[Path, Mapping[str, Any]],
     options: Mapping[str, Any],
     report: Report,
 ) -> Found:
@@ -147,9 +161,8 @@ def _look(
     places = [(split, i, path) for split in found for i, path in enumerate(parts[split].paths)]
     for split, i, path in progress(places, title="check"):
         name = path.relative_to(root).as_posix()
-        more = {"mask": masks[path]} if path in masks else {}
         try:
-            seen = checked.look(path, **given, **more)
+            seen = checked.look(path, **given, **arguments.get(path, {}))
             found[split].append((name, {**seen, **_targets(parts[split], i)}))
         except ImportError:
             raise
@@ -158,12 +171,12 @@ def _look(
         except ValueError as error:
             errors.append(str(error))
     report.problems += group_errors([error.replace(f"{root}/", "") for error in errors])
-    report.properties = summarise([seen for part in found.values() for _, seen in part])
+    report.properties = summarise([seen for part in found.values() for _, seen in part], report.noun)
     return found
 
 
 def _targets(part: Part, index: int) -> Seen:
-    """Known targets of a file, by name and unit."""
+    """Known targets of a sample, by name and unit."""
     table = part.targets
     if table is None:
         return {}

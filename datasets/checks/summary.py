@@ -11,38 +11,42 @@ MOST_WORDS = 6
 """Words of a kind that are told."""
 
 
-def summarise(seen: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+def summarise(seen: Sequence[Mapping[str, Any]], noun: str = "file") -> list[tuple[str, str]]:
     """What was seen in some files, as rows of name and text, in the order of first appearance.
 
     Args:
-        seen: Of each file numbers, words, lists of words, or counts by word, each by its name.
+        seen: Of each file numbers, ranges (pairs of numbers), words, lists of words, or counts by word, each by its
+            name.
+        noun: What a file is called.
 
     Example:
         >>> summarise([{"points": 3, "format": ".off"}, {"points": 1200, "format": ".off"}])
         [('points', '3 to 1,200, median 601.5'), ('format', '.off (2 files)')]
     """
     names = dict.fromkeys(name for one in seen for name in one)
-    return [(name, _told([one[name] for one in seen if name in one])) for name in names]
+    return [(name, _told([one[name] for one in seen if name in one], noun)) for name in names]
 
 
-def _told(values: Sequence[Any]) -> str:
+def _told(values: Sequence[Any], noun: str) -> str:
     if isinstance(values[0], Mapping):
         total = Counter[Any]()
         for value in values:
             total.update(value)
         return ", ".join(f"{word} ({count:,})" for word, count in sorted(total.items()))
     if isinstance(values[0], list):
-        return _words(Counter(word for value in values for word in value), len(values))
+        return _words(Counter(word for value in values for word in value), noun, len(values))
     if isinstance(values[0], str):
-        return _words(Counter(values), None)
+        return _words(Counter(values), noun)
+    if isinstance(values[0], tuple):
+        return f"{number(min(low for low, _ in values))} to {number(max(high for _, high in values))}"
     low, high = min(values), max(values)
     return number(low) if low == high else f"{number(low)} to {number(high)}, median {number(median(values))}"
 
 
-def _words(counts: Counter[str], files: int | None) -> str:
+def _words(counts: Counter[str], noun: str, files: int | None = None) -> str:
     """Words and the number of files that have them; where all have, or could have them, without a number."""
     listed = [
-        word if count == files else f"{word} ({count:,} file{'s' * (count > 1)})"
+        word if count == files else f"{word} ({count:,} {noun}{'s' * (count > 1)})"
         for word, count in (counts.most_common(MOST_WORDS) if files is None else counts.items())
     ]
     shown = listed[: 2 * MOST_WORDS]

@@ -14,7 +14,7 @@ from ccnn_geo.datasets.base.layouts import Part, check_split
 from ccnn_geo.io.cloud_table import EXTENSION, SPLIT, CloudTable, read_cloud_table
 from ccnn_geo.io.files.left_out import list_names
 from ccnn_geo.io.files.sample_files import is_hidden
-from ccnn_geo.io.target_table import TABLE, split_unit
+from ccnn_geo.io.target_table import TABLE
 
 
 def find_tables(root: Path) -> list[Path]:
@@ -68,6 +68,16 @@ class TableClouds:
         rows = self._rows[split] if self._whole is not None else range(len(table.names))
         return table, [table.names[i] for i in rows]
 
+    def members(self, split: str, targets: Sequence[str] | None = None) -> Part:
+        """The samples of a split, a path for each, and their targets if columns are named.
+
+        Raises:
+            FileNotFoundError, ValueError: As :meth:`samples`; if a sample has several values of a target.
+        """
+        table, names = self.samples(split)
+        known = table.target_table(names, targets) if targets else None
+        return Part([], [(table.path / name, 0) for name in names], known)
+
     @cached_property
     def _whole(self) -> Path | None:
         """The table for all; None if each split has one."""
@@ -118,15 +128,13 @@ def table_arrays(
     chosen = [table.fields[name][index] for name in columns]
     if any(np.isinf(values).any() for values in chosen):
         raise ValueError(f"{table.path}: Inf in {', '.join(columns)}, expected numbers")
-    wanted = [split_unit(name)[0] for name in targets or ()]
-    places = {name: i for i, name in enumerate(table.names)}
-    values = table.targets(wanted) if wanted else np.zeros((len(table.names), 0))
+    known = table.target_table(names, targets or ())
     return {
         "pos": table.pos[index],
         "values": np.stack(chosen, axis=1) if chosen else np.zeros((len(index), 0)),
         "offset": np.cumsum([0, *(part.stop - part.start for part in parts)]),
-        "targets": values[[places[name] for name in names]],
+        "targets": known.values,
         "path": np.array([f"{table.path.name}/{name}" for name in names], dtype=np.str_),
-        "names": np.array(wanted, dtype=np.str_),
-        "units": np.array([table.units.get(name, "") for name in wanted], dtype=np.str_),
+        "names": np.array(known.names, dtype=np.str_),
+        "units": np.array(known.units, dtype=np.str_),
     }

@@ -12,6 +12,7 @@ from ccnn_geo.datasets.base.processing import ShapeFile
 from ccnn_geo.datasets.shapes.shapes import ShapeDataset
 from ccnn_geo.io import EXTENSIONS
 from ccnn_geo.io.files.sample_files import FileKind, stamps
+from ccnn_geo.io.shapes.part_labels import BESIDE
 from ccnn_geo.io.shapes.read import TABLES
 from ccnn_geo.io.shapes.text_cloud import check_names
 
@@ -20,8 +21,9 @@ SHAPES = FileKind(
     tuple(extension for extension in EXTENSIONS if extension not in TABLES),
     (".mtl", ".png", ".jpg", ".jpeg", ".bmp", ".tga", ".tif", ".tiff"),
     second=TABLES,
+    others=dict.fromkeys(BESIDE, "labels of parts, which a training with --config parts/ccnn_4_32 learns"),
 )
-"""Files of shapes; beside them lie their materials and textures, and notes or tables that are no clouds."""
+"""Files of shapes; beside them lie their materials and textures, notes or tables that are no clouds, or labels."""
 
 READING = 2
 """Counts changes of what is read of a file; part of the name of what is stored."""

@@ -135,7 +135,7 @@ def test_options_of_scans(scans, monkeypatch, run_cli):
     assert [row["classes"] for row in json.loads(output)] == counts
     assert run_cli("predict", "run", "scans/test", "--out", "turned", "--rotations", "2")[0] == 0
     code, _, errors = run_cli("predict", "run", "scans/test", "--out", "turned", "--rotations", "3")
-    assert code == 1 and "turned: holds predictions.json of another model or number of votes" in errors
+    assert code == 1 and "turned: holds predictions.json of another model, number of votes or axis" in errors
     assert run_cli("export", "run", "model")[0] == 0
     assert load("model").pipeline.settings() == load("run").pipeline.settings()
 

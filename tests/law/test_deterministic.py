@@ -183,6 +183,7 @@ TRANSFORMS = {
     "SampleShape": (lambda: transforms.SampleShape(8), mesh),
     "SampleSurface": (lambda: transforms.SampleSurface(8), mesh),
     "ThinHalf": (lambda: transforms.ThinHalf(), cloud),
+    "TurnUp": (lambda: transforms.TurnUp("z", "y"), cloud),
     "Voxelize": (lambda: transforms.Voxelize(4, 8), cloud),
 }
 

@@ -29,6 +29,7 @@ from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.nn.targets import Targets
 from ccnn_geo.transforms.pipelines.base import Pipeline
 from ccnn_geo.transforms.pipelines.shapes import network_inputs
+from ccnn_geo.transforms.turn_up import TurnUp
 
 
 class Answering:
@@ -45,6 +46,9 @@ class Answering:
     """Whether a sample may be asked several times, turned or with other points."""
 
     votes: Votes = ONE_VOTE
+
+    turn: TurnUp | None = None
+    """What a shape goes through before the pipeline."""
 
     def __init__(
         self, network: CCNN, pipeline: Pipeline, classes: Sequence[str], targets: Targets | None
@@ -74,8 +78,13 @@ class Answering:
 
     def sample(self, source: Any) -> Any:
         """The same, with errors that need not name the file."""
-        sample = self.pipeline(self.pipeline.read(source))
+        sample = self.pipeline(self.read(source))
         return Data(**network_inputs(sample)) if isinstance(sample, Data) else sample
+
+    def read(self, source: Any) -> Any:
+        """What a file or an object in memory holds, turned as the samples of the training."""
+        content = self.pipeline.read(source)
+        return content if self.turn is None else self.turn(content)
 
     @torch.no_grad()
     def answer(self, samples: Sequence[Any]) -> list[Answer | ValueError]:

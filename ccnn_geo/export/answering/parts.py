@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,16 @@ class PartAnswering(Answering):
     pipeline: PartPipeline
 
     def sample(self, source: Any) -> Any:
-        found = self.pipeline(self.pipeline.read(source))
-        return Data(**network_inputs(found), at=found.at)
+        shape = self.read(source)
+        found, faces = self.pipeline(shape), shape.get("face")
+        elements = "points" if faces is None or faces.numel() == 0 else "faces"
+        return Data(**network_inputs(found), at=found.at, elements=elements)
+
+    def answer(self, samples: Sequence[Any]) -> list[Answer | ValueError]:
+        return [
+            replace(answer, elements=sample.elements) if isinstance(answer, PointPrediction) else answer
+            for sample, answer in zip(samples, super().answer(samples), strict=True)
+        ]
 
     def outputs(self, samples: Sequence[Any]) -> list[Tensor]:
         device = self.network.head.linear.weight.device

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ccnn_geo.io.files.left_out import BESIDE, DEEPER, NOWHERE, list_names, told_counts
@@ -50,6 +50,7 @@ class FileKind:
         deep: Whether files in subfolders are samples.
         second: Extensions of files that are samples only in a folder without any of the others, beside which they
             would be notes or tables.
+        others: What files with such ends of their names are, that another data set reads.
         with_targets: Whether a table of targets may lie beside them, see :mod:`~ccnn_geo.io.target_table`.
     """
 
@@ -58,7 +59,12 @@ class FileKind:
     companions: Collection[str] = ()
     deep: bool = False
     second: Collection[str] = ()
+    others: Mapping[str, str] = field(default_factory=dict)
     with_targets: bool = False
+
+    def told_as(self, name: str) -> str:
+        """What a file that is left out is called: by the end of its name, or its extension."""
+        return next((end for end in self.others if name.lower().endswith(end)), Path(name).suffix.lower())
 
     @property
     def all_extensions(self) -> tuple[str, ...]:
@@ -113,9 +119,9 @@ def list_samples(folder: Path, kind: FileKind, above: frozenset[str] = frozenset
         elif extension in kind.second:
             second.append(path)
         else:
-            left_out[extension] += 1
+            left_out[kind.told_as(entry.name)] += 1
     if paths:
-        left_out.update(path.suffix.lower() for path in second)
+        left_out.update(kind.told_as(path.name) for path in second)
     return Listing(sorted(paths or second), left_out)
 
 
@@ -178,11 +184,17 @@ def tell_left_out(folder: Path, taken: int, left_out: Mapping[str, Counter[str]]
         inside += f" (in the folder{'s' * (len(places) > 1)} {list_names(places)})"
     told = [text for text in (inside, told_counts(left_out.get("", Counter()))) if text]
     if told:
-        say_once(f"{folder}: {taken} {kind.name}; left out: {'; '.join(told)}; expected {_expected(kind)}")
+        reasons = sum(left_out.values(), Counter[str]())
+        used = dict.fromkeys(about for end, about in kind.others.items() if reasons[end])
+        said = "; ".join([*told, *used])
+        say_once(f"{folder}: {taken} {kind.name}; left out: {said}; expected {_expected(kind, reasons)}")
 
 
-def _expected(kind: FileKind) -> str:
-    return " ".join(kind.all_extensions)
+def _expected(kind: FileKind, left_out: Collection[str] = ()) -> str:
+    """Extensions of samples; those of which files are left out count only where there are no others."""
+    if not any(reason.endswith(tuple(kind.second)) for reason in left_out):
+        return " ".join(kind.all_extensions)
+    return f"{' '.join(kind.extensions)}, or without any of these {' '.join(kind.second)}"
 
 
 def printable(name: str) -> str:

@@ -4,7 +4,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,10 +18,11 @@ from ccnn_geo.io.shapes.shape import ShapeError
 def exclusive(folder: Path, name: str) -> Iterator[None]:
     """Lets one process at a time prepare ``name`` in ``folder``; the others wait.
 
-    The lock goes with the process: one that is killed leaves no lock behind.
+    The lock goes with the process: one that is killed leaves no lock behind. Its file, hidden and empty, stays: a
+    process that waits has it open, and a third would lock a new one of that name at the same time.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f".{name}.lock"):
+    with FileLock(_lock_path(folder, name)):
         yield
 
 
@@ -29,7 +30,7 @@ def exclusive(folder: Path, name: str) -> Iterator[None]:
 def exclusive_if_free(folder: Path, name: str) -> Iterator[bool]:
     """As :func:`exclusive`, but does not wait; says whether it is this process that may."""
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f".{name}.lock")
+    lock = FileLock(_lock_path(folder, name))
     try:
         lock.acquire(blocking=False)
     except Timeout:
@@ -82,6 +83,32 @@ def remove_unfinished(folder: Path) -> None:
     """Removes what killed processes were writing; for a folder into which no other process writes."""
     for path in folder.glob(".*.tmp"):
         path.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: Path, held: str) -> None:
+    """Removes what killed processes were writing, for a folder whose files are each written under :func:`exclusive`.
+
+    Files of the same name but for the extension are written under one lock.
+
+    Args:
+        folder: Into which other processes may write.
+        held: The name whose lock this process has; of others what is written goes where their locks are free.
+    """
+    locks = [path.name[1:].removesuffix(".lock") for path in folder.glob(".*.lock")]
+    for path in folder.glob(".*.tmp"):
+        stem = path.name[1:].rsplit(".", 3)[0]  # .STEM.EXTENSION.PROCESS.tmp
+        if stem == Path(held).stem:
+            path.unlink(missing_ok=True)
+            continue
+        own = [name for name in locks if Path(name).stem == stem]
+        with ExitStack() as stack:
+            free = [stack.enter_context(exclusive_if_free(folder, name)) for name in own]
+            if free and all(free):  # without a lock the file is written in another way
+                path.unlink(missing_ok=True)
+
+
+def _lock_path(folder: Path, name: str) -> Path:
+    return folder / f".{name}.lock"
 
 
 def _beside(target: Path) -> Path:

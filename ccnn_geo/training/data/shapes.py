@@ -48,6 +48,7 @@ class ShapesDataModule(EpochDataModule):
         normal_neighbors: Neighbours for the normals of clouds that have none.
         frame: Where shapes are put: on the unit ``sphere``, or in the ``box`` [-1, 1]^3, which the longest side fills.
         cells: Of occupancy grids (``.npy``, ``.npz``) those at the ``surface``, or all that are ``occupied``.
+        up: The axis that points up in the files, ``x``, ``y`` or ``z``, for ``predict --up``; it changes no training.
         augment: Random changes of training samples.
         batch_size: Samples per batch and process.
         num_workers: Processes that load batches.
@@ -88,6 +89,7 @@ class ShapesDataModule(EpochDataModule):
         normal_neighbors: int = 16,
         frame: str = "sphere",
         cells: str = "surface",
+        up: str | None = None,
         augment: Augmentation | None = None,
         batch_size: int = 32,
         num_workers: int = 0,
@@ -112,6 +114,7 @@ class ShapesDataModule(EpochDataModule):
             frame,
             cells,
             (dataset_args or {}).get("columns"),
+            up,
         )
         if not 0 < validation_fraction < 1:
             raise ValueError(f"data.validation_fraction: expected (0, 1), got {validation_fraction}")

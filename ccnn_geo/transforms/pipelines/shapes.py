@@ -28,6 +28,7 @@ from ccnn_geo.transforms.random_scale_shift import RandomScaleShift
 from ccnn_geo.transforms.random_subset import RandomSubset
 from ccnn_geo.transforms.random_up import RandomUp
 from ccnn_geo.transforms.sample_shape import CELLS, FRAMES, SampleShape
+from ccnn_geo.transforms.turn_up import AXES
 from ccnn_geo.transforms.voxelize import Voxelize
 
 CARRIERS = ("points", "voxels", "grid")
@@ -110,6 +111,8 @@ class ShapePipeline(Pipeline):
             around the middle of its bounding box, which its longest side fills.
         cells: Of occupancy grids those at the ``surface``, or all that are ``occupied``.
         columns: What the columns of text files are, see :func:`ccnn_geo.io.read_shape`.
+        up: The axis that points up in the shapes of the training, ``x``, ``y`` or ``z``; null where nobody says. Files
+            in which another does are turned where that is asked, see :meth:`~ccnn_geo.export.Predictor.upright`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -138,6 +141,7 @@ class ShapePipeline(Pipeline):
     frame: str = "sphere"
     cells: str = "surface"
     columns: Sequence[str] | None = None
+    up: str | None = None
 
     def __post_init__(self) -> None:
         if self.subset not in SUBSETS:
@@ -163,6 +167,8 @@ class ShapePipeline(Pipeline):
             raise ValueError(
                 f"data.features: expected a list of {', '.join(FEATURES)}, got {self.features!r}"
             )
+        if self.up not in (None, *AXES):
+            raise ValueError(f"data.up: expected x, y or z, or null, got {self.up!r}")
         if self.voxel_size < 1:
             raise ValueError(f"data.voxel_size: expected 1 or more, got {self.voxel_size}")
         if self.normal_neighbors < 3:

@@ -144,3 +144,12 @@ def test_no_more_workers_than_cores_of_this_process(monkeypatch):
     assert workers.useful(100) == 2
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
     assert workers.useful(100) == 0
+
+
+def test_what_a_killed_process_of_another_setting_was_writing_goes(files, tmp_path):
+    for name in (".other.npy.1.tmp", ".other.npy.lock", ".out.npy.2.tmp", "other.npy"):
+        (tmp_path / name).touch()
+    assert files.run() == NUMBERS
+    assert sorted(path.name for path in tmp_path.glob("*.*") if path.suffix != ".txt") == [
+        ".other.npy.lock", ".out.npy.lock", "other.npy", "out.npy",
+    ]  # fmt: skip

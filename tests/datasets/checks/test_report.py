@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from scipy.io import wavfile
 
+from ccnn_geo.datasets.checks.advice import VOXELS
 from ccnn_geo.datasets.checks.find_kind import find_kind
 from ccnn_geo.datasets.checks.kinds import KINDS
 from ccnn_geo.datasets.checks.report import check_folder
@@ -34,6 +35,7 @@ def rows(report):
 def test_every_kind_has_a_data_set_and_a_configuration():
     for kind in KINDS.values():
         assert kind.dataset in PLACES and set(kind.configs.values()) <= set(packaged_configs())
+    assert VOXELS in packaged_configs()
 
 
 def test_shapes(tmp_path, write_box):
@@ -57,6 +59,28 @@ def test_shapes(tmp_path, write_box):
     assert "no split validation: a tenth of train validates" in report.notes
     assert report.command == f"ccnn-geo train --config shapes/ccnn_4_32 --data.root {tmp_path}"
     assert not (tmp_path / "processed").exists()
+
+
+@pytest.mark.parametrize(("grids", "meshes"), [(3, 0), (2, 1), (1, 3)])
+def test_voxel_grids_have_a_configuration_of_their_own(tmp_path, write_box, grids, meshes):
+    for i in range(grids):
+        grid = np.zeros((6, 7, 8), dtype=bool)
+        grid[1:4, 2:6, 1 : 4 + i] = True
+        for kind in ("box", "bar"):
+            (tmp_path / "train" / kind).mkdir(parents=True, exist_ok=True)
+            np.save(tmp_path / f"train/{kind}/{i}.npy", grid)
+            np.savez(tmp_path / f"train/{kind}/{i}.npz", voxels=grid, spacing=0.1)
+    for i in range(2 * meshes):
+        write_box(tmp_path / f"train/box/{i}.off")
+        write_box(tmp_path / f"train/bar/{i}.off")
+    report = check_folder(tmp_path)
+    assert report.problems == [] and "cells of a voxel grid" in rows(report)["surface"]
+    config = "voxels/ccnn_4_32" if grids >= meshes else "shapes/ccnn_4_32"
+    assert report.command == f"ccnn-geo train --config {config} --data.root {tmp_path}"
+    told = [
+        note for note in report.notes if "4 of 16 files of train are voxel grids; --config voxels/" in note
+    ]
+    assert len(told) == (grids < meshes)
 
 
 def test_damaged_files_are_grouped(tmp_path, write_box):

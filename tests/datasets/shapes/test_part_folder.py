@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ccnn_geo.datasets import PartFolder
+from ccnn_geo.datasets import PartFolder, ShapeFolder
 from ccnn_geo.io import ShapeError
 
 # two squares far apart: parts by the sign of x, whatever their numbers in the file are
@@ -141,3 +141,23 @@ def test_labels_of_cells_at_the_surface_are_of_no_others(tmp_path: Path) -> None
     assert len(PartFolder(tmp_path, "train")[0].y) == 56
     with pytest.raises(ShapeError, match="expected cells='surface' for parts"):
         PartFolder(tmp_path, "train", cells="occupied")
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_a_data_set_without_parts_says_who_reads_the_labels(root: Path, text: bool, run_cli) -> None:
+    """``.txt`` are samples only where there are no meshes: where such are left out, none is expected."""
+    for path in root.glob("*/*/*_labels.txt"):
+        if not text:  # as numbers
+            path.with_name(path.name.replace("_labels.txt", ".seg")).write_text("0\n0\n1\n1\n")
+            path.unlink()
+    end = "_labels.txt" if text else ".seg"
+    told = (
+        rf"{root}/train: 3 shapes; left out: 3 {end} files \(in the folders 'chair', 'cup'\); labels of parts, which a "
+        r"training with --config parts/ccnn_4_32 learns; expected \.off \.obj .*"
+        + (r"\.pcd, or without any of these \.txt .*\.laz" if text else r"\.pcd \.txt .*\.laz")
+    )
+    with pytest.warns(UserWarning, match=told) as said:
+        ShapeFolder(root, "train", num_points=16, num_samples=16)
+    assert len(said) == 1
+    _, output, _ = run_cli("data", "check", str(root), "--kind", "shapes")
+    assert "left out: 3 " + end in output

@@ -1,10 +1,11 @@
-"""Files that get a second name."""
+"""Files that get a second name, and what killed processes leave."""
 
 import os
 
 import pytest
 
 from ccnn_geo.io.files import storage
+from ccnn_geo.io.files.storage import exclusive, remove_abandoned
 
 
 @pytest.mark.parametrize("links", [True, False])
@@ -23,3 +24,14 @@ def test_a_second_name_where_there_are_none_is_a_copy(tmp_path, monkeypatch, lin
     assert target.read_text() == source.read_text() == "new"
     assert target.samefile(source) == links
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_what_killed_processes_wrote_goes_unless_one_of_them_is_alive(tmp_path):
+    written = [".held.npy.1.tmp", ".old.npz.2.tmp", ".old.npy.2.tmp", ".alive.npz.3.tmp", ".other.npz.4.tmp"]
+    for name in [*written, ".old.npz.lock"]:
+        (tmp_path / name).touch()
+    with exclusive(tmp_path, "alive.npz"), exclusive(tmp_path, "held.npz"):
+        remove_abandoned(tmp_path, "held.npz")
+    assert {path.name for path in tmp_path.glob(".*.tmp")} == {".alive.npz.3.tmp", ".other.npz.4.tmp"}
+    remove_abandoned(tmp_path, "none.npz")
+    assert [path.name for path in tmp_path.glob(".*.tmp")] == [".other.npz.4.tmp"], "it has no lock"

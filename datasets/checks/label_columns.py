@@ -1,0 +1,103 @@
+"""Which columns of tables of series may hold a class for each time."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ccnn_geo.datasets.base.class_folders import split_folders
+from ccnn_geo.io.csv_format import find_separator, read_rows, separator_of
+from ccnn_geo.io.csv_header import TIME, read_header
+from ccnn_geo.io.csv_table import MISSING
+from ccnn_geo.io.files.left_out import list_names
+from ccnn_geo.io.files.sample_files import is_hidden
+from ccnn_geo.io.iso_dates import number_of
+
+MOST_LABELS = 30
+"""Different words or whole numbers in a column that may be labels."""
+
+LINES_A_LABEL = 2
+"""Lines of a file that a label has in the mean, at least; of notes and numbers of lines each is there once."""
+
+MOST_FILES = 20
+"""Tables that are looked at."""
+
+_LONG = {TIME, "variable", "value"}
+
+
+def label_columns(root: Path, extensions: Iterable[str], options: Mapping[str, Any]) -> list[str]:
+    """Columns of words, then of few whole numbers, of tables that lie in no folders of classes.
+
+    Args:
+        root: The folder of the data.
+        extensions: Of the tables.
+        options: Of the data set: ``separator`` and ``time`` say how tables are written.
+
+    Returns:
+        Names of the columns; none if a table lies deeper than in ``root/<split>``, or cannot be read.
+    """
+    folders = split_folders(root).values() or [root]
+    paths = [path for folder in folders for path in _tables(folder, extensions)]
+    cells: dict[str, list[list[str]]] = {}
+    try:
+        for path in islice(paths, MOST_FILES):
+            for name, column in _columns(path, options).items():
+                cells.setdefault(name, []).append(column)
+    except (OSError, ValueError):  # which the data set says
+        return []
+    words = [name for name, columns in cells.items() if _may_be_labels(columns, words=True)]
+    return words + [name for name, columns in cells.items() if _may_be_labels(columns, words=False)]
+
+
+def label_hint(root: Path, extensions: Iterable[str], options: Mapping[str, Any]) -> str:
+    """What to type where columns may be labels, to be put behind a problem; nothing where none may be."""
+    names = label_columns(root, extensions, options)
+    if not names:
+        return ""
+    columns = f"the column{'s' * (len(names) > 1)} {list_names(names)}"
+    return f"; {columns} may hold a class for each time: --option {shlex.quote(f'label={names[0]}')}"
+
+
+def _tables(folder: Path, extensions: Iterable[str]) -> list[Path]:
+    ends = tuple(extensions)
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in ends and path.is_file() and not is_hidden(path.name)
+    ]
+
+
+def _columns(path: Path, options: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Cells that hold something, by name of the column; without that of the times."""
+    wanted = str(options.get("time") or TIME).strip().lower()
+    given = options.get("separator")
+    separator = (
+        separator_of(given)
+        if given
+        else find_separator(path, lambda cells: wanted in [cell.lower() for cell in cells])
+    )
+    (_, head), *lines = read_rows(path, separator) or [(0, [])]
+    header = read_header(path, head, wanted)
+    if set(header) == _LONG:
+        return {}
+    columns = {name: [line[i].strip() for _, line in lines if i < len(line)] for i, name in enumerate(header)}
+    return {
+        name: [cell for cell in column if cell.lower() not in MISSING]
+        for name, column in columns.items()
+        if name != TIME
+    }
+
+
+def _may_be_labels(columns: Sequence[Sequence[str]], words: bool) -> bool:
+    """Whether the cells of some files are two or more labels that come again: some words, or all whole numbers."""
+    found = {cell for column in columns for cell in column}
+    in_files = sum(len(set(column)) for column in columns)
+    if not 2 <= len(found) <= MOST_LABELS or sum(map(len, columns)) < LINES_A_LABEL * in_files:
+        return False
+    if words:
+        return any(math.isnan(number_of(cell.replace(",", "."))) for cell in found)
+    return all(cell.isdecimal() for cell in found)

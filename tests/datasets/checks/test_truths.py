@@ -1,0 +1,102 @@
+"""What a check says of truths: targets with their range and unit, labels of parts by category and element."""
+
+import numpy as np
+import pytest
+
+from ccnn_geo.datasets.checks.report import check_folder
+
+
+def rows(report):
+    return dict(report.properties)
+
+
+@pytest.fixture(params=["one table", "a table for each split"])
+def tables(request, tmp_path):
+    """Three clouds of 2, 3 and 4 points to train on, one of 5 to test."""
+    pa = pytest.importorskip("pyarrow", reason="pyarrow (extra 'parquet') is not installed")
+    pq = pytest.importorskip("pyarrow.parquet")
+    root = tmp_path / "mols"
+    root.mkdir()
+    parts = {"train": [(2, -1.5), (3, 20.0), (4, 7.25)], "test": [(5, 3.0)]}
+    found = {}
+    for split, some in parts.items():
+        found[split] = {
+            "sample": [f"{split}{i}" for i, (size, _) in enumerate(some) for _ in range(size)],
+            "x": [float(k) for size, _ in some for k in range(size)],
+            "y": [0.0 for size, _ in some for _ in range(size)],
+            "z": [0.0 for size, _ in some for _ in range(size)],
+            "height [m]": [float(k * size) for size, _ in some for k in range(size)],
+            "energy [eV]": [energy for size, energy in some for _ in range(size)],
+        }
+    if request.param == "one table":
+        whole = {name: found["train"][name] + found["test"][name] for name in found["train"]}
+        pq.write_table(pa.table({**whole, "split": ["train"] * 9 + ["test"] * 5}), root / "all.parquet")
+    else:
+        for split, columns in found.items():
+            pq.write_table(pa.table(columns), root / f"{split}.parquet")
+    return root
+
+
+def test_tables_have_samples_and_targets(tables):
+    report = check_folder(tables, options={"targets": ["energy"]})
+    assert report.problems == []
+    assert report.counts == [("split", "samples"), ("train", "3"), ("test", "1")]
+    assert rows(report) == {
+        "format": ".parquet (4 samples)",
+        "points": "2 to 5, median 3.5",
+        "longest edge, in the file's unit": "1 to 4, median 2.5",
+        "columns": "height, energy",
+        "target energy [eV]": "-1.5 to 20, median 5.125",
+    }
+
+
+def test_fields_of_tables(tables):
+    report = check_folder(tables, options={"point_targets": ["height [m]"]})
+    assert report.problems == [] and rows(report)["target height [m]"] == "0 to 20"
+    (problem,) = check_folder(tables, options={"point_targets": ["depth"]}).problems
+    assert problem.startswith("4 files cannot be used, such as ")
+    assert problem.endswith(".parquet/train0: no depth, the file has height, energy")
+
+
+def test_tables_say_what_may_be_a_target(tables):
+    (problem,) = check_folder(tables).problems
+    assert "one value in each sample ('energy': --option 'targets=[energy]')" in problem
+    assert "some of 'height', 'energy'" in problem
+    (problem,) = check_folder(tables, options={"targets": ["height"]}).problems
+    assert "several values of height, expected one at all points" in problem
+
+
+def test_fields_of_files(tmp_path):
+    for split, count in (("train", 3), ("test", 1)):
+        (tmp_path / split).mkdir()
+        for i in range(count):
+            pos = np.random.default_rng(i).normal(size=(6, 3))
+            np.savez(tmp_path / split / f"{i}.npz", pos=pos, heat=np.array([np.nan, 1, 2, 3, 4, 5]) + i)
+    report = check_folder(tmp_path, "clouds", {"point_targets": ["heat [K]"]})
+    assert report.problems == [] and rows(report)["target heat [K]"] == "1 to 7"
+
+
+def write_parts(path, names, write_box):
+    """A box of six faces, two of one part, and the others of another."""
+    write_box(path)
+    lines = [names[0], "1 2", names[1], "3 4 5 6"]
+    path.with_name(f"{path.stem}_labels.txt").write_text("\n".join(lines) + "\n")
+
+
+def test_parts_are_told_by_category(tmp_path, write_box):
+    for i in range(2):
+        write_parts(tmp_path / f"train/chair/{i}.off", ("leg", "seat"), write_box)
+        write_parts(tmp_path / f"train/table/{i}.off", ("leg", "top"), write_box)
+    found = rows(check_folder(tmp_path))
+    assert found["labels of chair, in faces"] == "leg (4), seat (8)"
+    assert found["labels of table, in faces"] == "leg (4), top (8)"
+
+
+def test_parts_are_of_faces_or_of_points(tmp_path, write_box):
+    write_parts(tmp_path / "train/chair/0.off", ("leg", "seat"), write_box)
+    np.savez(
+        tmp_path / "train/chair/1.npz", pos=np.random.default_rng(0).random((30, 3)), label=np.arange(30) % 2
+    )
+    found = rows(check_folder(tmp_path))
+    assert found["labels, in faces"] == "leg (2), seat (4)"
+    assert found["labels, in points"] == "0 (15), 1 (15)"
