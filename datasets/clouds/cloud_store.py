@@ -139,11 +139,7 @@ def stored_table(
 def stored_cloud(path: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
     """What is stored of a file: ``pos [N, D]`` and its columns, ``values [N, V]``."""
     cloud = read_cloud(path)
-    lacking = [name for name in columns if name not in cloud.fields]
-    if lacking:
-        raise ValueError(
-            f"{path}: no {', '.join(lacking)}, the file has {', '.join(cloud.fields) or 'nothing but positions'}"
-        )
+    cloud.check_columns(path, columns)
     chosen = [cloud.fields[name] for name in columns]
     values = np.stack(chosen, axis=1) if chosen else np.zeros((len(cloud.pos), 0))
     if np.isinf(values).any():
