@@ -18,11 +18,20 @@ from ccnn_geo.io.shapes.shape import ShapeError
 def exclusive(folder: Path, name: str) -> Iterator[None]:
     """Lets one process at a time prepare ``name`` in ``folder``; the others wait.
 
-    The lock goes with the process: one that is killed leaves no lock behind.
+    The lock goes with the process: one that is killed leaves no lock behind. In a folder that may only be read there
+    is no lock, for what is prepared there is whole.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f".{name}.lock"):
+    lock = FileLock(folder / f".{name}.lock")
+    try:
+        lock.acquire()
+    except OSError:
+        if os.access(folder, os.W_OK):
+            raise
+    try:
         yield
+    finally:
+        lock.release()
 
 
 @contextmanager
