@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def mask_files() -> list[bytes]:
     palette = grey.copy()
     palette.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255])
     kinds = ((palette, "PNG"), (grey, "PNG"), (grey.convert("1"), "PNG"), (palette, "GIF"), (grey, "BMP"))
-    return [_saved(lambda f, image=image, kind=kind: image.save(f, kind)) for image, kind in kinds]
+    return [_saved(partial(image.save, format=kind)) for image, kind in kinds]
 
 
 def scan_files(named: bool) -> list[bytes]:
@@ -55,7 +56,7 @@ def scan_files(named: bool) -> list[bytes]:
     arrays = (
         [rows] if named else [table, np.asfortranarray(table.astype("<f4")), (10 * table).astype(np.int64)]
     )
-    return [_saved(lambda f, array=array: np.save(f, array)) for array in arrays]
+    return [_saved(partial(np.save, arr=array)) for array in arrays]
 
 
 def table_files() -> list[bytes]:
@@ -72,7 +73,7 @@ def table_files() -> list[bytes]:
     }
     atoms = {"sample": [3, 3, 3, 4], "pos_x": CORNERS[:, 0], "pos_y": CORNERS[:, 1], "z": [8, 1, None, 6]}
     return [
-        _saved(lambda f, rows=rows, how=how: parquet.write_table(pyarrow.table(rows), f, compression=how))
+        _saved(partial(parquet.write_table, pyarrow.table(rows), compression=how))
         for rows, how in ((plain, "snappy"), (plain, "none"), (atoms, "zstd"))
     ]
 
@@ -94,7 +95,7 @@ def labelled_files() -> list[bytes]:
         {"pos": CORNERS, "label": label},
         {"pos": CORNERS.astype("<f4"), "class": label.astype("<f8"), "mass": np.ones((4, 2))},
     )
-    return [_saved(lambda f, some=some: np.savez_compressed(f, **some)) for some in arrays]
+    return [_saved(partial(np.savez_compressed, **some)) for some in arrays]
 
 
 def time_label_files() -> list[bytes]:
