@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def numbered_part_files() -> list[bytes]:
 def labelled_files() -> list[bytes]:
     """Clouds in archives with labels."""
     label = np.array([0, 3, -1, 3])
-    arrays: tuple[dict[str, np.ndarray], ...] = (
+    arrays: tuple[dict[str, Any], ...] = (
         {"pos": CORNERS, "label": label},
         {"pos": CORNERS.astype("<f4"), "class": label.astype("<f8"), "mass": np.ones((4, 2))},
     )
