@@ -46,6 +46,16 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if "device" in getattr(item, "fixturenames", ())]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With ``-n 2`` alone, too, tests of a file share what takes seconds, which two processes would make twice."""
+    if config.getvalue("dist") != "load":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log)
+
+
 def pytest_collection_finish():
     """Thousands of tests and the modules they import stay: without them, looking for garbage takes no time."""
     gc.collect()

@@ -194,7 +194,9 @@ def prepare(
         begin = time.perf_counter()
         samples = cls(folder, split, **options)
         seconds = time.perf_counter() - begin
-        yield f"{split}: {len(samples):,} samples, {samples.num_classes} classes, {seconds:.1f} s"
+        targets = getattr(samples, "target_names", ())
+        truths = f"targets {', '.join(targets)}" if targets else f"{samples.num_classes} classes"
+        yield f"{split}: {len(samples):,} samples, {truths}, {seconds:.1f} s"
     yield f"ready for ccnn-geo train --data.dataset {name} --data.root {root}"
 
 

@@ -113,13 +113,13 @@ def _page(command: str, arguments: Sequence[str]) -> Path:
 
 
 def _remembered(command: str, arguments: Sequence[str], make: Command) -> str:
-    place = cache_folder() / f"help-{_digest([command, *arguments])}.txt"
+    name = f"help-{_digest([command, *arguments])}.txt"
     try:
-        return place.read_text(encoding="utf-8")
+        return (cache_folder() / name).read_text(encoding="utf-8")
     except OSError:
         text = live_page(arguments, make)
         with contextlib.suppress(OSError):  # a folder that cannot be written to
-            _keep(text, place)
+            _keep(text, cache_folder() / name)
         return text
 
 

@@ -39,7 +39,8 @@ class PointProgram(nn.Module):
 
     Shapes:
         - **x:** :math:`(B, N, C_{in})`; **pos:** :math:`(B, N, D)`
-        - **index:** with given neighbours :math:`(B, N, k)`, points of the same cloud, -1 for none
+        - **index:** with given neighbours :math:`(B, N, k)`, points of the same cloud, -1 for none; torch and
+          onnxruntime refuse :math:`N` and more
         - **weight:** with ``weights`` :math:`(B, N)`
         - **output:** :math:`(B, C_{out})`, or :math:`(B, N, C_{out})` with ``readout="node"``
 
@@ -113,8 +114,9 @@ class PointProgram(nn.Module):
         else:
             valid = index >= 0
             index = index.clamp(min=0)
-        first = torch.arange(clouds, device=pos.device).view(-1, 1, 1) * points
-        source = (index + first).flatten(0, 1)
+        # taken from a cloud's own row, so that torch and onnxruntime refuse a point that it does not have
+        own = torch.arange(clouds * points, device=pos.device).view(clouds, points)
+        source = own.gather(1, index.flatten(1)).unflatten(1, (points, -1)).flatten(0, 1)
         return DenseEdges(source, flat.unsqueeze(1) - flat[source], valid.flatten(0, 1))
 
     def _weight(self, pos: Tensor) -> Tensor | None:

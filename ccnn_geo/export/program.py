@@ -75,11 +75,18 @@ def export_onnx(model: CCNN | PointProgram | GridProgram, kind: str | None = Non
 
     Raises:
         ImportError: If the extra is not installed.
-        ValueError: If the network has no such form, is to transform, or has something that the exporter cannot convert.
+        ValueError: If the network has no such form, is not in float32, is to transform, or has something that the
+            exporter cannot convert.
     """
     with needs("onnx", "export to ONNX"):
         import onnx
         import onnxscript  # noqa: F401 (what torch.onnx writes graphs with)
+    kept = next(model.parameters()).dtype
+    if kept != torch.float32:
+        raise ValueError(
+            f"export to ONNX: expected a network in float32, got {str(kept).removeprefix('torch.')}, of which "
+            "onnxruntime lacks operators; model.float() makes it one, and export_program takes it as it is"
+        )
     if isinstance(model, CCNN):
         direct = {"method": "direct"} if (kind or trained_on(model)) == "grid" else {}
         model = exportable(model, kind, **{**direct, **given})

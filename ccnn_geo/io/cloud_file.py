@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
@@ -28,10 +29,33 @@ class Cloud:
     Args:
         pos: ``[N, D]`` float64, D of 1 to 3, in the units of the file.
         fields: Columns ``[N]`` by name; NaN where a value is not known.
+        others: Shapes of arrays of numbers that have not a row per point, by name.
     """
 
     pos: np.ndarray
     fields: dict[str, np.ndarray]
+    others: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def check_columns(self, source: object, names: Iterable[str]) -> None:
+        """Refuses a cloud that lacks one of some columns.
+
+        Args:
+            source: What names the cloud in messages, such as its file.
+            names: Of the columns.
+
+        Raises:
+            ValueError: Says which, or how long they are if that is what is wrong with them.
+        """
+        lacking = [name for name in names if name not in self.fields]
+        for name in lacking:
+            if (shape := self.others.get(name, self.others.get(name.rpartition("_")[0]))) is not None:
+                raise ValueError(
+                    f"{source}: {name} {list(shape)}, expected {len(self.pos)} rows, one for each point"
+                )
+        if lacking:
+            raise ValueError(
+                f"{source}: no {', '.join(lacking)}, the file has {', '.join(self.fields) or 'nothing but positions'}"
+            )
 
 
 def read_cloud(path: str | PathLike[str]) -> Cloud:
@@ -126,10 +150,14 @@ def _read_npz(path: Path) -> Cloud:
     if not np.isfinite(pos).all() or np.abs(pos).max() > LARGEST:
         raise ShapeError(f"{path}: NaN, Inf or numbers beyond {LARGEST:g} in pos, expected none")
     fields: dict[str, np.ndarray] = {}
+    others: dict[str, tuple[int, ...]] = {}
     for name, array in arrays.items():
-        if array.dtype.kind not in "fiub" or array.shape[:1] != (len(pos),) or array.ndim > 2:
+        if array.dtype.kind not in "fiub":
+            continue
+        if array.shape[:1] != (len(pos),) or array.ndim > 2:
+            others[name] = array.shape
             continue
         columns = array.astype(np.float64).reshape(len(pos), -1).T
         names = [name] if array.ndim == 1 else [f"{name}_{i}" for i in range(len(columns))]
         fields.update(zip(names, columns, strict=True))
-    return Cloud(pos, fields)
+    return Cloud(pos, fields, others)

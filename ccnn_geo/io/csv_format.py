@@ -50,6 +50,19 @@ def check_decimal(decimal: str | None) -> None:
         raise ValueError(f"decimal: expected '.' or ',', got {decimal!r}")
 
 
+def whole_label(text: str, decimal: str) -> str:
+    """A label; of a whole number, which programs write as 1.0 in a column with empty cells, without decimals.
+
+    Example:
+        >>> whole_label("1.0", "."), whole_label("1.5", "."), whole_label("1,", ","), whole_label("v1.0", ".")
+        ('1', '1.5', '1', 'v1.0')
+    """
+    whole, sign, decimals = text.partition(decimal)
+    number = whole.removeprefix("-")
+    is_whole = sign and number.isascii() and number.isdecimal() and not decimals.strip("0")
+    return whole if is_whole else text
+
+
 def read_rows(path: Path, separator: str) -> list[Row]:
     """Rows that have a cell that is not empty, and the line in which each ends.
 

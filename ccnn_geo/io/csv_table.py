@@ -14,13 +14,14 @@ from ccnn_geo.io.csv_format import (
     find_separator,
     read_rows,
     separator_of,
+    whole_label,
     with_point,
 )
 from ccnn_geo.io.csv_header import TIME, read_header
 from ccnn_geo.io.files.notices import say_once
 from ccnn_geo.io.iso_dates import are_dates, may_be_dates, number_of, seconds_of
 
-READING = 2
+READING = 3
 """Counts changes of what is read of a file; part of the name of what is stored."""
 
 LARGEST = 1e100
@@ -36,7 +37,8 @@ class Lines:
 
     Args:
         time: Of each, ``[L]`` float64, in the unit of :class:`Table`.
-        labels: What the column of labels says, empty for none; None of a file without that column.
+        labels: What the column of labels says, whole numbers without decimals, empty for none; None of a file without
+            that column.
         separator: What stands between cells.
         decimal: The decimal sign.
     """
@@ -123,6 +125,8 @@ def read_table(
         decimal = find_decimal(path, (cell for _, row in rows for cell in _numbers(row)), separator)
     if decimal == ",":
         rows = [(line, _with_points(path, line, row)) for line, row in rows]
+    if labels is not None:
+        labels = [whole_label(text, decimal) for text in labels]
     return _observations(path, header, rows, labels, separator, decimal)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ccnn_geo._base.extras import needs
+from ccnn_geo.io.files.row_file import check_read
 from ccnn_geo.io.laz import LasHeader, decompress, decompressed
 
 _HEADER_BYTES = {0: 227, 1: 227, 2: 227, 3: 235, 4: 375}
@@ -96,7 +97,9 @@ def _rows(path: Path, header: LasHeader, start: int, count: int) -> bytes:
     """So many points of a file that is not compressed, as they lie there."""
     with path.open("rb") as file:
         file.seek(header.start + start * header.length)
-        return file.read(count * header.length)
+        content = file.read(count * header.length)
+    check_read(path, len(content), count * header.length)
+    return content
 
 
 def _points(path: Path, header: LasHeader, form: Any, content: bytes | bytearray) -> LasPoints:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from ccnn_geo.datasets.clouds.cloud_files import CLOUDS
-from ccnn_geo.datasets.clouds.cloud_store import check_columns
 from ccnn_geo.datasets.images.image_files import IMAGES
 from ccnn_geo.datasets.images.image_store import read_masked
 from ccnn_geo.datasets.scenes.lidar_files import SCANS
@@ -147,7 +146,7 @@ def _scene(path: Path, **options: Any) -> Seen:
 def _cloud(path: Path, point_targets: Sequence[str] = ()) -> Seen:
     cloud = read_cloud(path)
     heads = {split_unit(head)[0]: head for head in point_targets}
-    check_columns(path, cloud, list(heads))
+    cloud.check_columns(path, heads)
     edge = float(np.ptp(cloud.pos, axis=0).max())
     extension = path.suffix.lower() if path.is_file() else path.parent.suffix.lower()
     seen: Seen = {"format": extension, "points": len(cloud.pos)}

@@ -139,21 +139,12 @@ def stored_table(
 def stored_cloud(path: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
     """What is stored of a file: ``pos [N, D]`` and its columns, ``values [N, V]``."""
     cloud = read_cloud(path)
-    check_columns(path, cloud, columns)
+    cloud.check_columns(path, columns)
     chosen = [cloud.fields[name] for name in columns]
     values = np.stack(chosen, axis=1) if chosen else np.zeros((len(cloud.pos), 0))
     if np.isinf(values).any():
         raise ValueError(f"{path}: Inf in {', '.join(columns)}, expected numbers")
     return {"pos": cloud.pos, "values": values}
-
-
-def check_columns(path: Path, cloud: Cloud, columns: Sequence[str]) -> None:
-    """Raises ValueError if a cloud lacks one of some columns."""
-    lacking = [name for name in columns if name not in cloud.fields]
-    if lacking:
-        raise ValueError(
-            f"{path}: no {', '.join(lacking)}, the file has {', '.join(cloud.fields) or 'nothing but positions'}"
-        )
 
 
 def _check_dimensions(paths: Sequence[Path], found: Sequence[np.ndarray]) -> None:

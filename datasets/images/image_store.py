@@ -171,7 +171,7 @@ def stored_image(
             return {"image": read_masked(path, mask, settings.size, settings.channels)}
         return {"image": read_image(path, settings.size, settings.channels)}
     except OSError as error:
-        return cannot_open(Path(error.filename or path), error)  # of the two
+        return cannot_open(path, error)
 
 
 def read_masked(path: Path, mask: Path, size: tuple[int, int] | None, channels: int) -> np.ndarray:

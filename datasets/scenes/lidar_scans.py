@@ -14,7 +14,7 @@ from ccnn_geo.datasets.base.digests import digest
 from ccnn_geo.datasets.scenes.lidar_files import file_states, list_scans
 from ccnn_geo.datasets.scenes.lidar_survey import Survey, survey
 from ccnn_geo.datasets.scenes.lidar_tiles import tiles
-from ccnn_geo.io.scans.frames import Frame, read_frame
+from ccnn_geo.io.scans.frames import READING, Frame, read_frame
 from ccnn_geo.transforms.scan_points import MADE
 
 
@@ -113,5 +113,5 @@ class Scans:
 
     def _target(self, what: str, paths: Sequence[Path], part: str | None, *settings: object) -> Path:
         """Where that is stored which follows from files and from how they are read."""
-        key = digest(file_states(self.root, paths), self._layout, settings)
+        key = digest(READING, file_states(self.root, paths), self._layout, settings)
         return self._cache / f"{what}-{part or 'all'}-{key}.npz"

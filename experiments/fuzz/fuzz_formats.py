@@ -13,6 +13,7 @@ from ccnn_geo.datasets.text.listops import read_tsv
 from ccnn_geo.experiments.fuzz import fuzz_seeds as seeds
 from ccnn_geo.experiments.fuzz import fuzz_signal_seeds as signals
 from ccnn_geo.experiments.fuzz.fuzz_format import Format
+from ccnn_geo.experiments.fuzz.fuzz_label_formats import LABELLED
 from ccnn_geo.experiments.fuzz.fuzz_stored_formats import STORED
 from ccnn_geo.io import ShapeError, read_shape
 from ccnn_geo.io.cloud_file import read_cloud
@@ -102,4 +103,5 @@ FORMATS: dict[str, Format] = {
     ),
     "listops": Format(".tsv", signals.tsv_files, read_tsv, lambda got: len(got[0]) == len(got[1])),
     **STORED,
+    **LABELLED,
 }

@@ -28,7 +28,7 @@ MOST = 2**20
 """Bytes that an archive may become."""
 
 
-def _beside(name: str, others: Mapping[str, bytes], read: Callable[[Path], Any]) -> Callable[[Path], Any]:
+def beside(name: str, others: Mapping[str, bytes], read: Callable[[Path], Any]) -> Callable[[Path], Any]:
     """Reads a damaged file under a name, in a folder with whole ones."""
 
     def read_folder(path: Path) -> Any:
@@ -71,7 +71,7 @@ def _model(change: str, only: tuple[str, ...]) -> Format:
     files = seeds.model_folder()
     others = {name: content for name, content in files.items() if name in only}
     others["config.json"] = files["config.json"].replace(b'"sha256"', b'"sha"')
-    read = _beside(change, others, lambda folder: CCNN.from_pretrained(folder, allow_pickle=True))
+    read = beside(change, others, lambda folder: CCNN.from_pretrained(folder, allow_pickle=True))
     return Format(f".{change}", lambda: [others.get(change, files[change])], read, _is_network)
 
 
@@ -130,13 +130,13 @@ STORED: dict[str, Format] = {
     "stl10": Format(
         ".bin",
         lambda: seeds.stl10_files(labels=False),
-        _beside("X.bin", {"y.bin": seeds.stl10_files(labels=True)[0]}, _stl10),
+        beside("X.bin", {"y.bin": seeds.stl10_files(labels=True)[0]}, _stl10),
         lambda found: _in_range(*found),
     ),
     "stl10 y": Format(
         ".bin",
         lambda: seeds.stl10_files(labels=True),
-        _beside("y.bin", {"X.bin": seeds.stl10_files(labels=False)[0]}, _stl10),
+        beside("y.bin", {"X.bin": seeds.stl10_files(labels=False)[0]}, _stl10),
         lambda found: _in_range(*found),
     ),
     **{

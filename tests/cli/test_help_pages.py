@@ -107,9 +107,15 @@ def test_a_changed_source_has_a_new_page(make, monkeypatch, tmp_path):
     assert len(make.calls) == 2
 
 
-def test_a_folder_that_cannot_be_written_to_costs_only_time(make, monkeypatch, tmp_path, capsys):
+@pytest.mark.parametrize("home", [True, False])
+def test_a_folder_that_cannot_be_written_to_costs_only_time(make, monkeypatch, tmp_path, capsys, home):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("CCNN_GEO_CACHE", str(tmp_path / "file"))
+    if home:
+        monkeypatch.setenv("CCNN_GEO_CACHE", str(tmp_path / "file"))
+    else:
+        monkeypatch.delenv("CCNN_GEO_CACHE")
+        monkeypatch.setenv("XDG_CACHE_HOME", "")
+        monkeypatch.setattr(help_pages.Path, "home", lambda: Path("~nobody_of_this_name").expanduser())
     for _ in range(2):
         show_help("fly", ["--help"], make)
     assert capsys.readouterr().out == "usage: --help\n" * 2 and len(make.calls) == 2

@@ -80,7 +80,7 @@ def test_images_with_masks(tmp_path, monkeypatch, run_cli):
     assert rows[0] == "file,points,ground,disc" and rows[1].split(",")[1] == "192"
 
 
-def test_series_with_labels_of_times(tmp_path, monkeypatch, run_cli):
+def test_series_with_labels_of_times(tmp_path, monkeypatch, run_cli, no_pictures):
     """High and low levels, tables with semicolons and decimal commas."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)

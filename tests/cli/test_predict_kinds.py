@@ -10,6 +10,7 @@ from PIL import Image
 from scipy.io import wavfile
 
 from ccnn_geo import load
+from tests.fixtures.commands import without_pictures
 
 NETWORK = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4, "omega_0": 2.0, "window_init": 0.5}
 RNG = np.random.default_rng
@@ -38,25 +39,36 @@ KINDS = {
 }
 
 
-@pytest.fixture(params=KINDS, ids=str)
-def trained(request, tmp_path, monkeypatch, run_cli):
+@pytest.fixture(scope="module", params=KINDS, ids=str)
+def run_of_a_kind(request, tmp_path_factory):
     """A run in ``run``, files in ``data``."""
+    from ccnn_geo.cli._main import main
+
     dataset, write, options = KINDS[request.param]
+    place = tmp_path_factory.mktemp(request.param)
     for split, count in (("train", 10), ("validation", 3), ("test", 4)):
         for number, name in enumerate(("high", "low")):
-            (tmp_path / "data" / split / name).mkdir(parents=True)
+            (place / "data" / split / name).mkdir(parents=True)
             for i in range(count):
-                write(tmp_path / "data" / split / name / str(i), number, 100 * number + i + len(split))
+                write(place / "data" / split / name / str(i), number, 100 * number + i + len(split))
     config = {
         "model": NETWORK,
         "optim": {"lr": 0.02, "warmup_epochs": 0},
         "data": {"dataset": dataset, "root": "data", "batch_size": 5, "dataset_args": options},
         "trainer": {"max_epochs": 2},
     }
-    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
-    monkeypatch.chdir(tmp_path)
-    assert run_cli("train", "--config", "c.yaml", "--out", "run")[0] == 0
-    return tmp_path
+    (place / "c.yaml").write_text(yaml.safe_dump(config))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        without_pictures(patch)
+        assert main(["train", "--config", "c.yaml", "--out", "run"]) == 0
+    return place
+
+
+@pytest.fixture
+def trained(run_of_a_kind, monkeypatch, no_pictures):
+    monkeypatch.chdir(run_of_a_kind)
+    return run_of_a_kind
 
 
 def test_files_get_the_answers_of_the_test(trained, run_cli):

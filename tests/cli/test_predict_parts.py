@@ -11,6 +11,7 @@ from ccnn_geo import load
 from ccnn_geo.io import read_shape
 from ccnn_geo.io.shapes.part_labels import read_labelled_shape
 from ccnn_geo.nn.point_field import PointField
+from tests.fixtures.commands import without_pictures
 
 NETWORK = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4, "num_neighbors": 8}
 
@@ -51,11 +52,12 @@ def parts(tmp_path_factory):
     (place / "c.yaml").write_text(yaml.safe_dump(config))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
+        without_pictures(patch)
         assert main(["train", "--config", "c.yaml", "--out", "run"]) == 0
     return place
 
 
-def test_train_and_test_say_iou(parts, monkeypatch, run_cli):
+def test_train_and_test_say_iou(parts, monkeypatch, run_cli, no_pictures):
     monkeypatch.chdir(parts)
     code, output, errors = run_cli("test", "run")
     assert (code, errors) == (0, "")

@@ -9,6 +9,7 @@ import yaml
 
 from ccnn_geo import load
 from ccnn_geo.io import read_frame
+from tests.fixtures.commands import without_pictures
 
 NETWORK = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4, "num_neighbors": 8}
 
@@ -54,11 +55,12 @@ def scans(tmp_path_factory):
     (place / "c.yaml").write_text(yaml.safe_dump(config))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
+        without_pictures(patch)
         assert main(["train", "--config", "c.yaml", "--out", "run"]) == 0
     return place
 
 
-def test_a_test_counts_every_point_of_whole_scans(scans, monkeypatch, run_cli):
+def test_a_test_counts_every_point_of_whole_scans(scans, monkeypatch, run_cli, no_pictures):
     monkeypatch.chdir(scans)
     code, output, errors = run_cli("test", "run")
     assert (code, errors) == (0, "") and "at full resolution: accuracy" in output
@@ -140,7 +142,7 @@ def test_options_of_scans(scans, monkeypatch, run_cli):
     assert load("model").pipeline.settings() == load("run").pipeline.settings()
 
 
-def test_values_with_their_units(tmp_path, monkeypatch, run_cli):
+def test_values_with_their_units(tmp_path, monkeypatch, run_cli, no_pictures):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     for split, count in (("train", 24), ("validation", 6), ("test", 5)):

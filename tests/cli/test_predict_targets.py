@@ -36,7 +36,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_numbers_of_files(kind, tmp_path, monkeypatch, run_cli):
+def test_numbers_of_files(kind, tmp_path, monkeypatch, run_cli, no_pictures):
     monkeypatch.chdir(tmp_path)
     dataset, write, extension, packaged, options = KINDS[kind]
     for split, count in (("train", 20), ("validation", 4), ("test", 4)):

@@ -10,7 +10,7 @@ import torch
 
 from ccnn_geo import CCNN
 from ccnn_geo.cli import main
-from ccnn_geo.export import export_program, exportable
+from ccnn_geo.export import export_onnx, export_program, exportable
 from ccnn_geo.export.edges import dense_neighbors
 from ccnn_geo.kernels import KERNELS
 from ccnn_geo.neighbors import knn_graph
@@ -139,6 +139,24 @@ def test_onnx_of_points(exported, search):
         assert_same(run(*given), expected)
 
 
+@pytest.mark.parametrize("form", ["module", "program", "onnx"])
+def test_a_neighbour_that_a_cloud_does_not_have_is_refused(exported, form):
+    """It would be a point of the next cloud."""
+    inputs, _, written, program = exported("given")
+    x, pos, index, weight = inputs[1]
+    index = index.clone()
+    index[0, 3, 2] = points = pos.size(1)
+    assert len(pos) > 1
+    if form == "onnx":
+        run, error, said = onnx_session(written), Exception, "GatherElements.*Out of range"
+    else:
+        module = exportable(point_network(dim=2, **SHORT), neighbors="given", weights=True)
+        run, error = module if form == "module" else program.module(), (RuntimeError, IndexError)
+        said = f"index {points} is out of bounds .* size {points}"
+    with pytest.raises(error, match=said), torch.no_grad():
+        run(x, pos, index, weight)
+
+
 @pytest.fixture(scope="module")
 def commanded(tmp_path_factory):
     """A run's network, the folder of the program that the command made of it, and what the command said."""
@@ -203,6 +221,15 @@ def alone(commanded, exported, tmp_path_factory):
 def test_programs_run_without_this_package_at_other_sizes(alone, name):
     for found, expected in zip(*alone[name], strict=True):
         assert_same(found, expected)
+
+
+def test_onnx_refuses_double_precision():
+    pytest.importorskip("onnxscript", reason="needs the onnx extra")
+    model = point_network().double()
+    with pytest.raises(ValueError, match=r"expected a network in float32, got float64.* model\.float\(\)"):
+        export_onnx(model)
+    with pytest.raises(ValueError, match="got float64"):
+        export_onnx(exportable(model))
 
 
 def test_what_cannot_be_exported_is_said():

@@ -1,14 +1,17 @@
-"""Preparations and trainings that are killed, lose a process or run out of disk, and what comes after.
+"""Preparations, answers and trainings that are killed, lose a process or run out of disk, and what comes after.
 
 Data sets are whole or prepared again; trainings go on, bit by bit as if nothing had been.
 """
 
+import csv
+import json
 import os
 import signal
 from pathlib import Path
 
 import pytest
 from scripts import run_script
+from small_model import FILES
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on Windows")
 SETS = ("shapes", "images", "series", "expressions", "contours", "archive")
@@ -24,6 +27,11 @@ def both(tmp_path_factory) -> dict:
 @pytest.fixture
 def prepared(both) -> dict:
     return both["preparing"]
+
+
+@pytest.fixture
+def shared(both) -> dict:
+    return both["sharing"]
 
 
 @pytest.fixture
@@ -69,6 +77,51 @@ def test_killed_in_the_middle_shapes_leave_nothing_half_written(prepared):
     # neither stuck in a lock nor misled by what is left; the four that were sampled before the kill are kept
     assert found["then"] == [6, 32, 6 - 4]
     assert found["left"] == [".lock", ".npz"]
+
+
+CLOUDS = [f"{i:02d}.npy" for i in range(14)]
+
+
+@pytest.mark.parametrize(("name", "killed", "before", "then"), [("one", [-9], 4, 2), ("all", [-9, -9], 6, 3)])
+def test_processes_share_files_and_go_on_after_a_kill(shared, name, killed, before, then):
+    """As many as before, or others; no file is converted twice."""
+    found = shared[name]
+    assert found["killed"]["codes"] == killed and len(found["killed"]["notes"]) == before
+    assert ".npz" not in found["killed"]["left"]
+    after = found["then"]
+    assert after["codes"] == [0] * then, after["errors"]
+    first, *others = after["outputs"]
+    assert "train: 14 samples, 2 classes" in first and first.count("ready for") == 1
+    assert others == [""] * (then - 1), "one process says it for all"
+    assert after["notes"] == CLOUDS and found["same"]
+    assert after["left"] == [".lock", ".npz"]
+
+
+def test_files_that_cannot_be_read_are_named_by_one_process(shared):
+    found = shared["unreadable"]
+    assert found["codes"] == [1, 1]
+    assert sorted(
+        ("01.npy" in errors, "another process met files that cannot be used" in errors)
+        for errors in found["errors"]
+    ) == [(False, True), (True, False)]
+    assert found["left"] == [".lock"]
+
+
+def test_two_processes_share_the_work_and_go_on_after_a_kill(shared):
+    found = shared["answered"]
+    code, lines, is_whole = found["killed"]
+    assert code == -signal.SIGKILL and 8 <= lines < 12 and not is_whole
+    assert found["codes"] == [0, 1]  # one of them met the bad file
+    assert "of them before" in found["output"]
+    answers = json.loads(found["json"])["answers"]
+    assert [one["file"] for one in answers] == [*FILES, "clouds/99.npy"]
+    assert "expected [N, 3]" in answers[-1]["error"]
+    rows, alone = (list(csv.DictReader(found[key].splitlines())) for key in ("csv", "alone"))
+    assert [row["file"] for row in rows] == FILES == [row["file"] for row in alone]
+    for row, other in zip(rows, alone, strict=True):
+        assert row["class"] == other["class"]
+        assert float(row["probability"]) == pytest.approx(float(other["probability"]), abs=1e-6)
+    assert found["left"] == ["predictions.csv", "predictions.json"]
 
 
 def assert_goes_on(happened: dict, name: str, epochs: list[str]) -> dict:

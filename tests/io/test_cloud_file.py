@@ -15,6 +15,22 @@ def test_columns_of_an_archive(tmp_path):
     np.testing.assert_array_equal(cloud.fields["z"], [1, 6, 6, 8])
 
 
+def test_columns_that_are_not_there(tmp_path):
+    np.savez(
+        tmp_path / "a.npz", pos=POS, z=np.ones(4), q=np.ones(3), force=np.ones((5, 2)), energy=np.array(1.0)
+    )
+    cloud = read_cloud(tmp_path / "a.npz")
+    cloud.check_columns("a", ["z"])
+    for name, message in {
+        "q": r"a: q \[3\], expected 4 rows, one for each point",
+        "force_1": r"a: force_1 \[5, 2\], expected 4 rows",
+        "energy": r"a: energy \[\], expected 4 rows",
+        "w": "a: no w, the file has z",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            cloud.check_columns("a", ["z", name])
+
+
 def test_properties_of_a_ply(tmp_path):
     header = "ply\nformat ascii 1.0\nelement vertex 2\n"
     names = "".join(f"property float {name}\n" for name in ("x", "y", "z", "height"))

@@ -1,8 +1,6 @@
 import pytest
 import torch
 
-from ccnn_geo.visualization import run_plots
-
 
 @pytest.fixture(autouse=True)
 def one_thread():
@@ -11,10 +9,3 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def no_pictures(monkeypatch):
-    """Drawing takes most of the time of a small run."""
-    for name in ("draw_training", "draw_test"):
-        monkeypatch.setattr(run_plots, name, lambda *_: None)

@@ -102,7 +102,7 @@ def trained(project):
 
 
 @pytest.mark.parametrize("rate", ["0", "0.1"])
-def test_by_command(model, project, run_cli, rate):
+def test_by_command(model, project, run_cli, rate, no_pictures):
     options = ("--data.root", "shapes", "--data.batch_size", "6", "--trainer.max_epochs", "1")
     code, output, errors = run_cli(
         "train", "--from", "model", *options, "--optim.trunk_lr", rate, "--out", "run"

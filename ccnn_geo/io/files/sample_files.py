@@ -208,15 +208,14 @@ def printable(name: str) -> str:
 
 
 def cannot_open(path: Path, error: OSError) -> str:
-    """Says that the system does not open a file, and why.
+    """Says that the system does not open a file, or one beside it that the error names, and why.
 
     Example:
         >>> cannot_open(Path("a.png"), PermissionError(13, "Permission denied"))
         'a.png: cannot be opened (Permission denied), expected a file that can be read'
     """
-    return (
-        f"{path}: cannot be opened ({error.strerror or 'no reason given'}), expected a file that can be read"
-    )
+    reason = error.strerror or "no reason given"
+    return f"{error.filename or path}: cannot be opened ({reason}), expected a file that can be read"
 
 
 def stamps(paths: Iterable[Path]) -> list[tuple[int, int]]:

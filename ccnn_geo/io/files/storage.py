@@ -19,11 +19,20 @@ def exclusive(folder: Path, name: str) -> Iterator[None]:
     """Lets one process at a time prepare ``name`` in ``folder``; the others wait.
 
     The lock goes with the process: one that is killed leaves no lock behind. Its file, hidden and empty, stays: a
-    process that waits has it open, and a third would lock a new one of that name at the same time.
+    process that waits has it open, and a third would lock a new one of that name at the same time. In a folder that
+    may only be read there is no lock, for what is prepared there is whole.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(_lock_path(folder, name)):
+    lock = FileLock(_lock_path(folder, name))
+    try:
+        lock.acquire()
+    except OSError:
+        if os.access(folder, os.W_OK):
+            raise
+    try:
         yield
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ccnn_geo.io.files.row_file import read_numbers
 from ccnn_geo.io.scans.bin_labels import is_labels, label_file
 
 KITTI = ("x", "y", "z", "intensity")
@@ -86,7 +87,7 @@ def read_bin(
     names, kind, points = bin_layout(path, columns, column_type)
     nuscenes = names == NUSCENES and columns is None
     num = len(names) * (points - start if count is None else count)
-    table = np.fromfile(path, kind, num, offset=start * kind.itemsize * len(names)).reshape(-1, len(names))
+    table = read_numbers(path, kind, num, start * kind.itemsize * len(names)).reshape(-1, len(names))
     found = {name: table[:, i] for i, name in enumerate(names) if name != SKIPPED}
     _check_type(path, table, found, column_type)
     if columns is None:

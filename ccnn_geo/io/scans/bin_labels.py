@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ccnn_geo.io.files.row_file import read_numbers
+
 
 def is_labels(path: Path) -> bool:
     """Whether a file holds labels of nuScenes, one byte each, by its name."""
@@ -38,7 +40,7 @@ def read_labels(path: Path, points: int, start: int = 0, count: int = -1) -> np.
         count: How many are; -1 for all from there on.
 
     Raises:
-        ValueError: If there are not as many as points.
+        ValueError: If there are not as many as points, or fewer than a moment before.
     """
     found = label_file(path)
     if found is None:
@@ -47,6 +49,5 @@ def read_labels(path: Path, points: int, start: int = 0, count: int = -1) -> np.
         raise ValueError(
             f"{found}: {found.stat().st_size} bytes, expected 4 for each of {points} points of {path.name}"
         )
-    return (np.fromfile(found, "<u4", count, offset=4 * start) & 0xFFFF).astype(
-        np.int64
-    )  # above: which object
+    labels = read_numbers(found, np.dtype("<u4"), points - start if count < 0 else count, 4 * start)
+    return (labels & 0xFFFF).astype(np.int64)  # above: which object

@@ -14,7 +14,7 @@ from ccnn_geo.io.scans.bin_file import bin_layout, read_bin
 from ccnn_geo.io.scans.bin_labels import read_labels
 from ccnn_geo.io.scans.frames import Columns, Frame, las_columns, make_frame, read_columns
 from ccnn_geo.io.scans.npy_file import open_npy, read_npy_columns
-from ccnn_geo.io.scans.point_colours import CHANNELS
+from ccnn_geo.io.scans.point_colours import CHANNELS, largest_colour, scaled_columns
 from ccnn_geo.io.scans.point_labels import LABELS
 from ccnn_geo.io.shapes.missing import MissingPoints, left_out
 
@@ -54,8 +54,9 @@ def read_chunks(
         ValueError: As ``read_frame`` does.
     """
     start, missing = 0, 0
+    largest = _largest_of_npy(path, columns, at_once, needed) if path.suffix.lower() == ".npy" else None
     for found in _parts(path, columns, column_type, at_once, needed):
-        frame, seen = make_frame(path, found, label, needed)
+        frame, seen = make_frame(path, found, label, needed, largest)
         places, start = start + np.flatnonzero(seen), start + len(seen)
         missing += int(np.count_nonzero(~seen))
         yield Part(frame, places, start)
@@ -92,6 +93,18 @@ def _parts(
         found = read_columns(path)
         if len(found["x"]):
             yield found
+
+
+def _largest_of_npy(
+    path: Path, columns: Sequence[str] | None, at_once: int, needed: Collection[str] | None
+) -> int:
+    """Of all colours of an array, as :func:`_largest_colour`; 0 where nobody asks for one."""
+    scan = open_npy(path, columns)
+    asked = scaled_columns(dict(zip(scan.names, scan.types, strict=True))) - {"intensity"}
+    if not (asked if needed is None else asked & {*needed}):
+        return 0
+    parts = range(0, len(scan.rows), at_once)
+    return max((largest_colour(read_npy_columns(path, columns, at, at_once)) for at in parts), default=0)
 
 
 def _largest_colour(path: Path, at_once: int) -> int:

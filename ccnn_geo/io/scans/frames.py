@@ -22,6 +22,9 @@ from ccnn_geo.io.shapes.pcd import read_fields
 from ccnn_geo.io.shapes.ply_elements import read_elements
 from ccnn_geo.io.shapes.read import read_shape
 
+READING = 2
+"""Counts changes of what is read of a scan; part of the name of what is stored."""
+
 LARGEST = 1e30
 """Largest coordinate and measurement; differences still fit into float32."""
 
@@ -101,9 +104,15 @@ def read_columns(path: Path, columns: Sequence[str] | None = None, column_type: 
 
 @np.errstate(over="ignore", invalid="ignore")  # numbers that are none are refused below
 def make_frame(
-    path: Path, found: Columns, label: str | None = None, needed: Collection[str] | None = None
+    path: Path,
+    found: Columns,
+    label: str | None = None,
+    needed: Collection[str] | None = None,
+    largest: int | None = None,
 ) -> tuple[Frame, np.ndarray]:
     """A scan, or a part of one, of its columns; and which of its points have a position, ``[N]``.
+
+    ``largest`` is that of all colours of the file, if these columns are a part.
 
     Raises:
         ValueError: As :func:`read_frame` does for what points hold.
@@ -112,7 +121,7 @@ def make_frame(
     xyz = np.stack([found.pop(axis) for axis in "xyz"], axis=1, dtype=np.float64)
     chosen = label_column(path, found, label)
     labels = None if chosen is None else whole_labels(path, chosen, found.pop(chosen))
-    found = unit_colours(found)
+    found = unit_colours(found, largest)
     if not (seen := present(xyz)).all():
         xyz, labels = xyz[seen], None if labels is None else labels[seen]
         found = {name: values[seen] for name, values in found.items()}

@@ -8,30 +8,31 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ccnn_geo.io.files.row_file import RowFile
 from ccnn_geo.io.scans.bin_file import KITTI, SKIPPED, check_columns
-from ccnn_geo.io.shapes.arrays import map_array
+from ccnn_geo.io.shapes.arrays import open_array
 
 
 class NpyScan(NamedTuple):
-    """A scan whose numbers are left where they are.
+    """A scan whose numbers are left in its file.
 
     Args:
         rows: ``[N]`` with named columns, or numbers ``[N, K]``.
         names: Of the columns, in their order; ``_`` for one that is not used.
     """
 
-    rows: np.ndarray
+    rows: RowFile
     names: tuple[str, ...]
 
     @property
     def types(self) -> list[np.dtype]:
         """Of the columns."""
-        kind = self.rows.dtype
+        kind = self.rows.header.dtype
         return [kind] * len(self.names) if kind.names is None else [kind[name] for name in kind.names]
 
     def columns(self, start: int = 0, count: int | None = None) -> list[np.ndarray]:
         """Numbers of some points, a column each."""
-        part = np.array(self.rows[start : None if count is None else start + count])
+        part = self.rows.read(start, count)
         return list(part.T) if part.dtype.names is None else [part[name] for name in part.dtype.names]
 
 
@@ -47,21 +48,20 @@ def open_npy(path: Path, columns: Sequence[str] | None = None) -> NpyScan:
         ValueError: If it is another array, or other columns than declared.
         OSError: If it cannot be opened.
     """
-    rows = map_array(path)
-    if rows.dtype.names is not None:
-        wrong = [name for name in rows.dtype.names if rows.dtype[name].kind not in "fiub"]
-        if rows.ndim != 1 or wrong or not {"x", "y", "z"} <= set(rows.dtype.names):
+    header = open_array(path)
+    kind, shape = header.dtype, header.shape
+    if kind.names is not None:
+        wrong = [name for name in kind.names if kind[name].kind not in "fiub"]
+        if len(shape) != 1 or wrong or not {"x", "y", "z"} <= set(kind.names):
             raise ValueError(
-                f"{path}: rows {list(rows.shape)} of {', '.join(rows.dtype.names)}, expected [N] of numbers, x, y, z "
+                f"{path}: rows {list(shape)} of {', '.join(kind.names)}, expected [N] of numbers, x, y, z "
                 "among them"
             )
-        return NpyScan(rows, rows.dtype.names)
-    if rows.ndim != 2 or rows.shape[1] < 3 or rows.dtype.kind not in "fiu":
-        raise ValueError(
-            f"{path}: an array {list(rows.shape)} of {rows.dtype}, expected a scan [N, 3] or wider"
-        )
+        return NpyScan(RowFile(path, header), kind.names)
+    if len(shape) != 2 or shape[1] < 3 or kind.kind not in "fiu":
+        raise ValueError(f"{path}: an array {list(shape)} of {kind}, expected a scan [N, 3] or wider")
     check_columns(columns, "float32")
-    width = rows.shape[1]
+    width = shape[1]
     names = tuple(
         columns or (KITTI if width == 4 else ("x", "y", "z", *(f"column_{i + 1}" for i in range(3, width))))
     )
@@ -69,7 +69,7 @@ def open_npy(path: Path, columns: Sequence[str] | None = None) -> NpyScan:
         raise ValueError(
             f"{path}: {width} columns, the option 'columns' names {len(names)}: {', '.join(names)}"
         )
-    return NpyScan(rows, names)
+    return NpyScan(RowFile(path, header), names)
 
 
 def read_npy_columns(

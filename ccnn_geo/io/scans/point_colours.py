@@ -14,10 +14,19 @@ _SHORT = ("r", "g", "b", "a")
 _SCALED = ("intensity", *CHANNELS, *(f"diffuse_{channel}" for channel in CHANNELS))
 
 
-def unit_colours(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+_16_BITS = 65535
+"""Intensities are of 16 bits at most (LAS), in columns of 32 and 64 bits too, which numpy makes of whole numbers."""
+
+
+def unit_colours(columns: Mapping[str, np.ndarray], largest: int | None = None) -> dict[str, np.ndarray]:
     """Columns of a cloud, with colours and intensities that are integers divided by the largest of their type.
 
-    Colours in wider columns of which none is above 255 are those of 8 bits, as in :func:`unit_rgb16`.
+    Intensities in columns of 32 and 64 bits are of 16 bits, as in LAS. Colours in wider columns than they need are of 8
+    bits where none is above 255, as in :func:`unit_rgb16`, and of 16 where none is above 65,535.
+
+    Args:
+        columns: By name.
+        largest: Of all colours of the file, see :func:`largest_colour`, if these are a part; None if they are all.
 
     A packed colour becomes ``red``, ``green``, ``blue`` and, of ``rgba``, ``alpha``: bytes 2, 1, 0 and 3 of 32 bits,
     which ``rgb`` stores as they are in a float.
@@ -29,23 +38,40 @@ def unit_colours(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     Source: https://pointclouds.org/documentation/structpcl_1_1_point_x_y_z_r_g_b.html
     """
     found: dict[str, np.ndarray] = {}
-    scaled = {*_SCALED, *(_SHORT if set(_SHORT[:3]) <= {name.lower() for name in columns} else ())}
-    scaled = {n for n, v in columns.items() if n.lower() in scaled and v.dtype.kind in "iu"}
-    colours = [columns[name] for name in scaled if name.lower() != "intensity"]
-    of_bytes = max((int(v.max(initial=0)) for v in colours), default=0) <= 255
+    scaled = scaled_columns({name: values.dtype for name, values in columns.items()})
+    if largest is None:
+        largest = largest_colour(columns)
     for name, values in columns.items():
         if name.lower() in PACKED and not set(CHANNELS) & set(columns):
             bits = _bits(values)
             for channel, shift in zip(CHANNELS[: len(name)], (16, 8, 0, 24), strict=False):
                 found[channel] = (bits >> shift & 255) / 255
         elif name in scaled:
-            largest = np.iinfo(values.dtype).max
-            found[name] = values / (
-                min(largest, 255) if of_bytes and name.lower() != "intensity" else largest
-            )
+            found[name] = values / _unit(values.dtype, None if name.lower() == "intensity" else largest)
         else:
             found[name] = values
     return found
+
+
+def _unit(kind: np.dtype, largest: int | None) -> int:
+    """What stands for 1 in a column: of colours by the largest of all, of an intensity by its type alone."""
+    most = int(np.iinfo(kind).max)
+    if largest is None:
+        return min(most, _16_BITS)
+    return next((bits for bits in (255, _16_BITS) if largest <= bits <= most), most)
+
+
+def scaled_columns(types: Mapping[str, np.dtype]) -> set[str]:
+    """Those of some columns that are scaled: colours and intensities of integers."""
+    names = {*_SCALED, *(_SHORT if set(_SHORT[:3]) <= {name.lower() for name in types} else ())}
+    return {name for name, kind in types.items() if name.lower() in names and kind.kind in "iu"}
+
+
+def largest_colour(columns: Mapping[str, np.ndarray]) -> int:
+    """The largest of all colours that are scaled, which says of how many bits they are."""
+    names = scaled_columns({name: values.dtype for name, values in columns.items()})
+    colours = (columns[name] for name in names if name.lower() != "intensity")
+    return max((int(values.max(initial=0)) for values in colours), default=0)
 
 
 def unit_rgb16(rgb: np.ndarray, largest: int | None = None) -> np.ndarray:
@@ -63,7 +89,7 @@ def unit_rgb16(rgb: np.ndarray, largest: int | None = None) -> np.ndarray:
     Source: ASPRS, LAS Specification 1.4 - R15, note on RGB.
     """
     largest = int(rgb.max(initial=0)) if largest is None else largest
-    return rgb / (255 if largest <= 255 else 65535)
+    return rgb / (255 if largest <= 255 else _16_BITS)
 
 
 def _bits(values: np.ndarray) -> np.ndarray:

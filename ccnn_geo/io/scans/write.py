@@ -11,12 +11,14 @@ from typing import BinaryIO
 import numpy as np
 
 from ccnn_geo.io.files.mapped import write_rows
+from ccnn_geo.io.files.row_file import RowFile
 from ccnn_geo.io.files.storage import write_atomic
 from ccnn_geo.io.scans.bin_file import SKIPPED, bin_layout
 from ccnn_geo.io.scans.npy_file import NpyScan, open_npy
 from ccnn_geo.io.scans.write_las import las_with
 from ccnn_geo.io.scans.write_pcd import pcd_with
 from ccnn_geo.io.scans.write_ply import ply_header, ply_with
+from ccnn_geo.io.shapes.arrays import ArrayHeader
 
 FORMATS = {
     ".las": (".las", ".laz"),
@@ -132,8 +134,7 @@ def _write_parts(parts: Iterable[bytes], file: BinaryIO) -> None:
 
 def _open_bin(path: Path, columns: Sequence[str] | None, column_type: str) -> NpyScan:
     names, kind, points = bin_layout(path, columns, column_type)
-    shape = points, len(names)
-    return NpyScan(np.memmap(path, kind, "r", 0, shape) if points else np.empty(shape, kind), names)
+    return NpyScan(RowFile(path, ArrayHeader((points, len(names)), False, kind, 0)), names)
 
 
 def _write_rows(path: Path, scan: NpyScan, out: Path, label: np.ndarray, probability: np.ndarray) -> None:

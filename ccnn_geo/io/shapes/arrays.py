@@ -118,8 +118,8 @@ def parse_array(path: Path, content: bytes | bytearray) -> np.ndarray:
     return flat.reshape(header.shape, order="F" if header.fortran else "C")
 
 
-def map_array(path: Path) -> np.memmap | np.ndarray:
-    """The array of an ``.npy`` file, its numbers left where they are.
+def open_array(path: Path) -> ArrayHeader:
+    """What the array of an ``.npy`` file is, all of whose numbers are there.
 
     Raises:
         ShapeError: As :func:`parse_array`.
@@ -131,6 +131,16 @@ def map_array(path: Path) -> np.memmap | np.ndarray:
         raise ShapeError(
             f"{path}: truncated, {found} bytes, expected {header.nbytes} of {list(header.shape)} {header.dtype}"
         )
+    return header
+
+
+def map_array(path: Path) -> np.memmap | np.ndarray:
+    """The array of an ``.npy`` file, its numbers left where they are.
+
+    Raises:
+        ShapeError: As :func:`parse_array`.
+    """
+    header = open_array(path)
     if header.nbytes == 0:  # nothing can be mapped
         return np.empty(header.shape, header.dtype)
     order: Literal["F", "C"] = "F" if header.fortran else "C"

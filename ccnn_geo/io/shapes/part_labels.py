@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ccnn_geo.io.cloud_file import read_cloud
-from ccnn_geo.io.scans.point_labels import IGNORED, label_column, whole_labels
+from ccnn_geo.io.scans.point_labels import IGNORED, LABELS, label_column, whole_labels
 from ccnn_geo.io.shapes.ply_elements import read_elements
 from ccnn_geo.io.shapes.read import read_shape
 from ccnn_geo.io.shapes.shape import Shape, ShapeError
@@ -125,7 +125,7 @@ def _read_numbered(path: Path, shape: Shape) -> PartLabels:
 
 
 def _inside(path: Path, shape: Shape, columns: Sequence[str] | None, label: str | None) -> PartLabels:
-    found = _columns(path, shape, columns)
+    found = _columns(path, shape, columns, label)
     try:
         name = label_column(path, found, label)
     except ValueError as error:
@@ -138,8 +138,14 @@ def _inside(path: Path, shape: Shape, columns: Sequence[str] | None, label: str 
     )
 
 
-def _columns(path: Path, shape: Shape, columns: Sequence[str] | None) -> Mapping[str, np.ndarray]:
-    """Columns of the file that have a number for each face or point."""
+def _columns(
+    path: Path, shape: Shape, columns: Sequence[str] | None, label: str | None
+) -> Mapping[str, np.ndarray]:
+    """Columns of the file that have a number for each face or point.
+
+    Raises:
+        ShapeError: If the labels of an archive have not.
+    """
     kind = path.suffix.lower()
     if kind == ".ply":
         element = read_elements(path).get("vertex" if shape.faces is None else "face", {})
@@ -148,7 +154,14 @@ def _columns(path: Path, shape: Shape, columns: Sequence[str] | None) -> Mapping
         return {}
     if kind in SUFFIXES:
         return read_text_columns(path, columns)
-    return read_cloud(path).fields if kind in (".npz", ".pcd", ".las", ".laz") else {}
+    if kind not in (".npz", ".pcd", ".las", ".laz"):
+        return {}
+    cloud = read_cloud(path)
+    there = any(name.lower() in LABELS for name in cloud.fields)
+    for name, sizes in cloud.others.items():
+        if name == label or (label is None and not there and name.lower() in LABELS):
+            raise ShapeError(f"{path}: {name} {list(sizes)}, expected [{len(cloud.pos)}] as there are points")
+    return cloud.fields
 
 
 def _of_numbers(path: Path, values: np.ndarray, shape: Shape) -> PartLabels:

@@ -65,11 +65,7 @@ class CloudPipeline(Pipeline):
         if not isinstance(source, (str, PathLike)):
             raise TypeError(f"clouds: expected a path or a Cloud, got {type(source).__name__}")
         cloud = read_cloud(source)
-        lacking = [name for name in self.features if name not in MADE and name not in cloud.fields]
-        if lacking:
-            raise ValueError(
-                f"{source}: no {', '.join(lacking)}, the file has {', '.join(cloud.fields) or 'nothing but positions'}"
-            )
+        cloud.check_columns(source, (name for name in self.features if name not in MADE))
         return cloud
 
     def __call__(self, content: Cloud) -> Data:

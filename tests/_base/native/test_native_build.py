@@ -75,6 +75,20 @@ def test_cache_that_cannot_be_written(fresh, tmp_path):
     assert "file" in native_status()
 
 
+@pytest.mark.skipif(build.find_compiler() is None, reason="no C compiler")
+def test_a_user_without_a_home(fresh):
+    """A container may run as any number, of which the system knows nothing."""
+
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("CCNN_GEO_CACHE", "XDG_CACHE_HOME"):
+        fresh.delenv(name, raising=False)
+    fresh.setattr(build.Path, "home", no_home)
+    assert build.native_function("edge_magnet") is None
+    assert "there is no home folder; CCNN_GEO_CACHE may name another" in native_status()
+
+
 @needs_native
 def test_compiled_once_per_machine(fresh, tmp_path):
     fresh.setenv("CCNN_GEO_CACHE", str(tmp_path))

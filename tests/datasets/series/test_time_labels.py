@@ -65,6 +65,20 @@ def test_whole_numbers_are_in_order_and_all_times_are_answered(root):
     assert data.balanced_weights() == [1.0, 1.0]
 
 
+def test_whole_numbers_with_decimals_are_the_same_class(root):
+    """A program that writes floats adds decimals, in a file with empty cells and not in others."""
+    for path, (up, down) in {
+        "train/ward/0": ("1", "-2,0"),
+        "train/ward/1": ("1,0", "-2"),
+        "test/ward/0": ("1,", "2.0"),
+    }.items():
+        file = root / f"{path}.csv"
+        file.write_text(file.read_text().replace("up", up).replace("down", down))
+    data = CSVSeries(root, **OPTIONS)
+    assert data.classes == ["-2", "1"] and [sample.y.tolist() for sample in data] == [[0, -1, 1]] * 2
+    assert CSVSeries(root, "test", **OPTIONS)[0].y.tolist() == [1, -1, 1]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

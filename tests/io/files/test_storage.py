@@ -1,4 +1,4 @@
-"""Files that get a second name, and what killed processes leave."""
+"""Files that get a second name, locks of folders, and what killed processes leave."""
 
 import os
 
@@ -35,3 +35,20 @@ def test_what_killed_processes_wrote_goes_unless_one_of_them_is_alive(tmp_path):
     assert {path.name for path in tmp_path.glob(".*.tmp")} == {".alive.npz.3.tmp", ".other.npz.4.tmp"}
     remove_abandoned(tmp_path, "none.npz")
     assert [path.name for path in tmp_path.glob(".*.tmp")] == [".other.npz.4.tmp"], "it has no lock"
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_folder_that_can_only_be_read_needs_no_lock(tmp_path, monkeypatch, writable):
+    def refuse(_):
+        raise PermissionError(13, "Permission denied", str(tmp_path / ".data.lock"))
+
+    monkeypatch.setattr(storage.FileLock, "acquire", refuse)
+    monkeypatch.setattr(os, "access", lambda *_: writable)
+    if writable:  # another user's lock, who may be at work
+        with pytest.raises(PermissionError), storage.exclusive(tmp_path, "data"):
+            pass
+        return
+    with storage.exclusive(tmp_path, "data"):
+        assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ValueError, match="of the body"), storage.exclusive(tmp_path, "data"):
+        raise ValueError("of the body")

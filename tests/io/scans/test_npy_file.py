@@ -55,6 +55,22 @@ def test_declared_columns(tmp_path, width, columns, fields, order):
 
 
 @pytest.mark.parametrize("named", [True, False])
+def test_whole_numbers_are_scaled_as_in_other_scans(tmp_path, named):
+    """numpy's integers have 64 bits; a colour of the last part says that none is of 8."""
+    numbers = RNG.integers(0, 200, (40, 5))
+    numbers[-1, 4], names = 60_000, ["x", "y", "z", "intensity", "red"]
+    rows = np.array([tuple(row) for row in numbers], [(name, "<i8") for name in names])
+    np.save(tmp_path / "a.npy", rows if named else numbers)
+    columns = None if named else names
+    parts = [part.frame for part in read_chunks(tmp_path / "a.npy", columns, at_once=17)]
+    for frames in ([read_frame(tmp_path / "a.npy", columns)], parts):
+        for name, expected in zip(names[3:], numbers.T[3:] / 65535, strict=True):
+            assert np.array_equal(np.concatenate([frame.fields[name] for frame in frames]), expected)
+    unasked = next(read_chunks(tmp_path / "a.npy", columns, needed=["intensity"], at_once=17)).frame
+    assert np.array_equal(unasked.fields["intensity"], numbers[:17, 3] / 65535)
+
+
+@pytest.mark.parametrize("named", [True, False])
 def test_an_answer_keeps_all_columns(tmp_path, named):
     rows = named_rows() if named else RNG.random((50, 4)).astype(np.float32)
     np.save(tmp_path / "a.npy", rows)

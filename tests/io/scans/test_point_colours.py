@@ -52,6 +52,30 @@ def test_bytes_in_wider_columns_are_bytes(kind):
     assert np.allclose(told(found, beside), np.array([[255, 5], [300, 6]]) / 65535)
 
 
+@pytest.mark.parametrize(
+    ("kind", "one"),
+    [
+        ("i1", 127),
+        ("u1", 255),
+        (">i2", 32767),
+        ("<u2", 65535),
+        *((kind, 65535) for kind in ("<i4", ">u4", "<i8", "<u8")),
+    ],
+)
+def test_intensities_of_every_type(kind, one):
+    """Those of numpy's usual integers are those of LAS, whatever else is stored in 32 or 64 bits."""
+    values = np.array([0, 5, 100], kind)
+    assert np.array_equal(unit_colours({"Intensity": values})["Intensity"], np.array([0, 5, 100]) / one)
+
+
+@pytest.mark.parametrize(("largest", "one"), [(255, 255), (256, 65535), (65535, 65535), (65536, 2**63 - 1)])
+def test_colours_in_64_bits(largest, one):
+    found = unit_colours({"red": np.array([7, largest]), "green": np.array([0, 9])})
+    assert np.array_equal(told(found, ("red", "green")), np.array([[7, 0], [largest, 9]]) / one)
+    part = unit_colours({"red": np.array([7])}, largest)  # the rest of the file says how many bits
+    assert part["red"].tolist() == [7 / one]
+
+
 @pytest.mark.parametrize("way", ["ascii", "binary"])
 @pytest.mark.parametrize("kind", ["F", "U"])
 def test_packed_words_of_a_pcd(tmp_path, way, kind):

@@ -88,6 +88,17 @@ def test_array_of_an_archive(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", pos=np.eye(3), label=np.array([4, 4, -1]))
     _, parts = read_labelled_shape(tmp_path / "a.npz")
     assert (parts.names, parts.index.tolist()) == (("4",), [0, 0, -1])
+    whole = {"pos": np.eye(3), "Class": np.array(7), "piece": np.ones((2, 3))}
+    np.savez(tmp_path / "a.npz", **whole, label=np.array([4, 4, -1]))
+    assert read_labelled_shape(tmp_path / "a.npz")[1].names == ("4",)  # the class of the whole is no part
+    for labels, asked, words in (
+        ({"label": np.arange(4)}, "label", r"label \[4\], expected \[3\] as there are points"),
+        ({"label": np.arange(3)}, "piece", r"piece \[2, 3\], expected \[3\]"),
+        ({}, None, r"Class \[\], expected \[3\]"),
+    ):
+        np.savez(tmp_path / "a.npz", **whole, **labels)
+        with pytest.raises(ShapeError, match=rf"a\.npz: {words}"):
+            read_labelled_shape(tmp_path / "a.npz", label=asked)
 
 
 @pytest.mark.parametrize(
