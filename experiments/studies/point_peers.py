@@ -52,7 +52,6 @@ class Method:
         model: Arguments of the network, over those of the configuration; ``peer`` is the name of a peer.
         optim: Settings of the training that differ.
         features: What a network is given; peers take positions by themselves.
-        augment: Settings of the augmentation that differ.
     """
 
     title: str
@@ -60,7 +59,6 @@ class Method:
     model: Mapping[str, Any] = field(default_factory=dict)
     optim: Mapping[str, Any] = field(default_factory=dict)
     features: Sequence[str] = ("normal_outer",)
-    augment: Mapping[str, Any] = field(default_factory=dict)
 
 
 NEIGHBORS = {"num_neighbors": 16}
@@ -112,7 +110,6 @@ def settings(method: Method, scale: str, root: Path, seed: int) -> dict[str, Any
         model = config["model"]
         shared |= {key: config["optim"][key] for key in OWN if key in config["optim"]}
     data = {**recipe["data"], "features": list(method.features), "root": str(root)}
-    data["augment"] = {**data["augment"], **method.augment}
     data |= {"seed": seed} if scale == "paper" else {"dataset": "folder", "num_points": 256}
     reach = NEIGHBORS if scale == "small" and method.config == RECIPE else {}
     return {

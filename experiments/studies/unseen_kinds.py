@@ -6,42 +6,70 @@ Each training holds out whole kinds, biplanes, say, and no biplane trains (``kin
 of the kinds into four, each of which is held out by one training. Accuracies are those of all shapes, each answered by
 the network that did not see its kind. Everything else is as in ``point_peers``. Validation chooses nothing within a
 training.
+
+A committee is several networks of other seeds, whose probabilities are averaged. Votes are those of ``votes``.
 """
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ccnn_geo.experiments.data.folds import FOLDS
 from ccnn_geo.experiments.data.kind_folds import kind_folder, read_kinds
 from ccnn_geo.experiments.engine.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
-from ccnn_geo.experiments.studies.budget_training import train_within
 from ccnn_geo.experiments.studies.peer_training import apart
 from ccnn_geo.experiments.studies.point_peers import METHODS, Method, classifier, settings
+from ccnn_geo.experiments.studies.votes import ANSWERS, VOTES, train_and_vote
 
 EPOCHS = 30
-STRONG = {"scale": [0.5, 1.6], "jitter": 0.02, "point_dropout": 0.5}
+ASKED = ("once", "voted")
 PEERS = ("pointnet", "pointnet2", "dgcnn", "pointmlp", "pointnext")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is trained, and how many times.
+
+    Args:
+        method: The network and its settings.
+        augment: Settings of the augmentation that differ.
+        members: Networks of a committee.
+    """
+
+    method: Method
+    augment: Mapping[str, Any] = field(default_factory=dict)
+    members: int = 1
+
+
+STRONG = {"scale": [0.5, 1.6], "jitter": 0.02, "point_dropout": 0.5}
 _BASE = METHODS["ccnn_4_48"]
-ROWS: Mapping[str, Method] = {
-    **{name: METHODS[name] for name in (*PEERS, "ccnn_4_32", "ccnn_4_48", "ccnn_4_140")},
-    "strong": replace(_BASE, title="CCNN-4,48, stronger augmentation", augment=STRONG),
-    "ema": replace(_BASE, title="CCNN-4,48, averaged weights", optim={"ema": 0.99}),
-    "mean_max": replace(
-        _BASE,
-        title="CCNN-4,48, stronger augmentation, mean and maximum",
-        model={**_BASE.model, "pool": "mean_max"},
-        augment=STRONG,
+ROWS: Mapping[str, Row] = {
+    **{name: Row(METHODS[name]) for name in (*PEERS, "ccnn_4_32", "ccnn_4_48", "ccnn_4_140")},
+    "strong": Row(replace(_BASE, title="CCNN-4,48, stronger augmentation"), STRONG),
+    "committee": Row(replace(_BASE, title="four of them"), STRONG, members=4),
+    "ema": Row(replace(_BASE, title="CCNN-4,48, averaged weights", optim={"ema": 0.99})),
+    "mean_max": Row(
+        replace(
+            _BASE,
+            title="CCNN-4,48, stronger augmentation, mean and maximum",
+            model={**_BASE.model, "pool": "mean_max"},
+        ),
+        STRONG,
     ),
-    "without_pos": replace(
-        _BASE,
-        title="CCNN-4,48, stronger augmentation, positions not a feature",
-        features=("constant", "normal_outer"),
-        augment=STRONG,
+    "without_pos": Row(
+        replace(
+            _BASE,
+            title="CCNN-4,48, stronger augmentation, positions not a feature",
+            features=("constant", "normal_outer"),
+        ),
+        STRONG,
     ),
 }
 """What is trained."""
@@ -64,17 +92,33 @@ def _draws(seed: int) -> range:
     return range(FOLDS * seed, FOLDS * (seed + 1))
 
 
-def _train(options: Options, method: Method, draw: int, folder: Path) -> Numbers:
+def _train(options: Options, row: Row, draw: int, folder: Path) -> Numbers:
     root = kind_folder(options.data_root, folder.parents[1] / "draws" / str(draw), draw)
-    config = settings(method, "small", root, draw // FOLDS)
-    found = apart(train_within, folder, config, classifier(method), EPOCHS, None)
-    return {**found, "shapes": sum(1 for _ in (root / "validation").glob("*/*"))}
+    config = settings(row.method, "small", root, draw // FOLDS)
+    config["data"]["augment"] |= row.augment
+    found, answers = [], []
+    for member in range(row.members):
+        place = folder / str(member)
+        place.mkdir(exist_ok=True)
+        own = {**config, "seed": config["seed"] + 100 * member}
+        found.append(apart(train_and_vote, place, own, classifier(row.method), EPOCHS))
+        with np.load(place / ANSWERS) as stored:
+            answers.append({name: stored[name] for name in stored.files})
+    label = answers[0]["label"]
+    hits = {name: np.mean([own[name] for own in answers], axis=0).argmax(1) == label for name in ASKED}
+    return {
+        **{name: 100 * float(hit.mean()) for name, hit in hits.items()},
+        "shapes": len(label),
+        "training": statistics.fmean(n["training"] for n in found),
+        "parameters": sum(n["parameters"] for n in found),
+        "seconds": sum(n["seconds"][-1] for n in found),
+    }
 
 
-def pooled(numbers: Mapping[str, Numbers], name: str, seed: int) -> float:
-    """Accuracy in percent over all shapes of a parting."""
+def pooled(numbers: Mapping[str, Numbers], name: str, seed: int, asked: str) -> float:
+    """Accuracy in percent over all shapes of a parting, ``once`` or ``voted``."""
     of = [numbers[f"{name}-{draw}"] for draw in _draws(seed)]
-    return sum(n["accuracy"] * n["shapes"] for n in of) / sum(n["shapes"] for n in of)
+    return sum(n[asked] * n["shapes"] for n in of) / sum(n["shapes"] for n in of)
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
@@ -82,24 +126,25 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
     reference = REFERENCE[options.scale]
     lines = [
         f"Accuracy in percent on kinds that were held out, after {EPOCHS} epochs: of all shapes, each answered by the "
-        f"one of {FOLDS} networks that did not see its kind; mean and deviation over partings of the kinds. The last "
-        "column but one is the mean difference parting by parting, with its standard error. Minutes are those of one "
-        "training.",
+        f"one of {FOLDS} networks that did not see its kind; mean and deviation over partings of the kinds. By votes: "
+        f"the mean of {VOTES} augmented forms of a shape. The last column but one is the mean difference parting by "
+        "parting, of votes to votes, with its standard error. Minutes are those of one training.",
         "",
-        f"| | parameters | training | unseen kinds | to {ROWS[reference].title} | minutes |",
-        "|---|---|---|---|---|---|",
+        f"| | parameters | training | unseen kinds | by votes | to {ROWS[reference].method.title} | minutes |",
+        "|---|---|---|---|---|---|---|",
     ]
-    peer = [pooled(numbers, reference, seed) for seed in options.seeds]
+    peer = [pooled(numbers, reference, seed, "voted") for seed in options.seeds]
     for name in SCALES[options.scale]:
         of = [numbers[f"{name}-{draw}"] for seed in options.seeds for draw in _draws(seed)]
-        unseen = [pooled(numbers, name, seed) for seed in options.seeds]
+        once, voted = ([pooled(numbers, name, seed, asked) for seed in options.seeds] for asked in ASKED)
         cells = [
-            ROWS[name].title,
+            ROWS[name].method.title,
             f"{of[0]['parameters']:,}",
             f"{statistics.fmean(n['training'] for n in of):.1f}",
-            mean_and_deviation(unseen),
-            "" if name == reference else _difference(unseen, peer),
-            f"{statistics.fmean(n['seconds'][-1] for n in of) / 60:.1f}",
+            mean_and_deviation(once),
+            mean_and_deviation(voted),
+            "" if name == reference else _difference(voted, peer),
+            f"{statistics.fmean(n['seconds'] for n in of) / 60:.1f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

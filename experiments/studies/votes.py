@@ -1,0 +1,67 @@
+"""A training, and what its network says of the validation samples: once, and by votes over augmented forms of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ccnn_geo.experiments.engine.reproduction import Numbers
+from ccnn_geo.experiments.studies.budget_training import train_within
+from ccnn_geo.experiments.studies.peer_training import CLASSIFIERS
+from ccnn_geo.io.files.storage import write_atomic
+from ccnn_geo.training.data.families import make_data
+from ccnn_geo.training.data.shapes import ShapesDataModule
+from ccnn_geo.training.seeds import local_seed
+
+VOTES = 8
+ANSWERS = "answers.npz"
+
+
+def train_and_vote(folder: Path, config: Mapping[str, Any], classifier: str, epochs: int) -> Numbers:
+    """Trains for some epochs, and writes the probabilities of all validation samples to ``answers.npz``.
+
+    The file has ``once`` and ``voted [n, K]`` and the right classes, ``label [n]``. Votes are the mean of the
+    probabilities of :data:`VOTES` forms of a sample, each changed as training samples are.
+
+    Args:
+        folder: As for :func:`~ccnn_geo.experiments.studies.budget_training.train_within`.
+        config: As there; of a data set of shapes.
+        classifier: As there.
+        epochs: How many.
+
+    Returns:
+        What ``train_within`` returns.
+    """
+    found = train_within(folder, config, classifier, epochs, None)
+    stored = torch.load(folder / "last.ckpt", map_location="cpu", weights_only=True)
+    model = CLASSIFIERS[classifier](**stored["hyper_parameters"])
+    model.load_state_dict(stored["state_dict"])
+    data = make_data(config["data"])
+    assert isinstance(data, ShapesDataModule), "the study trains on shapes"
+    data.setup("fit")
+    network = model.network.eval()
+    once, label = ask(network, data)
+    data.validation_set.transform = data.train_set.transform
+    with local_seed(config["seed"]):
+        voted = sum(ask(network, data)[0] for _ in range(VOTES)) / VOTES
+    answers = {"once": once.numpy(), "voted": voted.numpy(), "label": label.numpy()}
+    write_atomic(folder / ANSWERS, partial(_save, answers))
+    return found
+
+
+@torch.no_grad()
+def ask(network: nn.Module, data: ShapesDataModule) -> tuple[Tensor, Tensor]:
+    """Probabilities ``[n, K]`` of all validation samples, and their classes ``[n]``."""
+    batches = [(network(batch).softmax(1), batch.y) for batch in data.val_dataloader()]
+    probabilities, labels = zip(*batches, strict=True)
+    return torch.cat(probabilities), torch.cat(labels)
+
+
+def _save(arrays: Mapping[str, np.ndarray], file: Any) -> None:
+    np.savez(file, **arrays)
