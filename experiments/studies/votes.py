@@ -49,9 +49,9 @@ def train_and_vote(folder: Path, config: Mapping[str, Any], classifier: str, epo
     once, label = ask(network, data)
     data.validation_set.transform = data.train_set.transform
     with local_seed(config["seed"]):
-        voted = sum(ask(network, data)[0] for _ in range(VOTES)) / VOTES
-    answers = {"once": once.numpy(), "voted": voted.numpy(), "label": label.numpy()}
-    write_atomic(folder / ANSWERS, partial(_save, answers))
+        voted = torch.stack([ask(network, data)[0] for _ in range(VOTES)]).mean(0)
+    answers: dict[str, Any] = {"once": once.numpy(), "voted": voted.numpy(), "label": label.numpy()}
+    write_atomic(folder / ANSWERS, partial(np.savez, **answers))
     return found
 
 
@@ -61,7 +61,3 @@ def ask(network: nn.Module, data: ShapesDataModule) -> tuple[Tensor, Tensor]:
     batches = [(network(batch).softmax(1), batch.y) for batch in data.val_dataloader()]
     probabilities, labels = zip(*batches, strict=True)
     return torch.cat(probabilities), torch.cat(labels)
-
-
-def _save(arrays: Mapping[str, np.ndarray], file: Any) -> None:
-    np.savez(file, **arrays)
