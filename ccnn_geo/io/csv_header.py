@@ -6,10 +6,33 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from ccnn_geo.io.csv_format import SEPARATORS
+from ccnn_geo.io.csv_format import SEPARATORS, Row, find_separator, read_rows, separator_of
 from ccnn_geo.io.iso_dates import number_of, seconds_of
 
 TIME = "time"
+
+
+def read_named_rows(
+    path: Path, separator: str | None = None, time: str | None = None
+) -> tuple[list[str], list[Row], str]:
+    """Names of the columns, the rows below, and the sign between cells.
+
+    Args:
+        path: The file.
+        separator: Its sign or name; by default that which makes a header of the first line.
+        time: Name of the column of times, in upper or lower case; ``time`` by default.
+
+    Raises:
+        ValueError: If it is no table, or its header is none.
+    """
+    wanted = (time or TIME).strip().lower()
+    sign = (
+        find_separator(path, lambda cells: wanted in [cell.lower() for cell in cells])
+        if separator is None
+        else separator_of(separator)
+    )
+    (_, first), *rows = read_rows(path, sign) or [(0, [])]
+    return read_header(path, first, wanted), rows, sign
 
 
 def read_header(path: Path, cells: Sequence[str], wanted: str = TIME) -> list[str]:

@@ -11,13 +11,10 @@ from ccnn_geo.io.csv_format import (
     Row,
     check_decimal,
     find_decimal,
-    find_separator,
-    read_rows,
-    separator_of,
     whole_label,
     with_point,
 )
-from ccnn_geo.io.csv_header import TIME, read_header
+from ccnn_geo.io.csv_header import TIME, read_named_rows
 from ccnn_geo.io.files.notices import say_once
 from ccnn_geo.io.iso_dates import are_dates, may_be_dates, number_of, seconds_of
 
@@ -102,24 +99,17 @@ def read_table(
             be told.
     """
     check_decimal(decimal)
-    wanted = (time or TIME).strip().lower()
-    separator = (
-        find_separator(path, lambda cells: wanted in [cell.lower() for cell in cells])
-        if separator is None
-        else separator_of(separator)
-    )
-    lines = read_rows(path, separator)
-    header = read_header(path, lines[0][1] if lines else [], wanted)
-    if len(lines) == 1:
+    header, lines, separator = read_named_rows(path, separator, time)
+    if not lines:
         raise ValueError(f"{path}: no lines below the header, expected one or more")
-    rows = _rows(path, header, lines[1:])
+    rows = _rows(path, header, lines)
     labels = None
     if label in header:
         labels = [row.pop(label) for _, row in rows]
         header.remove(label)
         if len(header) == 1:
             raise ValueError(
-                f"{path}: the columns {wanted!r} and {label!r} alone, expected one or more others"
+                f"{path}: the columns {time or TIME!r} and {label!r} alone, expected one or more others"
             )
     if decimal is None:
         decimal = find_decimal(path, (cell for _, row in rows for cell in _numbers(row)), separator)

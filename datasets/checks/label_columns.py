@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ccnn_geo.datasets.base.class_folders import split_folders
-from ccnn_geo.io.csv_format import find_separator, read_rows, separator_of
-from ccnn_geo.io.csv_header import TIME, read_header
+from ccnn_geo.io.csv_header import TIME, read_named_rows
 from ccnn_geo.io.csv_table import MISSING
 from ccnn_geo.io.files.left_out import list_names
 from ccnn_geo.io.files.sample_files import is_hidden
@@ -73,15 +72,7 @@ def _tables(folder: Path, extensions: Iterable[str]) -> list[Path]:
 
 def _columns(path: Path, options: Mapping[str, Any]) -> dict[str, list[str]]:
     """Cells that hold something, by name of the column; without that of the times."""
-    wanted = str(options.get("time") or TIME).strip().lower()
-    given = options.get("separator")
-    separator = (
-        separator_of(given)
-        if given
-        else find_separator(path, lambda cells: wanted in [cell.lower() for cell in cells])
-    )
-    (_, head), *lines = read_rows(path, separator) or [(0, [])]
-    header = read_header(path, head, wanted)
+    header, lines, _ = read_named_rows(path, options.get("separator"), options.get("time"))
     if set(header) == _LONG:
         return {}
     columns = {name: [line[i].strip() for _, line in lines if i < len(line)] for i, name in enumerate(header)}

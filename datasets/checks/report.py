@@ -22,6 +22,7 @@ from ccnn_geo.datasets.clouds.cloud_tables import TableClouds
 from ccnn_geo.datasets.images.image_files import masks_of
 from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.datasets.scenes.lidar_files import list_scans
+from ccnn_geo.datasets.series.time_labels import check_label_column
 from ccnn_geo.io.files.grouped_errors import group_errors
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.sample_files import cannot_open
@@ -74,6 +75,8 @@ def check_folder(root: Path, kind: str | None = None, options: Mapping[str, Any]
             task = _task(root, checked, options)
             parts, classes = _parts(root, checked, options, report)
             arguments = _arguments(root, kind, task, parts)
+            if kind == "series" and options.get("label"):
+                check_label_column(root, (path for part in parts.values() for path in part.paths), options)
         except (ValueError, FileNotFoundError) as error:
             can_have_labels = kind == "series" and not options.get("label") and not has_targets(root)
             hint = label_hint(root, checked.files.all_extensions, options) if can_have_labels else ""

@@ -18,7 +18,7 @@ from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.base.layouts import Part
 from ccnn_geo.datasets.base.truths import answers_of, truths_of
 from ccnn_geo.datasets.series.series import STORED, Record, SeriesDataset, write_series
-from ccnn_geo.datasets.series.time_labels import label_classes, point_labels
+from ccnn_geo.datasets.series.time_labels import check_label_column, label_classes, point_labels
 from ccnn_geo.io.csv_table import READING, Lines, Table, read_table
 from ccnn_geo.io.files.sample_files import FileKind, stamps
 from ccnn_geo.io.files.storage import read_arrays
@@ -131,6 +131,8 @@ class CSVSeries(SeriesDataset):
             key = digest(key, names, stamps(part.paths), part.y.tolist())
             stored[name] = folder / f"series-{name}-{key}.npz"
         if not stored[split].exists():
+            if label is not None:
+                check_label_column(root, parts["train"].paths, written)
             for name, part in parts.items():  # train first
                 _prepare(root, part, reading, name, stored, tails)
         self._written = written

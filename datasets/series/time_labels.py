@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ccnn_geo.io.csv_header import TIME, read_named_rows
 from ccnn_geo.io.csv_table import Table
+from ccnn_geo.io.files.left_out import list_names
 from ccnn_geo.transforms.pipelines.series import SeriesPipeline
+
+
+def check_label_column(root: Path, paths: Iterable[Path], options: Mapping[str, Any]) -> None:
+    """Refuses files of which none has the column of labels, before words in another are taken for bad numbers.
+
+    Args:
+        root: The folder, for the message.
+        paths: The files; the first that has the column, or cannot be read, is the last that is opened.
+        options: Of the data set: ``label``, ``separator`` and ``time``.
+
+    Raises:
+        ValueError: If no file has it.
+    """
+    label, found = options["label"], dict[str, None]()
+    for path in paths:
+        try:
+            header, _, _ = read_named_rows(path, options.get("separator"), options.get("time"))
+        except (OSError, ValueError):  # which its reader will say
+            return
+        if label in header:
+            return
+        found |= dict.fromkeys(name for name in header if name != TIME)
+    if found:
+        raise ValueError(
+            f"{root}: no column {label!r} (option label), the columns are {list_names(list(found), 10)}"
+        )
 
 
 def label_classes(files: Iterable[tuple[Path, Table]], column: str) -> list[str]:

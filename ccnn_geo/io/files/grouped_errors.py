@@ -7,15 +7,16 @@ from collections.abc import Sequence
 
 KINDS = (
     (re.compile(r"truncated|cut off|damaged|ends in|no more bytes", re.I), "are cut off or damaged"),
-    (re.compile(r"\bempty\b", re.I), "are empty"),
+    (re.compile(r"^empty\b|\bfile is empty\b", re.I), "are empty"),
     (re.compile(r"cannot be opened|cannot be read", re.I), "cannot be opened"),
     (re.compile(r"\bNaN\b|\bInf\b|not finite"), "hold numbers that are none"),
 )
-"""Words in a message, and what they mean in the plural; the first that is found counts."""
+"""Words of what was found, and what they mean in the plural; the first counts. What was expected says nothing."""
 
 MOST = 20
 """Lines that are told."""
 
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _DETAIL = re.compile(r"'[^']*'|\"[^\"]*\"|b'[^']*'|[-+]?\d[\d.,e+-]*|\S*/\S*")
 """What differs between files of which the same is said."""
 
@@ -43,4 +44,5 @@ def group_errors(errors: Sequence[str], few: int = 3) -> list[str]:
 
 def _kind(error: str) -> str:
     text = error.partition(": ")[2] or error
-    return next((words for pattern, words in KINDS if pattern.search(text)), _DETAIL.sub("#", text))
+    found = _QUOTED.sub("", text.partition(", expected ")[0])
+    return next((words for pattern, words in KINDS if pattern.search(found)), _DETAIL.sub("#", text))

@@ -4,6 +4,7 @@ import pytest
 
 from ccnn_geo.datasets.checks.label_columns import label_columns
 from ccnn_geo.datasets.checks.report import check_folder
+from ccnn_geo.datasets.series.csv_series import CSVSeries
 
 HEAD = "time,wind,state,mode,note,line\n"
 LINES = [f"{i},{0.5 * i},{('up', 'down', '')[i % 3]},{i % 2},word {i},{i}\n" for i in range(12)]
@@ -56,3 +57,15 @@ def test_no_hint_where_classes_are_folders_or_files_have_targets(tmp_path):
     for name in ("classes", "one", "targets", "numbers", "long"):
         report = check_folder(tmp_path / name)
         assert report.problems and "label=" not in " ".join([*report.problems, *report.notes])
+
+
+def test_a_column_of_labels_that_no_file_has_is_said_once(tmp_path, run_cli):
+    for split in ("train", "test"):
+        for i in range(5):
+            put(tmp_path / split / f"{i}.csv", "time,x,label\n0,1,silence\n1,2,word\n")
+    said = f"{tmp_path}: no column 'state' (option label), the columns are 'x', 'label'"
+    assert check_folder(tmp_path, options={"label": "state"}).problems == [said]
+    with pytest.raises(ValueError, match="no column 'state'") as caught:
+        CSVSeries(tmp_path, label="state")
+    assert str(caught.value) == said
+    assert check_folder(tmp_path, options={"label": "label"}).problems == []

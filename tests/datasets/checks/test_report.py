@@ -205,5 +205,11 @@ def test_groups():
         f"9 files cannot be used, such as {others[0]}",
         *single,
     ]
+    words = [f"{i}.csv, line 2: a is 'truncated', expected a number or an empty cell" for i in range(5)]
+    empty = [f"{i}.csv: empty, expected a header" for i in range(5)]
+    assert group_errors(words + empty) == [
+        f"5 files cannot be used, such as {words[0]}",
+        f"5 files are empty, such as {empty[0]}",
+    ]
     many = [f"{i}.off: {'x' * i}" for i in range(30)]
     assert group_errors(many)[-2:] == ["19.off: " + "x" * 19, "and 10 more"]
