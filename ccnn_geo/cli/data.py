@@ -171,6 +171,7 @@ def prepare(
     """
     from ccnn_geo.datasets.base.class_folders import split_name
     from ccnn_geo.datasets.registry import dataset_class
+    from ccnn_geo.io.files.left_out import told_number
     from ccnn_geo.io.files.parts import process_of
     from ccnn_geo.training.data.sources import check_keywords, keywords
 
@@ -195,8 +196,9 @@ def prepare(
         samples = cls(folder, split, **options)
         seconds = time.perf_counter() - begin
         targets = getattr(samples, "target_names", ())
-        truths = f"targets {', '.join(targets)}" if targets else f"{samples.num_classes} classes"
-        yield f"{split}: {len(samples):,} samples, {truths}, {seconds:.1f} s"
+        classes = told_number(samples.num_classes, "class", "classes")
+        truths = f"targets {', '.join(targets)}" if targets else classes
+        yield f"{split}: {told_number(len(samples), 'sample')}, {truths}, {seconds:.1f} s"
     yield f"ready for ccnn-geo train --data.dataset {name} --data.root {root}"
 
 

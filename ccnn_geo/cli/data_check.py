@@ -23,6 +23,7 @@ def check(root: str, kind: str | None, options: Mapping[str, Any]) -> None:
         ValueError: If the kind of the files cannot be told.
     """
     from ccnn_geo.datasets.checks.report import check_folder
+    from ccnn_geo.io.files.left_out import told_number
 
     report = check_folder(Path(root).expanduser(), kind, options)
     print(report.title)
@@ -37,6 +38,6 @@ def check(root: str, kind: str | None, options: Mapping[str, Any]) -> None:
     if report.problems:
         for problem in report.problems:
             complain(problem)
-        complain(f"a training on {root} would fail: {len(report.problems)} problem(s)")
+        complain(f"a training on {root} would fail: {told_number(len(report.problems), 'problem')}")
         raise Failure
     print(f"\n{report.command}")

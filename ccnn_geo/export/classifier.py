@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ccnn_geo.io.files.left_out import told_number
 from ccnn_geo.io.models.folder import CONFIG, Writer, read_config, write_folder
 from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.nn.targets import Targets
@@ -117,5 +118,6 @@ def _check_outputs(
     expected = 2 if network.out_channels == 1 else network.out_channels
     if len(classes) != expected:
         raise ValueError(
-            f"{where}: {len(classes)} classes, expected {expected} for {network.out_channels} outputs"
+            f"{where}: {told_number(len(classes), 'class', 'classes')}, expected {expected} for "
+            f"{told_number(network.out_channels, 'output')}"
         )

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+from ccnn_geo.io.files.left_out import told_number
 from ccnn_geo.io.files.notices import say_once
 
 VALIDATION, TEST = 0.15, 0.15
@@ -57,7 +58,7 @@ def told_split(
         num_classes: 0 of files that have no class each.
     """
     parts = split_by_name(files)
-    of = f" of {num_classes} classes" if num_classes else ""
+    of = f" of {told_number(num_classes, 'class', 'classes')}" if num_classes else ""
     counts = ", ".join(f"{len(part)} {split}" for split, part in parts.items())
     say_once(
         f"{root}: {told} without splits; {len(files)} files{of} are split by their names, the same on every machine: "

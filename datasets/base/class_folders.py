@@ -56,8 +56,13 @@ def split_folders(root: Path) -> dict[str, Path]:
     return {split: found[split] for split in SPLITS if split in found}
 
 
-def split_folder(root: Path, split: str) -> Path:
+def split_folder(root: Path, split: str, ways: str = "") -> Path:
     """The folder of a split.
+
+    Args:
+        root: That of all splits.
+        split: Its name.
+        ways: Other ways to sort files, told where there are no splits at all.
 
     Raises:
         FileNotFoundError: If there is no such folder or split.
@@ -69,9 +74,11 @@ def split_folder(root: Path, split: str) -> Path:
     if split not in found:
         names = ", ".join(folder.name for folder in found.values())
         is_split = not found and split_folders(root.parent).get(split) == root
-        above = f", or for the root {root.parent}" if is_split else ""
+        other = "" if found else ways
+        if is_split:
+            other = f", or for the root {root.parent}"
         raise FileNotFoundError(
-            f"{root}: no split {split!r}, found {names or 'none'}; expected the folder {root / split}{above}"
+            f"{root}: no split {split!r}, found {names or 'none'}; expected the folder {root / split}{other}"
         )
     return found[split]
 
@@ -86,7 +93,10 @@ def class_folders(root: Path, split: str) -> dict[str, Path]:
         FileNotFoundError: If there is no such folder or split.
         ValueError: For a split of another name, without classes, or with others than there are elsewhere.
     """
-    folder = split_folder(root, split)
+    ways = (
+        f" with one of each class, {root}/<split>/<class>/, or {root}/<class>/ to be split by names of files"
+    )
+    folder = split_folder(root, split, ways)
     found = {name: named_folders(place) for name, place in split_folders(root).items()}
     here = found[split]
     if not here:

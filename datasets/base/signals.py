@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ccnn_geo.datasets.base.info import DatasetInfo
+from ccnn_geo.io.files.left_out import told_number
 from ccnn_geo.nn.targets import Targets
 from ccnn_geo.transforms.pipelines.base import Pipeline
 
@@ -149,6 +150,8 @@ class SignalDataset(Dataset):
 
     def __repr__(self) -> str:
         truths = (
-            f"targets {', '.join(self.target_names)}" if self.target_names else f"{self.num_classes} classes"
+            f"targets {', '.join(self.target_names)}"
+            if self.target_names
+            else told_number(self.num_classes, "class", "classes")
         )
         return f"{type(self).__name__}({len(self)} samples {list(self.grid_shape)}, {truths})"

@@ -11,6 +11,7 @@ from typing import Any
 
 from ccnn_geo.datasets.base.class_folders import SPLITS
 from ccnn_geo.datasets.checks.kinds import GRID, IN_MASKS, KINDS, SURFACE, Seen
+from ccnn_geo.datasets.checks.split_lists import told_lists
 from ccnn_geo.datasets.clouds.cloud_tables import TableClouds, find_tables
 from ccnn_geo.datasets.images.mask_classes import IGNORED, mask_classes
 from ccnn_geo.io.files.left_out import list_names
@@ -79,6 +80,8 @@ def advise(
         more(found, advice)
     if kind == "clouds" and "train" in found:
         _tables(root, advice)
+    if kind == "recordings" and task == "classification":
+        advice.notes += told_lists(root, classes)
     if kind == "images" and task == "segmentation":
         _masks(root, found, advice)
     given = [f"--data.dataset_args.{name} {_written(value)}" for name, value in advice.options.items()]

@@ -12,6 +12,7 @@ from ccnn_geo.datasets.base.label_tables import find_label_table
 from ccnn_geo.datasets.base.target_files import has_targets
 from ccnn_geo.datasets.checks.kinds import KINDS
 from ccnn_geo.io.files.sample_files import is_hidden
+from ccnn_geo.io.scans.npy_file import open_npy
 from ccnn_geo.io.shapes.part_labels import labels_beside
 from ccnn_geo.io.target_table import TABLE
 
@@ -73,11 +74,19 @@ def _files(root: Path) -> list[Path]:
 
 def _kind(path: Path) -> str | None:
     extension = path.suffix.lower()
-    if extension in _SCANS:
+    if extension in _SCANS or (extension == ".npy" and _has_named_columns(path)):
         return "scenes"
     if extension in _TABLES:
         return "shapes" if _names_positions(path) else "series"
     return next((name for name, kind in KINDS.items() if extension in kind.files.all_extensions), None)
+
+
+def _has_named_columns(path: Path) -> bool:
+    """Whether an array has rows of named numbers, x, y and z among them: no shape is written so."""
+    try:
+        return open_npy(path).rows.header.dtype.names is not None
+    except (OSError, ValueError):  # which its reader will say
+        return False
 
 
 def _names_positions(path: Path) -> bool:

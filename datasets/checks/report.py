@@ -21,9 +21,10 @@ from ccnn_geo.datasets.checks.summary import summarise
 from ccnn_geo.datasets.clouds.cloud_tables import TableClouds
 from ccnn_geo.datasets.images.image_files import masks_of
 from ccnn_geo.datasets.registry import dataset_class
-from ccnn_geo.datasets.scenes.lidar_files import list_scans
+from ccnn_geo.datasets.scenes.lidar_files import SCANS, list_scans
 from ccnn_geo.datasets.series.time_labels import check_label_column
 from ccnn_geo.io.files.grouped_errors import group_errors
+from ccnn_geo.io.files.left_out import told_number
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.sample_files import cannot_open
 
@@ -80,6 +81,7 @@ def check_folder(root: Path, kind: str | None = None, options: Mapping[str, Any]
         except (ValueError, FileNotFoundError) as error:
             can_have_labels = kind == "series" and not options.get("label") and not has_targets(root)
             hint = label_hint(root, checked.files.all_extensions, options) if can_have_labels else ""
+            hint = _scene_hint(root) if kind == "shapes" else hint
             report.problems.append(f"{error}{hint}")
         else:
             found = _look(root, checked, parts, arguments, options, report)
@@ -89,6 +91,15 @@ def check_folder(root: Path, kind: str | None = None, options: Mapping[str, Any]
             report.command = advice.command
     report.notes = [*dict.fromkeys(str(w.message).removeprefix(f"{root}: ") for w in said), *report.notes]
     return report
+
+
+def _scene_hint(root: Path) -> str:
+    """What to type where files that may be scans lie in folders of splits themselves."""
+    folders = split_folders(root).values() if root.is_dir() else ()
+    known = SCANS.all_extensions
+    if not any(path.suffix.lower() in known for folder in folders for path in folder.iterdir()):
+        return ""
+    return "; scans, whose points have a class each, are checked by --kind scenes"
 
 
 def _task(root: Path, checked: Checked, options: Mapping[str, Any]) -> str:
@@ -138,7 +149,9 @@ def _parts(
     ]
     if len(classes) > MOST_CLASSES:
         report.counts.append((f"and {len(classes) - MOST_CLASSES} more", *("" for _ in counts)))
-    report.counts.append((f"{len(classes)} classes", *(f"{count.total():,}" for count in counts.values())))
+    report.counts.append(
+        (told_number(len(classes), "class", "classes"), *(f"{count.total():,}" for count in counts.values()))
+    )
     return parts, classes
 
 

@@ -165,7 +165,7 @@ def test_check_says_what_is_there_and_whether_it_would_train(run, tmp_path):
     code, output, errors = run("check", "own")
     assert code == 1 and "ccnn-geo train" not in output
     assert "train/calm/0.csv: the header 'Zeit;Wert' (the first line) has no column 'time'" in errors
-    assert "a training on own would fail: 2 problem(s)" in errors
+    assert "a training on own would fail: 2 problems" in errors
     assert run("check", "nowhere")[0] == 1 and run("check", "own", "--kind", "scenes")[0] == 1
 
 

@@ -114,7 +114,7 @@ def test_folders_that_are_no_classifier(run, run_cli):
         save_classifier("three", network, ["a", "b", "c"], DATA)
     config = json.loads(Path("model/config.json").read_text())
     for changes, message in (
-        ({"classes": ["a"], "data": {}}, "1 classes, expected 2"),
+        ({"classes": ["a"], "data": {}}, "1 class, expected 2"),
         ({"classes": ["a", "b"]}, "the classifier lacks data"),
     ):
         Path("model/config.json").write_text(json.dumps({**config, "classifier": changes}))

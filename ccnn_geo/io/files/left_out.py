@@ -34,6 +34,16 @@ def _told_count(reason: str, number: int) -> str:
     return f"{number} {files} {reason}" if reason in (DEEPER, BESIDE) else f"{number} {reason} {files}"
 
 
+def told_number(number: int, one: str, many: str = "") -> str:
+    """A number of things.
+
+    Example:
+        >>> told_number(1, "class", "classes"), told_number(1200, "problem")
+        ('1 class', '1,200 problems')
+    """
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 def list_names(names: Sequence[str], most: int = 3) -> str:
     """The first names, and how many more there are.
 

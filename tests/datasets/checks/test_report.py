@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from scipy.io import wavfile
 
+from ccnn_geo.datasets.audio.speech_commands import SpeechCommandsRaw
 from ccnn_geo.datasets.checks.advice import VOXELS
 from ccnn_geo.datasets.checks.find_kind import find_kind
 from ccnn_geo.datasets.checks.kinds import KINDS
@@ -150,6 +151,38 @@ def test_scenes(tmp_path):
     assert problem.startswith("labels of points: 2, expected two or more")
 
 
+def test_scans_in_arrays_of_named_columns(tmp_path):
+    points = np.zeros(6, dtype=[*((name, "f4") for name in "xyz"), ("label", "i4")])
+    points["x"], points["label"] = np.arange(6), [0, 0, 1, 1, 1, 2]
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+        np.save(tmp_path / split / "a.npy", points)
+    report = check_folder(tmp_path)
+    assert report.title == f"scenes in {tmp_path}, <split>/**" and report.problems == []
+    assert rows(report)["labels, in points"] == "0 (4), 1 (6), 2 (2)"
+    for split in ("train", "test"):
+        np.save(tmp_path / split / "a.npy", np.eye(6))
+    (problem,) = check_folder(tmp_path).problems
+    assert problem.endswith("scans, whose points have a class each, are checked by --kind scenes")
+
+
+def test_lists_of_speech_commands_are_not_ignored_in_silence(tmp_path):
+    for word in ("four", "tree"):
+        (tmp_path / word).mkdir()
+        for i in range(4):
+            wavfile.write(tmp_path / word / f"{i}.wav", 16000, np.ones(16000, dtype=np.int16))
+    put(tmp_path, "testing_list.txt", "four/0.wav\ntree/0.wav\n")
+    assert not any("speech_raw" in note for note in check_folder(tmp_path).notes)
+    put(tmp_path, "validation_list.txt", "four/1.wav\ntree/1.wav\n")
+    (note,) = (note for note in check_folder(tmp_path).notes if "testing_list.txt" in note)
+    given = "--data.dataset speech_raw --data.dataset_args.splitting official --data.dataset_args.words '[four,tree]'"
+    assert note.endswith(given)
+    test = SpeechCommandsRaw(
+        tmp_path, "test", words=["four", "tree"], splitting="official", download=False, num_workers=0
+    )
+    assert len(test) == 2
+
+
 def test_folders_that_hold_too_little(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such folder"):
         check_folder(tmp_path / "nowhere")
@@ -158,6 +191,10 @@ def test_folders_that_hold_too_little(tmp_path):
         check_folder(tmp_path)
     series(tmp_path / "one", kinds=("calm",))
     assert check_folder(tmp_path / "one").problems == ["one class, 'calm', expected two or more"]
+    assert check_folder(tmp_path / "one").counts[-1][0] == "1 class"
+    put(tmp_path, "flat/a.png", "")
+    (problem,) = check_folder(tmp_path / "flat").problems
+    assert "flat/<split>/<class>/, or " in problem and "flat/<class>/ to be split" in problem
     series(tmp_path / "two/test")
     assert check_folder(tmp_path / "two").problems[0].startswith("no split train, found test")
     series(tmp_path / "three/data/train")
