@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from ccnn_geo.cli.terminal import OneLineParser
@@ -13,15 +14,18 @@ METHODS = {"torch-export": "auto", "onnx": "direct"}
 
 
 def main(arguments: list[str]) -> None:
-    """Writes the folder of a trained classifier."""
+    """Writes the folder of a trained network."""
     parser = OneLineParser(
         prog="ccnn-geo export",
-        description="Makes a folder of a trained classifier, complete or absent: config.json (classes, what a sample "
-        "goes through, the network's arguments) and model.safetensors, which predict takes in the place of a "
-        "checkpoint, or a program that runs without this package.",
+        description="Makes a folder of a trained network, of classes, parts or points as of a regression, complete or "
+        "absent: config.json (classes or targets, what a sample goes through, the network's arguments) and "
+        "model.safetensors, which predict takes in the place of a checkpoint, or a program that runs without this "
+        "package.",
     )
     parser.add_argument(
-        "checkpoint", help="A checkpoint of train, the run, for its best one, or such a folder."
+        "checkpoint",
+        help="A checkpoint of train, the run, for its best one, such a folder, or a network that comes with the "
+        "package (ccnn-geo models).",
     )
     parser.add_argument("out", help="The folder to write.")
     parser.add_argument(
@@ -40,7 +44,10 @@ def main(arguments: list[str]) -> None:
 
     from ccnn_geo.export.classifier import save_classifier
     from ccnn_geo.export.trained import read_network
+    from ccnn_geo.io.models.folder import check_vacant
 
+    name = FORMATS[options.format]
+    check_vacant(Path(options.out).expanduser(), [name], options.overwrite)  # before what takes a minute
     settings, network = read_network(options.checkpoint)
     given = (network, settings["classes"], settings["data"], options.overwrite)
     pipeline, targets = settings.get("pipeline"), settings.get("targets")
@@ -49,14 +56,15 @@ def main(arguments: list[str]) -> None:
     else:
         from ccnn_geo.export.program import exportable, program_writer, trained_on
 
-        name, data = FORMATS[options.format], settings["data"]
+        data = settings["data"]
         weights = data.get("reference_points") is not None or network.stem.measure.name == "density"
         kind = trained_on(network) if options.kind is None else options.kind
         more = {"weights": weights} if kind == "points" else {"method": METHODS[options.format]}
         program = exportable(network, kind, **more)
         outputs = "logits" if targets is None else "standardised targets"
         about = {"file": name, "inputs": program.inputs, "outputs": outputs, "shape": program.outputs}
+        print(f"writing {Path(options.out) / name}, takes about a minute", file=sys.stderr, flush=True)
         files = {name: program_writer(program, options.format)}
         folder = save_classifier(options.out, *given, files, about, pipeline, targets=targets)
-    for name in ("config.json", FORMATS[options.format]):
-        print(f"{Path(folder) / name}")
+    for written in ("config.json", name):
+        print(f"{Path(folder) / written}")

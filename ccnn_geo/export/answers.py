@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from torch import Tensor
 
+from ccnn_geo.export.short import short_repr
 from ccnn_geo.nn.build import class_logits
 from ccnn_geo.nn.targets import Targets
 
@@ -28,11 +29,17 @@ class Prediction:
         'cup: 75%'
         >>> sorted(found.probabilities, key=found.probabilities.get, reverse=True)
         ['cup', 'mug']
+        >>> found
+        Prediction(label='cup', probability=0.75, probabilities={'cup': 0.75, 'mug': 0.25})
     """
 
     label: str
     probability: float
     probabilities: dict[str, float]
+
+    def __repr__(self) -> str:
+        best = dict(sorted(self.probabilities.items(), key=lambda item: -item[1]))
+        return short_repr(self, label=self.label, probability=self.probability, probabilities=best)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +57,8 @@ class PointPrediction:
         >>> found = PointPrediction.of(torch.tensor([[0.25, 0.75], [0.5, 0.5]]).numpy(), ("road", "tree"))
         >>> found.labels.tolist(), found.probability.tolist()
         ([1, 0], [0.75, 0.5])
+        >>> found
+        PointPrediction(labels=[2], probability=[2], classes=('road', 'tree'), probabilities=[2, 2], elements='points')
     """
 
     labels: np.ndarray
@@ -57,6 +66,9 @@ class PointPrediction:
     classes: tuple[str, ...]
     probabilities: np.ndarray | None = None
     elements: str = "points"
+
+    def __repr__(self) -> str:
+        return short_repr(self, **vars(self))
 
     @classmethod
     def of(cls, probabilities: np.ndarray, classes: Sequence[str]) -> PointPrediction:
@@ -76,10 +88,15 @@ class ValuePrediction:
         >>> found = ValuePrediction({"energy": -417.0}, {"energy": "kcal/mol"})
         >>> f"{found.values['energy']} {found.units['energy']}"
         '-417.0 kcal/mol'
+        >>> found
+        ValuePrediction(values={'energy': -417.0}, units={'energy': 'kcal/mol'})
     """
 
     values: Mapping[str, float | np.ndarray]
     units: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return short_repr(self, **vars(self))
 
 
 Answer: TypeAlias = Prediction | PointPrediction | ValuePrediction

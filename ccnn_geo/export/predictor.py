@@ -14,12 +14,13 @@ import torch
 from ccnn_geo.export.answering.base import Answering, is_path
 from ccnn_geo.export.answers import Answer
 from ccnn_geo.export.scenes.votes import ONE_VOTE, Votes
+from ccnn_geo.export.short import Told, short_repr, told_network
 from ccnn_geo.export.trained import read_network
 from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.nn.targets import Targets
 from ccnn_geo.transforms.pipelines.base import Pipeline, make_pipeline
 from ccnn_geo.transforms.pipelines.shapes import ShapePipeline
-from ccnn_geo.transforms.turn_up import TurnUp
+from ccnn_geo.transforms.turn_up import AXES, TurnUp
 
 ANSWERING = {
     "image": "pixels:PixelAnswering",
@@ -52,6 +53,8 @@ class Predictor:
         >>> prediction = model(torch.rand(500, 3).numpy())
         >>> prediction.label in ("cup", "mug"), list(prediction.probabilities)
         (True, ['cup', 'mug'])
+        >>> model
+        Predictor(network=CCNN(6 -> 2, 5,899 parameters), classes=('cup', 'mug'), pipeline=ShapePipeline)
         >>> len(model.batch([torch.rand(500, 3), torch.rand(70, 3)]))
         2
     """
@@ -62,6 +65,12 @@ class Predictor:
     targets: Targets | None = None
     votes: Votes = ONE_VOTE
     turn: TurnUp | None = None
+
+    def __repr__(self) -> str:
+        network, prepares = told_network(self.network), Told(type(self.pipeline).__name__)
+        votes = None if self.votes == ONE_VOTE else self.votes
+        more = {"targets": self.targets and self.targets.names, "votes": votes, "turn": self.turn}
+        return short_repr(self, network=network, classes=self.classes or None, pipeline=prepares, **more)
 
     @classmethod
     def load(cls, checkpoint: str | PathLike[str], device: torch.device | str = "cpu") -> Predictor:
@@ -157,6 +166,9 @@ class Predictor:
         Raises:
             ValueError: If an axis is another, the one of the training is not known, or this is no network of shapes.
         """
+        for axis in (up, trained):
+            if axis not in (*AXES, None):
+                raise ValueError(f"up: expected x, y or z, got {axis!r}")
         trained = trained or getattr(self.pipeline, "up", None)
         if trained is None and isinstance(self.pipeline, ShapePipeline):
             raise ValueError(

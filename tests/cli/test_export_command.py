@@ -126,6 +126,34 @@ def test_folders_that_are_no_classifier(run, run_cli):
         load_classifier("images")
 
 
+def test_a_folder_that_is_not_empty_is_refused_before_anything_is_read(project, run_cli):
+    (project / "full").mkdir()
+    (project / "full" / "notes.txt").write_text("kept")
+    for form in ("safetensors", "torch-export", "onnx"):
+        code, output, errors = run_cli("export", "nowhere.ckpt", "full", "--format", form)
+        assert (code, output) == (1, "") and errors.startswith(
+            "ccnn-geo: full: not empty; name another folder"
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "opener"), [("model.pt2", "torch.export.load"), ("model.onnx", "onnxruntime.InferenceSession")]
+)
+def test_a_program_is_told_from_weights(project, run_cli, name, opener):
+    network = CCNN(6, 2, 3, hidden_channels=4, num_blocks=0)
+    files = {name: lambda file: file.write(b"program")}
+    save_classifier(
+        "program", network, ["a", "b"], {"dataset": "folder"}, files=files, program={"file": name}
+    )
+    said = (
+        f"program: holds the program {name}, which {opener} opens, and no model.safetensors; expected weights"
+    )
+    code, _, errors = run_cli("predict", "program", "a.off")
+    assert code == 1 and errors.startswith(f"ccnn-geo: {said}") and len(errors.splitlines()) == 1
+    with pytest.raises(FileNotFoundError, match=f"^{said}"):
+        CCNN.from_pretrained("program")
+
+
 def test_a_single_output_between_two_classes(project):
     network = CCNN(6, 1, 3, hidden_channels=4, num_blocks=0)
     save_classifier("two", network, ["no", "yes"], {"dataset": "folder"})

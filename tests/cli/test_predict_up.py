@@ -86,6 +86,9 @@ def test_what_cannot_be_turned(tables, run_cli):
         ShapePipeline(up="w")
     with pytest.raises(ValueError, match="up is for shapes, this network takes images"):
         load("digits").upright("z")
+    for axes in (("q",), ("y", "q")):
+        with pytest.raises(ValueError, match=r"^up: expected x, y or z, got 'q'$"):
+            load("shapes10").upright(*axes)
     code, _, errors = run_cli("predict", "parts", "lying.off", "--up", "w")
     assert (
         code == 2

@@ -178,7 +178,8 @@ def commanded(tmp_path_factory):
 
 def test_the_command_makes_a_program(commanded):
     _, folder, said = commanded
-    assert said == (0, f"{folder}/config.json\n{folder}/model.pt2\n", "")
+    slow = f"writing {folder}/model.pt2, takes about a minute\n"
+    assert said == (0, f"{folder}/config.json\n{folder}/model.pt2\n", slow)
     config = json.loads((folder / "config.json").read_text())
     assert config["classifier"]["classes"] == ["ball", "disc"]
     inputs = {"x": ["B", "N", 6], "pos": ["B", "N", 3]}

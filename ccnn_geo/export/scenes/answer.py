@@ -13,6 +13,7 @@ import torch
 
 from ccnn_geo.export.scenes.merging import averages, summed
 from ccnn_geo.export.scenes.votes import Votes
+from ccnn_geo.export.short import short_repr
 from ccnn_geo.io.files.rows import FileRows
 from ccnn_geo.io.scans.chunks import Part, read_chunks
 from ccnn_geo.io.scans.frames import Frame
@@ -33,11 +34,18 @@ class SceneAnswer:
         label: Class of each point as the file numbers them, ``[N]`` int32; -1 for points without a position.
         probability: Of that class, ``[N]`` float32; 0 there.
         index: The same class from 0 to K - 1, ``[N]`` int32.
+
+    Example:
+        >>> SceneAnswer(np.full(9, 2), np.ones(9), np.zeros(9))
+        SceneAnswer(label=[9], probability=[9], index=[9])
     """
 
     label: np.ndarray
     probability: np.ndarray
     index: np.ndarray
+
+    def __repr__(self) -> str:
+        return short_repr(self, **vars(self))
 
 
 @torch.no_grad()

@@ -21,6 +21,9 @@ FORMAT, FORMAT_VERSION = "ccnn_geo", 2
 """What folders say they are; the version is raised when older releases could not read what newer ones write."""
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
 
+OPENERS = {".pt2": "torch.export.load", ".onnx": "onnxruntime.InferenceSession"}
+"""What opens a program, by its extension."""
+
 Writer = Callable[[BinaryIO], object]
 
 
@@ -42,15 +45,8 @@ def write_folder(
         write_atomic(base / CONFIG, lambda file: file.write(text.encode()))
 
     folder = Path(folder).expanduser()
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder}: a file; expected the name of a folder")
+    check_vacant(folder, files, overwrite)
     if folder.is_dir():
-        # what a killed process has left is no model: nothing but parts, and no configuration
-        others = {p.name for p in folder.iterdir() if p.suffix != ".tmp"} - set(files)
-        if others and not overwrite:
-            raise ValueError(
-                f"{folder}: not empty; name another folder, or set overwrite (--overwrite) to replace the model"
-            )
         (folder / CONFIG).unlink(missing_ok=True)
         fill(folder)
         return
@@ -60,6 +56,28 @@ def write_folder(
         temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_vacant(folder: Path, files: Iterable[str], overwrite: bool = False) -> None:
+    """Refuses a folder that a model cannot be written to.
+
+    Args:
+        folder: The folder.
+        files: Names of what will be written beside the configuration.
+        overwrite: Take one that is not empty.
+
+    Raises:
+        ValueError: If it is a file, or not empty and ``overwrite`` is not set.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: a file; expected the name of a folder")
+    if overwrite or not folder.is_dir():
+        return
+    # what a killed process has left is no model: nothing but parts, and no configuration
+    if {path.name for path in folder.iterdir() if path.suffix != ".tmp"} - set(files):
+        raise ValueError(
+            f"{folder}: not empty; name another folder, or set overwrite (--overwrite) to replace the model"
+        )
 
 
 def _digest(data: bytes) -> str:
@@ -110,7 +128,7 @@ def read_weights(folder: Path, config: Mapping[str, Any], allow_pickle: bool = F
     Bytes are compared with the checksum in ``config.json``, if there is one: a flipped one would become a weight.
 
     Raises:
-        FileNotFoundError: If there are none.
+        FileNotFoundError: If there are none, or a program in their place.
         ValueError: If they are damaged, or only a pickle has them.
     """
     from safetensors import SafetensorError
@@ -130,6 +148,7 @@ def read_weights(folder: Path, config: Mapping[str, Any], allow_pickle: bool = F
             TypeError,
         ) as error:  # such as of a type that torch has not
             raise ValueError(f"{path}: damaged ({error})") from error
+    _refuse_program(folder, config)
     if not allow_pickle:
         refuse_pickles(folder, os.listdir(folder))
     path = folder / PICKLE
@@ -142,6 +161,17 @@ def read_weights(folder: Path, config: Mapping[str, Any], allow_pickle: bool = F
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise ValueError(f"{path}: expected a state dict, names and tensors")
     return weights
+
+
+def _refuse_program(folder: Path, config: Mapping[str, Any]) -> None:
+    program = config.get("program")
+    name = str(program.get("file")) if isinstance(program, dict) else ""
+    opener = OPENERS.get(Path(name).suffix)
+    if opener is not None:
+        raise FileNotFoundError(
+            f"{folder}: holds the program {name}, which {opener} opens, and no {WEIGHTS}; expected weights, which "
+            "ccnn-geo export writes with --format safetensors"
+        )
 
 
 def refuse_pickles(where: str | Path, names: Iterable[str]) -> None:
