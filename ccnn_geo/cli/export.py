@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from ccnn_geo.cli.terminal import OneLineParser
@@ -63,7 +62,7 @@ def main(arguments: list[str]) -> None:
         program = exportable(network, kind, **more)
         outputs = "logits" if targets is None else "standardised targets"
         about = {"file": name, "inputs": program.inputs, "outputs": outputs, "shape": program.outputs}
-        print(f"writing {Path(options.out) / name}, takes about a minute", file=sys.stderr, flush=True)
+        print(f"writing {Path(options.out) / name}, takes about a minute", flush=True)
         files = {name: program_writer(program, options.format)}
         folder = save_classifier(options.out, *given, files, about, pipeline, targets=targets)
     for written in ("config.json", name):
