@@ -155,9 +155,15 @@ class Predictor:
             trained: The one of the training; None for what is stored with the network.
 
         Raises:
-            ValueError: If an axis is another, the one of the training is not known, or this is no network of shapes.
+            ValueError: If an axis is another, the one of the training is not known or is stored as another one, or this
+                is no network of shapes.
         """
-        trained = trained or getattr(self.pipeline, "up", None)
+        known = getattr(self.pipeline, "up", None)
+        if trained is not None and known not in (None, trained):
+            raise ValueError(
+                f"up {up}:{trained}: this network was trained with {known} up, expected {up}:{known}"
+            )
+        trained = trained or known
         if trained is None and isinstance(self.pipeline, ShapePipeline):
             raise ValueError(
                 f"up {up}: which axis points up in the training is not stored with this network, expected both, such "
