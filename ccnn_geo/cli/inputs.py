@@ -10,7 +10,7 @@ from pathlib import Path
 from ccnn_geo.io.files.sample_files import FileKind, list_samples
 
 
-def expand(paths: Iterable[str], kind: FileKind) -> Iterator[str]:
+def expand(paths: Iterable[str], kind: FileKind, answers: Path | None = None) -> Iterator[str]:
     """Files that paths stand for, in order.
 
     Args:
@@ -18,15 +18,23 @@ def expand(paths: Iterable[str], kind: FileKind) -> Iterator[str]:
             where ``**`` is any number of folders; ``-`` for a path per line of standard input.
         kind: The files that are wanted of folders. A folder or pattern without any stands for itself, and whoever reads
             it says so.
+        answers: A folder whose files are answers, and are not asked for with a folder or pattern that it lies in.
     """
     for path in paths:
         if path == "-":
-            yield from expand((line.rstrip("\r\n") for line in sys.stdin if line.strip()), kind)
+            yield from expand((line.rstrip("\r\n") for line in sys.stdin if line.strip()), kind, answers)
         elif Path(path).is_dir():
-            yield from [str(file) for file in list_samples(Path(path), kind).paths] or [path]
+            found = [str(file) for file in list_samples(Path(path), kind).paths]
+            yield from _without(found, answers) or [path]
         elif any(sign in path for sign in "*?[") and not Path(path).exists():
-            yield from [name for name in sorted(glob.glob(path, recursive=True)) if Path(name).is_file()] or [
-                path
-            ]
+            found = [name for name in sorted(glob.glob(path, recursive=True)) if Path(name).is_file()]
+            yield from _without(found, answers) or [path]
         else:
             yield path
+
+
+def _without(files: list[str], answers: Path | None) -> list[str]:
+    if answers is None:
+        return files
+    place = answers.resolve()
+    return [file for file in files if place not in Path(file).resolve().parents]

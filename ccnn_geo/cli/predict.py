@@ -26,14 +26,17 @@ def main(arguments: list[str]) -> None:
     from ccnn_geo.export.loading import load
 
     model = load(options.model, options.device)
-    asked_for = expand(options.paths, model.pipeline.files)
+    out = None if options.out is None else Path(options.out).expanduser()
+    if out is not None and _may_be_asked(model):
+        _check_apart(options.paths, out)
+    asked_for = expand(options.paths, model.pipeline.files, out)
     files = [sample for path in asked_for for sample in _samples(model, path)]
     if (options.rotations, options.subsets) != (1, 1):
         model = model.voting(options.rotations, options.subsets)
     if options.up is not None:
         model = model.upright(*options.up)
-    if options.out is not None:
-        _write(model, files, Path(options.out).expanduser(), options)
+    if out is not None:
+        _write(model, files, out, options)
         return
     asked = "json" if options.json else "csv" if options.csv else None
     if asked is None:
@@ -92,6 +95,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-size", type=_positive, default=32, help="Samples at a time; 32 by default.")
     parser.add_argument("--device", default="cpu", help="Such as cuda; cpu by default.")
     return parser
+
+
+def _may_be_asked(model: Predictor) -> bool:
+    """Whether files that answers are written to could be taken for files to answer."""
+    return model.network.readout == "node" or ".csv" in model.pipeline.files.extensions
+
+
+def _check_apart(paths: list[str], out: Path) -> None:
+    """Refuses answers among files that are asked, which the next call would ask too."""
+    for path in paths:
+        if Path(path).is_dir() and Path(path).resolve() == out.resolve():
+            raise ValueError(
+                f"--out {out}: answers would lie among the files that are asked, expected another folder, "
+                f"such as {out / 'answers'}"
+            )
 
 
 def _samples(model: Predictor, path: str) -> list[str]:

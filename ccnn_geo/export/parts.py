@@ -45,7 +45,8 @@ class Parts:
         size: Of how many.
 
     Raises:
-        ValueError: If the folder has answers of another model, or to other files.
+        ValueError: If the folder has answers of another model, to other files, or to all files of which some have
+            changed since.
     """
 
     def __init__(self, folder: Path, digest: str, files: Sequence[str], rank: int = 0, size: int = 1) -> None:
@@ -53,6 +54,7 @@ class Parts:
             raise ValueError(f"--out: expected a folder for the answers, got the file {folder}")
         self.folder, self.digest, self.rank, self.size = folder, digest, rank, size
         self.files = list(dict.fromkeys(files))
+        self.stamps = {file: _stamp(file) for file in self.files}
         folder.mkdir(parents=True, exist_ok=True)
         self.path = part_path(folder, rank, size, _ENDING)
         self.is_complete = self._check_whole()
@@ -62,7 +64,11 @@ class Parts:
 
     def add(self, found: Iterable[Record]) -> None:
         """Keeps some answers, ``{"file": ..., ...}``, or errors, ``{"file": ..., "error": ...}``."""
-        lines = "".join(json.dumps({"model": self.digest, **one}, allow_nan=False) + "\n" for one in found)
+        lines = "".join(
+            json.dumps({"model": self.digest, "stamp": self.stamps[one["file"]], **one}, allow_nan=False)
+            + "\n"
+            for one in found
+        )
         with self.path.open("ab") as file:
             file.write(lines.encode())
 
@@ -76,7 +82,7 @@ class Parts:
                 return False
             answers = [known[file] for file in self.files]
             good = [one for one in answers if "error" not in one]
-            whole = {"model": self.digest, "answers": answers}
+            whole = {"model": self.digest, "stamps": list(self.stamps.values()), "answers": answers}
             table = as_csv(good)
             write_atomic(self.folder / TABLE, lambda file: file.write(table.encode()))
             text = json.dumps(whole, indent=2, allow_nan=False) + "\n"
@@ -93,6 +99,7 @@ class Parts:
         try:
             stored = json.loads(path.read_text())
             model, known = stored["model"], [one["file"] for one in stored["answers"]]
+            stamps = stored.get("stamps")  # of an earlier release: none
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"--out {self.folder}: holds {WHOLE} that predict has not written; name another folder"
@@ -100,10 +107,17 @@ class Parts:
         if model != self.digest or known != self.files:
             other = f"another {_MODEL}" if model != self.digest else "other files"
             raise ValueError(f"--out {self.folder}: holds {WHOLE} of {other}; name another folder")
+        if changed := [
+            file for file, old in zip(known, stamps or [], strict=False) if old != self.stamps[file]
+        ]:
+            raise ValueError(
+                f"--out {self.folder}: holds {WHOLE} of files of which {len(changed)} have changed since, such as "
+                f"{changed[0]}; name another folder"
+            )
         return True
 
     def _known(self) -> dict[str, Record]:
-        """What all parts hold, by file; an answer counts more than an error."""
+        """What all parts hold of files as they are, by file; an answer counts more than an error."""
         known: dict[str, Record] = {}
         for path in part_paths(self.folder, _ENDING):
             lines = path.read_bytes().split(b"\n")
@@ -115,6 +129,19 @@ class Parts:
                     raise ValueError(
                         f"--out {self.folder}: {path.name} holds answers of another {_MODEL}; name another folder"
                     )
-                if "error" in known.get(found["file"], {"error": ""}):
+                stamp = found.pop("stamp", None)
+                is_as_it_was = stamp == self.stamps.get(found["file"])
+                if is_as_it_was and "error" in known.get(found["file"], {"error": ""}):
                     known[found["file"]] = found
         return known
+
+
+def _stamp(file: str) -> list[int] | None:
+    """Size and time of a file, or of the table that a sample is of; None if there is none."""
+    for path in (Path(file), Path(file).parent):
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        return [found.st_size, found.st_mtime_ns] if path.is_file() else None
+    return None

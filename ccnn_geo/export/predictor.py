@@ -16,11 +16,12 @@ from ccnn_geo.export.answers import Answer
 from ccnn_geo.export.scenes.votes import ONE_VOTE, Votes
 from ccnn_geo.export.short import Told, short_repr, told_network
 from ccnn_geo.export.trained import read_network
+from ccnn_geo.export.turning import turn_of
 from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.nn.targets import Targets
 from ccnn_geo.transforms.pipelines.base import Pipeline, make_pipeline
 from ccnn_geo.transforms.pipelines.shapes import ShapePipeline
-from ccnn_geo.transforms.turn_up import AXES, TurnUp
+from ccnn_geo.transforms.turn_up import TurnUp
 
 ANSWERING = {
     "image": "pixels:PixelAnswering",
@@ -164,18 +165,10 @@ class Predictor:
             trained: The one of the training; None for what is stored with the network.
 
         Raises:
-            ValueError: If an axis is another, the one of the training is not known, or this is no network of shapes.
+            ValueError: If an axis is another, the one of the training is not known or is stored as another one, or this
+                is no network of shapes.
         """
-        for axis in (up, trained):
-            if axis not in (*AXES, None):
-                raise ValueError(f"up: expected x, y or z, got {axis!r}")
-        trained = trained or getattr(self.pipeline, "up", None)
-        if trained is None and isinstance(self.pipeline, ShapePipeline):
-            raise ValueError(
-                f"up {up}: which axis points up in the training is not stored with this network, expected both, such "
-                f"as {up}:y; a training keeps it as --data.up"
-            )
-        found = replace(self, turn=TurnUp(up, trained or up))
+        found = replace(self, turn=turn_of(self.pipeline, up, trained))
         assert found.answering.turn is found.turn, "or it has raised"
         return found
 

@@ -100,7 +100,7 @@ def _train(options: Options, row: Row, draw: int, folder: Path) -> Numbers:
     for member in range(row.members):
         place = folder / str(member)
         place.mkdir(exist_ok=True)
-        own = {**config, "seed": config["seed"] + 100 * member}
+        own = {**config, "seed": row.members * config["seed"] + member}
         found.append(apart(train_and_vote, place, own, classifier(row.method), EPOCHS))
         with np.load(place / ANSWERS) as stored:
             answers.append({name: stored[name] for name in stored.files})

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ccnn_geo.cli.inputs import expand
@@ -39,6 +40,23 @@ def test_answers_of_another_model_are_not_mixed(tmp_path):
     assert Parts(tmp_path / "out", "one", ["a", "b"]).rest == ["b"]
 
 
+def test_a_file_that_changes_is_answered_again(model, run_cli):
+    changed = np.load(FILES[3])[::2]
+    Parts(Path("part"), "m", FILES).add([{"file": file, "class": "cup"} for file in FILES[:8]])
+    assert run_cli("predict", "model", "clouds", "--out", "out")[0] == 0
+    np.save(FILES[3], changed)
+    assert Parts(Path("part"), "m", FILES).rest == [FILES[3], *FILES[8:]]
+    code, output, errors = run_cli("predict", "model", "clouds", "--out", "out")
+    assert (code, output) == (1, "")
+    assert f"of files of which 1 have changed since, such as {FILES[3]}; name another folder" in errors
+    (Path("table.parquet")).touch()
+    before = Parts(Path("table"), "m", ["table.parquet/7"])
+    before.add([{"file": "table.parquet/7", "class": "cup"}])
+    assert Parts(Path("table"), "m", ["table.parquet/7"]).rest == []
+    Path("table.parquet").write_text("more")
+    assert Parts(Path("table"), "m", ["table.parquet/7"]).rest == ["table.parquet/7"]
+
+
 def test_an_error_is_tried_again_and_an_answer_counts_more(tmp_path):
     first = Parts(tmp_path, "m", ["a"])
     first.add([{"file": "a", "error": "cut off"}])
@@ -70,6 +88,10 @@ def test_paths_stand_for_files(tmp_path, monkeypatch):
         "*.ply",
     ]
     assert list(expand(["-"], OFF)) == ["b/4.off", "a/3.txt"]
+    monkeypatch.setattr("sys.stdin", iter(["a\n"]))
+    for paths in (["a"], ["a/**/*.*"], ["-"]):  # what lies in the folder of the answers is none to ask
+        assert "a/deep/2.OFF" not in list(expand(paths, OFF, Path("a/deep")))
+    assert list(expand(["a/deep/2.OFF"], OFF, Path("a/deep"))) == ["a/deep/2.OFF"], "said by name"
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", "nothing", '{"model": "a", "answers": [1]}'])

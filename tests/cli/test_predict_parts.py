@@ -1,6 +1,7 @@
 """A network for parts of meshes, trained, tested and asked through the command line."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -117,6 +118,21 @@ def test_an_answer_does_not_replace_its_shape(parts, monkeypatch, run_cli):
     assert code == 1
     assert "the answer to alone/0.ply would replace the file itself; expected another folder" in errors
     assert (parts / "alone/0.ply").read_bytes() == before
+
+
+def test_answers_in_a_folder_of_the_shapes_are_not_asked(parts, monkeypatch, run_cli):
+    monkeypatch.chdir(parts)
+    shutil.copytree("shapes/test", "some")
+    code, _, errors = run_cli("predict", "run", "some", "--out", "some")
+    assert code == 1
+    assert (
+        "answers would lie among the files that are asked, expected another folder, such as some/answers"
+        in errors
+    )
+    for _ in range(2):
+        code, output, errors = run_cli("predict", "run", "some", "--out", "some/answers")
+        assert (code, errors) == (0, "") and output.startswith("4 of 4 files")
+    assert "4 of them before" in output
 
 
 def test_table_for_people_and_export(parts, monkeypatch, run_cli):

@@ -96,6 +96,13 @@ def test_what_cannot_be_turned(tables, run_cli):
     )
 
 
+def test_another_axis_than_the_stored_one_is_refused(tables, run_cli):
+    code, _, errors = run_cli("predict", "modelnet10", "lying.off", "--up", "z:y")
+    assert code == 1 and "up z:y: this network was trained with z up, expected z:z" in errors
+    turns = [load("modelnet10").upright("y", *known).turn for known in ((), ("z",))]
+    assert repr(turns[0]) == repr(turns[1])
+
+
 def test_a_network_that_does_not_say_it(tables):
     model = load("shapes10")
     unsaid = replace(model, pipeline=replace(model.pipeline, up=None))

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ccnn_geo._base.caller import warn_caller
 from ccnn_geo.export.scenes.kept import KeptPoints, Parts, Rows, keep_points, make_rows
+from ccnn_geo.export.scenes.other_scale import other_scale
 from ccnn_geo.export.scenes.votes import Votes, tile_logits
 from ccnn_geo.io.files.progress import progress
 from ccnn_geo.nn.ccnn import CCNN
@@ -23,6 +25,8 @@ def summed(
     """The points of a scene, and for each the weighted sum of its logits with the sum of the weights behind it."""
     _check(network, pipeline)
     kept = keep_points(parts, pipeline.features, pipeline.tile, overlap, folder)
+    if (told := other_scale(kept, pipeline.moments)) is not None:
+        warn_caller(told)
     classes = max(2, network.out_channels)  # one output stands for two
     sums = make_rows(folder, ("f4", (classes + 1,)), kept.num_rows)
     title = "scene" if kept.path is None else kept.path.name

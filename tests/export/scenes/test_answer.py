@@ -1,5 +1,6 @@
 """A whole scene is answered point by point: tiles that overlap, votes, in memory and through the disk."""
 
+import re
 from functools import partial
 
 import numpy as np
@@ -10,6 +11,7 @@ from ccnn_geo import CCNN
 from ccnn_geo.export.scenes import answer, merging
 from ccnn_geo.export.scenes.answer import answer_scene, label_scene, scene_logits
 from ccnn_geo.export.scenes.kept import keep_points
+from ccnn_geo.export.scenes.other_scale import other_scale
 from ccnn_geo.export.scenes.tiling import Tiling
 from ccnn_geo.io.scans.chunks import Part, read_chunks
 from ccnn_geo.io.scans.frames import Frame, read_frame
@@ -48,6 +50,21 @@ def test_without_tiles_or_thinning_it_is_the_network(network, frame):
         order = scene_logits(network, plan, frame)
         # other order of points, which breaks ties among neighbours and rounds otherwise
         assert np.allclose(order, expected, atol=1e-4)
+
+
+def test_measurements_of_another_scale_are_told(network, frame):
+    """Intensities of 16 bits where the training had those on [0, 1]; few points of a large scene are enough."""
+    many = np.tile(np.arange(NUM), 60)
+    scan = Frame(frame.xyz[many], {"intensity": frame.fields["intensity"][many] * 65535}, None)
+    kept = keep_points(lambda: [Part(scan, many, len(many))], ("intensity",), 40.0, 0.25, None)
+    told = "intensity is about 3.[23].*e\\+04, in the training 0.5 ± 0.3; answers mean little"
+    assert re.search(told, other_scale(kept, {"intensity": (0.5, 0.3)}))
+    assert other_scale(kept, {"intensity": (32000.0, 20000.0)}) is None
+    assert other_scale(kept, {}) is None, "nothing was standardised"
+    with pytest.warns(UserWarning, match=told):
+        scene_logits(
+            network, pipeline(), Frame(frame.xyz, {"intensity": frame.fields["intensity"] * 65535}, None)
+        )
 
 
 def test_at_the_points_that_are_kept_it_is_the_network(network, frame):
