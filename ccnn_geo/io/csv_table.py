@@ -21,7 +21,7 @@ from ccnn_geo.io.csv_header import TIME, read_header
 from ccnn_geo.io.files.notices import say_once
 from ccnn_geo.io.iso_dates import are_dates, may_be_dates, number_of, seconds_of
 
-READING = 3
+READING = 4
 """Counts changes of what is read of a file; part of the name of what is stored."""
 
 LARGEST = 1e100
@@ -37,7 +37,7 @@ class Lines:
 
     Args:
         time: Of each, ``[L]`` float64, in the unit of :class:`Table`.
-        labels: What the column of labels says, whole numbers without decimals, empty for none; None of a file without
+        labels: What the column of labels says, whole numbers as their digits, empty for none; None of a file without
             that column.
         separator: What stands between cells.
         decimal: The decimal sign.
@@ -108,6 +108,8 @@ def read_table(
         if separator is None
         else separator_of(separator)
     )
+    if label is not None and (label == TIME or label.strip().lower() == wanted):
+        raise ValueError(f"{path}: the column {label!r} has the times, expected another one of labels")
     lines = read_rows(path, separator)
     header = read_header(path, lines[0][1] if lines else [], wanted)
     if len(lines) == 1:
