@@ -99,7 +99,9 @@ def test_nan_is_no_label(root, label):
 
 @pytest.mark.parametrize(("label", "time"), [("time", "when"), ("when", "when"), ("When", "when")])
 def test_times_are_no_labels(root, label, time):
-    with pytest.raises(ValueError, match=rf"0\.csv: the column '{label}' has the times, expected another one"):
+    with pytest.raises(
+        ValueError, match=rf"0\.csv: the column '{label}' has the times, expected another one"
+    ):
         CSVSeries(root, label=label, time=time)
 
 
