@@ -130,9 +130,9 @@ def write_series(root, split, *labels, times="0 1"):
         (["..", ".."], ["aa"], "0 1", "labels of times in train: expected at least two classes, found none"),
         (
             ["aa", "bb", "ab", "ba"],
-            ["ab"],
+            ["ab", "ba"],
             "1 1",
-            "3 files cannot be used, such as train/2.csv: the labels 'a' and 'b' at one time",
+            "4 files cannot be used, such as train/2.csv: the labels 'a' and 'b' at one time",
         ),
         (
             ["ab", "ba"],
