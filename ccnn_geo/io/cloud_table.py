@@ -126,7 +126,9 @@ def read_cloud_table(path: Path) -> CloudTable:
 def _read(path: Path, state: tuple[int, int]) -> CloudTable:
     columns = _columns(path)
     axes = next(([axis for axis in names if axis in columns] for names in AXES if names[0] in columns), [])
-    if SAMPLE not in columns or not axes or not len(columns[SAMPLE]):
+    if SAMPLE in columns and axes and not len(columns[SAMPLE]):
+        raise ValueError(f"{path}: no rows, expected one for each point")
+    if SAMPLE not in columns or not axes:
         raise ValueError(
             f"{path}: the columns {', '.join(columns)[:80]}, expected {SAMPLE!r}, positions x, y, z (or pos_x, pos_y, "
             "pos_z), and rows, a point each"
@@ -172,12 +174,18 @@ def _columns(path: Path) -> dict[str, Any]:
         import pyarrow.parquet
     try:
         table = pyarrow.parquet.read_table(path)
-        lacking = table[SAMPLE].null_count if SAMPLE in table.column_names else 0
-        found = {name: table[name].to_numpy() for name in table.column_names}
+        heads = table.column_names
+        found = {name: column.to_numpy() for name, column in zip(heads, table.columns, strict=True)}
     except OSError as error:
         raise ValueError(f"{path}: damaged, expected a whole table ({error})") from error
     except Exception as error:  # readers of damaged files raise anything
         raise ValueError(f"{path}: no table in parquet ({type(error).__name__}), expected one") from error
+    names = [split_unit(head)[0] for head in heads]
+    twice = [head for head, name in zip(heads, names, strict=True) if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"{path}: the columns {', '.join(twice)[:80]}, expected different names")
+    whole = SAMPLE not in found or found[SAMPLE].dtype.kind != "f"
+    lacking = (table[SAMPLE].null_count if SAMPLE in found else 0) if whole else np.isnan(found[SAMPLE]).sum()
     if lacking:
         raise ValueError(
             f"{path}: {lacking} of {len(table)} rows have no {SAMPLE}, expected one for each point"

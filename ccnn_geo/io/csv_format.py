@@ -17,6 +17,7 @@ DECIMALS = (".", ",")
 
 _COMMA = re.compile(r"[+-]?(?:\d+,\d*|,\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _POINT = re.compile(r"[+-]?(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_WHOLE = re.compile(r"([+-]?)(\d+)", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 """Either a number with three decimals or a whole one in groups of three."""
 
@@ -51,16 +52,24 @@ def check_decimal(decimal: str | None) -> None:
 
 
 def whole_label(text: str, decimal: str) -> str:
-    """A label; of a whole number, which programs write as 1.0 in a column with empty cells, without decimals.
+    """A label; of a whole number, however it is written, its digits; of NaN none.
+
+    Programs write 1 as 1.0 in a column with empty cells, and these as NaN. Other numbers, infinite ones too, are words.
 
     Example:
         >>> whole_label("1.0", "."), whole_label("1.5", "."), whole_label("1,", ","), whole_label("v1.0", ".")
         ('1', '1.5', '1', 'v1.0')
+        >>> whole_label("+1", "."), whole_label("01", "."), whole_label("-0", "."), whole_label("NaN", ".")
+        ('1', '1', '0', '')
     """
-    whole, sign, decimals = text.partition(decimal)
-    number = whole.removeprefix("-")
-    is_whole = sign and number.isascii() and number.isdecimal() and not decimals.strip("0")
-    return whole if is_whole else text
+    if text.lower() == "nan":
+        return ""
+    whole, _, decimals = text.partition(decimal)
+    match = _WHOLE.fullmatch(whole)
+    if match is None or decimals.strip("0"):
+        return text
+    digits = match[2].lstrip("0")
+    return f"{match[1].strip('+')}{digits}" if digits else "0"
 
 
 def read_rows(path: Path, separator: str) -> list[Row]:

@@ -18,7 +18,7 @@ from ccnn_geo.io.csv_header import TIME, read_named_rows
 from ccnn_geo.io.files.notices import say_once
 from ccnn_geo.io.iso_dates import are_dates, may_be_dates, number_of, seconds_of
 
-READING = 3
+READING = 4
 """Counts changes of what is read of a file; part of the name of what is stored."""
 
 LARGEST = 1e100
@@ -34,7 +34,7 @@ class Lines:
 
     Args:
         time: Of each, ``[L]`` float64, in the unit of :class:`Table`.
-        labels: What the column of labels says, whole numbers without decimals, empty for none; None of a file without
+        labels: What the column of labels says, whole numbers as their digits, empty for none; None of a file without
             that column.
         separator: What stands between cells.
         decimal: The decimal sign.
@@ -99,6 +99,8 @@ def read_table(
             be told.
     """
     check_decimal(decimal)
+    if label is not None and (label == TIME or label.strip().lower() == (time or TIME).strip().lower()):
+        raise ValueError(f"{path}: the column {label!r} has the times, expected another one of labels")
     header, lines, separator = read_named_rows(path, separator, time)
     if not lines:
         raise ValueError(f"{path}: no lines below the header, expected one or more")

@@ -38,6 +38,13 @@ class TargetTable:
     units: list[str]
     values: np.ndarray
 
+    @property
+    def heads(self) -> list[str]:
+        """Names of the targets, with their units in brackets."""
+        return [
+            f"{name} [{unit}]" if unit else name for name, unit in zip(self.names, self.units, strict=True)
+        ]
+
     def rows(self, index: Sequence[int]) -> TargetTable:
         """Some of the files, without their splits."""
         files = [self.files[i] for i in index]

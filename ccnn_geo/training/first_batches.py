@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -82,6 +83,10 @@ def fit_line(network: Any, batch: Any) -> str:
         spacing = 2 / max(1, max(batch[0].shape[2:]) - 1)
     else:
         spacing = float(estimate_spacing(batch.pos, batch.batch).nanmedian())
+    if not 0 < spacing < math.inf:
+        return (
+            "how far apart the points of the first clouds are is not known: none has six in different places"
+        )
     omega_0 = min(INDEPENDENT / spacing, LONGEST / radius) if stays else BAND_LIMITED / spacing
     near = (
         "" if isinstance(batch, (tuple, list)) else f", {network.num_neighbors or 'all points as'} neighbours"

@@ -18,6 +18,9 @@ ALIASES = {
 }
 """Names, in lower case, that people give to splits, and the split that each is."""
 
+PROCESSED = "processed"
+"""The folder in the root where data sets keep what they have prepared: no class."""
+
 _EITHER = ("eval", "evaluation", "holdout", "held_out")  # for validation or for testing: who knows
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ccnn_geo.datasets.base.automatic_split import told_split
-from ccnn_geo.datasets.base.class_folders import SPLITS, named_folders, split_folders, split_name
+from ccnn_geo.datasets.base.class_folders import PROCESSED, SPLITS, named_folders, split_folders, split_name
 from ccnn_geo.datasets.base.label_tables import find_label_table, read_label_table
 from ccnn_geo.datasets.base.layouts import ClassesFirst, NamedSamples, Part, Sample, SplitsFirst
 from ccnn_geo.datasets.base.target_files import TargetFiles, has_targets
@@ -23,9 +23,6 @@ from ccnn_geo.io.files.notices import say_once
 from ccnn_geo.io.files.sample_files import FileKind, class_samples, list_samples, printable, tell_left_out
 
 Layout = TargetFiles | SplitsFirst | ClassesFirst | NamedSamples
-
-PROCESSED = "processed"
-"""The folder in the root where data sets keep what they have prepared: no class."""
 
 
 def find_layout(root: Path, kind: FileKind, targets: Sequence[str] | None = None) -> Layout:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from ccnn_geo.datasets.base.automatic_split import told_split
-from ccnn_geo.datasets.base.class_folders import SPLITS, split_folder, split_folders, split_name
+from ccnn_geo.datasets.base.class_folders import PROCESSED, SPLITS, split_folder, split_folders, split_name
 from ccnn_geo.datasets.base.layouts import Part, check_split
-from ccnn_geo.io.files.sample_files import FileKind
+from ccnn_geo.io.files.notices import say_once
+from ccnn_geo.io.files.sample_files import FileKind, list_samples, printable
 from ccnn_geo.io.target_table import TABLE, TargetTable, read_targets
 
 
@@ -57,7 +59,9 @@ class TargetFiles:
         """
         if not self._folders and (self.root / TABLE).is_file():
             check_split(self.root / TABLE, split, self.splits)
-            return self._named(self.root, self._table, self._rows[split], self.root)
+            part = self._named(self.root, self._table, self._rows[split], self.root)
+            self._tell_others(self.root, self._table, self.root)
+            return part
         folder = split_folder(self.root, split)
         place = folder if (folder / TABLE).is_file() else self.root
         if not (place / TABLE).is_file():
@@ -66,7 +70,9 @@ class TargetFiles:
             )
         table = read_targets(place / TABLE, self.targets)
         inside = [i for i, name in enumerate(table.files) if folder in (place / name).parents]
-        return self._named(place, table, inside, folder)
+        part = self._named(place, table, inside, folder)
+        self._tell_others(place, table, folder)
+        return part
 
     @cached_property
     def _table(self) -> TargetTable:
@@ -102,3 +108,18 @@ class TargetFiles:
             if not path.is_file():
                 raise FileNotFoundError(f"{path}: no such file, which {place / TABLE} names")
         return Part([], [(path, 0) for path in paths], table.rows(rows))
+
+    def _tell_others(self, place: Path, table: TargetTable, folder: Path) -> None:
+        """Says how many files in a folder have no row, once."""
+        named = {place / name for name in (*table.files, TABLE)}
+        found = list_samples(folder, replace(self.kind, deep=True)).paths
+        others = [
+            path.relative_to(folder)
+            for path in found
+            if path not in named and path.relative_to(self.root).parts[0] != PROCESSED
+        ]
+        if others:
+            say_once(
+                f"{folder}: left out: {len(others)} {self.kind.name} without a row in {TABLE}, such as "
+                f"{printable(others[0].as_posix())}"
+            )

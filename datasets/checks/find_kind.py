@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from ccnn_geo.datasets.base.find_layout import PROCESSED
+from ccnn_geo.datasets.base.class_folders import PROCESSED
 from ccnn_geo.datasets.base.label_tables import find_label_table
 from ccnn_geo.datasets.base.target_files import has_targets
 from ccnn_geo.datasets.checks.kinds import KINDS

@@ -15,6 +15,7 @@ from ccnn_geo.datasets.images.image_files import IMAGES
 from ccnn_geo.datasets.images.image_store import read_masked
 from ccnn_geo.datasets.scenes.lidar_files import SCANS
 from ccnn_geo.datasets.series.csv_series import SERIES
+from ccnn_geo.datasets.series.time_labels import point_labels
 from ccnn_geo.datasets.shapes.part_folder import PARTS
 from ccnn_geo.datasets.shapes.shape_folder import SHAPES
 from ccnn_geo.io.cloud_file import read_cloud
@@ -36,7 +37,7 @@ SURFACE, GRID = "surface", "cells of a voxel grid"
 """What is seen in a shape, and what it is of an occupancy grid."""
 
 LABELS = "labels, in lines"
-"""What is seen in a table with a column of labels."""
+"""What is seen in a table with a column of labels; the empty one is none."""
 
 Seen = dict[str, Any]
 """What was seen in a file: numbers, ranges, words, lists of words, and counts by word, each by its name."""
@@ -118,15 +119,20 @@ def _series(path: Path, **options: Any) -> Seen:
         "time is": "dates" if table.dates else "numbers",
         "length, in seconds" if table.dates else "length, in the unit of time": float(np.ptp(table.time)),
         "variables": list(table.variables),
-        **_labels(table),
+        **_labels(path, table),
     }
 
 
-def _labels(table: Table) -> Seen:
+def _labels(path: Path, table: Table) -> Seen:
     """Labels of the lines of a table that has such a column."""
     if table.lines is None or table.lines.labels is None:
         return {}
-    return {LABELS: dict(Counter(label or "none" for label in table.lines.labels))}
+    labels = Counter(table.lines.labels)
+    try:
+        point_labels(table, len(np.unique(table.time)), sorted(labels))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return {LABELS: dict(labels)}
 
 
 def _scene(path: Path, **options: Any) -> Seen:

@@ -18,6 +18,7 @@ from ccnn_geo.datasets.checks.find_kind import find_kind
 from ccnn_geo.datasets.checks.kinds import KINDS, Checked, Seen
 from ccnn_geo.datasets.checks.label_columns import label_hint
 from ccnn_geo.datasets.checks.summary import summarise
+from ccnn_geo.datasets.checks.truths import check_truths
 from ccnn_geo.datasets.clouds.cloud_tables import TableClouds
 from ccnn_geo.datasets.images.image_files import masks_of
 from ccnn_geo.datasets.registry import dataset_class
@@ -86,8 +87,9 @@ def check_folder(root: Path, kind: str | None = None, options: Mapping[str, Any]
         else:
             found = _look(root, checked, parts, arguments, options, report)
             advice = advise(root, kind, task, found, classes, options)
-            report.problems += advice.problems
-            report.notes += advice.notes
+            problems, notes = check_truths(kind, task, found, parts, options)
+            report.problems += [*advice.problems, *problems]
+            report.notes += [*advice.notes, *notes]
             report.command = advice.command
     report.notes = [*dict.fromkeys(str(w.message).removeprefix(f"{root}: ") for w in said), *report.notes]
     return report
@@ -196,8 +198,5 @@ def _targets(part: Part, index: int) -> Seen:
     table = part.targets
     if table is None:
         return {}
-    heads = [
-        f"{name} [{unit}]" if unit else name for name, unit in zip(table.names, table.units, strict=True)
-    ]
-    values = dict(zip(heads, table.values[index].tolist(), strict=True))
+    values = dict(zip(table.heads, table.values[index].tolist(), strict=True))
     return {f"target {head}": value for head, value in values.items() if value == value}

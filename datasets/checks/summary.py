@@ -15,8 +15,8 @@ def summarise(seen: Sequence[Mapping[str, Any]], noun: str = "file") -> list[tup
     """What was seen in some files, as rows of name and text, in the order of first appearance.
 
     Args:
-        seen: Of each file numbers, ranges (pairs of numbers), words, lists of words, or counts by word, each by its
-            name.
+        seen: Of each file numbers, ranges (pairs of numbers), words, lists of words, or counts by word ("" for none),
+            each by its name.
         noun: What a file is called.
 
     Example:
@@ -32,7 +32,9 @@ def _told(values: Sequence[Any], noun: str) -> str:
         total = Counter[Any]()
         for value in values:
             total.update(value)
-        return ", ".join(f"{word} ({count:,})" for word, count in sorted(total.items()))
+        return ", ".join(
+            f"{'none' if word == '' else word} ({count:,})" for word, count in sorted(total.items())
+        )
     if isinstance(values[0], list):
         return _words(Counter(word for value in values for word in value), noun, len(values))
     if isinstance(values[0], str):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ccnn_geo.datasets.base.find_layout import Layout, unsorted_files
-from ccnn_geo.datasets.base.target_files import TargetFiles
-from ccnn_geo.datasets.clouds.cloud_tables import TableClouds, find_tables
+from ccnn_geo.datasets.base.target_files import TargetFiles, has_targets
+from ccnn_geo.datasets.clouds.cloud_tables import TableClouds, find_tables, refuse_misplaced
 from ccnn_geo.io.cloud_file import EXTENSIONS
 from ccnn_geo.io.files.sample_files import FileKind
 
@@ -24,8 +24,10 @@ def cloud_layout(root: Path, targets: Sequence[str] | None, per_point: bool) -> 
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If there are no files.
+        ValueError: If there are no files, or tables of points lie in folders.
     """
     if find_tables(root):
         return TableClouds(root)
+    if per_point or not has_targets(root):
+        refuse_misplaced(root)
     return unsorted_files(root, CLOUDS) if per_point else TargetFiles(root, CLOUDS, targets)

@@ -28,18 +28,36 @@ def find_tables(root: Path) -> list[Path]:
     ]
 
 
+def refuse_misplaced(root: Path) -> None:
+    """Refuses tables in folders, of which nobody would say what they are.
+
+    Raises:
+        ValueError: Names them, and says where tables belong.
+    """
+    inside = [path.relative_to(root) for path in sorted(root.glob(f"*/**/*{EXTENSION}")) if path.is_file()]
+    names = [path.as_posix() for path in inside if not any(map(is_hidden, path.parts))]
+    if names:
+        raise ValueError(
+            f"{root}: tables {list_names(names)} in folders, expected {root}/<split>{EXTENSION}, or one table in "
+            f"{root} with a column {SPLIT!r}"
+        )
+
+
 class TableClouds:
     """Which samples of tables a split has.
 
     Args:
         root: The folder of the tables.
+
+    Raises:
+        ValueError: If two tables are of one split.
     """
 
     told = f"tables {EXTENSION}"
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._of_split = {split_name(path.stem): path for path in find_tables(root)}
+        self._of_split = _by_split(root)
 
     @property
     def splits(self) -> list[str]:
@@ -104,6 +122,20 @@ class TableClouds:
             raise ValueError(f"{self._whole}: a {SPLIT} {wrong[0]!r}, expected one of {', '.join(SPLITS)}")
         rows = {split: [i for i, name in enumerate(named) if name == split] for split in SPLITS}
         return {split: found for split, found in rows.items() if found}
+
+
+def _by_split(root: Path) -> dict[str, Path]:
+    """The table of each split; tables of other names by these, of which one alone is expected."""
+    found: dict[str, Path] = {}
+    for path in find_tables(root):
+        split = split_name(path.stem)
+        if split in SPLITS and split in found:
+            raise ValueError(
+                f"{root}: the tables {found[split].name!r} and {path.name!r} are both of the split {split}, expected "
+                "one"
+            )
+        found[split if split in SPLITS else path.name] = path
+    return found
 
 
 def table_arrays(

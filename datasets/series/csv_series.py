@@ -58,8 +58,8 @@ class CSVSeries(SeriesDataset):
         decimal: ``.`` or ``,``; by default what the numbers of a file have. Where that is not plain, as in 1,234, the
             file is refused.
         time: Name of the column of times, ``time`` by default.
-        label: Name of a column of labels, words or whole numbers; an empty cell is no label. Classes are the labels of
-            the training files.
+        label: Name of a column of labels, words or whole numbers; an empty cell or NaN is no label. Classes are the
+            labels of the training files.
         targets: Names of columns of the table of targets; None for all.
         tails: Part of a variable's training values at either end that is taken for slips and pulled in.
         cache: Where prepared files go (default ``root/processed``).

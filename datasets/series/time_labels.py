@@ -26,6 +26,8 @@ def check_label_column(root: Path, paths: Iterable[Path], options: Mapping[str, 
         ValueError: If no file has it.
     """
     label, found = options["label"], dict[str, None]()
+    if label == TIME or label.strip().lower() == (options.get("time") or TIME).strip().lower():
+        return  # which its reader refuses
     for path in paths:
         try:
             header, _, _ = read_named_rows(path, options.get("separator"), options.get("time"))

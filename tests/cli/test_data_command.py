@@ -155,17 +155,21 @@ def test_options_of_the_data_set(run):
 def test_check_says_what_is_there_and_whether_it_would_train(run, tmp_path):
     for kind in ("calm", "storm"):
         (tmp_path / "own/train" / kind).mkdir(parents=True)
-        (tmp_path / "own/train" / kind / "0.csv").write_text("Zeit;Wert\n0;1,5\n")
+        for name in ("0.csv", "1.csv"):
+            (tmp_path / "own/train" / kind / name).write_text("Zeit;Wert\n0;1,5\n")
     code, output, errors = run("check", "own", "--option", "time=Zeit")
     assert (code, errors) == (0, "")
-    assert output.startswith("series in own, <split>/<class>\n") and "2 classes  2" in output
+    assert output.startswith("series in own, <split>/<class>\n") and "2 classes  4" in output
     assert output.endswith(
         "\nccnn-geo train --config series/ccnn_4_16 --data.root own --data.dataset_args.time Zeit\n"
     )
     code, output, errors = run("check", "own")
     assert code == 1 and "ccnn-geo train" not in output
-    assert "train/calm/0.csv: the header 'Zeit;Wert' (the first line) has no column 'time'" in errors
-    assert "a training on own would fail: 2 problems" in errors
+    assert (
+        "4 files cannot be used, such as train/calm/0.csv: the header 'Zeit;Wert' (the first line) has no column 'time'"
+        in errors
+    )
+    assert "a training on own would fail: 1 problem\n" in errors
     assert run("check", "nowhere")[0] == 1 and run("check", "own", "--kind", "scenes")[0] == 1
 
 

@@ -45,6 +45,17 @@ def test_grids_too_and_given_kernels_say_nothing():
     assert fit_line(given, (grids, None)) == ""
 
 
+@pytest.mark.parametrize("count", [2, 5])
+def test_a_spacing_that_is_not_known(count):
+    some = [Data(x=torch.randn(count, 2), pos=torch.rand(count, 3), y=0) for _ in range(2)]
+    batch = Batch.from_data_list(some)
+    model = network(3, num_neighbors=2)
+    model(batch)
+    assert fit_line(model, batch) == (
+        "how far apart the points of the first clouds are is not known: none has six in different places"
+    )
+
+
 def test_lines():
     assert time_line(2.0, 300, 12) == "an epoch takes about 10 min, 12 of them about 2 h, besides validation"
     assert time_line(0.01, 300, 0) == "an epoch takes about 3 s, besides validation"

@@ -48,14 +48,16 @@ def whole_labels(path: Path, name: str, values: np.ndarray) -> np.ndarray:
     """
     if values.dtype.kind == "f":
         values = np.where(np.isnan(values), values.dtype.type(IGNORED), values)
-        limit = 2.0 ** (np.finfo(values.dtype).nmant + 1)
-        wrong = ~((values == np.floor(values)) & (np.abs(values) <= limit))
+        power = np.finfo(values.dtype).nmant + 1
+        wrong = ~((values == np.floor(values)) & (np.abs(values) <= 2.0**power))
+        expected = f"whole numbers up to 2^{power}, or NaN for none"
     else:
         wrong = values > np.iinfo(np.int64).max
+        expected = "whole numbers below 2^63"
     if wrong.any():
         first = int(np.argmax(wrong))
         raise ValueError(
-            f"{path}: {name} is {values[first]!s} at point {first} and no label at {np.count_nonzero(wrong)} of "
-            f"{len(values)} points, expected whole numbers, or NaN for none"
+            f"{path}: {name} is {values[first]!s} at point {first}, expected {expected}; so at "
+            f"{np.count_nonzero(wrong)} of {len(values)} points"
         )
     return values.astype(np.int64)

@@ -73,7 +73,11 @@ def test_a_change_of_the_table_counts(kind, tmp_path):
     cls, extension, _ = kind
     cls(tmp_path, targets=["size"])
     (tmp_path / "train/targets.csv").write_text(f"file,size\n3{extension},7\n0{extension},-2\n")
-    assert cls(tmp_path).y.tolist() == [[7], [-2]] and cls(tmp_path).names[0] == f"train/3{extension}"
+    with pytest.warns(
+        UserWarning, match=rf"left out: 3 .* without a row in targets.csv, such as 1{extension}"
+    ):
+        data = cls(tmp_path)
+    assert data.y.tolist() == [[7], [-2]] and data.names[0] == f"train/3{extension}"
 
 
 def notes(root, *names):
@@ -107,6 +111,38 @@ def test_one_table_for_all(tmp_path):
     (tmp_path / "targets.csv").write_text("file,a\ntrain/a.note,1\ntest/a.note,2\n")
     layout = TargetFiles(tmp_path, NOTES)
     assert [layout.part(split).y.tolist() for split in ("train", "test")] == [[[1]], [[2]]]
+
+
+@pytest.mark.parametrize("table", ["train/targets.csv", "targets.csv"])
+def test_files_without_a_row_are_counted(tmp_path, table):
+    notes(
+        tmp_path,
+        *(f"train/{i}.note" for i in range(4)),
+        "train/deep/a.note",
+        "train/.b.note",
+        "processed/c.note",
+    )
+    inside = "" if "/" in table else "train/"
+    (tmp_path / table).write_text(f"file,a\n{inside}1.note,1\n{inside}2.note,2\n")
+    with pytest.warns(UserWarning) as said:
+        assert TargetFiles(tmp_path, NOTES).part("train").y.tolist() == [[1], [2]]
+    (line,) = said
+    assert (
+        str(line.message)
+        == f"{tmp_path}/train: left out: 3 notes without a row in targets.csv, such as 0.note"
+    )
+
+
+def test_files_without_a_row_beside_the_table(tmp_path):
+    notes(tmp_path, "a.note", "b.note", "all/c.note", "processed/d.note")
+    (tmp_path / "targets.csv").write_text("file,split,a\na.note,train,1\nb.note,test,2\n")
+    layout = TargetFiles(tmp_path, NOTES)
+    with pytest.warns(UserWarning) as said:
+        assert [layout.part(split).y.tolist() for split in ("train", "test")] == [[[1]], [[2]]]
+    (line,) = said
+    assert (
+        str(line.message) == f"{tmp_path}: left out: 1 notes without a row in targets.csv, such as all/c.note"
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ccnn_geo.datasets import CSVSeries
 from ccnn_geo.datasets.checks.report import check_folder
 
 
@@ -100,3 +101,95 @@ def test_parts_are_of_faces_or_of_points(tmp_path, write_box):
     found = rows(check_folder(tmp_path))
     assert found["labels, in faces"] == "leg (2), seat (4)"
     assert found["labels, in points"] == "0 (15), 1 (15)"
+
+
+def put(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def write_series(root, split, *labels, times="0 1"):
+    """A file for each string of labels, a letter or "." for each of its times."""
+    for i, word in enumerate(labels):
+        lines = [
+            f"{time},{i},{'' if label == '.' else label}"
+            for time, label in zip(times.split(), word, strict=True)
+        ]
+        put(root / split / f"{i}.csv", "\n".join(["time,x,state", *lines]))
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "times", "problem"),
+    [
+        (
+            ["aa", "a."],
+            ["aa"],
+            "0 1",
+            "labels of times in train: expected at least two classes, found one: 'a'",
+        ),
+        (["..", ".."], ["aa"], "0 1", "labels of times in train: expected at least two classes, found none"),
+        (
+            ["aa", "bb", "ab", "ba"],
+            ["ab", "ba"],
+            "1 1",
+            "4 files cannot be used, such as train/2.csv: the labels 'a' and 'b' at one time",
+        ),
+        (
+            ["ab", "ba"],
+            ["ac"],
+            "0 1",
+            "test/0.csv: the label 'c', expected those of the training files: a, b",
+        ),
+        (["ab"], ["ab"], "0 1", "data: expected a validation set of one sample or more, csv_series has none"),
+    ],
+)
+def test_labels_of_times_that_teach_nothing(tmp_path, train, test, times, problem):
+    write_series(tmp_path, "train", *train, times=times)
+    write_series(tmp_path, "test", *test, times=times)
+    (found,) = check_folder(tmp_path, "series", {"label": "state"}).problems
+    assert found.startswith(problem)
+
+
+def test_labels_of_times_that_teach(tmp_path):
+    write_series(tmp_path, "train", "a.", "nb")
+    write_series(tmp_path, "val", "aa")
+    report = check_folder(tmp_path, "series", {"label": "state"})
+    assert report.problems == [] and rows(report)["labels, in lines"] == "none (1), a (3), b (1), n (1)"
+
+
+def write_targets(root, split, head, *values):
+    for i, _ in enumerate(values):
+        put(root / split / f"{i}.csv", "time,x\n0,1\n1,2\n")
+    put(
+        root / split / "targets.csv",
+        "\n".join([f"file,{head}", *(f"{i}.csv,{v}" for i, v in enumerate(values))]),
+    )
+
+
+def test_targets_without_a_value(tmp_path):
+    write_targets(tmp_path, "train", "y,z [m]", "1,", "2,")
+    write_targets(tmp_path, "val", "y,z [m]", "1,3")
+    assert check_folder(tmp_path, "series").problems == [
+        "targets: no value of z in the training part, expected some"
+    ]
+    with pytest.raises(ValueError, match="targets: no value of z in the training part, expected some"):
+        CSVSeries(tmp_path).target_scale()
+    assert check_folder(tmp_path, "series", {"targets": ["y"]}).problems == []
+
+
+@pytest.mark.parametrize("head", ["z", "y [cm]"])
+def test_targets_of_splits_differ(tmp_path, head):
+    write_targets(tmp_path, "train", "y [m]", 1, 2)
+    write_targets(tmp_path, "test", head, 1)
+    report = check_folder(tmp_path, "series")
+    assert report.problems == []
+    assert f"targets of test are {head}, those of train y [m]; expected the same" in report.notes[-1]
+
+
+def test_a_single_sample_cannot_validate(tmp_path, write_box):
+    for kind in ("box", "bar"):
+        write_box(tmp_path / "train" / kind / "0.off")
+    (problem,) = check_folder(tmp_path).problems
+    assert problem == "data: expected a validation set of one sample or more, folder has none"
+    write_box(tmp_path / "train/box/1.off")
+    assert check_folder(tmp_path).problems == []

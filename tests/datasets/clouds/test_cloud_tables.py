@@ -98,6 +98,13 @@ def test_a_table_is_as_a_folder(tmp_path):
             {"sample": ["a", "b", "b"], "x": [0.0, 1.0, 2.0], "split": ["train", "train", "test"]},
             "the sample b has a split 'train' and 'test', expected one",
         ),
+        ({"sample": [1.0, np.nan], "x": [0.0, 1.0]}, "1 of 2 rows have no sample, expected one"),
+        ({"sample": [1, None, None], "x": [0.0, 1.0, 2.0]}, "2 of 3 rows have no sample, expected one"),
+        ({"sample": [], "x": []}, "no rows, expected one for each point"),
+        (
+            {"sample": ["a"], "x": [0.0], "e [eV]": [1.0], "e [kcal/mol]": [2.0]},
+            r"the columns e \[eV\], e \[kcal/mol\], expected different names",
+        ),
         ({"sample": ["a"], "x": [np.nan]}, "NaN, Inf or numbers beyond"),
     ],
 )
@@ -126,6 +133,26 @@ def test_what_is_wrong_with_targets(tmp_path):
     write_table(tmp_path / "other.parquet", molecules(1))
     with pytest.raises(ValueError, match="expected one, or one for each split"):
         Clouds(tmp_path, targets=["a"])
+
+
+@pytest.mark.parametrize("names", [("valid", "val"), ("train", "Train")])
+def test_two_tables_of_one_split_are_refused(tmp_path, names):
+    for name in ("train", *names):
+        write_table(tmp_path / f"{name}.parquet", molecules(2))
+    first, second = sorted(names)
+    message = f"the tables '{first}.parquet' and '{second}.parquet' are both of the split"
+    with pytest.raises(ValueError, match=message):
+        Clouds(tmp_path, targets=["energy"])
+
+
+@pytest.mark.parametrize("place", ["train/a", "below/train"])
+@pytest.mark.parametrize("options", [{"targets": ["energy"]}, {"point_targets": ["z"]}])
+def test_tables_in_folders_are_refused(tmp_path, place, options):
+    write_table(tmp_path / f"{place}.parquet", molecules(2))
+    with pytest.raises(
+        ValueError, match=rf"tables '{place}.parquet' in folders, expected .*/<split>.parquet"
+    ):
+        Clouds(tmp_path, **options)
 
 
 def test_through_the_command_line(tmp_path, monkeypatch, run_cli):

@@ -79,6 +79,32 @@ def test_whole_numbers_with_decimals_are_the_same_class(root):
     assert CSVSeries(root, "test", **OPTIONS)[0].y.tolist() == [1, -1, 1]
 
 
+def test_whole_numbers_are_the_same_class_however_they_are_written(root):
+    written = {"train/ward/0": ("+1", "-0"), "train/ward/1": ("01", "0"), "test/ward/0": ("1", "NaN")}
+    for path, (up, down) in written.items():
+        file = root / f"{path}.csv"
+        file.write_text(file.read_text().replace("up", up).replace("down", down))
+    data = CSVSeries(root, **OPTIONS)
+    assert data.classes == ["0", "1"] and [sample.y.tolist() for sample in data] == [[0, -1, 1]] * 2
+    assert CSVSeries(root, "test", **OPTIONS)[0].y.tolist() == [1, -1, 1]
+
+
+@pytest.mark.parametrize("label", ["nan", "NaN"])
+def test_nan_is_no_label(root, label):
+    for path in root.rglob("*.csv"):
+        path.write_text(path.read_text().replace("down", label))
+    data = CSVSeries(root, **OPTIONS)
+    assert data.classes == ["up"] and data[0].y.tolist() == [-1, -1, 0]
+
+
+@pytest.mark.parametrize(("label", "time"), [("time", "when"), ("when", "when"), ("When", "when")])
+def test_times_are_no_labels(root, label, time):
+    with pytest.raises(
+        ValueError, match=rf"0\.csv: the column '{label}' has the times, expected another one"
+    ):
+        CSVSeries(root, label=label, time=time)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -1,0 +1,88 @@
+"""Whether what is known of samples is enough to learn from: labels of times, targets, and samples to validate with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ccnn_geo.datasets.base.layouts import Part
+from ccnn_geo.datasets.checks.advice import Found
+from ccnn_geo.datasets.checks.kinds import KINDS, LABELS
+from ccnn_geo.io.target_table import split_unit
+
+
+def check_truths(
+    kind: str, task: str, found: Found, parts: Mapping[str, Part], options: Mapping[str, Any]
+) -> tuple[list[str], list[str]]:
+    """What a training would stumble over, and what it would not mind.
+
+    Args:
+        kind: Of the files.
+        task: What they have truths for.
+        found: What was seen in them.
+        parts: The files of each split.
+        options: Of the data set.
+
+    Returns:
+        Problems and notes, of a folder in which files of train can be read.
+    """
+    if not found.get("train"):
+        return [], []
+    heads = {split: _heads(part, options) for split, part in parts.items()}
+    problems = [*_labels(found), *_unknown(heads["train"], found), *_validation(kind, task, parts)]
+    return problems, list(_other_targets(heads))
+
+
+def _labels(found: Found) -> Iterator[str]:
+    """Of times: two or more, and in other splits none that train has not."""
+    seen = {
+        split: [(name, set(one[LABELS])) for name, one in part if LABELS in one]
+        for split, part in found.items()
+    }
+    if not seen["train"]:
+        return
+    known = set().union(*(labels for _, labels in seen["train"])) - {""}
+    if len(known) < 2:
+        labels = f"one: {min(known)!r}" if known else "none"
+        yield f"labels of times in train: expected at least two classes, found {labels}"
+        return
+    for part in seen.values():
+        new = next(
+            ((name, min(labels - known - {""})) for name, labels in part if labels - known - {""}), None
+        )
+        if new:
+            told = ", ".join(sorted(known))
+            yield f"{new[0]}: the label {new[1]!r}, expected those of the training files: {told}"
+
+
+def _heads(part: Part, options: Mapping[str, Any]) -> list[str]:
+    """Targets of samples, or of their points, with their units."""
+    return list(options.get("point_targets") or ()) if part.targets is None else part.targets.heads
+
+
+def _unknown(heads: list[str], found: Found) -> Iterator[str]:
+    """Targets without any value to learn from."""
+    without = [head for head in heads if not any(f"target {head}" in one for _, one in found["train"])]
+    if without:
+        names = ", ".join(split_unit(head)[0] for head in without)
+        yield f"targets: no value of {names} in the training part, expected some"
+
+
+def _other_targets(heads: Mapping[str, list[str]]) -> Iterator[str]:
+    """Networks answer the targets of train, whatever the columns of other splits are called."""
+    for split, names in heads.items():
+        if names != heads["train"]:
+            yield (
+                f"targets of {split} are {', '.join(names)}, those of train {', '.join(heads['train'])}; expected the "
+                "same, in the same order and units"
+            )
+
+
+def _validation(kind: str, task: str, parts: Mapping[str, Part]) -> Iterator[str]:
+    """A part of train that validates takes a sample of a class that has two, see ``stratified_split``."""
+    if "validation" in parts or kind == "scenes":  # a scan may be many tiles
+        return
+    classes = Counter(label if task == "classification" else 0 for _, label in parts["train"].samples)
+    if max(classes.values()) < 2:
+        yield f"data: expected a validation set of one sample or more, {KINDS[kind].dataset} has none"
