@@ -8,13 +8,11 @@ links in ``OUT``. Folders for more shapes hold those of folders for fewer, and a
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from ccnn_geo.datasets.base.class_folders import class_folders
 from ccnn_geo.datasets.shapes.shape_folder import SHAPES
-from ccnn_geo.experiments.data.clouds import tell
-from ccnn_geo.experiments.data.folds import PARTS, Chosen, linked_folder
+from ccnn_geo.experiments.data.folds import Chosen, command, linked_folder
 from ccnn_geo.io.files.sample_files import list_samples
 
 VALIDATION = 50
@@ -59,13 +57,7 @@ def few_folder(root: Path, out: Path, per_class: int) -> Path:
 
 def main(argv: list[str] | None = None) -> None:
     """Writes the folder and prints the number of files of each part."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("root", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--per-class", type=int, required=True)
-    args = parser.parse_args(argv)
-    out = few_folder(args.root, args.out, args.per_class)
-    tell(out, {part: sum(1 for _ in (out / part).glob("*/*")) for part in PARTS})
+    command(__doc__, argv, few_folder, "per_class")
 
 
 if __name__ == "__main__":

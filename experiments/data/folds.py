@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ccnn_geo.datasets.base.class_folders import class_folders, split_folders
 from ccnn_geo.datasets.shapes.shape_folder import SHAPES, split_classes
+from ccnn_geo.experiments.data.clouds import tell
 from ccnn_geo.io.files.sample_files import list_samples
 from ccnn_geo.io.files.storage import exclusive
 
@@ -103,14 +104,25 @@ def _link(source: Path, target: Path) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Writes one fold and prints the number of files of each part."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    command(__doc__, argv, fold_folder, "fold")
+
+
+def command(doc: str, argv: list[str] | None, write: Callable[[Path, Path, int], Path], number: str) -> None:
+    """The command line of what writes a folder of links, ``ROOT OUT --NUMBER n``.
+
+    Args:
+        doc: Docstring of the module, whose first line the help shows.
+        argv: Arguments; by default those of the command line.
+        write: Writes the folder, of which the files of each part are counted.
+        number: Name of its number.
+    """
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("root", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--fold", type=int, required=True)
+    parser.add_argument(f"--{number.replace('_', '-')}", type=int, required=True)
     args = parser.parse_args(argv)
-    out = fold_folder(args.root, args.out, args.fold)
-    count = {part: sum(1 for _ in (out / part).glob("*/*")) for part in PARTS}
-    print(f"{out}: {count['train']} train, {count['validation']} validation")
+    out = write(args.root, args.out, getattr(args, number))
+    tell(out, {part: sum(1 for _ in (out / part).glob("*/*")) for part in PARTS})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ classes are in both parts.
 
 from __future__ import annotations
 
-import argparse
 import csv
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ccnn_geo.experiments.data.folds import FOLDS, PARTS, Chosen, linked_folder
+from ccnn_geo.experiments.data.folds import FOLDS, PARTS, Chosen, command, linked_folder
 
 KINDS = "kinds.csv"
 HEADER = ("file", "kind")
@@ -111,14 +110,7 @@ def kind_folder(root: Path, out: Path, draw: int) -> Path:
 
 def main(argv: list[str] | None = None) -> None:
     """Writes one part and prints the number of files of each."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("root", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--draw", type=int, required=True)
-    args = parser.parse_args(argv)
-    out = kind_folder(args.root, args.out, args.draw)
-    count = {part: sum(1 for _ in (out / part).glob("*/*")) for part in PARTS}
-    print(f"{out}: {count['train']} train, {count['validation']} validation")
+    command(__doc__, argv, kind_folder, "draw")
 
 
 if __name__ == "__main__":
