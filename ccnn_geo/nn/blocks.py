@@ -10,6 +10,7 @@ from ccnn_geo.functional.pointwise.linear import channel_linear
 from ccnn_geo.kernels.math.gelu import gelu
 from ccnn_geo.nn.conv.layers import SepFlexConv
 from ccnn_geo.nn.drop_path import DropPath
+from ccnn_geo.nn.grouped_linear import make_linear
 from ccnn_geo.nn.norm.batch import BatchNorm
 
 
@@ -26,7 +27,7 @@ class CCNNBlock(nn.Module):
         dropout: Probability of dropping a feature.
         drop_path: Probability of leaving the branch out of a sample in training, see
             :class:`~ccnn_geo.nn.drop_path.DropPath`.
-        **conv_kwargs: Arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`.
+        **conv_kwargs: Arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`; ``groups`` are those of all layers.
 
     Shapes:
         - **input and output:** points :math:`(N, C)` with ``pos`` and ``edge_index``, or a grid
@@ -45,7 +46,7 @@ class CCNNBlock(nn.Module):
         self.norm = BatchNorm(channels)
         self.conv = SepFlexConv(channels, channels, dim, **conv_kwargs)
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(channels, channels)
+        self.linear = make_linear(channels, channels, self.conv.groups)
         self.drop_path = DropPath(drop_path)
         self.reset_parameters()
 

@@ -40,6 +40,7 @@ def build_network(
     init_spacing: float | str | None = None,
     conv: dict[str, Any] | None = None,
     composition: bool = False,
+    members: int = 1,
     **kernel: Any,
 ) -> CCNN:
     """Builds the :class:`~ccnn_geo.nn.ccnn.CCNN` that a configuration describes.
@@ -66,6 +67,8 @@ def build_network(
         conv: Further arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`.
         composition: For regression: begin with a linear fit of the targets to what the features of the points add up
             to, such as the atoms of a molecule; the network learns the rest.
+        members: Networks side by side, each of the sizes above, which learn by themselves and whose answers are
+            averaged.
         **kernel: The other settings of :class:`~ccnn_geo.kernels.config.KernelConfig`.
 
     Raises:
@@ -109,6 +112,7 @@ def build_network(
             composition=composition,
             drop_path=drop_path,
             init_spacing=init_spacing,
+            members=members,
             **(conv or {}),
         )
     except TypeError as error:

@@ -76,6 +76,10 @@ class CCNN(Pretrained, Trunk):
         dropout: Dropout in the blocks.
         drop_path: Probability of leaving the last block's branch out of a sample in training, and in proportion of
             those before.
+        members: Networks side by side, each of ``hidden_channels`` channels of its own, whose outputs are averaged: a
+            committee of the cost of one search for neighbours and one kernel network per layer. In training
+            each member answers by itself, so that each learns by itself: there are ``members`` times the rows, the
+            whole batch of the first before that of the second.
         init_spacing: Distance of samples whose Nyquist rate no kernel starts above, see
             :meth:`~ccnn_geo.nn.trunk.Trunk.limit_frequencies`; ``"auto"`` takes that of the first batch, once, before
             it scales the kernels.
@@ -91,6 +95,8 @@ class CCNN(Pretrained, Trunk):
 
     Raises:
         ValueError: If an argument is out of range or shapes do not fit.
+
+    Source: members: Laurent et al., 2023, "Packed-Ensembles for Efficient Uncertainty Estimation".
 
     Example:
         >>> model = CCNN.from_preset("ccnn_4_16", dim=3, in_channels=6, out_channels=40)
@@ -113,6 +119,7 @@ class CCNN(Pretrained, Trunk):
         block: str = "ccnn",
         dropout: float = 0.0,
         drop_path: float = 0.0,
+        members: int = 1,
         init_spacing: float | str | None = None,
         **conv_kwargs: Any,
     ) -> None:
@@ -135,6 +142,7 @@ class CCNN(Pretrained, Trunk):
             block,
             dropout,
             drop_path,
+            members,
             **conv_kwargs,
         )
         self.remember_arguments(
@@ -150,11 +158,12 @@ class CCNN(Pretrained, Trunk):
             block=block,
             dropout=dropout,
             drop_path=drop_path,
+            members=members,
             init_spacing=init_spacing,
             **conv_kwargs,
         )
         self.out_channels, self.init_spacing = out_channels, init_spacing
-        self.head = Head(hidden_channels, out_channels, readout, pool)
+        self.head = Head(members * hidden_channels, out_channels, readout, pool, members)
         if composition and readout != "global":
             raise ValueError(f"CCNN: expected readout 'global' with composition, got {readout!r}")
         self.composition = Composition(in_channels, out_channels) if composition else None
@@ -233,8 +242,7 @@ class CCNN(Pretrained, Trunk):
         if first is not None and not first.is_known and first.measure(x, pos, batch, spacing):
             self.limit_frequencies(first.value)
         if pos is None:
-            outputs = self.head(self.features(x, spacing=spacing))
-            return outputs if self.composition is None else self.composition(outputs, x)
+            return self._composed(self.head(self.features(x, spacing=spacing)), x)
         if batch is not None and (batch.dim() != 1 or batch.size(0) != pos.size(0)):
             raise ValueError(f"CCNN: expected batch [{pos.size(0)}] beside pos, got {list(batch.shape)}")
         plan = self.plan(pos, batch, edge_index, spacing, batch_size)
@@ -242,8 +250,14 @@ class CCNN(Pretrained, Trunk):
             check_reused("CCNN", x, plan, weight)
         weight = self.stem.point_weights(plan) if weight is None else weight
         h = self.features(x, pos=pos, edge_index=plan, weight=weight)
-        outputs = self.head(h, batch, batch_size, weight)
-        return outputs if self.composition is None else self.composition(outputs, x, batch)
+        return self._composed(self.head(h, batch, batch_size, weight), x, batch)
+
+    def _composed(self, outputs: Tensor, x: Tensor, batch: Tensor | None = None) -> Tensor:
+        if self.composition is None:
+            return outputs
+        if self.training and self.members > 1:
+            return self.composition(outputs.unflatten(0, (self.members, -1)), x, batch).flatten(0, 1)
+        return self.composition(outputs, x, batch)
 
     def _forward_data(self, data: Data) -> Tensor:
         missing = [name for name in ("x", "pos") if getattr(data, name, None) is None]

@@ -80,7 +80,7 @@ class Composition(nn.Module):
         """Adds the fit to the outputs of a network on these inputs.
 
         Args:
-            outputs: Of the network.
+            outputs: Of the network, or of each of several, ``[M, B, T]``.
             x: Its input features.
             batch: Sample of each point; one sample by default.
         """
@@ -89,5 +89,5 @@ class Composition(nn.Module):
         elif batch is None:
             sums = x.sum(dim=0, keepdim=True)
         else:
-            sums = scatter(x, batch, dim=0, dim_size=outputs.size(0), reduce="sum")
+            sums = scatter(x, batch, dim=0, dim_size=outputs.size(-2), reduce="sum")
         return nn.functional.linear(sums, self.weight, self.bias) + self.scale * outputs

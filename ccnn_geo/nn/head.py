@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo.functional.pointwise.linear import channel_linear
+from ccnn_geo.functional.pointwise.linear import channel_linear, grouped_linear
 from ccnn_geo.nn.conv.unit_variance import UnitVariance, take_unscaled_weights
 from ccnn_geo.nn.norm.pool import PoolNorm
 from ccnn_geo.nn.pooling import POOLS, pool_clouds, pool_dense
@@ -17,17 +17,25 @@ class Head(nn.Module):
     .. math::
         y = W \, \mathrm{norm}(\mathrm{pool}(h)) + b, \qquad y_i = W h_i + b
 
+    Of several members each has channels, and outputs, of its own. In training they answer one by one,
+    the batch of the first before that of the second; in evaluation the outputs are the mean of theirs:
+
+    .. math::
+        y^m = W^m \, \mathrm{pool}(h^m) + b, \qquad y = \frac1M \sum_m y^m
+
     Args:
-        in_channels: Features :math:`C` per point or cell.
+        in_channels: Features :math:`C` per point or cell, of all members.
         out_channels: Outputs :math:`C_{out}`.
         readout: ``"global"`` (one output per sample) or ``"node"`` (one per point or cell).
         pool: What a global readout takes of all points: their ``"mean"``, or ``"mean_max"``, mean and largest side by
             side, each normalised over the batch, as point networks do; or their ``"sum"``, for what grows with the
             sample, such as the energy of a molecule.
+        members: :math:`M`.
 
     Shapes:
         - **points:** :math:`(N, C)` to :math:`(B, C_{out})`, or :math:`(N, C_{out})` with ``readout="node"``
         - **grid:** :math:`(B, C, *S)` to :math:`(B, C_{out})`, or :math:`(B, C_{out}, *S)`
+        - in training :math:`M B` or :math:`M N` rows
 
     Raises:
         ValueError: If a setting is unknown, or nothing is pooled and yet more than the mean is asked for.
@@ -41,7 +49,12 @@ class Head(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, readout: str = "global", pool: str = "mean"
+        self,
+        in_channels: int,
+        out_channels: int,
+        readout: str = "global",
+        pool: str = "mean",
+        members: int = 1,
     ) -> None:
         super().__init__()
         if readout not in ("global", "node"):
@@ -52,7 +65,7 @@ class Head(nn.Module):
             raise ValueError(
                 f"CCNN: expected pool 'mean' with readout 'node', which pools nothing, got {pool!r}"
             )
-        self.readout, self.pool = readout, pool
+        self.readout, self.pool, self.members = readout, pool, members
         pooled = in_channels * len(POOLS[pool])
         self.norm = PoolNorm(pooled) if pool == "mean_max" else nn.Identity()
         self.linear = nn.Linear(pooled, out_channels)
@@ -64,7 +77,7 @@ class Head(nn.Module):
         """Draws all parameters anew; the next batch sets the scale."""
         if isinstance(self.norm, PoolNorm):
             self.norm.reset_parameters()
-        nn.init.normal_(self.linear.weight, std=self.linear.in_features**-0.5)
+        nn.init.normal_(self.linear.weight, std=(self.linear.in_features / self.members) ** -0.5)
         nn.init.zeros_(self.linear.bias)
         self.scale.reset_parameters()
 
@@ -108,6 +121,18 @@ class Head(nn.Module):
         if not self.scale.is_known:
             # outside of autocast, which would go on with the weights it has seen here
             with torch.no_grad(), torch.autocast(h.device.type, enabled=False):
-                logits = channel_linear(h.to(self.linear.weight.dtype), self.linear)
+                logits = self._of_members(h.to(self.linear.weight.dtype))
                 self.scale.divide(self.linear, self.scale.measure(logits, centered=True))
-        return channel_linear(h, self.linear)
+        if self.training:
+            return self._of_members(h)
+        return channel_linear(h if self.members == 1 else h / self.members, self.linear)
+
+    def _of_members(self, h: Tensor) -> Tensor:
+        """Outputs of each member, their batches one after the other."""
+        if self.members == 1:
+            return channel_linear(h, self.linear)
+        parts = (len(POOLS[self.pool]), self.members, -1)
+        weight = self.linear.weight.unflatten(1, parts).permute(2, 0, 1, 3).flatten(2).flatten(0, 1)
+        own = h.unflatten(1, parts).transpose(1, 2).flatten(1, 3)
+        outputs = grouped_linear(own, weight, self.linear.bias.repeat(self.members))
+        return outputs.unflatten(1, (self.members, -1)).movedim(1, 0).flatten(0, 1)

@@ -33,7 +33,12 @@ class Trunk(nn.Module):
         block: A key of :data:`~ccnn_geo.nn.blocks.BLOCKS`.
         dropout: Dropout in the blocks.
         drop_path: Probability of leaving out the last block's branch, and in proportion of those before.
+        members: Networks side by side: each has ``hidden_channels`` of its own, which no layer mixes with those of
+            others; the kernel network is that of all.
         **conv_kwargs: Further arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`.
+
+    Raises:
+        ValueError: If there is no member, or ``groups`` are given, which members are.
 
     Example:
         >>> trunk = Trunk(3, dim=2, hidden_channels=8, num_blocks=2, num_neighbors=None)
@@ -51,26 +56,34 @@ class Trunk(nn.Module):
         block: str = "ccnn",
         dropout: float = 0.0,
         drop_path: float = 0.0,
+        members: int = 1,
         **conv_kwargs: Any,
     ) -> None:
         super().__init__()
+        if members < 1:
+            raise ValueError(f"CCNN: expected members >= 1, got {members}")
+        if conv_kwargs.pop("groups", 1) != 1:
+            raise ValueError("CCNN: expected members in the place of groups")
+        self.members = members
+        width = members * hidden_channels
         self.in_channels, self.dim, self.num_neighbors = in_channels, dim, num_neighbors
         conv_kwargs["num_neighbors"] = num_neighbors
-        self.stem = SepFlexConv(in_channels, hidden_channels, dim, **conv_kwargs)
-        self.stem_norm = BatchNorm(hidden_channels)
+        self.stem = SepFlexConv(in_channels, width, dim, **conv_kwargs)
+        self.stem_norm = BatchNorm(width)
         blocks = nn.ModuleList(
             BLOCKS[block](
-                hidden_channels,
+                width,
                 dim,
                 dropout=dropout,
                 drop_path=drop_path * (l + 1) / num_blocks,
+                groups=members,
                 **conv_kwargs,
             )
             for l in range(num_blocks)
         )
         self.blocks = cast("Sequence[CCNNBlock | FlexBlock]", blocks)
         # Pre-norm blocks leave the last sum unnormalised; FlexBlock does not.
-        self.norm = nn.Identity() if BLOCKS[block] is FlexBlock else BatchNorm(hidden_channels)
+        self.norm = nn.Identity() if BLOCKS[block] is FlexBlock else BatchNorm(width)
 
     def reset_parameters(self) -> None:
         """Draws all parameters anew."""

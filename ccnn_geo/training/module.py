@@ -248,7 +248,7 @@ class Learner(LightningModule):
             answers = self(batch)
         if self.hparams.nyquist > 0:
             penalty = penalty + self.hparams.nyquist * self._nyquist(batch)
-        answers, y = self.task.rows(answers, _split(batch)[1])
+        answers, y = self.task.rows(answers, self._truths(batch))
         size = y.size(0)
         if size == 0 and not is_distributed():
             return None  # Lightning goes on to the next batch; with others it must take part in their step
@@ -263,6 +263,11 @@ class Learner(LightningModule):
         name = f"train_{self.task.training_number}"
         self.log(name, self.training_number, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
         return loss
+
+    def _truths(self, batch: Data | Sequence[Tensor]) -> Tensor:
+        """The truths of a batch, once for each member of the network, all of which answer it in training."""
+        y, members = _split(batch)[1], getattr(self.network, "members", 1)
+        return y if members == 1 else y.repeat(members, *[1] * (y.dim() - 1))
 
     def _nyquist(self, batch: Data | Sequence[Tensor]) -> Tensor:
         if self.hparams.nyquist_spacing is None:  # of the first batch, and then in checkpoints

@@ -105,7 +105,7 @@ def class_evidence(network: CCNN, sample: Sample) -> Tensor:
 
 def _head_of_pooled(network: CCNN) -> tuple[Tensor, Tensor]:
     """Weight ``[K, C]`` and bias ``[K]`` of the head, with what the norm before it does in evaluation."""
-    weight, bias = network.head.linear.weight, network.head.linear.bias
+    weight, bias = network.head.linear.weight / network.members, network.head.linear.bias
     if not isinstance(network.head.norm, PoolNorm):
         return weight, bias
     scale, shift = network.head.norm.running_affine()

@@ -1,4 +1,4 @@
-"""A linear layer on the channels of points and grids, on points by the faster of two libraries in all products."""
+"""Linear layers on the channels of points and grids, on points by the faster of two libraries in all products."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from ccnn_geo.kernels.math.low_precision import as_autocast
 
 
 def channel_linear(x: Tensor, layer: nn.Linear, shift: Tensor | None = None) -> Tensor:
-    """A linear layer on the channels of points ``[N, C]`` or of grids ``[B, C, *S]``; ``shift [C]`` is added first."""
+    """A linear layer on the channels of points ``[N, C]`` or of grids ``[B, C, *S]``; ``shift [C]`` is added first.
+
+    A layer of ``[O, C / G]`` weights has G groups, see :func:`grouped_linear`.
+    """
+    if layer.weight.size(1) < x.size(1):
+        return grouped_linear(x, layer.weight, layer.bias, shift)
     bias = layer.bias if shift is None else torch.addmv(layer.bias, layer.weight, shift)
     if x.dim() == 2:
         return point_linear(x, layer.weight, bias)
@@ -36,6 +41,34 @@ def point_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if torch.is_autocast_enabled("cpu"):
         x, weight, bias = as_autocast(x, weight, bias)
     return _LINEAR(x, weight, bias)
+
+
+def grouped_linear(x: Tensor, weight: Tensor, bias: Tensor, shift: Tensor | None = None) -> Tensor:
+    r"""A linear layer for each of :math:`G` groups of channels, which see nothing of each other.
+
+    .. math::
+        y_{g o} = \sum_c W_{g o c} (x_{g c} + s_{g c}) + \beta_{g o}
+
+    Args:
+        x: Features.
+        weight: Of the groups, one after the other.
+        bias: Added at last.
+        shift: Added first.
+
+    Shapes:
+        - **x:** points :math:`(N, G C)` or a grid :math:`(B, G C, *S)`; **weight:** :math:`(G O, C)`; **bias:**
+          :math:`(G O)`; **shift:** :math:`(G C)`
+        - **output:** :math:`(N, G O)` or :math:`(B, G O, *S)`
+    """
+    groups = x.size(1) // weight.size(1)
+    weight = weight.unflatten(0, (groups, -1))
+    if shift is not None:
+        bias = bias + torch.bmm(weight, shift.view(groups, -1, 1)).flatten()
+    if x.dim() == 2:
+        y = torch.baddbmm(bias.view(groups, 1, -1), x.unflatten(1, (groups, -1)).transpose(0, 1), weight.mT)
+        return y.transpose(0, 1).flatten(1)
+    y = weight @ x.flatten(2).unflatten(1, (groups, -1)) + bias.view(groups, -1, 1)
+    return y.flatten(1, 2).unflatten(2, x.shape[2:])
 
 
 def _gradients(grad: Tensor, x: Tensor, weight: Tensor, need: Sequence[bool]) -> list[Tensor]:

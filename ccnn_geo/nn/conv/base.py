@@ -75,6 +75,7 @@ class ContinuousConv(MessagePassing, ABC):
         method: str = "auto",
         measure: str = "uniform",
         num_taps: float | None = None,
+        groups: int = 1,
         **kwargs: Any,
     ) -> None:
         changes, kwargs = KernelConfig.split(kwargs)
@@ -83,6 +84,9 @@ class ContinuousConv(MessagePassing, ABC):
         check_layer(
             type(self).__name__, in_channels, out_channels, dim, num_neighbors, method, measure, num_taps
         )
+        if groups != 1 and self.dense:
+            raise ValueError(f"{type(self).__name__}: expected no groups of a dense kernel, got {groups}")
+        self.groups = groups
         self.in_channels, self.out_channels, self.dim = in_channels, out_channels, dim
         self.num_neighbors, self.method, self.num_taps = num_neighbors, method, num_taps
         shape = (out_channels, in_channels) if self.dense else in_channels

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ccnn_geo.functional.pointwise.linear import channel_linear
 from ccnn_geo.nn.conv.base import ContinuousConv
+from ccnn_geo.nn.grouped_linear import make_linear
 from ccnn_geo.nn.pointwise import add_bias
 
 
@@ -38,6 +39,7 @@ class SepFlexConv(ContinuousConv):
             features of a cloud of four times the points stay. It needs ``num_neighbors=None``, so that the window ends
             the kernel and not the list; edges that are given must hold all points in the window's support.
         num_taps: :math:`|\Omega|` of the initialisation; by default measured on the first batch.
+        groups: Of the pointwise layer: channels of different groups are not mixed, as in :class:`torch.nn.Conv1d`.
         **kwargs: Settings of :class:`~ccnn_geo.kernels.config.KernelConfig` that count instead, such as ``omega_0`` and
             ``window_init``; the rest goes to :class:`torch_geometric.nn.MessagePassing`.
 
@@ -62,11 +64,11 @@ class SepFlexConv(ContinuousConv):
 
     def make_mixer(self) -> None:
         self.bias = nn.Parameter(torch.empty(self.in_channels))
-        self.pointwise = nn.Linear(self.in_channels, self.out_channels)
+        self.pointwise = make_linear(self.in_channels, self.out_channels, self.groups)
 
     def reset_mixer(self) -> None:
         nn.init.zeros_(self.bias)
-        nn.init.normal_(self.pointwise.weight, std=self.in_channels**-0.5)
+        nn.init.normal_(self.pointwise.weight, std=self.pointwise.in_features**-0.5)
         nn.init.zeros_(self.pointwise.bias)
 
     def mix(self, y: Tensor) -> Tensor:

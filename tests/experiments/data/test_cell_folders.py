@@ -144,22 +144,26 @@ def test_targets_are_those_of_the_records(tmp_path):
     assert table == "file,age [years],stay [days]\n11.csv,70,5\n12.csv,40,\n"
 
 
-def test_every_point_is_in_one_array(tmp_path):
+@pytest.mark.parametrize("las", [False, True])
+def test_every_point_is_in_one_scan(tmp_path, las):
     xyz = RNG.uniform(0, 100, (300, 3)).astype(np.float32)
     about = {
         "intensity": RNG.integers(1, 900, 300),
-        "return_number": np.ones(300),
+        "return_number": np.ones(300, int),
         "classification": np.arange(300) % 3,
     }
     np.savez(tmp_path / "s.npz", Topography_xyz=xyz, **{f"Topography_{name}": v for name, v in about.items()})
-    scene_arrays.convert(tmp_path / "s.npz", tmp_path / "out")
-    frames = [
-        read_frame(tmp_path / "out" / split / "Topography.npy") for split in ("train", "validation", "test")
-    ]
+    scene_arrays.main([str(tmp_path / "s.npz"), str(tmp_path / "out"), *(["--las"] if las else [])])
+    name = "Topography.las" if las else "Topography.npy"
+    frames = [read_frame(tmp_path / "out" / split / name) for split in ("train", "validation", "test")]
     assert frames[0].xyz[:, 0].max() <= frames[1].xyz[:, 0].min() <= frames[2].xyz[:, 0].min()
     order = np.argsort(xyz[:, 0], kind="stable")
     found = np.concatenate([frame.xyz for frame in frames])
     again = np.argsort(found[:, 0], kind="stable")
-    np.testing.assert_array_equal(found[again], xyz[order])
+    np.testing.assert_allclose(found[again], xyz[order], rtol=0, atol=6e-4 if las else 0)
+    strength = np.concatenate([frame.fields["intensity"] for frame in frames])[again]
+    np.testing.assert_allclose(
+        strength, about["intensity"][order] / (65535 if las else about["intensity"].max())
+    )
     labels = np.concatenate([frame.labels for frame in frames])
     np.testing.assert_array_equal(labels[again], about["classification"][order])
