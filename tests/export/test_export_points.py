@@ -68,6 +68,7 @@ VARIANTS = [
     {"block": "s4", "readout": "node", "causal": True, "dim": 1},
     {"block": "flex", "pool": "mean_max", "window": "tapered", "window_threshold": 1e-3, "dim": 2},
     {"measure": "quadrature", "num_neighbors": None, "pool": "mean_max"},
+    {"members": 3, "pool": "mean_max"},
     {"num_neighbors": None, "window": None, "kernel_domain": 1.2, "kernel_radius": 2.0, "low_pass": 0.1},
     *({"kernel": name, "window_isotropic": False} for name in KERNELS if name != "magnet"),
 ]
@@ -108,7 +109,10 @@ def test_neighbours_and_weights_may_be_given():
 SEARCHES = {
     "nearest": ({"kernel": "mlp"}, {}),
     "all": ({"num_neighbors": None, "measure": "quadrature", "pool": "mean_max"}, {}),
-    "given": ({"kernel": "fourier", "measure": "density"}, {"neighbors": "given", "weights": True}),
+    "given": (
+        {"kernel": "fourier", "measure": "density", "members": 2},
+        {"neighbors": "given", "weights": True},
+    ),
 }
 """A network each and how it is exported; the fewer dimensions and the shorter a kernel, the faster it is traced."""
 
