@@ -20,6 +20,7 @@ from ccnn_geo.transforms.point_wolf import PointWOLF
 from ccnn_geo.transforms.random_crop import RandomCrop
 from ccnn_geo.transforms.random_flip import RandomFlip
 from ccnn_geo.transforms.random_jitter import RandomJitter
+from ccnn_geo.transforms.random_mirror import RandomMirror
 from ccnn_geo.transforms.random_noise import RandomNoise
 from ccnn_geo.transforms.random_point_dropout import RandomPointDropout
 from ccnn_geo.transforms.random_rotate import RandomRotate
@@ -49,6 +50,7 @@ __all__ = [
     "RandomCrop",
     "RandomFlip",
     "RandomJitter",
+    "RandomMirror",
     "RandomNoise",
     "RandomPointDropout",
     "RandomRotate",

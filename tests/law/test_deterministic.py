@@ -180,6 +180,7 @@ TRANSFORMS = {
     "RandomSubset": (lambda: transforms.RandomSubset(8), cloud),
     "RandomTimeShift": (lambda: transforms.RandomTimeShift(5), grid((1, 50))),
     "RandomUp": (lambda: transforms.RandomUp(), cloud),
+    "RandomMirror": (lambda: transforms.RandomMirror(), cloud),
     "SampleShape": (lambda: transforms.SampleShape(8), mesh),
     "SampleSurface": (lambda: transforms.SampleSurface(8), mesh),
     "ThinHalf": (lambda: transforms.ThinHalf(), cloud),

@@ -81,7 +81,7 @@ class PointsDataModule(RegistryDataModule):
                 "data.augment.drop_normals: expected 0, got "
                 f"{self.augment.drop_normals}, but {self.dataset} has no normals"
             )
-        wrong = [name for name in ("rotate_axis", "swap_up") if getattr(self.augment, name)]
+        wrong = [name for name in ("rotate_axis", "swap_up", "mirror") if getattr(self.augment, name)]
         if wrong and self.dim != 3:
             raise ValueError(
                 f"data.augment.{wrong[0]}: {self.dataset} has positions in {self.dim} D, expected 3"

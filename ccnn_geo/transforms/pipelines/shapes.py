@@ -22,6 +22,7 @@ from ccnn_geo.transforms.pipelines.shape_sources import Source, read_source
 from ccnn_geo.transforms.point_features import FEATURES, PointFeatures
 from ccnn_geo.transforms.point_wolf import PointWOLF
 from ccnn_geo.transforms.random_jitter import RandomJitter
+from ccnn_geo.transforms.random_mirror import RandomMirror
 from ccnn_geo.transforms.random_point_dropout import RandomPointDropout
 from ccnn_geo.transforms.random_rotate import RandomRotate
 from ccnn_geo.transforms.random_scale_shift import RandomScaleShift
@@ -49,6 +50,7 @@ class Augmentation:
             sphere; 0 for none.
         point_dropout: Largest part of the points that goes (PointNet++: 0.875); 0 for none.
         swap_up: Share of the shapes that are turned so that y becomes z, for files in which either points up.
+        mirror: Axes along which half of the shapes are mirrored, such as ``xz``; null for none.
         drop_normals: Share of the shapes whose normals are replaced by estimated ones, as clouds without normals get
             them in prediction.
 
@@ -65,6 +67,7 @@ class Augmentation:
     point_wolf: int = 0
     point_dropout: float = 0.0
     swap_up: float = 0.0
+    mirror: str | None = None
     drop_normals: float = 0.0
 
     def of_whole_shapes(self, normal_neighbors: int = 16) -> list[Any]:
@@ -78,6 +81,8 @@ class Augmentation:
             chain += [PointWOLF(self.point_wolf), NormalizeSphere()]
         if self.swap_up != 0:
             chain.append(RandomUp(self.swap_up))
+        if self.mirror is not None:
+            chain.append(RandomMirror(self.mirror))
         if self.rotate_axis is not None:
             chain.append(RandomRotate(self.rotate_axis, self.rotate_degrees))
         if tuple(self.scale) != (1.0, 1.0) or self.shift != 0:
