@@ -4,8 +4,9 @@
 
 SCENES.NPZ has ``Topography_xyz [N, 3]`` in metres, and ``Topography_intensity``, ``Topography_return_number`` and
 ``Topography_classification [N]`` (the examples of the package lidR; labels 1 none, 2 ground, 9 water). OUT gets
-``<split>/Topography.npy``, an array of rows with the columns x, y, z, intensity from 0 to 1, return_number and label,
-or ``<split>/Topography.las``, to a millimetre: the last fifth along x is the test part, the fifth before it validates.
+``<split>/Topography.npy``, an array of rows with the columns x, y, z, intensity from 0 to 1, return_number and label:
+the last fifth along x is the test part, the fifth before it validates. With ``--las`` it gets
+``<split>/Topography.las``, to a millimetre: the last third is the test part.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def convert(source: Path, out: Path, scene: str = "Topography", las: bool = Fals
     named = {name: arrays[f"{scene}_{name}"] for name in ARRAYS}
     x = named["xyz"][:, 0]
     share = (x - x.min()) / np.ptp(x)
-    parts = {"train": share <= 0.6, "validation": (share > 0.6) & (share <= 0.8), "test": share > 0.8}
+    ends = {"train": 2 / 3, "test": 1.0} if las else {"train": 0.6, "validation": 0.8, "test": 1.0}
+    places = np.searchsorted([*ends.values()], share)
+    parts = {split: places == i for i, split in enumerate(ends)}
     largest = named["intensity"].max()
     for split, inside in parts.items():
         some = {name: values[inside] for name, values in named.items()}
