@@ -46,9 +46,11 @@ def main(arguments: list[str]) -> None:
 
     found = list(_records(model, _shown(files), options.batch_size))
     good = [one for one in found if "error" not in one]
-    text = json.dumps(good, indent=2, allow_nan=False) + "\n" if options.json else as_csv(good)
-    sys.stdout.write(text)
-    _tell_bad(found)
+    if options.json:
+        print(json.dumps(good, indent=2, allow_nan=False))
+    elif good:
+        sys.stdout.write(as_csv(good))
+    _tell_bad(found, len(files))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -142,7 +144,7 @@ def _records(model: Predictor, files: Any, batch_size: int) -> Iterator[Record]:
     from ccnn_geo.export.streaming import stream_answers
 
     for file, answer in stream_answers(model, files, model.answering.at_once(batch_size)):
-        yield _bad(file, answer) if isinstance(answer, Exception) else record(file, answer)
+        yield _bad(model, file, answer) if isinstance(answer, Exception) else record(file, answer)
 
 
 def _print_rows(model: Predictor, files: list[str], batch_size: int) -> None:
@@ -150,18 +152,22 @@ def _print_rows(model: Predictor, files: list[str], batch_size: int) -> None:
     from ccnn_geo.export.records import summary
     from ccnn_geo.io.files.sample_files import printable
 
-    width = max(len("file"), *(len(f) for f in files))
+    shown = {file: printable(file) for file in files}
+    width = max(len("file"), *map(len, shown.values()))
     is_class = model.network.readout == "global" and bool(model.classes)
-    names = max(len("class"), *(len(c) for c in model.classes)) if is_class else len("answer")
+    names = max(len("class"), *(len(printable(c)) for c in model.classes)) if is_class else len("answer")
     head = ("class", "probability") if is_class else ("answer", "")
-    print(f"{'file':<{width}}  {head[0]:<{names}}  {head[1]}".rstrip())
-    found = []
+    found, is_first = [], True
     for one in _records(model, files, batch_size):
         found.append(one)
-        if "error" not in one:
-            said, number = summary(one)
-            print(f"{printable(one['file']):<{width}}  {said:<{names}}  {number}".rstrip(), flush=True)
-    _tell_bad(found)
+        if "error" in one:
+            continue
+        if is_first:
+            print(f"{'file':<{width}}  {head[0]:<{names}}  {head[1]}".rstrip())
+            is_first = False
+        said, number = summary(one)
+        print(f"{shown[one['file']]:<{width}}  {printable(said):<{names}}  {number}".rstrip(), flush=True)
+    _tell_bad(found, len(files))
 
 
 def _write(model: Predictor, files: list[str], folder: Path, options: argparse.Namespace) -> None:
@@ -171,8 +177,12 @@ def _write(model: Predictor, files: list[str], folder: Path, options: argparse.N
 
     started = time.monotonic()
     where = _places(model, files, folder)
-    parts = Parts(folder, digest_of(model), files, *process_of())
-    asked = len(parts.rest)
+
+    def is_there(file: str) -> bool:
+        return file not in where or all(path.is_file() for path in model.answering.answer_files(where[file]))
+
+    parts = Parts(folder, digest_of(model), files, *process_of(), is_there)
+    own, asked = len(parts.own), len(parts.rest)
     records, found = _written(model, parts.rest, where, options), list[Any]()
     size = model.answering.at_once(options.batch_size)
     while some := list(islice(records, size)):
@@ -180,11 +190,11 @@ def _write(model: Predictor, files: list[str], folder: Path, options: argparse.N
         found += some
     done = parts.finish()
     seconds = time.monotonic() - started
-    own = len(parts.files[parts.rank :: parts.size])
+    answered = own - sum("error" in one for one in found)
     before = f", {own - asked} of them before" if asked < own else ""
     place = folder / TABLE if done else f"{parts.path}, others are at work"
-    print(f"{own} of {len(parts.files)} files in {seconds:.1f} s{before}: {place}")
-    _tell_bad(found)
+    print(f"{answered} of {len(parts.files)} files in {seconds:.1f} s{before}: {place}")
+    _tell_bad(found, own)
 
 
 def _places(model: Predictor, files: list[str], folder: Path) -> dict[str, Path]:
@@ -204,12 +214,15 @@ def _written(
     from ccnn_geo.export.records import record
 
     for file, found in model.answering.written(_shown(rest), where, options.batch_size):
-        yield _bad(file, found) if isinstance(found, Exception) else record(file, found)
+        yield _bad(model, file, found) if isinstance(found, Exception) else record(file, found)
 
 
-def _bad(file: str, error: Exception) -> Record:
+def _bad(model: Predictor, file: str, error: Exception) -> Record:
     """Tells an error at once, and keeps it."""
     why = reason(error)
+    if Path(file).is_dir():  # one with files stands for these
+        kind = model.pipeline.files
+        why = f"{file}: no {kind.name} in this folder, expected {' '.join(kind.all_extensions)}"
     why = why if why.startswith(str(Path(file))) else f"{file}: {why}"
     complain(why)
     return {"file": file, "error": why}
@@ -222,8 +235,9 @@ def _shown(files: list[str]) -> Any:
     return progress(files, title="predict")
 
 
-def _tell_bad(found: list[Any]) -> None:
+def _tell_bad(found: list[Any], asked: int) -> None:
+    """Names the files without an answer, of as many that were asked now or before."""
     bad = [one["file"] for one in found if "error" in one]
     if bad:
-        complain(f"{len(bad)} of {len(found)} files could not be answered: {', '.join(bad)}")
+        complain(f"{len(bad)} of {asked} files could not be answered: {', '.join(bad)}")
         raise Failure

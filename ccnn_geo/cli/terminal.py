@@ -80,7 +80,10 @@ def print_entries(entries: Iterable[tuple[str, str]]) -> None:
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Prints columns as wide as they need to be."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
+    """Prints columns as wide as they need to be, each row in a line."""
+    from ccnn_geo.io.files.sample_files import printable
+
+    shown = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ class Parts:
     """The answers of one process to its share of the files, in a folder that others share.
 
     A line is added for each answer, so that a process that is killed loses at most the last one. Once all files are
-    answered, whoever finds that writes :data:`TABLE` and :data:`WHOLE`, and the parts go.
+    answered, whoever finds that writes :data:`TABLE` and :data:`WHOLE`, and the parts go. A later call asks what was
+    not answered then, is new, or has changed since.
 
     Args:
         folder: Where answers go.
@@ -43,13 +44,21 @@ class Parts:
         files: All of them, the same in all processes.
         rank: Which process this is.
         size: Of how many.
+        is_there: Whether what was written for a file, besides its record, is still there.
 
     Raises:
-        ValueError: If the folder has answers of another model, to other files, or to all files of which some have
-            changed since.
+        ValueError: If the folder has answers of another model, or to other files than these.
     """
 
-    def __init__(self, folder: Path, digest: str, files: Sequence[str], rank: int = 0, size: int = 1) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        digest: str,
+        files: Sequence[str],
+        rank: int = 0,
+        size: int = 1,
+        is_there: Callable[[str], bool] = lambda file: True,
+    ) -> None:
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"--out: expected a folder for the answers, got the file {folder}")
         self.folder, self.digest, self.rank, self.size = folder, digest, rank, size
@@ -57,10 +66,11 @@ class Parts:
         self.stamps = {file: _stamp(file) for file in self.files}
         folder.mkdir(parents=True, exist_ok=True)
         self.path = part_path(folder, rank, size, _ENDING)
-        self.is_complete = self._check_whole()
-        known = {} if self.is_complete else self._known()
-        done = {file for file, found in known.items() if "error" not in found}
-        self.rest = [] if self.is_complete else [file for file in self.files[rank::size] if file not in done]
+        with exclusive(folder, WHOLE):  # another process may put the parts together
+            known = self._known()
+        done = {file for file, found in known.items() if "error" not in found and is_there(file)}
+        self.own = self.files[rank::size]
+        self.rest = [file for file in self.own if file not in done]
 
     def add(self, found: Iterable[Record]) -> None:
         """Keeps some answers, ``{"file": ..., ...}``, or errors, ``{"file": ..., "error": ...}``."""
@@ -69,17 +79,17 @@ class Parts:
             + "\n"
             for one in found
         )
-        with self.path.open("ab") as file:
+        with exclusive(self.folder, WHOLE), self.path.open("ab") as file:
             file.write(lines.encode())
 
     def finish(self) -> bool:
         """Puts all parts together if no file is without an answer; says whether the whole is there."""
         with exclusive(self.folder, WHOLE):
-            if (self.folder / WHOLE).exists():
-                return True
-            known = self._known()
+            known, parts = self._known(), part_paths(self.folder, _ENDING)
             if not set(self.files) <= known.keys():
                 return False
+            if not parts:  # nothing is new
+                return True
             answers = [known[file] for file in self.files]
             good = [one for one in answers if "error" not in one]
             whole = {"model": self.digest, "stamps": list(self.stamps.values()), "answers": answers}
@@ -87,38 +97,41 @@ class Parts:
             write_atomic(self.folder / TABLE, lambda file: file.write(table.encode()))
             text = json.dumps(whole, indent=2, allow_nan=False) + "\n"
             write_atomic(self.folder / WHOLE, lambda file: file.write(text.encode()))
-            for path in part_paths(self.folder, _ENDING):
+            for path in parts:
                 path.unlink()
             return True
 
-    def _check_whole(self) -> bool:
-        """Whether these very answers are there already."""
+    def _stored(self) -> dict[str, Record]:
+        """What the whole holds of files as they are, by file; nothing where there is none yet."""
         path = self.folder / WHOLE
         if not path.exists():
-            return False
+            return {}
         try:
             stored = json.loads(path.read_text())
-            model, known = stored["model"], [one["file"] for one in stored["answers"]]
-            stamps = stored.get("stamps")  # of an earlier release: none
+            model, known = stored["model"], {one["file"]: one for one in stored["answers"]}
+            # an earlier release kept no stamps
+            stamps = stored.get("stamps") or [self.stamps.get(file) for file in known]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"--out {self.folder}: holds {WHOLE} that predict has not written; name another folder"
             ) from error
-        if model != self.digest or known != self.files:
-            other = f"another {_MODEL}" if model != self.digest else "other files"
-            raise ValueError(f"--out {self.folder}: holds {WHOLE} of {other}; name another folder")
-        if changed := [
-            file for file, old in zip(known, stamps or [], strict=False) if old != self.stamps[file]
-        ]:
-            raise ValueError(
-                f"--out {self.folder}: holds {WHOLE} of files of which {len(changed)} have changed since, such as "
-                f"{changed[0]}; name another folder"
+        others = [file for file in known if file not in self.stamps]
+        if model != self.digest or others:
+            other = (
+                f"another {_MODEL}"
+                if model != self.digest
+                else f"{len(others)} other files, such as {others[0]}"
             )
-        return True
+            raise ValueError(f"--out {self.folder}: holds {WHOLE} of {other}; name another folder")
+        return {
+            file: found
+            for (file, found), stamp in zip(known.items(), stamps, strict=False)
+            if stamp == self.stamps[file]
+        }
 
     def _known(self) -> dict[str, Record]:
-        """What all parts hold of files as they are, by file; an answer counts more than an error."""
-        known: dict[str, Record] = {}
+        """What the whole and all parts hold of files as they are, by file; an answer counts more than an error."""
+        known = self._stored()
         for path in part_paths(self.folder, _ENDING):
             lines = path.read_bytes().split(b"\n")
             if lines[-1] and path == self.path:  # of a process that was killed: the rest of its last line

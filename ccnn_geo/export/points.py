@@ -82,6 +82,14 @@ class PointProgram(nn.Module):
             replace(self.model, conv, EdgeSum(conv))
 
     def forward(self, x: Tensor, pos: Tensor, *given: Tensor) -> Tensor:
+        # beside each other, so that torch and onnxruntime refuse other numbers of clouds or points
+        x, pos = torch.cat([x, pos], dim=2).split([x.size(2), pos.size(2)], dim=2)
+        outputs = self._outputs(x, pos, *given)
+        # 0 of a sound cloud; distances would hide positions that are not finite, and that there are none
+        unsound = (0 * pos).sum(dim=(1, 2)) / pos.size(1)
+        return outputs + unsound.view(-1, *(1 for _ in outputs.shape[1:]))
+
+    def _outputs(self, x: Tensor, pos: Tensor, *given: Tensor) -> Tensor:
         clouds, points, _ = pos.shape
         rest = list(given)
         index = rest.pop(0) if self.search == "given" else None

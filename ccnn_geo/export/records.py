@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ccnn_geo.export.answers import Answer, PointPrediction, Prediction
+from ccnn_geo.io.files.sample_files import printable
 from ccnn_geo.nn.part_groups import SIGN, category_of_classes
 
 Record = dict[str, Any]
@@ -62,7 +63,10 @@ def summary(found: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def as_csv(records: Iterable[Mapping[str, Any]]) -> str:
-    """A table with a header: file, class and probability of each; counts of points; or values with their units."""
+    r"""A table with a header: file, class and probability of each; counts of points; or values with their units.
+
+    Bytes of a name that are no UTF-8 are written as JSON has them, ``\udcff``.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     rows = list(records)
@@ -74,5 +78,5 @@ def as_csv(records: Iterable[Mapping[str, Any]]) -> str:
     units = first.get("units", {})
     writer.writerow(["file", *head, *(f"{n} [{units[n]}]" if units.get(n) else n for n in first[part])])
     for row in rows:
-        writer.writerow([row["file"], *(row[key] for key in head), *row[part].values()])
+        writer.writerow([printable(row["file"]), *(row[key] for key in head), *row[part].values()])
     return text.getvalue()

@@ -54,7 +54,8 @@ def check_decimal(decimal: str | None) -> None:
 def whole_label(text: str, decimal: str) -> str:
     """A label; of a whole number, however it is written, its digits; of NaN none.
 
-    Programs write 1 as 1.0 in a column with empty cells, and these as NaN. Other numbers, infinite ones too, are words.
+    Programs write 1 as 1.0 in a column with empty cells, and these as NaN. Other numbers, infinite ones too, stay
+    as they are.
 
     Example:
         >>> whole_label("1.0", "."), whole_label("1.5", "."), whole_label("1,", ","), whole_label("v1.0", ".")

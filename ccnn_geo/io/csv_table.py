@@ -18,7 +18,7 @@ from ccnn_geo.io.csv_header import TIME, read_named_rows
 from ccnn_geo.io.files.notices import say_once
 from ccnn_geo.io.iso_dates import are_dates, may_be_dates, number_of, seconds_of
 
-READING = 4
+READING = 5
 """Counts changes of what is read of a file; part of the name of what is stored."""
 
 LARGEST = 1e100

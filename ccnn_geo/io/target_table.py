@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ccnn_geo.io.csv_format import Row, find_decimal, find_separator, read_rows, with_point
 from ccnn_geo.io.csv_table import LARGEST, MISSING
 from ccnn_geo.io.iso_dates import number_of
 
@@ -68,7 +68,8 @@ def read_targets(path: Path, wanted: Sequence[str] | None = None) -> TargetTable
     r"""Reads a table with a column ``file``, perhaps ``split``, and one per target, such as ``energy [kcal/mol]``.
 
     Args:
-        path: The file, comma-separated text.
+        path: The file, text; between cells stand commas, semicolons, tabs, bars or blanks, whichever make a header
+            with ``file``. Where these are no commas, they may be the decimal sign.
         wanted: Names of targets; None for all columns.
 
     Raises:
@@ -84,7 +85,7 @@ def read_targets(path: Path, wanted: Sequence[str] | None = None) -> TargetTable
         >>> table.files, table.names, table.units, table.values.tolist()
         (['water.npz'], ['energy'], ['eV'], [[-1.5]])
     """
-    header, rows = _read(path)
+    header, rows, separator = _read(path)
     columns = [split_unit(cell) for cell in header]
     names = [name for name, _ in columns]
     if FILE not in names or len(set(names)) < len(names) or "" in names:
@@ -99,7 +100,13 @@ def read_targets(path: Path, wanted: Sequence[str] | None = None) -> TargetTable
             f"{path}: no target {', '.join(unknown)}, expected some of {', '.join(known) or 'a column for each target'}"
         )
     places = [names.index(name) for name in chosen]
-    values = [[_number(path, line, names[i], cells[i]) for i in places] for line, cells in rows]
+    given = [(line, [cells[i].strip() for i in places]) for line, cells in rows]
+    if _decimal(path, (cell for _, cells in given for cell in cells), separator) == ",":
+        given = [(line, [with_point(path, line, cell) for cell in cells]) for line, cells in given]
+    values = [
+        [_number(path, line, name, cell) for name, cell in zip(chosen, cells, strict=True)]
+        for line, cells in given
+    ]
     files = [_file(path, line, cells[names.index(FILE)]) for line, cells in rows]
     twice = {name for name in files if files.count(name) > 1} if len(set(files)) < len(files) else set()
     if twice:
@@ -109,23 +116,33 @@ def read_targets(path: Path, wanted: Sequence[str] | None = None) -> TargetTable
     return TargetTable(files, splits, chosen, units, np.array(values, dtype=np.float64))
 
 
-def _read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header, and lines with their numbers, that have as many cells."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            lines = [(reader.line_num, cells) for cells in reader if any(cells)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: not comma-separated text in UTF-8 ({error})") from error
+def _read(path: Path) -> tuple[list[str], list[Row], str]:
+    """The header, lines with their numbers that have as many cells, and the sign between cells."""
+    separator = find_separator(path, lambda cells: FILE in [_column(cell) for cell in cells])
+    lines = read_rows(path, separator)
     if len(lines) < 2:
         raise ValueError(f"{path}: {len(lines)} lines, expected a header and a row for each file")
-    header = lines[0][1]
+    header = [_column(cell) for cell in lines[0][1]]
     for line, cells in lines[1:]:
         if len(cells) != len(header):
             raise ValueError(
                 f"{path}, line {line}: {len(cells)} cells, expected {len(header)} as in the header"
             )
-    return header, lines[1:]
+    return header, lines[1:], separator
+
+
+def _column(cell: str) -> str:
+    """The head of a column; the names that are ours may be in upper case."""
+    return cell.strip().lower() if cell.strip().lower() in (FILE, SPLIT) else cell
+
+
+def _decimal(path: Path, cells: Iterable[str], separator: str) -> str:
+    """The decimal sign of targets, which no option says."""
+    try:
+        return find_decimal(path, cells, separator)
+    except ValueError as error:
+        told = str(error).partition("; the option")[0]
+        raise ValueError(f"{told}; with commas between the cells a point is the decimal sign") from error
 
 
 def _file(path: Path, line: int, text: str) -> str:
@@ -136,7 +153,7 @@ def _file(path: Path, line: int, text: str) -> str:
 
 
 def _number(path: Path, line: int, name: str, text: str) -> float:
-    if text.strip().lower() in MISSING:
+    if text.lower() in MISSING:
         return math.nan
     value = number_of(text)
     if not abs(value) <= LARGEST:

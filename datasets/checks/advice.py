@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ccnn_geo.datasets.base.class_folders import SPLITS
-from ccnn_geo.datasets.checks.kinds import GRID, IN_MASKS, KINDS, SURFACE, Seen
+from ccnn_geo.datasets.checks.kinds import GRID, IN_MASKS, KINDS, POINT_LABELS, SURFACE, Seen
 from ccnn_geo.datasets.checks.split_lists import told_lists
 from ccnn_geo.datasets.clouds.cloud_tables import TableClouds, find_tables
 from ccnn_geo.datasets.images.mask_classes import IGNORED, mask_classes
@@ -178,7 +178,7 @@ def _scenes(found: Found, advice: Advice) -> None:
     seen = [one for _, one in found["train"]]
     labels = Counter[int]()
     for one in seen:
-        labels.update(one.get("labels, in points", {}))
+        labels.update(one.get(POINT_LABELS, {}))
     codes = sorted(code for code in labels if code >= 0)
     if len(codes) < 2 and seen:
         advice.problems.append(

@@ -15,7 +15,7 @@ from ccnn_geo.datasets.images.image_files import IMAGES
 from ccnn_geo.datasets.images.image_store import read_masked
 from ccnn_geo.datasets.scenes.lidar_files import SCANS
 from ccnn_geo.datasets.series.csv_series import SERIES
-from ccnn_geo.datasets.series.time_labels import point_labels
+from ccnn_geo.datasets.series.time_labels import labels_of_lines, point_labels
 from ccnn_geo.datasets.shapes.part_folder import PARTS
 from ccnn_geo.datasets.shapes.shape_folder import SHAPES
 from ccnn_geo.io.cloud_file import read_cloud
@@ -38,6 +38,9 @@ SURFACE, GRID = "surface", "cells of a voxel grid"
 
 LABELS = "labels, in lines"
 """What is seen in a table with a column of labels; the empty one is none."""
+
+POINT_LABELS = "labels, in points"
+"""What is seen in a scan: numbers of points by label."""
 
 Seen = dict[str, Any]
 """What was seen in a file: numbers, ranges, words, lists of words, and counts by word, each by its name."""
@@ -119,15 +122,15 @@ def _series(path: Path, **options: Any) -> Seen:
         "time is": "dates" if table.dates else "numbers",
         "length, in seconds" if table.dates else "length, in the unit of time": float(np.ptp(table.time)),
         "variables": list(table.variables),
-        **_labels(path, table),
+        **_labels(path, table, options.get("label")),
     }
 
 
-def _labels(path: Path, table: Table) -> Seen:
-    """Labels of the lines of a table that has such a column."""
-    if table.lines is None or table.lines.labels is None:
+def _labels(path: Path, table: Table, column: str | None) -> Seen:
+    """Labels of the lines of a table, of times at which something was observed."""
+    if column is None:
         return {}
-    labels = Counter(table.lines.labels)
+    labels = Counter(labels_of_lines(path, table, column))
     try:
         point_labels(table, len(np.unique(table.time)), sorted(labels))
     except ValueError as error:
@@ -145,7 +148,7 @@ def _scene(path: Path, **options: Any) -> Seen:
     }
     if frame.labels is not None:
         codes, counts = np.unique(frame.labels, return_counts=True)
-        seen["labels, in points"] = {int(c): int(n) for c, n in zip(codes, counts, strict=True)}
+        seen[POINT_LABELS] = {int(c): int(n) for c, n in zip(codes, counts, strict=True)}
     return seen
 
 

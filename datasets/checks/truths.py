@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from ccnn_geo.datasets.base.layouts import Part
 from ccnn_geo.datasets.checks.advice import Found
-from ccnn_geo.datasets.checks.kinds import KINDS, LABELS
+from ccnn_geo.datasets.checks.kinds import IN_MASKS, KINDS, LABELS, POINT_LABELS, Seen
+from ccnn_geo.datasets.images.mask_classes import IGNORED
 from ccnn_geo.io.target_table import split_unit
 
 
@@ -31,7 +32,9 @@ def check_truths(
         return [], []
     heads = {split: _heads(part, options) for split, part in parts.items()}
     problems = [*_labels(found), *_unknown(heads["train"], found), *_validation(kind, task, parts)]
-    return problems, list(_other_targets(heads))
+    nothing = dict(_nothing_known(kind, task, heads, found, options))
+    notes = [f"{nothing.pop('test')}; ccnn-geo test will fail"] if "test" in nothing else []
+    return [*problems, *nothing.values(), *_other_targets(heads)], notes
 
 
 def _labels(found: Found) -> Iterator[str]:
@@ -67,6 +70,32 @@ def _unknown(heads: list[str], found: Found) -> Iterator[str]:
     if without:
         names = ", ".join(split_unit(head)[0] for head in without)
         yield f"targets: no value of {names} in the training part, expected some"
+
+
+def _nothing_known(
+    kind: str, task: str, heads: Mapping[str, list[str]], found: Found, options: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Other splits than train of which nothing is known that answers could be measured by, and what is said of them."""
+    for split, part in found.items():
+        if split == "train" or not part:
+            continue
+        if task == "regression":
+            wanted = heads[split]
+            if wanted and not any(f"target {head}" in one for _, one in part for head in wanted):
+                names = ", ".join(split_unit(head)[0] for head in wanted)
+                yield split, f"targets: no value of {names} in the {split} part, expected some"
+        elif task == "segmentation" and not any(_has_class(kind, one, options) for _, one in part):
+            yield split, f"labels: none in the {split} part, expected some"
+
+
+def _has_class(kind: str, seen: Seen, options: Mapping[str, Any]) -> bool:
+    """Whether a pixel, time or point of a file has a class; parts of shapes, of which each file has some, count too."""
+    found: Mapping[str, Set[Any]] = {
+        "images": set(seen.get(IN_MASKS, ())) - {options.get("ignored", IGNORED)},
+        "series": set(seen.get(LABELS, ())) - {""},
+        "scenes": {code for code in seen.get(POINT_LABELS, ()) if code >= 0},
+    }
+    return kind not in found or bool(found[kind])
 
 
 def _other_targets(heads: Mapping[str, list[str]]) -> Iterator[str]:

@@ -152,10 +152,14 @@ class Clouds(Dataset):
         """Names of the files, relative to the root."""
         return [self._stored.files[i] for i in self.indices()]
 
+    @property
+    def y(self) -> Tensor:
+        """Targets of the samples, or of all their points, ``[*, T]`` float64."""
+        return torch.cat([self._target(i) for i in self.indices()])
+
     def target_scale(self) -> Targets:
         """Names, units, mean and deviation of the targets of these samples."""
-        values = torch.cat([self._target(i) for i in self.indices()])
-        return Targets.measure(self.target_names, self.target_units, values)
+        return Targets.measure(self.target_names, self.target_units, self.y)
 
     def len(self) -> int:
         return len(self._stored.files)

@@ -18,7 +18,12 @@ from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.base.layouts import Part
 from ccnn_geo.datasets.base.truths import answers_of, truths_of
 from ccnn_geo.datasets.series.series import STORED, Record, SeriesDataset, write_series
-from ccnn_geo.datasets.series.time_labels import check_label_column, label_classes, point_labels
+from ccnn_geo.datasets.series.time_labels import (
+    check_label_column,
+    label_classes,
+    labels_of_lines,
+    point_labels,
+)
 from ccnn_geo.io.csv_table import READING, Lines, Table, read_table
 from ccnn_geo.io.files.sample_files import FileKind, stamps
 from ccnn_geo.io.files.storage import read_arrays
@@ -58,8 +63,8 @@ class CSVSeries(SeriesDataset):
         decimal: ``.`` or ``,``; by default what the numbers of a file have. Where that is not plain, as in 1,234, the
             file is refused.
         time: Name of the column of times, ``time`` by default.
-        label: Name of a column of labels, words or whole numbers; an empty cell or NaN is no label. Classes are the
-            labels of the training files.
+        label: Name of a column of labels, words or whole numbers, that every file has; an empty cell or NaN is no
+            label. Classes are the labels of the training files, at times at which something was observed.
         targets: Names of columns of the table of targets; None for all.
         tails: Part of a variable's training values at either end that is taken for slips and pulled in.
         cache: Where prepared files go (default ``root/processed``).
@@ -171,15 +176,18 @@ def _prepare(
     def merge(found: Results) -> None:
         tables = [_table(arrays) for arrays in found.arrays("series")]
         classes: list[str] | None = None
+        column = reading.get("label")
+        files = zip(part.paths, tables, strict=True)
+        labels = [] if column is None else [labels_of_lines(path, table, column) for path, table in files]
         if split == "train":
             variables = list(dict.fromkeys(name for table in tables for name in table.variables))
             pipeline = SeriesPipeline(tuple(variables), tables[0].dates)
-            if "label" in reading:
-                classes = label_classes(zip(part.paths, tables, strict=True), reading["label"])
+            if column is not None:
+                classes = label_classes(root, column, labels)
         else:
             known = read_arrays(targets["train"], ("variables", "dates", "scale", "span", "point_classes"))
             pipeline = SeriesPipeline(tuple(known["variables"].tolist()), bool(known["dates"]))
-            classes = known["point_classes"].tolist() if "label" in reading else None
+            classes = known["point_classes"].tolist() if column is not None else None
         records = [
             _record(root, path, y if classes is None else classes, table, pipeline)
             for path, y, table in zip(part.paths, part.y, tables, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from ccnn_geo.io.csv_header import TIME, read_named_rows
 from ccnn_geo.io.csv_table import Table
 from ccnn_geo.io.files.left_out import list_names
+from ccnn_geo.io.iso_dates import number_of
 from ccnn_geo.transforms.pipelines.series import SeriesPipeline
 
 
@@ -42,23 +44,38 @@ def check_label_column(root: Path, paths: Iterable[Path], options: Mapping[str, 
         )
 
 
-def label_classes(files: Iterable[tuple[Path, Table]], column: str) -> list[str]:
-    """Labels that files have, in their order; whole numbers in that of numbers.
+def labels_of_lines(path: Path, table: Table, column: str) -> list[str]:
+    """The label of each line at whose time something was observed, the empty one for none.
 
     Raises:
-        ValueError: If a file has no such column, or there is no label at all.
+        ValueError: If the file has no such column, or a label is a number that is not whole.
     """
-    found: set[str] = set()
-    path = Path()
-    for path, table in files:
-        if table.lines is None or table.lines.labels is None:
-            raise ValueError(
-                f"{path}: no column {column!r}, expected one of labels; {', '.join(table.variables)} are there"
-            )
-        found.update(table.lines.labels)
-    found.discard("")
+    if table.lines is None or table.lines.labels is None:
+        raise ValueError(
+            f"{path}: no column {column!r}, expected one of labels; {', '.join(table.variables)} are there"
+        )
+    for label in table.lines.labels:
+        number = number_of(label.replace(",", "."))
+        if math.isfinite(number) and not number.is_integer():
+            raise ValueError(f"{path}: the label {label!r}, expected a word or a whole number")
+    points = SeriesPipeline.points_of_lines(table)
+    return [label for label, point in zip(table.lines.labels, points, strict=True) if point >= 0]
+
+
+def label_classes(root: Path, column: str, labels: Iterable[Sequence[str]]) -> list[str]:
+    """Labels that files have, in their order; whole numbers in that of numbers.
+
+    Args:
+        root: The folder, for the message.
+        column: Of the labels, likewise.
+        labels: What :func:`labels_of_lines` says of each file.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    found = set().union(*labels) - {""}
     if not found:
-        raise ValueError(f"{path.parent}: no label in the column {column!r} of any file, expected some")
+        raise ValueError(f"{root}: no label in the column {column!r} of any file, expected some")
     return sorted(found, key=int if all(label.isdecimal() for label in found) else None)
 
 

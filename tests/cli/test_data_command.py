@@ -2,6 +2,7 @@ import shutil
 from collections import namedtuple
 
 import fake_data
+import numpy as np
 import pytest
 
 from ccnn_geo.cli import data as data_command
@@ -177,3 +178,13 @@ def test_kinds_of_the_command_are_those_that_are_checked():
     from ccnn_geo.datasets.checks.kinds import KINDS
 
     assert tuple(KINDS) == data_command.OWN_KINDS
+
+
+def test_a_class_is_one_row_whatever_its_name(run, tmp_path):
+    for name in ("two\nlines", "one"):
+        (tmp_path / "shapes/train" / name).mkdir(parents=True)
+        for i in range(2):
+            cloud = np.random.default_rng(i).normal(size=(9, 3))
+            np.save(tmp_path / "shapes/train" / name / f"{i}.npy", cloud)
+    code, output, _ = run("check", "shapes")
+    assert code == 0 and r"two\nlines  2" in output.splitlines()

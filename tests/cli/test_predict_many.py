@@ -28,7 +28,8 @@ def test_what_is_there_is_not_done_again(model, run_cli):
     assert code == 0 and "24 of them before" in output
     assert Path("out/predictions.json").stat().st_mtime_ns == before
     code, _, errors = run_cli("predict", "model", FILES[0], "--out", "out")
-    assert code == 1 and "holds predictions.json of other files; name another folder" in errors
+    others = f"holds predictions.json of 23 other files, such as {FILES[1]}; name another folder"
+    assert code == 1 and others in errors
     code, _, errors = run_cli("predict", "model", FILES[0], "--out", FILES[1])
     assert code == 1 and "expected a folder for the answers" in errors
 
@@ -46,9 +47,15 @@ def test_a_file_that_changes_is_answered_again(model, run_cli):
     assert run_cli("predict", "model", "clouds", "--out", "out")[0] == 0
     np.save(FILES[3], changed)
     assert Parts(Path("part"), "m", FILES).rest == [FILES[3], *FILES[8:]]
+    before = json.loads(Path("out/predictions.json").read_text())["answers"]
+    np.save("clouds/new.npy", changed)
     code, output, errors = run_cli("predict", "model", "clouds", "--out", "out")
-    assert (code, output) == (1, "")
-    assert f"of files of which 1 have changed since, such as {FILES[3]}; name another folder" in errors
+    assert (code, errors) == (0, "") and output.startswith("25 of 25 files") and "23 of them before" in output
+    after = json.loads(Path("out/predictions.json").read_text())["answers"]
+    assert [one["file"] for one in after] == [*FILES, "clouds/new.npy"]
+    assert [i for i in range(24) if before[i] != after[i]] == [3]
+    assert after[3]["probability"] == pytest.approx(after[24]["probability"], abs=1e-5)
+    assert not list(Path("out").glob("part-*"))
     (Path("table.parquet")).touch()
     before = Parts(Path("table"), "m", ["table.parquet/7"])
     before.add([{"file": "table.parquet/7", "class": "cup"}])
@@ -67,6 +74,61 @@ def test_an_error_is_tried_again_and_an_answer_counts_more(tmp_path):
         again.finish()
         and "error" not in json.loads((tmp_path / "predictions.json").read_text())["answers"][0]
     )
+
+
+def test_a_bad_file_is_named_again(model, run_cli):
+    Path("clouds/bad.npy").touch()
+    for before in ("", ", 24 of them before"):
+        code, output, errors = run_cli("predict", "model", "clouds", "--out", "out")
+        assert code == 1 and errors.splitlines()[-1].endswith(
+            "1 of 25 files could not be answered: clouds/bad.npy"
+        )
+        assert output.startswith("24 of 25 files in ") and f" s{before}: out" in output
+    np.save("clouds/bad.npy", np.load(FILES[0]))
+    code, output, errors = run_cli("predict", "model", "clouds", "--out", "out")
+    assert (code, errors) == (0, "") and output.startswith("25 of 25 files in ")
+
+
+def test_an_answer_that_is_gone_is_asked_again(tmp_path):
+    record = {"class": "cup", "probability": 1.0, "probabilities": {"cup": 1.0}}
+    first = Parts(tmp_path, "m", ["a", "b"])
+    first.add([{"file": name, **record} for name in "ab"])
+    assert first.finish() and Parts(tmp_path, "m", ["a", "b"]).rest == []
+    again = Parts(tmp_path, "m", ["a", "b"], is_there=lambda file: file != "b")
+    assert again.rest == ["b"]
+    again.add([{"file": "b", **record}])
+    assert again.finish() and not list(tmp_path.glob("part-*"))
+
+
+def test_processes_that_go_on_with_a_whole_lose_nothing(tmp_path):
+    record = {"class": "cup", "probability": 1.0, "probabilities": {"cup": 1.0}}
+    first = Parts(tmp_path, "m", ["a", "b"])
+    first.add([{"file": name, "error": "cut off"} for name in "ab"])
+    assert first.finish()
+    both = [Parts(tmp_path, "m", ["a", "b"], rank, 2) for rank in range(2)]
+    for part, name in zip(both, "ab", strict=True):  # the first puts together before the second is done
+        part.add([{"file": name, **record}])
+        assert part.finish()
+    assert Parts(tmp_path, "m", ["a", "b"]).rest == []
+
+
+def test_names_that_are_no_text(model, run_cli):
+    Path("clouds").rename("some")
+    Path(FILES[3].replace("clouds", "some")).rename("some/odd_\udcff.npy")
+    code, output, errors = run_cli("predict", "model", "some", "--out", "out")
+    assert (code, errors) == (0, "") and output.startswith("24 of 24 files")
+    assert r"some/odd_\udcff.npy," in Path("out/predictions.csv").read_text()
+    assert r"some/odd_\udcff.npy" in Path("out/predictions.json").read_text()
+    code, output, _ = run_cli("predict", "model", "some", "--csv")
+    assert code == 0 and r"some/odd_\udcff.npy," in output
+
+
+def test_nothing_is_said_where_nothing_is_answered(model, run_cli):
+    Path("empty").mkdir()
+    for form in ([], ["--csv"]):
+        code, output, errors = run_cli("predict", "model", "nowhere.npy", "empty", *form)
+        assert (code, output) == (1, "")
+        assert "ccnn-geo: empty: no shapes in this folder, expected .off" in errors
 
 
 def test_paths_stand_for_files(tmp_path, monkeypatch):

@@ -133,6 +133,12 @@ def test_answers_in_a_folder_of_the_shapes_are_not_asked(parts, monkeypatch, run
         code, output, errors = run_cli("predict", "run", "some", "--out", "some/answers")
         assert (code, errors) == (0, "") and output.startswith("4 of 4 files")
     assert "4 of them before" in output
+    gone = parts / "some/answers/box/0.ply"
+    given = gone.read_bytes()
+    gone.unlink()
+    code, output, errors = run_cli("predict", "run", "some", "--out", "some/answers")
+    assert (code, errors) == (0, "") and "4 of 4 files" in output and "3 of them before" in output
+    assert gone.read_bytes() == given
 
 
 def test_table_for_people_and_export(parts, monkeypatch, run_cli):

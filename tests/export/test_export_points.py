@@ -161,6 +161,37 @@ def test_a_neighbour_that_a_cloud_does_not_have_is_refused(exported, form):
         run(x, pos, index, weight)
 
 
+@pytest.mark.parametrize("form", ["module", "program", "onnx"])
+def test_positions_that_do_not_fit_are_refused(exported, form):
+    """One cloud of positions for several of features would answer the first of these."""
+    inputs, _, written, program = exported("nearest")
+    x, pos = inputs[1]
+    run = {"onnx": onnx_session(written), "program": program.module()}.get(form)
+    run = run or exportable(point_network(dim=2, **SHORT))
+    for other in ((x, pos[:1]), (x[:1], pos), (x[:, :9], pos)):
+        with (
+            pytest.raises(Exception, match=r"Concat|Guard failed|Sizes of tensors must match"),
+            torch.no_grad(),
+        ):
+            run(*other)
+
+
+@pytest.mark.parametrize("form", ["program", "onnx"])
+def test_positions_that_are_no_numbers_give_none(exported, form):
+    inputs, _, written, program = exported("nearest")
+    run = onnx_session(written) if form == "onnx" else program.module()
+    x, pos = inputs[1]
+    sound = run(x, pos)
+    for value in (torch.nan, torch.inf):
+        other = pos.clone()
+        other[1, 3, 0] = value
+        found = run(x, other)
+        assert found[1].isnan().all()
+        assert_same(found[[0, 2]], sound[[0, 2]])
+    if form == "onnx":
+        assert run(x[:, :0], pos[:, :0]).isnan().all()
+
+
 @pytest.fixture(scope="module")
 def commanded(tmp_path_factory):
     """A run's network, the folder of the program that the command made of it, and what the command said."""

@@ -20,9 +20,27 @@ def test_names_units_splits_and_what_is_not_known(tmp_path):
     assert (chosen.names, chosen.values.shape) == (["gap"], (2, 1))
 
 
+@pytest.mark.parametrize("sign", [";", "\t", "|", ","])
+def test_what_stands_between_cells(tmp_path, sign):
+    text = "File;angle [degree];SPLIT\na b.npz;1,5;train\nb.npz;;val\n"
+    text = text.replace(",", ".") if sign == "," else text
+    table = read_targets(write(tmp_path, text.replace(";", sign)))
+    assert (table.files, table.splits, table.heads) == (
+        ["a b.npz", "b.npz"],
+        ["train", "val"],
+        ["angle [degree]"],
+    )
+    np.testing.assert_array_equal(table.values, [[1.5], [np.nan]])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (
+            "file;a\nx;1,234\n",
+            "three decimals, or a whole one in groups of thousands; with commas between the",
+        ),
+        ("file;a\nx;1,5\ny;1.5\n", "numbers with a comma, '1,5', and with a point, '1.5', expected one"),
         ("", "0 lines, expected a header"),
         ("file,a\n", "1 lines, expected a header"),
         ("name,a\nx,1\n", "expected different names, one of them 'file'"),

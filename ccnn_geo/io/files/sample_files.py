@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from unicodedata import category
 
 from ccnn_geo.io.files.left_out import BESIDE, DEEPER, NOWHERE, list_names, told_counts
 from ccnn_geo.io.files.notices import say_once
@@ -25,6 +26,9 @@ _DOCUMENTS = frozenset(
     }
 )
 """Names, without extension, of files that tell about a data set."""
+
+_BREAKING = ("Cc", "Zl", "Zp")
+"""Categories of signs that end a line, or do other things to a terminal."""
 
 
 def is_hidden(name: str) -> bool:
@@ -198,13 +202,14 @@ def _expected(kind: FileKind, left_out: Collection[str] = ()) -> str:
 
 
 def printable(name: str) -> str:
-    r"""A name of a file that can be printed and stored, whatever its bytes are.
+    r"""A name that can be printed on a line and stored, whatever its bytes are.
 
     Example:
-        >>> printable("caf\udce9.off")
-        'caf\\udce9.off'
+        >>> printable("caf\udce9.off"), printable("two\nlines")
+        ('caf\\udce9.off', 'two\\nlines')
     """
-    return name.encode("utf-8", "backslashreplace").decode()
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return "".join(c.encode("unicode_escape").decode() if category(c) in _BREAKING else c for c in text)
 
 
 def cannot_open(path: Path, error: OSError) -> str:

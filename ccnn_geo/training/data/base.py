@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
 from torch.utils.data import Sampler
 
 from ccnn_geo._base.pyg import DataLoader
 from ccnn_geo.nn.targets import Targets
 from ccnn_geo.training.data.epochs import EpochDataset, EpochSampler
 from ccnn_geo.training.data.finite import FiniteSamples
+from ccnn_geo.training.data.known_truths import point_labels
 from ccnn_geo.training.lightning import LightningDataModule
 from ccnn_geo.training.tasks.classes import Classification
 from ccnn_geo.transforms.pipelines.base import Pipeline
@@ -168,15 +168,9 @@ def class_counts(samples: Any, num_classes: int, per_point: bool) -> list[int]:
         per_point: Which of the two.
     """
     counts = torch.zeros(num_classes, dtype=torch.long)
-    for y in _labels(samples) if per_point else [samples.y]:
+    for y in point_labels(samples) if per_point else [samples.y]:
         counts += torch.bincount(y[y >= 0], minlength=num_classes)
     return counts.tolist()
-
-
-def _labels(samples: Any) -> Iterator[Tensor]:
-    """Labels of the points or cells of each sample; of cells as they are stored, whatever augmentation does."""
-    stored = getattr(samples, "cell_labels", None)
-    return (sample.y for sample in samples) if stored is None else stored()
 
 
 def two_or_more(classes: Sequence[str]) -> list[str]:

@@ -14,6 +14,7 @@ from ccnn_geo.datasets import stratified_split
 from ccnn_geo.datasets.registry import dataset_class
 from ccnn_geo.training.data.base import EpochDataModule, two_or_more
 from ccnn_geo.training.data.epochs import EpochDataset
+from ccnn_geo.training.data.known_truths import check_known, check_same_targets
 from ccnn_geo.training.data.sources import check_keywords, check_limit, limited, root_named, splits_of
 from ccnn_geo.transforms.pipelines.base import Pipeline
 
@@ -93,6 +94,7 @@ class RegistryDataModule(EpochDataModule):
     def setup(self, stage: str) -> None:
         if stage == "test":
             self.test_set = self.open("test", self.evaluation_transform())
+            check_known(self.test_set, "test", self.task)
             self._describe(self.test_set)
             return
         change = self.training_transform(), self.evaluation_transform()
@@ -105,7 +107,10 @@ class RegistryDataModule(EpochDataModule):
             same = change[0] is change[1]
             validation = (train if same else self.open("train", change[1]))[held_out]
             train = train[keep]
+        elif self.task == "regression":
+            check_same_targets(train, validation, "validation")
         train = limited(train, self.limit, self.seed)
+        check_known(validation, "validation", self.task)
         if self.task == "regression":
             self.targets = train.target_scale()  # of what is trained on
         self.train_set = EpochDataset(train, None, self.run_seed)

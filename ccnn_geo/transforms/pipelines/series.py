@@ -119,6 +119,8 @@ class SeriesPipeline(Pipeline):
         """
         assert table.lines is not None, "of a file"
         times, wanted = np.unique(table.time), table.lines.time
+        if np.isnan(table.value).all():  # a file without a value is known by its times alone
+            return np.full(len(wanted), -1)
         place = np.searchsorted(times, wanted).clip(max=len(times) - 1)
         return np.where(times[place] == wanted, place, -1)
 

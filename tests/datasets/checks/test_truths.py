@@ -1,10 +1,14 @@
 """What a check says of truths: targets with their range and unit, labels of parts by category and element."""
 
+import re
+
 import numpy as np
 import pytest
 
 from ccnn_geo.datasets import CSVSeries
 from ccnn_geo.datasets.checks.report import check_folder
+from ccnn_geo.training.data.grids import GridsDataModule
+from ccnn_geo.training.data.points import PointsDataModule
 
 
 def rows(report):
@@ -182,8 +186,71 @@ def test_targets_of_splits_differ(tmp_path, head):
     write_targets(tmp_path, "train", "y [m]", 1, 2)
     write_targets(tmp_path, "test", head, 1)
     report = check_folder(tmp_path, "series")
-    assert report.problems == []
-    assert f"targets of test are {head}, those of train y [m]; expected the same" in report.notes[-1]
+    (problem,) = report.problems
+    assert problem.startswith(f"targets of test are {head}, those of train y [m]; expected the same")
+    write_targets(tmp_path, "val", head, 1)
+    data = PointsDataModule("csv_series", str(tmp_path))
+    with pytest.raises(
+        ValueError, match=re.escape(f"targets of validation are {head}, those of train y [m]")
+    ):
+        data.setup("fit")
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_targets_of_which_a_split_knows_none(tmp_path, split):
+    write_targets(tmp_path, "train", "y,z [m]", "1,1", "2,3")
+    write_targets(tmp_path, split, "y,z [m]", ",", ",nan")
+    told = f"targets: no value of y, z in the {split} part, expected some"
+    report = check_folder(tmp_path, "series")
+    assert report.problems == ([told] if split == "validation" else [])
+    assert (f"{told}; ccnn-geo test will fail" in report.notes) == (split == "test")
+    with pytest.raises(ValueError, match=told):
+        PointsDataModule("csv_series", str(tmp_path)).setup("test" if split == "test" else "fit")
+
+
+@pytest.mark.parametrize("observed", [True, False])
+def test_labels_of_times_of_which_a_split_has_none(tmp_path, observed):
+    write_series(tmp_path, "train", "ab", "ba")
+    write_series(tmp_path, "val", ".." if observed else "aa")
+    if not observed:
+        put(tmp_path / "val/0.csv", "time,x,state\n0,,a\n1,,a\n")
+    told = "labels: none in the validation part, expected some"
+    report = check_folder(tmp_path, "series", {"label": "state"})
+    assert report.problems == [told]
+    with pytest.raises(ValueError, match=told):
+        PointsDataModule("csv_series", str(tmp_path), {"label": "state"}).setup("fit")
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("time,x\n0,1\n1,2\n", "no column 'state', expected one of labels; x are there"),
+        ("time,x,state\n0,1,0.5\n1,2,a\n", "the label '0.5', expected a word or a whole number"),
+    ],
+)
+def test_one_file_without_labels_that_can_be(tmp_path, split, text, told):
+    write_series(tmp_path, "train", "ab", "ba")
+    write_series(tmp_path, "val", "ab", "ba")
+    put(tmp_path / split / "1.csv", text)
+    (problem,) = check_folder(tmp_path, "series", {"label": "state"}).problems
+    assert problem == f"{split}/1.csv: {told}"
+    with pytest.raises(ValueError, match=re.escape(f"{split}/1.csv: {told}")):
+        PointsDataModule("csv_series", str(tmp_path), {"label": "state"}).setup("fit")
+
+
+def test_masks_of_which_a_split_has_no_class(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="Pillow (extra 'images') is not installed")
+    for split, numbers in (("train", [0, 1]), ("val", [255, 255])):
+        for name in ("images", "masks"):
+            (tmp_path / split / name).mkdir(parents=True)
+            pixels = np.array([numbers] * 2, np.uint8)
+            image.fromarray(pixels).save(tmp_path / split / name / "0.png")
+    told = "labels: none in the validation part, expected some"
+    assert check_folder(tmp_path).problems == [told]
+    data = GridsDataModule("image_folder", str(tmp_path), {"channels": 1})
+    with pytest.raises(ValueError, match=told):
+        data.setup("fit")
 
 
 def test_a_single_sample_cannot_validate(tmp_path, write_box):
