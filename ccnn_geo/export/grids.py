@@ -68,8 +68,7 @@ class GridProgram(nn.Module):
             replace(self.model, conv, GridSum(conv, self.trained_size, step, method))
 
     def forward(self, x: Tensor) -> Tensor:
-        outputs = self.model.head(self.model.features(x))
-        return outputs if self.model.composition is None else self.model.composition(outputs, x)
+        return self.model.answers(self.model.head(self.model.features(x)), x)
 
     def example(self) -> tuple[tuple[Tensor, ...], tuple[dict[int, Any], ...]]:
         """Inputs to trace with, and which of their sizes may change."""

@@ -101,9 +101,7 @@ class PointProgram(nn.Module):
         if self.model.readout == "node":
             return self.model.head(h).unflatten(0, (clouds, points))
         outputs = self.model.head.of_dense(h.unflatten(0, (clouds, points)).transpose(1, 2), weight)
-        return (
-            outputs if self.model.composition is None else self.model.composition(outputs, x.transpose(1, 2))
-        )
+        return self.model.answers(outputs, x.transpose(1, 2))
 
     def _edges(self, pos: Tensor, index: Tensor | None) -> DenseEdges:
         clouds, points, _ = pos.shape

@@ -41,6 +41,7 @@ def build_network(
     conv: dict[str, Any] | None = None,
     composition: bool = False,
     members: int = 1,
+    set_channels: int = 0,
     **kernel: Any,
 ) -> CCNN:
     """Builds the :class:`~ccnn_geo.nn.ccnn.CCNN` that a configuration describes.
@@ -69,6 +70,8 @@ def build_network(
             to, such as the atoms of a molecule; the network learns the rest.
         members: Networks side by side, each of the sizes above, which learn by themselves and whose answers are
             averaged.
+        set_channels: Width of a branch beside the convolutions that sees each point by itself and keeps what is
+            largest; 0 for none.
         **kernel: The other settings of :class:`~ccnn_geo.kernels.config.KernelConfig`.
 
     Raises:
@@ -113,6 +116,7 @@ def build_network(
             drop_path=drop_path,
             init_spacing=init_spacing,
             members=members,
+            set_channels=set_channels,
             **(conv or {}),
         )
     except TypeError as error:

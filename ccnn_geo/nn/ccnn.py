@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ccnn_geo._base.devices import check_one_device
@@ -20,6 +21,7 @@ from ccnn_geo.nn.head import Head
 from ccnn_geo.nn.nyquist import FirstSpacing
 from ccnn_geo.nn.old_keys import accept_old_keys
 from ccnn_geo.nn.pretrained import Pretrained
+from ccnn_geo.nn.set_branch import SetBranch
 from ccnn_geo.nn.trunk import Trunk
 
 SIZES: dict[str, dict[str, int]] = {
@@ -80,6 +82,9 @@ class CCNN(Pretrained, Trunk):
             committee of the cost of one search for neighbours and one kernel network per layer. In training
             each member answers by itself, so that each learns by itself: there are ``members`` times the rows, the
             whole batch of the first before that of the second.
+        set_channels: Width of a branch beside the convolutions that sees each point by itself and
+            keeps what is largest over all, a :class:`~ccnn_geo.nn.set_branch.SetBranch`; 0 for none. It learns by
+            itself, as one more member, and its answer counts as much as that of all the others together.
         init_spacing: Distance of samples whose Nyquist rate no kernel starts above, see
             :meth:`~ccnn_geo.nn.trunk.Trunk.limit_frequencies`; ``"auto"`` takes that of the first batch, once, before
             it scales the kernels.
@@ -120,6 +125,7 @@ class CCNN(Pretrained, Trunk):
         dropout: float = 0.0,
         drop_path: float = 0.0,
         members: int = 1,
+        set_channels: int = 0,
         init_spacing: float | str | None = None,
         **conv_kwargs: Any,
     ) -> None:
@@ -159,6 +165,7 @@ class CCNN(Pretrained, Trunk):
             dropout=dropout,
             drop_path=drop_path,
             members=members,
+            set_channels=set_channels,
             init_spacing=init_spacing,
             **conv_kwargs,
         )
@@ -166,6 +173,9 @@ class CCNN(Pretrained, Trunk):
         self.head = Head(members * hidden_channels, out_channels, readout, pool, members)
         if composition and readout != "global":
             raise ValueError(f"CCNN: expected readout 'global' with composition, got {readout!r}")
+        if set_channels != 0 and readout != "global":
+            raise ValueError(f"CCNN: expected readout 'global' with set_channels, got {readout!r}")
+        self.set_branch = SetBranch(in_channels, out_channels, set_channels) if set_channels != 0 else None
         self.composition = Composition(in_channels, out_channels) if composition else None
         accept_old_keys(self, OLD_KEYS)
         self.first_spacing = FirstSpacing(dim) if init_spacing == "auto" else None
@@ -183,6 +193,11 @@ class CCNN(Pretrained, Trunk):
         """``"global"`` (one output per sample) or ``"node"`` (one per point or cell)."""
         return self.head.readout
 
+    @property
+    def num_answers(self) -> int:
+        """Rows for each sample in training: members, and the branch of ``set_channels``."""
+        return self.members + (self.set_branch is not None)
+
     @classmethod
     def from_preset(cls, name: str, dim: int, in_channels: int, out_channels: int, **kwargs: Any) -> CCNN:
         """Builds one of the paper's models, a key of :data:`PRESETS`; ``kwargs`` override its settings."""
@@ -194,8 +209,9 @@ class CCNN(Pretrained, Trunk):
         """Draws all parameters anew."""
         super().reset_parameters()
         self.head.reset_parameters()
-        if self.composition is not None:
-            self.composition.reset_parameters()
+        for part in (self.set_branch, self.composition):
+            if part is not None:
+                part.reset_parameters()
         if self.first_spacing is not None:
             self.first_spacing.reset_parameters()
         elif self.init_spacing is not None and not isinstance(self.init_spacing, str):
@@ -242,7 +258,7 @@ class CCNN(Pretrained, Trunk):
         if first is not None and not first.is_known and first.measure(x, pos, batch, spacing):
             self.limit_frequencies(first.value)
         if pos is None:
-            return self._composed(self.head(self.features(x, spacing=spacing)), x)
+            return self.answers(self.head(self.features(x, spacing=spacing)), x)
         if batch is not None and (batch.dim() != 1 or batch.size(0) != pos.size(0)):
             raise ValueError(f"CCNN: expected batch [{pos.size(0)}] beside pos, got {list(batch.shape)}")
         plan = self.plan(pos, batch, edge_index, spacing, batch_size)
@@ -250,13 +266,22 @@ class CCNN(Pretrained, Trunk):
             check_reused("CCNN", x, plan, weight)
         weight = self.stem.point_weights(plan) if weight is None else weight
         h = self.features(x, pos=pos, edge_index=plan, weight=weight)
-        return self._composed(self.head(h, batch, batch_size, weight), x, batch)
+        return self.answers(self.head(h, batch, batch_size, weight), x, batch, batch_size)
 
-    def _composed(self, outputs: Tensor, x: Tensor, batch: Tensor | None = None) -> Tensor:
+    def answers(
+        self, outputs: Tensor, x: Tensor, batch: Tensor | None = None, batch_size: int | None = None
+    ) -> Tensor:
+        """What the network gives for outputs of its head: with those of its branch, and its composition.
+
+        Arguments are those of :meth:`forward`; ``x`` are features of points or of a grid.
+        """
+        if self.set_branch is not None:
+            own = self.set_branch(x, batch, batch_size)
+            outputs = torch.cat([outputs, own]) if self.training else (outputs + own) / 2
         if self.composition is None:
             return outputs
-        if self.training and self.members > 1:
-            return self.composition(outputs.unflatten(0, (self.members, -1)), x, batch).flatten(0, 1)
+        if self.training and self.num_answers > 1:
+            return self.composition(outputs.unflatten(0, (self.num_answers, -1)), x, batch).flatten(0, 1)
         return self.composition(outputs, x, batch)
 
     def _forward_data(self, data: Data) -> Tensor:

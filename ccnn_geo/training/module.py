@@ -21,7 +21,7 @@ from ccnn_geo.training.rates import take_rates
 from ccnn_geo.training.same_data import described, inputs_of, refuse_other_data
 from ccnn_geo.training.schedule import Schedule
 from ccnn_geo.training.seeds import local_seed, mix_seed
-from ccnn_geo.training.start import freeze_trunk, rest_trunk, take_weights, with_trunk_rate
+from ccnn_geo.training.start import HEADS, freeze_trunk, rest_trunk, take_weights, with_trunk_rate
 from ccnn_geo.training.tasks.base import Task
 from ccnn_geo.training.tasks.choose import make_task
 from ccnn_geo.training.tasks.regression import composition_of
@@ -265,9 +265,9 @@ class Learner(LightningModule):
         return loss
 
     def _truths(self, batch: Data | Sequence[Tensor]) -> Tensor:
-        """The truths of a batch, once for each member of the network, all of which answer it in training."""
-        y, members = _split(batch)[1], getattr(self.network, "members", 1)
-        return y if members == 1 else y.repeat(members, *[1] * (y.dim() - 1))
+        """The truths of a batch, once for each answer of the network: all of its members answer it in training."""
+        y, times = _split(batch)[1], getattr(self.network, "num_answers", 1)
+        return y if times == 1 else y.repeat(times, *[1] * (y.dim() - 1))
 
     def _nyquist(self, batch: Data | Sequence[Tensor]) -> Tensor:
         if self.hparams.nyquist_spacing is None:  # of the first batch, and then in checkpoints
@@ -312,7 +312,9 @@ class Learner(LightningModule):
         groups = decay_groups(self, self.hparams.weight_decay, self.hparams.decay)
         if self.hparams.trunk_lr == 1:
             return groups
-        head = {id(parameter) for parameter in self.network.head.parameters()}
+        head = {
+            id(parameter) for name, parameter in self.network.named_parameters() if name.startswith(HEADS)
+        }
         return with_trunk_rate(groups, head, self.hparams.lr, self.hparams.trunk_lr)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

@@ -14,8 +14,8 @@ from ccnn_geo.nn.build import model_defaults
 from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.nn.config import conv_defaults
 
-HEAD = "head."
-OF_ANSWERS = (HEAD, "composition.")
+HEADS = ("head.", "set_branch.linear.")
+OF_ANSWERS = (*HEADS, "composition.")
 """What belongs to the answers of a training: other ones need others."""
 
 OWN = ("in_channels", "out_channels", "dim", "readout", "conv", "preset")
@@ -76,13 +76,13 @@ def take_weights(network: CCNN, classes: Sequence[str], source: str | PathLike[s
 def freeze_trunk(network: nn.Module) -> None:
     """Lets nothing below the head learn."""
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_(name.startswith(HEAD))
+        parameter.requires_grad_(name.startswith(HEADS))
 
 
 def rest_trunk(network: nn.Module) -> None:
     """Lets statistics of norms below the head stay as they are, while the head is trained."""
     for name, part in network.named_children():
-        part.train(f"{name}." == HEAD)
+        part.train(f"{name}." in HEADS)
 
 
 def with_trunk_rate(

@@ -100,6 +100,9 @@ def class_evidence(network: CCNN, sample: Sample) -> Tensor:
     for part in largest:
         values, place = features.max(dim=0)
         evidence.index_add_(0, place, len(features) * (part * values).T)
+    if network.set_branch is not None:  # what it says is of no single point, and shared out among all
+        of_branch = network.set_branch(sample.inputs["x"])
+        evidence = (evidence + of_branch) / 2
     return class_logits(evidence)
 
 

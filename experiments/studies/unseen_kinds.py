@@ -49,31 +49,31 @@ class Row:
 
 
 STRONG = {"scale": [0.5, 1.6], "jitter": 0.02, "point_dropout": 0.5}
+"""Augmentation of all but the rows that are without it; peers, which take clouds of one size, get points twice."""
 _BASE = METHODS["ccnn_4_48"]
+
+
+def _changed(title: str, **model: Any) -> Row:
+    return Row(replace(_BASE, title=title, model={**_BASE.model, **model}), STRONG)
+
+
 ROWS: Mapping[str, Row] = {
-    **{name: Row(METHODS[name]) for name in (*PEERS, "ccnn_4_32", "ccnn_4_48", "ccnn_4_140")},
-    "strong": Row(replace(_BASE, title="CCNN-4,48, stronger augmentation"), STRONG),
-    "committee": Row(replace(_BASE, title="four of them"), STRONG, members=4),
-    "ema": Row(replace(_BASE, title="CCNN-4,48, averaged weights", optim={"ema": 0.99})),
-    "mean_max": Row(
-        replace(
-            _BASE,
-            title="CCNN-4,48, stronger augmentation, mean and maximum",
-            model={**_BASE.model, "pool": "mean_max"},
-        ),
-        STRONG,
-    ),
+    **{name: Row(METHODS[name], {**STRONG, "point_fill": True}) for name in PEERS},
+    **{name: Row(METHODS[name], STRONG) for name in ("ccnn_4_32", "ccnn_4_48", "ccnn_4_140")},
+    "small": _changed("CCNN-4,32 and sets of 24", preset="ccnn_4_32", set_channels=24),
+    "members": _changed("four CCNN-4,48 in one", members=4, kernel_hidden=24),
+    "large": _changed("four CCNN-4,48 in one and sets of 64", members=4, kernel_hidden=24, set_channels=64),
+    "sets": _changed("CCNN-4,48 and sets of 64", set_channels=64),
+    "committee": Row(replace(_BASE, title="four CCNN-4,48"), STRONG, members=4),
+    "weak": Row(replace(_BASE, title="CCNN-4,48, augmentation of point_peers")),
+    "mean_max": _changed("CCNN-4,48, mean and maximum", pool="mean_max"),
     "without_pos": Row(
-        replace(
-            _BASE,
-            title="CCNN-4,48, stronger augmentation, positions not a feature",
-            features=("constant", "normal_outer"),
-        ),
+        replace(_BASE, title="CCNN-4,48, positions not a feature", features=("constant", "normal_outer")),
         STRONG,
     ),
 }
 """What is trained."""
-SCALES = {"small": ("pointnet", "ccnn_4_48", "strong"), "paper": tuple(ROWS)}
+SCALES = {"small": ("pointnet", "small", "large"), "paper": tuple(ROWS)}
 REFERENCE = {"small": "pointnet", "paper": "dgcnn"}
 
 

@@ -68,7 +68,7 @@ VARIANTS = [
     {"block": "s4", "readout": "node", "causal": True, "dim": 1},
     {"block": "flex", "pool": "mean_max", "window": "tapered", "window_threshold": 1e-3, "dim": 2},
     {"measure": "quadrature", "num_neighbors": None, "pool": "mean_max"},
-    {"members": 3, "pool": "mean_max"},
+    {"members": 3, "pool": "mean_max", "set_channels": 4},
     {"num_neighbors": None, "window": None, "kernel_domain": 1.2, "kernel_radius": 2.0, "low_pass": 0.1},
     *({"kernel": name, "window_isotropic": False} for name in KERNELS if name != "magnet"),
 ]
@@ -110,7 +110,7 @@ SEARCHES = {
     "nearest": ({"kernel": "mlp"}, {}),
     "all": ({"num_neighbors": None, "measure": "quadrature", "pool": "mean_max"}, {}),
     "given": (
-        {"kernel": "fourier", "measure": "density", "members": 2},
+        {"kernel": "fourier", "measure": "density", "members": 2, "set_channels": 2},
         {"neighbors": "given", "weights": True},
     ),
 }

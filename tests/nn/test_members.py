@@ -10,6 +10,7 @@ from ccnn_geo import CCNN
 from ccnn_geo.functional.pointwise.linear import channel_linear
 from ccnn_geo.nn.grouped_linear import GroupedLinear, make_linear
 from ccnn_geo.nn.point_field import PointField
+from ccnn_geo.nn.set_branch import SetBranch
 
 MEMBERS, WIDTH, CLASSES = 3, 6, 4
 SIZES = {"hidden_channels": WIDTH, "num_blocks": 2, "kernel_hidden": 5, "num_neighbors": 8}
@@ -147,14 +148,42 @@ def test_groups_are_a_block_diagonal_matrix(shape):
         torch.testing.assert_close(a, b)
 
 
+@pytest.mark.parametrize("kind", ["points", "grid"])
+def test_a_branch_answers_beside_the_members(kind):
+    network, given = committee(set_channels=3), inputs(kind)
+    network(**given)
+    each = network(**given)
+    assert each.shape == (4 * (MEMBERS + 1), CLASSES)
+    torch.manual_seed(1)  # of dropout
+    own = network.set_branch(given["x"], given.get("batch"))
+    assert own.shape == (4, CLASSES)
+    network.eval()
+    alone = committee().eval()
+    alone.load_state_dict({k: v for k, v in network.state_dict().items() if not k.startswith("set_branch")})
+    own = network.set_branch(given["x"], given.get("batch"))
+    torch.testing.assert_close(network(**given), (alone(**given) + own) / 2)
+
+
+def test_the_branch_sees_points_alone_and_keeps_the_largest():
+    branch = SetBranch(4, CLASSES, channels=3).double().eval()
+    x = torch.randn(30, 4, dtype=torch.float64)
+    each = torch.stack([branch.forward(part) for part in x.split(10)])[:, 0]
+    torch.testing.assert_close(branch(x, torch.arange(30) // 10), each)
+    twice = torch.cat([x[:10], x[:10].flip(0)])
+    torch.testing.assert_close(branch(twice), branch(x[:10]))
+    torch.testing.assert_close(branch(x[:10].T.reshape(1, 4, 5, 2)), branch(x[:10]))
+    with pytest.raises(ValueError, match="channels >= 1, got -1"):
+        SetBranch(4, CLASSES, -1)
+
+
 def test_a_committee_is_one_network_when_copied():
     network, given = committee().eval(), inputs("points")
     torch.testing.assert_close(copy.deepcopy(network)(**given), network(**given))
 
 
-@pytest.mark.parametrize("given", [{"members": 0}, {"groups": 2}])
+@pytest.mark.parametrize("given", [{"members": 0}, {"groups": 2}, {"set_channels": 4, "readout": "node"}])
 def test_what_cannot_be_is_refused(given):
-    with pytest.raises(ValueError, match="members"):
+    with pytest.raises(ValueError, match=r"members|set_channels"):
         CCNN(4, CLASSES, 3, **SIZES, **given)
 
 

@@ -33,6 +33,17 @@ def test_of_classes():
     assert model(batch).shape == (4, 3)
 
 
+def test_of_classes_with_a_branch():
+    batch = clouds(lambda i: torch.tensor([i % 3]))
+    model = Learner({**NETWORK, "set_channels": 4}, classes=["a", "b", "c"], in_channels=6)
+    model.log = lambda *args, **kwargs: None
+    model.network.set_branch.dropout.p = 0.0
+    model(batch)  # sets the scales
+    each = model(batch).unflatten(0, (MEMBERS + 1, -1))
+    own = [F.cross_entropy(answers, batch.y) for answers in each]
+    torch.testing.assert_close(model.training_step(batch, 0), torch.stack(own).mean())
+
+
 def test_of_points_some_of_which_have_no_label():
     batch = clouds(lambda i: torch.arange(20) % 4 - 1)
     model = Learner(NETWORK, classes=["a", "b", "c"], in_channels=6, readout="node", task="segmentation")

@@ -49,6 +49,7 @@ class Augmentation:
         point_wolf: Anchors of smooth local deformations (PointWOLF: 4), after which the shape is put back on the unit
             sphere; 0 for none.
         point_dropout: Largest part of the points that goes (PointNet++: 0.875); 0 for none.
+        point_fill: Whether those that go become copies of another, for networks that take clouds of one size.
         swap_up: Share of the shapes that are turned so that y becomes z, for files in which either points up.
         mirror: Axes along which half of the shapes are mirrored, such as ``xz``; null for none.
         drop_normals: Share of the shapes whose normals are replaced by estimated ones, as clouds without normals get
@@ -66,6 +67,7 @@ class Augmentation:
     rotate_degrees: float = 180.0
     point_wolf: int = 0
     point_dropout: float = 0.0
+    point_fill: bool = False
     swap_up: float = 0.0
     mirror: str | None = None
     drop_normals: float = 0.0
@@ -90,7 +92,7 @@ class Augmentation:
         if self.jitter != 0:
             chain.append(RandomJitter(self.jitter))
         if self.point_dropout != 0:
-            chain.append(RandomPointDropout(self.point_dropout))
+            chain.append(RandomPointDropout(self.point_dropout, self.point_fill))
         return chain
 
 
