@@ -82,11 +82,13 @@ def _parser() -> argparse.ArgumentParser:
         "images or arrays. Begun again after an end, it goes on; processes that torchrun or SLURM start share the "
         "work.",
     )
-    votes = "Of scans: {} that vote; 1 by default."
-    parser.add_argument(
-        "--rotations", type=_positive, default=1, help=votes.format("turns about the vertical axis")
+    votes = "Of {}: {} that vote; 1 by default."
+    turns, choices = (
+        votes.format("scans", "turns about the vertical axis"),
+        votes.format("scans and shapes", "choices of points"),
     )
-    parser.add_argument("--subsets", type=_positive, default=1, help=votes.format("choices of points"))
+    parser.add_argument("--rotations", type=_positive, default=1, help=turns)
+    parser.add_argument("--subsets", type=_positive, default=1, help=choices)
     parser.add_argument(
         "--up",
         type=_axes,

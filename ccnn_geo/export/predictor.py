@@ -24,6 +24,7 @@ from ccnn_geo.transforms.pipelines.shapes import ShapePipeline
 from ccnn_geo.transforms.turn_up import TurnUp
 
 ANSWERING = {
+    "shape": "shapes:ShapeAnswering",
     "image": "pixels:PixelAnswering",
     "series": "series:SeriesAnswering",
     "part": "parts:PartAnswering",
@@ -41,11 +42,11 @@ class Predictor:
         classes: Names of its outputs.
         pipeline: From a file or an object in memory to the network's input, as in training.
         targets: Of a regression, which has no classes.
-        votes: How often a scan is asked.
+        votes: How often a scan or a shape is asked.
         turn: What shapes go through before the pipeline.
 
     Raises:
-        ValueError: When it is asked, if votes are for another kind than scans, or a turn for another than shapes.
+        ValueError: When it is asked, if samples of this kind have no such votes, or a turn for another than shapes.
 
     Example:
         >>> network = CCNN.from_preset("ccnn_4_16", dim=3, in_channels=6, out_channels=2, num_neighbors=16)
@@ -134,25 +135,27 @@ class Predictor:
         module, _, name = ANSWERING.get(self.pipeline.kind, "base:Answering").partition(":")
         cls = getattr(importlib.import_module(f"ccnn_geo.export.answering.{module}"), name)
         made: Answering = cls(self.network, self.pipeline, self.classes, self.targets)
-        if self.votes != ONE_VOTE and not made.takes_votes:
-            raise ValueError(f"rotations and subsets are for scans, this network takes {self.pipeline.kind}s")
+        wrong = [name for name in self.votes.asked if name not in made.takes_votes]
+        if wrong:
+            of = {"rotations": "scans", "subsets": "scans and shapes"}[wrong[0]]
+            raise ValueError(f"{wrong[0]} are for {of}, this network takes {self.pipeline.kind}s")
         if self.turn is not None and not isinstance(self.pipeline, ShapePipeline):
             raise ValueError(f"up is for shapes, this network takes {self.pipeline.kind}s")
         made.votes, made.turn = self.votes, self.turn
         return made
 
     def voting(self, rotations: int = 1, subsets: int = 1) -> Predictor:
-        """The same network, asked several times for each answer.
+        """The same network, asked several times for each answer, which is the mean of what it says.
 
         Args:
-            rotations: Turns about the vertical axis that vote.
-            subsets: Choices of points that vote.
+            rotations: Turns about the vertical axis that vote, of scans.
+            subsets: Choices of points that vote, of scans and shapes.
 
         Raises:
-            ValueError: If one is below 1, or samples of this kind have no votes.
+            ValueError: If one is below 1, or samples of this kind have no such votes.
         """
         found = replace(self, votes=Votes(rotations, subsets))
-        assert found.answering.takes_votes, "or it has raised"
+        assert found.answering.votes == found.votes, "or it has raised"
         return found
 
     def upright(self, up: str, trained: str | None = None) -> Predictor:

@@ -42,8 +42,8 @@ class Answering:
         targets: Of a regression, which has no classes.
     """
 
-    takes_votes: ClassVar[bool] = False
-    """Whether a sample may be asked several times, turned or with other points."""
+    takes_votes: ClassVar[tuple[str, ...]] = ()
+    """How a sample may be asked several times: turned, ``rotations``, or with other points, ``subsets``."""
 
     votes: Votes = ONE_VOTE
 

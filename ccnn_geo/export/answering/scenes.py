@@ -18,7 +18,7 @@ from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 class SceneAnswering(Answering):
     """Scans are written in the format that they came in, and nothing of them is held in memory as a whole."""
 
-    takes_votes: ClassVar[bool] = True
+    takes_votes: ClassVar[tuple[str, ...]] = ("rotations", "subsets")
 
     pipeline: ScanPipeline
 

@@ -22,11 +22,11 @@ MOST = 1 << 18
 
 @dataclass(frozen=True)
 class Votes:
-    """How often a tile is answered; the logits are averaged.
+    """How often a tile, or a shape, is answered; the logits are averaged.
 
     Args:
         rotations: Turns about the vertical axis, evenly spaced, the first one none.
-        subsets: Different thinnings, the first one with the cubes of the training.
+        subsets: Different thinnings, the first one with the cubes of the training; of a shape, choices of points.
         seed: Of the thinnings.
 
     Raises:
@@ -40,8 +40,13 @@ class Votes:
     def __post_init__(self) -> None:
         if self.rotations < 1 or self.subsets < 1:
             raise ValueError(
-                f"scenes: expected rotations and subsets of 1 or more, got {self.rotations} and {self.subsets}"
+                f"votes: expected rotations and subsets of 1 or more, got {self.rotations} and {self.subsets}"
             )
+
+    @property
+    def asked(self) -> list[str]:
+        """Which are more than one."""
+        return [name for name in ("rotations", "subsets") if getattr(self, name) > 1]
 
 
 ONE_VOTE = Votes()

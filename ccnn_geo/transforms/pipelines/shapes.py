@@ -227,11 +227,20 @@ class ShapePipeline(Pipeline):
 
     def __call__(self, data: Data) -> Data | Tensor:
         """From a mesh, cloud or occupancy grid as read from a file to the network's input, as in evaluation."""
+        return self.choice(data, 0)
+
+    def choice(self, data: Data, number: int) -> Data | Tensor:
+        """The same with other points: one of many choices, of which 0 is that of evaluation."""
         data = data.clone()
         data.pos = data.pos.double()
-        generator = torch.Generator().manual_seed(self.seed)
-        sample = SampleShape(self.num_samples, self.normal_neighbors, generator, self.frame, self.cells)
-        found = self.evaluation()(sample(data))
+        generator = torch.Generator().manual_seed(self.seed + number)
+        sample = SampleShape(self.num_samples, self.normal_neighbors, generator, self.frame, self.cells)(data)
+        if number == 0:
+            found = self.evaluation()(sample)
+        else:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.seed + number)
+                found = self.training()(sample)
         return self.dense(found) if self.carrier == "grid" else found
 
 
