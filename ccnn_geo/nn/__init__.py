@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ccnn_geo.nn.conv.plan import PointPlan as PointPlan
     from ccnn_geo.nn.drop_path import DropPath as DropPath
     from ccnn_geo.nn.explain import EdgesFirst as EdgesFirst
+    from ccnn_geo.nn.grouped_linear import GroupedLinear as GroupedLinear
     from ccnn_geo.nn.head import Head as Head
     from ccnn_geo.nn.joint import JointCCNN as JointCCNN
     from ccnn_geo.nn.joint import embed_grid as embed_grid
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ccnn_geo.nn.pooling import pool_clouds as pool_clouds
     from ccnn_geo.nn.pooling import pool_dense as pool_dense
     from ccnn_geo.nn.pretrained import Pretrained as Pretrained
+    from ccnn_geo.nn.set_branch import SetBranch as SetBranch
     from ccnn_geo.nn.targets import Targets as Targets
     from ccnn_geo.nn.trunk import Trunk as Trunk
 
@@ -51,6 +53,7 @@ __all__, __getattr__, __dir__ = lazy_names(
         "nn.conv.plan": "PointPlan",
         "nn.drop_path": "DropPath",
         "nn.explain": "EdgesFirst",
+        "nn.grouped_linear": "GroupedLinear",
         "nn.head": "Head",
         "nn.joint": "JointCCNN embed_grid",
         "nn.norm.batch": "BatchNorm",
@@ -61,6 +64,7 @@ __all__, __getattr__, __dir__ = lazy_names(
         "nn.point_field": "PointField",
         "nn.pooling": "POOLS pool_clouds pool_dense",
         "nn.pretrained": "Pretrained",
+        "nn.set_branch": "SetBranch",
         "nn.targets": "Targets",
         "nn.trunk": "Trunk",
     },
