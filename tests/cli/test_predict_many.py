@@ -89,6 +89,15 @@ def test_a_bad_file_is_named_again(model, run_cli):
     assert (code, errors) == (0, "") and output.startswith("25 of 25 files in ")
 
 
+def test_a_bad_file_may_go(model, run_cli):
+    Path("clouds/bad.npy").touch()
+    assert run_cli("predict", "model", "clouds", "--out", "out")[0] == 1
+    Path("clouds/bad.npy").unlink()
+    code, output, errors = run_cli("predict", "model", "clouds", "--out", "out")
+    assert (code, errors) == (0, "") and "24 of them before" in output
+    assert "bad.npy" not in Path("out/predictions.json").read_text()
+
+
 def test_an_answer_that_is_gone_is_asked_again(tmp_path):
     record = {"class": "cup", "probability": 1.0, "probabilities": {"cup": 1.0}}
     first = Parts(tmp_path, "m", ["a", "b"])
