@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ccnn_geo.io.files.sample_files import FileKind, list_samples
+from ccnn_geo.io.files.storage import is_prepared
 
 
 def expand(paths: Iterable[str], kind: FileKind, answers: Path | None = None) -> Iterator[str]:
@@ -15,7 +16,8 @@ def expand(paths: Iterable[str], kind: FileKind, answers: Path | None = None) ->
 
     Args:
         paths: Files; folders, for all files of such extensions in them and below; patterns with ``*``, ``?`` or ``[``,
-            where ``**`` is any number of folders; ``-`` for a path per line of standard input.
+            where ``**`` is any number of folders; ``-`` for a path per line of standard input. What data sets have
+            prepared, in a folder ``processed``, is no file of a folder or pattern.
         kind: The files that are wanted of folders. A folder or pattern without any stands for itself, and whoever reads
             it says so.
         answers: A folder whose files are answers, and are not asked for with a folder or pattern that it lies in.
@@ -34,6 +36,7 @@ def expand(paths: Iterable[str], kind: FileKind, answers: Path | None = None) ->
 
 
 def _without(files: list[str], answers: Path | None) -> list[str]:
+    files = [file for file in files if not is_prepared(Path(file))]
     if answers is None:
         return files
     place = answers.resolve()

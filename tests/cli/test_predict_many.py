@@ -9,6 +9,7 @@ import pytest
 from ccnn_geo.cli.inputs import expand
 from ccnn_geo.export.parts import Parts
 from ccnn_geo.io.files.sample_files import FileKind
+from ccnn_geo.io.files.storage import exclusive
 from tests.faults.small_model import FILES, write_model
 
 OFF = FileKind("shapes", [".off"], deep=True)
@@ -171,3 +172,17 @@ def test_what_others_have_written_stays(tmp_path, text):
     with pytest.raises(ValueError, match=r"holds predictions.json that predict has not written"):
         Parts(tmp_path, "a", ["1"])
     assert (tmp_path / "predictions.json").read_text() == text
+
+
+def test_what_data_sets_have_prepared_is_not_asked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("cup/a.npz", "processed/own.npz"):
+        Path(name).parent.mkdir()
+        Path(name).touch()
+    with exclusive(Path("processed"), "train-0.npz"):
+        Path("processed/train-0.npz").touch()
+        Path("processed/train-0.npy").touch()
+    kind = FileKind("shapes", [".npz", ".npy"], deep=True)
+    for paths in (["."], ["**/*.np*"]):
+        assert list(expand(paths, kind)) == ["cup/a.npz", "processed/own.npz"]
+    assert list(expand(["processed/train-0.npz"], kind)) == ["processed/train-0.npz"], "said by name"
