@@ -186,3 +186,20 @@ def test_what_data_sets_have_prepared_is_not_asked(tmp_path, monkeypatch):
     for paths in (["."], ["**/*.np*"]):
         assert list(expand(paths, kind)) == ["cup/a.npz", "processed/own.npz"]
     assert list(expand(["processed/train-0.npz"], kind)) == ["processed/train-0.npz"], "said by name"
+
+
+def test_tables_and_masks_beside_files_are_not_asked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.csv", "targets.csv", "sub/Labels.csv", "sub/predictions.csv", "sub/b.csv"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    kind = FileKind("series", [".csv"], deep=True)
+    for paths in (["."], ["**/*.csv"]):
+        assert list(expand(paths, kind)) == ["a.csv", "sub/b.csv"]
+    assert list(expand(["targets.csv"], kind)) == ["targets.csv"], "said by name"
+    for name in ("root/test/images/0.png", "root/test/masks/0.png", "root/masks/1.png"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    kind = FileKind("images", [".png"], deep=True)
+    assert list(expand(["root"], kind)) == ["root/masks/1.png", "root/test/images/0.png"]
+    assert list(expand(["root/test/masks"], kind)) == ["root/test/masks/0.png"], "said by name"
