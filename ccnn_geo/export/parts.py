@@ -139,16 +139,22 @@ class Parts:
             lines = path.read_bytes().split(b"\n")
             if lines[-1] and path == self.path:  # of a process that was killed: the rest of its last line
                 path.write_bytes(b"".join(line + b"\n" for line in lines[:-1]))
-            for line in lines[:-1]:
-                found: dict[str, Any] = json.loads(line)
-                if found.pop("model") != self.digest:
+            for number, line in enumerate(lines[:-1], 1):
+                try:
+                    found: dict[str, Any] = json.loads(line)
+                    model, file, stamp = found.pop("model"), found["file"], found.pop("stamp", None)
+                except (ValueError, KeyError, TypeError, AttributeError) as error:
+                    raise ValueError(
+                        f"--out {self.folder}: line {number} of {path.name} is damaged; remove that file, and what it "
+                        "held is asked again"
+                    ) from error
+                if model != self.digest:
                     raise ValueError(
                         f"--out {self.folder}: {path.name} holds answers of another {_MODEL}; name another folder"
                     )
-                stamp = found.pop("stamp", None)
-                is_as_it_was = stamp == self.stamps.get(found["file"])
-                if is_as_it_was and "error" in known.get(found["file"], {"error": ""}):
-                    known[found["file"]] = found
+                is_as_it_was = stamp == self.stamps.get(file)
+                if is_as_it_was and "error" in known.get(file, {"error": ""}):
+                    known[file] = found
         return known
 
 

@@ -203,3 +203,10 @@ def test_tables_and_masks_beside_files_are_not_asked(tmp_path, monkeypatch):
     kind = FileKind("images", [".png"], deep=True)
     assert list(expand(["root"], kind)) == ["root/masks/1.png", "root/test/images/0.png"]
     assert list(expand(["root/test/masks"], kind)) == ["root/test/masks/0.png"], "said by name"
+
+
+@pytest.mark.parametrize("line", ["{", "[1]", "7", "{}", '{"model": "a"}'])
+def test_a_damaged_part_is_named(tmp_path, line):
+    (tmp_path / "part-0-of-2.jsonl").write_text(f"{line}\n")
+    with pytest.raises(ValueError, match=r"line 1 of part-0-of-2\.jsonl is damaged; remove that file"):
+        Parts(tmp_path, "a", ["1"])
