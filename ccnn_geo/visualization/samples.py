@@ -62,8 +62,8 @@ def sample_of_file(trained: Trained, file: str | PathLike[str]) -> Sample:
     pipeline = Predictor.load(trained.checkpoint).pipeline
     if not isinstance(pipeline, ShapePipeline):
         raise ValueError(
-            f"{trained.checkpoint}: learned from {pipeline.files.name}, expected a network of shapes for a file; samples "
-            "of all kinds of data are shown by their number"
+            f"{trained.checkpoint}: learned from {pipeline.files.name}, expected a network of shapes for a file; "
+            "samples of all kinds of data are shown by their number"
         )
     try:
         data = pipeline(read_shape(file).to_data())
