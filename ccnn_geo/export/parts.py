@@ -64,6 +64,7 @@ class Parts:
         self.folder, self.digest, self.rank, self.size = folder, digest, rank, size
         self.files = list(dict.fromkeys(files))
         self.stamps = {file: _stamp(file) for file in self.files}
+        self._in_whole = 0  # files of which the whole says something
         folder.mkdir(parents=True, exist_ok=True)
         self.path = part_path(folder, rank, size, _ENDING)
         with exclusive(folder, WHOLE):  # another process may put the parts together
@@ -88,7 +89,7 @@ class Parts:
             known, parts = self._known(), part_paths(self.folder, _ENDING)
             if not set(self.files) <= known.keys():
                 return False
-            if not parts:  # nothing is new
+            if not parts and self._in_whole == len(self.files):  # nothing is new, and nothing is gone
                 return True
             answers = [known[file] for file in self.files]
             good = [one for one in answers if "error" not in one]
@@ -104,6 +105,7 @@ class Parts:
     def _stored(self) -> dict[str, Record]:
         """What the whole holds of files as they are, by file; nothing where there is none yet."""
         path = self.folder / WHOLE
+        self._in_whole = 0
         if not path.exists():
             return {}
         try:
@@ -115,7 +117,8 @@ class Parts:
             raise ValueError(
                 f"--out {self.folder}: holds {WHOLE} that predict has not written; name another folder"
             ) from error
-        others = [file for file in known if file not in self.stamps]
+        self._in_whole = len(known)
+        others = [file for file, one in known.items() if file not in self.stamps and "error" not in one]
         if model != self.digest or others:
             other = (
                 f"another {_MODEL}"
@@ -126,7 +129,7 @@ class Parts:
         return {
             file: found
             for (file, found), stamp in zip(known.items(), stamps, strict=False)
-            if stamp == self.stamps[file]
+            if file in self.stamps and stamp == self.stamps[file]
         }
 
     def _known(self) -> dict[str, Record]:
@@ -136,16 +139,22 @@ class Parts:
             lines = path.read_bytes().split(b"\n")
             if lines[-1] and path == self.path:  # of a process that was killed: the rest of its last line
                 path.write_bytes(b"".join(line + b"\n" for line in lines[:-1]))
-            for line in lines[:-1]:
-                found: dict[str, Any] = json.loads(line)
-                if found.pop("model") != self.digest:
+            for number, line in enumerate(lines[:-1], 1):
+                try:
+                    found: dict[str, Any] = json.loads(line)
+                    model, file, stamp = found.pop("model"), found["file"], found.pop("stamp", None)
+                except (ValueError, KeyError, TypeError, AttributeError) as error:
+                    raise ValueError(
+                        f"--out {self.folder}: line {number} of {path.name} is damaged; remove that file, and what it "
+                        "held is asked again"
+                    ) from error
+                if model != self.digest:
                     raise ValueError(
                         f"--out {self.folder}: {path.name} holds answers of another {_MODEL}; name another folder"
                     )
-                stamp = found.pop("stamp", None)
-                is_as_it_was = stamp == self.stamps.get(found["file"])
-                if is_as_it_was and "error" in known.get(found["file"], {"error": ""}):
-                    known[found["file"]] = found
+                is_as_it_was = stamp == self.stamps.get(file)
+                if is_as_it_was and "error" in known.get(file, {"error": ""}):
+                    known[file] = found
         return known
 
 

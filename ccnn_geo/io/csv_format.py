@@ -92,11 +92,11 @@ def read_rows(path: Path, separator: str) -> list[Row]:
                     rows.append((reader.line_num, [cell for cell in cells if cell] if blanks else cells))
     except UnicodeDecodeError as error:
         found = error.object[error.start : error.start + 8]
-        raise ValueError(f"{path}: not comma-separated text in UTF-8, got {found!r}") from error
+        raise ValueError(f"{path}: not a table of text in UTF-8, got {found!r}") from error
     except csv.Error as error:
         last = rows[-1][0] if rows else 0
         raise ValueError(
-            f"{path}: not comma-separated text in UTF-8, expected cells with quotes in pairs below line {last}"
+            f"{path}: not a table of text in UTF-8, expected cells with quotes in pairs below line {last}"
         ) from error
     return rows
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ccnn_geo.io.csv_format import Row, find_decimal, find_separator, read_rows, with_point
 from ccnn_geo.io.csv_table import LARGEST, MISSING
+from ccnn_geo.io.files.left_out import told_number
 from ccnn_geo.io.iso_dates import number_of
 
 TABLE = "targets.csv"
@@ -121,7 +122,8 @@ def _read(path: Path) -> tuple[list[str], list[Row], str]:
     separator = find_separator(path, lambda cells: FILE in [_column(cell) for cell in cells])
     lines = read_rows(path, separator)
     if len(lines) < 2:
-        raise ValueError(f"{path}: {len(lines)} lines, expected a header and a row for each file")
+        found = told_number(len(lines), "line")
+        raise ValueError(f"{path}: {found}, expected a header and a row for each file")
     header = [_column(cell) for cell in lines[0][1]]
     for line, cells in lines[1:]:
         if len(cells) != len(header):

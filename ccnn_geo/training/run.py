@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -169,11 +170,12 @@ def train(
     return scores
 
 
-def _last_epoch(metrics: Path, columns: Sequence[str]) -> dict[str, float]:
-    """What the last row of the metrics says of its validation, but for the loss."""
+def _last_epoch(metrics: Path, columns: Sequence[str]) -> dict[str, float | None]:
+    """What the last row of the metrics says of its validation, but for the loss; None where a number cannot be told."""
     rows = read_metrics(metrics)
     keys = ["epoch", *(f"val_{key}" for key in columns if key != "loss")]
-    return {key: float(rows[-1][key]) for key in keys if rows and rows[-1].get(key)}
+    found = {key: float(rows[-1][key]) for key in keys if rows and rows[-1].get(key)}
+    return {key: value if math.isfinite(value) else None for key, value in found.items()}
 
 
 def _step_of(checkpoint: Path) -> int:

@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 
 from ccnn_geo._base.extras import needs
+from ccnn_geo.export.packaged import packaged_folder
 from ccnn_geo.export.predictor import Predictor
 from ccnn_geo.export.trained import read_network
 from ccnn_geo.io import ShapeError, read_shape
 from ccnn_geo.nn.ccnn import CCNN
-from ccnn_geo.transforms.pipelines.shapes import network_inputs
+from ccnn_geo.transforms.pipelines.shapes import ShapePipeline, network_inputs
 from ccnn_geo.visualization.rendering import check_index
 from ccnn_geo.visualization.sample_values import Sample
 
@@ -41,12 +42,13 @@ class Trained:
 
     @classmethod
     def load(cls, checkpoint: str | PathLike[str]) -> Trained:
-        """Reads a checkpoint or the best one of a run.
+        """Reads a checkpoint, the best one of a run, a folder of export, or a network that comes with the package.
 
         Raises:
             FileNotFoundError: If there is none.
             ValueError: If it is not one of ``ccnn-geo train``.
         """
+        checkpoint = packaged_folder(checkpoint) or checkpoint
         settings, network = read_network(checkpoint)
         return cls(network.eval(), tuple(map(str, settings["classes"])), Path(checkpoint), settings["data"])
 
@@ -57,9 +59,14 @@ def sample_of_file(trained: Trained, file: str | PathLike[str]) -> Sample:
     Raises:
         ValueError: If the network is none of shapes, or the file not a readable shape.
     """
-    classifier = Predictor.load(trained.checkpoint)
+    pipeline = Predictor.load(trained.checkpoint).pipeline
+    if not isinstance(pipeline, ShapePipeline):
+        raise ValueError(
+            f"{trained.checkpoint}: learned from {pipeline.files.name}, expected a network of shapes for a file; "
+            "samples of all kinds of data are shown by their number"
+        )
     try:
-        data = classifier.pipeline(read_shape(file).to_data())
+        data = pipeline(read_shape(file).to_data())
     except ShapeError:
         raise
     except ValueError as error:

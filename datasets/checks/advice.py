@@ -118,6 +118,8 @@ def _masks(root: Path, found: Found, advice: Advice) -> None:
         except ValueError as error:
             advice.problems.append(str(error))
             return
+    if trained and not trained - {ignored}:  # without names of classes it has been said
+        advice.problems.append("labels: none in the training part, expected some")
 
 
 def _shapes(found: Found, advice: Advice) -> None:

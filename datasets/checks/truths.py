@@ -34,6 +34,7 @@ def check_truths(
     problems = [*_labels(found), *_unknown(heads["train"], found), *_validation(kind, task, parts)]
     nothing = dict(_nothing_known(kind, task, heads, found, options))
     notes = [f"{nothing.pop('test')}; ccnn-geo test will fail"] if "test" in nothing else []
+    notes += _not_measured(heads, found)
     return [*problems, *nothing.values(), *_other_targets(heads)], notes
 
 
@@ -86,6 +87,15 @@ def _nothing_known(
                 yield split, f"targets: no value of {names} in the {split} part, expected some"
         elif task == "segmentation" and not any(_has_class(kind, one, options) for _, one in part):
             yield split, f"labels: none in the {split} part, expected some"
+
+
+def _not_measured(heads: Mapping[str, list[str]], found: Found) -> Iterator[str]:
+    """Targets of which another split than train knows no value, beside others."""
+    for split, part in found.items():
+        known = [head for head in heads[split] if any(f"target {head}" in one for _, one in part)]
+        without = [split_unit(head)[0] for head in heads[split] if head not in known]
+        if split != "train" and known and without:
+            yield f"targets: no value of {', '.join(without)} in the {split} part, which does not measure them"
 
 
 def _has_class(kind: str, seen: Seen, options: Mapping[str, Any]) -> bool:

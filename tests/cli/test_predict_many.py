@@ -9,6 +9,7 @@ import pytest
 from ccnn_geo.cli.inputs import expand
 from ccnn_geo.export.parts import Parts
 from ccnn_geo.io.files.sample_files import FileKind
+from ccnn_geo.io.files.storage import exclusive
 from tests.faults.small_model import FILES, write_model
 
 OFF = FileKind("shapes", [".off"], deep=True)
@@ -89,6 +90,15 @@ def test_a_bad_file_is_named_again(model, run_cli):
     assert (code, errors) == (0, "") and output.startswith("25 of 25 files in ")
 
 
+def test_a_bad_file_may_go(model, run_cli):
+    Path("clouds/bad.npy").touch()
+    assert run_cli("predict", "model", "clouds", "--out", "out")[0] == 1
+    Path("clouds/bad.npy").unlink()
+    code, output, errors = run_cli("predict", "model", "clouds", "--out", "out")
+    assert (code, errors) == (0, "") and "24 of them before" in output
+    assert "bad.npy" not in Path("out/predictions.json").read_text()
+
+
 def test_an_answer_that_is_gone_is_asked_again(tmp_path):
     record = {"class": "cup", "probability": 1.0, "probabilities": {"cup": 1.0}}
     first = Parts(tmp_path, "m", ["a", "b"])
@@ -162,3 +172,41 @@ def test_what_others_have_written_stays(tmp_path, text):
     with pytest.raises(ValueError, match=r"holds predictions.json that predict has not written"):
         Parts(tmp_path, "a", ["1"])
     assert (tmp_path / "predictions.json").read_text() == text
+
+
+def test_what_data_sets_have_prepared_is_not_asked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("cup/a.npz", "processed/own.npz"):
+        Path(name).parent.mkdir()
+        Path(name).touch()
+    with exclusive(Path("processed"), "train-0.npz"):
+        Path("processed/train-0.npz").touch()
+        Path("processed/train-0.npy").touch()
+    kind = FileKind("shapes", [".npz", ".npy"], deep=True)
+    for paths in (["."], ["**/*.np*"]):
+        assert list(expand(paths, kind)) == ["cup/a.npz", "processed/own.npz"]
+    assert list(expand(["processed/train-0.npz"], kind)) == ["processed/train-0.npz"], "said by name"
+
+
+def test_tables_and_masks_beside_files_are_not_asked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.csv", "targets.csv", "sub/Labels.csv", "sub/predictions.csv", "sub/b.csv"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    kind = FileKind("series", [".csv"], deep=True)
+    for paths in (["."], ["**/*.csv"]):
+        assert list(expand(paths, kind)) == ["a.csv", "sub/b.csv"]
+    assert list(expand(["targets.csv"], kind)) == ["targets.csv"], "said by name"
+    for name in ("root/test/images/0.png", "root/test/masks/0.png", "root/masks/1.png"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    kind = FileKind("images", [".png"], deep=True)
+    assert list(expand(["root"], kind)) == ["root/masks/1.png", "root/test/images/0.png"]
+    assert list(expand(["root/test/masks"], kind)) == ["root/test/masks/0.png"], "said by name"
+
+
+@pytest.mark.parametrize("line", ["{", "[1]", "7", "{}", '{"model": "a"}'])
+def test_a_damaged_part_is_named(tmp_path, line):
+    (tmp_path / "part-0-of-2.jsonl").write_text(f"{line}\n")
+    with pytest.raises(ValueError, match=r"line 1 of part-0-of-2\.jsonl is damaged; remove that file"):
+        Parts(tmp_path, "a", ["1"])

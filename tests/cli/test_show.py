@@ -84,6 +84,7 @@ def test_pages(run, project, run_cli):
         (["kernels", "RUN", "--period", "0"], 2, "--period: expected 1 tap or more, for a .png, got 0"),
         (["cloud", "RUN", "nowhere.off"], 1, "nowhere.off: no such file"),
         (["cloud", "RUN", "--sample", "99"], 1, "expected sample 0 to"),
+        (["cloud", "digits", FILE], 1, "learned from images, expected a network of shapes for a file"),
         (["run", "nowhere"], 1, "nowhere: no metrics.csv"),
         (["curves"], 2, "invalid choice: 'curves'"),
     ],
@@ -113,3 +114,8 @@ def test_samples_of_the_data_set_know_their_class(run):
     around = by_kernel(trained, sample, 0, None, None)
     assert around.values[around.point].isfinite() and int((~around.values.isnan()).sum()) == 8
     assert by_response(trained, sample, 1, 3).values.shape == (48,)
+
+
+def test_a_network_that_comes_with_the_package(project, monkeypatch, run_cli):
+    monkeypatch.chdir(project)
+    assert run_cli("show", "cloud", "modelnet10", FILE, "--out", "seen.png") == (0, "seen.png\n", "")

@@ -42,7 +42,7 @@ def test_what_stands_between_cells(tmp_path, sign):
         ),
         ("file;a\nx;1,5\ny;1.5\n", "numbers with a comma, '1,5', and with a point, '1.5', expected one"),
         ("", "0 lines, expected a header"),
-        ("file,a\n", "1 lines, expected a header"),
+        ("file,a\n", "1 line, expected a header"),
         ("name,a\nx,1\n", "expected different names, one of them 'file'"),
         ("file,a,a [m]\nx,1,2\n", "expected different names"),
         ("file\nx\n", "no target , expected some of a column for each target"),
@@ -50,7 +50,7 @@ def test_what_stands_between_cells(tmp_path, sign):
         ("file,a\nx,1\ny,high\n", "line 3: a is 'high', expected a number or an empty cell"),
         ("file,a\nx,inf\n", "line 2: a is 'inf'"),
         ("file,a\nx,1\nx,2\n", "x more than once"),
-        ('file,a\n"x,1\n', "not comma-separated text"),
+        ('file,a\n"x,1\n', "not a table of text"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, text, message):

@@ -51,6 +51,11 @@ def exclusive_if_free(folder: Path, name: str) -> Iterator[bool]:
         lock.release()
 
 
+def is_prepared(path: Path) -> bool:
+    """Whether a file was prepared under :func:`exclusive`, whose lock lies beside it, and is none of a user."""
+    return any(_lock_path(path.parent, name).exists() for name in (path.name, f"{path.stem}.npz"))
+
+
 def write_atomic(target: Path, write: Callable[[BinaryIO], object]) -> None:
     """Writes a file under another name and renames it when it is on the disk.
 

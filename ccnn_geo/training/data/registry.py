@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ccnn_geo.datasets import stratified_split
 from ccnn_geo.datasets.registry import dataset_class
+from ccnn_geo.nn.targets import Targets
 from ccnn_geo.training.data.base import EpochDataModule, two_or_more
 from ccnn_geo.training.data.epochs import EpochDataset
 from ccnn_geo.training.data.known_truths import check_known, check_same_targets
@@ -95,11 +96,11 @@ class RegistryDataModule(EpochDataModule):
         if stage == "test":
             self.test_set = self.open("test", self.evaluation_transform())
             check_known(self.test_set, "test", self.task)
-            self._describe(self.test_set)
+            self._describe(self.test_set, is_measured=False)
             return
         change = self.training_transform(), self.evaluation_transform()
         train = self.open("train", change[0])
-        self._describe(train)
+        self._describe(train, is_measured=True)
         self.notes = [train.labels_found] if hasattr(train, "labels_found") else []
         validation = self._open_validation()
         if validation is None:
@@ -111,6 +112,8 @@ class RegistryDataModule(EpochDataModule):
             check_same_targets(train, validation, "validation")
         train = limited(train, self.limit, self.seed)
         check_known(validation, "validation", self.task)
+        if hasattr(train, "cell_labels"):  # others are augmented as they are read, and have been looked at
+            check_known(train, "training", self.task)
         if self.task == "regression":
             self.targets = train.target_scale()  # of what is trained on
         self.train_set = EpochDataset(train, None, self.run_seed)
@@ -149,12 +152,13 @@ class RegistryDataModule(EpochDataModule):
     def sample_shape(self, samples: Any) -> tuple[int, int]:
         """Channels, and dimension of the positions."""
 
-    def _describe(self, samples: Any) -> None:
+    def _describe(self, samples: Any, is_measured: bool) -> None:
+        """Takes over what the samples are; the scale of targets only of those to learn from, where each has a value."""
         self.pipeline = self.prediction_pipeline(getattr(samples, "pipeline", None))
         if self.task == "regression":
             self.classes, self.num_classes = [], 0
             self.in_channels, self.dim = self.sample_shape(samples)
-            self.targets = samples.target_scale()
+            self.targets = samples.target_scale() if is_measured else _unscaled(samples)
             return
         if samples.classes is None:
             told = f"; {samples.labels_found}" if hasattr(samples, "labels_found") else ""
@@ -164,3 +168,9 @@ class RegistryDataModule(EpochDataModule):
         self.classes = two_or_more(samples.classes)
         self.num_classes = len(self.classes)
         self.in_channels, self.dim = self.sample_shape(samples)
+
+
+def _unscaled(samples: Any) -> Targets:
+    """Names and units of targets; a network that is tested has the scale that it has learned."""
+    names, units = tuple(samples.target_names), tuple(samples.target_units)
+    return Targets(names, units, (0.0,) * len(names), (1.0,) * len(names))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -167,6 +168,9 @@ class RegressionScores:
         """A line of text."""
         told = []
         for i, (name, unit) in enumerate(zip(self.targets.names, self.targets.units, strict=True)):
+            if math.isnan(self.mae[i]):
+                told.append(f"{name}: no value is known")
+                continue
             mae = f"{self.mae[i]:.4g} {unit}".rstrip()
             told.append(
                 f"{name}: MAE {mae}, RMSE {self.rmse[i]:.4g}, R2 {self.r2[i]:.4g} "

@@ -208,6 +208,18 @@ def test_targets_of_which_a_split_knows_none(tmp_path, split):
         PointsDataModule("csv_series", str(tmp_path)).setup("test" if split == "test" else "fit")
 
 
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_one_of_the_targets_is_not_known_in_a_split(tmp_path, split):
+    write_targets(tmp_path, "train", "y,z [m]", "1,1", "2,3")
+    write_targets(tmp_path, split, "y,z [m]", "1,", "2,nan")
+    report = check_folder(tmp_path, "series")
+    told = f"targets: no value of z in the {split} part, which does not measure them"
+    assert report.problems == [] and told in report.notes
+    data = PointsDataModule("csv_series", str(tmp_path))
+    data.setup("test" if split == "test" else "fit")
+    assert data.targets.names == ("y", "z") and data.targets.units == ("", "m")
+
+
 @pytest.mark.parametrize("observed", [True, False])
 def test_labels_of_times_of_which_a_split_has_none(tmp_path, observed):
     write_series(tmp_path, "train", "ab", "ba")
@@ -239,14 +251,17 @@ def test_one_file_without_labels_that_can_be(tmp_path, split, text, told):
         PointsDataModule("csv_series", str(tmp_path), {"label": "state"}).setup("fit")
 
 
-def test_masks_of_which_a_split_has_no_class(tmp_path):
+@pytest.mark.parametrize("part", ["training", "validation"])
+def test_masks_of_which_a_split_has_no_class(tmp_path, part):
     image = pytest.importorskip("PIL.Image", reason="Pillow (extra 'images') is not installed")
-    for split, numbers in (("train", [0, 1]), ("val", [255, 255])):
+    put(tmp_path / "classes.txt", "field\nroad\n")
+    for split in ("train", "val"):
+        numbers = [255, 255] if part.startswith(split) else [0, 1]
         for name in ("images", "masks"):
             (tmp_path / split / name).mkdir(parents=True)
             pixels = np.array([numbers] * 2, np.uint8)
             image.fromarray(pixels).save(tmp_path / split / name / "0.png")
-    told = "labels: none in the validation part, expected some"
+    told = f"labels: none in the {part} part, expected some"
     assert check_folder(tmp_path).problems == [told]
     data = GridsDataModule("image_folder", str(tmp_path), {"channels": 1})
     with pytest.raises(ValueError, match=told):

@@ -150,8 +150,8 @@ def test_a_record_without_a_value(tmp_path):
         ("time,a\n2024-13-01,2\n", "time is '2024-13-01', expected a date"),
         ("time,a\n,2\n", "time is '', expected a date"),
         ("time,variable,value\n1,,2\n", "line 2: no variable is named"),
-        ('time,a\n1,"2\n', "not comma-separated text"),
-        (b"time,a\n1,\xff\xfe\n", "not comma-separated text in UTF-8"),
+        ('time,a\n1,"2\n', "not a table of text"),
+        (b"time,a\n1,\xff\xfe\n", "not a table of text in UTF-8"),
         (b"\x00\x01time,a\n", "header|not comma"),
     ],
 )

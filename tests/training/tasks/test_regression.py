@@ -115,3 +115,12 @@ def test_a_step_of_one_output_is_not_padded():
 def test_options_of_classes_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         Learner(SIZES, in_channels=1, targets=TARGETS.plain(), **wrong)
+
+
+def test_a_target_of_which_nothing_is_known_is_called_so():
+    task = Regression(TARGETS)
+    evaluation = task.evaluation()
+    evaluation(*task.rows(torch.zeros(2, 2), torch.tensor([[10.0, torch.nan], [14.0, torch.nan]])))
+    scores = task.scores(evaluation.take()[0], 0.0, "")
+    assert scores.summary().startswith("energy: MAE 2 eV, ")
+    assert scores.summary().endswith("; gap: no value is known")
