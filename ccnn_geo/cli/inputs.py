@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ccnn_geo.io.files.sample_files import FileKind, list_samples
-from ccnn_geo.io.files.storage import is_prepared
 
 _ABOUT_FILES = frozenset(
     {
@@ -53,6 +52,8 @@ def expand(paths: Iterable[str], kind: FileKind, answers: Path | None = None) ->
 
 
 def _without(files: list[str], answers: Path | None) -> list[str]:
+    from ccnn_geo.io.files.storage import is_prepared  # which imports torch, of which the help has no need
+
     files = [f for f in files if not is_prepared(Path(f)) and Path(f).name.lower() not in _ABOUT_FILES]
     if answers is None:
         return files
