@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo._base.pyg import Batch, Data
+from ccnn_geo.datasets import ShapeDataset
 from ccnn_geo.experiments.engine.reproduction import Numbers
 from ccnn_geo.experiments.studies.budget_training import train_within
 from ccnn_geo.experiments.studies.peer_training import CLASSIFIERS
@@ -45,19 +47,42 @@ def train_and_vote(folder: Path, config: Mapping[str, Any], classifier: str, epo
     data = make_data(config["data"])
     assert isinstance(data, ShapesDataModule), "the study trains on shapes"
     data.setup("fit")
-    network = model.network.eval()
-    once, label = ask(network, data)
-    data.validation_set.transform = data.train_set.transform
-    with local_seed(config["seed"]):
-        voted = torch.stack([ask(network, data)[0] for _ in range(VOTES)]).mean(0)
+    changed = data.train_set.transform
+    assert changed is not None, "shapes are augmented"
+    once, voted, label = ask_and_vote(
+        model.network.eval(), data.validation_set, data.val_dataloader, changed, config["seed"]
+    )
     answers: dict[str, Any] = {"once": once.numpy(), "voted": voted.numpy(), "label": label.numpy()}
     write_atomic(folder / ANSWERS, partial(np.savez, **answers))
     return found
 
 
+def ask_and_vote(
+    network: nn.Module,
+    samples: ShapeDataset,
+    loader: Callable[[], Iterable[Batch]],
+    changed: Callable[[Data], Data],
+    seed: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Probabilities ``[n, K]`` of samples as they are, and the mean of those of changed ones; their classes ``[n]``.
+
+    Args:
+        network: In evaluation mode.
+        samples: Which; their transform is set to the change in the end.
+        loader: Gives their batches.
+        changed: The transform of training.
+        seed: Of the changes.
+    """
+    once, label = ask(network, loader())
+    samples.transform = changed
+    with local_seed(seed):
+        voted = torch.stack([ask(network, loader())[0] for _ in range(VOTES)]).mean(0)
+    return once, voted, label
+
+
 @torch.no_grad()
-def ask(network: nn.Module, data: ShapesDataModule) -> tuple[Tensor, Tensor]:
-    """Probabilities ``[n, K]`` of all validation samples, and their classes ``[n]``."""
-    batches = [(network(batch).softmax(1), batch.y) for batch in data.val_dataloader()]
-    probabilities, labels = zip(*batches, strict=True)
+def ask(network: nn.Module, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
+    """Probabilities ``[n, K]`` of all samples, and their classes ``[n]``."""
+    found = [(network(batch).softmax(1), batch.y) for batch in batches]
+    probabilities, labels = zip(*found, strict=True)
     return torch.cat(probabilities), torch.cat(labels)
