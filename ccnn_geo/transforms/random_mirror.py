@@ -34,15 +34,14 @@ class RandomMirror(BaseTransform):
         if not axes or len(set(axes)) < len(axes) or not set(axes) <= set(AXES):
             raise ValueError(f"RandomMirror: expected some of {', '.join(AXES)}, each once, got {axes!r}")
         self.axes, self.generator = axes, generator
-        self._columns = [list(AXES).index(axis) for axis in axes]
+        self._may_change = [float(axis in axes) for axis in AXES]
 
     def forward(self, data: Data) -> Data:
         if data.pos.size(1) != 3:
             raise ValueError(f"RandomMirror: expected pos [N, 3], got {list(data.pos.shape)}")
         check_one_device("RandomMirror", pos=data.pos, normal=data.get("normal"))
-        sign = torch.ones_like(data.pos[:1])
-        drawn = uniform(-1.0, 1.0, data.pos, len(self.axes), self.generator)
-        sign[:, self._columns] = torch.where(drawn < 0, -1.0, 1.0).to(sign)
+        drawn = uniform(-1.0, 1.0, data.pos, 3, self.generator)
+        sign = 1 - 2 * (drawn < 0).to(data.pos.dtype) * data.pos.new_tensor(self._may_change)
         data.pos = data.pos * sign
         if data.get("normal") is not None:
             data.normal = data.normal * sign.to(data.normal.dtype)
