@@ -1,6 +1,5 @@
 """Augmentation: mirror images of clouds."""
 
-import torch
 from torch import Generator
 
 from ccnn_geo._base.devices import check_one_device
