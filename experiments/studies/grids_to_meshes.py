@@ -16,13 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ccnn_geo.experiments.engine.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
 from ccnn_geo.experiments.studies.budget_training import train_within
-from ccnn_geo.experiments.studies.peer_training import CLASSIFIERS, apart
-from ccnn_geo.experiments.studies.votes import VOTES, ask_and_vote
+from ccnn_geo.experiments.studies.peer_training import apart
+from ccnn_geo.experiments.studies.votes import VOTES, ask_and_vote, trained_network
 from ccnn_geo.training.data.families import make_data
 from ccnn_geo.training.data.shapes import ShapesDataModule
 from ccnn_geo.training.lightning import yaml
@@ -42,7 +41,7 @@ ROWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "ccnn_4_140": ("CCNN-4,140", {"preset": "ccnn_4_140"}),
 }
 """Title and arguments of the network, over those of the recipe."""
-SCALES = {"small": ("ccnn_4_32", "small"), "paper": tuple(ROWS)}
+SCALES = {"small": ("ccnn_4_32", "small", "large"), "paper": tuple(ROWS)}
 
 
 def jobs(options: Options) -> Sequence[Job]:
@@ -74,10 +73,7 @@ def settings(name: str, root: Path, seed: int) -> dict[str, Any]:
 def _train(options: Options, name: str, seed: int, folder: Path) -> Numbers:
     config = settings(name, options.data_root, seed)
     found = apart(train_within, folder, config, "ccnn", EPOCHS[options.scale], None)
-    stored = torch.load(folder / "last.ckpt", map_location="cpu", weights_only=True)
-    model = CLASSIFIERS["ccnn"](**stored["hyper_parameters"])
-    model.load_state_dict(stored["state_dict"])
-    network = model.network.eval()
+    network = trained_network(folder, "ccnn")
     scores: Numbers = {"validation": found["accuracy"], "training": found["training"]}
     for part in PARTS:
         once, voted, label = on_test(network, config, options.data_root / part)

@@ -66,6 +66,8 @@ ROWS: Mapping[str, Row] = {
     "sets": _changed("CCNN-4,48 and sets of 64", set_channels=64),
     "committee": Row(replace(_BASE, title="four CCNN-4,48"), STRONG, members=4),
     "weak": Row(replace(_BASE, title="CCNN-4,48, augmentation of point_peers")),
+    "turned": Row(replace(_BASE, title="CCNN-4,48, turned about y"), {**STRONG, "rotate_axis": "y"}),
+    "dropout": _changed("CCNN-4,48, dropout 0.3", dropout=0.3),
     "mean_max": _changed("CCNN-4,48, mean and maximum", pool="mean_max"),
     "without_pos": Row(
         replace(_BASE, title="CCNN-4,48, positions not a feature", features=("constant", "normal_outer")),

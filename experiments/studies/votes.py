@@ -41,20 +41,26 @@ def train_and_vote(folder: Path, config: Mapping[str, Any], classifier: str, epo
         What ``train_within`` returns.
     """
     found = train_within(folder, config, classifier, epochs, None)
-    stored = torch.load(folder / "last.ckpt", map_location="cpu", weights_only=True)
-    model = CLASSIFIERS[classifier](**stored["hyper_parameters"])
-    model.load_state_dict(stored["state_dict"])
     data = make_data(config["data"])
     assert isinstance(data, ShapesDataModule), "the study trains on shapes"
     data.setup("fit")
     changed = data.train_set.transform
     assert changed is not None, "shapes are augmented"
     once, voted, label = ask_and_vote(
-        model.network.eval(), data.validation_set, data.val_dataloader, changed, config["seed"]
+        trained_network(folder, classifier), data.validation_set, data.val_dataloader, changed, config["seed"]
     )
     answers: dict[str, Any] = {"once": once.numpy(), "voted": voted.numpy(), "label": label.numpy()}
     write_atomic(folder / ANSWERS, partial(np.savez, **answers))
     return found
+
+
+def trained_network(folder: Path, classifier: str) -> nn.Module:
+    """The network that a training has left in a folder, in evaluation mode."""
+    stored = torch.load(folder / "last.ckpt", map_location="cpu", weights_only=True)
+    model = CLASSIFIERS[classifier](**stored["hyper_parameters"])
+    model.load_state_dict(stored["state_dict"])
+    network: nn.Module = model.network.eval()
+    return network
 
 
 def ask_and_vote(

@@ -6,7 +6,13 @@ import torch
 from ccnn_geo import CCNN
 from ccnn_geo.export import save_classifier
 from ccnn_geo.training.optim import decay_groups
-from ccnn_geo.training.start import settings_of, take_weights, with_trunk_rate
+from ccnn_geo.training.start import (
+    freeze_trunk,
+    rest_trunk,
+    settings_of,
+    take_weights,
+    with_trunk_rate,
+)
 from ccnn_geo.transforms import ShapePipeline
 
 SIZES = {"hidden_channels": 8, "num_blocks": 1, "kernel_hidden": 4, "num_neighbors": 6}
@@ -43,6 +49,26 @@ def test_the_trunk_comes_and_the_head_only_for_the_same_classes(model):
     assert same(model, again, trunk) and not same(model, again, head)
     assert "head" not in take_weights(again, ["ball", "disc"], "model")
     assert same(model, again, [*trunk, *head])
+
+
+def test_a_branch_comes_without_its_answers_and_rests_with_the_trunk(model):
+    sizes = {"members": 2, "set_channels": 3}
+    trained = network(**sizes)
+    trained(torch.randn(60, 3), torch.rand(60, 3), torch.arange(60) // 30)
+    pipeline = ShapePipeline(48, 64, ("pos",))
+    save_classifier("branch", trained.eval(), ["ball", "disc"], DATA, pipeline=pipeline.settings())
+    answers = ("head.", "set_branch.linear.")
+    below = [key for key in trained.state_dict() if not key.startswith(answers)]
+    assert any(key.startswith("set_branch.points.") for key in below)
+    other = network(3, **sizes)
+    take_weights(other, ["a", "b", "c"], "branch")
+    assert same(trained, other, below)
+    freeze_trunk(other.train())
+    learning = {name for name, p in other.named_parameters() if p.requires_grad}
+    assert learning == {name for name, _ in other.named_parameters() if name.startswith(answers)}
+    rest_trunk(other)
+    assert not other.set_branch.norms[0].training and other.head.training
+    assert other(torch.randn(60, 3), torch.rand(60, 3), torch.arange(60) // 30).shape == (2 * 3, 3)
 
 
 def test_the_fit_of_other_targets_does_not_come(project):

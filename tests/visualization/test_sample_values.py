@@ -27,7 +27,16 @@ def grid(*size):
 
 
 @pytest.mark.parametrize(
-    "kind", [{"block": "ccnn"}, {"block": "flex"}, {"pool": "mean_max"}, {"pool": "sum"}], ids=str
+    "kind",
+    [
+        {"block": "ccnn"},
+        {"block": "flex"},
+        {"pool": "mean_max"},
+        {"pool": "sum"},
+        {"members": 2, "pool": "mean_max"},
+        {"members": 2, "set_channels": 3},
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize("sample", [cloud(), grid(20), grid(7, 9), grid(4, 5, 3)], ids=lambda s: str(s.size))
 def test_evidence_adds_up_to_the_logits(sample, kind):

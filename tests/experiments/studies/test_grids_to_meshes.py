@@ -53,11 +53,11 @@ def test_from_grids_to_a_report(root, tmp_path, monkeypatch):
         grids_to_meshes.STUDY, Options("small", root, (0, 1)), tmp_path / "out", say=str
     ).read_text()
     assert [(seed, epochs, seconds) for seed, _, epochs, seconds in asked] == [
-        (s, 15, None) for s in (0, 0, 1, 1)
+        (s, 15, None) for s in (0, 0, 0, 1, 1, 1)
     ]
-    assert ["set_channels" in model for _, model, *_ in asked] == [False, True, False, True]
-    rows = [line for line in text.splitlines() if line.startswith("| CCNN-4,32")]
-    assert len(rows) == 2 and all(line.count("|") == 11 and " ± " in line for line in rows)
+    assert ["set_channels" in model for _, model, *_ in asked] == [False, True, True] * 2
+    rows = [line for line in text.splitlines() if line.startswith(("| CCNN-4,32", "| four CCNN"))]
+    assert len(rows) == 3 and all(line.count("|") == 11 and " ± " in line for line in rows)
 
 
 def test_mean_class_accuracy_is_by_hand(root, monkeypatch):
