@@ -1,4 +1,4 @@
-"""What networks on point clouds of equal size share: dense tensors, farthest points, neighbours, layers per point."""
+"""What networks on dense tensors of points share: clouds of one size, farthest points, neighbours, layers per point."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from ccnn_geo.neighbors.farthest import farthest_points
 
 
 def equal_clouds(data: Data, name: str, in_channels: int) -> tuple[Tensor, Tensor]:
-    """Positions ``[B, N, D]`` and features ``[B, N, C]`` of a batch of equally many points each.
+    """Positions ``[B, N, D]`` and features ``[B, N, C]`` of a batch, N points of each cloud.
+
+    N is the size of the largest one; the points of smaller ones come again, from the first on.
 
     Args:
-        data: ``x [B N, C]``, ``pos [B N, D]``, and ``batch`` unless it is one cloud; without ``x`` C is 0.
+        data: ``x [M, C]``, ``pos [M, D]`` of all M points, and ``batch`` unless it is one cloud; without ``x`` C is 0.
         name: Of the network, for the errors.
         in_channels: C.
 
     Raises:
-        ValueError: If the clouds have different numbers of points, or other channels.
+        ValueError: If a cloud has no points, or the points have other channels.
     """
     pos = data.pos
     x = pos.new_empty(len(pos), 0) if data.x is None else data.x
@@ -30,8 +32,12 @@ def equal_clouds(data: Data, name: str, in_channels: int) -> tuple[Tensor, Tenso
         raise ValueError(f"{name}: expected data.x with {in_channels} channels, got {list(x.shape)}")
     count = pos.new_tensor([len(pos)], dtype=torch.long) if data.batch is None else data.batch.bincount()
     smallest, largest = (int(n) for n in count.aminmax()) if len(pos) else (0, 0)
-    if smallest != largest or largest == 0:
-        raise ValueError(f"{name}: expected clouds of equal size, got {smallest} to {largest} points")
+    if smallest == 0:
+        raise ValueError(f"{name}: expected points in each cloud, got {smallest} to {largest}")
+    if smallest < largest:
+        number = torch.arange(largest, device=count.device) % count.unsqueeze(1)
+        index = (number + (count.cumsum(0) - count).unsqueeze(1)).flatten()
+        pos, x = pos[index], x[index]
     return pos.unflatten(0, (-1, largest)), x.unflatten(0, (-1, largest))
 
 

@@ -100,7 +100,7 @@ class DGCNN(nn.Module):
         - **data:** ``x`` :math:`(B N, C)`, ``pos`` :math:`(B N, 3)`, ``batch``; **output:** :math:`(B, K)`
 
     Raises:
-        ValueError: If the clouds have different numbers of points, or other channels.
+        ValueError: If a cloud has no points, or the points have other channels.
 
     Source: Wang et al., 2019, `"Dynamic Graph CNN for Learning on Point Clouds" <https://arxiv.org/abs/1801.07829>`_,
     Fig. 3 and Sec. 4; layers and widths of the authors' PyTorch implementation, 1,809,576 parameters for positions and

@@ -36,7 +36,7 @@ class PointPerceiver(nn.Module):
 
     Raises:
         ImportError: If ``perceiver-pytorch`` is not installed.
-        ValueError: If the clouds have different numbers of points, or other channels.
+        ValueError: If a cloud has no points, or the points have other channels.
 
     Source: Jaegle et al., 2021, `"Perceiver: General Perception with Iterative Attention"
     <https://arxiv.org/abs/2103.03206>`_, Sec. 4.3: 64 bands up to 1,120, two turns of six layers; network of the

@@ -150,7 +150,7 @@ class PointMLP(nn.Module):
         - **data:** ``x`` :math:`(B N, C)`, ``pos`` :math:`(B N, 3)`, ``batch``; **output:** :math:`(B, K)`
 
     Raises:
-        ValueError: If the clouds have different numbers of points, or other channels.
+        ValueError: If a cloud has no points, or the points have other channels.
 
     Source: Ma et al., 2022, `"Rethinking Network Design and Local Geometry in Point Cloud: A Simple Residual MLP
     Framework" <https://arxiv.org/abs/2202.07123>`_, Sec. 3 and Table 2. For positions and 40 classes 716,232

@@ -57,7 +57,7 @@ class PointNet(nn.Module):
         - **data:** ``x`` :math:`(B N, C)`, ``pos`` :math:`(B N, 3)`, ``batch``; **output:** :math:`(B, K)`
 
     Raises:
-        ValueError: If the clouds have different numbers of points, or other channels.
+        ValueError: If a cloud has no points, or the points have other channels.
 
     Source: Qi et al., 2017, `"PointNet: Deep Learning on Point Sets for 3D Classification and Segmentation"
     <https://arxiv.org/abs/1612.00593>`_, Fig. 2. For positions and 40 classes 819,624 parameters without T-Nets,

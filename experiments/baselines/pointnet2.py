@@ -63,7 +63,7 @@ class PointNet2(nn.Module):
         - **data:** ``x`` :math:`(B N, C)`, ``pos`` :math:`(B N, 3)`, ``batch``; **output:** :math:`(B, K)`
 
     Raises:
-        ValueError: If the clouds have different numbers of points, or other channels.
+        ValueError: If a cloud has no points, or the points have other channels.
 
     Source: Qi et al., 2017, `"PointNet++: Deep Hierarchical Feature Learning on Point Sets in a Metric Space"
     <https://arxiv.org/abs/1706.02413>`_, appendix B. With normals and 40 classes 1,475,880 parameters, of which 1.48

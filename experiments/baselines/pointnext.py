@@ -69,7 +69,7 @@ class PointNeXt(nn.Module):
         - **data:** ``x`` :math:`(B N, C)`, ``pos`` :math:`(B N, 3)`, ``batch``; **output:** :math:`(B, K)`
 
     Raises:
-        ValueError: If the clouds have different numbers of points, or other channels.
+        ValueError: If a cloud has no points, or the points have other channels.
 
     Source: Qian et al., 2022, `"PointNeXt: Revisiting PointNet++ with Improved Training and Scaling Strategies"
     <https://arxiv.org/abs/2206.04670>`_, Sec. 3.2; layers and radii of the authors' configurations. For positions,

@@ -81,8 +81,8 @@ def test_a_point_mlp_is_its_layers_on_rows():
 
 def test_errors_say_what_was_given_and_expected():
     clouds = [Data(x=torch.randn(n, 3), pos=torch.randn(n, 3)) for n in (5, 7)]
-    with pytest.raises(ValueError, match="Net: expected clouds of equal size, got 5 to 7 points"):
-        equal_clouds(Batch.from_data_list(clouds), "Net", 3)
+    filled = equal_clouds(Batch.from_data_list(clouds), "Net", 3)[0]
+    assert torch.equal(filled[0, 5:], clouds[0].pos[:2]) and torch.equal(filled[1], clouds[1].pos)
     with pytest.raises(ValueError, match=r"Net: expected data.x with 6 channels, got \[5, 3\]"):
         equal_clouds(clouds[0], "Net", 6)
     with pytest.raises(ValueError, match="farthest_points: expected 0 to 5 points from one of them, got 6"):

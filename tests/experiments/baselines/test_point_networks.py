@@ -94,11 +94,17 @@ def test_training_lowers_the_loss(name, loss_falls):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_ragged_clouds_are_refused(name):
-    data = clouds(2)
-    data.batch = (torch.arange(2 * POINTS) > 50).long()
-    with pytest.raises(ValueError, match="expected clouds of equal size, got 45 to 51 points"):
-        make(name)(data)
+def test_points_of_smaller_clouds_come_again(name, device):
+    network, data = make(name).double().to(device).eval(), clouds(2, torch.float64).to(device)
+    few = torch.arange(POINTS, 2 * POINTS - 20, device=device)
+    again = torch.cat([torch.arange(POINTS, device=device), few, few[:20]])
+    keep = again[:-20]
+    ragged = Data(x=data.x[keep], pos=data.pos[keep], batch=data.batch[keep])
+    filled = Data(x=data.x[again], pos=data.pos[again], batch=data.batch)
+    torch.testing.assert_close(network(ragged), network(filled), rtol=0, atol=0)
+    empty = Data(x=data.x, pos=data.pos, batch=2 * data.batch)
+    with pytest.raises(ValueError, match=f"expected points in each cloud, got 0 to {POINTS}"):
+        network(empty)
 
 
 def test_pointnet_is_one_network_per_point():

@@ -9,7 +9,7 @@ import torch
 
 from ccnn_geo.experiments.data.kind_folds import HEADER, KINDS
 from ccnn_geo.experiments.engine.reproduction import Options
-from ccnn_geo.experiments.studies import unseen_kinds, votes
+from ccnn_geo.experiments.studies import held_out, unseen_kinds, votes
 from ccnn_geo.experiments.studies.point_peers import METHODS, settings
 from tests.fixtures.shapes_on_disk import write_clouds
 
@@ -45,7 +45,7 @@ def trained(monkeypatch):
         np.savez(folder / votes.ANSWERS, once=once, voted=1 - once, label=label)
         return {"training": 90.0 + config["seed"], "parameters": 10, "seconds": [1.0, 30.0]}
 
-    monkeypatch.setattr(unseen_kinds, "apart", train)
+    monkeypatch.setattr(held_out, "apart", train)
     return seen
 
 
@@ -57,7 +57,7 @@ def run(root, folder, job):
 
 def test_trainings_of_a_seed_hold_out_each_kind_once(root, tmp_path, trained):
     jobs = unseen_kinds.jobs(Options("small", root, (1,)))
-    rows = unseen_kinds.SCALES["small"]
+    rows = unseen_kinds.HELD_OUT.scales["small"]
     assert [job.name for job in jobs] == [f"{name}-{draw}" for draw in range(4, 8) for name in rows]
     for job in jobs:
         assert run(root, tmp_path, job)["shapes"] == 4
@@ -120,14 +120,16 @@ def test_votes_are_of_augmented_samples(tmp_path, monkeypatch):
 def test_report_pools_all_shapes_of_a_parting(tmp_path):
     options = Options("small", tmp_path, (0, 1))
     numbers = {}
-    for name in unseen_kinds.SCALES["small"]:
+    for name in unseen_kinds.HELD_OUT.scales["small"]:
         for draw in range(8):
             once = {"pointnet": 80.0}.get(name, 84.0 if draw % 4 == 0 else 76.0) + (2 if draw >= 4 else 0)
             shapes = 300 if draw % 4 == 0 else 100
             numbers[f"{name}-{draw}"] = {"once": once, "voted": once + 1, "shapes": shapes}
             numbers[f"{name}-{draw}"] |= {"training": 99.0, "parameters": 12345, "seconds": 150.0}
-    assert unseen_kinds.pooled(numbers, "large", 0, "once") == pytest.approx((84 * 300 + 76 * 300) / 600)
-    text = unseen_kinds.report(numbers, options, tmp_path)
+    assert unseen_kinds.HELD_OUT.pooled(numbers, "large", 0, "once") == pytest.approx(
+        (84 * 300 + 76 * 300) / 600
+    )
+    text = unseen_kinds.HELD_OUT.report(numbers, options, tmp_path)
     assert "| PointNet | 12,345 | 99.0 | 81.0 ± 1.4 | 82.0 ± 1.4 |  | 2.5 |" in text
     for name in ("small", "large"):
         title = unseen_kinds.ROWS[name].method.title

@@ -1,0 +1,70 @@
+"""Mesh vertices of 33 classes of ModelNet40 beside peers: irregular points without normals.
+
+    python -m ccnn_geo.experiments.studies.vertices33 --root FOLDER  # as vertices_folder writes it
+
+Vertices lie where a modeller put them, many on one place, few on another. Networks see 256 of them, those that lie
+farthest apart, or random ones, with weights of points or without. The part that validates is fixed by names, and
+everything but the network is as in ``modelnet40/vertices33``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ccnn_geo.experiments.engine.reproduction import Study, main
+from ccnn_geo.experiments.studies.held_out import FITTED, HeldOut, Row, changed, recipe_settings
+from ccnn_geo.experiments.studies.point_peers import METHODS
+from ccnn_geo.experiments.studies.unseen_kinds import LARGE, PEERS
+
+_RANDOM = {"subset": "random"}
+
+
+def _small(title: str, data: Mapping[str, str], **model: object) -> Row:
+    return Row(changed(title, {}, preset="ccnn_4_32", **model).method, data=data)
+
+
+ROWS: Mapping[str, Row] = {
+    **{name: Row(METHODS[name]) for name in (*PEERS, "ccnn_4_32", "ccnn_4_48", "ccnn_4_140")},
+    "small": changed("CCNN-4,32 and sets of 24", {}, preset="ccnn_4_32", set_channels=24),
+    "large": changed("four CCNN-4,48 in one and sets of 64", {}, **LARGE),
+    "fitted": _small("CCNN-4,32, kernels by the first batch", {}, **FITTED),
+    "density": _small("CCNN-4,32, weights by density", {}, measure="density"),
+    "random": _small("CCNN-4,32, random vertices", _RANDOM),
+    "random_density": _small("CCNN-4,32, random vertices, weights by density", _RANDOM, measure="density"),
+    "random_quadrature": _small(
+        "CCNN-4,32, random vertices, all neighbours, quadrature",
+        _RANDOM,
+        measure="quadrature",
+        num_neighbors=None,
+    ),
+}
+
+
+def _whole(root: Path, out: Path, number: int) -> Path:
+    """The folder itself: its parts are fixed."""
+    return root
+
+
+HELD_OUT = HeldOut(
+    ROWS,
+    scales={"small": ("pointnet", "ccnn_4_32", "small"), "paper": tuple(ROWS)},
+    epochs={"small": 6, "paper": 15},
+    folds=1,
+    part=_whole,
+    settings=recipe_settings("modelnet40/vertices33"),
+    reference={"small": "pointnet", "paper": "dgcnn"},
+    what="of the 759 shapes that validate",
+)
+STUDY = Study(
+    "vertices33",
+    "mesh vertices of 33 classes of ModelNet40 beside peers",
+    "Beyond the paper: docs/results.md.",
+    HELD_OUT.jobs,
+    HELD_OUT.report,
+    data="train and validation, as vertices_folder writes them",
+    seeds=1,
+)
+
+if __name__ == "__main__":
+    main(STUDY)
