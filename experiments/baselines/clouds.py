@@ -41,6 +41,14 @@ def equal_clouds(data: Data, name: str, in_channels: int) -> tuple[Tensor, Tenso
     return pos.unflatten(0, (-1, largest)), x.unflatten(0, (-1, largest))
 
 
+def own_rows(data: Data, rows: Tensor) -> Tensor:
+    """Rows ``[M, C]`` of the points of a batch among those of :func:`equal_clouds`, ``[B, N, C]``."""
+    if data.batch is None:
+        return rows.flatten(0, 1)
+    number = torch.arange(rows.size(1), device=rows.device)
+    return rows[number < data.batch.bincount().unsqueeze(1)]
+
+
 def spread_points(pos: Tensor, count: int) -> Tensor:
     """The farthest points of each cloud (:func:`~ccnn_geo.neighbors.farthest.farthest_points`).
 

@@ -16,10 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ccnn_geo.datasets.base.class_folders import class_folders, split_folders
-from ccnn_geo.datasets.shapes.shape_folder import SHAPES, split_classes
+from ccnn_geo.datasets.base.find_layout import labelled_files
+from ccnn_geo.datasets.shapes.shape_folder import SHAPES
 from ccnn_geo.experiments.data.clouds import tell
-from ccnn_geo.io.files.sample_files import list_samples
+from ccnn_geo.io.files.sample_files import FileKind, list_samples
 from ccnn_geo.io.files.storage import exclusive
+from ccnn_geo.io.shapes.part_labels import labels_beside
 
 Chosen = Mapping[str, Mapping[str, Sequence[Path]]]
 """Files of each class of each part."""
@@ -28,7 +30,7 @@ FOLDS = 4
 PARTS = ("train", "validation")
 
 
-def fold_folder(root: Path, out: Path, fold: int, folds: int = FOLDS) -> Path:
+def fold_folder(root: Path, out: Path, fold: int, folds: int = FOLDS, kind: FileKind = SHAPES) -> Path:
     """Writes a part for cross-validation as a folder of links (copies, where there are none), unless it is there.
 
     Args:
@@ -36,6 +38,7 @@ def fold_folder(root: Path, out: Path, fold: int, folds: int = FOLDS) -> Path:
         out: The folder; it is complete or absent.
         fold: Number of the part, from 0.
         folds: How many there are.
+        kind: Files that are shapes; labels of their parts go with them.
 
     Returns:
         ``out``.
@@ -50,7 +53,8 @@ def fold_folder(root: Path, out: Path, fold: int, folds: int = FOLDS) -> Path:
     def choose() -> Chosen:
         parts = [class_folders(root, part) for part in split_folders(root) if part in PARTS]
         shapes = {
-            name: _shapes(root, name, [part[name] for part in parts]) for name in split_classes(root, "train")
+            name: _shapes(root, name, [part[name] for part in parts], kind)
+            for name in labelled_files(root, "train", kind).classes
         }
         few = [f"{name} ({len(files)})" for name, files in shapes.items() if len(files) < folds]
         if few:
@@ -81,14 +85,15 @@ def linked_folder(out: Path, choose: Callable[[], Chosen]) -> Path:
             for name, files in classes.items():
                 (making / part / name).mkdir(parents=True)
                 for file in files:
-                    _link(file, making / part / name / file.name)
+                    for own in filter(None, (file, labels_beside(file))):
+                        _link(own, making / part / name / own.name)
         os.replace(making, out)
     return out
 
 
-def _shapes(root: Path, name: str, folders: Sequence[Path]) -> list[Path]:
+def _shapes(root: Path, name: str, folders: Sequence[Path], kind: FileKind) -> list[Path]:
     """Shapes of a class in both parts, by name."""
-    found = [file for folder in folders for file in list_samples(folder, SHAPES).paths]
+    found = [file for folder in folders for file in list_samples(folder, kind).paths]
     files = {file.name: file for file in found}
     if len(files) < len(found):
         raise ValueError(f"{root}: expected a name once, but some of {name} are in train and in validation")

@@ -15,6 +15,7 @@ NAMES = (
     *("voxel_to_point", "resolution", "pathfinder_2d", "smnist_s4", "joint"),
     *("defaults", "bandlimit", "recipe", "thinned", "point_peers", "peer_rates", "precision"),
     *("fine_tuning", "without_normals", "unseen_kinds", "grids_to_meshes"),
+    *("lidar_objects", "vertices33", "labelled_parts"),
 )
 """Modules of this package with a ``STUDY``."""
 

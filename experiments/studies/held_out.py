@@ -68,11 +68,11 @@ def recipe_settings(recipe: str) -> Settings:
         if is_peer:
             seen = [name for name in data["features"] if name not in ("constant", "pos")]
             data["features"] = seen or ["constant"]
+        shared = {key: value for key, value in stored["optim"].items() if key != "warmup_epochs"}
         return {
             "seed": seed,
             "model": dict(method.model) if is_peer else {**stored["model"], **method.model},
-            "optim": {key: value for key, value in stored["optim"].items() if key != "warmup_epochs"}
-            | (method.optim if is_peer else {}),
+            "optim": {**shared, **(method.optim if is_peer else {})},
             "data": data,
             "trainer": {key: value for key, value in stored["trainer"].items() if key != "max_epochs"},
         }

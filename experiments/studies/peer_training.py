@@ -13,10 +13,12 @@ import torch
 
 from ccnn_geo.cli.quiet import quiet
 from ccnn_geo.experiments.baselines.dgcnn import DGCNN
+from ccnn_geo.experiments.baselines.dgcnn_parts import DGCNNParts
 from ccnn_geo.experiments.baselines.perceiver import PointPerceiver
 from ccnn_geo.experiments.baselines.pointmlp import PointMLP
 from ccnn_geo.experiments.baselines.pointnet import PointNet
 from ccnn_geo.experiments.baselines.pointnet2 import PointNet2
+from ccnn_geo.experiments.baselines.pointnet2_parts import PointNet2Parts
 from ccnn_geo.experiments.baselines.pointnext import PointNeXt
 from ccnn_geo.experiments.baselines.s4_ccnn import parameter_groups, with_s4
 from ccnn_geo.experiments.engine.reproduction import Numbers
@@ -38,6 +40,8 @@ PEERS = {
     "pointmlp": PointMLP,
     "pointnext": PointNeXt,
     "perceiver": PointPerceiver,
+    "pointnet2_parts": PointNet2Parts,
+    "dgcnn_parts": DGCNNParts,
 }
 """Networks on point clouds by the name that a configuration's ``model.peer`` has."""
 

@@ -24,7 +24,7 @@ STRONG = {"scale": [0.5, 1.6], "jitter": 0.02, "point_dropout": 0.5}
 """Augmentation of all but the rows that are without it."""
 FILLED = {**STRONG, "point_fill": True}
 """The same for peers, which take clouds of one size: they get points twice."""
-LARGE = {"members": 4, "kernel_hidden": 24, "set_channels": 64}
+LARGE: Mapping[str, Any] = {"members": 4, "kernel_hidden": 24, "set_channels": 64}
 """Arguments of the best network over those of CCNN-4,48."""
 _BASE = METHODS["ccnn_4_48"]
 
