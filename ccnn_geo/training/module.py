@@ -54,6 +54,8 @@ class Learner(LightningModule):
         trunk_lr: Learning rate of all below the head, as a factor; 0 for a head that learns alone.
         class_weights: Of the classes in the cross-entropy in training: a list in the order of the classes, or
             ``balanced`` for N / (K n_c), by which rare classes count as much as common ones; null for none.
+        logit_adjustment: :math:`\tau` of :math:`\tau \log (n_c / N)`, which logits get in training alone: with 1 the
+            network answers as if all classes were equally common, with 0 as they are in training.
         loss: For regression ``mse`` (null), ``l1`` or ``huber``, of standardised targets; for classes
             ``cross_entropy`` (null).
         kernel_l2: :math:`\lambda` of the penalty on generated kernels (Eq. 3).
@@ -120,6 +122,7 @@ class Learner(LightningModule):
         loss: str | None = None,
         task: str | None = None,
         targets: Mapping[str, Any] | None = None,
+        logit_adjustment: float = 0.0,
     ) -> None:
         super().__init__()
         check_optim(
@@ -134,6 +137,7 @@ class Learner(LightningModule):
             ema,
             class_weights,
             trunk_lr,
+            logit_adjustment,
         )
         # plain values only: checkpoints are read with weights_only=True
         self.save_hyperparameters(
@@ -162,6 +166,7 @@ class Learner(LightningModule):
                 "loss": loss,
                 "task": task,
                 "targets": None if targets is None else dict(targets),
+                "logit_adjustment": logit_adjustment,
             },
             logger=False,
         )
@@ -182,8 +187,9 @@ class Learner(LightningModule):
 
     def on_fit_start(self) -> None:
         """Measures of the training set what is asked for: labels of each class, the composition of samples."""
-        if self.hparams.class_weights == BALANCED:
-            self.task = make_task(self.hparams, self._source().balanced_weights())
+        given = self.hparams
+        if given.class_weights == BALANCED or given.logit_adjustment > 0:
+            self.task = make_task(given, given.class_weights, self._source().class_shares())
         composition = getattr(self.network, "composition", None)
         if composition is not None and not composition.is_known:
             composition.fit(*composition_of(self._source().train_set.samples, self.task))
@@ -193,7 +199,7 @@ class Learner(LightningModule):
         if source is None:
             raise ValueError(
                 "Learner: expected a data module of this package, or classes (or targets), in_channels and no "
-                "class_weights that are to be measured"
+                "class_weights or logit_adjustment that are to be measured"
             )
         return source
 
@@ -215,7 +221,7 @@ class Learner(LightningModule):
 
     def _build(self) -> None:
         weights = self.hparams.class_weights
-        self.task = make_task(self.hparams, None if isinstance(weights, str) else weights)
+        self.task = make_task(self.hparams, None if weights == BALANCED else weights)
         self.hparams.task = self.task.name
         with local_seed(mix_seed(self.hparams.seed, "weights")):
             self.network = self.make_network(self.task.outputs)

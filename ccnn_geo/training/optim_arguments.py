@@ -22,6 +22,7 @@ def check_optim(
     ema: float,
     class_weights: str | list[float] | None = None,
     trunk_lr: float = 1.0,
+    logit_adjustment: float = 0.0,
 ) -> None:
     """Finds arguments of :class:`~ccnn_geo.training.module.Learner` that are out of range.
 
@@ -43,6 +44,8 @@ def check_optim(
         raise ValueError(f"optim.decay: expected one of {', '.join(DECAYS)}, got {decay!r}")
     if not trunk_lr >= 0:
         raise ValueError(f"optim.trunk_lr: expected 0 or more, got {trunk_lr}")
+    if not 0 <= logit_adjustment < inf:
+        raise ValueError(f"optim.logit_adjustment: expected 0 or more, got {logit_adjustment}")
     if not 0 <= ema < 1:
         raise ValueError(f"optim.ema: expected [0, 1), got {ema}")
     if isinstance(class_weights, list):

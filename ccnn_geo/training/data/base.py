@@ -94,8 +94,8 @@ class EpochDataModule(LightningDataModule):
             ValueError: If an argument is out of range.
         """
 
-    def balanced_weights(self) -> list[float]:
-        r"""Weight :math:`N / (K n_c)` of each class, of the labels of the training set.
+    def class_shares(self) -> list[float]:
+        r"""Share :math:`n_c / N` of each class in the labels of the training set.
 
         Raises:
             ValueError: If the data have no classes, or a class no label.
@@ -104,9 +104,10 @@ class EpochDataModule(LightningDataModule):
         if not self.classes or not all(counts):
             without = [name for name, count in zip(self.classes, counts, strict=True) if not count]
             raise ValueError(
-                f"optim.class_weights: expected labels of every class, found none of {', '.join(without) or 'any'}"
+                "optim.class_weights and logit_adjustment: expected labels of every class, found none of "
+                f"{', '.join(without) or 'any'}"
             )
-        return [sum(counts) / (len(counts) * count) for count in counts]
+        return [count / sum(counts) for count in counts]
 
     def state_dict(self) -> dict[str, int]:
         """What checkpoints keep: the epoch to go on with."""

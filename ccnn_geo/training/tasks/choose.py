@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import log
 from typing import Any
 
 from ccnn_geo.nn.targets import Targets
+from ccnn_geo.training.optim_arguments import BALANCED
 from ccnn_geo.training.tasks.base import Task
 from ccnn_geo.training.tasks.classes import Classification, Segmentation
 from ccnn_geo.training.tasks.regression import LOSSES, Regression
@@ -14,7 +16,7 @@ RANKS = {kind.name: (kind.best, kind.larger_is_better) for kind in (Classificati
 """The number of a validation by which each chooses the best checkpoint, and whether the best is the largest."""
 
 CLASS_LOSSES = ("cross_entropy",)
-OF_CLASSES = ("label_smoothing", "class_weights", "binary")
+OF_CLASSES = ("label_smoothing", "class_weights", "logit_adjustment", "binary")
 """Options of the optimizer that concern classes alone."""
 
 
@@ -65,12 +67,17 @@ def check_loss(task: str, optim: Mapping[str, Any]) -> None:
         raise ValueError(f"optim.{given[0]}: expected none for regression, got {optim[given[0]]!r}")
 
 
-def make_task(given: Mapping[str, Any], weights: Sequence[float] | None = None) -> Task:
+def make_task(
+    given: Mapping[str, Any],
+    weights: str | Sequence[float] | None = None,
+    shares: Sequence[float] | None = None,
+) -> Task:
     """The task of hyperparameters, which hold ``classes`` or ``targets``.
 
     Args:
-        given: ``task``, ``classes``, ``targets``, ``loss``, ``binary``, ``label_smoothing``.
-        weights: Of the classes in training.
+        given: ``task``, ``classes``, ``targets``, ``loss``, ``binary``, ``label_smoothing``, ``logit_adjustment``.
+        weights: Of the classes in training, or ``balanced`` for those of the shares.
+        shares: Of the classes in the labels of the training; without them no logit is adjusted.
 
     Raises:
         ValueError: If the task, the targets or an option of the loss is not sound.
@@ -82,6 +89,15 @@ def make_task(given: Mapping[str, Any], weights: Sequence[float] | None = None) 
     if name == Regression.name:
         return Regression(Targets.from_plain(given.get("targets") or {}), given.get("loss") or "mse")
     kind = Segmentation if name == Segmentation.name else Classification
+    shift = None
+    if shares is not None:
+        shift = [given.get("logit_adjustment", 0.0) * log(share) for share in shares]
+        weights = [1 / (len(shares) * share) for share in shares] if weights == BALANCED else weights
+    assert not isinstance(weights, str), "balanced weights come with shares"
     return kind(
-        tuple(given["classes"]), given.get("binary", False), given.get("label_smoothing", 0.0), weights
+        tuple(given["classes"]),
+        given.get("binary", False),
+        given.get("label_smoothing", 0.0),
+        weights,
+        shift,
     )

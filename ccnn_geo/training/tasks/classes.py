@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -20,19 +19,23 @@ from ccnn_geo.training.tasks.scores import Scores, SegmentationScores
 
 @dataclass(frozen=True)
 class Classification(Task):
-    r"""A class per sample: cross-entropy, with smoothed labels and weights of classes if asked for.
+    r"""A class per sample: cross-entropy, with smoothed labels, weights of classes and adjusted logits if asked for.
 
     .. math::
-        \mathcal L = \frac{\sum_i w_{y_i} \, \mathrm{CE}(\hat y_i, y_i)}{\sum_i w_{y_i}}
+        \mathcal L = \frac{\sum_i w_{y_i} \, \mathrm{CE}(\hat y_i + s, y_i)}{\sum_i w_{y_i}}
 
     Args:
         classes: Names.
         binary: For two classes a single output, the log-odds of the second.
         label_smoothing: Of the cross-entropy in training.
-        weights: Of the classes in training; None for none.
+        weights: :math:`w` of the classes in training; None for none.
+        shift: :math:`s` of the logits in training; None for none.
 
     Raises:
         ValueError: If there are not as many weights as classes, or a single output for other than two.
+
+    Source: Menon et al., 2021, `"Long-tail Learning via Logit Adjustment" <https://arxiv.org/abs/2007.07314>`_, Eq. 10,
+    for :math:`s_c = \tau \log \pi_c`.
     """
 
     name = "classification"
@@ -42,6 +45,7 @@ class Classification(Task):
     binary: bool = False
     label_smoothing: float = 0.0
     weights: Sequence[float] | None = None
+    shift: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         if self.weights is not None and len(self.weights) != len(self.classes):
@@ -67,7 +71,9 @@ class Classification(Task):
     def loss(self, answers: Tensor, y: Tensor) -> tuple[Tensor, float]:
         weights = None
         if self.weights is not None:
-            weights = torch.tensor(self.weights, dtype=answers.dtype, device=answers.device)
+            weights = answers.new_tensor(self.weights)
+        if self.shift is not None:
+            answers = answers + answers.new_tensor(self.shift)
         total = F.cross_entropy(
             answers, y, weight=weights, label_smoothing=self.label_smoothing, reduction="sum"
         )

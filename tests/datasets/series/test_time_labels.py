@@ -62,7 +62,7 @@ def test_whole_numbers_are_in_order_and_all_times_are_answered(root):
     assert (data.task, data.readout) == ("segmentation", "node")
     batch = next(iter(data.train_dataloader()))
     assert batch.y.shape == (2,) and batch.x.shape == (2, 4)  # points are drawn with their labels
-    assert data.balanced_weights() == [1.0, 1.0]
+    assert data.class_shares() == [0.5, 0.5]
 
 
 def test_whole_numbers_with_decimals_are_the_same_class(root):

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from ccnn_geo.training import Classification, Learner, Segmentation, SegmentationScores
 from ccnn_geo.training.data.base import class_counts
 from ccnn_geo.training.metrics import class_f1, class_iou
-from ccnn_geo.training.tasks.choose import check_task, known_task
+from ccnn_geo.training.tasks.choose import check_task, known_task, make_task
 from ccnn_geo.training.tasks.scene import telling_scene
 
 SIZES = {"hidden_channels": 4, "num_blocks": 1, "kernel_hidden": 4, "num_neighbors": 4}
@@ -67,6 +67,43 @@ def test_balanced_weights_are_those_of_the_labels():
     y = torch.tensor([0, 0, 0, 1, -1])
     assert class_counts([type("S", (), {"y": y})] * 2, 3, True) == [6, 2, 0]
     assert class_counts(type("D", (), {"y": y[:4]}), 2, False) == [3, 1]
+
+
+def test_balanced_weights_let_all_classes_count_alike():
+    shares = [0.5, 0.3, 0.2]
+    given = {"classes": ["a", "b", "c"], "task": "classification"}
+    task = make_task(given, "balanced", shares)
+    assert [weight * share for weight, share in zip(task.weights, shares, strict=True)] == pytest.approx(
+        [1 / 3] * 3
+    )
+    assert task.shift == [0.0] * 3 and make_task(given, [1.0, 2.0, 3.0], shares).weights == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.5, 1.0])
+def test_adjusted_logits_learn_what_classes_are_without_their_shares(tau):
+    """Samples that tell nothing are answered by pi_c^(1 - tau): equally for 1, by the shares for 0."""
+    shares = torch.tensor([0.6, 0.3, 0.1], dtype=torch.float64)
+    y = torch.arange(3).repeat_interleave(torch.tensor([6, 3, 1]))
+    given = {"classes": ["a", "b", "c"], "task": "classification", "logit_adjustment": tau}
+    task = make_task(given, None, shares.tolist())
+    logits = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([logits], max_iter=100, tolerance_grad=1e-12, tolerance_change=1e-14)
+
+    def loss():
+        optimizer.zero_grad()
+        total, weight = task.loss(logits.expand(10, 3), y)
+        (total / weight).backward()
+        return total / weight
+
+    optimizer.step(loss)
+    expected = shares ** (1 - tau)
+    torch.testing.assert_close(logits.softmax(0), expected / expected.sum(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [-0.5, float("inf"), float("nan")])
+def test_adjustments_that_are_none(wrong):
+    with pytest.raises(ValueError, match=r"optim\.logit_adjustment: expected 0 or more"):
+        Learner(SIZES, ["a", "b"], 1, logit_adjustment=wrong)
 
 
 @pytest.mark.parametrize("wrong", ["even", [], [0.0, 0.0], [-1.0, 2.0]])

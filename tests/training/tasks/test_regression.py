@@ -109,6 +109,7 @@ def test_a_step_of_one_output_is_not_padded():
         ({"loss": "cosine"}, "optim.loss: expected one of mse, l1, huber for regression"),
         ({"label_smoothing": 0.1}, "optim.label_smoothing: expected none for regression"),
         ({"class_weights": "balanced"}, "optim.class_weights: expected none for regression"),
+        ({"logit_adjustment": 1.0}, "optim.logit_adjustment: expected none for regression"),
         ({"binary": True}, "optim.binary: expected none for regression"),
     ],
 )

@@ -156,7 +156,8 @@ def scenes(tmp_path, monkeypatch):
 
 def test_classes_of_points(run_cli, scenes):
     code, output, errors = run_cli(
-        "train", "--config", "scenes.yaml", "--out", "run", "--optim.class_weights", "balanced"
+        *("train", "--config", "scenes.yaml", "--out", "run"),
+        *("--optim.class_weights", "balanced", "--optim.logit_adjustment", "0.5"),
     )
     assert (code, errors) == (0, "") and "mean IoU" in output
     found = results(Path("run"))["validation"]
@@ -176,7 +177,7 @@ def test_a_run_of_before_there_were_tasks_goes_on(run_cli, scenes):
     assert run_cli("train", "--config", "scenes.yaml", "--out", "run", "--trainer.max_epochs", "2")[0] == 0
     last = Path("run/checkpoints/last.ckpt")
     stored = load_checkpoint(last)
-    for key in ("task", "targets", "loss", "class_weights"):
+    for key in ("task", "targets", "loss", "class_weights", "logit_adjustment"):
         del stored["hyper_parameters"][key]
     (state,) = (found for key, found in stored["callbacks"].items() if key.startswith("ModelCheckpoint"))
     for key in ("metric", "stale"):
@@ -185,7 +186,9 @@ def test_a_run_of_before_there_were_tasks_goes_on(run_cli, scenes):
     torch.save(stored, last)
     config = yaml.safe_load(Path("run/config.yaml").read_text())
     config["optim"] = {
-        key: config["optim"][key] for key in config["optim"] if key not in ("loss", "class_weights")
+        key: config["optim"][key]
+        for key in config["optim"]
+        if key not in ("loss", "class_weights", "logit_adjustment")
     }
     Path("run/config.yaml").write_text(
         yaml.safe_dump({k: config[k] for k in config if k not in ("task", "early_stopping")})
@@ -207,6 +210,6 @@ def test_rare_classes_weigh_more(scenes):
     data.setup("fit")
     labels = torch.cat([sample.y for sample in data.train_set.samples])
     counts = [int((labels == c).sum()) for c in range(2)]
-    expected = [sum(counts) / (2 * count) for count in counts]
-    assert data.balanced_weights() == pytest.approx(expected)
+    expected = [count / sum(counts) for count in counts]
+    assert data.class_shares() == pytest.approx(expected)
     assert isinstance(data.train_set.samples[0], Data)
