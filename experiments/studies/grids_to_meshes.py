@@ -2,8 +2,9 @@
 
     python -m ccnn_geo.experiments.studies.grids_to_meshes --root FOLDER
 
-FOLDER has ``voxels``, as ``voxels_folder --test`` writes it, and ``meshes``, as ``points_folder`` does. Networks see
-surface cells as points, by the settings of ``models/modelnet10``; on meshes they are used as they are. Nothing is
+FOLDER has ``voxels``, as ``voxels_folder --test`` writes it, ``half``, as it writes it with ``--half`` too, and
+``meshes``, as ``points_folder`` does. Networks see surface cells as points, by the settings of ``models/modelnet10``;
+on grids of half the resolution and on meshes, whose normals they do not ask for, they are used as they are. Nothing is
 chosen within a training, and figures of validation are there to choose by. Votes are those of
 :mod:`~ccnn_geo.experiments.studies.votes`.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,27 +22,39 @@ from torch import Tensor, nn
 
 from ccnn_geo.experiments.engine.reproduction import Job, Numbers, Options, Study, main, mean_and_deviation
 from ccnn_geo.experiments.studies.budget_training import train_within
+from ccnn_geo.experiments.studies.held_out import FITTED, recipe_settings
 from ccnn_geo.experiments.studies.peer_training import apart
+from ccnn_geo.experiments.studies.point_peers import Method
+from ccnn_geo.experiments.studies.unseen_kinds import LARGE
 from ccnn_geo.experiments.studies.votes import VOTES, ask_and_vote, trained_network
 from ccnn_geo.training.data.families import make_data
 from ccnn_geo.training.data.shapes import ShapesDataModule
-from ccnn_geo.training.lightning import yaml
-from ccnn_geo.training.runs import find_config
 
 RECIPE = "models/modelnet10"
 EPOCHS = {"small": 15, "paper": 30}
-PARTS = ("voxels", "meshes")
-ROWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "ccnn_4_32": ("CCNN-4,32", {}),
-    "ccnn_4_48": ("CCNN-4,48", {"preset": "ccnn_4_48"}),
-    "small": ("CCNN-4,32 and sets of 24", {"set_channels": 24}),
-    "large": (
-        "four CCNN-4,48 in one and sets of 64",
-        {"preset": "ccnn_4_48", "members": 4, "kernel_hidden": 24, "set_channels": 64},
-    ),
-    "ccnn_4_140": ("CCNN-4,140", {"preset": "ccnn_4_140"}),
+PARTS = ("voxels", "half", "meshes")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A training: what differs from the recipe."""
+
+    title: str
+    model: Mapping[str, Any] = field(default_factory=dict)
+    optim: Mapping[str, Any] = field(default_factory=dict)
+
+
+_LARGE = {"preset": "ccnn_4_48", **LARGE}
+ROWS: Mapping[str, Row] = {
+    "ccnn_4_32": Row("CCNN-4,32"),
+    "ccnn_4_48": Row("CCNN-4,48", {"preset": "ccnn_4_48"}),
+    "ccnn_4_140": Row("CCNN-4,140", {"preset": "ccnn_4_140"}),
+    "small": Row("CCNN-4,32 and sets of 24", {"set_channels": 24}),
+    "large": Row("four CCNN-4,48 in one and sets of 64", _LARGE),
+    "fitted": Row("CCNN-4,32, kernels by the first batch", FITTED),
+    "near": Row("CCNN-4,32, 16 neighbours", {"num_neighbors": 16}),
+    "by_share": Row("CCNN-4,32, logits not adjusted", optim={"logit_adjustment": 0.0}),
 }
-"""Title and arguments of the network, over those of the recipe."""
 SCALES = {"small": ("ccnn_4_32", "small", "large"), "paper": tuple(ROWS)}
 
 
@@ -60,14 +74,10 @@ def jobs(options: Options) -> Sequence[Job]:
 
 def settings(name: str, root: Path, seed: int) -> dict[str, Any]:
     """``seed``, ``model``, ``optim``, ``data`` and ``trainer`` of a training, but for its length."""
-    recipe = yaml.safe_load(find_config(RECIPE).read_text())
-    return {
-        "seed": seed,
-        "model": {**recipe["model"], **ROWS[name][1]},
-        "optim": {key: value for key, value in recipe["optim"].items() if key != "warmup_epochs"},
-        "data": {**recipe["data"], "root": str(root / PARTS[0])},
-        "trainer": {key: value for key, value in recipe["trainer"].items() if key != "max_epochs"},
-    }
+    row = ROWS[name]
+    config = recipe_settings(RECIPE)(Method(row.title, RECIPE, row.model), root / PARTS[0], seed)
+    config["optim"] |= row.optim
+    return config
 
 
 def _train(options: Options, name: str, seed: int, folder: Path) -> Numbers:
@@ -111,9 +121,9 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
         "Published on this task: the paper 90.64 on voxels and 90.99 on points, VoxNet 92.0, LightNet 93.4, ORION "
         "93.8. Other points of the meshes, and other meshes, were used by the paper.",
         "",
-        "| | parameters | training | validation | voxels | mean class | by votes | meshes, mean class | by votes | "
-        "minutes |",
-        "|" + "---|" * 10,
+        "| | parameters | training | validation | voxels | mean class | by votes | mean class | half the resolution, by "
+        "votes | meshes, mean class | by votes | minutes |",
+        "|" + "---|" * 12,
     ]
     for name in SCALES[options.scale]:
         rows = [numbers[f"{name}-{seed}"] for seed in options.seeds]
@@ -122,11 +132,13 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
             "voxels_once",
             "voxels_once_mean",
             "voxels_voted",
+            "voxels_voted_mean",
+            "half_voted_mean",
             "meshes_once_mean",
             "meshes_voted_mean",
         )
         cells = [
-            ROWS[name][0],
+            ROWS[name].title,
             f"{rows[0]['parameters']:,}",
             f"{statistics.fmean(row['training'] for row in rows):.1f}",
             *(mean_and_deviation([row[key] for row in rows]) for key in shown),

@@ -27,3 +27,11 @@ def test_parts_classes_and_grids(tmp_path, capsys):
     assert capsys.readouterr().out.endswith("out: 8 train, 2 validation\n")
     voxels_folder.main([str(tmp_path / "voxels.npz"), str(tmp_path / "all"), "--test"])
     assert sorted(path.name for path in (tmp_path / "all/test/bed").iterdir()) == ["0011.npy", "0012.npy"]
+    voxels_folder.main([str(tmp_path / "voxels.npz"), str(tmp_path / "half"), "--all", "--half"])
+    assert sorted(path.name for path in (tmp_path / "half/train/bed").iterdir()) == [f"{i:04d}.npy" for i in trained]
+    assert [path.name for path in (tmp_path / "half").iterdir()] == ["train"]
+    coarse = np.load(tmp_path / "half/train/bed/0007.npy")
+    assert coarse.shape == (15, 15, 15)
+    for cell in np.ndindex(coarse.shape):
+        block = tuple(slice(2 * i, 2 * i + 2) for i in cell)
+        assert coarse[cell] == grids[7][block].any()

@@ -29,6 +29,9 @@ def root(tmp_path):
             folder.mkdir(parents=True)
             for i in range(count):
                 np.save(folder / f"{i}.npy", solid(name, rng))
+        folder = tmp_path / "root/half/test" / name
+        folder.mkdir(parents=True)
+        np.save(folder / "0.npy", solid(name, rng).reshape(6, 2, 6, 2, 6, 2).max(axis=(1, 3, 5)))
         folder = tmp_path / "root/meshes/test" / name
         folder.mkdir(parents=True)
         for i in range(2):
@@ -57,7 +60,7 @@ def test_from_grids_to_a_report(root, tmp_path, monkeypatch):
     ]
     assert ["set_channels" in model for _, model, *_ in asked] == [False, True, True] * 2
     rows = [line for line in text.splitlines() if line.startswith(("| CCNN-4,32", "| four CCNN"))]
-    assert len(rows) == 3 and all(line.count("|") == 11 and " ± " in line for line in rows)
+    assert len(rows) == 3 and all(line.count("|") == 13 and " ± " in line for line in rows)
 
 
 def test_mean_class_accuracy_is_by_hand(root, monkeypatch):
