@@ -40,8 +40,8 @@ def build_network(
     init_spacing: float | str | None = None,
     conv: dict[str, Any] | None = None,
     composition: bool = False,
-    members: int = 1,
-    set_channels: int = 0,
+    members: int | None = None,
+    set_channels: int | None = None,
     **kernel: Any,
 ) -> CCNN:
     """Builds the :class:`~ccnn_geo.nn.ccnn.CCNN` that a configuration describes.
@@ -52,7 +52,7 @@ def build_network(
         dim: Dimension of the positions.
         readout: ``global`` for an answer per sample, ``node`` for one per point.
         preset: A key of :data:`ccnn_geo.nn.ccnn.PRESETS`, which sets the three sizes below unless they are given;
-            with ``_paper`` also the paper's frequencies and window.
+            with ``_paper`` also the paper's frequencies and window, with ``_sets`` members and set_channels.
         hidden_channels: Width of the network.
         num_blocks: Number of residual blocks.
         kernel_hidden: Hidden width of the kernel networks.
@@ -69,9 +69,9 @@ def build_network(
         composition: For regression: begin with a linear fit of the targets to what the features of the points add up
             to, such as the atoms of a molecule; the network learns the rest.
         members: Networks side by side, each of the sizes above, which learn by themselves and whose answers are
-            averaged.
+            averaged; 1 unless the preset says more.
         set_channels: Width of a branch beside the convolutions that sees each point by itself and keeps what is
-            largest; 0 for none.
+            largest; 0 for none, unless the preset has one.
         **kernel: The other settings of :class:`~ccnn_geo.kernels.config.KernelConfig`.
 
     Raises:
@@ -80,12 +80,13 @@ def build_network(
     if preset is not None and preset not in PRESETS:
         meant = did_you_mean(preset, PRESETS)
         raise ValueError(f"model.preset: expected one of {', '.join(PRESETS)}, got {preset!r}{meant}")
-    given = {"hidden_channels": hidden_channels, "num_blocks": num_blocks, "kernel_hidden": kernel_hidden}
+    needed = {"hidden_channels": hidden_channels, "num_blocks": num_blocks, "kernel_hidden": kernel_hidden}
+    given = {**needed, "members": members, "set_channels": set_channels}
     named = {} if preset is None else dict(PRESETS[preset])
     paper = {key: named.pop(key) for key in PAPER if key in named}
     kernel |= {key: value for key, value in paper.items() if kernel.get(key) is None}
     sizes = {**named, **{key: size for key, size in given.items() if size is not None}}
-    missing = [key for key in given if key not in sizes]
+    missing = [key for key in needed if key not in sizes]
     if missing:
         raise ValueError(
             f"model: expected a preset ({', '.join(PRESETS)}; by --model.preset, or a --config that names one) or all "
@@ -115,8 +116,6 @@ def build_network(
             composition=composition,
             drop_path=drop_path,
             init_spacing=init_spacing,
-            members=members,
-            set_channels=set_channels,
             **(conv or {}),
         )
     except TypeError as error:

@@ -33,8 +33,15 @@ SIZES: dict[str, dict[str, int]] = {
 }
 """Sizes of the paper's models (Sec. 5, appendix C.2)."""
 
+WITH_SETS: dict[str, dict[str, int]] = {
+    "ccnn_4_32_sets": {**SIZES["ccnn_4_32"], "set_channels": 24},
+    "ccnn_4_48_sets": {**SIZES["ccnn_4_48"], "kernel_hidden": 24, "members": 4, "set_channels": 64},
+}
+"""Networks with a branch that sees points one by one, for answers per sample: the best on shapes of unknown kinds."""
+
 PRESETS: dict[str, dict[str, Any]] = {
     **SIZES,
+    **WITH_SETS,
     **{f"{name}_paper": {**sizes, **PAPER} for name, sizes in SIZES.items()},
 }
 """The sizes, with kernels that fit their data; and the same with the paper's ``omega_0`` and window, ``*_paper``."""

@@ -54,8 +54,8 @@ class Learner(LightningModule):
         trunk_lr: Learning rate of all below the head, as a factor; 0 for a head that learns alone.
         class_weights: Of the classes in the cross-entropy in training: a list in the order of the classes, or
             ``balanced`` for N / (K n_c), by which rare classes count as much as common ones; null for none.
-        logit_adjustment: :math:`\tau` of :math:`\tau \log (n_c / N)`, which logits get in training alone: with 1 the
-            network answers as if all classes were equally common, with 0 as they are in training.
+        logit_adjustment: How often the logarithm of each class's share of the labels is added to its logit, in training
+            alone: with 1 the network answers as if all classes were equally common, with 0 as they are in training.
         loss: For regression ``mse`` (null), ``l1`` or ``huber``, of standardised targets; for classes
             ``cross_entropy`` (null).
         kernel_l2: :math:`\lambda` of the penalty on generated kernels (Eq. 3).

@@ -82,8 +82,7 @@ def recipe_settings(recipe: str) -> Settings:
 
 def changed(title: str, augment: Mapping[str, Any], preset: str = "ccnn_4_48", **model: Any) -> Row:
     """A row of a band-limited CCNN with other arguments."""
-    base = METHODS[preset]
-    return Row(replace(base, title=title, model={**base.model, **model}), augment)
+    return Row(replace(METHODS["ccnn_4_48"], title=title, model={"preset": preset, **model}), augment)
 
 
 FITTED: Mapping[str, Any] = {"omega_0": None, "window_init": None}

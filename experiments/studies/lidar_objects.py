@@ -23,14 +23,14 @@ from ccnn_geo.experiments.studies.held_out import (
     same_folds,
 )
 from ccnn_geo.experiments.studies.point_peers import METHODS
-from ccnn_geo.experiments.studies.unseen_kinds import LARGE, PEERS
+from ccnn_geo.experiments.studies.unseen_kinds import PEERS
 
 FOLDS = 5
 ROWS: Mapping[str, Row] = {
     **{name: Row(METHODS[name]) for name in (*PEERS, "ccnn_4_32")},
-    "fitted": changed("CCNN-4,32, kernels by the first batch", {}, preset="ccnn_4_32", **FITTED),
-    "small": changed("CCNN-4,32 and sets of 24", {}, preset="ccnn_4_32", set_channels=24),
-    "large": changed("four CCNN-4,48 in one and sets of 64", {}, **LARGE),
+    "fitted": changed("CCNN-4,32, kernels by the first batch", {}, "ccnn_4_32", **FITTED),
+    "small": changed("CCNN-4,32 and sets of 24", {}, "ccnn_4_32_sets"),
+    "large": changed("four CCNN-4,48 in one and sets of 64", {}, "ccnn_4_48_sets"),
 }
 HELD_OUT = HeldOut(
     ROWS,

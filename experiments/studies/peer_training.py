@@ -40,10 +40,10 @@ PEERS = {
     "pointmlp": PointMLP,
     "pointnext": PointNeXt,
     "perceiver": PointPerceiver,
-    "pointnet2_parts": PointNet2Parts,
-    "dgcnn_parts": DGCNNParts,
 }
 """Networks on point clouds by the name that a configuration's ``model.peer`` has."""
+PART_PEERS = {"pointnet2_parts": PointNet2Parts, "dgcnn_parts": DGCNNParts}
+"""Those with a class per point."""
 
 
 class S4Classifier(Classifier):
@@ -63,7 +63,7 @@ class PeerClassifier(Classifier):
 
     def make_network(self, outputs: int) -> torch.nn.Module:
         arguments = dict(self.hparams.network)
-        return PEERS[arguments.pop("peer")](self.hparams.in_channels, outputs, **arguments)
+        return {**PEERS, **PART_PEERS}[arguments.pop("peer")](self.hparams.in_channels, outputs, **arguments)
 
 
 CLASSIFIERS = {"ccnn": Classifier, "s4": S4Classifier, "peer": PeerClassifier}

@@ -24,17 +24,15 @@ STRONG = {"scale": [0.5, 1.6], "jitter": 0.02, "point_dropout": 0.5}
 """Augmentation of all but the rows that are without it."""
 FILLED = {**STRONG, "point_fill": True}
 """The same for peers, which take clouds of one size: they get points twice."""
-LARGE: Mapping[str, Any] = {"members": 4, "kernel_hidden": 24, "set_channels": 64}
-"""Arguments of the best network over those of CCNN-4,48."""
 _BASE = METHODS["ccnn_4_48"]
 
 
 ROWS: Mapping[str, Row] = {
     **{name: Row(METHODS[name], FILLED) for name in PEERS},
     **{name: Row(METHODS[name], STRONG) for name in ("ccnn_4_32", "ccnn_4_48", "ccnn_4_140")},
-    "small": changed("CCNN-4,32 and sets of 24", STRONG, preset="ccnn_4_32", set_channels=24),
+    "small": changed("CCNN-4,32 and sets of 24", STRONG, "ccnn_4_32_sets"),
     "members": changed("four CCNN-4,48 in one", STRONG, members=4, kernel_hidden=24),
-    "large": changed("four CCNN-4,48 in one and sets of 64", STRONG, **LARGE),
+    "large": changed("four CCNN-4,48 in one and sets of 64", STRONG, "ccnn_4_48_sets"),
     "sets": changed("CCNN-4,48 and sets of 64", STRONG, set_channels=64),
     "committee": Row(replace(_BASE, title="four CCNN-4,48"), STRONG, members=4),
     "fitted": changed("CCNN-4,48, kernels by the first batch", STRONG, **FITTED),

@@ -15,19 +15,19 @@ from pathlib import Path
 from ccnn_geo.experiments.engine.reproduction import Study, main
 from ccnn_geo.experiments.studies.held_out import FITTED, HeldOut, Row, changed, recipe_settings
 from ccnn_geo.experiments.studies.point_peers import METHODS
-from ccnn_geo.experiments.studies.unseen_kinds import LARGE, PEERS
+from ccnn_geo.experiments.studies.unseen_kinds import PEERS
 
 _RANDOM = {"subset": "random"}
 
 
 def _small(title: str, data: Mapping[str, str], **model: object) -> Row:
-    return Row(changed(title, {}, preset="ccnn_4_32", **model).method, data=data)
+    return Row(changed(title, {}, "ccnn_4_32", **model).method, data=data)
 
 
 ROWS: Mapping[str, Row] = {
     **{name: Row(METHODS[name]) for name in (*PEERS, "ccnn_4_32", "ccnn_4_48", "ccnn_4_140")},
-    "small": changed("CCNN-4,32 and sets of 24", {}, preset="ccnn_4_32", set_channels=24),
-    "large": changed("four CCNN-4,48 in one and sets of 64", {}, **LARGE),
+    "small": changed("CCNN-4,32 and sets of 24", {}, "ccnn_4_32_sets"),
+    "large": changed("four CCNN-4,48 in one and sets of 64", {}, "ccnn_4_48_sets"),
     "fitted": _small("CCNN-4,32, kernels by the first batch", {}, **FITTED),
     "density": _small("CCNN-4,32, weights by density", {}, measure="density"),
     "random": _small("CCNN-4,32, random vertices", _RANDOM),

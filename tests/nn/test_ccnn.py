@@ -28,6 +28,8 @@ SMALL = {"hidden_channels": 8, "num_blocks": 2, "kernel_hidden": 4, "omega_0": 1
         ("ccnn_4_48", 6, 40, 3, {}, 26_353),
         ("ccnn_4_140", 6, 40, 3, {}, 207_709),
         ("ccnn_6_380", 6, 40, 3, {}, 2_017_503),
+        ("ccnn_4_32_sets", 6, 40, 3, {}, 27_521),
+        ("ccnn_4_48_sets", 6, 40, 3, {}, 201_561),
         ("ccnn_4_140", 3, 10, 1, {"causal": True}, 199_117),
         ("ccnn_4_140", 3, 10, 2, {}, 201_042),
         ("ccnn_6_380", 3, 10, 1, {"causal": True}, 1_993_983),
@@ -45,7 +47,17 @@ def test_presets_take_overrides_and_name_themselves():
     with pytest.raises(ValueError, match=r"ccnn_4_140.*got 'ccnn_9'"):
         CCNN.from_preset("ccnn_9", 1, 1, 2)
     sizes = {"ccnn_4_16", "ccnn_4_32", "ccnn_4_48", "ccnn_4_140", "ccnn_6_380"}
-    assert set(PRESETS) == sizes | {f"{name}_paper" for name in sizes}
+    with_sets = {"ccnn_4_32_sets", "ccnn_4_48_sets"}
+    assert set(PRESETS) == sizes | with_sets | {f"{name}_paper" for name in sizes}
+
+
+def test_presets_with_sets_are_those_of_their_size_with_members_and_a_branch():
+    small, large = (CCNN.from_preset(f"ccnn_4_{n}_sets", 3, 2, 5) for n in (32, 48))
+    assert (small.members, small.set_branch.points[0].out_features) == (1, 24)
+    assert (large.members, large.set_branch.points[0].out_features) == (4, 64)
+    bare = CCNN.from_preset("ccnn_4_32", 3, 2, 5)
+    branch = sum(p.numel() for p in small.set_branch.parameters())
+    assert sum(p.numel() for p in small.parameters()) == branch + sum(p.numel() for p in bare.parameters())
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,9 @@ def test_parts_classes_and_grids(tmp_path, capsys):
     voxels_folder.main([str(tmp_path / "voxels.npz"), str(tmp_path / "all"), "--test"])
     assert sorted(path.name for path in (tmp_path / "all/test/bed").iterdir()) == ["0011.npy", "0012.npy"]
     voxels_folder.main([str(tmp_path / "voxels.npz"), str(tmp_path / "half"), "--all", "--half"])
-    assert sorted(path.name for path in (tmp_path / "half/train/bed").iterdir()) == [f"{i:04d}.npy" for i in trained]
+    assert sorted(path.name for path in (tmp_path / "half/train/bed").iterdir()) == [
+        f"{i:04d}.npy" for i in trained
+    ]
     assert [path.name for path in (tmp_path / "half").iterdir()] == ["train"]
     coarse = np.load(tmp_path / "half/train/bed/0007.npy")
     assert coarse.shape == (15, 15, 15)

@@ -58,7 +58,7 @@ def test_from_grids_to_a_report(root, tmp_path, monkeypatch):
     assert [(seed, epochs, seconds) for seed, _, epochs, seconds in asked] == [
         (s, 15, None) for s in (0, 0, 0, 1, 1, 1)
     ]
-    assert ["set_channels" in model for _, model, *_ in asked] == [False, True, True] * 2
+    assert [model["preset"][9:] for _, model, *_ in asked] == ["", "_sets", "_sets"] * 2
     rows = [line for line in text.splitlines() if line.startswith(("| CCNN-4,32", "| four CCNN"))]
     assert len(rows) == 3 and all(line.count("|") == 13 and " ± " in line for line in rows)
 
