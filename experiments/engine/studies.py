@@ -14,7 +14,7 @@ NAMES = (
     *("table1", "table2", "table8", "fig6", "fig8", "fig9", "fig12"),
     *("voxel_to_point", "resolution", "pathfinder_2d", "smnist_s4", "joint"),
     *("defaults", "bandlimit", "recipe", "thinned", "point_peers", "peer_rates", "precision"),
-    *("fine_tuning", "without_normals", "unseen_kinds", "grids_to_meshes"),
+    *("fine_tuning", "without_normals", "unseen_kinds", "fig8_unseen", "grids_to_meshes"),
     *("lidar_objects", "vertices33", "labelled_parts"),
 )
 """Modules of this package with a ``STUDY``."""

@@ -102,6 +102,7 @@ class HeldOut:
         settings: Configuration of a method.
         reference: The row that the others are compared with, by scale.
         what: What the accuracies are of, for the head of the table.
+        parts: Name of the folder of the parts.
     """
 
     rows: Mapping[str, Row]
@@ -112,6 +113,7 @@ class HeldOut:
     settings: Settings
     reference: Mapping[str, str]
     what: str
+    parts: str = "draws"
 
     def jobs(self, options: Options) -> Sequence[Job]:
         """A training of each row and part."""
@@ -126,7 +128,7 @@ class HeldOut:
         return range(self.folds * seed, self.folds * (seed + 1))
 
     def _train(self, options: Options, row: Row, number: int, folder: Path) -> Numbers:
-        root = self.part(options.data_root, folder.parents[1] / "draws" / str(number), number)
+        root = self.part(options.data_root, folder.parents[1] / self.parts / str(number), number)
         config = self.settings(row.method, root, number // self.folds)
         config["data"] |= row.data
         config["data"]["augment"] = {**config["data"].get("augment", {}), **row.augment}

@@ -48,17 +48,21 @@ ROWS: Mapping[str, Row] = {
 """What is trained."""
 
 
-def _settings(method: Method, root: Path, seed: int) -> dict[str, Any]:
+EPOCHS = {"small": 30, "paper": 30}
+
+
+def point_settings(method: Method, root: Path, seed: int) -> dict[str, Any]:
+    """Those of ``point_peers`` at its small scale."""
     return settings(method, "small", root, seed)
 
 
 HELD_OUT = HeldOut(
     ROWS,
     scales={"small": ("pointnet", "small", "large"), "paper": tuple(ROWS)},
-    epochs={"small": 30, "paper": 30},
+    epochs=EPOCHS,
     folds=FOLDS,
     part=kind_folder,
-    settings=_settings,
+    settings=point_settings,
     reference={"small": "pointnet", "paper": "dgcnn"},
     what=f"on kinds that were held out: of all shapes, each answered by the one of {FOLDS} networks that did not see "
     "its kind (a seed is another parting of the kinds)",

@@ -1,0 +1,92 @@
+"""Parameters against accuracy, with and without band-limits, on kinds of shapes that training knows and does not know.
+
+    python -m ccnn_geo.experiments.studies.fig8_unseen --root FOLDER  # kinds.csv in it, as psb_folder writes it
+
+The settings are those of ``unseen_kinds``. Kernels below the rate that the points carry start at ``omega_0`` 0.5, the
+others at the published 50. Every shape is answered by the one of four networks that did not see it, or did not see any
+shape of its kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ccnn_geo.experiments.data.folds import FOLDS, fold_folder
+from ccnn_geo.experiments.data.kind_folds import kind_folder, read_kinds
+from ccnn_geo.experiments.engine.reproduction import Job, Numbers, Options, Study, main
+from ccnn_geo.experiments.studies.held_out import HeldOut, Part, Row, changed, same_folds
+from ccnn_geo.experiments.studies.unseen_kinds import EPOCHS, STRONG, point_settings
+from ccnn_geo.kernels.config import PAPER
+from ccnn_geo.visualization.canvas import canvas, save
+
+SIZES = ("ccnn_4_16", "ccnn_4_32", "ccnn_4_48", "ccnn_4_140")
+LIMITS = {"": "band-limited", "_fast": "the published omega_0"}
+ROWS: Mapping[str, Row] = {
+    f"{size}{end}": changed(
+        f"{size.replace('ccnn_', 'CCNN-').replace('_', ',')}, {title}",
+        STRONG,
+        size,
+        **({"omega_0": PAPER["omega_0"]} if end else {}),
+    )
+    for size in SIZES
+    for end, title in LIMITS.items()
+}
+SCALES = {
+    "small": tuple(f"{size}{end}" for size in ("ccnn_4_16", "ccnn_4_48") for end in LIMITS),
+    "paper": tuple(ROWS),
+}
+
+
+def _held_out(part: Part, what: str, parts: str) -> HeldOut:
+    reference = {"small": "ccnn_4_48", "paper": "ccnn_4_140"}
+    return HeldOut(ROWS, SCALES, EPOCHS, FOLDS, part, point_settings, reference, what, parts)
+
+
+KNOWN = "known-"
+"""Before the names of jobs on kinds that training knows."""
+UNSEEN = _held_out(kind_folder, "on kinds that training does not know", "draws")
+SEEN = _held_out(same_folds(fold_folder, FOLDS), "on kinds that training knows", "folds")
+
+
+def jobs(options: Options) -> Sequence[Job]:
+    """A training of each row and part, of both ways to part the shapes at the paper's scale."""
+    read_kinds(options.data_root)  # says what is missing before any training
+    known = SEEN.jobs(options) if options.scale == "paper" else []
+    return [*UNSEEN.jobs(options), *(Job(f"{KNOWN}{job.name}", job.run) for job in known)]
+
+
+def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
+    """The tables, and accuracies over sizes as a picture."""
+    known = {name.removeprefix(KNOWN): n for name, n in numbers.items() if name.startswith(KNOWN)}
+    tables = [(UNSEEN, numbers), *([(SEEN, known)] if known else [])]
+    figure = canvas(5 * len(tables), 4)
+    panels = figure.subplots(1, len(tables), squeeze=False, sharey=True)[0]
+    for axes, (study, found) in zip(panels, tables, strict=True):
+        for end, title in LIMITS.items():
+            names = [name for size in SIZES if (name := f"{size}{end}") in SCALES[options.scale]]
+            sizes = [found[f"{name}-{FOLDS * options.seeds[0]}"]["parameters"] for name in names]
+            means = [[study.pooled(found, name, seed, "once") for seed in options.seeds] for name in names]
+            axes.plot(sizes, [sum(m) / len(m) for m in means], "o-", label=title, lw=1.4, ms=5)
+        axes.set(xscale="log", xlabel="parameters", title=study.what)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("accuracy, %")
+    panels[0].legend(frameon=False)
+    save(figure, folder / "sizes.png")
+    texts = [study.report(found, options, folder) for study, found in tables]
+    return "\n\n".join([*texts, "![Parameters against accuracy](sizes.png)"])
+
+
+STUDY = Study(
+    "fig8_unseen",
+    "parameters against accuracy, with and without band-limits, on known and unknown kinds of shapes",
+    "Beyond Fig. 8 of the paper: docs/bandlimit.md.",
+    jobs,
+    report,
+    data="kinds.csv and <split>/<class>/<file>, as psb_folder writes them",
+    seeds=1,
+)
+
+if __name__ == "__main__":
+    main(STUDY)
