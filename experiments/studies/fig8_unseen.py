@@ -4,7 +4,7 @@
 
 The settings are those of ``unseen_kinds``. Kernels below the rate that the points carry start at ``omega_0`` 0.5, the
 others at the published 50. Every shape is answered by the one of four networks that did not see it, or did not see any
-shape of its kind.
+shape of its kind. ``vertices33`` and ``grids_to_meshes`` have such rows for other data.
 """
 
 from __future__ import annotations
@@ -15,25 +15,18 @@ from pathlib import Path
 from ccnn_geo.experiments.data.folds import FOLDS, fold_folder
 from ccnn_geo.experiments.data.kind_folds import kind_folder, read_kinds
 from ccnn_geo.experiments.engine.reproduction import Job, Numbers, Options, Study, main
-from ccnn_geo.experiments.studies.held_out import HeldOut, Part, Row, changed, same_folds
+from ccnn_geo.experiments.studies.held_out import HeldOut, Part, changed, same_folds
+from ccnn_geo.experiments.studies.size_picture import both_limits, draw_sizes
 from ccnn_geo.experiments.studies.unseen_kinds import EPOCHS, STRONG, point_settings
-from ccnn_geo.kernels.config import PAPER
-from ccnn_geo.visualization.canvas import canvas, save
 
 SIZES = ("ccnn_4_16", "ccnn_4_32", "ccnn_4_48", "ccnn_4_140")
-LIMITS = {"": "band-limited", "_fast": "the published omega_0"}
-ROWS: Mapping[str, Row] = {
-    f"{size}{end}": changed(
-        f"{size.replace('ccnn_', 'CCNN-').replace('_', ',')}, {title}",
-        STRONG,
-        size,
-        **({"omega_0": PAPER["omega_0"]} if end else {}),
-    )
+ROWS = {
+    name: changed(title, STRONG, **model)
     for size in SIZES
-    for end, title in LIMITS.items()
+    for name, (title, model) in both_limits(size).items()
 }
 SCALES = {
-    "small": tuple(f"{size}{end}" for size in ("ccnn_4_16", "ccnn_4_48") for end in LIMITS),
+    "small": tuple(name for size in ("ccnn_4_16", "ccnn_4_48") for name in both_limits(size)),
     "paper": tuple(ROWS),
 }
 
@@ -60,20 +53,8 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
     """The tables, and accuracies over sizes as a picture."""
     known = {name.removeprefix(KNOWN): n for name, n in numbers.items() if name.startswith(KNOWN)}
     tables = [(UNSEEN, numbers), *([(SEEN, known)] if known else [])]
-    figure = canvas(5 * len(tables), 4)
-    panels = figure.subplots(1, len(tables), squeeze=False, sharey=True)[0]
-    for axes, (study, found) in zip(panels, tables, strict=True):
-        for end, title in LIMITS.items():
-            names = [name for size in SIZES if (name := f"{size}{end}") in SCALES[options.scale]]
-            sizes = [found[f"{name}-{FOLDS * options.seeds[0]}"]["parameters"] for name in names]
-            means = [[study.pooled(found, name, seed, "once") for seed in options.seeds] for name in names]
-            axes.plot(sizes, [sum(m) / len(m) for m in means], "o-", label=title, lw=1.4, ms=5)
-        axes.set(xscale="log", xlabel="parameters", title=study.what)
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("accuracy, %")
-    panels[0].legend(frameon=False)
-    save(figure, folder / "sizes.png")
+    panels = [(study.what, study.sizes(found, options)) for study, found in tables]
+    draw_sizes(panels, SIZES, folder / "sizes.png")
     texts = [study.report(found, options, folder) for study, found in tables]
     return "\n\n".join([*texts, "![Parameters against accuracy](sizes.png)"])
 

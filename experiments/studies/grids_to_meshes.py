@@ -25,6 +25,7 @@ from ccnn_geo.experiments.studies.budget_training import train_within
 from ccnn_geo.experiments.studies.held_out import FITTED, recipe_settings
 from ccnn_geo.experiments.studies.peer_training import apart
 from ccnn_geo.experiments.studies.point_peers import Method
+from ccnn_geo.experiments.studies.size_picture import both_limits, draw_sizes
 from ccnn_geo.experiments.studies.votes import VOTES, ask_and_vote, trained_network
 from ccnn_geo.training.data.families import make_data
 from ccnn_geo.training.data.shapes import ShapesDataModule
@@ -32,6 +33,7 @@ from ccnn_geo.training.data.shapes import ShapesDataModule
 RECIPE = "models/modelnet10"
 EPOCHS = {"small": 15, "paper": 30}
 PARTS = ("voxels", "half", "meshes")
+SIZES = ("ccnn_4_16", "ccnn_4_32", "ccnn_4_48", "ccnn_4_140")
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,7 @@ class Row:
 
 
 ROWS: Mapping[str, Row] = {
-    "ccnn_4_32": Row("CCNN-4,32"),
-    "ccnn_4_48": Row("CCNN-4,48", {"preset": "ccnn_4_48"}),
-    "ccnn_4_140": Row("CCNN-4,140", {"preset": "ccnn_4_140"}),
+    **{name: Row(*row) for size in SIZES for name, row in both_limits(size).items()},
     "small": Row("CCNN-4,32 and sets of 24", {"preset": "ccnn_4_32_sets"}),
     "large": Row("four CCNN-4,48 in one and sets of 64", {"preset": "ccnn_4_48_sets"}),
     "fitted": Row("CCNN-4,32, kernels by the first batch", FITTED),
@@ -143,7 +143,15 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
             f"{statistics.fmean(row['seconds'] for row in rows) / 60:.1f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    dots = {
+        name: (
+            numbers[f"{name}-{options.seeds[0]}"]["parameters"],
+            statistics.fmean(numbers[f"{name}-{seed}"]["voxels_once"] for seed in options.seeds),
+        )
+        for name in SCALES[options.scale]
+    }
+    draw_sizes([("907 voxel grids of the test part", dots)], SIZES, folder / "sizes.png")
+    return "\n".join([*lines, "", "![Parameters against accuracy](sizes.png)"])
 
 
 STUDY = Study(

@@ -156,6 +156,16 @@ class HeldOut:
         of = [numbers[f"{name}-{number}"] for number in self._numbers(seed)]
         return sum(n[asked] * n["shapes"] for n in of) / sum(n["shapes"] for n in of)
 
+    def sizes(self, numbers: Mapping[str, Numbers], options: Options) -> dict[str, tuple[int, float]]:
+        """Parameters and mean accuracy of each row, by name."""
+        return {
+            name: (
+                numbers[f"{name}-{self.folds * options.seeds[0]}"]["parameters"],
+                statistics.fmean(self.pooled(numbers, name, seed, "once") for seed in options.seeds),
+            )
+            for name in self.scales[options.scale]
+        }
+
     def report(self, numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
         """A row for each method."""
         reference = self.reference[options.scale]

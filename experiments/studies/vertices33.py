@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ccnn_geo.experiments.engine.reproduction import Study, main
+from ccnn_geo.experiments.engine.reproduction import Numbers, Options, Study, main
 from ccnn_geo.experiments.studies.held_out import FITTED, HeldOut, Row, changed, recipe_settings
 from ccnn_geo.experiments.studies.point_peers import METHODS
+from ccnn_geo.experiments.studies.size_picture import both_limits, draw_sizes
 from ccnn_geo.experiments.studies.unseen_kinds import PEERS
 
+SIZES = ("ccnn_4_16", "ccnn_4_32", "ccnn_4_48", "ccnn_4_140")
 _RANDOM = {"subset": "random"}
 
 
@@ -25,7 +27,12 @@ def _small(title: str, data: Mapping[str, str], **model: object) -> Row:
 
 
 ROWS: Mapping[str, Row] = {
-    **{name: Row(METHODS[name]) for name in (*PEERS, "ccnn_4_32", "ccnn_4_48", "ccnn_4_140")},
+    **{name: Row(METHODS[name]) for name in PEERS},
+    **{
+        name: changed(title, {}, **model)
+        for size in SIZES
+        for name, (title, model) in both_limits(size).items()
+    },
     "small": changed("CCNN-4,32 and sets of 24", {}, "ccnn_4_32_sets"),
     "large": changed("four CCNN-4,48 in one and sets of 64", {}, "ccnn_4_48_sets"),
     "fitted": _small("CCNN-4,32, kernels by the first batch", {}, **FITTED),
@@ -56,12 +63,20 @@ HELD_OUT = HeldOut(
     reference={"small": "pointnet", "paper": "dgcnn"},
     what="of the 759 shapes that validate",
 )
+
+
+def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
+    """The table, and accuracies over sizes as a picture."""
+    draw_sizes([(HELD_OUT.what, HELD_OUT.sizes(numbers, options))], SIZES, folder / "sizes.png")
+    return f"{HELD_OUT.report(numbers, options, folder)}\n\n![Parameters against accuracy](sizes.png)"
+
+
 STUDY = Study(
     "vertices33",
     "mesh vertices of 33 classes of ModelNet40 beside peers",
     "Beyond the paper: docs/results.md.",
     HELD_OUT.jobs,
-    HELD_OUT.report,
+    report,
     data="train and validation, as vertices_folder writes them",
     seeds=1,
 )

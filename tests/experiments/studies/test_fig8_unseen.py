@@ -8,7 +8,7 @@ import pytest
 
 from ccnn_geo.experiments.engine.reproduction import Options
 from ccnn_geo.experiments.studies import fig8_unseen as study
-from ccnn_geo.experiments.studies import held_out
+from ccnn_geo.experiments.studies import held_out, size_picture
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_rows_differ_in_their_size_and_first_frequencies(tmp_path):
     for size in study.SIZES:
         slow, fast = (
             study.UNSEEN.settings(study.ROWS[f"{size}{end}"].method, tmp_path, 0)["model"]
-            for end in study.LIMITS
+            for end in size_picture.LIMITS
         )
         assert (slow["preset"], slow["omega_0"]) == (size, 0.5)
         assert fast == {**slow, "omega_0": 50.0}
@@ -71,7 +71,7 @@ def test_the_report_has_a_table_for_each_and_a_picture(tmp_path):
             numbers[f"{name}-{i}"] = one
             numbers[f"{study.KNOWN}{name}-{i}"] = {**one, "once": 80.0}
     text = study.report(numbers, options, tmp_path)
-    assert text.count("| CCNN-4,140, band-limited |") == 2 and (tmp_path / "sizes.png").exists()
+    assert text.count("| CCNN-4,140 |") == 2 and (tmp_path / "sizes.png").exists()
     unknown, known = text.split("\n\nAccuracy")
     assert "training does not know" in unknown and "| 51.5 |" in unknown and "| 80.0 |" in known
     small = Options("small", tmp_path, (0,))

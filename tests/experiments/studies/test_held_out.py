@@ -93,3 +93,17 @@ def test_settings_of_a_rows_data_come_last(tmp_path, monkeypatch):
 def test_a_row_is_of_one_network_unless_it_says_more():
     row = Row(Method("any"))
     assert (row.members, dict(row.augment), dict(row.data)) == (1, {}, {})
+
+
+def test_sizes_are_drawn_beside_the_table(tmp_path):
+    names = vertices33.HELD_OUT.scales["paper"]
+    one = {"once": 80.0, "voted": 82.0, "shapes": 759, "training": 90.0, "seconds": 60.0}
+    numbers = {
+        f"{name}-{seed}": {**one, "parameters": 1000 + i} for i, name in enumerate(names) for seed in (0, 1)
+    }
+    text = vertices33.report(numbers, Options("paper", tmp_path, (0, 1)), tmp_path)
+    assert (tmp_path / "sizes.png").exists() and text.endswith("](sizes.png)")
+    assert (
+        "| CCNN-4,140, the published omega_0 | 1,0" in text
+        and "| 80.0 ± 0.0 | 82.0 ± 0.0 | +0.0 ± 0.0 |" in text
+    )
