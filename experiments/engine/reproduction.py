@@ -28,7 +28,13 @@ import torch
 from ccnn_geo.experiments.engine.provenance import commit, fingerprints
 from ccnn_geo.io.files.storage import exclusive, write_atomic
 
-SCALES = ("small", "paper")
+SCALES = {
+    "small": "in 20 minutes on two cores",
+    "paper": "the paper's",
+    "full": "all of it, within three hours on two cores",
+    "ablations": "what each part is worth",
+}
+"""What a study may be run at."""
 Numbers = dict[str, Any]
 
 
@@ -68,6 +74,7 @@ class Study:
         report: Writes pictures into a folder and returns the report's body, from the jobs' numbers by name.
         data: What ``--root`` must hold; empty if nothing is needed.
         seeds: How many there are unless it is said.
+        scales: Keys of :data:`SCALES`.
     """
 
     name: str
@@ -77,6 +84,7 @@ class Study:
     report: Callable[[Mapping[str, Numbers], Options, Path], str]
     data: str = ""
     seeds: int = 1
+    scales: Sequence[str] = ("small", "paper")
 
 
 def run_study(
@@ -146,10 +154,13 @@ def main(
         prog=f"ccnn-geo reproduce {study.name}",
         description=f"{study.title[0].upper()}{study.title[1:]}. {study.source}",
     )
-    parser.add_argument("--scale", choices=SCALES, default="small", help="the paper's, or one for two cores")
+    scales = "; ".join(f"{name}: {SCALES[name]}" for name in study.scales)
+    parser.add_argument("--scale", choices=study.scales, default="small", help=scales)
     parser.add_argument("--root", type=Path, help=study.data or "not needed")
     parser.add_argument("--out", type=Path, help="results/NAME-SCALE by default")
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(study.seeds)))
+    seeds = list(range(study.seeds))
+    shown = f"by default {' '.join(map(str, seeds))}"
+    parser.add_argument("--seeds", type=int, nargs="+", default=seeds, help=shown)
     parser.add_argument("--workers", type=int, default=1, help="jobs at once, which share the cores")
     parser.add_argument("--again", action="store_true", help="also what is done")
     args = parser.parse_args(argv)

@@ -27,12 +27,12 @@ ROWS = {
 }
 SCALES = {
     "small": tuple(name for size in ("ccnn_4_16", "ccnn_4_48") for name in both_limits(size)),
-    "paper": tuple(ROWS),
+    "full": tuple(ROWS),
 }
 
 
 def _held_out(part: Part, what: str, parts: str) -> HeldOut:
-    reference = {"small": "ccnn_4_48", "paper": "ccnn_4_140"}
+    reference = {"small": "ccnn_4_48", "full": "ccnn_4_140"}
     return HeldOut(ROWS, SCALES, EPOCHS, FOLDS, part, point_settings, reference, what, parts)
 
 
@@ -43,9 +43,9 @@ SEEN = _held_out(same_folds(fold_folder, FOLDS), "on kinds that training knows",
 
 
 def jobs(options: Options) -> Sequence[Job]:
-    """A training of each row and part, of both ways to part the shapes at the paper's scale."""
+    """A training of each row and part, of both ways to part the shapes at full scale."""
     read_kinds(options.data_root)  # says what is missing before any training
-    known = SEEN.jobs(options) if options.scale == "paper" else []
+    known = SEEN.jobs(options) if options.scale == "full" else []
     return [*UNSEEN.jobs(options), *(Job(f"{KNOWN}{job.name}", job.run) for job in known)]
 
 
@@ -67,6 +67,7 @@ STUDY = Study(
     report,
     data="kinds.csv and <split>/<class>/<file>, as psb_folder writes them",
     seeds=1,
+    scales=tuple(SCALES),
 )
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from ccnn_geo.training.data.families import make_data
 from ccnn_geo.training.data.shapes import ShapesDataModule
 
 FOLDS, RECIPE = 5, "models/parts"
-EPOCHS = {"small": 10, "paper": 90}
+EPOCHS = {"small": 10, "full": 60}
 SPLITS = ("train", "validation")
 
 
@@ -66,8 +66,8 @@ ROWS: Mapping[str, Row] = {
         Method("CCNN-4,32 for each category", RECIPE, {"preset": "ccnn_4_32", "hidden_channels": 32}), True
     ),
 }
-SCALES = {"small": ("pointnet2", "ccnn_4_32"), "paper": tuple(ROWS)}
-REFERENCE = {"small": "pointnet2", "paper": "dgcnn"}
+SCALES = {"small": ("pointnet2", "ccnn_4_32"), "full": tuple(ROWS)}
+REFERENCE = {"small": "pointnet2", "full": "dgcnn"}
 SCORES = ("points", "parts", "shapes")
 
 
@@ -222,6 +222,7 @@ STUDY = Study(
     report,
     data="<split>/<category>/<file> and labels, as parts_folder writes them",
     seeds=1,
+    scales=tuple(SCALES),
 )
 
 if __name__ == "__main__":

@@ -34,12 +34,12 @@ ROWS: Mapping[str, Row] = {
 }
 HELD_OUT = HeldOut(
     ROWS,
-    scales={"small": ("pointnet", "ccnn_4_32", "small"), "paper": tuple(ROWS)},
-    epochs={"small": 15, "paper": 30},
+    scales={"small": ("pointnet", "ccnn_4_32", "small"), "full": tuple(ROWS)},
+    epochs={"small": 15, "full": 30},
     folds=FOLDS,
     part=same_folds(partial(fold_folder, folds=FOLDS), FOLDS),
     settings=recipe_settings("models/airborne5"),
-    reference={"small": "pointnet", "paper": "dgcnn"},
+    reference={"small": "pointnet", "full": "dgcnn"},
     what=f"of all objects, each answered by the one of {FOLDS} networks that did not see it",
 )
 STUDY = Study(
@@ -50,6 +50,7 @@ STUDY = Study(
     HELD_OUT.report,
     data="<split>/<class>/<file>, as objects_folder writes them",
     seeds=1,
+    scales=tuple(HELD_OUT.scales),
 )
 
 if __name__ == "__main__":

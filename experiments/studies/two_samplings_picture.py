@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ccnn_geo import load
+from ccnn_geo.export import Prediction
 from ccnn_geo.visualization.canvas import canvas, save
 
 MODEL = "modelnet10"
@@ -29,6 +30,7 @@ def draw(grid: Path, points: Path, path: Path) -> Path:
     figure = canvas(8, 4)
     for place, file, what in ((1, grid, "voxel grid"), (2, points, "points of its mesh")):
         answer = model(file)
+        assert isinstance(answer, Prediction), "a class of the whole file"
         axes: Any = figure.add_subplot(1, 2, place, projection="3d")
         if file == grid:
             axes.voxels(cells, facecolor=GRID, edgecolor="#ffffff60", linewidth=0.3)

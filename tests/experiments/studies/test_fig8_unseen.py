@@ -44,7 +44,7 @@ def test_known_kinds_and_unknown_ones_are_parted_apart(root, tmp_path, monkeypat
         raise InterruptedError
 
     monkeypatch.setattr(held_out, "apart", train)
-    jobs = study.jobs(Options("paper", root, (0,)))
+    jobs = study.jobs(Options("full", root, (0,)))
     assert len(jobs) == 2 * 4 * len(study.ROWS)
     for job in jobs:
         if "ccnn_4_16-" in job.name:
@@ -62,7 +62,7 @@ def test_known_kinds_and_unknown_ones_are_parted_apart(root, tmp_path, monkeypat
 
 
 def test_the_report_has_a_table_for_each_and_a_picture(tmp_path):
-    options = Options("paper", tmp_path, (0,))
+    options = Options("full", tmp_path, (0,))
     numbers = {}
     for name in study.ROWS:
         for i in range(4):

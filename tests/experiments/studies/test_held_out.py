@@ -80,7 +80,7 @@ def test_settings_of_a_rows_data_come_last(tmp_path, monkeypatch):
         raise InterruptedError
 
     monkeypatch.setattr(held_out, "apart", train)
-    jobs = {job.name: job for job in vertices33.HELD_OUT.jobs(Options("paper", tmp_path, (0,)))}
+    jobs = {job.name: job for job in vertices33.HELD_OUT.jobs(Options("full", tmp_path, (0,)))}
     for name in ("ccnn_4_32-0", "random-0"):
         place = tmp_path / "study/jobs" / name
         place.mkdir(parents=True)
@@ -96,12 +96,12 @@ def test_a_row_is_of_one_network_unless_it_says_more():
 
 
 def test_sizes_are_drawn_beside_the_table(tmp_path):
-    names = vertices33.HELD_OUT.scales["paper"]
+    names = vertices33.HELD_OUT.scales["full"]
     one = {"once": 80.0, "voted": 82.0, "shapes": 759, "training": 90.0, "seconds": 60.0}
     numbers = {
         f"{name}-{seed}": {**one, "parameters": 1000 + i} for i, name in enumerate(names) for seed in (0, 1)
     }
-    text = vertices33.report(numbers, Options("paper", tmp_path, (0, 1)), tmp_path)
+    text = vertices33.report(numbers, Options("full", tmp_path, (0, 1)), tmp_path)
     assert (tmp_path / "sizes.png").exists() and text.endswith("](sizes.png)")
     assert (
         "| CCNN-4,140, the published omega_0 | 1,0" in text

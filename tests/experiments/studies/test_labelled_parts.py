@@ -49,7 +49,7 @@ def test_folds_take_labels_along(root, tmp_path):
 
 
 def job_numbers(root, folder, name, monkeypatch, **changes):
-    monkeypatch.setattr(study, "EPOCHS", {"paper": 12})
+    monkeypatch.setattr(study, "EPOCHS", {"full": 12})
     monkeypatch.setattr(study, "apart", lambda function, *args: function(*args))
     settings = study.recipe_settings
 
@@ -63,7 +63,7 @@ def job_numbers(root, folder, name, monkeypatch, **changes):
         return make
 
     monkeypatch.setattr(study, "recipe_settings", tiny)
-    job = {job.name: job for job in study.jobs(Options("paper", root, (0,)))}[name]
+    job = {job.name: job for job in study.jobs(Options("full", root, (0,)))}[name]
     place = folder / "study/jobs" / name
     place.mkdir(parents=True)
     return job.run(place)

@@ -72,7 +72,7 @@ def test_trainings_of_a_seed_hold_out_each_kind_once(root, tmp_path, trained):
 
 
 def test_a_committee_is_the_mean_of_its_members(root, tmp_path, trained):
-    jobs = {job.name: job for job in unseen_kinds.jobs(Options("paper", root, (0,)))}
+    jobs = {job.name: job for job in unseen_kinds.jobs(Options("ablations", root, (0,)))}
     one = run(root, tmp_path, jobs["ccnn_4_48-0"])
     assert (one["once"], one["voted"]) == (100.0, 0.0)
     four = run(root, tmp_path, jobs["committee-0"])
