@@ -1,4 +1,4 @@
-"""The README's command for two nodes, as two ``torchrun`` on this machine, and what the rest says when one is lost."""
+"""The command of the pages for two nodes, as two ``torchrun`` on this machine, and what the rest says when one is lost."""
 
 import os
 import shutil
