@@ -4,9 +4,10 @@
 
 Reads an archive of 30^3 grids (``voxels``, bits of each grid; ``label``, ``class_names``, ``is_test``) and writes those
 of the official training part as ``OUT/train|validation/<class>/<index>.npy``: every fifth shape of a class validates. A
-shape's longest side covers 24 cells. With ``--test`` the official test part goes to ``OUT/test``, with ``--all`` all of
-the training part to ``OUT/train``, and with ``--half`` grids have 15 cells along each side, occupied where one of the
-eight is that they are made of. Grids that are empty in the source are left out.
+shape's longest side covers 24 cells. With ``--late`` the last fifth of a class validates: shapes that follow each other
+are often alike, and the official test part is the end of each class. With ``--test`` the official test part goes to
+``OUT/test``, with ``--all`` all of the training part to ``OUT/train``, and with ``--half`` grids have 15 cells along
+each side, occupied where one of the eight is that they are made of. Grids that are empty in the source are left out.
 """
 
 from __future__ import annotations
@@ -26,17 +27,20 @@ def main(argv: list[str] | None = None) -> None:
         argv,
         test="also write the official test part",
         all="train on all of the training part",
+        late="the last fifth of each class validates",
         half="grids of half the resolution",
     )
     with np.load(options.archive, allow_pickle=False) as data:
         labels, names, is_test = data["label"], data["class_names"], data["is_test"].astype(bool)
         grids = np.unpackbits(data["voxels"], axis=1, count=SIDE**3).reshape(-1, SIDE, SIDE, SIDE)
     occupied = grids.reshape(len(grids), -1).any(axis=1)
-    some = [
-        ("validation" if rank % 5 == 4 and not options.all else "train", label, i)
-        for label in range(len(names))
-        for rank, i in enumerate(np.flatnonzero((labels == label) & occupied & ~is_test))
-    ]
+    some = []
+    for label in range(len(names)):
+        own = np.flatnonzero((labels == label) & occupied & ~is_test)
+        rank = np.arange(len(own))
+        held = rank >= round(0.8 * len(own)) if options.late else rank % 5 == 4
+        parts = np.where(held & (not options.all), "validation", "train").tolist()
+        some += [(part, label, i) for part, i in zip(parts, own.tolist(), strict=True)]
     if options.test:
         some += [("test", int(labels[i]), i) for i in np.flatnonzero(occupied & is_test)]
     if options.half:

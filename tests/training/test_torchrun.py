@@ -1,4 +1,4 @@
-"""The command of the pages for two nodes, as two ``torchrun`` on this machine, and what the rest says when one is lost."""
+"""The pages' command for two nodes, as two ``torchrun`` on this machine, and what the rest says when one is lost."""
 
 import os
 import shutil

@@ -27,6 +27,12 @@ def test_parts_classes_and_grids(tmp_path, capsys):
     assert capsys.readouterr().out.endswith("out: 8 train, 2 validation\n")
     voxels_folder.main([str(tmp_path / "voxels.npz"), str(tmp_path / "all"), "--test"])
     assert sorted(path.name for path in (tmp_path / "all/test/bed").iterdir()) == ["0011.npy", "0012.npy"]
+    voxels_folder.main([str(tmp_path / "voxels.npz"), str(tmp_path / "late"), "--late"])
+    assert sorted(path.name for path in (tmp_path / "late/validation/bed").iterdir()) == [
+        "0009.npy",
+        "0010.npy",
+    ]
+    assert len(list((tmp_path / "late/train/bed").iterdir())) == 8
     voxels_folder.main([str(tmp_path / "voxels.npz"), str(tmp_path / "half"), "--all", "--half"])
     assert sorted(path.name for path in (tmp_path / "half/train/bed").iterdir()) == [
         f"{i:04d}.npy" for i in trained
