@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
         labels, names, is_test = data["label"], data["class_names"], data["is_test"].astype(bool)
         grids = np.unpackbits(data["voxels"], axis=1, count=SIDE**3).reshape(-1, SIDE, SIDE, SIDE)
     occupied = grids.reshape(len(grids), -1).any(axis=1)
-    some = []
+    some: list[tuple[str, int, int]] = []
     for label in range(len(names)):
         own = np.flatnonzero((labels == label) & occupied & ~is_test)
         rank = np.arange(len(own))
@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> None:
         parts = np.where(held & (not options.all), "validation", "train").tolist()
         some += [(part, label, i) for part, i in zip(parts, own.tolist(), strict=True)]
     if options.test:
-        some += [("test", int(labels[i]), i) for i in np.flatnonzero(occupied & is_test)]
+        some += [("test", int(labels[i]), int(i)) for i in np.flatnonzero(occupied & is_test)]
     if options.half:
         grids = grids.reshape(-1, *(SIDE // 2, 2) * 3).max(axis=(2, 4, 6))
     write_clouds(options.out, ((part, str(names[label]), f"{i:04d}", grids[i]) for part, label, i in some))
