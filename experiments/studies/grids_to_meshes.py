@@ -50,8 +50,8 @@ ROWS: Mapping[str, Row] = {
     "small": Row("CCNN-4,32 and sets of 24", {"preset": "ccnn_4_32_sets"}),
     "large": Row("four CCNN-4,48 in one and sets of 64", {"preset": "ccnn_4_48_sets"}),
     "fitted": Row("CCNN-4,32, kernels by the first batch", FITTED),
-    "near": Row("CCNN-4,32, 16 neighbours", {"num_neighbors": 16}),
-    "by_share": Row("CCNN-4,32, logits not adjusted", optim={"logit_adjustment": 0.0}),
+    "far": Row("CCNN-4,32, 32 neighbours", {"num_neighbors": 32}),
+    "adjusted": Row("CCNN-4,32, logits adjusted", optim={"logit_adjustment": 1.0}),
 }
 SCALES = {"small": ("ccnn_4_32", "small", "large"), "full": tuple(ROWS)}
 
