@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ccnn_geo.export.loading import predict as predict
     from ccnn_geo.nn.blocks import CCNNBlock as CCNNBlock
     from ccnn_geo.nn.blocks import FlexBlock as FlexBlock
+    from ccnn_geo.nn.blocks import GatedBlock as GatedBlock
     from ccnn_geo.nn.blocks import S4Block as S4Block
     from ccnn_geo.nn.ccnn import CCNN as CCNN
     from ccnn_geo.nn.conv.layers import FlexConv as FlexConv
@@ -26,7 +27,7 @@ __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "export.loading": "load predict",
-        "nn.blocks": "CCNNBlock FlexBlock S4Block",
+        "nn.blocks": "CCNNBlock FlexBlock GatedBlock S4Block",
         "nn.ccnn": "CCNN",
         "nn.conv.layers": "FlexConv SepFlexConv",
         "nn.conv.plan": "PointPlan",

@@ -7,6 +7,7 @@ from ccnn_geo._base.lazy import lazy_names
 if TYPE_CHECKING:
     from ccnn_geo.nn.blocks import CCNNBlock as CCNNBlock
     from ccnn_geo.nn.blocks import FlexBlock as FlexBlock
+    from ccnn_geo.nn.blocks import GatedBlock as GatedBlock
     from ccnn_geo.nn.blocks import S4Block as S4Block
     from ccnn_geo.nn.build import build_network as build_network
     from ccnn_geo.nn.ccnn import CCNN as CCNN
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 __all__, __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "nn.blocks": "CCNNBlock FlexBlock S4Block",
+        "nn.blocks": "CCNNBlock FlexBlock GatedBlock S4Block",
         "nn.build": "build_network",
         "nn.ccnn": "CCNN PRESETS",
         "nn.conv.base": "ContinuousConv",

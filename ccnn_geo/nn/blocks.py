@@ -1,8 +1,8 @@
-"""Residual blocks of Fig. 7: the paper's, and the two it is compared with."""
+"""Residual blocks of Fig. 7, the paper's and the two it is compared with; and one with gates."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -39,12 +39,15 @@ class CCNNBlock(nn.Module):
         torch.Size([2, 8, 10, 10])
     """
 
+    gated: ClassVar[bool] = False
+
     def __init__(
         self, channels: int, dim: int, dropout: float = 0.0, drop_path: float = 0.0, **conv_kwargs: Any
     ) -> None:
         super().__init__()
         self.norm = BatchNorm(channels)
         self.conv = SepFlexConv(channels, channels, dim, **conv_kwargs)
+        self.gate = make_linear(channels, channels, self.conv.groups) if self.gated else None
         self.dropout = nn.Dropout(dropout)
         self.linear = make_linear(channels, channels, self.conv.groups)
         self.drop_path = DropPath(drop_path)
@@ -54,13 +57,17 @@ class CCNNBlock(nn.Module):
         """Draws all parameters anew."""
         self.norm.reset_parameters()
         self.conv.reset_parameters()
-        nn.init.kaiming_normal_(self.linear.weight)
-        nn.init.zeros_(self.linear.bias)
+        for linear in (self.linear, self.gate):
+            if linear is not None:
+                nn.init.kaiming_normal_(linear.weight)
+                nn.init.zeros_(linear.bias)
 
     def branch(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """The block without its residual sum and last nonlinearity."""
-        h = self.conv(self.norm(x), *args, **kwargs)
-        return channel_linear(self.dropout(gelu(h)), self.linear)
+        x = self.norm(x)
+        h = self.conv(x, *args, **kwargs)
+        h = gelu(h) if self.gate is None else h * (2 * channel_linear(x, self.gate).sigmoid())
+        return channel_linear(self.dropout(h), self.linear)
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         h = self.branch(x, *args, **kwargs)
@@ -83,6 +90,26 @@ class S4Block(CCNNBlock):
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         return x + self.drop_path(self.branch(x, *args, **kwargs), *args, **kwargs)
+
+
+class GatedBlock(CCNNBlock):
+    r""":class:`CCNNBlock` with a gate per feature in the place of its first nonlinearity.
+
+    .. math::
+        \mathcal R(x) = x + \mathrm{gelu}\big(W \, \mathrm{dropout}(
+        \mathrm{SepFlexConv}(n) \odot 2 \sigma(G n))\big), \quad n = \mathrm{norm}(x)
+
+    A fresh gate is 1 in the mean, so that variances stay as they are.
+
+    Source: Poli et al., 2023, "Hyena Hierarchy", whose long convolutions have gates of their input as well.
+
+    Example:
+        >>> block = GatedBlock(8, dim=2)
+        >>> block(torch.randn(2, 8, 10, 10)).shape
+        torch.Size([2, 8, 10, 10])
+    """
+
+    gated = True
 
 
 class FlexBlock(nn.Module):
@@ -122,4 +149,9 @@ class FlexBlock(nn.Module):
         return gelu(x + self.drop_path(h, *args, **kwargs))
 
 
-BLOCKS: dict[str, type[CCNNBlock] | type[FlexBlock]] = {"ccnn": CCNNBlock, "s4": S4Block, "flex": FlexBlock}
+BLOCKS: dict[str, type[CCNNBlock] | type[FlexBlock]] = {
+    "ccnn": CCNNBlock,
+    "s4": S4Block,
+    "flex": FlexBlock,
+    "gated": GatedBlock,
+}

@@ -57,7 +57,7 @@ def build_network(
         num_blocks: Number of residual blocks.
         kernel_hidden: Hidden width of the kernel networks.
         num_neighbors: Neighbours per point; null for all points of a cloud.
-        block: ``ccnn``, ``s4`` or ``flex``.
+        block: ``ccnn``, ``s4``, ``flex`` or ``gated``.
         dropout: Dropout in the blocks.
         measure: Weight of a point: ``uniform``, ``density``, or ``quadrature``, which asks for all neighbours.
         pool: ``mean`` of the points' features, ``mean_max``, or their ``sum``, for what grows with the sample, as

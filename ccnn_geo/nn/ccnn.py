@@ -81,7 +81,7 @@ class CCNN(Pretrained, Trunk):
             given), so has the mean: it is over the surface, and not over its samples.
         composition: Whether a global output begins with a linear function of what the input features of the points add
             up to, which is fitted to data, see :class:`~ccnn_geo.nn.composition.Composition`.
-        block: ``"ccnn"``, ``"s4"`` or ``"flex"``.
+        block: ``"ccnn"``, ``"s4"``, ``"flex"`` or ``"gated"``.
         dropout: Dropout in the blocks.
         drop_path: Probability of leaving the last block's branch out of a sample in training, and in proportion of
             those before.

@@ -35,6 +35,7 @@ ROWS: Mapping[str, Row] = {
     "large": changed("four CCNN-4,48 in one and sets of 64", STRONG, "ccnn_4_48_sets"),
     "sets": changed("CCNN-4,48 and sets of 64", STRONG, set_channels=64),
     "committee": Row(replace(_BASE, title="four CCNN-4,48"), STRONG, members=4),
+    "gated": changed("CCNN-4,48, gates", STRONG, block="gated"),
     "fitted": changed("CCNN-4,48, kernels by the first batch", STRONG, **FITTED),
     "weak": Row(replace(_BASE, title="CCNN-4,48, augmentation of point_peers")),
     "turned": Row(replace(_BASE, title="CCNN-4,48, turned about y"), {**STRONG, "rotate_axis": "y"}),

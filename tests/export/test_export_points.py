@@ -66,6 +66,7 @@ def usual_of_given(model, x, pos, index, weight):
 VARIANTS = [
     {},
     {"block": "s4", "readout": "node", "causal": True, "dim": 1},
+    {"block": "gated", "members": 2},
     {"block": "flex", "pool": "mean_max", "window": "tapered", "window_threshold": 1e-3, "dim": 2},
     {"measure": "quadrature", "num_neighbors": None, "pool": "mean_max"},
     {"members": 3, "pool": "mean_max", "set_channels": 4},

@@ -11,7 +11,7 @@ from torch_geometric.loader import DataLoader
 from ccnn_geo import CCNN, testing
 from ccnn_geo.kernels.config import PAPER
 from ccnn_geo.neighbors import knn_graph
-from ccnn_geo.nn.blocks import CCNNBlock, FlexBlock, S4Block
+from ccnn_geo.nn.blocks import CCNNBlock, FlexBlock, GatedBlock, S4Block
 from ccnn_geo.nn.ccnn import PRESETS
 from ccnn_geo.nn.conv.kernel_norms import collect_kernel_norms, l2_penalty
 from ccnn_geo.nn.norm.pool import PoolNorm
@@ -61,7 +61,7 @@ def test_presets_with_sets_are_those_of_their_size_with_members_and_a_branch():
 
 
 @pytest.mark.parametrize(
-    *pairwise({"dim": [1, 2, 3], "readout": ["global", "node"], "block": ["ccnn", "s4", "flex"]})
+    *pairwise({"dim": [1, 2, 3], "readout": ["global", "node"], "block": ["ccnn", "s4", "flex", "gated"]})
 )
 def test_shapes_and_gradients(dim, readout, block, device):
     model = CCNN(2, 5, dim, readout=readout, block=block, num_neighbors=6, dropout=0.1, **SMALL).to(device)
@@ -212,6 +212,21 @@ def test_blocks_are_those_of_figure_7():
     h = torch.nn.functional.gelu(flex.norm1(flex.conv1(x)))
     expected = torch.nn.functional.gelu(x + flex.norm2(flex.conv2(h)))
     testing.assert_close(flex(x), expected, 1e-5)
+
+
+def test_a_gate_multiplies_the_convolution():
+    x, pos = torch.randn(20, 8), torch.rand(20, 1)
+    block = GatedBlock(8, 1, kernel_hidden=4).eval()
+    with torch.no_grad():
+        block.gate.bias.normal_()
+    n = block.norm(x)
+    gate = 2 / (1 + torch.exp(-(n @ block.gate.weight.T + block.gate.bias)))
+    branch = (block.conv(n, pos) * gate) @ block.linear.weight.T + block.linear.bias
+    testing.assert_close(block(x, pos), x + torch.nn.functional.gelu(branch), 1e-5)
+    assert CCNNBlock(8, 1).gate is None and not any("gate" in name for name in CCNNBlock(8, 1).state_dict())
+    before = block.gate.weight.clone()
+    block.reset_parameters()
+    assert not block.gate.bias.any() and not torch.equal(block.gate.weight, before)
 
 
 def test_kernel_penalty_on_grids_and_points():

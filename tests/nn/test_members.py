@@ -51,6 +51,7 @@ CASES = [
     ("points", {"pool": "mean_max"}),
     ("points", {"pool": "sum"}),
     ("points", {"block": "flex"}),
+    ("points", {"block": "gated"}),
 ]
 CASES += [
     ("points", {"readout": "node"}),

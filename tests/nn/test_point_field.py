@@ -48,7 +48,7 @@ def test_anywhere_it_is_the_formula(monkeypatch):
 @pytest.mark.parametrize(
     "changes", [{}, {"method": "mesh"}, {"num_neighbors": None}, {"num_neighbors": 500}], ids=str
 )
-@pytest.mark.parametrize("block", ["ccnn", "s4", "flex"])
+@pytest.mark.parametrize("block", ["ccnn", "s4", "flex", "gated"])
 def test_at_its_points_it_is_the_network(block, changes):
     network, x, pos = make(block, **changes)
     field, expected = PointField(network, x, pos), network(x, pos)
