@@ -62,7 +62,7 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
 STUDY = Study(
     "fig8_unseen",
     "parameters against accuracy, with and without band-limits, on known and unknown kinds of shapes",
-    "Beyond Fig. 8 of the paper: docs/bandlimit.md.",
+    "Beyond Fig. 8 of the paper.",
     jobs,
     report,
     data="kinds.csv and <split>/<class>/<file>, as psb_folder writes them",

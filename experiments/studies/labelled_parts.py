@@ -98,13 +98,9 @@ def _train(options: Options, row: Row, number: int, folder: Path) -> Numbers:
         place.mkdir(exist_ok=True)
         config = recipe_settings(RECIPE)(row.method, root, number // FOLDS)
         found.append(apart(train_and_score, place, config, classifier(row.method), EPOCHS[options.scale]))
-    both, either = Counter[str](), Counter[str]()
-    for one in found:
-        both.update(one["both"])
-        either.update(one["either"])
     return {
-        "both": dict(both),
-        "either": dict(either),
+        "both": dict(_summed(found, "both")),
+        "either": dict(_summed(found, "either")),
         "right": sum(one["right"] for one in found),
         "points": sum(one["points"] for one in found),
         "shapes": [iou for one in found for iou in one["shapes"]],
@@ -112,6 +108,11 @@ def _train(options: Options, row: Row, number: int, folder: Path) -> Numbers:
         "parameters": sum(one["parameters"] for one in found),
         "seconds": sum(one["seconds"][-1] for one in found),
     }
+
+
+def _summed(found: Sequence[Numbers], key: str) -> Counter[str]:
+    """Points of each part, of all trainings together."""
+    return sum((Counter(one[key]) for one in found), Counter())
 
 
 def one_category(root: Path, out: Path, name: str) -> Path:
@@ -176,10 +177,7 @@ def overlaps(said: Tensor, truth: Tensor, classes: int) -> tuple[Tensor, Tensor]
 def scores(numbers: Mapping[str, Numbers], name: str, seed: int) -> dict[str, float]:
     """Percent of a seed: right ``points``, mean IoU over ``parts`` of all shapes together, and over ``shapes``."""
     of = [numbers[f"{name}-{number}"] for number in _numbers(seed)]
-    both, either = Counter[str](), Counter[str]()
-    for one in of:
-        both.update(one["both"])
-        either.update(one["either"])
+    both, either = _summed(of, "both"), _summed(of, "either")
     return {
         "points": 100 * sum(one["right"] for one in of) / sum(one["points"] for one in of),
         "parts": 100 * statistics.fmean(both[part] / n for part, n in either.items() if n > 0),
@@ -217,7 +215,7 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
 STUDY = Study(
     "labelled_parts",
     "parts of meshes in 19 categories, beside segmentation networks of others",
-    "Beyond the paper: docs/results.md.",
+    "Beyond the paper.",
     jobs,
     report,
     data="<split>/<category>/<file> and labels, as parts_folder writes them",

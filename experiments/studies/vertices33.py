@@ -74,7 +74,7 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
 STUDY = Study(
     "vertices33",
     "mesh vertices of 33 classes of ModelNet40 beside peers",
-    "Beyond the paper: docs/results.md.",
+    "Beyond the paper.",
     HELD_OUT.jobs,
     report,
     data="train and validation, as vertices_folder writes them",
