@@ -128,6 +128,9 @@ def run(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     name = func._schema.name
     _check_devices(name, args, kwargs, given, to_cuda)
     _check_deterministic(name, args, kwargs)
+    if name.startswith("ccnn_geo::"):  # a GPU runs what the package wrote, on tensors of the GPU
+        with Cuda():
+            return func._op_dk(torch._C.DispatchKey.CompositeExplicitAutograd, *args, **kwargs)
     if waits is not None and (kind := _waits(name, args, kwargs, to_cuda)):
         waits.append((kind, _caller()))
     if name in ("aten::_conj", "aten::_neg_view"):  # a bit of a tensor, which what is wrapped cannot hand on
