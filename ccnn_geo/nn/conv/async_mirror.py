@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ccnn_geo._base.tracing import is_traced, refuse_export
+from ccnn_geo._base.tracing import is_traced, refuse_export, refuse_recording
 
 
 class AsyncMirror:
@@ -16,13 +16,14 @@ class AsyncMirror:
 
     On the CPU they are read each time. On a device :meth:`read` waits only for another tensor, or when it has been
     written since, and :meth:`glance` not even then, apart from the first time: it gives the last values that have
-    arrived. Of a write through ``.data`` on a device nobody hears.
+    arrived. Nothing is read while a CUDA graph is recorded. Of a write through ``.data`` on a device nobody hears.
     """
 
     def __init__(self) -> None:
         self.known: list[float] | None = None
         self._seen: tuple[Tensor, int] | None = None
         self._arriving: tuple[Tensor, torch.cuda.Event] | None = None
+        self._sees_writes = True
 
     def __deepcopy__(self, memo: dict[int, Any]) -> AsyncMirror:
         return AsyncMirror()
@@ -46,22 +47,24 @@ class AsyncMirror:
         unseen = tensor.device.type == "cpu" or tensor.is_inference()  # which count no writes
         place = self._seen and (self._seen[0].data_ptr(), self._seen[1])
         if unseen or self.known is None or place != (tensor.data_ptr(), tensor._version):
-            self.known = tensor.tolist()
+            self.known = _numbers(tensor)
             # while the alias lives, no other tensor gets its place
             self._seen = None if unseen else (tensor.detach(), tensor._version)
         return self.known
 
     def fetch(self, tensor: Tensor) -> list[float]:
         """The values as they are now, whatever was seen of the tensor before; waits for the device."""
-        self.known, self._arriving = tensor.tolist(), None
+        self.known, self._arriving = _numbers(tensor), None
         return self.known
+
+    def lose_sight(self) -> None:
+        """Lets every glance wait from now on: replays of a CUDA graph may have written any number of times."""
+        self._sees_writes = False
 
     def glance(self, tensor: Tensor) -> list[float]:
         """The values, or on a device those of a moment ago."""
-        if tensor.device.type != "cuda" or self.known is None:
+        if tensor.device.type != "cuda" or self.known is None or not self._sees_writes:
             return self.fetch(tensor)
-        if torch.cuda.is_current_stream_capturing():  # of a graph that is recorded nothing arrives
-            return self.known
         if self._arriving is not None and self._arriving[1].query():
             self.known, self._arriving = self._arriving[0].tolist(), None
         if self._arriving is None:
@@ -72,6 +75,11 @@ class AsyncMirror:
             event.record(torch.cuda.current_stream(tensor.device))
             self._arriving = (place, event)
         return self.known
+
+
+def _numbers(tensor: Tensor) -> list[float]:
+    refuse_recording(tensor, "the model has not seen all that it must know; run it once before")
+    return tensor.tolist()
 
 
 def made_on(like: Tensor, numbers: Sequence[float]) -> Tensor:
