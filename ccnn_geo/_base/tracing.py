@@ -5,7 +5,6 @@ Most of the package need not know, for its compiled functions are operators of t
 """
 
 import torch
-from torch import Tensor
 
 
 def is_traced() -> bool:
@@ -21,13 +20,3 @@ def refuse_export(missing: str) -> None:
     """
     if torch.compiler.is_exporting():
         raise RuntimeError(f"torch.export: {missing}; run it once before")
-
-
-def refuse_recording(tensor: Tensor, missing: str) -> None:
-    """Says what a CUDA graph cannot be recorded without; elsewhere numbers of a tensor's device are read.
-
-    Raises:
-        RuntimeError: While a graph is recorded.
-    """
-    if tensor.device.type == "cuda" and not is_traced() and torch.cuda.is_current_stream_capturing():
-        raise RuntimeError(f"CUDA graph: {missing}")

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from ccnn_geo._base.tracing import is_traced, refuse_export, refuse_recording
+from ccnn_geo._base.recording import refuse_recording
+from ccnn_geo._base.tracing import is_traced, refuse_export
 from ccnn_geo.kernels.base import KernelNetwork
 from ccnn_geo.kernels.cache import KernelCache
 from ccnn_geo.kernels.config import KernelConfig

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ccnn_geo._base.processes import is_distributed, mean_over_processes
-from ccnn_geo._base.tracing import refuse_recording
+from ccnn_geo._base.recording import refuse_recording
 from ccnn_geo.functional.representations import grid_spacing
 from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.neighbors.spacing import estimate_spacing

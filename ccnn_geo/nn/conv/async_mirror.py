@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ccnn_geo._base.tracing import is_traced, refuse_export, refuse_recording
+from ccnn_geo._base.recording import refuse_recording
+from ccnn_geo._base.tracing import is_traced, refuse_export
 
 
 class AsyncMirror:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ccnn_geo._base.native.sizes import ladder
-from ccnn_geo._base.tracing import is_traced, refuse_recording
+from ccnn_geo._base.recording import refuse_recording
+from ccnn_geo._base.tracing import is_traced
 from ccnn_geo.functional.edge.kernel_values import kernel_values
 from ccnn_geo.functional.grid.conv import GridKernel, apply_kernel, prepare_kernel
 from ccnn_geo.functional.representations import grid_spacing
@@ -75,7 +76,7 @@ class GridSum(nn.Module):
         reference = self._reference.read(self.reference_spacing)
         measure = lattice_measure(step, reference, self.dim) if all(h > 0 for h in reference) else 1.0
         fixed = taps_are_fixed()
-        if not fixed:
+        if not fixed and not is_traced():
             refuse_recording(
                 x, "the number of taps follows the window; record inside `with ccnn_geo.nn.fixed_taps():`"
             )

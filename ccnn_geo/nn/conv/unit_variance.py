@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ccnn_geo._base.processes import is_distributed
-from ccnn_geo._base.tracing import refuse_recording
+from ccnn_geo._base.recording import refuse_recording
 
 SILENCE = 1e-12
 """Mean square below which a batch says nothing about the scale, and the next one is waited for."""
