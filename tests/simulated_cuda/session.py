@@ -36,6 +36,7 @@ def simulated_cuda() -> Iterator[torch.device]:
             (torch.cuda, "CUDAGraph", capture.Graph),
             (torch.cuda, "graph", capture.recording),
             (torch.cuda.graphs, "graph_pool_handle", lambda: None),
+            (torch.cuda, "get_device_name", lambda device=None: "Simulated CUDA"),
             (torch.cuda, "synchronize", lambda device=None: None),
             (torch.cuda, "Stream", lambda device=None: Stream(torch.device(device or CUDA))),
             (torch.cuda, "stream", contextlib.nullcontext),
