@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -81,8 +80,3 @@ class AsyncMirror:
 def _numbers(tensor: Tensor) -> list[float]:
     refuse_recording(tensor, "the model has not seen all that it must know; run it once before")
     return tensor.tolist()
-
-
-def made_on(like: Tensor, numbers: Sequence[float]) -> Tensor:
-    """Numbers ``[n]`` with a tensor's type and device: written there one by one, for a copy would be waited for."""
-    return torch.stack([like.new_full((), number) for number in numbers])
