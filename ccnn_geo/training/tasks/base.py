@@ -71,8 +71,11 @@ class Task(ABC):
         """Answers and truths of what has one, a row each."""
 
     @abstractmethod
-    def loss(self, answers: Tensor, y: Tensor) -> tuple[Tensor, float]:
-        """The sum of the losses of :meth:`rows` in training, and the weight by which it is divided for the mean."""
+    def loss(self, answers: Tensor, y: Tensor) -> tuple[Tensor, Tensor | float]:
+        """The sum of the losses of :meth:`rows` in training, and the weight by which it is divided for the mean.
+
+        The weight is a tensor where its value would have to be waited for.
+        """
 
     @abstractmethod
     def training_metric(self) -> Metric:
