@@ -34,7 +34,7 @@ class RegistryDataModule(EpochDataModule):
         root: Where the data is, or where it goes.
         dataset_args: Further arguments of the data set.
         batch_size: Samples per batch and process.
-        num_workers: Processes that load batches.
+        num_workers: Processes that load batches; by default none on a CPU, on a GPU one per core but one, 8 at most.
         limit: Training samples to use, for trials: the first ones of a fixed random order; None for all.
         validation_fraction: Part of the training set that validates, if there is no validation split.
         seed: Of that part and of that order; not of the training, whose seed is the run's.
@@ -59,7 +59,7 @@ class RegistryDataModule(EpochDataModule):
         root: str,
         dataset_args: Mapping[str, Any] | None,
         batch_size: int,
-        num_workers: int,
+        num_workers: int | None,
         limit: int | None,
         validation_fraction: float,
         seed: int,
