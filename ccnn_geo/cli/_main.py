@@ -1,4 +1,4 @@
-"""The command line: ``ccnn-geo train | test | predict | models | export | info | data | show | reproduce``."""
+"""The command line, ``ccnn-geo COMMAND``; :data:`USAGE` lists the commands."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ commands:
                         pictures of a trained network, .png or .html
   reproduce [NAME] [--root DIR]
                         a table or figure of the paper, small or in full
+  gpu-check [--out DIR] everything that only a GPU can tell, in a report
 
 ccnn-geo COMMAND --help lists the options of a command, ccnn-geo --version says
 which release this is. --debug anywhere shows the traceback of an error.
@@ -129,6 +130,7 @@ COMMANDS = {
     "data": _elsewhere("ccnn_geo.cli.data"),
     "show": _elsewhere("ccnn_geo.cli.show"),
     "reproduce": _elsewhere("ccnn_geo.experiments.engine.studies"),
+    "gpu-check": _elsewhere("ccnn_geo.experiments.gpu_check.__main__"),
 }
 
 _REMEMBERED = ("train", "test", "reproduce")
