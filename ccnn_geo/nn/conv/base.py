@@ -319,7 +319,7 @@ class ContinuousConv(MessagePassing, ABC):
         batch: Tensor | tuple[Tensor, Tensor] | None = None,
         spacing: float | Sequence[float] | None = None,
     ) -> Explanation:
-        """Explains which path :meth:`forward` takes on these points, what others would cost, or why they are impossible.
+        """Explains which path :meth:`forward` takes on these points, and the cost or obstacle of each other path.
 
         Example:
             >>> from ccnn_geo import SepFlexConv

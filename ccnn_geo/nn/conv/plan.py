@@ -128,7 +128,9 @@ class PointPlan:
     def pos(self) -> Pair:
         """Positions of sources and targets as kernels see them, one tensor if they are the same points."""
         source, target = self.given_pos
-        if source.dtype.itemsize > self.dtype.itemsize:  # far from the origin, rounding keeps only differences
+        if (
+            source.dtype.itemsize > self.dtype.itemsize
+        ):  # far from the origin, rounding keeps only differences
             origin = source.detach().mean(dim=0)
             source, target = source - origin, target - origin
         source = source.to(self.dtype)
@@ -219,7 +221,7 @@ class PointPlan:
 
     @lazy
     def first_scale(self) -> Tensor:
-        """Distance to the 32nd neighbour and spacing of an equally dense lattice, ``[2]`` on the host; NaN if unknown."""
+        """Distance to the 32nd neighbour, spacing of an equally dense lattice, ``[2]`` on the host; NaN if unknown."""
         pos, batch = self.given_pos[0].detach(), self.batch[0]
         reach = estimate_reach(pos, batch, NEIGHBORS).double().nanmedian()
         spacing = estimate_spacing(pos, batch).double().nanmedian()
