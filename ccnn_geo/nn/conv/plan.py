@@ -128,9 +128,7 @@ class PointPlan:
     def pos(self) -> Pair:
         """Positions of sources and targets as kernels see them, one tensor if they are the same points."""
         source, target = self.given_pos
-        if (
-            source.dtype.itemsize > self.dtype.itemsize
-        ):  # far from the origin, rounding keeps only differences
+        if source.dtype.itemsize > self.dtype.itemsize:  # rounding far from the origin keeps only differences
             origin = source.detach().mean(dim=0)
             source, target = source - origin, target - origin
         source = source.to(self.dtype)
