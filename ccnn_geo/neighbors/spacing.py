@@ -33,8 +33,8 @@ def estimate_spacing(pos: Tensor, batch: Tensor | None = None, intrinsic_dim: fl
     :math:`\log(k - 1/3)` over :math:`\log r_k`, :math:`4 \le k \le 32`. So :math:`h^d` is a point's share of the
     volume, area or length that the cloud fills. The error is a few percent for random points, up to 10 for lattices.
     No set of points carries higher frequencies than an equally dense lattice (Landau, 1967): :math:`\pi / h` in rad per
-    unit. Points at the same position count as one. Of more than 8,192 points only every second, third and so on is
-    searched for neighbours.
+    unit. Points at the same position count as one. In clouds of more than 8,192 points, neighbours are searched for
+    every second, third and so on.
 
     Args:
         pos: Coordinates.

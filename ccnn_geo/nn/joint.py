@@ -36,7 +36,7 @@ class JointCCNN(Pretrained):
     Args:
         networks: One network per kind of data, with the same blocks; they become parts of this one. The first one's
             trunk is used, with its ``omega_0``, window and other settings; it may be trained already.
-        own: What each kind has for itself in the blocks: ``"norms"``, ``"scales"``.
+        own: Parts of the blocks that each kind has for itself: ``"norms"``, ``"scales"``.
 
     Shapes:
         - **input and output:** as in the kind's network; grids may lack leading axes

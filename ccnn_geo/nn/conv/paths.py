@@ -79,7 +79,7 @@ class LatticePath(Path):
 
     def obstacle(self, asked: bool = True) -> str | None:
         if self.kernel.is_dense:
-            return "it is for depthwise kernels"
+            return "it needs a depthwise kernel"
         if True in [p.requires_grad for p in self.plan.pos]:
             return "positions on a lattice have no gradient"
         if self.plan.lattice_spacing is None:
@@ -119,7 +119,7 @@ class MeshPath(Path):
         if not asked and (jump := self._jump()) is not None:
             return jump
         if self.kernel.is_dense:
-            return "it is for depthwise kernels"
+            return "it needs a depthwise kernel"
         if self.kernel.causal:
             return "a causal kernel has a jump at lag 0"
         try:

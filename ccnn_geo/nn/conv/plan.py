@@ -22,7 +22,7 @@ Pair = tuple[Tensor, Tensor]
 T = TypeVar("T")
 
 NEIGHBORS = 32
-"""Neighbours that a fresh window covers: its weights add up to as many."""
+"""Neighbours that a fresh window covers: the sum of its weights over other points."""
 
 
 class lazy(Generic[T]):

@@ -29,12 +29,12 @@ class SeriesPipeline(Pipeline):
         mean: Mean of each variable.
         std: Standard deviation of each variable.
         low: Lower bound of each variable, or None; lower values are clipped to it.
-        high: Upper bound of each variable, likewise.
+        high: Upper bound of each variable, or None; higher values are clipped to it.
         span: Length of the longest training series, which covers [-1, 1], in the unit of the times (seconds for dates).
         num_points: Points per sample, evenly spaced in order; None for all.
         separator: Separator between the cells of a file; None to detect it.
-        decimal: Decimal sign, likewise.
-        time: Name of the time column, likewise.
+        decimal: Decimal sign; None to detect it.
+        time: Name of the time column; None to detect it.
         label: Name of a label column, which the network does not see and files need not have.
 
     Example:
