@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CONTROLLERS = {"": ("", "unified"), "memory": ("memory",)}
-"""Subfolders of the control groups' root, by the name in ``/proc/self/cgroup``: empty in version 2, one in 1."""
+"""Subfolders of the control groups' root, by the name in ``/proc/self/cgroup``, empty in version 2."""
 FILES = ("memory.max", "memory.limit_in_bytes")
 """Files with the limit of a group in version 2 and 1."""
 
