@@ -95,9 +95,9 @@ class FourierNet(KernelNetwork):
             self.output.weight.mul_(math.sqrt(2.0))
 
     def hidden_layers(self) -> list[Affine]:
-        """The hidden layers, with the amplitudes of a low-pass."""
+        """The hidden layers, multiplied by the amplitudes of the low-pass."""
         hidden = [Affine(linear.weight, linear.bias) for linear in self.hidden]
-        if self.low_pass > 0:  # sines are Gabor filters of no width, and keep their frequencies
+        if self.low_pass > 0:  # sines are Gabor filters with gamma = 0, and keep their frequencies
             zero = torch.zeros_like(self.filters[0].omega)
             sines = [Gabor(zero, zero, sine.omega, sine.phi) for sine in self.filters]
             hidden = low_pass_layers(sines, hidden, self.low_pass)[1]
