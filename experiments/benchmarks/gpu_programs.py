@@ -5,7 +5,8 @@
 The case is CCNN-4,140's: 140 channels, a kernel network of width 32 with three hidden layers, three axes. Nothing runs:
 the table says what the compiler made. Instructions are those of one warp in the loop over a target's edges, per edge.
 The estimate is for 16 clouds of 1,024 points with 256 neighbours each, all of them in the support, if an H200
-issues one instruction per scheduler and clock. It is a bound, not a time that was measured.
+issues one instruction per scheduler and clock. It is a bound, not a time that was measured. Launches are the programs
+and the operators of torch around them that are no views, counted with programs that do nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 CASE = {"L": 3, "D": 3, "H": 32, "WIDE": 128, "NARROW": 16, "PRECISION": "ieee"}
 PROGRAMS: Mapping[str, tuple[str, Mapping[str, Any], int]] = {
@@ -102,6 +107,50 @@ def largest_inner_loop(code: str) -> list[str]:
     return inner[0]
 
 
+class _Counter(TorchDispatchMode):
+    """Counts operators that are no views."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.launches = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = function._schema.name.partition("::")[2]
+        self.launches += not (function.is_view or name in ("detach", "empty", "new_empty", "_unsafe_view"))
+        return function(*args, **(kwargs or {}))
+
+
+def launches() -> tuple[int, int]:
+    """Launches of a layer's sums, and of all its gradients but those of positions."""
+    from ccnn_geo.functional.edge import compiled
+    from ccnn_geo.functional.edge.fused import launch
+    from ccnn_geo.kernels.continuous import ContinuousKernel
+    from ccnn_geo.neighbors import build_neighbors
+
+    counter = _Counter()
+
+    class Nothing:
+        def __getitem__(self, grid: tuple[int, ...]) -> Callable[..., None]:
+            def call(*given: Any, **constants: Any) -> None:
+                counter.launches += 1
+
+            return call
+
+    kernel = ContinuousKernel(3, 140, kernel_hidden=32, omega_0=0.5, window_init=0.5)
+    pos = torch.rand(40, 3)
+    neighbors, x = build_neighbors(pos, num_neighbors=8), torch.randn(40, 140)
+    packed = compiled._packed(kernel)
+    assert packed is not None, "the programs are for this kernel"
+    box, *tensors = (t.detach() for t in packed)
+    given = (x, [pos, pos, *tensors], neighbors.edge_index, neighbors.ptr, box)
+    names = {name: Nothing() for name, _, _ in PROGRAMS.values()}
+    with mock.patch.multiple(launch.programs, **names), counter:
+        launch.sums(*given)
+        forward = counter.launches
+        launch.gradients(x, *given, [True, False, False, *[True] * len(tensors)])
+    return forward, counter.launches - forward
+
+
 def table(capabilities: Sequence[int]) -> str:
     """The report: a row for each architecture and program, and the sum of a training step."""
     lines = [
@@ -134,6 +183,8 @@ def main() -> None:
     os.environ["TRITON_INTERPRET"] = "0"  # before Triton's programs are imported
     os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")
     print(table(options.capabilities))
+    forward, backward = launches()
+    print(f"\nLaunches of a layer: {forward} forward, {backward} backward; waits for the device: none.")
 
 
 if __name__ == "__main__":
