@@ -142,7 +142,7 @@ def write_series(root, split, *labels, times="0 1"):
             ["ab", "ba"],
             ["ac"],
             "0 1",
-            "test/0.csv: the label 'c', expected those of the training files: a, b",
+            "test/0.csv: the label 'c' is not in the training files, expected one of a, b",
         ),
         (["ab"], ["ab"], "0 1", "data: expected a validation set of one sample or more, csv_series has none"),
     ],

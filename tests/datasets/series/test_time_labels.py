@@ -124,7 +124,7 @@ def test_labels_that_training_has_not(root):
     path = root / "test/ward/0.csv"
     path.write_text(path.read_text().replace("up", "sideways"))
     with pytest.raises(
-        ValueError, match="the label 'sideways', expected those of the training files: down, up"
+        ValueError, match="the label 'sideways' is not in the training files, expected one of down, up"
     ):
         CSVSeries(root, "test", **OPTIONS)
     with pytest.raises(ValueError, match="expected label or targets, got both"):
