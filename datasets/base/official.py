@@ -50,8 +50,8 @@ def official_files(
     digests = {file.path: _digest(info, file, checksum) for file in files}
     if not download and (lacking := [file for file in files if _placed(file, home, root) is None]):
         raise FileNotFoundError(
-            f"{info.name}: no {', '.join(file.path for file in lacking)} in {home}; place there what is published "
-            f"at {', '.join(file.url for file in lacking)}, or use download=True"
+            f"{info.name}: no {', '.join(file.path for file in lacking)} in {home}; place the published files "
+            f"there ({', '.join(file.url for file in lacking)}), or use download=True"
         )
     with exclusive(root, info.folder):
         if found := _all(home, needed):  # from a process that was faster

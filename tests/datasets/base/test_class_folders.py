@@ -37,9 +37,7 @@ def test_names_of_validation(tmp_path, name):
 
 def test_two_folders_of_one_split(tmp_path):
     folders(tmp_path, "train/a", "val/a", "validation")
-    with pytest.raises(
-        ValueError, match="the folders 'val' and 'validation' both mean the split validation"
-    ):
+    with pytest.raises(ValueError, match="the folders 'val' and 'validation' both mean the split validation"):
         class_folders(tmp_path, "train")
 
 

@@ -237,7 +237,7 @@ def test_labels_of_times_of_which_a_split_has_none(tmp_path, observed):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("time,x\n0,1\n1,2\n", "no column 'state', expected one of labels; x are there"),
+        ("time,x\n0,1\n1,2\n", "no column 'state', expected one with labels; found x"),
         ("time,x,state\n0,1,0.5\n1,2,a\n", "the label '0.5', expected a word or a whole number"),
     ],
 )

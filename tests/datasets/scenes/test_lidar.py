@@ -76,9 +76,7 @@ def test_velodyne_frames_with_labels(tmp_path):
     assert data.pos.abs().max() <= 1 and data.name == "train/velodyne/000000.bin"
     assert data.y.tolist() == [(-1, 1, 0)[i % 3] for i in range(200)]  # the upper half is an object's number
     assert LidarFrames(tmp_path)[1].y.tolist() == [i % 3 * 10 for i in range(70)] and len(beside) == 70
-    with pytest.warns(
-        UserWarning, match=r"000002\.bin: no labels, unlike other scans; its points get -1"
-    ):
+    with pytest.warns(UserWarning, match=r"000002\.bin: no labels, unlike other scans; its points get -1"):
         unlabelled = frames[2]
     assert unlabelled.y.tolist() == [-1] * 200 and unlabelled.y.dtype == torch.int64
     assert Batch.from_data_list([frames[0], unlabelled]).y.shape == (400,)

@@ -108,7 +108,7 @@ def test_times_are_no_labels(root, label, time):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("state", "other", r"0\.csv: no column 'state', expected one of labels; other, x, y are there"),
+        ("state", "other", r"0\.csv: no column 'state', expected one with labels; found other, x, y"),
         ("3;up;2,5", "3;down;2,5", r"0\.csv: the labels 'up' and 'down' at one time, expected one"),
     ],
 )
