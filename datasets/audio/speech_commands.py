@@ -160,7 +160,7 @@ class SpeechCommandsRaw(_SpeechCommands):
         ``dataset[i]`` is ``(signal [1, rate], label)``, float32.
 
     Raises:
-        ConnectionError: If the archive cannot be fetched; the message says what to place where.
+        ConnectionError: If the archive cannot be fetched; the message says which file to place where.
         FileNotFoundError: If there are neither words nor archive, and ``download`` is False.
         ValueError: For unknown options, a wrong digest or number of recordings, a damaged archive, or recordings
             that cannot be read, which are named.

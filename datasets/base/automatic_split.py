@@ -17,7 +17,7 @@ VALIDATION, TEST = 0.15, 0.15
 def split_by_name(files: Sequence[tuple[str, int]]) -> dict[str, list[int]]:
     """Splits files 70:15:15 in every class, by a hash of their names.
 
-    With three or more files in a class, each split gets at least one. Of two files, one is for training and one for
+    With three or more files in a class, each split gets at least one. From two files, one is for training and one for
     testing; a single file is for training. The order of the files, the Unicode form of their names and the other
     classes do not matter.
 

@@ -35,7 +35,7 @@ def official_files(
         checksum: "published" for the digests of ``info``, None for none, or the digest of the only file.
 
     Raises:
-        ConnectionError: If a file cannot be fetched; the message says what to place where.
+        ConnectionError: If a file cannot be fetched; the message says which file to place where.
         FileNotFoundError: If files are missing and ``download`` is False.
         ValueError: For a wrong digest, a damaged archive, or an incomplete unpacked folder.
     """

@@ -52,7 +52,7 @@ Kept = Sequence[tuple[ShapeFile, Arrays]]
 
 @dataclass(frozen=True)
 class Conversion:
-    """How a data set converts its files, and what it stores besides.
+    """The conversion of a data set's files, and further arrays to store.
 
     Args:
         function: Maps a file to arrays, ``pos`` and ``normal`` among them, or to an error message; None for

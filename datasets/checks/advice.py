@@ -17,7 +17,7 @@ from ccnn_geo.datasets.images.mask_classes import IGNORED, mask_classes
 from ccnn_geo.io.files.left_out import list_names
 
 Found = Mapping[str, Sequence[tuple[str, Seen]]]
-"""Names of the files of each split, with what was seen in them."""
+"""Names and properties of the files of each split."""
 
 RATE, LENGTH = 16000, 16000
 """Rate and length of recordings in the packaged configuration."""
@@ -57,7 +57,7 @@ def advise(
         root: The folder.
         kind: Kind of its files.
         task: The task that their labels or targets set.
-        found: What was seen.
+        found: Properties of the files of each split.
         classes: Classes of the files, if they have any.
         options: Options given by the user.
     """

@@ -21,7 +21,7 @@ def check_truths(
     Args:
         kind: Kind of the files.
         task: The task that their labels or targets set.
-        found: What was seen in them.
+        found: Properties of the files of each split.
         parts: The files of each split.
         options: Options of the data set.
 
@@ -95,7 +95,7 @@ def _not_measured(heads: Mapping[str, list[str]], found: Found) -> Iterator[str]
         known = [head for head in heads[split] if any(f"target {head}" in one for _, one in part)]
         without = [split_unit(head)[0] for head in heads[split] if head not in known]
         if split != "train" and known and without:
-            yield f"targets: no value of {', '.join(without)} in the {split} part, which does not measure them"
+            yield f"targets: no value of {', '.join(without)} in the {split} part, so it does not measure them"
 
 
 def _has_class(kind: str, seen: Seen, options: Mapping[str, Any]) -> bool:

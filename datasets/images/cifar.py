@@ -85,7 +85,7 @@ class CIFAR10(_CIFAR):
         ``dataset[i]`` is ``(image [3, 32, 32], label)``, normalised per channel.
 
     Raises:
-        ConnectionError: If the archive cannot be fetched; the message says what to place where.
+        ConnectionError: If the archive cannot be fetched; the message says which file to place where.
         FileNotFoundError: If it is missing and ``download`` is False.
         ValueError: For an unknown split, a wrong digest or number of images, or damaged files.
 

@@ -54,7 +54,7 @@ class MNIST(ImageDataset):
         ``dataset[i]`` is ``(image [1, 28, 28], label)``, normalised by the usual mean 0.1307 and deviation 0.3081.
 
     Raises:
-        ConnectionError: If a file cannot be fetched; the message says what to place where.
+        ConnectionError: If a file cannot be fetched; the message says which file to place where.
         FileNotFoundError: If files are missing and ``download`` is False.
         ValueError: For an unknown split, a wrong digest or number of images, or damaged files.
 

@@ -153,7 +153,7 @@ class Pathfinder(_Pathfinder):
         drawing of size S gives ``[1, S * S]``.
 
     Raises:
-        ConnectionError: If the release cannot be fetched; the message says what to place where.
+        ConnectionError: If the release cannot be fetched; the message says which file to place where.
         FileNotFoundError: If it is missing and ``download`` is False.
         ValueError: For an unknown split, files that are not as described, or another number of images.
 

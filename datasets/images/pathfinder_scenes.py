@@ -22,7 +22,7 @@ _TURNS, _SEEDS = 12, 24
 """Proposals for the next dash, and for the start of a short contour."""
 
 _TRIALS = 3
-"""Factor by which more short contours are begun than wanted, because some find no room."""
+"""Additional short contours to begin, because some find no room."""
 
 
 @dataclass(frozen=True)

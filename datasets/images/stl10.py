@@ -38,7 +38,7 @@ class STL10(ImageDataset):
         ``dataset[i]`` is ``(image [3, size, size], label)``, normalised per channel.
 
     Raises:
-        ConnectionError: If the archive cannot be fetched; the message says what to place where.
+        ConnectionError: If the archive cannot be fetched; the message says which file to place where.
         FileNotFoundError: If it is missing and ``download`` is False.
         ValueError: For an unknown split, a wrong digest or number of images, a size below 1, or damaged files.
 

@@ -46,7 +46,7 @@ class LidarFrames(Dataset):
             ``z`` of ``pos``.
         classes: Codes in the files for the classes 0, 1 and so on; points with other codes get the label -1. None
             leaves the codes as they are.
-        label: Name of the column of labels; None for the only column with such a name.
+        label: Name of the column of labels; None for the only column with a usual name.
         columns: Names of the numbers of a point in ``.bin`` and ``.npy``, such as ``[x, y, z, intensity, ring]``, with
             ``_`` for unused ones; None for those of nuScenes in ``.pcd.bin``, else of KITTI.
         column_type: Their type, ``float32`` or ``float64``.

@@ -25,7 +25,7 @@ class Scans:
         root: The folder of the splits, or of the files themselves.
         split: Name of the split; None for files that lie in ``root``.
         features: Names of features that must be numbers.
-        layout: How files are read: ``columns``, ``column_type`` and ``label`` of
+        layout: Options for reading files: ``columns``, ``column_type`` and ``label`` of
             :func:`~ccnn_geo.io.scans.frames.read_frame`.
         cache: Folder of the measurements.
 

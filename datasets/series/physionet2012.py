@@ -53,7 +53,7 @@ class PhysioNet2012(SeriesDataset):
         ``dataset[i]`` is ``Data(x [N, 74], pos [N, 1], y [1], name)``, N about 75; with ``static`` ``x [N, 88]``.
 
     Raises:
-        ConnectionError: If a file cannot be fetched; the message says what to place where.
+        ConnectionError: If a file cannot be fetched; the message says which file to place where.
         FileNotFoundError: If files are missing and ``download`` is False.
         ValueError: For an unknown split or set, a wrong number of records, or a line that cannot be read.
 

@@ -95,7 +95,7 @@ class ModelNet10(_ModelNet):
         **kwargs: see :class:`~ccnn_geo.datasets.shapes.shapes.ShapeDataset`.
 
     Raises:
-        ConnectionError: if the archive cannot be fetched; the message says what to place where.
+        ConnectionError: if the archive cannot be fetched; the message says which file to place where.
         FileNotFoundError: if it is missing and ``download`` is False.
         ValueError: for an unknown split, a wrong checksum or number of shapes.
         ShapeError: if files cannot be read; lists them, or one file for each kind of error.

@@ -160,7 +160,7 @@ def _check(path: Path | str, names: Sequence[str]) -> None:
     signs = [name for name in names if SIGN in name]
     if signs:
         raise ShapeError(
-            f"{path}: the part {signs[0]!r}, expected names without {SIGN!r}, which stands behind a category"
+            f"{path}: the part {signs[0]!r}, expected names without {SIGN!r}, which separates category and part"
         )
     if len(names) > MOST:
         raise ShapeError(f"{path}: {len(names)} different labels, expected at most {MOST} parts")

@@ -68,7 +68,7 @@ class IMDBText(TokenDataset):
         ``dataset[i]`` is ``([134, 4096], 0 or 1)``, see :class:`~ccnn_geo.datasets.text.tokens.TokenDataset`.
 
     Raises:
-        ConnectionError: If the archive cannot be fetched; the message says what to place where.
+        ConnectionError: If the archive cannot be fetched; the message says which file to place where.
         FileNotFoundError: If it is missing and ``download`` is False.
         ValueError: For an unknown split or option, files that are not reviews, or another number of them.
 

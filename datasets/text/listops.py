@@ -60,7 +60,7 @@ class ListOps(TokenDataset):
         ``dataset[i]`` is ``([18, 2048], label)``, see :class:`~ccnn_geo.datasets.text.tokens.TokenDataset`.
 
     Raises:
-        ConnectionError: If the release cannot be fetched; the message says what to place where.
+        ConnectionError: If the release cannot be fetched; the message says which file to place where.
         FileNotFoundError: If a file is missing and ``download`` is False.
         ValueError: For an unknown split, unknown tokens, labels out of range, or another number of expressions.
 

@@ -49,7 +49,7 @@ class FeaturePropagation(nn.Module):
 
 
 def interpolated(pos: Tensor, few: Tensor, f: Tensor) -> Tensor:
-    """Interpolates features ``f [B, M, C]`` of ``few [B, M, 3]`` to ``pos [B, N, 3]``, as :class:`FeaturePropagation`."""
+    """Interpolates ``f [B, M, C]`` of ``few [B, M, 3]`` to ``pos [B, N, 3]``, as in :class:`FeaturePropagation`."""
     _, index = nearest(few, pos, NEAREST)
     square = (rows_of(few, index) - pos.unsqueeze(2)).square().sum(-1, keepdim=True)
     weight = 1 / (square + 1e-8)

@@ -52,7 +52,7 @@ def main(batch: int = 4, channels: int = 32, lengths: tuple[int, ...] = (1024, 4
 
 def _layers(batch: int, channels: int, lengths: tuple[int, ...]) -> None:
     print(
-        f"SepFlexConv({channels}, {channels}), causal, B={batch}: forward and forward + backward, of it the sum alone"
+        f"SepFlexConv({channels}, {channels}), causal, B={batch}: forward, forward + backward, and the sum alone"
     )
     for length in lengths:
         for name in ("published window", "kernel as long as the input"):

@@ -34,7 +34,9 @@ def plot_cost(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
             lines[row["method"], row["neighbors"]].append(row)
     given = {neighbors for _, neighbors in lines if neighbors is not None}
     figure = canvas(13, 5.8)
-    nearest = f"{next(iter(given))} nearest neighbours, or all points where said; " if len(given) == 1 else ""
+    nearest = (
+        f"{next(iter(given))} nearest neighbours, or all points where noted; " if len(given) == 1 else ""
+    )
     figure.suptitle(f"{nearest}a line ends where the next size exceeds the limits of the run", fontsize=10)
     panels = figure.subplots(1, 2)
     for axes, title, unit, value in (

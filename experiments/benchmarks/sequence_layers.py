@@ -60,7 +60,7 @@ class Method:
 def open_window(conv: SepFlexConv, width: float = OPEN) -> None:
     """Opens a window so that a kernel spans the input, or the given width; the filters stay those of the old one."""
     window = conv.kernel.window
-    assert window is not None, "what is opened has a window"
+    assert window is not None, "a kernel to open has a window"
     window.width_init = width
     window.reset_parameters()
 

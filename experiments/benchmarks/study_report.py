@@ -57,14 +57,14 @@ class Study:
 def header(study: Study, args: argparse.Namespace) -> list[str]:
     """Describes the origin of the figures, and how to read them."""
     spread = "of the rounds" if study.unit == "ms" else "of fresh processes"
-    compiled = "there is some" if native_function("fft_conv") else "there is none here"
+    compiled = "available" if native_function("fft_conv") else "not available"
     lines = [
         f"{machine()}{processor()}",
         f"{study.name}: {QUANTITIES[study.unit]}, batch of {args.batch}; median (smallest .. largest) {spread}, in "
         f"{study.unit}",
         f"x: ratio to {METHODS[study.kind][study.reference].label} in the same column; compiled code: {compiled}",
     ]
-    return lines + ["toy sizes: these figures say nothing"] * args.quick
+    return lines + ["toy sizes: these figures mean nothing"] * args.quick
 
 
 def processor() -> str:

@@ -5,7 +5,7 @@
 PHYSIONET2012.NPZ has ``minute``, ``param`` and ``value`` of each observation, ``offset [n + 1]`` of each record,
 ``record``, ``length_of_stay`` in days, -1 if unknown, and ``param_names``. OUT gets
 ``<split>/<record>.csv`` in the long form, ``time`` in hours, and ``<split>/targets.csv``. Values that do not change in
-time are left out. Of every five of the first 2,000 records one is for validation and one for testing.
+time are left out. Among the first 2,000 records, one in five is for validation and one in five for testing.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ STUDY = Study(
     "none; the defaults of this package.",
     jobs,
     report,
-    "mnist/, fsdd/, cifar10/, shapes/, voxels/, physionet2012/, or some of them",
+    "mnist/, fsdd/, cifar10/, shapes/, voxels/, physionet2012/; any of them",
     seeds=3,
 )
 

@@ -139,7 +139,7 @@ STUDY = Study(
     "No table of the paper.",
     jobs,
     report,
-    "shapes/<split>/<class>/<file> and mnist/ (small), or ModelNet40/, cifar10/ and mnist/ (paper); any part of them",
+    "shapes/<split>/<class>/<file> and mnist/ (small), or ModelNet40/, cifar10/ and mnist/ (paper); any of them",
     seeds=3,
 )
 

@@ -101,7 +101,7 @@ STUDY = task_study(
     "Table 1 of the paper.",
     TASKS,
     SHARED,
-    "mnist/, cifar10/, fsdd/ and shapes/ (small), or the folder of ccnn-geo data prepare (paper); any part of them",
+    "mnist/, cifar10/, fsdd/ and shapes/ (small), or the folder of ccnn-geo data prepare (paper); any of them",
     note="Small scale: one CCNN-4,16 on parts of the data, spoken digits instead of Speech Commands, ten classes of "
     "the Princeton Shape Benchmark instead of ModelNet40.",
 )

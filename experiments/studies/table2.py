@@ -85,7 +85,7 @@ STUDY = task_study(
     "Table 2 of the paper.",
     TASKS,
     SHARED,
-    "imdb/ and cifar10/ (small), and lra/ (paper); any part of them",
+    "imdb/ and cifar10/ (small), and lra/ (paper); any of them",
     average=Average(("ListOps", "Text", "Image", "Pathfinder"), (76.86, 77.02)),
     note="Small scale: CCNN-4,16 on parts of the data; ListOps and Pathfinder are generated.",
 )

@@ -213,7 +213,7 @@ def test_one_of_the_targets_is_not_known_in_a_split(tmp_path, split):
     write_targets(tmp_path, "train", "y,z [m]", "1,1", "2,3")
     write_targets(tmp_path, split, "y,z [m]", "1,", "2,nan")
     report = check_folder(tmp_path, "series")
-    told = f"targets: no value of z in the {split} part, which does not measure them"
+    told = f"targets: no value of z in the {split} part, so it does not measure them"
     assert report.problems == [] and told in report.notes
     data = PointsDataModule("csv_series", str(tmp_path))
     data.setup("test" if split == "test" else "fit")
