@@ -8,7 +8,7 @@
 Each measurement is a separate process. ``search``, ``forward`` and ``fwd + bwd`` are seconds (the search for
 neighbours is shared by all layers of a network), ``peak`` is memory above start in MB without the list of neighbours,
 ``list`` that list, ``error`` the relative l2 error against the definition in float64 at random points. A ratio in
-brackets is the table's plain form over this one. A case that would exceed ``--seconds`` or ``--megabytes`` is a dash
+brackets is the table's plain form over this one. A case that would exceed ``--seconds`` or ``--megabytes`` shows a dash
 with the reason. Writes ``results.csv``, and ``cost.png`` from the table ``cost``, into ``--out``.
 """
 

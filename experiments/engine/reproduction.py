@@ -29,9 +29,9 @@ from ccnn_geo.experiments.engine.provenance import commit, fingerprints
 from ccnn_geo.io.files.storage import exclusive, write_atomic
 
 SCALES = {
-    "small": "in 20 minutes on two cores",
+    "small": "20 minutes on two cores",
     "paper": "the settings of the paper",
-    "full": "all of it, within three hours on two cores",
+    "full": "everything, within three hours on two cores",
     "ablations": "the effect of each component",
 }
 """The scales of studies, with their help."""
