@@ -8,13 +8,13 @@ from ccnn_geo.cli.terminal import OneLineParser, print_table
 
 
 def main(arguments: list[str]) -> None:
-    """Lists them, or tells about one."""
+    """Lists the trained networks, or describes one."""
     parser = OneLineParser(
         prog="ccnn-geo models",
-        description="Lists the trained networks that come with the package, or tells about one: "
-        "ccnn-geo predict NAME FILE... asks it.",
+        description="Lists the trained networks that come with the package, or describes one. "
+        "ccnn-geo predict NAME FILE... uses it.",
     )
-    parser.add_argument("name", nargs="?", help="Of a network.")
+    parser.add_argument("name", nargs="?", help="Name of a network.")
     options = parser.parse_args(arguments)
 
     from ccnn_geo.export.loading import load

@@ -84,7 +84,7 @@ def test_labelled_scans_keep_all_that_they_had(scans, monkeypatch, run_cli):
     code, _, errors = run_cli(
         "predict", "run", "scans/test", "bad.ply", "--out", "labelled", "--rotations", "2"
     )
-    assert code == 1 and "bad.ply: " in errors and "1 of 3 files could not be answered: bad.ply" in errors
+    assert code == 1 and "bad.ply: " in errors and "no prediction for 1 of 3 files: bad.ply" in errors
     rows = list(csv.DictReader((scans / "labelled/predictions.csv").read_text().splitlines()))
     assert [row["points"] for row in rows] == ["400", "400"] and set(rows[0]) == {"file", "points", "2", "6"}
     for i in range(2):

@@ -92,7 +92,8 @@ def test_what_cannot_be_turned(tables, run_cli):
     code, _, errors = run_cli("predict", "parts", "lying.off", "--up", "w")
     assert (
         code == 2
-        and "--up: expected x, y or z, or with the axis of the training such as z:y, got 'w'" in errors
+        and "--up: expected x, y or z, or two axes such as z:y, the second that of the training, got 'w'"
+        in errors
     )
 
 

@@ -151,7 +151,7 @@ def test_a_trial_leaves_no_run(project, run_cli, out):
     code, output, errors = run_cli(*TRAIN, *out, "--trainer.fast_dev_run", "true")
     assert (code, errors) == (0, "")
     lines = output.splitlines()
-    assert lines[0] == "run: none, fast_dev_run leaves no folder"
+    assert lines[0] == "run: none, fast_dev_run writes no folder"
     assert lines[-1].startswith("validation (fast_dev_run, no checkpoint): accuracy ")
     assert not (project / "runs").exists() and not (project / "out").exists()
 

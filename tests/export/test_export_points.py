@@ -214,7 +214,7 @@ def commanded(tmp_path_factory):
 
 def test_the_command_makes_a_program(commanded):
     _, folder, said = commanded
-    slow = f"writing {folder}/model.pt2, takes about a minute\n"
+    slow = f"writing {folder}/model.pt2, this takes about a minute\n"
     assert said == (0, f"{slow}{folder}/config.json\n{folder}/model.pt2\n", "")
     config = json.loads((folder / "config.json").read_text())
     assert config["classifier"]["classes"] == ["ball", "disc"]

@@ -258,7 +258,7 @@ def test_results_of_an_earlier_checkpoint_are_told(run, run_cli):
     given = ("--trainer.max_epochs", "3", "--config", "a.yaml")
     code, output, errors = run_cli("train", "--resume", "run", *given)
     assert (code, errors) == (0, "")
-    assert "  --config: not read, a run goes on with its own run/config.yaml\n" in output
+    assert "  --config: not read, a resumed run keeps its own run/config.yaml\n" in output
     now = load_checkpoint(Path("run/checkpoints/best.ckpt"))["global_step"]
     told = "results.json: test_tones of an earlier best.ckpt, until tested again\n"
     assert (told in output) == (now != step)

@@ -181,7 +181,10 @@ def test_checkpoints_meet_data_of_their_kind_only(run_cli, folder):
     assert run_cli("train", "--config", "tones.yaml", "--out", "run", "--trainer.max_epochs", "1")[0] == 0
     for arguments, message in (
         (("test", "run", "--data.dataset", "spots"), "the checkpoint knows the classes low, high"),
-        (("test", "run", "--data.dataset", "parametric"), "trained on tones, parametric is of another kind"),
+        (
+            ("test", "run", "--data.dataset", "parametric"),
+            "trained on tones, but parametric is a different kind",
+        ),
         (("predict", "run", "a.off"), "trained on tones, without what prepares a sample"),
     ):
         code, _, errors = run_cli(*arguments)

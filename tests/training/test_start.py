@@ -147,8 +147,8 @@ def test_by_command(model, project, run_cli, rate, no_pictures):
 def test_what_cannot_be(model, project, run_cli):
     for arguments, message in (
         (("--from", "nowhere"), "nowhere: no such checkpoint"),
-        (("--from", "model", "--data.dataset", "mnist"), "trained on folder, mnist is of another kind"),
-        (("--from", "model", "--resume", "run"), "a run that is resumed has its own weights"),
+        (("--from", "model", "--data.dataset", "mnist"), "trained on folder, but mnist is a different kind"),
+        (("--from", "model", "--resume", "run"), "a resumed run has its own weights"),
         (("--from", "model", "--optim.trunk_lr", "-1"), "optim.trunk_lr: expected 0 or more"),
         (("--from", "model", "--model.hidden_channels", "16", "--data.root", "shapes"), "another network"),
     ):
