@@ -202,7 +202,7 @@ def test_what_cannot_be_is_said_before_work(network, frame, tmp_path):
     ):
         label_scene(*given, tmp_path / "b.ply")
     with pytest.raises(
-        ValueError, match=r"b\.las: expected \.ply or \.npy for the answer to a\.bin, got '\.las'"
+        ValueError, match=r"b\.las: expected \.ply or \.npy for the prediction of a\.bin, got '\.las'"
     ):
         label_scene(*given, tmp_path / "b.las")
     with pytest.raises(ValueError, match=r"expected 2 features for this network, got \['z'\]"):
