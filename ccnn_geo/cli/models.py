@@ -23,14 +23,14 @@ def main(arguments: list[str]) -> None:
     known = packaged_models()
     if options.name is None:
         rows = [(name, about["title"], about["takes"], about["accuracy"]) for name, about in known.items()]
-        print_table([("name", "answers", "takes", "accuracy"), *rows])
+        print_table([("name", "predicts", "takes", "accuracy"), *rows])
         return
     if options.name not in known:
         raise ValueError(f"models: expected one of {', '.join(known)}, got {options.name!r}")
     about, model = known[options.name], load(options.name)
     size = sum(parameter.numel() for parameter in model.network.parameters())
     lines = {
-        "answers": f"{about['title']}: {', '.join(model.classes)}",
+        "predicts": f"{about['title']}: {', '.join(model.classes)}",
         **{key: about[key] for key in ("takes", "accuracy", "data", "licence", "limits", "trained")},
         "network": f"{size:,} parameters, in {about['folder']}",
     }

@@ -157,8 +157,8 @@ def _print_rows(model: Predictor, files: list[str], batch_size: int) -> None:
     shown = {file: printable(file) for file in files}
     width = max(len("file"), *map(len, shown.values()))
     is_class = model.network.readout == "global" and bool(model.classes)
-    names = max(len("class"), *(len(printable(c)) for c in model.classes)) if is_class else len("answer")
-    head = ("class", "probability") if is_class else ("answer", "")
+    names = max(len("class"), *(len(printable(c)) for c in model.classes)) if is_class else len("prediction")
+    head = ("class", "probability") if is_class else ("prediction", "")
     found, is_first = [], True
     for one in _records(model, files, batch_size):
         found.append(one)

@@ -103,7 +103,7 @@ def read_cloud(path: str | PathLike[str]) -> Cloud:
 
 
 def is_member(path: Path) -> bool:
-    """Whether a path is that of a sample in a table, such as ``molecules.parquet/0001``."""
+    """Whether a path names a sample in a table, such as ``molecules.parquet/0001``."""
     return path.parent.suffix.lower() == TABLE and path.parent.is_file()
 
 

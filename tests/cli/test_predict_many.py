@@ -29,15 +29,15 @@ def test_what_is_there_is_not_done_again(model, run_cli):
     assert code == 0 and "24 of them earlier" in output
     assert Path("out/predictions.json").stat().st_mtime_ns == before
     code, _, errors = run_cli("predict", "model", FILES[0], "--out", "out")
-    others = f"holds predictions.json of 23 other files, such as {FILES[1]}; name another folder"
+    others = f"holds the predictions.json of 23 other files, such as {FILES[1]}; name another folder"
     assert code == 1 and others in errors
     code, _, errors = run_cli("predict", "model", FILES[0], "--out", FILES[1])
-    assert code == 1 and "expected a folder for the answers" in errors
+    assert code == 1 and "expected a folder for the predictions" in errors
 
 
 def test_answers_of_another_model_are_not_mixed(tmp_path):
     Parts(tmp_path / "out", "one", ["a", "b"]).add([{"file": "a", "class": "cup"}])
-    with pytest.raises(ValueError, match="holds answers of another model"):
+    with pytest.raises(ValueError, match="holds predictions of another model"):
         Parts(tmp_path / "out", "two", ["a", "b"])
     assert Parts(tmp_path / "out", "one", ["a", "b"]).rest == ["b"]
 
@@ -171,7 +171,7 @@ def test_paths_stand_for_files(tmp_path, monkeypatch):
 @pytest.mark.parametrize("text", ["[]", "{}", "nothing", '{"model": "a", "answers": [1]}'])
 def test_what_others_have_written_stays(tmp_path, text):
     (tmp_path / "predictions.json").write_text(text)
-    with pytest.raises(ValueError, match=r"holds predictions.json that predict has not written"):
+    with pytest.raises(ValueError, match=r"holds a predictions.json that predict did not write"):
         Parts(tmp_path, "a", ["1"])
     assert (tmp_path / "predictions.json").read_text() == text
 

@@ -116,7 +116,7 @@ def test_an_answer_does_not_replace_its_shape(parts, monkeypatch, run_cli):
     (parts / "again/0.ply").rename(parts / "alone/0.ply")
     code, _, errors = run_cli("predict", "run", "alone/0.ply", "--out", "alone")
     assert code == 1
-    assert "the answer to alone/0.ply would replace the file itself; expected another folder" in errors
+    assert "the prediction for alone/0.ply would replace the file itself; expected another folder" in errors
     assert (parts / "alone/0.ply").read_bytes() == before
 
 

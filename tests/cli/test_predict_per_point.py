@@ -137,7 +137,9 @@ def test_options_of_scans(scans, monkeypatch, run_cli):
     assert [row["classes"] for row in json.loads(output)] == counts
     assert run_cli("predict", "run", "scans/test", "--out", "turned", "--rotations", "2")[0] == 0
     code, _, errors = run_cli("predict", "run", "scans/test", "--out", "turned", "--rotations", "3")
-    assert code == 1 and "turned: holds predictions.json of another model, number of votes or axis" in errors
+    assert (
+        code == 1 and "turned: holds the predictions.json of another model, number of votes or axis" in errors
+    )
     assert run_cli("export", "run", "model")[0] == 0
     assert load("model").pipeline.settings() == load("run").pipeline.settings()
 
@@ -182,4 +184,4 @@ def test_values_with_their_units(tmp_path, monkeypatch, run_cli, no_pictures):
         ]
         assert np.mean(wrong) == pytest.approx(results["mae"], rel=1e-4)
     code, output, errors = run_cli("predict", "run", "mols/test/0.npz")
-    assert "kcal/mol" in output.splitlines()[1] and output.splitlines()[0].split() == ["file", "answer"]
+    assert "kcal/mol" in output.splitlines()[1] and output.splitlines()[0].split() == ["file", "prediction"]

@@ -107,6 +107,8 @@ def test_another_axis_than_the_stored_one_is_refused(tables, run_cli):
 def test_a_network_that_does_not_say_it(tables):
     model = load("shapes10")
     unsaid = replace(model, pipeline=replace(model.pipeline, up=None))
-    with pytest.raises(ValueError, match="not stored with this network, expected both, such as z:y"):
+    with pytest.raises(
+        ValueError, match="does not store which axis points up in the training, expected both, such as z:y"
+    ):
         unsaid.upright("z")
     assert unsaid.upright("z", "y")("lying.off") == model.upright("z")("lying.off")

@@ -84,7 +84,7 @@ def test_pages(run, project, run_cli):
         (["kernels", "RUN", "--period", "0"], 2, "--period: expected 1 tap or more, and a .png, got 0"),
         (["cloud", "RUN", "nowhere.off"], 1, "nowhere.off: no such file"),
         (["cloud", "RUN", "--sample", "99"], 1, "expected sample 0 to"),
-        (["cloud", "digits", FILE], 1, "learned from images, expected a network of shapes for a file"),
+        (["cloud", "digits", FILE], 1, "trained on images, but a file needs a network for shapes"),
         (["run", "nowhere"], 1, "nowhere: no metrics.csv"),
         (["curves"], 2, "invalid choice: 'curves'"),
     ],

@@ -174,10 +174,10 @@ def test_sigterm_ends_with_one_line(project, run_cli, monkeypatch):
     assert run_cli(*TRAIN, "--trainer.max_epochs", "1", "--out", "out") == (
         143,
         "run: out\ndata: 22 training samples, 2 classes of 11 each; 2 validation samples\n"
-        "no warm-up in 2 steps (1 epoch); optim.warmup_share of a run is the most, optim.warmup_epochs is 1; "
+        "no warm-up in 2 steps (1 epoch); limited by optim.warmup_share, optim.warmup_epochs is 1; "
         "learning rate 0.02\n"
-        "each epoch leaves out 6 of 22 training samples, others in each: they are too few for a batch "
-        "of 8 (data.batch_size)\n  out removed, no epoch was complete\n",
+        "each epoch leaves out 6 of 22 training samples, different ones each time; they do not fill a "
+        "batch of 8 (data.batch_size)\n  out removed, no epoch was complete\n",
         "ccnn-geo: terminated by SIGTERM; no epoch was complete, start again\n",
     )
     lightning = logging.getLogger("pytorch_lightning.trainer.connectors.signal_connector")

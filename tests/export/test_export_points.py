@@ -270,7 +270,7 @@ def test_onnx_refuses_double_precision():
 
 
 def test_what_cannot_be_exported_is_said():
-    with pytest.raises(ValueError, match="seen no batch"):
+    with pytest.raises(ValueError, match="not seen a batch"):
         exportable(CCNN(2, 3, 3, **SIZES))
     model = point_network()
     with pytest.raises(ValueError, match="kind to be one of points, grid, got 'mesh'"):

@@ -51,7 +51,7 @@ class LogLines:
                 self.update()
 
     def update(self, n: int = 1) -> None:
-        """Counts ``n`` items more."""
+        """Counts ``n`` more items."""
         self.count += n
         if time.monotonic() - self._told >= EVERY:
             self._tell()

@@ -21,7 +21,7 @@ def run_folder(path: Path, inside: Path) -> Path:
     Warns about newer runs without that file, because they may be the intended ones.
 
     Args:
-        path: Such as ``runs/demo/001`` or ``runs/demo``.
+        path: A path such as ``runs/demo/001`` or ``runs/demo``.
         inside: The file to look for in the run.
     """
     if (path / inside).is_file() or not path.is_dir():

@@ -73,7 +73,7 @@ class GltfFile(GltfFields):
         return self._replaced(rows, sparse) if sparse else rows
 
     def _replaced(self, rows: np.ndarray, sparse: dict[str, Any]) -> np.ndarray:
-        """Rows of which some are given again."""
+        """Rows with some of them replaced."""
         count, indices = self.whole(sparse, "count"), self.group(sparse, "indices")
         if not 0 < count <= len(rows):
             raise ShapeError(f"{self.path}: {count} sparse entries of {len(rows)}, expected 1 to that")

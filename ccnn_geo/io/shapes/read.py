@@ -69,7 +69,7 @@ def read_shape(path: str | PathLike[str], columns: Sequence[str] | None = None) 
     separate cells; see :func:`~ccnn_geo.io.shapes.text_cloud.read_text_cloud`. LAS and LAZ need laspy (the extra
     ``data``).
 
-    Normals of a mesh are ignored. Those of a cloud may be zero or NaN at some points.
+    Normals of a mesh are ignored; normals of a cloud may be zero or NaN at some points.
 
     Args:
         path: The file; its extension decides the format.
