@@ -118,8 +118,8 @@ def test_a_training_without_matplotlib_and_without_a_test_set(project, run_cli):
     assert run_cli("test", "out") == (
         1,
         "",
-        "ccnn-geo: shapes: no split 'test', found train; expected the folder shapes/test; --data.root FOLDER says "
-        "where the data are, got 'shapes'; the accuracy on the validation set is in out/results.json\n",
+        "ccnn-geo: shapes: no split 'test', found train; expected the folder shapes/test; set --data.root to "
+        "the folder of the data, got 'shapes'; the accuracy on the validation set is in out/results.json\n",
     )
 
 

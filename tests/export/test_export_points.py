@@ -275,7 +275,7 @@ def test_what_cannot_be_exported_is_said():
     model = point_network()
     with pytest.raises(ValueError, match="kind to be one of points, grid, got 'mesh'"):
         exportable(model, "mesh")
-    with pytest.raises(ValueError, match="seen no grid"):
+    with pytest.raises(ValueError, match="not seen a grid"):
         exportable(model, "grid")
     with pytest.raises(ValueError, match="'inside' or 'given', got 'found'"):
         exportable(model, neighbors="found")

@@ -119,7 +119,7 @@ class GridsDataModule(RegistryDataModule):
             )
         if self.readout == "node" and (self.augment.shift or self.augment.noise):
             raise ValueError(
-                f"data.augment: expected only crop and flip, which labels of cells can follow, got {self.augment}"
+                f"data.augment: expected crop and flip only, which labels of cells can follow, got {self.augment}"
             )
 
     def training_transform(self) -> Compose | None:
