@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> None:
     )
     look.add_argument("root", help="The folder of your files.")
     look.add_argument(
-        "--kind", choices=OWN_KINDS, help="Kind of the files; told from their extensions by default."
+        "--kind", choices=OWN_KINDS, help="Kind of the files; by default their extensions decide."
     )
     ready = add_command(
         actions,
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> None:
         "--root", default="data", help="Folder for the data set, or where its files are; data by default."
     )
     ready.add_argument(
-        "--split", nargs="+", help="Splits to prepare; val and the like mean validation; all by default."
+        "--split", nargs="+", help="Splits to prepare; names such as val mean validation; all by default."
     )
     ready.add_argument("--offline", action="store_true", help="Use the files that are there, fetch nothing.")
     for action, example in ((look, "time=Zeit"), (ready, "generate=true")):

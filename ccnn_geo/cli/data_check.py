@@ -14,13 +14,13 @@ def check(root: str, kind: str | None, options: Mapping[str, Any]) -> None:
 
     Args:
         root: The folder.
-        kind: The kind of its files; None to tell it from their extensions.
+        kind: The kind of its files; None if their extensions decide.
         options: Arguments of the data set.
 
     Raises:
         Failure: If a training on it would fail; prints all reasons.
         FileNotFoundError: If there is no such folder.
-        ValueError: If the kind of the files cannot be told.
+        ValueError: If the kind of the files is unclear.
     """
     from ccnn_geo.datasets.checks.report import check_folder
     from ccnn_geo.io.files.left_out import told_number

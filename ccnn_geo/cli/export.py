@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> None:
         help="safetensors: weights; torch-export: a program for torch.export.load; onnx: one for onnxruntime.",
     )
     parser.add_argument(
-        "--kind", choices=("points", "grid"), help="Input of a program; defaults to that of the training."
+        "--kind", choices=("points", "grid"), help="Input of a program; by default that of the training."
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="Replace the model of a folder that is not empty."

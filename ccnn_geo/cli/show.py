@@ -25,7 +25,7 @@ def _parser() -> OneLineParser:
 
     kernels = add_command(pictures, "kernels", "Draws the kernels of each layer.")
     kernels.add_argument("model", help=MODEL)
-    kernels.add_argument("--layer", type=int, nargs="+", help="0 is the stem; all by default.")
+    kernels.add_argument("--layer", type=int, nargs="+", help="Layers, 0 for the stem; all by default.")
     kernels.add_argument(
         "--channels", type=int, nargs="+", help="Channels; the strongest of each layer by default."
     )

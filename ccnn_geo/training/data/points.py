@@ -36,7 +36,7 @@ class PointsDataModule(RegistryDataModule):
         num_workers: Processes that load batches.
         limit: Number of training samples to use, for trials: the first in a fixed random order; null for all.
         validation_fraction: Share of the training set for validation, if there is no validation split.
-        seed: Seed of that share and that order; the training has its own, the run's.
+        seed: Seed of that share and that order; training uses the run's seed.
 
     Raises:
         ValueError: If an argument is out of range.

@@ -40,7 +40,7 @@ class ShapesDataModule(EpochDataModule):
         num_points: Points (or voxels) per sample.
         num_samples: Stored points per shape.
         features: Input features of a point: ``normal``, ``pos``, ``normal_outer``, ``constant``.
-        subset: Choice of those points: ``random``, or ``farthest`` from each other, evenly spread.
+        subset: Choice of the points: ``random``, or ``farthest`` from each other, evenly spread.
         reference_points: With ``farthest``: a point's weight is its share of the shape times this number, the number
             of points in training; null for no weights.
         carrier: ``points``, ``voxels`` (the non-empty cells of a lattice), or ``grid`` (all of its cells).
@@ -56,7 +56,7 @@ class ShapesDataModule(EpochDataModule):
         validation_fraction: Share of the training set for validation, if there is no validation split.
         neighbor_cache: MB per process for the neighbours of validation samples, which are then found only once; 2 bytes
             per neighbour. Training draws new points in every epoch and has none to keep.
-        seed: Seed of the points and of the validation samples; the training has its own, the run's.
+        seed: Seed of the points and of the validation samples; training uses the run's seed.
 
     Raises:
         ValueError: If an argument is out of range.
