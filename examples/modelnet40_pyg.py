@@ -1,10 +1,10 @@
-"""Classifies shapes with a continuous CNN: PyG's data, transforms and loader, and a plain PyTorch loop.
+"""Classifies shapes with a continuous CNN, using PyG's data, transforms and loader in a plain PyTorch loop.
 
     python examples/modelnet40_pyg.py --root data                           # downloads ModelNet40 (2 GB)
     python examples/modelnet40_pyg.py --dataset parametric                  # embedded shapes: no download
     python examples/modelnet40_pyg.py --dataset folder --root shapes --test validation  # <split>/<class>/*.off
 
-Settings: docs/bandlimit.md. What is tested on is read once, after the last epoch.
+Settings: docs/bandlimit.md. The test set is read once, after the last epoch.
 """
 
 import argparse
@@ -40,7 +40,7 @@ test_set = Shapes(args.root, args.test, num_points=None, transform=test_transfor
 train_loader = DataLoader(train_set, batch_size=16, shuffle=True)
 test_loader = DataLoader(test_set, batch_size=16)
 
-kernels = {"omega_0": 0.5, "window_init": 0.3, "num_neighbors": args.neighbors}  # what the points can carry
+kernels = {"omega_0": 0.5, "window_init": 0.3, "num_neighbors": args.neighbors}  # below the band limit
 model = CCNN.from_preset(args.preset, 3, 10, train_set.num_classes, **kernels).to(device)
 optimizer = torch.optim.AdamW(decay_groups(model, weight_decay=0.1, decay="weights"), lr=0.01)
 steps = args.epochs * len(train_loader)
@@ -53,7 +53,7 @@ def train():
     for data in train_loader:
         data = data.to(device)
         optimizer.zero_grad()
-        loss = F.cross_entropy(model(data), data.y, label_smoothing=0.1)  # x, pos and batch of the Batch
+        loss = F.cross_entropy(model(data), data.y, label_smoothing=0.1)  # the Batch has x, pos and batch
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()

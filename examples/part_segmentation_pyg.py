@@ -1,8 +1,8 @@
-"""Finds the parts of furniture, a label per point: tops, legs, backs and arms of chairs and tables.
+"""Segments furniture into parts, a label per point: tops, legs, backs and arms of chairs and tables.
 
     python examples/part_segmentation_pyg.py
 
-The shapes are made on the spot. For data of your own replace `Furniture`: all that the loop needs is a `Data` with
+The script generates the shapes. To use your own data, replace `Furniture`: the loop needs only a `Data` with
 pos [N, 3], normal [N, 3] and a label per point, y [N].
 """
 
@@ -31,7 +31,7 @@ PARTS = ["top", "leg", "back", "arm"]
 
 
 def furniture(rng):
-    """A random piece of furniture: meshes, each with the number of its part."""
+    """Returns a random piece of furniture as meshes, each with its part number."""
     width, depth, height = rng.uniform(0.5, 1.2), rng.uniform(0.5, 1.0), rng.uniform(0.5, 1.5)
     parts = [(box([0, 0, height], [2 * width, 2 * depth, rng.uniform(0.05, 0.25)]), 0)]
     for x, y in [(-width, -depth), (width, -depth), (width, depth), (-width, depth)]:
@@ -48,7 +48,7 @@ def furniture(rng):
 
 
 class Furniture(InMemoryDataset):
-    """2,048 points of each piece, more or less, with normals and parts; stored once, after ``pre_transform``."""
+    """About 2,048 points of each piece, with normals and parts, stored once after ``pre_transform``."""
 
     def __init__(self, root, num_shapes, seed, transform=None, pre_transform=None):
         self.num_shapes, self.seed = num_shapes, seed
@@ -127,7 +127,7 @@ def train():
 
 @torch.no_grad()
 def test():
-    """Accuracy, and the intersection over union of each part, over all points of the test shapes."""
+    """Returns accuracy and the intersection over union of each part, over all points of the test set."""
     model.eval()
     confusion = torch.zeros(len(PARTS), len(PARTS), device=device)
     for data in test_loader:

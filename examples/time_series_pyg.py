@@ -1,11 +1,11 @@
-"""Classifies time series with real time stamps: points on the time axis, no binning and no filling in.
+"""Classifies time series with real time stamps, as points on the time axis: no binning, no filling in.
 
-    python examples/time_series_pyg.py                                      # makes series up, in data/chirps
+    python examples/time_series_pyg.py                                      # generates series in data/chirps
     python examples/time_series_pyg.py --root FOLDER                        # FOLDER/<split>/<class>/*.csv
     python examples/time_series_pyg.py --root data --dataset physionet2012  # intensive care: downloads
 
-A CSV file has a column `time`, numbers or dates, and one column per variable; cells may be empty. The network is given
-each variable's value, 0 where there is none, and whether there is one. Splits are train and test.
+A CSV file has a column `time`, numbers or dates, and one column per variable; cells may be empty. The network gets each
+variable's value, 0 if it is missing, and a mask that marks observed values. Splits are train and test.
 """
 
 import argparse
@@ -22,20 +22,20 @@ from ccnn_geo.datasets import dataset_class
 from ccnn_geo.training import decay_groups, warmup_cosine
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--root", help="by default made-up series in data/chirps")
+parser.add_argument("--root", help="by default generated series in data/chirps")
 parser.add_argument("--dataset", default="csv_series", help="or physionet2012")
 parser.add_argument("--preset", default="ccnn_4_16")
 parser.add_argument(
-    "--omega", type=float, default=5.0, help="how fast kernels start, in rad per half a record"
+    "--omega", type=float, default=5.0, help="initial kernel frequency, in rad per half a record"
 )
 parser.add_argument("--neighbors", type=int, default=64)
 parser.add_argument("--epochs", type=int, default=20)
-parser.add_argument("--make", type=int, default=100, help="made-up series per class for training")
+parser.add_argument("--make", type=int, default=100, help="generated training series per class")
 args = parser.parse_args()
 
 
 def write_chirps(root, per_class):
-    """Two sensors that are read now and then, seldom both: the tone they hear rises or falls."""
+    """Writes series of two sensors, read irregularly and seldom together: their tone rises or falls."""
     rng = np.random.default_rng(0)
     for split, number in (("train", per_class), ("test", max(1, per_class // 2))):
         for name, sign in (("falling", -1), ("rising", 1)):
@@ -59,7 +59,7 @@ if args.root is None:
 torch.manual_seed(0)
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 Series = dataset_class(args.dataset)
-train_set = Series(args.root, "train")  # of Data(x [N, 2V], pos [N, 1], y [1])
+train_set = Series(args.root, "train")  # samples: Data(x [N, 2V], pos [N, 1], y [1])
 test_set = Series(args.root, "test")
 train_loader = DataLoader(train_set, batch_size=32, shuffle=True)
 test_loader = DataLoader(test_set, batch_size=32)
@@ -70,7 +70,7 @@ model = CCNN.from_preset(
     dim=1,
     in_channels=train_set.in_channels,
     out_channels=num_classes,
-    causal=True,  # a point hears of the past alone
+    causal=True,  # a point sees only the past
     omega_0=args.omega,
     window_init=0.3,
     num_neighbors=args.neighbors,

@@ -13,6 +13,9 @@ if DEVICE not in ("", "simulated-cuda"):
     raise ValueError(f"CCNN_GEO_TEST_DEVICE: expected 'simulated-cuda' or nothing, got {DEVICE!r}")
 # Threads that wait for one another leave the core: two test processes on two cores would wait for their own threads.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch
+# Triton's programs run in its interpreter where there is no GPU; it is asked when they are first imported.
+if not os.path.exists("/dev/nvidia0"):
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 OBSTACLE = None
 if DEVICE:  # before torch
     from tests.simulated_cuda import guard

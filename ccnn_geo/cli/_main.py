@@ -1,4 +1,4 @@
-"""The command line: ``ccnn-geo train | test | predict | models | export | info | data | show | reproduce``."""
+"""The command line, ``ccnn-geo COMMAND``; :data:`USAGE` lists the commands."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ commands:
                         draws pictures of a trained network, .png or .html
   reproduce [NAME] [--root DIR]
                         repeats a table or figure of the paper, small or in full
+  gpu-check [--out DIR] checks everything that needs a GPU, and writes a report
 
 ccnn-geo COMMAND --help lists the options of a command; ccnn-geo --version
 prints the release. --debug anywhere shows the traceback of an error.
@@ -130,6 +131,7 @@ COMMANDS = {
     "data": _elsewhere("ccnn_geo.cli.data"),
     "show": _elsewhere("ccnn_geo.cli.show"),
     "reproduce": _elsewhere("ccnn_geo.experiments.engine.studies"),
+    "gpu-check": _elsewhere("ccnn_geo.experiments.gpu_check.__main__"),
 }
 
 _REMEMBERED = ("train", "test", "reproduce")

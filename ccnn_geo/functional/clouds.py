@@ -1,4 +1,4 @@
-"""Points and the clouds they belong to: what they must look like, and where each cloud begins."""
+"""Checks of points and of their clouds, and the first point of each cloud."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ccnn_geo._base.devices import check_one_device
 
 
 def check_positions(pos: Tensor, name: str) -> None:
-    """Refuse what has no distances: other shapes, integers, NaN and Inf."""
+    """Reject positions without distances: other shapes, integers, NaN and Inf."""
     if not isinstance(pos, Tensor):
         raise TypeError(f"{name} must be a tensor [N, D], got {type(pos).__name__}")
     if not pos.is_floating_point():
-        # Lattice indices have no unit: which spacing they stand for is the caller's to say.
+        # lattice indices have no unit: only the caller knows their spacing
         raise TypeError(
             f"{name} must be floating point coordinates, got {pos.dtype}; convert with {name}.float()"
         )
@@ -25,14 +25,14 @@ def check_positions(pos: Tensor, name: str) -> None:
 
 
 def count_clouds(batch: Tensor | None) -> int:
-    """Clouds a sorted ``batch`` speaks of, empty ones included."""
+    """Number of clouds in a sorted ``batch``, including empty ones."""
     if not isinstance(batch, Tensor) or batch.dim() != 1 or batch.numel() == 0:
         return 1
     return int(batch[-1]) + 1
 
 
 def as_clouds(batch: Tensor, name: str) -> Tensor:
-    """Numbers of clouds as int64, which sums over clouds index with.
+    """Converts cloud indices to int64, for sums over clouds.
 
     Raises:
         TypeError: If they are neither int64 nor int32.
@@ -45,7 +45,7 @@ def as_clouds(batch: Tensor, name: str) -> Tensor:
 
 
 def cloud_offsets(pos: Tensor, batch: Tensor | None, num_clouds: int, name: str) -> list[int]:
-    """First point of each cloud, and the number of points at the end."""
+    """Index of the first point of each cloud, followed by the number of points."""
     if batch is None:
         return [0] + [pos.size(0)] * num_clouds
     batch = as_clouds(batch, name)

@@ -1,4 +1,4 @@
-"""The edge list a search fills."""
+"""The edge list that a search fills."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from ccnn_geo._base.native.memory import empty
 
 
 def empty_edges(num: int, device: torch.device) -> Tensor:
-    """Room for ``num`` edges, ``[2, num]`` int64, not initialised."""
+    """Uninitialised memory for ``num`` edges, ``[2, num]`` int64."""
     if device.type == "cpu":
         return empty(2, num, dtype=torch.int64)
     return torch.empty(2, num, dtype=torch.int64, device=device)

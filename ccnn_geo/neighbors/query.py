@@ -1,4 +1,4 @@
-"""A checked question, "which sources are near which targets", as all backends receive it."""
+"""A checked query, "which sources are near which targets", as all backends receive it."""
 
 import math
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ from ccnn_geo.functional.clouds import check_positions, cloud_offsets, count_clo
 
 @dataclass(frozen=True)
 class Query:
-    """Sources and targets in float64, cloud by cloud, and what counts as a neighbour.
+    """Sources and targets in float64, cloud by cloud, and the criteria for neighbours.
 
-    ``k`` and ``radius`` are upper bounds that hold together; ``None`` is no bound. ``loop=False`` leaves out
+    ``k`` and ``radius`` are upper bounds that apply together; ``None`` means no bound. ``loop=False`` excludes
     the source with the target's own index.
     """
 
@@ -38,7 +38,7 @@ class Query:
         return max((b - a for a, b in pairwise(self.src_ptr)), default=0)
 
     def to(self, device: torch.device | str) -> "Query":
-        """The same question about points on another device."""
+        """The same query with points on another device."""
         return replace(self, src=self.src.to(device), dst=self.dst.to(device))
 
 
@@ -51,7 +51,7 @@ def make_query(
     radius: float | None,
     loop: bool,
 ) -> Query:
-    """Check the arguments of a neighbour search and bring them into one form."""
+    """Check the arguments of a neighbour search and convert them to one form."""
     if k is not None:
         if isinstance(k, bool) or not isinstance(k, int):
             raise TypeError(f"the number of neighbours must be an int or None, got {k!r}")
@@ -85,7 +85,7 @@ def make_query(
 
 def _as_float64(pos: Tensor) -> Tensor:
     pos = pos.detach()
-    # Metal has no float64: search on the host, so that neighbours do not depend on the device.
+    # Metal has no float64: search on the host, so that neighbours do not depend on the device
     if pos.device.type == "mps":
         pos = pos.cpu()
     return pos.to(torch.float64).contiguous()

@@ -1,4 +1,4 @@
-"""Neighbour search: all distances against a tree, the rule of ``backend="auto"``; neighbours found once.
+"""Neighbour search: all distances against a tree, the choice of ``backend="auto"``; neighbours found once.
 
 python -m ccnn_geo.experiments.benchmarks.bench_neighbors
 """
@@ -34,7 +34,7 @@ def main(
 ) -> None:
     """Prints milliseconds for 8,192 points on spheres, in clouds of N points, for ordering alone, and for a batch."""
     print(f"{machine()}\n{native_status('nearest')}")
-    print(f"{TARGETS:,} targets in all; all distances compiled / in torch / k-d tree, and what is chosen, ms")
+    print(f"{TARGETS:,} targets in all; all distances compiled / in torch / k-d tree, and the choice, ms")
     for size in sizes:
         pos, batch = _sphere(TARGETS), torch.arange(TARGETS) // size
         cells = []
@@ -58,7 +58,7 @@ def main(
 
 
 def _kinds() -> None:
-    """Prints the same for other points and numbers of neighbours, and what writing as many edges takes at least."""
+    """Prints the same for other points and numbers of neighbours, and the least time to write that many edges."""
     num, size = 2 * TARGETS, min(1024, TARGETS)
     batch, sphere = torch.arange(num) // size, _sphere(num)
     cells = torch.randint(0, 10, (num, 3))
@@ -79,7 +79,7 @@ def _kinds() -> None:
 
 
 def _all_distances(search: Callable[..., Neighbors]) -> dict[str, Callable[[], Neighbors]]:
-    """Compiled, where there is a compiler, and as where there is none."""
+    """The search over all distances, compiled if there is a compiler, and without one."""
 
     def in_torch() -> Neighbors:
         with mock.patch.dict(os.environ, CCNN_GEO_NATIVE="0"):
@@ -90,7 +90,7 @@ def _all_distances(search: Callable[..., Neighbors]) -> dict[str, Callable[[], N
 
 
 def _batches(size: int, k: int, clouds: int = 16) -> None:
-    """Prints what a batch and its neighbours cost: searched, collated from each ``Data``, restored from the cache."""
+    """Prints the cost of a batch with its neighbours: searched, collated from ``Data``, restored from the cache."""
     plain = [Data(pos=_sphere(size)) for _ in range(clouds)]
     stored = [BuildNeighbors(k)(data.clone()) for data in plain]
     cache = NeighborCache(_Copies(plain), k, 1 << 30)
@@ -115,7 +115,7 @@ def _batches(size: int, k: int, clouds: int = 16) -> None:
 
 
 class _Copies(list):
-    """A data set makes a new ``Data`` at every access."""
+    """Copies every sample, as a data set makes a new ``Data`` at every access."""
 
     def __getitem__(self, index: Any) -> Any:
         return super().__getitem__(index).clone()

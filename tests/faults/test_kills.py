@@ -101,7 +101,7 @@ def test_files_that_cannot_be_read_are_named_by_one_process(shared):
     found = shared["unreadable"]
     assert found["codes"] == [1, 1]
     assert sorted(
-        ("01.npy" in errors, "another process met files that cannot be used" in errors)
+        ("01.npy" in errors, "another process found files that cannot be used" in errors)
         for errors in found["errors"]
     ) == [(False, True), (True, False)]
     assert found["left"] == [".lock"]

@@ -130,7 +130,7 @@ def test_what_would_be_lost_is_named(tmp_path):
     trunk = JointCCNN({"a": CCNN(2, 3, 3, **SMALL), "b": CCNN(2, 3, 3, **{**SMALL, "omega_0": 3.0})})
     with pytest.raises(ValueError, match=r"omega_0 is 0.5, but 3.0"):
         trunk.separate("b").save_pretrained(tmp_path / "m")
-    with pytest.raises(ValueError, match="plain value of aggr"):
+    with pytest.raises(ValueError, match="plain value for aggr"):
         CCNN(2, 3, 3, aggr=SumAggregation(), **SMALL).save_pretrained(tmp_path / "m")
     assert not (tmp_path / "m").exists()
 
@@ -183,7 +183,7 @@ def test_pickles_are_refused(saved, tmp_path):
         ({"network": lambda n: {**n, "dim": "3"}}, "config.json"),
         (
             {"network": lambda n: {**n, "num_blocks": 2}},
-            r"config.json .*: the network has more parameters than the \d+ in 82 tensors that were stored",
+            r"config.json .*: the network has more parameters than the \d+ stored in 82 tensors",
         ),
         (
             {"network": lambda n: {**n, "num_blocks": 0}},
@@ -223,7 +223,7 @@ def test_damaged_files(saved):
             CCNN.from_pretrained(saved)
     tensors = {"head.linear.bias": torch.zeros(3)}
     save_file(tensors, saved / "model.safetensors")
-    with pytest.raises(ValueError, match="more parameters than the 3 in 1 tensors"):
+    with pytest.raises(ValueError, match="more parameters than the 3 stored in 1 tensors"):
         CCNN.from_pretrained(saved)
     for damaged in (b"{", b"\xff", b"[" * 100_000):
         (saved / "config.json").write_bytes(damaged)

@@ -119,7 +119,7 @@ def test_recordings_in_memory_and_of_another_form(tmp_path):
     with pytest.raises(ValueError, match="1 channels, expected 2 as in training"):
         pipeline(pipeline.read((wave[0], 8000)))
     for source, error, message in (
-        ((wave * 32768, 8000), ValueError, "expected floating point in it"),
+        ((wave * 32768, 8000), ValueError, "expected floating point in this range"),
         ((wave * np.nan, 8000), ValueError, "expected finite samples"),
         (wave, TypeError, "expected a path or a pair of samples and their rate, got ndarray"),
     ):

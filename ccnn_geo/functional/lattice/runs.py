@@ -1,4 +1,4 @@
-"""Edges in runs of equal offset, a block of targets at a time."""
+"""Edges in runs of equal offset, block by block of targets."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ccnn_geo.functional.graph import Neighbors
 from ccnn_geo.functional.lattice.compiled_group import native_group
 
 BLOCK_TARGETS = 2048
-"""Targets of a block: what is summed for them, and what they see, stays in the second cache (measured)."""
+"""Targets per block: their sums and their sources stay in the second-level cache (measured)."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class OffsetSegments:
-    """Edges ordered by block of targets, offset and target; run ``r`` is ``begin[r]:end[r]``, all of ``offset[r]``.
+    """Edges ordered by block of targets, offset and target; run ``r`` is ``begin[r]:end[r]`` with ``offset[r]``.
 
     Shapes:
         - **offset:** :math:`(R)` int32; **begin**, **end:** :math:`(R)` int64; **src**, **dst:** :math:`(E)` int32
@@ -34,13 +34,13 @@ class OffsetSegments:
     def group(
         cls, neighbors: Neighbors, line_src: Tensor, line_dst: Tensor, cells: int
     ) -> tuple[Tensor, OffsetSegments]:
-        """Distinct differences ``line_dst - line_src`` of edges ``[U]``, ascending, and the edges in runs of each.
+        """Distinct differences ``line_dst - line_src`` of edges ``[U]``, ascending, and the edges in runs for each.
 
         Args:
             neighbors: The edges, at least one.
             line_src: A number for each source.
             line_dst: A number for each target.
-            cells: What all differences lie below; they are not negative.
+            cells: Upper bound; all differences are in ``[0, cells)``.
 
         Shapes:
             - **line_src:** :math:`(N)` int64; **line_dst:** :math:`(M)` int64
@@ -51,7 +51,7 @@ class OffsetSegments:
             return line, cls(*parts)
         src, dst = neighbors.edge_index
         blocks = -(-neighbors.num_dst // BLOCK_TARGETS)
-        # the fewer bits, the faster the sort
+        # fewer bits sort faster
         dtype = torch.int32 if blocks * cells < 1 << 31 else torch.int64
         line_dst = line_dst + torch.arange(len(line_dst), device=line_dst.device) // BLOCK_TARGETS * cells
         key = line_dst.to(dtype).index_select(0, dst) - line_src.to(dtype).index_select(0, src)
@@ -64,7 +64,7 @@ class OffsetSegments:
 
     @torch.no_grad()
     def only(self, kept: Tensor) -> OffsetSegments:
-        """The runs of the offsets marked in ``kept [U]``, which are numbered anew."""
+        """The runs of the offsets marked in ``kept [U]``, with offsets renumbered."""
         number = kept.cumsum(0, dtype=torch.int32) - 1
         runs = kept.index_select(0, self.offset)
         offset = number.index_select(0, self.offset[runs])

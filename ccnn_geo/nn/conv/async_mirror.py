@@ -1,4 +1,4 @@
-"""What the host knows of small tensors, without waiting for their device."""
+"""Host copies of small tensors, read without waiting for their device."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ccnn_geo._base.tracing import is_traced, refuse_export
 
 
 class AsyncMirror:
-    """Values of one small tensor as numbers; a copy or a pickle of it knows nothing.
+    """Values of one small tensor as numbers; a copy or a pickle of it starts empty.
 
-    On the CPU they are read each time. On a device :meth:`read` waits only for another tensor, or when it has been
-    written since, and :meth:`glance` not even then, apart from the first time: it gives the last values that have
-    arrived. Of a write through ``.data`` on a device nobody hears.
+    On the CPU the values are read each time. On a device :meth:`read` waits only if the tensor is another one or has
+    been written since. :meth:`glance` waits only the first time and then returns the last values that have arrived.
+    Neither notices a write through ``.data`` on a device.
     """
 
     def __init__(self) -> None:
@@ -31,11 +31,11 @@ class AsyncMirror:
         return AsyncMirror, ()
 
     def forget(self) -> None:
-        """Knows nothing any more, for instance after parameters were drawn anew."""
+        """Drops all values, for instance after parameters were reset."""
         self.known = self._seen = self._arriving = None
 
     def read(self, tensor: Tensor) -> list[float]:
-        """The values; compiled code takes those that were read last."""
+        """Returns the values; compiled code gets those that were read last."""
         if self.known is not None and any(self.known) and is_traced():
             return self.known
         refuse_export("the model has seen no grid yet")
@@ -43,24 +43,24 @@ class AsyncMirror:
 
     @torch.compiler.disable
     def _read(self, tensor: Tensor) -> list[float]:
-        unseen = tensor.device.type == "cpu" or tensor.is_inference()  # which count no writes
+        unseen = tensor.device.type == "cpu" or tensor.is_inference()  # inference tensors count no writes
         place = self._seen and (self._seen[0].data_ptr(), self._seen[1])
         if unseen or self.known is None or place != (tensor.data_ptr(), tensor._version):
             self.known = tensor.tolist()
-            # while the alias lives, no other tensor gets its place
+            # while this alias lives, no other tensor gets its address
             self._seen = None if unseen else (tensor.detach(), tensor._version)
         return self.known
 
     def fetch(self, tensor: Tensor) -> list[float]:
-        """The values as they are now, whatever was seen of the tensor before; waits for the device."""
+        """Returns the current values; always waits for the device."""
         self.known, self._arriving = tensor.tolist(), None
         return self.known
 
     def glance(self, tensor: Tensor) -> list[float]:
-        """The values, or on a device those of a moment ago."""
+        """Returns the values; on a device they may be slightly old."""
         if tensor.device.type != "cuda" or self.known is None:
             return self.fetch(tensor)
-        if torch.cuda.is_current_stream_capturing():  # of a graph that is recorded nothing arrives
+        if torch.cuda.is_current_stream_capturing():  # nothing arrives while a graph is recorded
             return self.known
         if self._arriving is not None and self._arriving[1].query():
             self.known, self._arriving = self._arriving[0].tolist(), None
@@ -68,12 +68,12 @@ class AsyncMirror:
             place = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
             place.copy_(tensor.detach(), non_blocking=True)
             event = torch.cuda.Event()
-            # where the copy runs, whichever device is current
+            # on the stream of the copy, whichever device is current
             event.record(torch.cuda.current_stream(tensor.device))
             self._arriving = (place, event)
         return self.known
 
 
 def made_on(like: Tensor, numbers: Sequence[float]) -> Tensor:
-    """Numbers ``[n]`` with a tensor's type and device: written there one by one, for a copy would be waited for."""
+    """Makes a tensor ``[n]`` of numbers, of the type and device of ``like``; written one by one, since a copy waits."""
     return torch.stack([like.new_full((), number) for number in numbers])

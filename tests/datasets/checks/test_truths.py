@@ -142,7 +142,7 @@ def write_series(root, split, *labels, times="0 1"):
             ["ab", "ba"],
             ["ac"],
             "0 1",
-            "test/0.csv: the label 'c', expected those of the training files: a, b",
+            "test/0.csv: the label 'c' is not in the training files, expected one of a, b",
         ),
         (["ab"], ["ab"], "0 1", "data: expected a validation set of one sample or more, csv_series has none"),
     ],
@@ -213,7 +213,7 @@ def test_one_of_the_targets_is_not_known_in_a_split(tmp_path, split):
     write_targets(tmp_path, "train", "y,z [m]", "1,1", "2,3")
     write_targets(tmp_path, split, "y,z [m]", "1,", "2,nan")
     report = check_folder(tmp_path, "series")
-    told = f"targets: no value of z in the {split} part, which does not measure them"
+    told = f"targets: no value of z in the {split} part, so it does not measure them"
     assert report.problems == [] and told in report.notes
     data = PointsDataModule("csv_series", str(tmp_path))
     data.setup("test" if split == "test" else "fit")
@@ -237,7 +237,7 @@ def test_labels_of_times_of_which_a_split_has_none(tmp_path, observed):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("time,x\n0,1\n1,2\n", "no column 'state', expected one of labels; x are there"),
+        ("time,x\n0,1\n1,2\n", "no column 'state', expected one with labels; found x"),
         ("time,x,state\n0,1,0.5\n1,2,a\n", "the label '0.5', expected a word or a whole number"),
     ],
 )

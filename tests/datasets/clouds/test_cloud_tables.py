@@ -140,7 +140,7 @@ def test_two_tables_of_one_split_are_refused(tmp_path, names):
     for name in ("train", *names):
         write_table(tmp_path / f"{name}.parquet", molecules(2))
     first, second = sorted(names)
-    message = f"the tables '{first}.parquet' and '{second}.parquet' are both of the split"
+    message = f"the tables '{first}.parquet' and '{second}.parquet' both mean the split"
     with pytest.raises(ValueError, match=message):
         Clouds(tmp_path, targets=["energy"])
 
