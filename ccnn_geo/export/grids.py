@@ -124,7 +124,7 @@ class GridSum(nn.Module):
             correlate, axes = DIRECT_CONVS[self.conv.dim], tuple(range(-self.conv.dim, 0))
             y = correlate(F.pad(x, pads), taps.flip(axes).unsqueeze(1), groups=x.size(1))
             return self.conv.mix(y)
-        # large enough that only discarded outputs wrap around, and for all taps
+        # large enough that wrap-around only reaches discarded outputs, and for all taps
         lengths = tuple(
             2 * s - 1 if self.taps is None else s + k - 1 for s, k in zip(size, shape, strict=True)
         )
