@@ -25,18 +25,29 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 CASE = {"L": 3, "D": 3, "H": 32, "WIDE": 128, "NARROW": 16, "PRECISION": "ieee"}
+LATTICE = "sum_products"
 PROGRAMS: Mapping[str, tuple[str, Mapping[str, Any], int]] = {
     "sums": ("sum_over_neighbors", {"SIGN": 1}, 2),
     "output layer": ("output_gradient", {}, 1),
     "filters": ("filter_gradients", {"OFFSETS": False, "PANELS": 1}, 1),
     "filters and positions": ("filter_gradients", {"OFFSETS": True, "PANELS": 1}, 0),
+    "lattice: values or a gradient": (LATTICE, {"TABLE_OUT": False, "WIDE": 128}, 0),
 }
 """Of each row the program, its further constants, and how often a step launches it, for values and for the features'
 gradient; positions of data learn nothing."""
 EDGES = 16 * 1024 * 256
 ISSUED = 132 * 4 * 1.73e9
 """Instructions of warps a second: multiprocessors, schedulers, clock of an H200 under load (assumed)."""
-SCALARS = {"index": "*i64", "ptr": "*i64", "channels": "i32", "num_dst": "i32", "pitch": "i32"}
+SCALARS = {
+    "index": "*i64",
+    "ptr": "*i64",
+    "left_row": "*i32",
+    "right_row": "*i32",
+    "number": "*i32",
+    "channels": "i32",
+    "num_dst": "i32",
+    "pitch": "i32",
+}
 
 
 class Compiled(NamedTuple):
@@ -52,7 +63,7 @@ def compile_program(name: str, constants: Mapping[str, Any], capability: int) ->
     """Compiles one program by Triton's own ptxas.
 
     Args:
-        name: In :mod:`ccnn_geo.functional.edge.fused.programs`.
+        name: In :mod:`ccnn_geo.functional.edge.fused.programs`, or :data:`LATTICE`.
         constants: Its compile-time arguments besides those of :data:`CASE`.
         capability: 80, 90 and so on.
     """
@@ -61,9 +72,12 @@ def compile_program(name: str, constants: Mapping[str, Any], capability: int) ->
     from triton.compiler import ASTSource
 
     from ccnn_geo.functional.edge.fused import launch, programs
+    from ccnn_geo.functional.lattice.fused import launch as lattice
 
-    program = getattr(programs, name)
-    constants = {**CASE, **constants, "BLOCK": launch.BLOCK}
+    if name == LATTICE:
+        program, constants = lattice.programs.sum_products, {**constants, "BLOCK": lattice.BLOCK}
+    else:
+        program, constants = getattr(programs, name), {**CASE, **constants, "BLOCK": launch.BLOCK}
     signature = {n: "constexpr" if n in constants else SCALARS.get(n, "*fp32") for n in program.arg_names}
     aligned = {  # as Triton finds of the tensors and of the rows' pitch at run time
         (i,): [["tt.divisibility", 16]]
@@ -86,7 +100,7 @@ def compile_program(name: str, constants: Mapping[str, Any], capability: int) ->
     found = re.search(r"REG:(\d+) STACK:(\d+)", usage)
     assert found is not None, "cuobjdump says how many registers there are"
     loop = largest_inner_loop(code)
-    edges = launch.BLOCK / launch.WARPS
+    edges = constants["BLOCK"] / launch.WARPS
     local = sum(op.startswith(("LDL", "STL")) for op in loop)
     return Compiled(int(found[1]), int(found[2]), len(loop) / edges, local / edges)
 
@@ -143,7 +157,7 @@ def launches() -> tuple[int, int]:
     assert packed is not None, "the programs are for this kernel"
     box, *tensors = (t.detach() for t in packed)
     given = (x, [pos, pos, *tensors], neighbors.edge_index, neighbors.ptr, box)
-    names = {name: Nothing() for name, _, _ in PROGRAMS.values()}
+    names: dict[str, Any] = {name: Nothing() for name, _, _ in PROGRAMS.values() if name != LATTICE}
     with mock.patch.multiple(launch.programs, **names), counter:
         launch.sums(*given)
         forward = counter.launches

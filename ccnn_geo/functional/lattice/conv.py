@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
-from ccnn_geo.functional.edge.compiled import native_kernel
+from ccnn_geo.functional.edge.compiled import has_compiled, native_kernel
 from ccnn_geo.functional.edge.kernel_values import kernel_values
 from ccnn_geo.functional.first_order import refuse_second_order
 from ccnn_geo.functional.lattice.compiled import native_lattice_conv
@@ -23,6 +23,11 @@ BLOCK_OFFSETS = 1 << 12
 """Offsets rendered at once: the size of the caches (CPU, measured)."""
 SORTED_SCATTER = "fbgemm" in torch.backends.quantized.supported_engines
 """Whether scatter_add of whole rows is parallel; otherwise it adds number by number."""
+
+
+def is_fused(*tensors: Tensor) -> bool:
+    """Whether a Triton program computes the sum: on CUDA, in float32, where there is Triton."""
+    return all(t.is_cuda and t.dtype == torch.float32 for t in tensors) and has_compiled("cuda")
 
 
 def lattice_conv(x: Tensor, table: Tensor, offsets: LatticeOffsets, chunk_edges: int | None = None) -> Tensor:
@@ -58,6 +63,10 @@ def lattice_conv(x: Tensor, table: Tensor, offsets: LatticeOffsets, chunk_edges:
             f"lattice_conv: expected a table [{offsets.num_offsets}, {x.size(1)}], got {list(table.shape)}"
         )
     if chunk_edges is None:
+        if is_fused(x, table):
+            from ccnn_geo.functional.lattice.fused.launch import lattice_sums
+
+            return lattice_sums(x, table, *offsets.lists())
         found = native_lattice_conv(x, table, offsets.runs, offsets.num_dst)
         if found is not None:
             return found

@@ -181,6 +181,14 @@ class LatticeOffsets:
         """Number of edges E."""
         return self.runs.num_edges
 
+    def lists(self) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Lists of all edges, those of dropped offsets too, and the row of each of their offsets in a table, or -1."""
+        runs = self.runs
+        if runs.whole is None or runs.number is None:
+            number = torch.arange(self.num_offsets, dtype=torch.int32, device=self.codes.device)
+            return runs.lists(self.num_src, self.num_dst, self.num_offsets), number
+        return runs.whole.lists(self.num_src, self.num_dst, runs.number.numel()), runs.number
+
     @property
     def keys(self) -> Tensor:
         """One int64 per offset, ascending ``[U]``; the same steps have the same key in every batch."""

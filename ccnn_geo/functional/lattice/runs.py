@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -21,6 +21,9 @@ class OffsetSegments:
 
     Shapes:
         - **offset:** :math:`(R)` int32; **begin**, **end:** :math:`(R)` int64; **src**, **dst:** :math:`(E)` int32
+
+    Segments that :meth:`only` made also have those of all offsets, ``whole``, and the number of each offset of these,
+    ``number [U]`` int32, -1 for offsets that were left out.
     """
 
     offset: Tensor
@@ -28,6 +31,8 @@ class OffsetSegments:
     end: Tensor
     src: Tensor
     dst: Tensor
+    whole: OffsetSegments | None = field(default=None, kw_only=True)
+    number: Tensor | None = field(default=None, kw_only=True)
 
     @classmethod
     @torch.no_grad()
@@ -68,7 +73,43 @@ class OffsetSegments:
         number = kept.cumsum(0, dtype=torch.int32) - 1
         runs = kept.index_select(0, self.offset)
         offset = number.index_select(0, self.offset[runs])
-        return OffsetSegments(offset, self.begin[runs], self.end[runs], self.src, self.dst)
+        number = number.masked_fill(~kept, -1)
+        if (
+            self.whole is not None and self.number is not None
+        ):  # of offsets that were chosen among others before
+            chosen = number.index_select(0, self.number.clamp(min=0))
+            number = chosen.masked_fill(self.number < 0, -1)
+        whole = self if self.whole is None else self.whole
+        return OffsetSegments(
+            offset, self.begin[runs], self.end[runs], self.src, self.dst, whole=whole, number=number
+        )
+
+    def lists(self, num_src: int, num_dst: int, num_offsets: int) -> tuple[Tensor, ...]:
+        """All edges grouped by target, by source and by offset; sorted once for all kernels that share them.
+
+        Returns:
+            Of each grouping two rows of the other ends and the pointers: offset and source, offset and target, target
+            and source.
+
+        Shapes:
+            - each row :math:`(E)` int32; pointers :math:`(M + 1)`, :math:`(N + 1)` and :math:`(U + 1)` int64
+        """
+        if not self._lists:
+            offset, src, dst = self.edges
+            groupings = (
+                (dst, num_dst, offset, src),
+                (src, num_src, offset, dst),
+                (offset, num_offsets, dst, src),
+            )
+            for key, size, left, right in groupings:
+                key, order = key.sort(stable=True)
+                ptr = torch.searchsorted(key, torch.arange(size + 1, dtype=key.dtype, device=key.device))
+                self._lists.extend((left.index_select(0, order), right.index_select(0, order), ptr))
+        return tuple(self._lists)
+
+    @cached_property
+    def _lists(self) -> list[Tensor]:
+        return []
 
     @cached_property
     def num_edges(self) -> int:
