@@ -32,7 +32,7 @@ def explain_failure(error: Exception, run: Path) -> Exception:
     text = _without_traceback(str(error))
     if lost := re.search(r"DataLoader worker \(pid.*", text):
         return ChildProcessError(
-            f"a process that loads batches is gone ({lost[0].rstrip('. ')}); if for want of memory, use a smaller "
+            f"a process that loads batches has ended ({lost[0].rstrip('. ')}); if memory ran out, use a smaller "
             f"data.num_workers or data.batch_size{how_to_continue(run)}"
         )
     if isinstance(error, RuntimeError) and (lost := LOST.search(text)):

@@ -176,7 +176,7 @@ def test_a_loading_process_that_is_killed(happened):
     found = assert_goes_on(happened, "worker", ["2"])
     assert found["code"] == 1 and found["errors"].count("\n") == 1
     assert found["errors"].startswith(
-        "ccnn-geo: a process that loads batches is gone (DataLoader worker (pid"
+        "ccnn-geo: a process that loads batches has ended (DataLoader worker (pid"
     )
     assert found["errors"].endswith("data.batch_size; continue with: ccnn-geo train --resume run\n")
 
