@@ -40,7 +40,7 @@ SCALARS = {"index": "*i64", "ptr": "*i64", "channels": "i32", "num_dst": "i32", 
 
 
 class Compiled(NamedTuple):
-    """What the compiler made of a program for one architecture."""
+    """The result of compiling a program for one architecture."""
 
     registers: int
     stack: int

@@ -1,4 +1,4 @@
-"""What goes wrong on devices only: mixed devices, copies on the host that are too old, results that do not repeat."""
+"""Faults that only devices have: mixed devices, copies on the host that are too old, results that do not repeat."""
 
 from __future__ import annotations
 

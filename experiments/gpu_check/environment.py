@@ -1,4 +1,4 @@
-"""What the machine is, what it can do at most, and whether the package's own tests pass on it."""
+"""The machine, its peak rates, and whether the package's own tests pass on it."""
 
 from __future__ import annotations
 

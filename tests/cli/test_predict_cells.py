@@ -62,7 +62,7 @@ def test_images_with_masks(tmp_path, monkeypatch, run_cli):
     )
     before = path.read_bytes()
     code, _, errors = run_cli("predict", "run", "discs/test/images", "--out", "discs/test/images")
-    assert code == 1 and "answers would lie among the files that are asked, expected another folder" in errors
+    assert code == 1 and "predictions would lie among the input files, expected another folder" in errors
     assert path.read_bytes() == before and len(list(path.parent.iterdir())) == 3
     assert run_cli("export", "run", "model")[0] == 0
     for name in ("run", "model"):

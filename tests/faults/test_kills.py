@@ -112,7 +112,7 @@ def test_two_processes_share_the_work_and_go_on_after_a_kill(shared):
     code, lines, is_whole = found["killed"]
     assert code == -signal.SIGKILL and 8 <= lines < 12 and not is_whole
     assert found["codes"] == [0, 1]  # one of them met the bad file
-    assert "of them before" in found["output"]
+    assert "of them earlier" in found["output"]
     answers = json.loads(found["json"])["answers"]
     assert [one["file"] for one in answers] == [*FILES, "clouds/99.npy"]
     assert "expected [N, 3]" in answers[-1]["error"]

@@ -85,7 +85,7 @@ def test_a_folder_of_the_other_sort(tmp_path):
     edit(alone, model="ThirdNet")
     with pytest.raises(ValueError, match="holds a ThirdNet, expected a CCNN"):
         CCNN.from_pretrained(alone)
-    with pytest.raises(ValueError, match="a JointCCNN alone, which knows no classes"):
+    with pytest.raises(ValueError, match="a JointCCNN without classes"):
         load_classifier(folder)
 
 

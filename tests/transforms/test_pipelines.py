@@ -56,7 +56,7 @@ def test_images_in_memory(pictures):
     for source, error, message in (
         (pixels / 255.0, ValueError, r"expected bytes \[H, W\].*got \[9, 12, 3\] of float64"),
         (pixels[..., :2], ValueError, r"got \[9, 12, 2\] of uint8"),
-        ([1, 2], TypeError, "expected an array or an image of Pillow, got list"),
+        ([1, 2], TypeError, "expected an array or a Pillow image, got list"),
     ):
         with pytest.raises(error, match=message):
             pipeline.read(source)

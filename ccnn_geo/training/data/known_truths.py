@@ -1,4 +1,4 @@
-"""Whether what is known of the samples of a split is enough to learn from, or to measure answers by."""
+"""Checks that a split has enough known truths to learn from, or to evaluate on."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 
 
 def point_labels(samples: Any) -> Iterator[Any]:
-    """Labels of the points or cells of each sample; of cells as they are stored, whatever augmentation does.
+    """Labels of the points or cells of each sample; those of cells as stored, without augmentation.
 
-    None of a sample of scans of which none has labels.
+    None for a sample of scans that have no labels at all.
     """
     stored = getattr(samples, "cell_labels", None)
     return (sample.y for sample in samples) if stored is None else stored()
 
 
 def check_known(samples: Any, split: str, task: str) -> None:
-    """Finds samples of which nothing is known; labels of points are read until there is one.
+    """Refuses a split without any known truth; reads labels of points until it finds one.
 
     Args:
-        samples: Of the split.
-        split: For the message.
-        task: What they have truths for.
+        samples: Samples of the split.
+        split: Name of the split, for the message.
+        task: The task that they have truths for.
 
     Raises:
         ValueError: If no target has a value, or no point a class.
@@ -36,15 +36,15 @@ def check_known(samples: Any, split: str, task: str) -> None:
 
 
 def check_same_targets(train: Any, other: Any, split: str) -> None:
-    """Finds a split whose targets are others than those that a network learns.
+    """Refuses a split with other targets than those that a network learns.
 
     Args:
-        train: What is trained on.
-        other: The samples of the split.
-        split: Its name.
+        train: Training samples.
+        other: Samples of the split.
+        split: Name of the split.
 
     Raises:
-        ValueError: If names or units differ; says both.
+        ValueError: If names or units differ; the message gives both.
     """
     known, given = _heads(train), _heads(other)
     if given != known:

@@ -68,7 +68,7 @@ def test_tables_say_what_may_be_a_target(tables):
     assert "one value in each sample ('energy': --option 'targets=[energy]')" in problem
     assert "some of 'height', 'energy'" in problem
     (problem,) = check_folder(tables, options={"targets": ["height"]}).problems
-    assert "several values of height, expected one at all points" in problem
+    assert "several values of height, expected one at all its points" in problem
 
 
 def test_fields_of_files(tmp_path):

@@ -204,7 +204,7 @@ def broken(name, content):
 @pytest.mark.parametrize(
     ("write", "kwargs", "words"),
     [
-        (broken("a.bin", bytes(17)), {}, r"a\.bin: 17 bytes, expected 16 a point"),
+        (broken("a.bin", bytes(17)), {}, r"a\.bin: 17 bytes, expected 16 per point"),
         (broken("a.bin", b""), {}, "no points"),
         (broken("a.bin", np.full(4, np.nan, "<f4").tobytes()), {}, "NaN or Inf in positions"),
         (broken("a.bin", np.array([0, 0, 0, np.inf], "<f4").tobytes()), {}, "NaN or Inf in intensity"),

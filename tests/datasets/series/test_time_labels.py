@@ -100,7 +100,7 @@ def test_nan_is_no_label(root, label):
 @pytest.mark.parametrize(("label", "time"), [("time", "when"), ("when", "when"), ("When", "when")])
 def test_times_are_no_labels(root, label, time):
     with pytest.raises(
-        ValueError, match=rf"0\.csv: the column '{label}' has the times, expected another one"
+        ValueError, match=rf"0\.csv: the column '{label}' has the times, expected a different column"
     ):
         CSVSeries(root, label=label, time=time)
 
@@ -134,5 +134,5 @@ def test_labels_that_training_has_not(root):
     with pytest.raises(ValueError, match="no label in the column 'state' of any file"):
         CSVSeries(root, **OPTIONS)
     path.write_text("when;state\n0;up\n")
-    with pytest.raises(ValueError, match="'when' and 'state' alone"):
+    with pytest.raises(ValueError, match="only the columns 'when' and 'state'"):
         CSVSeries(root, **OPTIONS)
