@@ -1,7 +1,7 @@
 r"""Assertions that hold for every continuous convolution, to test your own layers and models.
 
 Each compares values and, where it makes sense, gradients by the relative error
-:math:`\\lVert a - b \\rVert / \\lVert b \\rVert`, and raises an ``AssertionError`` that names the difference.
+:math:`\lVert a - b \rVert / \lVert b \rVert`, and raises an ``AssertionError`` that names the difference.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ r"""The share of space that each point represents: weights that turn a sum over 
     y(p_i) = \sum_j w_j\, k(p_i - p_j)\, f(p_j)
 
 Weights are relative: 1 is the density a layer was trained on, so denser points weigh less.
-:mod:`ccnn_geo.nn.conv.quadrature` has weights that keep their scale from cloud to cloud.
+:mod:`ccnn_geo.nn.conv.measures` has weights that keep their scale from cloud to cloud.
 """
 
 import math

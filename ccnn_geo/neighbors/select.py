@@ -1,9 +1,9 @@
 """The k smallest of each row, in order, ties by column: the main cost of a neighbour search.
 
-``numpy.argsort`` takes 4 times as long (``experiments.bench_neighbors``). We pack value and column into one
-integer: the bits of a float64 >= 0 order as an integer, and the lowest bits are replaced by the column. These keys are
-distinct and need no permutation, so numpy's vectorised partition and sort apply. The lost bits can hide that two
-values differ; rows where that matters are ordered again by their full values.
+``numpy.argsort`` takes 4 times as long (``ccnn_geo.experiments.benchmarks.bench_neighbors``). We pack value and column
+into one integer: the bits of a float64 >= 0 order as an integer, and the lowest bits are replaced by the column. These
+keys are distinct and need no permutation, so numpy's vectorised partition and sort apply. The lost bits can hide that
+two values differ; rows where that matters are ordered again by their full values.
 """
 
 import numpy as np

@@ -73,7 +73,7 @@ class Targets:
         count = known.sum(0)
         if not bool((count > 0).all()):
             without = [name for name, number in zip(names, count.tolist(), strict=True) if number == 0]
-            raise ValueError(f"targets: no value of {', '.join(without)} in the training part, expected some")
+            raise ValueError(f"targets: no value of {', '.join(without)} in the training set, expected some")
         mean = values.nan_to_num().sum(0) / count
         deviation = ((values - mean).nan_to_num().square().sum(0) / count).sqrt()
         constant = deviation <= 1e-12 * mean.abs()

@@ -119,7 +119,7 @@ def _masks(root: Path, found: Found, advice: Advice) -> None:
             advice.problems.append(str(error))
             return
     if trained and not trained - {ignored}:  # without names of classes this is already reported
-        advice.problems.append("labels: none in the training part, expected some")
+        advice.problems.append("labels: none in the training set, expected some")
 
 
 def _shapes(found: Found, advice: Advice) -> None:

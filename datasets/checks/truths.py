@@ -70,7 +70,7 @@ def _unknown(heads: list[str], found: Found) -> Iterator[str]:
     without = [head for head in heads if not any(f"target {head}" in one for _, one in found["train"])]
     if without:
         names = ", ".join(split_unit(head)[0] for head in without)
-        yield f"targets: no value of {names} in the training part, expected some"
+        yield f"targets: no value of {names} in the training set, expected some"
 
 
 def _nothing_known(
@@ -84,9 +84,9 @@ def _nothing_known(
             wanted = heads[split]
             if wanted and not any(f"target {head}" in one for _, one in part for head in wanted):
                 names = ", ".join(split_unit(head)[0] for head in wanted)
-                yield split, f"targets: no value of {names} in the {split} part, expected some"
+                yield split, f"targets: no value of {names} in the {split} set, expected some"
         elif task == "segmentation" and not any(_has_class(kind, one, options) for _, one in part):
-            yield split, f"labels: none in the {split} part, expected some"
+            yield split, f"labels: none in the {split} set, expected some"
 
 
 def _not_measured(heads: Mapping[str, list[str]], found: Found) -> Iterator[str]:
@@ -95,7 +95,7 @@ def _not_measured(heads: Mapping[str, list[str]], found: Found) -> Iterator[str]
         known = [head for head in heads[split] if any(f"target {head}" in one for _, one in part)]
         without = [split_unit(head)[0] for head in heads[split] if head not in known]
         if split != "train" and known and without:
-            yield f"targets: no value of {', '.join(without)} in the {split} part, so it does not measure them"
+            yield f"targets: no value of {', '.join(without)} in the {split} set, so it does not measure them"
 
 
 def _has_class(kind: str, seen: Seen, options: Mapping[str, Any]) -> bool:

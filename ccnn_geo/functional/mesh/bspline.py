@@ -59,7 +59,7 @@ def bspline_slopes(rest: Tensor, order: int) -> Tensor:
 
 
 def _pieces(rest: Tensor, order: int) -> Tensor:
-    r""":math:`N_p(t + j)` for :math:`j = 0 \\dots p - 1`, along a new last axis."""
+    r""":math:`N_p(t + j)` for :math:`j = 0 \dots p - 1`, along a new last axis."""
     t = rest.unsqueeze(-1)
     values = torch.ones_like(t)
     for p in range(2, order + 1):

@@ -3,11 +3,11 @@ r"""Proven upper bounds of spectra: for functions that are analytic or smooth al
 Take the nearest function without frequencies above :math:`b` along an axis. The largest difference between both
 functions' values is
 
-* at most :math:`\\tfrac4\\pi M(t) / \\cosh(t b)`, for every :math:`t`, if :math:`M(t)` bounds the function at offsets
-  shifted by :math:`i t` along the axis. The function is the convolution of its mean at :math:`\\pm i t` with the kernel
-  of spectrum :math:`1 / \\cosh(t \\kappa)` (Poisson's formula for a strip), and the mean distance of that kernel is
-  :math:`\\tfrac4\\pi \\sum_n (-1)^n / ((2n + 1) \\cosh((2n + 1) t b))` (Akhiezer and Krein; Nagy, 1938).
-* at most :math:`\\tfrac\\pi2 \\Lambda / b`, if :math:`\\Lambda` bounds the function's slope (Favard, 1937).
+* at most :math:`\tfrac4\pi M(t) / \cosh(t b)`, for every :math:`t`, if :math:`M(t)` bounds the function at offsets
+  shifted by :math:`i t` along the axis. The function is the convolution of its mean at :math:`\pm i t` with the kernel
+  of spectrum :math:`1 / \cosh(t \kappa)` (Poisson's formula for a strip), and the mean distance of that kernel is
+  :math:`\tfrac4\pi \sum_n (-1)^n / ((2n + 1) \cosh((2n + 1) t b))` (Akhiezer and Krein; Nagy, 1938).
+* at most :math:`\tfrac\pi2 \Lambda / b`, if :math:`\Lambda` bounds the function's slope (Favard, 1937).
 
 In the first case the first summand bounds the sum; in the second case the bound is attained.
 """

@@ -28,11 +28,11 @@ def check_known(samples: Any, split: str, task: str) -> None:
     """
     if task == "regression" and bool(samples.y.isnan().all()):
         names = ", ".join(samples.target_names)
-        raise ValueError(f"targets: no value of {names} in the {split} part, expected some")
+        raise ValueError(f"targets: no value of {names} in the {split} set, expected some")
     if task == "segmentation" and not any(
         y is not None and bool((y >= 0).any()) for y in point_labels(samples)
     ):
-        raise ValueError(f"labels: none in the {split} part, expected some")
+        raise ValueError(f"labels: none in the {split} set, expected some")
 
 
 def check_same_targets(train: Any, other: Any, split: str) -> None:

@@ -104,9 +104,9 @@ class SeriesPipeline(Pipeline):
         known = list(self.variables)
         unknown = [name for name in table.variables if name not in known]
         if unknown:
-            raise ValueError(
-                f"variables {', '.join(unknown)}, expected those of the training files: {', '.join(known)}"
-            )
+            names = ", ".join(map(repr, unknown))
+            told = f"variable {names} is" if len(unknown) == 1 else f"variables {names} are"
+            raise ValueError(f"the {told} not in the training files, expected some of {', '.join(known)}")
         column = np.array([known.index(name) for name in table.variables])
         time, values = merge(table.time, column[table.variable], table.value, len(known))
         return time - time[0], values

@@ -176,7 +176,7 @@ def test_excel_writes_a_mark_and_other_line_ends(tmp_path):
         (
             {"test/ill/c.csv": "time,spo2\n1,2\n"},
             ValueError,
-            r"c\.csv: variables spo2, expected .*: hr, temp",
+            r"c\.csv: the variable 'spo2' is not in the training files, expected some of hr, temp",
         ),
         (
             {"train/well/b.csv": "time,hr\n2024-01-01,1\n"},
