@@ -16,12 +16,13 @@ from ccnn_geo.neighbors.candidates import (
     knn_of,
     search_candidates,
 )
+from ccnn_geo.neighbors.device import search_device
 from ccnn_geo.neighbors.exact import search_exact
 from ccnn_geo.neighbors.native import has_native
 from ccnn_geo.neighbors.query import Query, make_query
 
-BACKENDS = ("auto", "torch", "scipy", *KNN_PACKAGES)
-"""What searches; ``torch`` is all distances, compiled where there is a compiler, in torch elsewhere."""
+BACKENDS = ("auto", "torch", "scipy", "device", *KNN_PACKAGES)
+"""What searches; ``torch`` is all distances, compiled where there is a compiler, and ``device`` off the CPU."""
 
 
 def build_neighbors(
@@ -52,8 +53,9 @@ def build_neighbors(
         pos_dst: coordinates of the targets, when they are other points.
         batch_dst: cloud of each target, sorted.
         loop: whether a point is a neighbour of itself; ``False`` excludes its index, not its duplicates.
-        backend: ``"auto"``, ``"torch"``, ``"scipy"``, ``"cluster"`` (torch-cluster) or ``"pyg_lib"``. The last two
-            are for up to 100 neighbours on CUDA; beyond that, and without a number, all distances are taken.
+        backend: ``"auto"``, ``"torch"``, ``"scipy"``, ``"device"`` (what ``"torch"`` does on a GPU, also on a CPU),
+            ``"cluster"`` (torch-cluster) or ``"pyg_lib"``. The last two are for up to 100 neighbours on CUDA; beyond
+            that, and without a number, they are ``"torch"``.
 
     Shapes:
         - ``pos``: ``[N, D]``, any floating type; ``batch``: ``[N]``
@@ -141,12 +143,13 @@ def _search(query: Query, backend: str) -> tuple[Tensor, Tensor]:
     knn = knn_of(backend) if backend in KNN_PACKAGES else None
     # Every point of a cloud, or a radius alone for those that want a number: nothing to propose.
     unbounded = query.k is None and (query.radius is None or knn is not None)
-    if backend == "torch" or unbounded or not in_range(query):
-        return search_exact(query)
+    every_pair = search_exact if query.src.device.type == "cpu" and backend != "device" else search_device
+    if backend in ("torch", "device") or unbounded or not in_range(query):
+        return every_pair(query)
     if knn is not None:
         asked = min(query.k or 0, query.max_sources) + 1
         if query.src.device.type == "cuda" and asked > CUDA_LIMIT:
-            return search_exact(query)
+            return every_pair(query)
         return search_candidates(query, partial(KnnIndex, knn=knn))
     device = query.src.device
     edges, count = search_candidates(query.to("cpu"), ScipyIndex)
