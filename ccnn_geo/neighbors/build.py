@@ -16,12 +16,13 @@ from ccnn_geo.neighbors.candidates import (
     knn_of,
     search_candidates,
 )
+from ccnn_geo.neighbors.device import search_device
 from ccnn_geo.neighbors.exact import search_exact
 from ccnn_geo.neighbors.native import has_native
 from ccnn_geo.neighbors.query import Query, make_query
 
-BACKENDS = ("auto", "torch", "scipy", *KNN_PACKAGES)
-"""Search backends; ``torch`` computes all distances, in compiled code if there is a compiler, else in torch."""
+BACKENDS = ("auto", "torch", "scipy", "device", *KNN_PACKAGES)
+"""Search backends; ``torch`` computes all distances, compiled if possible; ``device`` is its way on a GPU."""
 
 
 def build_neighbors(
@@ -52,8 +53,9 @@ def build_neighbors(
         pos_dst: coordinates of the targets, if they are different points.
         batch_dst: cloud of each target, sorted.
         loop: whether a point is a neighbour of itself; ``False`` excludes its index, not its duplicates.
-        backend: ``"auto"``, ``"torch"``, ``"scipy"``, ``"cluster"`` (torch-cluster) or ``"pyg_lib"``. The last two
-            serve up to 100 neighbours on CUDA; for more, and without a number, all distances are computed.
+        backend: ``"auto"``, ``"torch"``, ``"scipy"``, ``"device"`` (the way of ``"torch"`` on a GPU, also on a CPU),
+            ``"cluster"`` (torch-cluster) or ``"pyg_lib"``. The last two serve up to 100 neighbours on CUDA; for more, and
+            without a number, all distances are computed.
 
     Shapes:
         - ``pos``: ``[N, D]``, any floating type; ``batch``: ``[N]``
@@ -141,12 +143,13 @@ def _search(query: Query, backend: str) -> tuple[Tensor, Tensor]:
     knn = knn_of(backend) if backend in KNN_PACKAGES else None
     # all points of a cloud, or only a radius for a backend that needs a number: nothing to propose
     unbounded = query.k is None and (query.radius is None or knn is not None)
-    if backend == "torch" or unbounded or not in_range(query):
-        return search_exact(query)
+    every_pair = search_exact if query.src.device.type == "cpu" and backend != "device" else search_device
+    if backend in ("torch", "device") or unbounded or not in_range(query):
+        return every_pair(query)
     if knn is not None:
         asked = min(query.k or 0, query.max_sources) + 1
         if query.src.device.type == "cuda" and asked > CUDA_LIMIT:
-            return search_exact(query)
+            return every_pair(query)
         return search_candidates(query, partial(KnnIndex, knn=knn))
     device = query.src.device
     edges, count = search_candidates(query.to("cpu"), ScipyIndex)

@@ -27,8 +27,8 @@ def squared_distances(dst: Tensor, src: Tensor) -> Tensor:
 
 
 def search_exact(query: Query) -> tuple[Tensor, Tensor]:
-    """Edges of every target, target by target, and their number per target."""
-    return (query.src.device.type == "cpu" and search_native(query)) or search_torch(query)
+    """Edges of every target, target by target, and their number per target; on the CPU."""
+    return search_native(query) or search_torch(query)
 
 
 def search_torch(query: Query) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo._base.devices import check_one_device
-from ccnn_geo.functional.clouds import check_positions, cloud_offsets, count_clouds
+from ccnn_geo.functional.clouds import check_positions, cloud_offsets, count_clouds, glance_at_clouds
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Query:
     """Sources and targets in float64, cloud by cloud, and the criteria for neighbours.
 
     ``k`` and ``radius`` are upper bounds that apply together; ``None`` means no bound. ``loop=False`` excludes
-    the source with the target's own index.
+    the source with the target's own index. ``offsets`` are ``src_ptr`` and ``dst_ptr`` on the device of the points, for
+    a search that must not copy anything there; empty on the CPU.
     """
 
     src: Tensor
@@ -26,6 +27,7 @@ class Query:
     k: int | None
     radius: float | None
     loop: bool
+    offsets: tuple[Tensor, ...] = ()
 
     @property
     def clouds(self) -> list[tuple[int, int, int, int]]:
@@ -39,7 +41,7 @@ class Query:
 
     def to(self, device: torch.device | str) -> "Query":
         """The same query with points on another device."""
-        return replace(self, src=self.src.to(device), dst=self.dst.to(device))
+        return replace(self, src=self.src.to(device), dst=self.dst.to(device), offsets=())
 
 
 def make_query(
@@ -61,6 +63,11 @@ def make_query(
         radius = float(radius)
         if not (math.isfinite(radius) and radius >= 0):
             raise ValueError(f"radius must be finite and not negative, got {radius}")
+    if (found := _glance(pos, batch, pos_dst, batch_dst, loop)) is not None:
+        (src_ptr, src_offsets), (dst_ptr, dst_offsets) = found[0], found[-1]
+        points = _as_float64(pos)
+        targets = points if pos_dst is None else _as_float64(pos_dst)
+        return Query(points, targets, src_ptr, dst_ptr, k, radius, loop, (src_offsets, dst_offsets))
     check_positions(pos, "pos")
     check_one_device("neighbours", pos=pos, batch=batch, pos_dst=pos_dst, batch_dst=batch_dst)
     if pos_dst is None:
@@ -81,6 +88,22 @@ def make_query(
     src_ptr = cloud_offsets(pos, batch, num_clouds, "batch")
     dst_ptr = cloud_offsets(pos_dst, batch_dst, num_clouds, "batch_dst")
     return Query(_as_float64(pos), _as_float64(pos_dst), src_ptr, dst_ptr, k, radius, loop)
+
+
+def _glance(
+    pos: Tensor, batch: Tensor | None, pos_dst: Tensor | None, batch_dst: Tensor | None, loop: bool
+) -> list[tuple[list[int], Tensor]] | None:
+    """Where clouds begin, by one wait for the device; ``None`` on the CPU, and where a check has something to say."""
+    # Of MPS the search runs on the host.
+    if not isinstance(pos, Tensor) or pos.device.type in ("cpu", "mps"):
+        return None
+    if pos_dst is None:
+        return None if batch_dst is not None else glance_at_clouds((pos, batch))
+    if not isinstance(pos_dst, Tensor) or not loop or pos_dst.device != pos.device:
+        return None
+    return (
+        glance_at_clouds((pos, batch), (pos_dst, batch_dst)) if pos.shape[1:] == pos_dst.shape[1:] else None
+    )
 
 
 def _as_float64(pos: Tensor) -> Tensor:

@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ccnn_geo.neighbors.topk import smallest_columns
+
 
 def smallest(values: Tensor, k: int) -> Tensor:
     """Columns of the ``k`` smallest entries of each row, ordered by value, ties by column.
 
     Args:
-        values: float64, zero or positive; NaN (at most one per row) comes after everything.
+        values: float64, zero or positive; NaN (on the CPU at most one per row) comes after everything.
         k: number of entries to take, at most those of a row that are not NaN.
 
     Shapes:
@@ -23,7 +25,7 @@ def smallest(values: Tensor, k: int) -> Tensor:
     """
     if values.device.type == "cpu":
         return torch.from_numpy(_smallest_on_host(values.numpy(), k))
-    return torch.sort(values, dim=-1, stable=True).indices[..., :k]
+    return smallest_columns(values, k)
 
 
 def _smallest_on_host(values: np.ndarray, k: int) -> np.ndarray:

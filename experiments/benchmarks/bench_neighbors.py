@@ -1,4 +1,4 @@
-"""Neighbour search: all distances against a tree, the choice of ``backend="auto"``; neighbours found once.
+"""Neighbour search: all distances against a tree, the choice of ``backend="auto"``; devices; neighbours found once.
 
 python -m ccnn_geo.experiments.benchmarks.bench_neighbors
 """
@@ -23,6 +23,7 @@ from ccnn_geo.neighbors.edges import empty_edges
 from ccnn_geo.neighbors.native import has_native
 from ccnn_geo.neighbors.query import make_query
 from ccnn_geo.neighbors.select import smallest
+from ccnn_geo.neighbors.topk import smallest_columns, smallest_of
 from ccnn_geo.training.data.neighbor_cache import NeighborCache, restore_edges
 from ccnn_geo.transforms import BuildNeighbors
 
@@ -49,6 +50,7 @@ def main(
             cells.append(f"k={k}: {' / '.join(f'{1e3 * s:4.0f}' for s in seconds.values())} {chosen}")
         print(f"N={size:5d}  " + "   ".join(cells))
     _kinds()
+    _device()
     d2 = torch.rand(4096, 512, dtype=torch.float64)
     cases = {"ours": lambda: smallest(d2, 256), "stable sort": lambda: d2.sort(stable=True)}
     ours, sort = interleaved(cases, repeats=5).values()
@@ -76,6 +78,26 @@ def _kinds() -> None:
         print(f"{num // size} clouds of {size:,}, {name}, k={k}: {cell} ms")
     (zeros,) = interleaved({"zeros": lambda: empty_edges(256 * num, pos.device).zero_()}, repeats=11).values()
     print(f"zeros instead of the edges for k=256: {1e3 * zeros:.1f} ms")
+
+
+def _device() -> None:
+    """Prints what the search for devices takes on the GPU, if there is one; on a CPU it is for tests only."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    for clouds, size, k in ((16, TARGETS // 8, 32), (16, TARGETS // 8, 256), (1, 4 * TARGETS, 32)):
+        pos, batch = _sphere(clouds * size).to(device), torch.arange(clouds * size, device=device) // size
+        search = partial(build_neighbors, pos, batch, num_neighbors=min(k, size), backend="device")
+        (seconds,) = interleaved({"device": search}, repeats=3).values()
+        print(f"search for devices, on {device}, {clouds} clouds of {size:,}, k={k}: {1e3 * seconds:.1f} ms")
+    d2 = torch.rand(TARGETS // 2, 1024, dtype=torch.float64, device=device)
+    ids = torch.arange(1024, dtype=torch.int32, device=device)
+    for k in (32, 256, 512):  # where the sort is faster, its bound in smallest_columns should be lower
+        cases: dict[str, Callable[[], object]] = {
+            "topk": partial(smallest_of, d2, ids, k, 1024),
+            "stable sort": partial(torch.sort, d2, stable=True),
+            "taken": partial(smallest_columns, d2, k),
+        }
+        cell = ", ".join(f"{name} {1e3 * s:.1f}" for name, s in interleaved(cases, repeats=3).items())
+        print(f"{k} smallest of {d2.size(0):,} x 1,024 on {device}: {cell} ms")
 
 
 def _all_distances(search: Callable[..., Neighbors]) -> dict[str, Callable[[], Neighbors]]:
