@@ -70,7 +70,7 @@ MOST_GLANCED = 4096
 
 
 def glance_at_clouds(*points: tuple[Tensor, Tensor | None]) -> list[tuple[list[int], Tensor]] | None:
-    """What :func:`check_positions` and :func:`cloud_offsets` say of points on a device, by one wait for it.
+    """The result of :func:`check_positions` and :func:`cloud_offsets` for points on a device, by one wait for it.
 
     Args:
         points: Positions and the cloud of each point; of sources and targets, if they are different.

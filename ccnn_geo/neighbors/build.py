@@ -54,8 +54,8 @@ def build_neighbors(
         batch_dst: cloud of each target, sorted.
         loop: whether a point is a neighbour of itself; ``False`` excludes its index, not its duplicates.
         backend: ``"auto"``, ``"torch"``, ``"scipy"``, ``"device"`` (the way of ``"torch"`` on a GPU, also on a CPU),
-            ``"cluster"`` (torch-cluster) or ``"pyg_lib"``. The last two serve up to 100 neighbours on CUDA; for more, and
-            without a number, all distances are computed.
+            ``"cluster"`` (torch-cluster) or ``"pyg_lib"``. The last two serve up to 100 neighbours on CUDA; for more,
+            and without a number, all distances are computed.
 
     Shapes:
         - ``pos``: ``[N, D]``, any floating type; ``batch``: ``[N]``

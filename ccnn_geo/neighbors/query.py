@@ -93,8 +93,8 @@ def make_query(
 def _glance(
     pos: Tensor, batch: Tensor | None, pos_dst: Tensor | None, batch_dst: Tensor | None, loop: bool
 ) -> list[tuple[list[int], Tensor]] | None:
-    """Where clouds begin, by one wait for the device; ``None`` on the CPU, and where a check has something to say."""
-    # Of MPS the search runs on the host.
+    """Beginnings of clouds, by one wait for the device; ``None`` on the CPU, and if a check finds something."""
+    # for MPS the search runs on the host
     if not isinstance(pos, Tensor) or pos.device.type in ("cpu", "mps"):
         return None
     if pos_dst is None:
