@@ -12,6 +12,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "sphinx_copybutton",
 ]
 myst_heading_anchors = 3
 nb_execution_mode = "force"  # stored without outputs
@@ -29,4 +30,7 @@ autodoc_inherit_docstrings = False
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["style.css"]
+copybutton_exclude = ".linenos, .gp, .go"
 html_title = f"ccnn_geo {release}"
