@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from math import pi, prod
+from math import inf, pi, prod
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from ccnn_geo._base.recording import refuse_recording
 from ccnn_geo._base.tracing import is_traced, refuse_export
 from ccnn_geo.kernels.base import KernelNetwork
 from ccnn_geo.kernels.cache import KernelCache
@@ -110,6 +111,7 @@ class ContinuousKernel(nn.Module):
         if self._is_fit:
             return True
         refuse_export("the kernel fits no batch yet")
+        refuse_recording(self.fitted_radius, "the kernel fits no batch yet; run the model once before")
         return bool((self.fitted_radius > 0).all())
 
     @torch.no_grad()
@@ -202,6 +204,11 @@ class ContinuousKernel(nn.Module):
         if self.window is not None:
             bound = torch.minimum(bound, self.window.half_width() * self.radius)
         return bound
+
+    @property
+    def most_reach(self) -> float:
+        """How far it can reach along an axis, whatever it learns, without asking a tensor; infinite by default."""
+        return inf if self.fixed_domain is None else self.fixed_domain * (1 + DOMAIN_TOLERANCE)
 
     @torch.no_grad()
     def inside(self, rel: Tensor, support: Tensor | None = None) -> Tensor:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ccnn_geo.nn.ccnn import CCNN as CCNN
     from ccnn_geo.nn.ccnn import PRESETS as PRESETS
     from ccnn_geo.nn.conv.base import ContinuousConv as ContinuousConv
+    from ccnn_geo.nn.conv.fixed_taps import fixed_taps as fixed_taps
     from ccnn_geo.nn.conv.kernel_norms import collect_kernel_norms as collect_kernel_norms
     from ccnn_geo.nn.conv.kernel_norms import l2_penalty as l2_penalty
     from ccnn_geo.nn.conv.layers import FlexConv as FlexConv
@@ -48,6 +49,7 @@ __all__, __getattr__, __dir__ = lazy_names(
         "nn.build": "build_network",
         "nn.ccnn": "CCNN PRESETS",
         "nn.conv.base": "ContinuousConv",
+        "nn.conv.fixed_taps": "fixed_taps",
         "nn.conv.kernel_norms": "collect_kernel_norms l2_penalty",
         "nn.conv.layers": "FlexConv SepFlexConv",
         "nn.conv.paths": "Explanation",

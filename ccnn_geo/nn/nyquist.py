@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ccnn_geo._base.processes import is_distributed, mean_over_processes
+from ccnn_geo._base.recording import refuse_recording
 from ccnn_geo.functional.representations import grid_spacing
 from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.neighbors.spacing import estimate_spacing
@@ -76,8 +77,11 @@ class FirstSpacing(nn.Module):
 
     @property
     def is_known(self) -> bool:
-        """Whether a batch has set the spacing. Reads the buffer, which waits for the device, only until one has."""
-        return self._known or bool((self.value > 0).all())
+        """Whether a batch has set it. Asks the buffer (one wait for the device) only as long as none has."""
+        if self._known:
+            return True
+        refuse_recording(self.value, "the spacing of the samples is not known yet; run the model once before")
+        return bool((self.value > 0).all())
 
     @torch.no_grad()
     def measure(self, *carrier: Any) -> bool:

@@ -42,7 +42,8 @@ def main(batch: int = 4, channels: int = 32, lengths: tuple[int, ...] = (1024, 4
         points = math.prod(fast_length(s + k // 2) for s, k in zip(size, taps, strict=True))
         operations = points * math.log2(points) / (math.prod(size) * math.prod(taps))
         constant = seconds["fft"] / seconds["direct"] / operations
-        chosen = "FFT" if fft_is_cheaper(size, taps, plan_fft(kernel, size, center).native) else "direct"
+        compiled = plan_fft(kernel, size, center).native
+        chosen = "FFT" if fft_is_cheaper(size, taps, compiled, str(kernel.device)) else "direct"
         print(
             f"{'x'.join(map(str, size)):>14s} {'x'.join(map(str, taps)):>12s} {1e3 * seconds['direct']:7.1f} ms "
             f"{1e3 * seconds['fft']:7.1f} ms {constant:9.2f}  {chosen}"

@@ -12,6 +12,7 @@ import torch.cuda.amp.common
 import torch_geometric.typing
 from torch import Tensor
 
+from tests.simulated_cuda import capture
 from tests.simulated_cuda import tensor as simulated
 from tests.simulated_cuda.tensor import CUDA, CudaTensor
 
@@ -31,7 +32,14 @@ def simulated_cuda() -> Iterator[torch.device]:
             (torch.cuda, "_lazy_init", lambda: None),
             (torch.cuda, "Event", Event),
             (torch.cuda, "current_stream", lambda device=None: Stream(torch.device(device or CUDA))),
-            (torch.cuda, "is_current_stream_capturing", lambda: False),
+            (torch.cuda, "is_current_stream_capturing", capture.is_recording),
+            (torch.cuda, "CUDAGraph", capture.Graph),
+            (torch.cuda, "graph", capture.recording),
+            (torch.cuda.graphs, "graph_pool_handle", lambda: None),
+            (torch.cuda, "get_device_name", lambda device=None: "Simulated CUDA"),
+            (torch.cuda, "synchronize", lambda device=None: None),
+            (torch.cuda, "Stream", lambda device=None: Stream(torch.device(device or CUDA))),
+            (torch.cuda, "stream", contextlib.nullcontext),
             (torch.cuda, "is_bf16_supported", lambda *_, **__: True),
             (torch.cuda.amp.common, "amp_definitely_not_available", lambda: False),
             (torch_geometric.typing, "WITH_TORCH_SCATTER", False),  # wheels for the CPU know no other device
@@ -65,6 +73,8 @@ class Event:
         self.recorded_on = stream
 
     def query(self) -> bool:
+        if capture.is_recording():
+            capture.refuse("a query of an event", "")
         return True
 
 

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 from torch.utils._pytree import tree_leaves, tree_map
 
+from tests.simulated_cuda import capture
+
 CUDA = torch.device("cuda:0")
 NOWHERE = 1 << 60
 """Added to addresses: C code that reads there ends the process, as it would with memory of a GPU."""
@@ -128,18 +130,38 @@ def run(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     name = func._schema.name
     _check_devices(name, args, kwargs, given, to_cuda)
     _check_deterministic(name, args, kwargs)
-    if waits is not None and (kind := _waits(name, args, kwargs, to_cuda)):
-        waits.append((kind, _caller()))
+    if name.startswith("ccnn_geo::"):  # a GPU runs what the package wrote, on tensors of the GPU
+        with Cuda():
+            return func._op_dk(torch._C.DispatchKey.CompositeExplicitAutograd, *args, **kwargs)
+    if (waits is not None or capture.is_recording()) and (kind := _waits(name, args, kwargs, to_cuda)):
+        if capture.is_recording():
+            capture.refuse(kind, _caller())
+        else:
+            waits.append((kind, _caller()))
     if name in ("aten::_conj", "aten::_neg_view"):  # a bit of a tensor, which what is wrapped cannot hand on
-        return CudaTensor((torch.conj_physical if name == "aten::_conj" else torch.neg)(args[0].inner))
+        func = torch.conj_physical if name == "aten::_conj" else torch.neg
+        return CudaTensor(_computed(func, [args[0].inner], {}, lambda t: t, False))
     if name == "aten::resolve_conj":
         return args[0]
-    inner = tree_map(_inner, args)
-    out = func(*(map(_to_tf32, inner) if _takes_tf32(name) else inner), **_inner_options(kwargs))
+    rounded = _to_tf32 if _takes_tf32(name) else lambda t: t
+    inner, options = tree_map(_inner, args), _inner_options(kwargs)
+    out = _computed(func, inner, options, rounded, func._schema.is_mutable)
     if not to_cuda:
         return out
     out = tree_map(_wrapped, out)
     return return_and_correct_aliasing(func, args, kwargs, out) if ours or func._schema.is_mutable else out
+
+
+def _computed(func: Any, inner: Any, options: Any, rounded: Any, writes: bool) -> Any:
+    def compute() -> Any:
+        return func(*map(rounded, inner), **options)
+
+    if capture.is_recording() and writes:
+        capture.keep((inner, options))
+    out = compute()
+    if capture.is_recording() and "empty" not in str(func):
+        capture.note(compute, (inner, options), writes, out)
+    return out
 
 
 def _inner(t: Any) -> Any:

@@ -10,14 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ccnn_geo._base.device_costs import fft_cost
 from ccnn_geo.functional.grid.direct import DIRECT_CONVS, direct_conv
 from ccnn_geo.functional.grid.fft import FFTPlan, fast_length, fft_conv, kernel_spectrum, plan_fft
-
-FFT_COST, COMPILED_FFT_COST = 1.5, 0.4
-"""Cost of ``log2(n)`` operations per point of an FFT, torch's and ours, relative to one tap of a direct convolution.
-
-Forward and backward passes on two CPU cores break even between 0.6 and 2.3, and 0.1 and 0.7, for 1-D to 3-D
-(``python -m ccnn_geo.experiments.benchmarks.bench_grid_conv``)."""
 
 
 def grid_conv(x: Tensor, kernel: Tensor, center: Sequence[int], method: str = "auto") -> Tensor:
@@ -87,7 +82,8 @@ def prepare_kernel(
     depthwise = kernel.dim() == len(size) + 1
     plan = plan_fft(kernel if depthwise else kernel[0], size, center, native=depthwise)
     if method == "auto":
-        method = "fft" if fft_is_cheaper(size, plan.taps, plan.native) else "direct"
+        fft = fft_is_cheaper(size, plan.taps, plan.native, str(kernel.device))
+        method = "fft" if fft else "direct"
     if method == "direct":
         return GridKernel(kernel, center)
     if not plan.native:  # compiled code takes taps as rendered
@@ -104,11 +100,13 @@ def apply_kernel(x: Tensor, kernel: GridKernel) -> Tensor:
     return convolve(x, kernel.taps, kernel.plan, kernel.spectrum)
 
 
-def fft_is_cheaper(size: Sequence[int], taps: Sequence[int], compiled: bool = False) -> bool:
-    """Compares the measured costs of both paths for one channel and sizes ``S`` and ``K``."""
+def fft_is_cheaper(
+    size: Sequence[int], taps: Sequence[int], compiled: bool = False, device: str = "cpu"
+) -> bool:
+    """Compares the measured cost of both ways for one channel on a device, sizes ``S`` and ``K``."""
     lengths = [fast_length(s + k) for s, k in zip(size, taps, strict=True)]
     points = math.prod(lengths)
-    fft = (COMPILED_FFT_COST if compiled else FFT_COST) * points * math.log2(points)
+    fft = fft_cost(device, compiled) * points * math.log2(points)
     return fft < math.prod(size) * math.prod(taps)
 
 

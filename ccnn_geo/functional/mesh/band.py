@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 
@@ -56,33 +57,41 @@ def measured_band(kernel: ContinuousKernel, tail: float = TAIL) -> Tensor:
     """
     support = kernel.support()
     band = torch.full_like(support, math.inf)
-    if not support.isfinite().all():
+    if support.device.type == "cpu" and not support.isfinite().all():  # elsewhere it is not waited for
         return band
     ends = support < window_support(kernel)
     weight = kernel.output_weight()
-    generator = torch.Generator().manual_seed(0)  # the same lines every time
-    signs = torch.randint(0, 2, (MIXTURES, weight.size(0)), generator=generator).to(weight) * 2 - 1
-    weight = signs @ weight  # random sums have the energy of all channels on average
+    signs, directions = _probes(weight.size(0), kernel.dim, weight.dtype, weight.device)
+    weight = signs @ weight  # random sums have the energy of all channels in the mean
     from_each_on = weight.new_ones(SAMPLES // 2 + 1, SAMPLES // 2 + 1).triu()
     along = torch.arange(SAMPLES, dtype=support.dtype, device=support.device) * (2 / SAMPLES) - 1
     for d in range(kernel.dim):
-        lines = torch.rand(LINES, 1, kernel.dim, generator=generator).to(support) * 2 - 1
-        density = (
-            lines.square()
-        )  # u^3 samples the centre most, where the energy is; its slope compensates for that
+        lines = directions[d].to(support.dtype)
+        # u^3 looks mostly at the centre, where the energy is; its slope makes up for it
+        density = lines.square()
         density[..., d] = 1
         rel = lines.pow(3).repeat(1, SAMPLES, 1)
         rel[..., d] = along
         values = kernel.basis((rel * support).to(weight)) @ weight.mT
-        if ends[d]:  # a jump at the domain's edge is not a frequency of the kernel
-            values = values * (1 - along.square()).square().unsqueeze(-1)
+        # the domain's edge is not the kernel's frequency
+        values = values * torch.where(ends[d], (1 - along.square()).square(), 1.0).unsqueeze(-1)
         energy = torch.fft.rfft(values, dim=1).abs().square()
         energy = (energy * density.prod(-1, keepdim=True)).sum((0, 2))
         above = from_each_on @ energy  # no cumsum, which has no deterministic form on CUDA
         bins = (above > tail**2 * above[0]).sum()
         limit = bins * math.pi / support[d]
         band[d] = torch.where(bins < 0.45 * SAMPLES, limit, math.inf)
-    return band
+    return torch.where(support.isfinite().all(), band, math.inf)
+
+
+@functools.lru_cache(maxsize=64)
+def _probes(channels: int, dim: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, list[Tensor]]:
+    """Signs of random sums and directions of lines for each axis, the same every time and on every device."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.inference_mode(False):
+        signs = torch.randint(0, 2, (MIXTURES, channels), generator=generator).to(dtype) * 2 - 1
+        lines = [torch.rand(LINES, 1, dim, generator=generator).to(dtype) * 2 - 1 for _ in range(dim)]
+        return signs.to(device), [line.to(device) for line in lines]
 
 
 def kernel_band(kernel: ContinuousKernel) -> Tensor:

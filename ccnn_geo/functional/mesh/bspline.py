@@ -68,8 +68,10 @@ def _pieces(rest: Tensor, order: int) -> Tensor:
     return values
 
 
-def bspline_dual(length: int, order: int, half: bool = False) -> Tensor:
-    r"""Spectrum to multiply a spread or gathered lattice by, which inverts the splines.
+def bspline_dual(
+    length: int, order: int, half: bool = False, device: torch.device | str | None = None
+) -> Tensor:
+    r"""Spectrum by which a spread or gathered lattice is multiplied to undo the splines.
 
     .. math::
         G(\theta) = \frac{\hat N_m(\theta)}{\sum_k \hat N_m(\theta + 2 \pi k)^2}, \qquad
@@ -82,8 +84,9 @@ def bspline_dual(length: int, order: int, half: bool = False) -> Tensor:
 
     Args:
         length: Points of the discrete Fourier transform.
-        order: Order :math:`m` of the spline.
-        half: Whether to return only the frequencies of a real transform (``rfft``).
+        order: :math:`m`.
+        half: Only the frequencies of a real transform (``rfft``).
+        device: Where it is made, the CPU by default.
 
     Shapes:
         - **output:** ``[length]`` or ``[length // 2 + 1]``, float64
@@ -91,9 +94,9 @@ def bspline_dual(length: int, order: int, half: bool = False) -> Tensor:
     Source: Hockney and Eastwood, 1981, Ch. 8 (optimal influence function); Unser, 1999 (dual splines).
     """
     bins = length // 2 + 1 if half else length
-    theta = torch.arange(bins, dtype=torch.float64) * (2 * math.pi / length)
+    theta = torch.arange(bins, dtype=torch.float64, device=device) * (2 * math.pi / length)
     theta = torch.where(theta > math.pi, theta - 2 * math.pi, theta)
     samples = bspline_weights(theta.new_zeros(()), 2 * order)  # N_2m at 2m - 1, ..., 0; centre at m
-    lags = torch.arange(2 * order, dtype=torch.float64) - (order - 1)
+    lags = torch.arange(2 * order, dtype=torch.float64, device=device) - (order - 1)
     squares = (samples * torch.cos(theta.unsqueeze(-1) * lags)).sum(-1)
     return torch.sinc(theta / (2 * math.pi)) ** order / squares

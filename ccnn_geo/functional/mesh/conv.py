@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import torch
@@ -100,23 +100,30 @@ def mesh_conv(
     if weight is not None:
         x = x * weight.unsqueeze(-1)
     with torch.autocast(x.device.type, enabled=False):
-        support, reach = _taps_in_reach(kernel, geometry, x.device)
+        support, reach = _taps_in_reach(kernel, geometry, memory)
         taps = recall(
-            memory, tuple(reach), lambda: _render(kernel, geometry.spacing, support, reach).to(x.dtype)
+            memory, tuple(reach), lambda: _render(kernel, geometry.spacing, support(), reach).to(x.dtype)
         )
         return MeshSum.apply(geometry, memory, x, taps, geometry.coords_src, geometry.coords_dst)
 
 
 def _taps_in_reach(
-    kernel: ContinuousKernel, geometry: MeshGeometry, device: torch.device
-) -> tuple[Tensor, list[int]]:
-    """Half the side of the box of taps ``[D]``, and in cells: up to the largest offset plus a margin."""
+    kernel: ContinuousKernel, geometry: MeshGeometry, memory: dict[Hashable, Tensor] | None
+) -> tuple[Callable[[], Tensor], list[int]]:
+    """What gives half the side of the box of taps ``[D]``, and in cells: as far as offsets occur and a margin beyond.
+
+    The host asks for all bounds at once, and of a kernel that does not change only once.
+    """
     spacing, margin = geometry.spacing, fade_margin(geometry.order)
-    # a domain that contains all pairs of points does not end the kernel; it would only add a jump to the taps
-    domain = kernel.domain.tolist()
+
+    def bounds() -> Tensor:
+        return torch.stack([kernel.domain, kernel.support(), window_support(kernel)])
+
+    domain, inner, outer = recall(memory, "bounds", lambda: bounds().cpu()).tolist()
+    # A domain that no pair of points leaves is no end of the kernel, only a jump among the taps.
     occurs = [e > b * (1 + DOMAIN_TOLERANCE) for e, b in zip(geometry.extent, domain, strict=True)]
-    support = torch.where(torch.tensor(occurs, device=device), kernel.support(), window_support(kernel))
-    cells = [s / h for s, h in zip(support.tolist(), spacing, strict=True)]
+    support = [i if o else w for o, i, w in zip(occurs, inner, outer, strict=True)]
+    cells = [s / h for s, h in zip(support, spacing, strict=True)]
     reach = [int(min(s, max(n - 1 + margin, 0))) for s, n in zip(cells, geometry.size, strict=True)]
     for group in geometry.groups:
         check_cells(padded_size(group.size, reach, margin), spacing, "a cloud, padded by the kernel's reach,")
@@ -126,7 +133,12 @@ def _taps_in_reach(
             f"mesh_conv: the kernel reaches {reach} cells to each side, {floats:.3g} numbers with its basis, above the "
             f"budget of {MAX_TAP_FLOATS}; give a coarser spacing, a smaller window, or a window if there is none"
         )
-    return support, reach
+
+    def chosen() -> Tensor:
+        _, within, beyond = bounds().unbind()
+        return torch.stack([(within if o else beyond)[d] for d, o in enumerate(occurs)])
+
+    return chosen, reach
 
 
 def _render(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ccnn_geo._base.sending import made_on, sent
 from ccnn_geo.functional.clouds import as_clouds
 from ccnn_geo.functional.mesh.bspline import bspline_nodes
 from ccnn_geo.functional.mesh.stencil import Stencil
@@ -63,8 +64,9 @@ class MeshGeometry:
     ) -> MeshGeometry:
         """Places a lattice around the sources and targets of each cloud.
 
-        The sizes of the lattices go to the host, which costs one synchronisation with the device. Another one per
-        block of points follows when a stencil is first spread.
+        The sizes of the lattices go to the host: one synchronisation with the device here, one for the number of
+        clouds if it is not given, one per group of clouds if there are several, and one per block of points when a
+        stencil is first spread.
 
         Args:
             pos_src: Positions of the sources.
@@ -92,10 +94,11 @@ class MeshGeometry:
         batch_src = _cloud_of(pos_src, batch_src)
         batch_dst = batch_src if same else _cloud_of(pos_dst, batch_dst)
         if batch_size is None:
-            batch_size = 1 + max((int(b.max()) for b in (batch_src, batch_dst) if b.numel() > 0), default=0)
+            batches = (batch_src,) if same else (batch_src, batch_dst)
+            batch_size = 1 + max((int(b.max()) for b in batches if b.numel() > 0), default=0)
 
-        step = pos_src.new_tensor(list(spacing))
-        count = torch.bincount(batch_src, minlength=batch_size)
+        step = made_on(pos_src, spacing)
+        count = _count(batch_src, batch_size)
         total = pos_src.new_zeros(batch_size, dim).index_add(0, batch_src, pos_src)
         mean = total / count.clamp(min=1).unsqueeze(1).to(total)
         coords_src = (pos_src - mean.index_select(0, batch_src)) / step
@@ -107,7 +110,7 @@ class MeshGeometry:
             (src_low, src_high), (dst_low, dst_high) = (p.box(batch_size) for p in (src, dst))
             low = bspline_nodes(torch.minimum(src_low, dst_low), order)[0]
             high = bspline_nodes(torch.maximum(src_high, dst_high), order)[0] + (order - 1)
-            used = ((count > 0) & (torch.bincount(batch_dst, minlength=batch_size) > 0)).unsqueeze(1)
+            used = ((count > 0) & (_count(batch_dst, batch_size) > 0)).unsqueeze(1)
             size = torch.where(used, high - low + 1, 0.0)
             offset = torch.where(used, torch.maximum(dst_high - src_low, src_high - dst_low) * step, 0.0)
             *sizes, extent = torch.cat([size, offset.amax(0, keepdim=True)]).tolist()
@@ -146,6 +149,13 @@ def _cloud_of(pos: Tensor, batch: Tensor | None) -> Tensor:
     if batch is None:
         return torch.zeros(pos.size(0), dtype=torch.long, device=pos.device)
     return as_clouds(batch, "batch")
+
+
+def _count(batch: Tensor, batch_size: int) -> Tensor:
+    """Points of each cloud; ``bincount`` would wait for a GPU."""
+    if batch.device.type == "cpu":
+        return torch.bincount(batch, minlength=batch_size)
+    return batch.new_zeros(batch_size).index_add_(0, batch, torch.ones_like(batch))
 
 
 def _check_sizes(sizes: list[list[float]], spacing: Sequence[float]) -> None:
@@ -194,12 +204,15 @@ def _make_group(
 ) -> LatticeGroup:
     slots = torch.full((batch_size,), -1, dtype=torch.long)
     slots[clouds] = torch.arange(len(clouds))
-    slots = slots.to(low.device)
+    slots = sent(slots, low.device)
     strides = [math.prod(size[d + 1 :]) for d in range(len(size))]
 
     def stencil(points: _Located) -> Stencil:
         slot = slots[points.batch]
-        rows = torch.nonzero(slot >= 0).flatten()
+        if len(clouds) == batch_size:  # all points, which need not be looked for
+            rows = torch.arange(slot.numel(), device=slot.device)
+        else:
+            rows = torch.nonzero(slot >= 0).flatten()
         cell = (points.node[rows] - low[points.batch[rows]]).long()
         base = slot[rows] * math.prod(size) + sum(cell[:, d] * s for d, s in enumerate(strides))
         base, ascending = base.sort()

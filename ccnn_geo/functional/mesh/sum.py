@@ -18,8 +18,13 @@ from ccnn_geo.functional.mesh.geometry import LatticeGroup, MeshGeometry
 BOX_FLOATS = 1 << 25
 """Numbers in the unpadded lattices in memory at once: channels are processed in chunks of this size."""
 
-FFT_FLOATS = 1 << 20
-"""Numbers per FFT call: the size of the caches."""
+FFT_FLOATS = {"cpu": 1 << 20, "cuda": 1 << 25}
+"""Numbers per FFT call: what the caches hold (CPU), and for a GPU what some twenty launches pay for.
+
+Of 2^25 floats a buffer has 128 MB, and some ten are alive in the backward pass, two spectra, their product and sum,
+what the transforms put aside: 1.3 GB. They move 1.3 GB or more, 0.4 ms at an assumed 3 TB/s, for which the host needs
+0.1 ms at an assumed 5 us a launch; with 2^20 floats the device would idle nine tenths of the time. An estimate: no GPU
+was measured."""
 
 FADE_PER_ORDER = 2
 """The dual of a spline decays over a number of cells that grows with its order."""
@@ -138,15 +143,18 @@ class _Lattice:
         self.reach = [min(r, n - 1 + margin) for r, n in zip(given, self.size, strict=True)]
         self.lengths = padded_size(self.size, given, margin)
         self.window = tuple(slice(g - r, g + r + 1) for g, r in zip(given, self.reach, strict=True))
+        where = "cpu" if taps.device.type == "mps" else taps.device  # Metal has no float64
+        self.fft_floats = FFT_FLOATS.get(taps.device.type, FFT_FLOATS["cuda"])
         self.fade = taps.new_ones([2 * r + 1 for r in self.reach])
         self.filter = taps.new_ones([*self.lengths[:-1], self.lengths[-1] // 2 + 1])
         for d, (n, r, length) in enumerate(zip(self.size, self.reach, self.lengths, strict=True)):
             shape = [-1 if a == d else 1 for a in range(len(self.size))]
-            if r >= n:  # taps for offsets that do not occur end the kernel smoothly
-                beyond = (torch.arange(-r, r + 1, dtype=torch.float64).abs() - (n - 1)).clamp(min=0)
+            if r >= n:  # taps for offsets that do not occur are there to end the kernel smoothly
+                offsets = torch.arange(-r, r + 1, dtype=torch.float64, device=where)
+                beyond = (offsets.abs() - (n - 1)).clamp(min=0)
                 fade = torch.cos(beyond * (math.pi / 2 / (r - n + 2))).square()
                 self.fade = self.fade * fade.to(taps).view(shape)
-            dual = bspline_dual(length, order, half=d == len(self.size) - 1).square()
+            dual = bspline_dual(length, order, half=d == len(self.size) - 1, device=where).square()
             self.filter = self.filter * dual.to(taps).view(shape)
 
     def channels(self, boxes: int) -> Iterator[slice]:
@@ -157,7 +165,7 @@ class _Lattice:
     def parts(self, *cells: Tensor) -> Iterator[tuple[slice, Iterator[tuple[Tensor, ...]]]]:
         """Chunks of channels, and for each the lattices ``[b, c, *size]`` of chunks of clouds, as views."""
         views = [t.view(self.num_clouds, *self.size, -1).movedim(-1, 1) for t in cells]
-        fit = FFT_FLOATS // math.prod(self.lengths)
+        fit = self.fft_floats // math.prod(self.lengths)
         for part in _chunks(views[0].size(1), fit):
             clouds = _chunks(self.num_clouds, fit // (part.stop - part.start))
             yield part, (tuple(v[b, part] for v in views) for b in clouds)

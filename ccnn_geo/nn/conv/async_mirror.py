@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ccnn_geo._base.recording import refuse_recording
 from ccnn_geo._base.tracing import is_traced, refuse_export
 
 
 class AsyncMirror:
     """Values of one small tensor as numbers; a copy or a pickle of it starts empty.
 
-    On the CPU the values are read each time. On a device :meth:`read` waits only if the tensor is another one or has
-    been written since. :meth:`glance` waits only the first time and then returns the last values that have arrived.
-    Neither notices a write through ``.data`` on a device.
+    On the CPU they are read each time. On a device :meth:`read` waits only for another tensor, or when it has been
+    written since, and :meth:`glance` not even then, apart from the first time: it gives the last values that have
+    arrived. Nothing is read while a CUDA graph is recorded. Of a write through ``.data`` on a device nobody hears.
     """
 
     def __init__(self) -> None:
         self.known: list[float] | None = None
         self._seen: tuple[Tensor, int] | None = None
         self._arriving: tuple[Tensor, torch.cuda.Event] | None = None
+        self._sees_writes = True
 
     def __deepcopy__(self, memo: dict[int, Any]) -> AsyncMirror:
         return AsyncMirror()
@@ -46,22 +47,24 @@ class AsyncMirror:
         unseen = tensor.device.type == "cpu" or tensor.is_inference()  # inference tensors count no writes
         place = self._seen and (self._seen[0].data_ptr(), self._seen[1])
         if unseen or self.known is None or place != (tensor.data_ptr(), tensor._version):
-            self.known = tensor.tolist()
-            # while this alias lives, no other tensor gets its address
+            self.known = _numbers(tensor)
+            # while the alias lives, no other tensor gets its place
             self._seen = None if unseen else (tensor.detach(), tensor._version)
         return self.known
 
     def fetch(self, tensor: Tensor) -> list[float]:
-        """Returns the current values; always waits for the device."""
-        self.known, self._arriving = tensor.tolist(), None
+        """The values as they are now, whatever was seen of the tensor before; waits for the device."""
+        self.known, self._arriving = _numbers(tensor), None
         return self.known
 
+    def lose_sight(self) -> None:
+        """Lets every glance wait from now on: replays of a CUDA graph may have written any number of times."""
+        self._sees_writes = False
+
     def glance(self, tensor: Tensor) -> list[float]:
-        """Returns the values; on a device they may be slightly old."""
-        if tensor.device.type != "cuda" or self.known is None:
+        """The values, or on a device those of a moment ago."""
+        if tensor.device.type != "cuda" or self.known is None or not self._sees_writes:
             return self.fetch(tensor)
-        if torch.cuda.is_current_stream_capturing():  # nothing arrives while a graph is recorded
-            return self.known
         if self._arriving is not None and self._arriving[1].query():
             self.known, self._arriving = self._arriving[0].tolist(), None
         if self._arriving is None:
@@ -74,6 +77,6 @@ class AsyncMirror:
         return self.known
 
 
-def made_on(like: Tensor, numbers: Sequence[float]) -> Tensor:
-    """Makes a tensor ``[n]`` of numbers, of the type and device of ``like``; written one by one, since a copy waits."""
-    return torch.stack([like.new_full((), number) for number in numbers])
+def _numbers(tensor: Tensor) -> list[float]:
+    refuse_recording(tensor, "the model has not seen all that it must know; run it once before")
+    return tensor.tolist()

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from ccnn_geo._base.devices import check_one_device
 from ccnn_geo._base.pyg import MessagePassing
+from ccnn_geo._base.sending import made_on
 from ccnn_geo.functional.representations import grid_spacing
 from ccnn_geo.kernels.config import KernelConfig
 from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.neighbors import Neighbors
-from ccnn_geo.nn.conv.async_mirror import made_on
 from ccnn_geo.nn.conv.checks import check_layer, check_points, check_tensors
 from ccnn_geo.nn.conv.fit import fit_to_grid, fit_to_points
 from ccnn_geo.nn.conv.grid import GridSum

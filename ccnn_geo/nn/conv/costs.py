@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ccnn_geo._base.device_costs import Costs, costs_of
 from ccnn_geo._base.native.build import native_function
+from ccnn_geo.functional.edge.compiled import has_compiled
 from ccnn_geo.functional.mesh.band import LINES, SAMPLES
 from ccnn_geo.functional.mesh.conv import ORDER
 from ccnn_geo.kernels.continuous import ContinuousKernel
@@ -19,34 +21,39 @@ SAMPLE = 1 << 14
 MAX_CELLS = 1 << 24
 """Largest lattice of a cloud for which "auto" takes the mesh."""
 
-# Nanoseconds on one core of the machine in docs/performance.md
-LISTED_NS, FILTER_NS, PRODUCT_NS = 5.0, 7.0, 0.013
-COMPILED_SHARE = 0.3
-LATTICE_LISTED_NS, LATTICE_CHANNEL_NS = 26.0, 1.5
-LATTICE_COMPILED_SHARE = 0.25
-CELL_NS, SPREAD_NS = 0.2, 0.4
 
+def edge_seconds(kernel: ContinuousKernel, plan: PointPlan, costs: Costs | None = None) -> float:
+    """Of the loop over edges: they are listed, and a kernel is evaluated on those in its support.
 
-def edge_seconds(kernel: ContinuousKernel, plan: PointPlan) -> float:
-    """Cost of the loop over edges: all are listed, and the kernel is evaluated on those in its support."""
+    ``costs`` are those of the points' device by default, here and below.
+    """
+    costs = costs or costs_of(plan.pos[0].device)
     inside = _edges_inside(kernel, plan)
     listed = inside if plan.sees_all else plan.neighbors.num_edges
-    return 1e-9 * (LISTED_NS * listed + _kernel_ns(kernel, plan) * inside)
+    compiled = has_compiled(plan.pos[0].device.type)
+    return 1e-9 * (costs.listed * listed + _kernel_ns(kernel, costs, compiled) * inside)
 
 
-def lattice_seconds(kernel: ContinuousKernel, plan: PointPlan, spacing: Sequence[float]) -> float:
-    """Cost of the sum by offsets: the kernel is evaluated on distinct ones only."""
+def lattice_seconds(
+    kernel: ContinuousKernel, plan: PointPlan, spacing: Sequence[float], costs: Costs | None = None
+) -> float:
+    """Of the sum by offsets: a kernel is evaluated on the distinct ones alone."""
+    costs = costs or costs_of(plan.pos[0].device)
     inside = _edges_inside(kernel, plan)
     steps = zip(_reach(kernel, plan).tolist(), spacing, strict=True)
     offsets = math.prod(2 * math.floor(r / h) + 1 for r, h in steps)
     listed = plan.num_pairs if plan.sees_all else plan.neighbors.num_edges
-    share = LATTICE_COMPILED_SHARE if _is_compiled("lattice_conv", plan) else 1.0
-    edges = share * (LATTICE_LISTED_NS * listed + LATTICE_CHANNEL_NS * kernel.out_channels * inside)
-    return 1e-9 * (edges + _kernel_ns(kernel, plan) * min(offsets, inside))
+    share = costs.lattice_compiled_share if _is_compiled("lattice_conv", plan) else 1.0
+    edges = share * (costs.lattice_listed * listed + costs.lattice_channel * kernel.out_channels * inside)
+    kernel_ns = _kernel_ns(kernel, costs, _is_compiled("edge_magnet", plan))
+    return 1e-9 * (edges + kernel_ns * min(offsets, inside))
 
 
-def mesh_seconds(kernel: ContinuousKernel, plan: PointPlan, spacing: Sequence[float]) -> float:
-    """Cost of the mesh; infinite above :data:`MAX_CELLS`."""
+def mesh_seconds(
+    kernel: ContinuousKernel, plan: PointPlan, spacing: Sequence[float], costs: Costs | None = None
+) -> float:
+    """Of the mesh: infinite above :data:`MAX_CELLS`."""
+    costs = costs or costs_of(plan.pos[0].device)
     reach, extent = _reach(kernel, plan).tolist(), plan.extent.tolist()
     cells = math.prod((e + r) / h + 2 * ORDER for e, r, h in zip(extent, reach, spacing, strict=True))
     if cells > MAX_CELLS:
@@ -54,22 +61,23 @@ def mesh_seconds(kernel: ContinuousKernel, plan: PointPlan, spacing: Sequence[fl
     # the kernel on the lattice, and on the lines along which its band limit is measured
     taps = math.prod(2 * r / h + 1 for r, h in zip(reach, spacing, strict=True)) + plan.dim * LINES * SAMPLES
     points = (plan.pos[0].size(0) + plan.pos[1].size(0)) * ORDER**plan.dim
-    per_channel = CELL_NS * plan.num_clouds * cells * math.log2(max(2.0, cells)) + SPREAD_NS * points
-    return 1e-9 * (kernel.out_channels * per_channel + _kernel_ns(kernel, plan) * taps)
+    per_channel = costs.cell * plan.num_clouds * cells * math.log2(max(2.0, cells)) + costs.spread * points
+    kernel_ns = _kernel_ns(kernel, costs, _is_compiled("edge_magnet", plan))
+    return 1e-9 * (kernel.out_channels * per_channel + kernel_ns * taps)
 
 
 def _is_compiled(name: str, plan: PointPlan) -> bool:
     return plan.pos[0].device.type == "cpu" and native_function(name) is not None
 
 
-def _kernel_ns(kernel: ContinuousKernel, plan: PointPlan) -> float:
-    """Cost of evaluating a kernel at one offset and using its values, forward and backward."""
+def _kernel_ns(kernel: ContinuousKernel, costs: Costs, compiled: bool) -> float:
+    """Evaluating a kernel at one offset and using its values, forward and backward."""
     net = kernel.network
     width, depth = net.basis_channels, net.num_layers
     products = depth * width**2 + kernel.out_channels * (width + 1)
-    compiled = not kernel.is_dense and net.gabor_layers() is not None and _is_compiled("edge_magnet", plan)
-    share = COMPILED_SHARE if compiled else 1.0
-    return share * (FILTER_NS * width * (depth + 1) + 4 * PRODUCT_NS * products)
+    compiled = compiled and not kernel.is_dense and net.gabor_layers() is not None
+    share = costs.compiled_share if compiled else 1.0
+    return share * (costs.filter * width * (depth + 1) + 4 * costs.product * products)
 
 
 def _reach(kernel: ContinuousKernel, plan: PointPlan) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ccnn_geo._base.native.sizes import ladder
+from ccnn_geo._base.recording import refuse_recording
 from ccnn_geo._base.tracing import is_traced
 from ccnn_geo.functional.edge.kernel_values import kernel_values
 from ccnn_geo.functional.grid.conv import GridKernel, apply_kernel, prepare_kernel
@@ -16,6 +17,7 @@ from ccnn_geo.functional.representations import grid_spacing
 from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.neighbors.measure import lattice_measure
 from ccnn_geo.nn.conv.async_mirror import AsyncMirror
+from ccnn_geo.nn.conv.fixed_taps import taps_are_fixed
 from ccnn_geo.nn.conv.kernel_norms import collected, record_grid
 
 LAG_MARGIN = 0.1
@@ -73,7 +75,12 @@ class GridSum(nn.Module):
         size = tuple(x.shape[2:])
         reference = self._reference.read(self.reference_spacing)
         measure = lattice_measure(step, reference, self.dim) if all(h > 0 for h in reference) else 1.0
-        if collected() is not None:  # collecting the norm needs the taps
+        fixed = taps_are_fixed()
+        if not fixed and not is_traced():
+            refuse_recording(
+                x, "the number of taps follows the window; record inside `with ccnn_geo.nn.fixed_taps():`"
+            )
+        if fixed or collected() is not None:  # what a graph keeps goes stale; a norm is that of the taps
             return apply_kernel(x, self._render(kernel, size, step, measure))
         key = ("grid", size, step, self.method, measure)
         return apply_kernel(x, kernel.remember(key, lambda: self._render(kernel, size, step, measure)))
@@ -100,13 +107,17 @@ class GridSum(nn.Module):
     ) -> tuple[Tensor, tuple[int, ...]]:
         """Offsets of a kernel's taps ``[*K, D]``, all in the support and a few more, and the index of offset zero.
 
-        While a window learns, the number of taps takes few distinct values, so that transforms can be reused. In
-        training on a GPU the host's copy of the window's width may be slightly old, which is why there is a margin.
-        Evaluation reads the width, because it caches kernels. Compiled training uses all taps.
+        While a window learns, the number of taps is one of a few, so that transforms stay the same. In training on a
+        GPU the window's width may be that of a moment ago, hence the margin; in evaluation, where kernels are
+        remembered, and beside CUDA graphs it is asked for. Compiled code that learns takes all taps, and so does
+        :func:`~ccnn_geo.nn.conv.fixed_taps.fixed_taps`.
         """
         step, support = grid_spacing(size, spacing), kernel.support()
         if is_traced():
             known = None if self.training else self._compiled_support
+        elif taps_are_fixed():
+            known = [kernel.most_reach] * self.dim
+            self._support.lose_sight()
         else:
             known = self._support.glance(support) if self.training else self._support.fetch(support)
             self._compiled_support = [_room_for(r) for r in known]

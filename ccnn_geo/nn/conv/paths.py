@@ -48,7 +48,7 @@ class Path(ABC):
 
     @abstractmethod
     def seconds(self) -> float:
-        """Predicted time of a forward and backward pass on one CPU core; only ratios matter."""
+        """Predicted time of a forward and backward pass on one CPU core, or a measured device; only ratios count."""
 
     @abstractmethod
     def __call__(self, x: Tensor, weight: Tensor | None) -> Tensor:

@@ -231,7 +231,8 @@ class PointPlan:
         """Number of clouds."""
         if self.batch_size is not None:
             return self.batch_size
-        return 1 + max((int(b[-1]) for b in self.batch if b is not None and b.numel() > 0), default=0)
+        batches = self.batch if self.is_bipartite else self.batch[:1]
+        return 1 + max((int(b[-1]) for b in batches if b is not None and b.numel() > 0), default=0)
 
     @lazy
     def num_pairs(self) -> int:
@@ -272,6 +273,6 @@ class PointPlan:
         if key not in self._meshes:
             target, batch = (self.pos[1], self.batch[1]) if self.is_bipartite else (None, None)
             self._meshes[key] = MeshGeometry.build(
-                self.pos[0], target, spacing, order, self.batch[0], batch, self.batch_size
+                self.pos[0], target, spacing, order, self.batch[0], batch, self.num_clouds
             )
         return self._meshes[key]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ccnn_geo._base.processes import is_distributed
+from ccnn_geo._base.recording import refuse_recording
 
 SILENCE = 1e-12
 """Mean square below which a batch says nothing about the scale; the next batch then sets it."""
@@ -41,8 +42,11 @@ class UnitVariance(nn.Module):
 
     @property
     def is_known(self) -> bool:
-        """Whether the scale is set. Reads the buffer, which waits for the device, only until it is."""
-        return self.known or bool(self.moment > 0)
+        """Whether the scale is set. Asks the buffer (one wait for the device) only as long as it is not."""
+        if self.known:
+            return True
+        refuse_recording(self.moment, "a layer's scale is not known yet; run the model once before")
+        return bool(self.moment > 0)
 
     @torch.no_grad()
     def set(self, moment: Tensor | float) -> None:

@@ -49,8 +49,8 @@ def test_shared_geometry_and_small_budgets_change_nothing(monkeypatch):
     expected = run()
     for module, name, value in (
         (mesh_sum, "BOX_FLOATS", 1),
-        (mesh_sum, "FFT_FLOATS", 1),
-        (mesh_stencil, "BLOCK_ENTRIES", 100),
+        (mesh_sum, "FFT_FLOATS", {"cpu": 1, "cuda": 1}),
+        (mesh_stencil, "BLOCK_ENTRIES", {"cpu": 100, "cuda": 100}),
         (mesh_stencil, "KEPT_ENTRIES", 0),
         (mesh_geometry, "GROUP_CELLS", 1),
     ):
