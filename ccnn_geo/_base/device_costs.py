@@ -1,4 +1,4 @@
-"""What operations cost, by device: built-in figures, or those that were measured on this machine.
+"""Costs of operations by device: built-in figures, or those that were measured on this machine.
 
 ``python -m ccnn_geo.experiments.benchmarks.calibrate`` measures them and writes a file to the
 :func:`~ccnn_geo._base.cache_folder.cache_folder`. A process looks for it once, when a choice first asks.
@@ -107,14 +107,14 @@ def _known_costs(device: str) -> Costs:
 
 
 def device_name(device: torch.device) -> str:
-    """What sets a device apart from others that share a home folder."""
+    """A name that tells a device from others that share a home folder."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"cpu {hashlib.sha256(processor().encode()).hexdigest()[:10]}"
 
 
 def costs_file(device: torch.device, folder: Path | None = None) -> Path:
-    """Where measured figures of a device are kept.
+    """The file with the measured figures of a device.
 
     Raises:
         FileNotFoundError: If there is no cache folder.

@@ -7,7 +7,7 @@
 5. With a radius the neighbours are counted first. Their number is the second wait.
 6. A cloud of more than 16,384 points looks at near cells only (``cells``, ``cell_search``), which waits a few times.
    It takes memory for its edges and for 2^24 distances.
-7. Where cells leave little out (many ties, many axes, many neighbours), such a cloud goes through all pairs as well.
+7. If cells leave little out (many ties, many axes, many neighbours), such a cloud goes through all pairs as well.
 
 Distances are those of ``squared_distances`` in float64, and ties go by index: the edges are the CPU's.
 """

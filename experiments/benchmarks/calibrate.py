@@ -123,7 +123,7 @@ def fitted(costs: Costs, names: Sequence[str], cases: Sequence[Case], repeats: i
 
 
 def fft_figure(device: torch.device, scale: float, repeats: int) -> float:
-    """What makes both ways of :data:`GRIDS` cost alike, in the middle."""
+    """The median factor that makes both ways of :data:`GRIDS` cost alike."""
     found = []
     for size, taps in GRIDS:
         x, kernel = (

@@ -110,7 +110,7 @@ def mesh_conv(
 def _taps_in_reach(
     kernel: ContinuousKernel, geometry: MeshGeometry, memory: dict[Hashable, Tensor] | None
 ) -> tuple[Callable[[], Tensor], list[int]]:
-    """What gives half the side of the box of taps ``[D]``, and in cells: as far as offsets occur and a margin beyond.
+    """A function for half the side of the box of taps ``[D]``, and its size in cells: the largest offset and a margin.
 
     The host asks for all bounds at once, and of a kernel that does not change only once.
     """

@@ -16,7 +16,7 @@ class AsyncMirror:
 
     On the CPU they are read each time. On a device :meth:`read` waits only for another tensor, or when it has been
     written since, and :meth:`glance` not even then, apart from the first time: it gives the last values that have
-    arrived. Nothing is read while a CUDA graph is recorded. Of a write through ``.data`` on a device nobody hears.
+    arrived. Nothing is read while a CUDA graph is recorded. A write through ``.data`` on a device is not seen.
     """
 
     def __init__(self) -> None:

@@ -23,7 +23,7 @@ MAX_CELLS = 1 << 24
 
 
 def edge_seconds(kernel: ContinuousKernel, plan: PointPlan, costs: Costs | None = None) -> float:
-    """Of the loop over edges: they are listed, and a kernel is evaluated on those in its support.
+    """Cost of the loop over edges: they are listed, and a kernel is evaluated on those in its support.
 
     ``costs`` are those of the points' device by default, here and below.
     """
@@ -37,7 +37,7 @@ def edge_seconds(kernel: ContinuousKernel, plan: PointPlan, costs: Costs | None 
 def lattice_seconds(
     kernel: ContinuousKernel, plan: PointPlan, spacing: Sequence[float], costs: Costs | None = None
 ) -> float:
-    """Of the sum by offsets: a kernel is evaluated on the distinct ones alone."""
+    """Cost of the sum by offsets: a kernel is evaluated on the distinct ones alone."""
     costs = costs or costs_of(plan.pos[0].device)
     inside = _edges_inside(kernel, plan)
     steps = zip(_reach(kernel, plan).tolist(), spacing, strict=True)
@@ -52,7 +52,7 @@ def lattice_seconds(
 def mesh_seconds(
     kernel: ContinuousKernel, plan: PointPlan, spacing: Sequence[float], costs: Costs | None = None
 ) -> float:
-    """Of the mesh: infinite above :data:`MAX_CELLS`."""
+    """Cost of the mesh: infinite above :data:`MAX_CELLS`."""
     costs = costs or costs_of(plan.pos[0].device)
     reach, extent = _reach(kernel, plan).tolist(), plan.extent.tolist()
     cells = math.prod((e + r) / h + 2 * ORDER for e, r, h in zip(extent, reach, spacing, strict=True))
