@@ -136,11 +136,13 @@ def read_costs(text: str) -> Costs:
     given = found.get("costs") if isinstance(found, dict) and found.get("format") == FORMAT else None
     if not isinstance(given, dict):
         raise ValueError(f"expected an object with format {FORMAT} and costs")
-    values = {field.name: given.get(field.name) for field in fields(Costs)}
-    for name, value in values.items():
+    values: dict[str, float] = {}
+    for name in (field.name for field in fields(Costs)):
+        value = given.get(name)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
             raise ValueError(f"expected {name} to be a number >= 0, got {value!r}")
-    return Costs(**{name: float(value) for name, value in values.items()})
+        values[name] = float(value)
+    return Costs(**values)
 
 
 def write_costs(costs: Costs, device: torch.device, folder: Path | None = None) -> Path:
