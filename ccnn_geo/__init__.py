@@ -1,6 +1,6 @@
 """Continuous convolutional neural networks for sequences, images, voxels and point clouds.
 
-Names are imported when they are used, so that the command line need not wait for torch to say its version.
+Names are imported on first use, so that the command line can print its version without loading torch.
 """
 
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
-r"""Assertions that hold for every continuous convolution, for use on your own layers and models.
+r"""Assertions that hold for every continuous convolution, to test your own layers and models.
 
-Each compares values and, where it makes sense, gradients, by the relative error
-:math:`\\lVert a - b \\rVert / \\lVert b \\rVert`, and raises ``AssertionError`` naming what differs.
+Each compares values and, where it makes sense, gradients by the relative error
+:math:`\lVert a - b \rVert / \lVert b \rVert`, and raises an ``AssertionError`` that names the difference.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4}
 
 
 def assert_close(actual: Tensor, expected: Tensor, tol: float | None = None, what: str = "values") -> None:
-    """Asserts a relative error of at most ``tol`` (by precision if ``None``)."""
+    """Asserts a relative error of at most ``tol``; ``None`` chooses it by precision."""
     if actual.shape != expected.shape:
         raise AssertionError(f"{what}: shape {list(actual.shape)} is not {list(expected.shape)}")
     if actual.numel() == 0:
@@ -58,7 +58,7 @@ def assert_same_function(
     tol: float | None = None,
     what: str = "function",
 ) -> None:
-    """Asserts that two functions agree in value and in the gradients of all inputs and parameters."""
+    """Asserts that two functions agree in values and in the gradients of all inputs and parameters."""
     results = []
     cotangent = None
     for function in (first, second):
@@ -78,7 +78,7 @@ def assert_same_function(
     for i, (g, e) in enumerate(zip(value_grads, expected_grads, strict=True)):
         if e.double().norm() > 1e-8 * scale:
             assert_close(g, e, tol, f"{what}: gradient {i} of shape {list(e.shape)}")
-        elif g.double().norm() > 1e-5 * scale:  # below, both are rounding errors of zero
+        elif g.double().norm() > 1e-5 * scale:  # below this, both are rounding errors of zero
             raise AssertionError(f"{what}: gradient {i} of shape {list(e.shape)} should be zero")
 
 
@@ -89,7 +89,7 @@ def plain_sum(
 
     Shapes:
         - **x:** :math:`(N, C)`; **pos_src:** :math:`(N, D)`; **pos_dst:** :math:`(M, D)`; **weight:** :math:`(N)`
-        - **output:** :math:`(M, C)`, for a dense kernel :math:`(M, C_{out})`; without bias and pointwise layer
+        - **output:** :math:`(M, C)`, or :math:`(M, C_{out})` for a dense kernel; without bias and pointwise layer
     """
     kernel = conv.kernel.definition(pos_dst.unsqueeze(1) - pos_src.unsqueeze(0))
     if weight is not None:
@@ -102,7 +102,7 @@ def plain_sum(
 def assert_matches_definition(
     conv: ContinuousConv, x: Tensor, pos: Tensor, pos_dst: Tensor | None = None, tol: float | None = None
 ) -> None:
-    """Asserts that the point path with all pairs is :func:`plain_sum`, values and gradients."""
+    """Asserts that the point path with all pairs equals :func:`plain_sum`, in values and gradients."""
     target = pos if pos_dst is None else pos_dst
     neighbors = build_neighbors(pos, num_neighbors=None, pos_dst=pos_dst)
     conv(x, (pos, target), neighbors)  # a fresh layer sets its scale on the first batch
@@ -124,12 +124,12 @@ def assert_methods_agree(
     edge_index: Tensor | Neighbors,
     tol: float | None = None,
 ) -> None:
-    """Asserts that the chunked path equals one message per edge, values and gradients."""
+    """Asserts that the chunked path equals one message per edge, in values and gradients."""
     conv(x, pos, edge_index)
     plain = copy.deepcopy(conv)
     plain.method = "plain"
     plain_parameters = dict(plain.named_parameters())
-    for name, parameter in conv.named_parameters():  # share, so that gradients are comparable
+    for name, parameter in conv.named_parameters():  # shared, so that gradients are comparable
         module, _, leaf = name.rpartition(".")
         setattr(plain.get_submodule(module), leaf, parameter)
     if not plain_parameters:
@@ -149,7 +149,7 @@ def assert_grid_matches_points(
     spacing: float | Sequence[float] | None = None,
     tol: float | None = None,
 ) -> None:
-    """Asserts that a grid and the same samples as points with all pairs give the same, with gradients."""
+    """Asserts that a grid and its cells as points, with all pairs, give the same values and gradients."""
     size = x_grid.shape[2:]
     pos = grid_positions(size, spacing, dtype=x_grid.dtype, device=x_grid.device)
     pos = pos.repeat(x_grid.size(0), 1)
@@ -171,7 +171,7 @@ def assert_grid_matches_points(
 
 
 def assert_fft_matches_direct(conv: ContinuousConv, x_grid: Tensor, tol: float | None = None) -> None:
-    """Asserts that both ways to convolve a grid give the same, values and gradients."""
+    """Asserts that both ways to convolve a grid give the same values and gradients."""
     conv(x_grid)
     method = conv.method
 
@@ -193,7 +193,7 @@ def assert_fft_matches_direct(conv: ContinuousConv, x_grid: Tensor, tol: float |
 def assert_bipartite_matches_square(
     conv: ContinuousConv, x: Tensor, pos: Tensor, edge_index: Tensor | Neighbors, tol: float | None = None
 ) -> None:
-    """Asserts that a layer evaluated at its own points as another set gives the same."""
+    """Asserts that a layer gives the same output if its own points are passed as separate targets."""
     expected = conv(x, pos, edge_index)
     assert_close(conv((x, None), (pos, pos.clone()), edge_index), expected, tol, "bipartite against square")
 
@@ -201,7 +201,7 @@ def assert_bipartite_matches_square(
 def assert_permutation_equivariant(
     module: nn.Module, x: Tensor, pos: Tensor, global_output: bool = False, tol: float | None = None
 ) -> None:
-    """Asserts that reordering the points of one cloud reorders the output (or leaves a global one alone)."""
+    """Asserts that reordering the points of a cloud reorders the output, or leaves a global output unchanged."""
     order = torch.randperm(x.size(0), generator=torch.Generator().manual_seed(0)).to(x.device)
     expected = module(x, pos)
     actual = module(x[order], pos[order])
@@ -211,7 +211,7 @@ def assert_permutation_equivariant(
 def assert_translation_invariant(
     module: nn.Module, x: Tensor, pos: Tensor, shift: float = 0.5, tol: float | None = None
 ) -> None:
-    """Asserts that moving all points together changes nothing."""
+    """Asserts that shifting all points together changes nothing."""
     expected = module(x, pos)
     assert_close(module(x, pos + shift), expected, tol, "translation")
 
@@ -219,7 +219,7 @@ def assert_translation_invariant(
 def assert_ragged_matches_single(
     module: nn.Module, x: Tensor, pos: Tensor, batch: Tensor, tol: float | None = None
 ) -> None:
-    """Asserts that a batch of clouds of different sizes gives what the clouds give one by one."""
+    """Asserts that a batch of clouds of different sizes gives the same outputs as the clouds one by one."""
     together = module(x, pos, batch=batch)
     parts = [module(x[batch == b], pos[batch == b]) for b in batch.unique().tolist()]
     assert_close(together, torch.cat(parts), tol, "ragged batch")
@@ -233,7 +233,7 @@ def assert_causal(module: nn.Module, x_grid: Tensor) -> None:
     for position in sorted({0, length // 3, length // 2, max(0, length - 2)}):
         (grad,) = torch.autograd.grad(module(x)[..., position].square().sum(), x)
         now, later = grad[..., : position + 1].abs().max().item(), grad[..., position + 1 :]
-        own = max(own, now)  # of all positions: a kernel may be zero at lag 0
+        own = max(own, now)  # over all positions, because a kernel may be zero at lag 0
         leaks[position] = later.abs().max().item() if later.numel() > 0 else 0.0
     for position, leak in leaks.items():
         if not leak <= 1e-6 * own:

@@ -1,6 +1,6 @@
-"""Data sets, one file each, and the parts that a data set of your own needs; installed as ``ccnn_geo.datasets``.
+"""Data sets, one file each, and the parts for writing your own; installed as ``ccnn_geo.datasets``.
 
-A class is imported when it is used.
+A class is imported on first use.
 """
 
 from __future__ import annotations

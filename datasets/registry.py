@@ -1,4 +1,4 @@
-"""All data sets by the name that the command line gives them; each is imported when it is asked for."""
+"""All data sets by their command-line names; each is imported on request."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ PLACES = {
     "lidar": "scenes.lidar:LidarFrames",
     "clouds": "clouds.clouds:Clouds",
 }
-"""Module and class of each name, in the order in which they are listed."""
+"""Module and class of each name, in listing order."""
 
 
 def dataset_class(name: str) -> Any:
-    """The class of a name.
+    """Returns the class with a name.
 
     Raises:
         ValueError: For an unknown name.

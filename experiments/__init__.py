@@ -1,6 +1,6 @@
 """Internal: configurations, and programs that make the tables and figures of ``docs``.
 
-They are installed as ``ccnn_geo.experiments``, and run by ``ccnn-geo reproduce`` and ``python -m``.
+The package is installed as ``ccnn_geo.experiments``; ``ccnn-geo reproduce`` and ``python -m`` run the programs.
 """
 
 from ccnn_geo._base.moved import keep_old_paths

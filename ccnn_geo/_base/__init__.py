@@ -1,3 +1,3 @@
-"""Internal: devices, PyTorch Geometric, old paths and the compiler, in one place each, for all rooms above.."""
+"""Internal: devices, PyTorch Geometric, old paths and the compiler, each in one place for all rooms above."""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""Whether values that a command line or a configuration gives are of the types that a class annotates."""
+"""Checks whether values from a command line or a configuration have the types that a class annotates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 
 def types_of(cls: type) -> dict[str, Any]:
-    """Types of the arguments of a constructor and of those of its bases."""
+    """Types of the arguments of a constructor, including those of base classes."""
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         if "__init__" in vars(base) and base.__module__.startswith("ccnn_geo"):
@@ -19,10 +19,10 @@ def types_of(cls: type) -> dict[str, Any]:
 
 
 def check_types(where: str, cls: type, given: Mapping[str, Any]) -> None:
-    """Finds arguments of a constructor that are of another type.
+    """Checks that arguments of a constructor have the right types.
 
     Raises:
-        ValueError: For such an argument; its message begins with ``where``.
+        ValueError: If one has another type; the message begins with ``where``.
     """
     known = types_of(cls)
     for name, value in given.items():
@@ -31,7 +31,7 @@ def check_types(where: str, cls: type, given: Mapping[str, Any]) -> None:
 
 
 def fits(value: object, kind: Any) -> bool:
-    """Whether a value is of a type; of types that no text can give, such as functions, any is.
+    """Whether a value has a type; accepts any value for types that text cannot express, such as functions.
 
     Example:
         >>> [fits(value, int | None) for value in (3, None, 3.0, "3", True)]
@@ -59,7 +59,7 @@ def fits(value: object, kind: Any) -> bool:
 
 
 def named(kind: Any) -> str:
-    """A type as its annotation has it.
+    """The name of a type, as in its annotation.
 
     Example:
         >>> named(int | None)

@@ -1,4 +1,4 @@
-"""What operations cost, by device: built-in figures, or those that were measured on this machine.
+"""Costs of operations by device: built-in figures, or those that were measured on this machine.
 
 ``python -m ccnn_geo.experiments.benchmarks.calibrate`` measures them and writes a file to the
 :func:`~ccnn_geo._base.cache_folder.cache_folder`. A process looks for it once, when a choice first asks.
@@ -107,14 +107,14 @@ def _known_costs(device: str) -> Costs:
 
 
 def device_name(device: torch.device) -> str:
-    """What sets a device apart from others that share a home folder."""
+    """A name that tells a device from others that share a home folder."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"cpu {hashlib.sha256(processor().encode()).hexdigest()[:10]}"
 
 
 def costs_file(device: torch.device, folder: Path | None = None) -> Path:
-    """Where measured figures of a device are kept.
+    """The file with the measured figures of a device.
 
     Raises:
         FileNotFoundError: If there is no cache folder.
@@ -136,11 +136,13 @@ def read_costs(text: str) -> Costs:
     given = found.get("costs") if isinstance(found, dict) and found.get("format") == FORMAT else None
     if not isinstance(given, dict):
         raise ValueError(f"expected an object with format {FORMAT} and costs")
-    values = {field.name: given.get(field.name) for field in fields(Costs)}
-    for name, value in values.items():
+    values: dict[str, float] = {}
+    for name in (field.name for field in fields(Costs)):
+        value = given.get(name)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
             raise ValueError(f"expected {name} to be a number >= 0, got {value!r}")
-    return Costs(**{name: float(value) for name, value in values.items()})
+        values[name] = float(value)
+    return Costs(**values)
 
 
 def write_costs(costs: Costs, device: torch.device, folder: Path | None = None) -> Path:

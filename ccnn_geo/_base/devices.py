@@ -1,4 +1,4 @@
-"""On which device tensors are that come together."""
+"""Checks that tensors used together are on one device."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from torch import Tensor
 
 
 def check_one_device(name: str, /, **tensors: object) -> None:
-    """Says which of some tensors are on another device; those that are ``None``, or no tensors, count as none.
+    """Checks that all tensors are on one device; ignores ``None`` and other values.
 
     Args:
-        name: Who asks.
-        **tensors: Tensors by the names that the caller knows them by, or pairs of sources and targets.
+        name: The caller, for the message.
+        **tensors: Tensors, or pairs of sources and targets, by the caller's names for them.
 
     Raises:
         ValueError: If they are on several devices.

@@ -1,4 +1,4 @@
-"""Packages that an extra brings: where one is missing, an error of one line names the extra to install."""
+"""Packages of the extras: if one is missing, an error of one line names the extra to install."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ EXTRAS: dict[str, dict[str, str]] = {
     "onnx": {"onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"},
     "peers": {"perceiver_pytorch": "perceiver-pytorch"},
 }
-"""The modules that this package imports of each extra, and the names to install them by."""
+"""Modules that this package imports from each extra, and the names to install them by."""
 
 PACKAGES = {module: name for modules in EXTRAS.values() for module, name in modules.items()}
-"""Of all extras."""
+"""Modules and packages of all extras."""
 
 
 class MissingExtra(ImportError):
     """A package of an extra is missing.
 
     Args:
-        who: What needs it.
-        needed: The packages, as the message lists them.
+        who: The function or command that needs it.
+        needed: The packages, as listed in the message.
         extra: The extra that brings them.
         module: The module that could not be imported.
 
@@ -58,16 +58,16 @@ class MissingExtra(ImportError):
         self.needed, self.extra = needed, extra
 
     def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str, str, str]]:
-        return type(self), self.given  # loading processes send it home
+        return type(self), self.given  # loading processes send it to their parent
 
 
 @contextmanager
 def needs(extra: str, who: str) -> Iterator[None]:
-    """A block of imports that an extra brings. Blocks may nest: the outer one says who needs a package.
+    """A block of imports from an extra. Blocks may nest: the outer one names the caller that needs a package.
 
     Args:
         extra: A key of :data:`EXTRAS`, or ``"all"``.
-        who: What needs them, for the message.
+        who: The function or command that needs them, for the message.
 
     Raises:
         MissingExtra: If one of them cannot be imported.
@@ -84,24 +84,24 @@ def needs(extra: str, who: str) -> Iterator[None]:
         raise MissingExtra(who, error.needed, error.extra, error.name or "") from error
     except ImportError as error:
         module = (error.name or "").partition(".")[0]
-        if module in ("", "ccnn_geo"):  # of our own, or not of a module
+        if module in ("", "ccnn_geo"):  # our own module, or none
             raise
         needed = PACKAGES.get(module, module)
-        if not isinstance(error, ModuleNotFoundError):  # there, but broken: a system library may be missing
+        if not isinstance(error, ModuleNotFoundError):  # broken: a system library may be missing
             needed += f" ({error})"
         raise MissingExtra(who, needed, extra, module) from error
 
 
 def require(extra: str, who: str, *modules: str) -> None:
-    """Checks that modules of an extra are there, all at once and before work begins; imports none of them.
+    """Checks that modules of an extra are installed, all at once and before work begins; imports none of them.
 
     Args:
         extra: A key of :data:`EXTRAS`, or ``"all"`` with the modules named.
-        who: What needs them, for the message.
-        modules: Those needed; by default all of the extra.
+        who: The function or command that needs them, for the message.
+        modules: The modules needed; by default all of the extra.
 
     Raises:
-        MissingExtra: If one is not installed; the message lists all that are not.
+        MissingExtra: If one is not installed; the message lists all missing ones.
     """
     absent = [module for module in modules or EXTRAS[extra] if find_spec(module) is None]
     if absent:

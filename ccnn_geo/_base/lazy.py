@@ -1,4 +1,4 @@
-"""Public names that a package imports when they are first asked for."""
+"""Public names that a package imports on first access."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 def lazy_names(
     package: str, homes: Mapping[str, str]
 ) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
-    """``__all__``, ``__getattr__`` and ``__dir__`` of a package.
+    """Makes ``__all__``, ``__getattr__`` and ``__dir__`` of a package.
 
     For type checkers the package imports the same names under ``TYPE_CHECKING``; a test compares the two.
 
     Args:
-        package: Its ``__name__``.
-        homes: Its names, separated by blanks, by the module that has them, without ``ccnn_geo.``.
+        package: ``__name__`` of the package.
+        homes: Maps modules, without ``ccnn_geo.``, to their public names, separated by blanks.
     """
     places = {name: f"ccnn_geo.{module}" for module, names in homes.items() for name in names.split()}
 

@@ -1,10 +1,10 @@
-"""Modules that do not lie where their names say: old paths, and in a checkout the two folders beside the package.
+"""Modules that are not where their names say: old paths, and in a checkout the two folders beside the package.
 
-Paths of release 0.0 work for one release, with a DeprecationWarning. Installed, ``datasets`` and ``experiments`` lie
-inside of the package; in a checkout they lie beside it.
+Paths of release 0.0 work for one release, with a DeprecationWarning. After installation, ``datasets`` and
+``experiments`` are inside the package; in a checkout they are beside it.
 
-An entry of a package's ``__path__`` may be anything that a hook of :data:`sys.path_hooks` answers for (PEP 302). Ours
-comes last, so that a module that is there wins.
+An entry of a package's ``__path__`` may be anything that a hook of :data:`sys.path_hooks` handles (PEP 302). Ours
+comes last, so that existing modules win.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from types import CodeType, ModuleType
 from typing import Any
 
 ENTRY = "ccnn_geo: modules that have moved"
-"""What stands for a folder in ``__path__``."""
+"""The entry in ``__path__``, instead of a folder."""
 
 CHECKOUT = Path(__file__).parents[2]
 BESIDE = ("datasets", "experiments")
 
 PACKAGES = ("exchange", "pictures", "functional.native")
-"""Folders that are gone altogether."""
+"""Folders that no longer exist."""
 
 ROOMS = {
     "": "exchange=export pictures=visualization",
@@ -157,7 +157,7 @@ ROOMS = {
         "pictures.sample_values pictures.samples training.plots=run_plots"
     ),
 }
-"""Modules that moved into a folder, by the paths they had; ``=`` gives the new name where it is another."""
+"""Modules that moved into a folder, by their old paths; ``=`` gives the new name if it changed."""
 
 ALSO = {
     "predict": "export.trained export.predictor export.answers",
@@ -166,7 +166,7 @@ ALSO = {
     "channels": "functional.pointwise.linear",
     "datasets.lidar": "transforms.scan_points",
 }
-"""Further places of what a module had."""
+"""Further new places for names of an old module."""
 
 RENAMED = {
     "FirstBatchScale": "UnitVariance",
@@ -178,7 +178,7 @@ RENAMED = {
     "once": "lazy",
     "Runs": "OffsetSegments",
 }
-"""New names of what modules had."""
+"""Renamed objects."""
 
 MOVED = {
     word.partition("=")[0]: f"{room}.{word.partition('=')[2] or word.rpartition('.')[2]}".lstrip(".")
@@ -188,7 +188,7 @@ MOVED = {
 
 
 class _MovedModule(ModuleType):
-    """Stands at an old path and hands out what the new ones have."""
+    """Stands at an old path and returns names from the new ones."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -211,7 +211,7 @@ class _MovedModule(ModuleType):
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """``ccnn_geo.predict`` is a function, and so are others; an import of the old module hides them."""
+        """Calls a function such as ``ccnn_geo.predict`` that an import of an old module hides."""
         name = self.__name__.rpartition(".")[2]
         try:
             function = getattr(self, name)
@@ -221,7 +221,7 @@ class _MovedModule(ModuleType):
 
 
 class _MovedFinder:
-    """What the hook gives for :data:`ENTRY`: finds old modules, and loads one that stands for the new."""
+    """Finder that the hook returns for :data:`ENTRY`: finds old modules and loads a stand-in for the new one."""
 
     @staticmethod
     def find_spec(name: str, target: ModuleType | None = None) -> ModuleSpec | None:
@@ -238,7 +238,7 @@ class _MovedFinder:
 
     @staticmethod
     def get_code(name: str) -> CodeType:
-        """What ``python -m`` runs."""
+        """Code for ``python -m``."""
         place = f"{name.partition('.')[0]}.{MOVED[name.partition('.')[2]]}"
         said = f"{name} has moved: it is {place}, and only there from the next release"
         lines = (
@@ -261,7 +261,7 @@ def _hook(entry: str) -> type[_MovedFinder]:
 
 
 def _stacklevel() -> int:
-    """Frames up to who has asked, past those of the import system."""
+    """Number of frames up to the caller, skipping the import system."""
     level, frame = 2, sys._getframe(2)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("importlib"):
         level, frame = level + 1, frame.f_back
@@ -269,14 +269,14 @@ def _stacklevel() -> int:
 
 
 def keep_old_paths(path: list[str]) -> None:
-    """Lets old modules of a package be imported, given its ``__path__``."""
+    """Makes old modules of a package importable, given its ``__path__``."""
     if _hook not in sys.path_hooks:
         sys.path_hooks.append(_hook)
     path.append(ENTRY)
 
 
 def names_of(module: str) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a package that is called as one of its modules was."""
+    """The ``__getattr__`` of a package that has the name of a former module."""
 
     def get(name: str) -> Any:
         if not name.startswith("_") and hasattr(found := importlib.import_module(module), name):

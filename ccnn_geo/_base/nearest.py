@@ -1,4 +1,4 @@
-"""What somebody who has misspelt a name may have meant."""
+"""Suggestions for misspelt names."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 SIMILAR = 0.7
-"""Of two names, as :func:`difflib.get_close_matches` measures it: one letter in five may be another."""
+"""Smallest similarity of two names, as in :func:`difflib.get_close_matches`: one letter in five may differ."""
 
 
 def nearest(given: object, known: Iterable[str]) -> str | None:
-    """The name that is nearest to what was given, if one is near.
+    """The known name nearest to the given one, or ``None`` if no name is near.
 
     Example:
         >>> nearest("shape/ccnn_4_32", ["shapes/ccnn_4_32", "demo"])
@@ -24,7 +24,7 @@ def nearest(given: object, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(given: object, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name; nothing if no known one is near.
+    """The end of a message about an unknown name; empty if no known name is near.
 
     Example:
         >>> did_you_mean("foldr", ["folder", "lidar"])

@@ -1,15 +1,15 @@
-"""Functions of ours as operators of torch, so that eager code, compilers, exporters and ``torch.func`` take one way.
+"""Our functions as torch operators, so that eager code, compilers, exporters and ``torch.func`` use the same ones.
 
-A function with gradients is three operators. ``name_forward`` and ``name_backward`` compute and stand in graphs: each
-has a kernel and a fake for tracers. ``name`` is what its users call: an ``autograd.Function`` around the two in eager
-code and while a graph is traced, and its formula under the transforms of ``torch.func``, which take that apart.
+A function with gradients is three operators. ``name_forward`` and ``name_backward`` compute and appear in graphs; each
+has a kernel, and a fake for tracers. Users call ``name``. It is an ``autograd.Function`` around the other two in eager
+code and while a graph is traced, and a formula under the transforms of ``torch.func``, which differentiate it.
 
-``torch.library.register_autograd`` would do with an operator less, but knows no ``torch.func.grad``, and takes 20
+``torch.library.register_autograd`` needs one operator less, but does not support ``torch.func.grad``. It also takes 20
 microseconds longer for a forward and backward pass (``torch.library.custom_op`` 50; a bare ``autograd.Function`` takes
-11 less): too much for layers that take 300.
+11 less), which is too much for layers that take 300.
 
-Kernels also run where torch has switched off gradients, views by conjugation and the like (inside of a graph): they do
-without, hence ``conj_physical``.
+Kernels also run where torch has switched off gradients, conjugate views and the like (inside a graph). They must not
+rely on these, so they use ``conj_physical``.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from torch import Tensor
 
 NAMESPACE = "ccnn_geo"
 LIBRARY = torch.library.Library(NAMESPACE, "FRAGMENT")
-"""Where all operators are registered; it keeps them alive."""
+"""The library that registers all operators and keeps them alive."""
 FORMULAS: dict[Any, Callable[..., Any]] = {}
-"""Operators of forward passes in operations of torch, as ``ExportedProgram.run_decompositions`` takes them."""
+"""Forward operators written in operations of torch, for ``ExportedProgram.run_decompositions``."""
 
 
 def operator(
@@ -33,12 +33,12 @@ def operator(
     fake: Callable[..., Any],
     formula: Callable[..., Any] | None = None,
 ) -> Any:
-    """An operator without gradients.
+    """Registers an operator without gradients.
 
     Args:
-        schema: Its name and signature, as in ``"twice(Tensor x) -> Tensor"``.
-        kernel: What computes it. It returns memory of its own.
-        fake: Gives results of the right shape, type and layout, and no numbers.
+        schema: Name and signature, as in ``"twice(Tensor x) -> Tensor"``.
+        kernel: The function that computes it; it must return new memory.
+        fake: Returns results with the right shape, type and layout, without values.
         formula: The same in operations of torch, for programs that run without this package.
     """
     name = schema.partition("(")[0]
@@ -52,11 +52,11 @@ def operator(
 
 
 def composite(schema: str, apply: Callable[..., Any], formula: Callable[..., Any]) -> Any:
-    """An operator that tracers look into.
+    """Registers an operator that tracers look into.
 
     Args:
-        schema: Its name and signature.
-        apply: What an ``autograd.Function`` around operators gives.
+        schema: Name and signature.
+        apply: ``apply`` of an ``autograd.Function`` around operators.
         formula: The same in operations of torch, with gradients of any order.
     """
     name = schema.partition("(")[0]
@@ -79,18 +79,18 @@ def differentiable(
     second: Callable[[], None] | None = None,
     like: Callable[[Tensor], Tensor] = lambda t: t.new_empty(t.shape),
 ) -> Any:
-    """An operator with gradients, and the two it consists of.
+    """Registers an operator with gradients, and the two it consists of.
 
     Args:
-        schema: Its name and signature, which returns one tensor.
-        kernel: What computes it. It returns memory of its own.
-        backward_kernel: Gradients from that of the output, the same arguments, and which are needed: only those.
-        fake: Gives the output's shape, type and layout, and no numbers.
+        schema: Name and signature; it returns one tensor.
+        kernel: The function that computes it; it must return new memory.
+        backward_kernel: Maps the output's gradient, the same arguments and flags to the gradients that flags request.
+        fake: Returns a tensor with the output's shape, type and layout, without values.
         formula: The same in operations of torch, with gradients of any order.
-        learns: Arguments that have gradients, the first ones.
+        learns: Number of leading arguments that have gradients.
         listed: Whether the last of these is a list of tensors.
-        second: Refuses second derivatives; by default they are those of the formula.
-        like: Gives the layout of a gradient.
+        second: Rejects second derivatives; by default the formula provides them.
+        like: Returns memory with the layout of a gradient.
     """
     name, _, rest_of = schema.partition("(")
     arguments, _, _ = rest_of.partition(")")
@@ -154,8 +154,8 @@ def differentiable(
 def by_formula(
     formula: Callable[..., Any], inputs: Sequence[Any], need: Sequence[bool], grad: Any
 ) -> tuple[Any, ...]:
-    """Gradients that can be differentiated again: those of a formula, ``None`` where none is needed."""
-    # views: a tensor that serves twice must not get the sum of its gradients in both places
+    """Gradients that can be differentiated again, from a formula; ``None`` where none is needed."""
+    # views: a tensor used twice must not get the sum of its gradients in both places
     views = [t.view_as(t) for t in inputs]
     wanted = [t for t, n in zip(views, need, strict=True) if n]
     found = iter(torch.autograd.grad(formula(*views), wanted, grad, create_graph=True))

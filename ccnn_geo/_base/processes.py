@@ -12,11 +12,11 @@ def is_distributed() -> bool:
 
 
 def mean_over_processes(value: Tensor, device: torch.device) -> Tensor:
-    """The mean of a tensor on the host over the processes of a distributed run, so that their models stay alike.
+    """Averages a host tensor over the processes of a distributed run, so that their models stay identical.
 
     Args:
-        value: Any shape, the same in all processes.
-        device: On which the processes meet.
+        value: A tensor of any shape, the same in all processes.
+        device: The device for communication between processes.
     """
     if not is_distributed():
         return value

@@ -1,12 +1,12 @@
-"""Names of torch-geometric, imported from here by all of this package.
+"""Names of torch-geometric, which the whole package imports from here.
 
-Torch warns of how torch-geometric is made, on its import. A user of this package can do nothing about that.
+On import, torch warns about code in torch-geometric. Users of this package can do nothing about that.
 """
 
 import warnings
 
 with warnings.catch_warnings():
-    # It scripts two classes of its own. Torch warns of that, since 2.14 in a category that all users see.
+    # it scripts two of its classes; since 2.14 torch warns about that in a category that all users see
     warnings.filterwarnings("ignore", message=r"`torch\.jit\.script` is ")
     from torch_geometric import EdgeIndex
     from torch_geometric.data import Batch, Data, Dataset

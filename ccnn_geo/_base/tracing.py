@@ -1,19 +1,19 @@
-"""Whether code runs, or is written down: the one place that asks the compiler.
+"""Whether code runs or is traced: the only place that asks the compiler.
 
-Most of the package need not know, for its compiled functions are operators of torch. The few that call
-:func:`is_traced` look at numbers, or keep something for later.
+Most of the package does not need to know, because its compiled functions are torch operators. The few callers of
+:func:`is_traced` read values, or cache something.
 """
 
 import torch
 
 
 def is_traced() -> bool:
-    """Whether ``torch.compile`` or ``torch.export`` makes a graph: tensors have no numbers yet."""
+    """Whether ``torch.compile`` or ``torch.export`` is tracing: tensors have no values yet."""
     return torch.compiler.is_compiling()
 
 
 def refuse_export(missing: str) -> None:
-    """Says what a program could not be made without; elsewhere the numbers are read.
+    """Stops ``torch.export``, naming what is missing; does nothing elsewhere, where values can be read.
 
     Raises:
         RuntimeError: In ``torch.export``.

@@ -1,4 +1,4 @@
-"""The command line: ``ccnn-geo train | test | predict | models | export | info | data | show | reproduce``."""
+"""The command line, ``ccnn-geo COMMAND``; :data:`USAGE` lists the commands."""
 
 from __future__ import annotations
 
@@ -23,33 +23,35 @@ commands:
   train --config NAME_OR_FILE [overrides]
                         trains a network, e.g. --config demo
   test CHECKPOINT_OR_RUN [overrides]
-                        accuracy on the test set, e.g. --data.carrier voxels
+                        measures accuracy on the test set, e.g. --data.carrier
+                        voxels
   predict MODEL PATH... [--json | --csv | --out FOLDER]
-                        answers files: shapes, images, recordings, series
-  models [NAME]         trained networks that come with the package
+                        predicts for files: shapes, images, recordings, series
+  models [NAME]         lists the trained networks that come with the package
   info [CHECKPOINT | PRESET | CONFIG]
-                        versions and devices, or the parameters of a model
+                        shows versions and devices, or the parameters of a model
   export CHECKPOINT_OR_RUN OUT [--format ...]
-                        a folder without pickles, or a program (torch.export,
-                        ONNX)
+                        writes a folder without pickles, or a program
+                        (torch.export, ONNX)
   data list | info NAME | check ROOT | prepare NAME
-                        data sets: which there are, what they take, download
-                        and prepare; what a folder of your own holds
+                        lists, describes, downloads and prepares data sets;
+                        checks a folder of your own files
   show kernels | cloud | run ...
-                        pictures of a trained network, .png or .html
+                        draws pictures of a trained network, .png or .html
   reproduce [NAME] [--root DIR]
-                        a table or figure of the paper, small or in full
+                        repeats a table or figure of the paper, small or in full
+  gpu-check [--out DIR] checks everything that needs a GPU, and writes a report
 
-ccnn-geo COMMAND --help lists the options of a command, ccnn-geo --version says
-which release this is. --debug anywhere shows the traceback of an error.
+ccnn-geo COMMAND --help lists the options of a command; ccnn-geo --version
+prints the release. --debug anywhere shows the traceback of an error.
 
-exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 130 Ctrl-C;
+exit codes: 0 success; 1 error, reported in one line; 2 wrong usage; 130 Ctrl-C;
 143 SIGTERM.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns the exit code, one of those that :data:`USAGE` ends with."""
+    """Runs one command and returns its exit code; :data:`USAGE` lists the codes."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
@@ -82,8 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt as error:
         complain(str(error) or "interrupted")
-        return getattr(error, "exit_code", 130)  # Lightning is not imported to know that of SIGTERM
-    except BrokenPipeError:  # the reader of our output has left
+        return getattr(error, "exit_code", 130)  # the code of SIGTERM, without an import of Lightning
+    except BrokenPipeError:  # the reader of our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # one line for the user; --debug for the rest
@@ -96,12 +98,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _info(arguments: list[str]) -> None:
     parser = OneLineParser(
-        prog="ccnn-geo info", description="Versions and devices, or the parameters of a model."
+        prog="ccnn-geo info", description="Shows versions and devices, or the parameters of a model."
     )
     parser.add_argument("what", nargs="?", help="A checkpoint, a preset or a configuration.")
-    parser.add_argument("--in-channels", type=int, help="By default those of the data set; for a preset 6.")
+    parser.add_argument("--in-channels", type=int, help="Defaults to those of the data set; 6 for a preset.")
     parser.add_argument(
-        "--out-channels", type=int, help="By default as many as its classes; for a preset 40."
+        "--out-channels", type=int, help="Defaults to the number of its classes; 40 for a preset."
     )
     options = parser.parse_args(arguments)
 
@@ -115,7 +117,7 @@ def _info(arguments: list[str]) -> None:
 
 
 def _elsewhere(module: str, name: str = "main") -> Callable[[list[str]], None]:
-    """A command of a module, imported when it runs."""
+    """Returns a command whose module is imported when it runs."""
     return lambda arguments: getattr(importlib.import_module(module), name)(arguments)
 
 
@@ -129,7 +131,8 @@ COMMANDS = {
     "data": _elsewhere("ccnn_geo.cli.data"),
     "show": _elsewhere("ccnn_geo.cli.show"),
     "reproduce": _elsewhere("ccnn_geo.experiments.engine.studies"),
+    "gpu-check": _elsewhere("ccnn_geo.experiments.gpu_check.__main__"),
 }
 
 _REMEMBERED = ("train", "test", "reproduce")
-"""Commands whose help takes seconds to find out."""
+"""Commands whose help takes seconds to compute."""

@@ -1,4 +1,4 @@
-"""What a command line says before its parser is chosen: options of the data depend on the data set."""
+"""Reads a command line before its parser is chosen: the options of the data depend on the data set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccnn_geo.training.runs import find_resume
 
 
 def options(arguments: Sequence[str]) -> Iterator[tuple[str | None, str | None]]:
-    """Options and their values in order, None for a missing one; an argument of its own has None for an option."""
+    """Yields options and their values in order: value None if missing, option None for a positional argument."""
     rest = list(arguments)
     while rest:
         argument = rest.pop(0)
@@ -37,11 +37,11 @@ def named_dataset(arguments: Sequence[str], default: str = "parametric") -> str:
 
 
 def resume_point(arguments: Sequence[str]) -> Path | None:
-    """The checkpoint that ``--resume`` means; None without that option.
+    """The checkpoint that ``--resume`` refers to; None without that option.
 
     Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If ``--out`` is not the folder of that run, or if it may be one of several.
+        FileNotFoundError: If there is no such checkpoint.
+        ValueError: If ``--out`` is not the folder of that run, or if several runs fit.
     """
     given = {option: value for option, value in options(arguments) if option in ("--out", "--resume")}
     if "--resume" not in given:
@@ -50,9 +50,9 @@ def resume_point(arguments: Sequence[str]) -> Path | None:
 
 
 def named_run(arguments: Sequence[str]) -> str | None:
-    """The name of a command line's runs; None if nothing gives one.
+    """The name of a command line's runs; None if it has none.
 
-    It is ``--name``, or ``name`` of a configuration, else the configuration's file, else the data set.
+    The name is ``--name``, or ``name`` of a configuration, else the configuration's file, else the data set.
     """
     said: Any = None
     file = None
@@ -70,7 +70,7 @@ def first_positional(arguments: Sequence[str]) -> str | None:
 
 
 def _read(path: str) -> dict[str, Any]:
-    """A configuration; nothing if it cannot be read, of which the parser will complain."""
+    """A configuration; empty if it cannot be read, which the parser will report."""
     with needs("train", "configurations"):
         import yaml
     try:

@@ -15,42 +15,44 @@ if TYPE_CHECKING:
     from ccnn_geo.datasets.base.info import DatasetInfo
 
 OWN_KINDS = ("shapes", "parts", "images", "recordings", "series", "scenes", "clouds")
-"""Kinds of a user's own files, as :data:`ccnn_geo.datasets.checks.kinds.KINDS` has them."""
+"""Kinds of a user's own files, as in :data:`ccnn_geo.datasets.checks.kinds.KINDS`."""
 
 MADE = ("generate", "file")
-"""Options of data sets that make samples of no files, or of a single one."""
+"""Options of data sets that make their samples, or read them from a single file."""
 
 HEAD = ("name", "family", "classes", "samples", "size", "disk")
 
 
 def main(arguments: list[str]) -> None:
     """Runs one of the actions."""
-    parser = OneLineParser(prog="ccnn-geo data", description="Data sets by name.")
+    parser = OneLineParser(
+        prog="ccnn-geo data", description="Lists, describes, checks and prepares data sets."
+    )
     actions = parser.add_subparsers(dest="action", required=True, metavar="list | info | check | prepare")
-    add_command(actions, "list", "All of them.")
-    about = add_command(actions, "info", "Files, digests, where to place them without a network.")
+    add_command(actions, "list", "Lists all data sets.")
+    about = add_command(actions, "info", "Shows files and digests, and where to place them offline.")
     look = add_command(
-        actions, "check", "Says what a folder of your own holds, and whether a training would take it."
+        actions, "check", "Shows what a folder of your own holds, and whether a training would accept it."
     )
     look.add_argument("root", help="The folder of your files.")
     look.add_argument(
-        "--kind", choices=OWN_KINDS, help="What they are; by default what their extensions say."
+        "--kind", choices=OWN_KINDS, help="Kind of the files; by default their extensions decide."
     )
     ready = add_command(
         actions,
         "prepare",
-        "Downloads and prepares one; what is there already is kept. Begun again after an end, it goes on; processes "
-        "that torchrun or SLURM start share the files.",
+        "Downloads and prepares a data set. It keeps what is already there, so an interrupted call can be repeated. "
+        "Processes that torchrun or SLURM start share the files.",
     )
     for action in (about, ready):
-        action.add_argument("name", help="As ccnn-geo data list has it.")
+        action.add_argument("name", help="A name of ccnn-geo data list.")
     ready.add_argument(
-        "--root", default="data", help="Where it goes, or where its files are; data by default."
+        "--root", default="data", help="Folder for the data set, or where its files are; data by default."
     )
     ready.add_argument(
-        "--split", nargs="+", help="Splits to prepare, val and the like are validation; all by default."
+        "--split", nargs="+", help="Splits to prepare; names such as val mean validation; all by default."
     )
-    ready.add_argument("--offline", action="store_true", help="Use what is there, fetch nothing.")
+    ready.add_argument("--offline", action="store_true", help="Use the files that are there, fetch nothing.")
     for action, example in ((look, "time=Zeit"), (ready, "generate=true")):
         action.add_argument(
             "--option",
@@ -76,19 +78,19 @@ def main(arguments: list[str]) -> None:
         lines = prepare(options.name, options.root, options.split, not options.offline, given)
         is_first = process_of()[0] == 0
         for line in lines:
-            if is_first:  # the others would say the same
+            if is_first:  # the others would print the same
                 print(line, flush=True)
 
 
 def list_rows() -> list[tuple[str, ...]]:
-    """What there is: a row :data:`HEAD`, and one per data set."""
+    """A row :data:`HEAD`, then one per data set."""
     from ccnn_geo.datasets.registry import PLACES, dataset_class
 
     return [HEAD, *(_row(dataset_class(name).info) for name in PLACES)]
 
 
 def info_rows(name: str) -> list[tuple[str, str]]:
-    """What is known of a data set, as rows of name and value.
+    """Facts about a data set, as rows of name and value.
 
     Raises:
         ValueError: For an unknown name.
@@ -107,9 +109,9 @@ def info_rows(name: str) -> list[tuple[str, str]]:
     for file in info.files:
         rows.append(("file", f"{Path('ROOT') / info.folder / file.path}, {size_text(file.size)}"))
         rows.append(("", file.url))
-        rows.append(("", file.checksum or "no digest of it is known"))
+        rows.append(("", file.checksum or "no known digest"))
     if info.files:
-        rows.append(("offline", "place these files there, then prepare"))
+        rows.append(("offline", "place these files as listed, then prepare"))
     rows.append(("disk", _disk(info)))
     rows.append(("source", info.source or "yours"))
     rows.append(("dataset_args", ", ".join(sorted(keywords(cls) - OWN)) or "none"))
@@ -117,7 +119,7 @@ def info_rows(name: str) -> list[tuple[str, str]]:
 
 
 def splits_of(dataset: type[Any], root: Path, options: Mapping[str, Any]) -> list[str]:
-    """Splits of a data set; of a user's own files those that there are."""
+    """Splits of a data set; for a user's own files, those found."""
     from ccnn_geo.training.data import sources
 
     counts: Mapping[str, int] = dataset.info.counts
@@ -127,10 +129,10 @@ def splits_of(dataset: type[Any], root: Path, options: Mapping[str, Any]) -> lis
 
 
 def check_space(info: DatasetInfo, root: Path, download: bool = True) -> str:
-    """Compares what a data set takes, without files that are there already, with what is free; in one line.
+    """Compares the space that a data set still needs with the free space; returns one line.
 
     Raises:
-        OSError: If it will not fit.
+        OSError: If it does not fit.
     """
     places = (root / info.folder, root)
     missing = [file for file in info.files if not any((place / file.path).exists() for place in places)]
@@ -138,7 +140,7 @@ def check_space(info: DatasetInfo, root: Path, download: bool = True) -> str:
     total = fetched + info.prepared
     existing = next(folder for folder in (root, *root.absolute().parents) if folder.is_dir())
     free = shutil.disk_usage(existing).free
-    text = f"{size_text(fetched)} to download at most, {size_text(total)} on the disk"
+    text = f"{size_text(fetched)} to download at most, {size_text(total)} on disk"
     if total > free:
         raise OSError(f"{info.name}: {text}, but only {size_text(free)} free at {existing}")
     return f"{info.name}: {text}, {size_text(free)} free at {existing}"
@@ -151,21 +153,21 @@ def prepare(
     download: bool = True,
     options: Mapping[str, Any] | None = None,
 ) -> Iterator[str]:
-    """Downloads a data set and prepares its splits; yields a line about each step when it is done.
+    """Downloads a data set and prepares its splits; yields a line after each step.
 
-    Processes that ``torchrun`` or SLURM has started share the files of a data set that has many. Others are prepared
-    by the first of them.
+    Processes started by ``torchrun`` or SLURM share the files of a data set that has many. The first process prepares
+    any other data set.
 
     Args:
-        name: Of the data set.
-        root: Where it goes, or where its files are.
-        splits: The splits, by any of the names that their folders may have; by default all of them.
-        download: Fetch what is missing.
-        options: Further arguments of the data set, as ``data.dataset_args`` of a training.
+        name: Name of the data set.
+        root: Folder for the data set, or where its files are.
+        splits: The splits, by any of the names that their folders may have; all by default.
+        download: Fetch missing files.
+        options: Further arguments of the data set, as in ``data.dataset_args`` of a training.
 
     Raises:
         ValueError: For an unknown name, split or option, or damaged files.
-        ConnectionError: If a file cannot be fetched; the message says what to place where.
+        ConnectionError: If a file cannot be fetched; the message says which file to place where.
         FileNotFoundError: If files are missing and ``download`` is False.
         OSError: If there is not enough space.
     """
@@ -181,7 +183,7 @@ def prepare(
         download = False
     rank, size = process_of()
     if rank and not (cls.info.many_files and options.keys().isdisjoint(MADE)):
-        yield f"{name}: no files to share, process 0 prepares it; this one, {rank} of 0 to {size - 1}, leaves"
+        yield f"{name}: no files to share, process 0 prepares it; process {rank} of 0 to {size - 1} exits"
         return
     yield check_space(cls.info, folder, download)
     known = splits_of(cls, folder, options)
@@ -203,11 +205,11 @@ def prepare(
 
 
 def parse_options(given: Sequence[str]) -> dict[str, Any]:
-    """``NAME=VALUE`` by name, values as in YAML.
+    """Parses ``NAME=VALUE`` pairs, with values as in YAML.
 
     Raises:
-        ImportError: If there is one, and the extra ``data`` is not installed.
-        ValueError: For something else.
+        ImportError: If there are any, and the extra ``data`` is not installed.
+        ValueError: If one has another form.
     """
     if not given:
         return {}
@@ -227,7 +229,7 @@ def parse_options(given: Sequence[str]) -> dict[str, Any]:
 
 
 def size_text(size: int) -> str:
-    """Bytes in a unit that reads well: ``12 MB``."""
+    """A size in a readable unit: ``12 MB``."""
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size >= factor:
             value = size / factor

@@ -10,17 +10,17 @@ from ccnn_geo.cli.terminal import Failure, complain, print_table
 
 
 def check(root: str, kind: str | None, options: Mapping[str, Any]) -> None:
-    """Prints what a folder holds, and the command that trains on it.
+    """Prints the contents of a folder and the command that trains on it.
 
     Args:
         root: The folder.
-        kind: Of its files; None for what their extensions say.
+        kind: The kind of its files; None if their extensions decide.
         options: Arguments of the data set.
 
     Raises:
-        Failure: If a training on it would fail; all reasons are printed.
+        Failure: If a training on it would fail; prints all reasons.
         FileNotFoundError: If there is no such folder.
-        ValueError: If the kind of the files cannot be told.
+        ValueError: If the kind of the files is unclear.
     """
     from ccnn_geo.datasets.checks.report import check_folder
     from ccnn_geo.io.files.left_out import told_number

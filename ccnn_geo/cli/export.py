@@ -7,24 +7,24 @@ from pathlib import Path
 from ccnn_geo.cli.terminal import OneLineParser
 
 FORMATS = {"safetensors": "model.safetensors", "torch-export": "model.pt2", "onnx": "model.onnx"}
-"""What is written beside ``config.json``."""
+"""The file written beside ``config.json``, by format."""
 METHODS = {"torch-export": "auto", "onnx": "direct"}
-"""How grids are convolved in a program."""
+"""The method that convolves grids in a program, by format."""
 
 
 def main(arguments: list[str]) -> None:
     """Writes the folder of a trained network."""
     parser = OneLineParser(
         prog="ccnn-geo export",
-        description="Makes a folder of a trained network, of classes, parts or points as of a regression, complete or "
-        "absent: config.json (classes or targets, what a sample goes through, the network's arguments) and "
-        "model.safetensors, which predict takes in the place of a checkpoint, or a program that runs without this "
+        description="Writes a trained network of any task to a folder, complete or not at all. The folder holds "
+        "config.json (classes or targets, the preparation of a sample, the network's arguments) and either "
+        "model.safetensors, which predict accepts in place of a checkpoint, or a program that runs without this "
         "package.",
     )
     parser.add_argument(
         "checkpoint",
-        help="A checkpoint of train, the run, for its best one, such a folder, or a network that comes with the "
-        "package (ccnn-geo models).",
+        help="A checkpoint of train, a run for its best checkpoint, an exported folder, or a network that comes with "
+        "the package (ccnn-geo models).",
     )
     parser.add_argument("out", help="The folder to write.")
     parser.add_argument(
@@ -33,7 +33,9 @@ def main(arguments: list[str]) -> None:
         default="safetensors",
         help="safetensors: weights; torch-export: a program for torch.export.load; onnx: one for onnxruntime.",
     )
-    parser.add_argument("--kind", choices=("points", "grid"), help="Of a program; by default as trained.")
+    parser.add_argument(
+        "--kind", choices=("points", "grid"), help="Input of a program; by default that of the training."
+    )
     parser.add_argument(
         "--overwrite", action="store_true", help="Replace the model of a folder that is not empty."
     )
@@ -46,7 +48,7 @@ def main(arguments: list[str]) -> None:
     from ccnn_geo.io.models.folder import check_vacant
 
     name = FORMATS[options.format]
-    check_vacant(Path(options.out).expanduser(), [name], options.overwrite)  # before what takes a minute
+    check_vacant(Path(options.out).expanduser(), [name], options.overwrite)  # before the slow steps
     settings, network = read_network(options.checkpoint)
     given = (network, settings["classes"], settings["data"], options.overwrite)
     pipeline, targets = settings.get("pipeline"), settings.get("targets")
@@ -62,7 +64,7 @@ def main(arguments: list[str]) -> None:
         program = exportable(network, kind, **more)
         outputs = "logits" if targets is None else "standardised targets"
         about = {"file": name, "inputs": program.inputs, "outputs": outputs, "shape": program.outputs}
-        print(f"writing {Path(options.out) / name}, takes about a minute", flush=True)
+        print(f"writing {Path(options.out) / name}, this takes about a minute", flush=True)
         files = {name: program_writer(program, options.format)}
         folder = save_classifier(options.out, *given, files, about, pipeline, targets=targets)
     for written in ("config.json", name):

@@ -1,10 +1,10 @@
-"""Help pages of commands whose options are those of torch and Lightning: read where they are known, else remembered.
+"""Stored help pages of the commands that need torch and Lightning to list their options.
 
-To say which options there are takes the import of both, some seconds. The page depends on nothing but the versions
-installed and the sources of this package. So the pages of ``train``, ``test`` and ``reproduce`` come with it, as they
-are with the versions of ``constraints.txt``; ``python -m ccnn_geo.experiments.engine.write_help`` writes them anew.
-With other versions, and for other data sets, a page is made at its first showing and kept in the cache folder under a
-digest of what it depends on. All are of one width, that of the narrowest terminals.
+The import of both takes some seconds. The page depends only on the installed versions and the sources of this
+package. So the pages of ``train``, ``test`` and ``reproduce`` come with the package, made with the versions of
+``constraints.txt``; ``python -m ccnn_geo.experiments.engine.write_help`` writes them again. With other versions, and
+for other data sets, a page is made when it is first shown and kept in the cache folder under a digest of all that it
+depends on. All pages have one width, that of the narrowest terminals.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ HELP = ("-h", "--help", "--help-all")
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent
 PAGES = HERE / "pages"
-"""The pages that come with the package, and the versions that they were made with."""
+"""The pages that come with the package, and the versions they were made with."""
 
 COLUMNS = "80"
 SHOWN = ("pytorch-lightning", "jsonargparse", "docstring-parser")
-"""Packages whose versions decide what a page says; of torch it shows nothing."""
+"""Packages that a page depends on; it shows nothing of torch."""
 ABSENT = "missing"
-"""In the place of a version."""
+"""Stands for the version of a missing package."""
 
 Command = Callable[[list[str]], None]
 
 
 def is_general(command: str, arguments: Sequence[str]) -> bool:
-    """Whether help is asked for and nothing else, but perhaps for one data set or study: no file takes part then.
+    """Whether arguments ask only for help, perhaps for one data set or study, so that no file matters.
 
     Example:
         >>> is_general("train", ["--data.dataset", "cifar10", "--help"])
@@ -52,11 +52,11 @@ def is_general(command: str, arguments: Sequence[str]) -> bool:
 
 
 def show_help(command: str, arguments: Sequence[str], make: Command) -> None:
-    """Prints a page, which ``make(arguments)`` prints if it is not known yet.
+    """Prints a stored page, or makes it with ``make(arguments)``.
 
     Args:
-        command: Its name.
-        arguments: Those that ask for help, see :func:`is_general`.
+        command: The name of the command.
+        arguments: The arguments that ask for help, see :func:`is_general`.
         make: The command; it prints its help and exits, as ``argparse`` does.
     """
     asked = ["--help" if a == "-h" else a for a in arguments]
@@ -67,7 +67,7 @@ def show_help(command: str, arguments: Sequence[str], make: Command) -> None:
 def shipped_page(command: str, arguments: Sequence[str]) -> str | None:
     """The page that comes with the package; None if there is none, or if other versions are installed.
 
-    Without the extra that the command needs it is still the best there is to show.
+    Without the extra that the command needs, it is still the best page to show.
     """
     page = _page(command, arguments)
     if page.parent != PAGES:  # a name with slashes
@@ -82,7 +82,7 @@ def shipped_page(command: str, arguments: Sequence[str]) -> str | None:
 
 
 def live_page(arguments: Sequence[str], make: Command) -> str:
-    """What a command prints of itself, as wide as all pages."""
+    """The help that a command prints, as wide as all pages."""
     page, before = io.StringIO(), os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = COLUMNS
     try:
@@ -101,7 +101,7 @@ def write_pages(pages: Mapping[tuple[str, ...], Command]) -> None:
     """Writes the pages that come with the package, and the versions that are installed.
 
     Args:
-        pages: The command of each name and its arguments, such as ``("train", "--help")``.
+        pages: Commands by name and arguments, such as ``("train", "--help")``.
     """
     for (command, *arguments), make in pages.items():
         _keep(live_page(arguments, make), _page(command, arguments))
@@ -118,7 +118,7 @@ def _remembered(command: str, arguments: Sequence[str], make: Command) -> str:
         return (cache_folder() / name).read_text(encoding="utf-8")
     except OSError:
         text = live_page(arguments, make)
-        with contextlib.suppress(OSError):  # a folder that cannot be written to
+        with contextlib.suppress(OSError):  # the folder may be read-only
             _keep(text, cache_folder() / name)
         return text
 
@@ -127,7 +127,7 @@ def _keep(text: str, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=place.parent, delete=False) as file:
         file.write(text)
-    os.chmod(file.name, 0o644)  # for the readers of a package, too
+    os.chmod(file.name, 0o644)  # for all users of an installed package
     os.replace(file.name, place)  # complete or absent
 
 

@@ -1,4 +1,4 @@
-"""What is installed, and what a model consists of."""
+"""Installed versions, and the parameters of a model."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def environment() -> list[tuple[str, str]]:
 def parameters(
     what: str, in_channels: int | None = None, out_channels: int | None = None
 ) -> list[tuple[str, str]]:
-    """Parameters by part of a model, as rows of name and value.
+    """Parameter counts of the parts of a model, as rows of name and value.
 
     Args:
         what: A checkpoint, a key of :data:`~ccnn_geo.nn.ccnn.PRESETS`, or a configuration.
-        in_channels: For presets (6 by default) and configurations (by default those of the data set).
-        out_channels: For presets (40 by default) and configurations (by default what the data set asks for).
+        in_channels: For presets (6 by default) and configurations (those of the data set by default).
+        out_channels: For presets (40 by default) and configurations (as many as the data set needs by default).
 
     Raises:
         ImportError: For a configuration, if the extra ``train`` is not installed.
@@ -67,8 +67,8 @@ def parameters(
 def configured_network(
     settings: Mapping[str, Any], in_channels: int | None = None, out_channels: int | None = None
 ) -> CCNN:
-    """The network of a configuration, for the samples and classes of its data set unless others are given."""
-    from ccnn_geo.training.data.families import make_data  # brings Lightning
+    """The network of a configuration; channels default to those of its data set."""
+    from ccnn_geo.training.data.families import make_data  # imports Lightning
 
     data = make_data(settings.get("data", {}))
     if in_channels is None:

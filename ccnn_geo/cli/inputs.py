@@ -1,4 +1,4 @@
-"""What a command is to answer: files, folders, patterns, and lists on standard input."""
+"""The files that a command reads: files, folders, patterns, and lists on standard input."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _ABOUT_FILES = frozenset(
         "predictions.json",
     }
 )
-"""Names, in lower case, of tables that say something of the files beside them."""
+"""Names, in lower case, of tables that describe the files beside them."""
 
 _IMAGES, _MASKS = "images", "masks"
-"""Folders beside each other, of images and of the truths of their pixels."""
+"""Neighbouring folders: images, and the truths of their pixels."""
 
 
 def expand(paths: Iterable[str], kind: FileKind, answers: Path | None = None) -> Iterator[str]:
-    """Files that paths stand for, in order.
+    """Yields the files that paths stand for, in order.
 
     Args:
-        paths: Files; folders, for all files of such extensions in them and below; patterns with ``*``, ``?`` or ``[``,
-            where ``**`` is any number of folders; ``-`` for a path per line of standard input. What data sets have
-            prepared, in a folder ``processed``, and tables of targets, labels or answers are no files of a folder or
-            pattern, nor are masks of images that lie beside them files of a folder.
-        kind: The files that are wanted of folders. A folder or pattern without any stands for itself, and whoever reads
-            it says so.
-        answers: A folder whose files are answers, and are not asked for with a folder or pattern that it lies in.
+        paths: Files; folders, for all files with fitting extensions in and below them; patterns with ``*``, ``?`` or
+            ``[``, where ``**`` is any number of folders; ``-`` for a path per line of standard input. Folders and
+            patterns skip prepared files in a folder ``processed`` and tables of targets, labels or predictions.
+            Folders also skip the masks of images beside them.
+        kind: The files to take from folders. A folder or pattern without any stands for itself, and its reader
+            reports that.
+        answers: A folder of predictions; folders and patterns that contain it skip its files.
     """
     for path in paths:
         if path == "-":
@@ -52,7 +52,7 @@ def expand(paths: Iterable[str], kind: FileKind, answers: Path | None = None) ->
 
 
 def _without(files: list[str], answers: Path | None) -> list[str]:
-    from ccnn_geo.io.files.storage import is_prepared  # which imports torch, of which the help has no need
+    from ccnn_geo.io.files.storage import is_prepared  # imports torch, which the help does not need
 
     files = [f for f in files if not is_prepared(Path(f)) and Path(f).name.lower() not in _ABOUT_FILES]
     if answers is None:
@@ -62,6 +62,6 @@ def _without(files: list[str], answers: Path | None) -> list[str]:
 
 
 def _is_mask(file: Path, asked: Path) -> bool:
-    """Whether a file lies in a folder of masks with one of images beside it, below the folder that is asked."""
+    """Whether a file lies below the given folder, in a folder of masks that has a folder of images beside it."""
     below = file.relative_to(asked).parents
     return any(p.name == _MASKS and (asked / p.with_name(_IMAGES)).is_dir() for p in below)

@@ -1,4 +1,4 @@
-"""What the parsers say of options that they do not know: the option, and the nearest one that there is."""
+"""Messages about unknown options: the option, and the nearest known one."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _CHOICE = re.compile(r"invalid choice: '?([^' ]+)'? \(choose from (.*)\)")
 
 
 def explain(message: str, options: Iterable[str]) -> str:
-    """A parser's message, where it is about an option or choice that there is not, with what may have been meant.
+    """Adds the likely intention to a parser's message about an unknown option or choice.
 
     Args:
-        message: Of argparse or jsonargparse.
-        options: All that the parser knows, with their dashes.
+        message: The message of argparse or jsonargparse.
+        options: All options that the parser knows, with their dashes.
 
     Example:
         >>> explain("unrecognized arguments: --optim.lrr 0.1", ["--optim.lr", "--seed"])
@@ -48,7 +48,7 @@ def explain(message: str, options: Iterable[str]) -> str:
 
 
 def options_of(parser: argparse.ArgumentParser) -> list[str]:
-    """All options of a parser, of the commands below it, and of the data classes that options are."""
+    """All options of a parser, of its subcommands, and of the data classes among its options."""
     found: list[str] = []
     for action in parser._actions:
         found += action.option_strings
@@ -64,10 +64,10 @@ def _data_classes(hint: Any) -> list[Any]:
 
 
 def parse(parser: argparse.ArgumentParser, arguments: list[str]) -> Any:
-    """What a parser makes of arguments.
+    """Parses arguments.
 
     Raises:
-        argparse.ArgumentError: Says which option there is not, and which is the nearest.
+        argparse.ArgumentError: If an option is unknown; the message names it and the nearest known one.
     """
     try:
         return parser.parse_args(arguments)

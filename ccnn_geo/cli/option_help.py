@@ -1,4 +1,4 @@
-"""How ``ccnn-geo train --help`` and ``test --help`` read on a terminal: in plain words, and not all of Lightning."""
+"""Formats ``ccnn-geo train --help`` and ``test --help``: in plain words, with few of Lightning's options."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ TRAINER = (
 """The arguments of Lightning's trainer that ``--help`` shows; ``--help-all`` shows every one."""
 
 _OPTIONAL = re.compile(r"\(type: Optional\[(.+)\], (?=default)")
-"""How some releases of Python write ``type | null``, and all of them some types."""
+"""Another spelling of ``type | null`` in Python's type hints."""
 
 _CLASSES = ("--trainer.accelerator.help", "--trainer.strategy.help", "--trainer.profiler.help")
 
 
 class AllOptions(Paragraphs, DefaultHelpFormatter):
-    """Help without markup; an option by its first name, and Lightning's without the types of Python."""
+    """Help without markup; options by their first name, Lightning's without Python types."""
 
     def add_usage(
         self,
@@ -36,20 +36,20 @@ class AllOptions(Paragraphs, DefaultHelpFormatter):
         groups: Iterable[argparse._MutuallyExclusiveGroup],
         prefix: str | None = None,
     ) -> None:
-        """A line, in the place of a hundred options by name."""
+        """Writes one line in place of a hundred options."""
         positional = [action.dest.upper() for action in actions if not action.option_strings]
         super().add_usage(
             " ".join([self._prog, *(positional or ["--config NAME_OR_FILE"]), "[overrides]"]), (), (), prefix
         )
 
     def start_section(self, heading: str | None) -> None:
-        """A group; the trainer's heading says whose options they are."""
+        """Starts a group; the trainer's heading says that the options are Lightning's."""
         if heading is not None and heading.startswith("Customize every aspect"):
             heading = self._trainer_heading()
         super().start_section(heading and textwrap.fill(plain(heading), self._width))
 
     def add_argument(self, action: argparse.Action) -> None:
-        """An option, unless all that it does is to point at files or classes for a whole group."""
+        """Adds an option, except those that only name files or classes for a whole group."""
         name = action.option_strings[0] if action.option_strings else ""
         if name not in ("--model", "--optim", "--data", "--trainer") and not name.startswith(_CLASSES):
             super().add_argument(action)
@@ -66,16 +66,16 @@ class AllOptions(Paragraphs, DefaultHelpFormatter):
         if len(names) > 1 and names[1] == f"{names[0]}+":
             metavar = self._get_default_metavar_for_optional(action)
             return (
-                f"{names[0]} {self._format_args(action, metavar)}"  # as before Python 3.13, by the first name
+                f"{names[0]} {self._format_args(action, metavar)}"  # by the first name, as before Python 3.13
             )
         return super()._format_action_invocation(action)
 
 
 class CommonOptions(AllOptions):
-    """The same with the :data:`TRAINER` arguments that most runs need."""
+    """The same help with only the :data:`TRAINER` arguments, which most runs need."""
 
     def add_argument(self, action: argparse.Action) -> None:
-        """An option, if it is one of these."""
+        """Adds an option if it is one of these."""
         group, _, name = action.dest.partition(".")
         if group != "trainer" or name in TRAINER:
             super().add_argument(action)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str]) -> None:
-    """Answers files, and goes on after one that cannot be."""
+    """Predicts for files, and continues after a bad one."""
     options = _parser().parse_args(arguments)
 
     from ccnn_geo.export.loading import load
@@ -56,33 +56,33 @@ def main(arguments: list[str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
         prog="ccnn-geo predict",
-        description="Answers files of the kind that a network was trained on: meshes (.off .obj .ply .stl .glb) and "
-        "clouds (.npy .npz .xyz .pcd .ply), voxel grids (.npy .npz), images, recordings, series (.csv), scans (.bin "
-        ".npy .las .laz .ply .pcd), molecules (.npz .parquet).",
+        description="Predicts for files of the kind that a network was trained on: meshes (.off .obj .ply .stl .glb) "
+        "and clouds (.npy .npz .xyz .pcd .ply), voxel grids (.npy .npz), images, recordings, series (.csv), scans "
+        "(.bin .npy .las .laz .ply .pcd), molecules (.npz .parquet).",
     )
     parser.add_argument(
         "model",
-        help="A network that comes with the package (ccnn-geo models), a checkpoint of train, the run, for its best "
-        "one (runs/NAME is the newest run), a folder of export, or user/name on the Hugging Face hub.",
+        help="A network that comes with the package (ccnn-geo models), a checkpoint of train, a run for its best "
+        "checkpoint (runs/NAME is the newest run), a folder of export, or user/name on the Hugging Face hub.",
     )
     parser.add_argument(
         "paths",
         nargs="+",
         metavar="PATH",
         help="Files, folders, patterns such as 'scans/**/*.off', or - for a path per line of standard input. A bad "
-        "file stops no other.",
+        "file does not stop the others.",
     )
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="One JSON array on standard output.")
-    form.add_argument("--csv", action="store_true", help="A table with a header on standard output.")
+    form.add_argument("--json", action="store_true", help="Print one JSON array.")
+    form.add_argument("--csv", action="store_true", help="Print a CSV table with a header.")
     form.add_argument(
         "--out",
         metavar="FOLDER",
-        help="Write predictions.csv and predictions.json there, and answers per point as scans, meshes, tables, label "
-        "images or arrays. Begun again after an end, it goes on; processes that torchrun or SLURM start share the "
-        "work.",
+        help="Write predictions.csv and predictions.json there, and predictions per point as scans, meshes, tables, "
+        "label images or arrays. The same call continues interrupted work. Processes that torchrun or SLURM start "
+        "share it.",
     )
-    votes = "Of {}: {} that vote; 1 by default."
+    votes = "For {}: {} that vote; 1 by default."
     turns, choices = (
         votes.format("scans", "turns about the vertical axis"),
         votes.format("scans and shapes", "choices of points"),
@@ -93,31 +93,31 @@ def _parser() -> argparse.ArgumentParser:
         "--up",
         type=_axes,
         metavar="AXIS",
-        help="Of shapes: the axis that points up in the files, x, y or z, if it is another than in the training; z:y "
-        "says that of the training too. Answers stay in the frame of the file.",
+        help="For shapes: the axis that points up in the files, x, y or z, if the training had a different one; z:y "
+        "also names the axis of the training. Predictions stay in the frame of the file.",
     )
-    parser.add_argument("--batch-size", type=_positive, default=32, help="Samples at a time; 32 by default.")
-    parser.add_argument("--device", default="cpu", help="Such as cuda; cpu by default.")
+    parser.add_argument("--batch-size", type=_positive, default=32, help="Samples per batch; 32 by default.")
+    parser.add_argument("--device", default="cpu", help="Device, such as cuda; cpu by default.")
     return parser
 
 
 def _may_be_asked(model: Predictor) -> bool:
-    """Whether files that answers are written to could be taken for files to answer."""
+    """Whether the files of predictions could be mistaken for input files."""
     return model.network.readout == "node" or ".csv" in model.pipeline.files.extensions
 
 
 def _check_apart(paths: list[str], out: Path) -> None:
-    """Refuses answers among files that are asked, which the next call would ask too."""
+    """Refuses predictions among the input files, where the next call would read them."""
     for path in paths:
         if Path(path).is_dir() and Path(path).resolve() == out.resolve():
             raise ValueError(
-                f"--out {out}: answers would lie among the files that are asked, expected another folder, "
+                f"--out {out}: predictions would lie among the input files, expected another folder, "
                 f"such as {out / 'answers'}"
             )
 
 
 def _samples(model: Predictor, path: str) -> list[str]:
-    """What a path stands for; of a file that cannot be read itself, of which its reader will complain."""
+    """The samples of a path; the path itself if it cannot be read, which its reader will report."""
     try:
         return model.pipeline.samples_of(path)
     except (OSError, ValueError):
@@ -135,13 +135,13 @@ def _axes(text: str) -> list[str]:
     axes = text.split(":")
     if len(axes) > 2 or not set(axes) <= {"x", "y", "z"}:
         raise argparse.ArgumentTypeError(
-            f"expected x, y or z, or with the axis of the training such as z:y, got {text!r}"
+            f"expected x, y or z, or two axes such as z:y, the second that of the training, got {text!r}"
         )
     return axes
 
 
 def _records(model: Predictor, files: Any, batch_size: int) -> Iterator[Record]:
-    """An answer or an error for each file; errors are told at once."""
+    """A prediction or an error for each file; reports errors at once."""
     from ccnn_geo.export.records import record
     from ccnn_geo.export.streaming import stream_answers
 
@@ -150,15 +150,15 @@ def _records(model: Predictor, files: Any, batch_size: int) -> Iterator[Record]:
 
 
 def _print_rows(model: Predictor, files: list[str], batch_size: int) -> None:
-    """A table for people: a row as soon as there is an answer."""
+    """Prints a readable table, each row as soon as its prediction is there."""
     from ccnn_geo.export.records import summary
     from ccnn_geo.io.files.sample_files import printable
 
     shown = {file: printable(file) for file in files}
     width = max(len("file"), *map(len, shown.values()))
     is_class = model.network.readout == "global" and bool(model.classes)
-    names = max(len("class"), *(len(printable(c)) for c in model.classes)) if is_class else len("answer")
-    head = ("class", "probability") if is_class else ("answer", "")
+    names = max(len("class"), *(len(printable(c)) for c in model.classes)) if is_class else len("prediction")
+    head = ("class", "probability") if is_class else ("prediction", "")
     found, is_first = [], True
     for one in _records(model, files, batch_size):
         found.append(one)
@@ -173,7 +173,7 @@ def _print_rows(model: Predictor, files: list[str], batch_size: int) -> None:
 
 
 def _write(model: Predictor, files: list[str], folder: Path, options: argparse.Namespace) -> None:
-    """Answers into a folder, shared with other processes."""
+    """Writes predictions into a folder, shared with other processes."""
     from ccnn_geo.export.parts import TABLE, Parts, digest_of
     from ccnn_geo.io.files.parts import process_of
 
@@ -193,14 +193,14 @@ def _write(model: Predictor, files: list[str], folder: Path, options: argparse.N
     done = parts.finish()
     seconds = time.monotonic() - started
     answered = own - sum("error" in one for one in found)
-    before = f", {own - asked} of them before" if asked < own else ""
-    place = folder / TABLE if done else f"{parts.path}, others are at work"
+    before = f", {own - asked} of them earlier" if asked < own else ""
+    place = folder / TABLE if done else f"{parts.path}, other processes are at work"
     print(f"{answered} of {len(parts.files)} files in {seconds:.1f} s{before}: {place}")
     _tell_bad(found, own)
 
 
 def _places(model: Predictor, files: list[str], folder: Path) -> dict[str, Path]:
-    """Where the answers to points go; none of a network with one answer for a sample."""
+    """Paths of predictions per point; none for a network with one prediction per sample."""
     from ccnn_geo.export.parts import TABLE, WHOLE
     from ccnn_geo.export.places import places
 
@@ -212,7 +212,7 @@ def _places(model: Predictor, files: list[str], folder: Path) -> dict[str, Path]
 def _written(
     model: Predictor, rest: list[str], where: dict[str, Path], options: argparse.Namespace
 ) -> Iterator[Record]:
-    """A record for each file, after the answers to its points are written."""
+    """A record for each file, after its predictions per point are written."""
     from ccnn_geo.export.records import record
 
     for file, found in model.answering.written(_shown(rest), where, options.batch_size):
@@ -220,9 +220,9 @@ def _written(
 
 
 def _bad(model: Predictor, file: str, error: Exception) -> Record:
-    """Tells an error at once, and keeps it."""
+    """Reports an error at once, and keeps it."""
     why = reason(error)
-    if Path(file).is_dir():  # one with files stands for these
+    if Path(file).is_dir():  # a folder with files stands for them
         kind = model.pipeline.files
         why = f"{file}: no {kind.name} in this folder, expected {' '.join(kind.all_extensions)}"
     why = why if why.startswith(str(Path(file))) else f"{file}: {why}"
@@ -231,15 +231,15 @@ def _bad(model: Predictor, file: str, error: Exception) -> Record:
 
 
 def _shown(files: list[str]) -> Any:
-    """The files, with a bar where there is a terminal."""
+    """The files, with a progress bar on a terminal."""
     from ccnn_geo.io.files.progress import progress
 
     return progress(files, title="predict")
 
 
 def _tell_bad(found: list[Any], asked: int) -> None:
-    """Names the files without an answer, of as many that were asked now or before."""
+    """Names the files without a prediction, among all files of this and earlier calls."""
     bad = [one["file"] for one in found if "error" in one]
     if bad:
-        complain(f"{len(bad)} of {asked} files could not be answered: {', '.join(bad)}")
+        complain(f"no prediction for {len(bad)} of {asked} files: {', '.join(bad)}")
         raise Failure

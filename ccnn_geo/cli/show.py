@@ -8,11 +8,11 @@ from pathlib import Path
 from ccnn_geo._base.extras import needs
 from ccnn_geo.cli.terminal import OneLineParser, add_command
 
-MODEL = "A checkpoint of train, or the run, for its best one; runs/NAME is the newest run."
+MODEL = "A checkpoint of train, or a run for its best checkpoint; runs/NAME is the newest run."
 
 
 def main(arguments: list[str]) -> None:
-    """Draws one picture and prints where it is."""
+    """Draws one picture and prints its path."""
     options = _parser().parse_args(arguments)
     with needs("viz", f"show {options.picture}"):
         path = {"kernels": _kernels, "cloud": _cloud, "run": _run}[options.picture](options)
@@ -20,34 +20,44 @@ def main(arguments: list[str]) -> None:
 
 
 def _parser() -> OneLineParser:
-    parser = OneLineParser(prog="ccnn-geo show", description="Pictures of trained networks.")
+    parser = OneLineParser(prog="ccnn-geo show", description="Draws pictures of trained networks.")
     pictures = parser.add_subparsers(dest="picture", required=True, metavar="kernels | cloud | run")
 
-    kernels = add_command(pictures, "kernels", "The kernels of each layer.")
+    kernels = add_command(pictures, "kernels", "Draws the kernels of each layer.")
     kernels.add_argument("model", help=MODEL)
-    kernels.add_argument("--layer", type=int, nargs="+", help="0 for the stem; all by default.")
-    kernels.add_argument("--channels", type=int, nargs="+", help="The strongest of each layer by default.")
+    kernels.add_argument("--layer", type=int, nargs="+", help="Layers, 0 for the stem; all by default.")
     kernels.add_argument(
-        "--resolution", type=int, help="Samples along an axis instead of the taps trained with."
+        "--channels", type=int, nargs="+", help="Channels; the strongest of each layer by default."
     )
-    kernels.add_argument("--period", type=int, help="Taps between marks, for sequences of pixels the row.")
+    kernels.add_argument(
+        "--resolution", type=int, help="Samples along an axis, in place of the taps of the training."
+    )
+    kernels.add_argument(
+        "--period", type=int, help="Taps between marks; the row length for sequences of pixels."
+    )
 
-    cloud = add_command(pictures, "cloud", "The points of a file, or a sample, by what the network sees.")
+    cloud = add_command(pictures, "cloud", "Colours the points of a file or sample by what the network sees.")
     cloud.add_argument("model", help=MODEL)
-    cloud.add_argument("file", nargs="?", help="A mesh or cloud, as predict reads it.")
-    cloud.add_argument("--sample", type=int, help="Number of a validation sample instead; any kind of data.")
+    cloud.add_argument("file", nargs="?", help="A mesh or cloud that predict can read.")
+    cloud.add_argument("--sample", type=int, help="Number of a validation sample, in place of a file.")
     cloud.add_argument("--by", choices=("evidence", "kernel", "response"), default="evidence")
-    cloud.add_argument("--class", dest="label", help="Whose evidence; of the predicted one by default.")
-    cloud.add_argument("--layer", type=int, help="Of the kernel; 0, the stem, by default.")
-    cloud.add_argument("--channel", type=int, help="Of the kernel; the strongest by default.")
-    cloud.add_argument("--point", type=int, help="Where the kernel is centred; in the middle by default.")
+    cloud.add_argument(
+        "--class", dest="label", help="The class that the evidence is for; the predicted one by default."
+    )
+    cloud.add_argument("--layer", type=int, help="Layer of the kernel; 0, the stem, by default.")
+    cloud.add_argument("--channel", type=int, help="Channel of the kernel; the strongest by default.")
+    cloud.add_argument("--point", type=int, help="Point at the kernel's centre; the middle one by default.")
 
-    run = add_command(pictures, "run", "Window widths per layer, loss and accuracy during training.")
-    run.add_argument("runs", nargs="+", metavar="RUN", help="Folders of runs; runs/NAME is the newest.")
+    run = add_command(pictures, "run", "Draws window widths per layer, loss and accuracy over the training.")
+    run.add_argument("runs", nargs="+", metavar="RUN", help="Folders of runs; runs/NAME is the newest run.")
 
     for picture in (kernels, cloud, run):
-        picture.add_argument("--out", type=Path, help="The file, .png or .html; beside the run by default.")
-        picture.add_argument("--html", action="store_true", help="An interactive page that needs no network.")
+        picture.add_argument(
+            "--out", type=Path, help="File to write, .png or .html; in the run's folder by default."
+        )
+        picture.add_argument(
+            "--html", action="store_true", help="Write an interactive page that works offline."
+        )
     return parser
 
 
@@ -57,7 +67,7 @@ def _kernels(options: argparse.Namespace) -> Path:
     path = _target(options, _folder_of(options.model), "kernels")
     if options.period is not None and (_is_page(path) or options.period < 1):
         raise argparse.ArgumentError(
-            None, f"--period: expected 1 tap or more, for a .png, got {options.period}"
+            None, f"--period: expected 1 tap or more, and a .png, got {options.period}"
         )
     layers = render_kernels(Trained.load(options.model).network, options.layer, options.resolution)
     title = f"{_folder_of(options.model)}: kernels"
@@ -79,7 +89,9 @@ def _cloud(options: argparse.Namespace) -> Path:
         ("--point", options.point, ("kernel",)),
     ):
         if given is not None and options.by not in ways:
-            raise argparse.ArgumentError(None, f"{flag}: for --by {' or '.join(ways)}, got --by {options.by}")
+            raise argparse.ArgumentError(
+                None, f"{flag}: expected --by {' or '.join(ways)}, got --by {options.by}"
+            )
     name = f"sample{options.sample}" if options.file is None else Path(options.file).stem
     path = _target(options, _folder_of(options.model), f"{name}_{options.by}")
     trained = Trained.load(options.model)
@@ -115,7 +127,7 @@ def _folder_of(model: str) -> Path:
 
 
 def _target(options: argparse.Namespace, folder: Path, name: str) -> Path:
-    """Where the picture goes."""
+    """The path of the picture."""
     if options.out is None:
         return folder / f"{name}.{'html' if options.html else 'png'}"
     expected = (".html",) if options.html else (".png", ".html")

@@ -1,4 +1,4 @@
-"""What ``ccnn-geo train --from MODEL`` takes over of a trained network: a configuration before all others."""
+"""The settings that ``ccnn-geo train --from MODEL`` takes from a trained network: a configuration before all others."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from ccnn_geo.cli.arguments import named_dataset, options
 
 
 def refuse_start_and_resume(arguments: Sequence[str]) -> None:
-    """Says that a run goes on with its own weights.
+    """Refuses ``--from`` with ``--resume``: a resumed run has its own weights.
 
     Raises:
-        ValueError: If both are asked for.
+        ValueError: If both are given.
     """
     if {"--from", "--resume"} <= {option for option, _ in options(arguments)}:
-        raise ValueError("--from: a run that is resumed has its own weights; leave out one of the two")
+        raise ValueError("--from: a resumed run has its own weights; leave out one of --from and --resume")
 
 
 @contextmanager
 def with_settings_of_start(arguments: Sequence[str]) -> Iterator[list[str]]:
-    """The arguments, after a configuration with the settings of the network that ``--from`` names.
+    """The arguments, preceded by a configuration with the settings of the network that ``--from`` names.
 
     Raises:
-        FileNotFoundError, ValueError: If there is no such network, or its data are of another kind.
+        FileNotFoundError, ValueError: If there is no such network, or its data are of a different kind.
     """
     given = [value for option, value in options(arguments) if option == "--from"]
     if not given:
@@ -42,7 +42,7 @@ def with_settings_of_start(arguments: Sequence[str]) -> Iterator[list[str]]:
     before = found["data"]["dataset"]
     dataset = named_dataset(arguments, before)
     if data_module(dataset) is not data_module(before):
-        raise ValueError(f"--from {source}: trained on {before}, {dataset} is of another kind")
+        raise ValueError(f"--from {source}: trained on {before}, but {dataset} is a different kind of data")
     with TemporaryDirectory() as folder:
         path = Path(folder) / "from.yaml"
         path.write_text(yaml.safe_dump({"name": f"from_{Path(source).name}", **found}))

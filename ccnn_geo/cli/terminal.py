@@ -1,4 +1,4 @@
-"""How commands speak to a terminal: one line for an error, plain tables."""
+"""Terminal output of the commands: one line for an error, plain tables."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 EXPECTED = (ValueError, OSError, ImportError)
-"""Errors whose message says enough."""
+"""Errors with a message that says enough."""
 
 _ROLE = re.compile(r":[a-z]+:`(?:[^`<]*<)?~?([^`>]+)>?`")
 
 
 class Failure(Exception):
-    """The command has reported what failed; only the exit code is left to say."""
+    """The command has reported the failure; only the exit code remains."""
 
 
 class Paragraphs(argparse.HelpFormatter):
-    """Help whose text is a docstring: paragraphs as wide as the terminal, commands as lines, without remarks."""
+    """Formats a docstring as help: paragraphs as wide as the terminal, commands on lines, without remarks."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         parts = []
@@ -37,7 +37,7 @@ class Paragraphs(argparse.HelpFormatter):
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """Raises what argparse would print below its usage."""
+    """Raises the error that argparse would print below its usage."""
 
     def error(self, message: str) -> NoReturn:
         from ccnn_geo.cli.misspelt import explain, options_of
@@ -46,22 +46,22 @@ class OneLineParser(argparse.ArgumentParser):
 
 
 def plain(text: str) -> str:
-    """Text of a docstring without its markup.
+    """The text of a docstring without its markup.
 
     Example:
-        >>> plain("Of a :class:`~ccnn_geo.nn.ccnn.CCNN`; ``null`` for none.")
-        'Of a CCNN; null for none.'
+        >>> plain("A :class:`~ccnn_geo.nn.ccnn.CCNN`; ``null`` for none.")
+        'A CCNN; null for none.'
     """
     return _ROLE.sub(lambda role: role[1].rsplit(".")[-1].lstrip("\\"), text).replace("``", "")
 
 
 def add_command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
-    """A command below another one, whose own help says the same of it."""
+    """Adds a subcommand; its own help and the list of commands share one text."""
     return commands.add_parser(name, help=text, description=text)
 
 
 def reason(error: Exception) -> str:
-    """What an error says, with its name if it was not expected."""
+    """The message of an error, with its type if it was not expected."""
     return str(error) if isinstance(error, EXPECTED) else f"{type(error).__name__}: {error}"
 
 
@@ -71,7 +71,7 @@ def complain(message: str) -> None:
 
 
 def print_entries(entries: Iterable[tuple[str, str]]) -> None:
-    """Prints names and what they mean in two columns, as wide as the terminal."""
+    """Prints names and their meanings in two columns, as wide as the terminal."""
     known = list(entries)
     indent = max(len(name) for name, _ in known) + 2
     width = shutil.get_terminal_size().columns
@@ -80,7 +80,7 @@ def print_entries(entries: Iterable[tuple[str, str]]) -> None:
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Prints columns as wide as they need to be, each row in a line."""
+    """Prints one row per line, in columns as wide as they need to be."""
     from ccnn_geo.io.files.sample_files import printable
 
     shown = [[printable(cell) for cell in row] for row in rows]

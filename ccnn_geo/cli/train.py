@@ -14,7 +14,7 @@ from ccnn_geo.cli.train_options import PARTS, every_option, plain_values, test_p
 
 
 def train(arguments: list[str]) -> None:
-    """Trains, or goes on with a run, and says where things are."""
+    """Trains or resumes a run, and prints the paths of its results."""
     require("train", "train")
     from ccnn_geo.cli.quiet import quiet
 
@@ -41,18 +41,18 @@ def train(arguments: list[str]) -> None:
     if resume is not None and "--fallback" in arguments:
         resume = previous_if_damaged(resume)
     saved = None if resume is None else run_of(resume) / "config.yaml"
-    if saved is not None and saved.is_file():  # what the run was started with, and what is said now
+    if saved is not None and saved.is_file():  # the settings of the run's start, then those given now
         kept = without_config(arguments)
         if len(kept) < len(arguments):
-            _say_first(f"  --config: not read, a run goes on with its own {saved}")
+            _say_first(f"  --config: not read, a resumed run keeps its own {saved}")
         arguments = ["--config", str(saved), *kept]
     elif resume is not None:
-        read_checkpoint(resume)  # settings would be missed first, of a file that is none
+        read_checkpoint(resume)  # a file that is no checkpoint fails here, not for missing settings
     with with_settings_of_start(arguments) as arguments:
         config = parse(train_parser(named_dataset(arguments), every), arguments)
         settings = plain_values(config, PARTS)
         settings["name"] = settings["name"] or named_run(arguments) or settings["data"]["dataset"]
-    run.check(settings)  # before a folder is made
+    run.check(settings)  # before the folder is made
     check_root(settings["data"]["dataset"], settings["data"]["root"])
     if config.tensorboard:
         require("viz", "--tensorboard", "tensorboard")
@@ -63,7 +63,7 @@ def train(arguments: list[str]) -> None:
         for line in going_on.lines():
             _say_first(line)
     elif settings["trainer"].get("fast_dev_run"):
-        _say_first("run: none, fast_dev_run leaves no folder")
+        _say_first("run: none, fast_dev_run writes no folder")
         with TemporaryDirectory() as nowhere:
             _train_in(Path(nowhere), settings)
         return
@@ -84,7 +84,7 @@ def train(arguments: list[str]) -> None:
 def _train_in(
     folder: Path, settings: dict[str, Any], resume: Path | None = None, tensorboard: bool = False
 ) -> None:
-    """Trains and lists what there is then in the folder; ends from outside are told with how to go on."""
+    """Trains and lists the files of the run; an interruption reports how to continue."""
     from ccnn_geo.training import run
     from ccnn_geo.training.failures import explain_failure, how_to_continue
     from ccnn_geo.training.trainer import Interrupted
@@ -109,7 +109,7 @@ def _train_in(
     if not settings["trainer"].get("fast_dev_run"):
         pictures = ("curves.png", f"{scores.picture}.png", "scene.png")
         for what in ("checkpoints/best.ckpt", "metrics.csv", *pictures, "results.json"):
-            if (folder / what).exists():  # a run of no epoch has no curves
+            if (folder / what).exists():  # a run without an epoch has no curves
                 _say_first(f"  {folder / what}")
 
 
@@ -133,7 +133,7 @@ def test(arguments: list[str]) -> None:
     dataset = named_dataset(arguments, before)
     if data_module(dataset) is not data_module(before):
         raise ValueError(
-            f"data.dataset: the checkpoint was trained on {before}, {dataset} is of another kind"
+            f"data.dataset: the checkpoint was trained on {before}, but {dataset} is a different kind of data"
         )
     if dataset != before:
         trained = {**trained, "dataset": dataset, "dataset_args": None}
@@ -150,7 +150,7 @@ def test(arguments: list[str]) -> None:
 
 
 def _drawn(draw: Callable[..., None], *given: Any) -> bool:
-    """Draws, in one of the processes; without matplotlib it says so instead."""
+    """Draws in the first process; reports if matplotlib is missing."""
     try:
         if _is_first_process():
             draw(*given)
@@ -161,14 +161,14 @@ def _drawn(draw: Callable[..., None], *given: Any) -> bool:
 
 
 def _display(trainer: dict[str, Any]) -> tuple[bool, Any]:
-    """A progress bar on a terminal, or none; and how to print the line of an epoch so that it stays."""
+    """Whether to show a progress bar, and the function that prints the line of an epoch beside it."""
     asked = trainer.get("enable_progress_bar")
     progress = sys.stdout.isatty() if asked is None else asked
     return progress, _stays if progress else _say
 
 
 def _stays(line: str) -> None:
-    """Prints a line above the bars."""
+    """Prints a line above the progress bars."""
     from tqdm import tqdm
 
     tqdm.write(line)
@@ -179,7 +179,7 @@ def _say(line: str) -> None:
 
 
 def _say_first(line: str) -> None:
-    """Prints a line, in one of the processes."""
+    """Prints a line in the first process."""
     if _is_first_process():
         _say(line)
 

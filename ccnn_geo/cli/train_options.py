@@ -1,4 +1,4 @@
-"""The options of ``ccnn-geo train`` and ``ccnn-geo test``, and what a command line asks for as plain values."""
+"""The options of ``ccnn-geo train`` and ``ccnn-geo test``, and the settings of a command line as plain values."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
 PARTS = ("name", "seed", "from", "task", "early_stopping", "model", "optim", "data", "trainer")
-"""What the configuration of a run consists of."""
+"""The sections of a run's configuration."""
 
 
 def train_parser(dataset: str, every: bool = False) -> ArgumentParser:
-    """Options of ``train`` for a data set of this name, whose family has options of its own.
+    """Options of ``train`` for a data set; each family of data sets has its own.
 
     Args:
-        dataset: Its name.
-        every: Whether ``--help`` is to show all arguments of Lightning's trainer.
+        dataset: The name of the data set.
+        every: Whether ``--help`` shows all arguments of Lightning's trainer.
     """
     from ccnn_geo.nn.build import build_network
     from ccnn_geo.training.module import Learner
@@ -28,54 +28,60 @@ def train_parser(dataset: str, every: bool = False) -> ArgumentParser:
 
     parser = _parser(
         "train",
-        "Trains a network; every option may also stand in the file of --config.\n\n"
-        f"The options of --data are those of {dataset}; for another of `ccnn-geo data list` ask with its name: "
-        "ccnn-geo train --data.dataset cifar10 --help.",
+        "Trains a network. The file of --config can set every option.\n\n"
+        f"The options of --data are those of {dataset}; `ccnn-geo data list` names the other data sets. Name one to "
+        "see its options: ccnn-geo train --data.dataset cifar10 --help.",
         f"Packaged configurations: {', '.join(packaged_configs())}.",
         every,
     )
-    parser.add_argument("--config", action="config", help="A YAML file, or the name of a packaged one.")
+    parser.add_argument(
+        "--config", action="config", help="A YAML file, or the name of a packaged configuration."
+    )
     parser.add_argument(
         "--name",
         type=str | None,
         default=None,
-        help="Runs go to runs/NAME/NUMBER; by default the name of the configuration's file, else of the data set.",
+        help="Runs go to runs/NAME/NUMBER. Defaults to the name of the configuration's file, or else of the data set.",
     )
-    parser.add_argument("--seed", type=int, default=0, help="Of weights, order, augmentation and dropout.")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="Seed of weights, order, augmentation and dropout."
+    )
     parser.add_argument(
         "--task",
         type=str | None,
         default=None,
-        help="classification (a class per sample), segmentation (one per point) or regression (numbers); by default "
-        "what the data have truths for.",
+        help="classification (a class per sample), segmentation (a class per point) or regression (numbers). Defaults "
+        "to the task that the data have truths for.",
     )
     parser.add_argument(
         "--early_stopping",
         type=int | None,
         default=None,
-        help="End the training after so many validations without a better one.",
+        help="Stop the training after this many validations without improvement.",
     )
     parser.add_argument(
         "--from",
         type=str | None,
         default=None,
         metavar="MODEL",
-        help="Start from a trained network (of ccnn-geo models, a checkpoint, a run or a folder): its settings, its "
-        "weights, and a new head unless the classes are the same; --optim.trunk_lr 0 trains the head alone.",
+        help="Start from a trained network (one of ccnn-geo models, a checkpoint, a run or a folder): its settings, "
+        "its weights, and a new head unless the classes are the same. --optim.trunk_lr 0 trains the head alone.",
     )
-    parser.add_argument("--out", type=str | None, default=None, help="Folder of this run instead.")
+    parser.add_argument(
+        "--out", type=str | None, default=None, help="Folder of this run, in place of runs/NAME/NUMBER."
+    )
     parser.add_argument(
         "--resume",
         nargs="?",
         const="newest",
         default=None,
-        help="Continue a run exactly: the newest of this NAME, or a folder or checkpoint; other settings than before "
-        "count from now on, or are refused.",
+        help="Continue a run exactly: the newest of this NAME, or a folder or checkpoint. Changed settings apply from "
+        "now on, or are refused.",
     )
     parser.add_argument(
         "--fallback",
         action="store_true",
-        help="With --resume: if the last checkpoint is damaged, continue from that of the epoch before.",
+        help="With --resume: if the last checkpoint is damaged, continue from the one an epoch earlier.",
     )
     parser.add_argument("--tensorboard", action="store_true", help="Also log for TensorBoard.")
     parser.add_function_arguments(
@@ -103,19 +109,19 @@ def train_parser(dataset: str, every: bool = False) -> ArgumentParser:
 
 
 def test_parser(settings: dict[str, Any], dataset: str, every: bool = False) -> ArgumentParser:
-    """Options of ``test``, whose defaults are the settings of the training."""
+    """Options of ``test``; their defaults are the settings of the training."""
     from ccnn_geo.training.flags import TRAINING
 
     parser = _parser(
         "test",
         "Evaluates a checkpoint on the test set, with the data settings of its training.",
-        "Defaults are those of the training: ccnn-geo test CHECKPOINT --help shows them.",
+        "Defaults are the settings of the training; ccnn-geo test CHECKPOINT --help shows them.",
         every,
     )
     parser.add_argument(
         "checkpoint",
         type=str,
-        help="A checkpoint of train, or the run, for its best one; runs/NAME is the newest run.",
+        help="A checkpoint of train, or a run for its best checkpoint; runs/NAME is the newest run.",
     )
     parser.add_argument("--out", type=str | None, default=None, help="Folder of the results.")
     _add_data_and_trainer(parser, dataset, TRAINING)
@@ -149,10 +155,10 @@ def _add_data_and_trainer(parser: ArgumentParser, dataset: str, without: Sequenc
 
 
 def _read_whole_numbers_as_such(parser: ArgumentParser) -> None:
-    """A number of batches is one, and not a share: 1 is a batch, 1.0 all of them.
+    """Makes the parser read 1 as one batch and 1.0 as all of them.
 
-    Types of Lightning say so, but ``typing`` takes ``float | int`` for the same as ``int | float``, and a parser the
-    first that fits.
+    Lightning's types say so, but ``typing`` treats ``float | int`` and ``int | float`` as equal, and a parser takes
+    the first type that fits.
     """
     for action in parser._actions:
         kinds = get_args(getattr(action, "_typehint", None))
@@ -162,12 +168,12 @@ def _read_whole_numbers_as_such(parser: ArgumentParser) -> None:
 
 
 def every_option(arguments: list[str]) -> tuple[bool, list[str]]:
-    """Whether help on all options is asked for, and the arguments with ``--help`` in its place."""
+    """Whether ``--help-all`` is given, and the arguments with ``--help`` in its place."""
     return "--help-all" in arguments, ["--help" if a == "--help-all" else a for a in arguments]
 
 
 def plain_values(config: Namespace, parts: Sequence[str]) -> dict[str, Any]:
-    """Dictionaries, lists and numbers only, as checkpoints and YAML need them."""
+    """The settings as dictionaries, lists and numbers only, as checkpoints and YAML need them."""
     values = config.as_dict()
     return json.loads(json.dumps({part: values[part] for part in parts}, default=_as_plain))
 

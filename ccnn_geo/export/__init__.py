@@ -1,4 +1,4 @@
-"""Trained networks for others: in a folder or on the hub, ready to answer, and programs without this package."""
+"""Trained networks for use: in a folder or on the hub, for prediction, and as programs without this package."""
 
 from typing import TYPE_CHECKING
 

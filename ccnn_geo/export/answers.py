@@ -1,4 +1,4 @@
-"""What a network says of a sample."""
+"""Predictions of a network for a sample."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ccnn_geo.nn.targets import Targets
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a classifier says about one sample.
+    """The prediction of a classifier for one sample.
 
     Args:
         label: The most probable class.
-        probability: Of that class.
-        probabilities: Of all classes, in the order of training.
+        probability: Probability of that class.
+        probabilities: Probabilities of all classes, in the order of training.
 
     Example:
         >>> found = Prediction("cup", 0.75, {"mug": 0.25, "cup": 0.75})
@@ -44,14 +44,15 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class PointPrediction:
-    """What a network says about each point, cell or time step of one sample.
+    """The predictions of a network for each point, cell or time step of one sample.
 
     Args:
         labels: Index of the most probable class, ``[N]`` or ``[*S]``; -1 for a point of a scan without a position.
-        probability: Of that class, ``[N]`` or ``[*S]``, float32.
-        classes: Names, in the order of training.
-        probabilities: Of all classes, ``[N, K]`` or ``[*S, K]``, float32; None of a scan, which may be large.
-        elements: What has a class each: ``points``, or ``faces`` of a mesh.
+        probability: Probability of that class, ``[N]`` or ``[*S]``, float32.
+        classes: Names of the classes, in the order of training.
+        probabilities: Probabilities of all classes, ``[N, K]`` or ``[*S, K]``, float32; None for a scan, which may be
+            large.
+        elements: The elements with a class each: ``points``, or ``faces`` of a mesh.
 
     Example:
         >>> found = PointPrediction.of(torch.tensor([[0.25, 0.75], [0.5, 0.5]]).numpy(), ("road", "tree"))
@@ -72,17 +73,17 @@ class PointPrediction:
 
     @classmethod
     def of(cls, probabilities: np.ndarray, classes: Sequence[str]) -> PointPrediction:
-        """The most probable classes of such probabilities."""
+        """Makes predictions from class probabilities."""
         return cls(probabilities.argmax(axis=-1), probabilities.max(axis=-1), tuple(classes), probabilities)
 
 
 @dataclass(frozen=True, eq=False)
 class ValuePrediction:
-    """What a network for regression says about one sample, in the units of its targets.
+    """The prediction of a regression for one sample, in the units of its targets.
 
     Args:
-        values: By name of the target: a number, or an array ``[N]`` or ``[*S]`` with one for each point.
-        units: By name of the target; empty for none.
+        values: A number for each target by name, or an array ``[N]`` or ``[*S]`` with one for each point.
+        units: Units of the targets by name; empty for none.
 
     Example:
         >>> found = ValuePrediction({"energy": -417.0}, {"energy": "kcal/mol"})
@@ -103,7 +104,7 @@ Answer: TypeAlias = Prediction | PointPrediction | ValuePrediction
 
 
 def class_answer(outputs: Tensor, classes: Sequence[str]) -> Prediction:
-    """The answer to one sample of outputs ``[K]``.
+    """The prediction for one sample, from outputs ``[K]``.
 
     Raises:
         ValueError: If they are not finite.
@@ -115,7 +116,7 @@ def class_answer(outputs: Tensor, classes: Sequence[str]) -> Prediction:
 
 
 def point_answer(outputs: Tensor, classes: Sequence[str]) -> PointPrediction:
-    """The answers to the points of one sample of outputs ``[*, K]``.
+    """The predictions for the points of one sample, from outputs ``[*, K]``.
 
     Raises:
         ValueError: If one is not finite.
@@ -124,7 +125,7 @@ def point_answer(outputs: Tensor, classes: Sequence[str]) -> PointPrediction:
 
 
 def value_answer(outputs: Tensor, targets: Targets) -> ValuePrediction:
-    """Values in the units of the targets, of outputs ``[T]`` of a sample or ``[*, T]`` of its points.
+    """Values in the units of the targets, from outputs ``[T]`` for a sample or ``[*, T]`` for its points.
 
     Raises:
         ValueError: If one is not finite.

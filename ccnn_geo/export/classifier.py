@@ -1,4 +1,4 @@
-"""A trained classifier in a folder: its network, the names of its classes, and what a sample goes through."""
+"""A trained classifier in a folder: its network, the names of its classes, and the preparation of samples."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRAINING = (
     *("root", "batch_size", "num_workers", "neighbor_cache", "limit"),
     *("validation_fraction", "augment"),
 )
-"""Settings of data that concern the training and its machine alone."""
+"""Settings of data that only concern the training and its machine."""
 
 
 def save_classifier(
@@ -31,27 +31,27 @@ def save_classifier(
     about: Mapping[str, Any] | None = None,
     targets: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes a classifier to a folder, complete or absent.
+    """Writes a classifier to a folder, all or nothing.
 
     :meth:`CCNN.from_pretrained <ccnn_geo.nn.ccnn.CCNN.from_pretrained>` reads its network, :func:`load_classifier` and
     ``ccnn-geo predict`` the whole.
 
     Args:
-        folder: A new one, or an empty one.
-        network: What was trained.
+        folder: A new or empty folder.
+        network: The trained network.
         classes: Names of its outputs.
         data: Settings of the data, plain values.
         overwrite: Replace the model of a folder that is not empty; other files stay.
-        files: What to write beside the configuration; the weights by default.
-        program: What those who have a program alone must know of it.
-        pipeline: What makes a sample of a file, such as
-            :meth:`ShapePipeline().settings() <ccnn_geo.transforms.ShapePipeline>`; None if nothing does, and for shapes
-            those of ``data``.
-        about: What people should know of it, plain values.
-        targets: Of a regression the plain values of :class:`~ccnn_geo.nn.Targets`, which then has no classes.
+        files: Files to write beside the configuration; the weights by default.
+        program: Facts that users of a program without this package need.
+        pipeline: Preparation of a sample from a file, such as
+            :meth:`ShapePipeline().settings() <ccnn_geo.transforms.ShapePipeline>`; None if there is none, and for
+            shapes to use ``data``.
+        about: Facts for people, plain values.
+        targets: For a regression the plain values of :class:`~ccnn_geo.nn.Targets`; it has no classes.
 
     Raises:
-        ValueError: If the classes are not as many as the outputs, or the folder is not empty.
+        ValueError: If the numbers of classes and outputs differ, or the folder is not empty.
     """
     _check_outputs(network, classes, targets, "save_classifier")
     kept = {key: value for key, value in data.items() if key not in TRAINING and value is not None}
@@ -67,24 +67,24 @@ def save_classifier(
 
 
 def is_pretrained(path: str | PathLike[str]) -> bool:
-    """Whether this is a folder of ``save_pretrained`` or :func:`save_classifier`, and not a checkpoint or a run."""
+    """Whether a path is a folder of ``save_pretrained`` or :func:`save_classifier`, not a checkpoint or a run."""
     return (Path(path).expanduser() / CONFIG).is_file()
 
 
 def read_classifier(folder: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]:
-    """Settings, as a checkpoint has them, and network of a folder.
+    """Settings, in the form of a checkpoint, and network of a folder.
 
     Raises:
         FileNotFoundError: If it is not such a folder.
-        ValueError: If it is damaged, of a newer format, or holds a network alone.
+        ValueError: If it is damaged, of a newer format, or holds only a network.
     """
     folder = Path(folder).expanduser()
     config = read_config(folder)
     found = config.get("classifier")
     if found is None:
         raise ValueError(
-            f"{folder / CONFIG}: a {config.get('model', 'CCNN')} alone, which knows no classes; expected what "
-            "save_classifier or ccnn-geo export has written"
+            f"{folder / CONFIG}: a {config.get('model', 'CCNN')} without classes; expected a folder written by "
+            "save_classifier or ccnn-geo export"
         )
     missing = {"classes", "data"} - set(found)
     if missing:

@@ -1,4 +1,4 @@
-"""Edges of clouds of equal size, and a convolution over those of them that lie in its kernel's support."""
+"""Edges of clouds of equal size, and a convolution over the edges inside its kernel's support."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ccnn_geo.nn.conv.layers import SepFlexConv
 
 
 class DenseEdges(NamedTuple):
-    """Neighbours of all points of a batch of clouds, ``k`` each: ``M`` targets, side by side."""
+    """Neighbours of all points in a batch of clouds, ``k`` each, for ``M`` targets one after another."""
 
     source: Tensor
-    """Which points they are, ``[M, k]``."""
+    """Indices of the neighbours, ``[M, k]``."""
     rel: Tensor
     """Relative positions, target minus source, ``[M, k, D]``."""
     valid: Tensor
-    """Which of them there are, ``[M, k]``."""
+    """Mask of the neighbours that exist, ``[M, k]``."""
 
 
 class EdgeSum(nn.Module):
-    r"""A convolution over :class:`DenseEdges`, in the place of the layer it is made of.
+    r"""A convolution over :class:`DenseEdges` that replaces a layer.
 
-    Only edges in the support of the layer's kernel are evaluated. Their sums are products of matrices, with as many
-    rows as the target with most such edges has. Adding up at places that repeat would do with less, but onnxruntime
-    1.32 does that wrong on several threads (``ScatterND``), or fifty times as slowly (``ScatterElements``).
+    It only evaluates edges in the support of the layer's kernel. Their sums are matrix products, with as many rows as
+    the largest number of such edges at a target. Scatter-adding would need less, but onnxruntime 1.32 computes it
+    wrongly with several threads (``ScatterND``), or fifty times as slowly (``ScatterElements``).
     """
 
     def __init__(self, conv: SepFlexConv) -> None:
@@ -43,11 +43,11 @@ class EdgeSum(nn.Module):
         place = _places(inside.sum(dim=1), edge.size(0))
         x = x if weight is None else x * weight.unsqueeze(-1)
         moments = basis[place].transpose(1, 2) @ x[source[place]]  # [M, H + 1, C]
-        # the output layer comes last, for it is linear
+        # the output layer comes last, because it is linear
         return self.conv.mix((moments * self.conv.kernel.output_weight().T).sum(dim=1))
 
     def _basis(self, rel: Tensor) -> Tensor:
-        """What the kernel is a linear function of, ``[E, H + 1]``, by the formula."""
+        """The basis of the kernel, linear in it, ``[E, H + 1]``, by the formula."""
         kernel = self.conv.kernel
         scaled = kernel.scaled(rel)
         values = kernel.network.definition(scaled)
@@ -58,13 +58,13 @@ class EdgeSum(nn.Module):
 
 
 def _with_last_row(values: Tensor) -> Tensor:
-    """A row of zeros behind ``[E, *]``: what places without an edge take."""
+    """Appends a row of zeros to ``[E, *]``, for places without an edge."""
     return torch.cat([values, values.new_zeros(1, *values.shape[1:])])
 
 
 def _places(count: Tensor, none: int) -> Tensor:
-    """Which edges each target has, of edges in the order of their targets: ``[M, most]``, ``none`` where no more."""
-    most = count.max().clamp(min=2).item()  # compilers ask whether a size is 1
+    """The edges of each target, from edges in the order of targets: ``[M, most]``, padded with ``none``."""
+    most = count.max().clamp(min=2).item()  # compilers specialise on size 1
     torch._check(most >= 2)
     slot = torch.arange(most, device=count.device)
     first = count.cumsum(0) - count
@@ -72,13 +72,13 @@ def _places(count: Tensor, none: int) -> Tensor:
 
 
 def dense_neighbors(pos: Tensor, num: int, for_onnx: bool = False) -> tuple[Tensor, Tensor]:
-    """The nearest points of each, itself included, ties by index: ``[B, N, k]``, and which of them there are."""
+    """The nearest points of each point, including itself, ties by index: ``[B, N, k]``, and a mask of existing ones."""
     points = pos.size(1)
     exact = pos.detach().double()
     d2 = squared_distances(exact.unsqueeze(2), exact.unsqueeze(1))
-    none = d2.new_full((1,), torch.inf).expand(*d2.shape[:2], num)  # where there are fewer points
+    none = d2.new_full((1,), torch.inf).expand(*d2.shape[:2], num)  # for clouds with fewer points
     d2 = torch.cat([d2, none], dim=2)
-    if for_onnx:  # ONNX says that the first of equals is taken, torch does not
+    if for_onnx:  # ONNX guarantees the first of equals, torch does not
         index = torch.topk(d2, num, dim=2, largest=False).indices
     else:
         index = torch.sort(d2, dim=2, stable=True).indices[..., :num]

@@ -1,4 +1,4 @@
-"""A network on grids as plain tensor operations, so that it can be exported for grids of any size."""
+"""A network on grids in plain tensor operations, to export it for grids of any size."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.nn.conv.layers import SepFlexConv
 
 LONGEST = 1 << 24
-"""Samples along an axis, at most: of a size without a bound twice as many might overflow, as the tracer sees it."""
+"""Most samples along an axis: the tracer would fear an overflow at twice an unbounded size."""
 MARGIN = 1 + 1e-6
-"""For the last samples in a kernel's support, which rounding must not drop."""
+"""Tolerance for the last samples in a kernel's support, which rounding must not drop."""
 
 
 class GridProgram(nn.Module):
-    """A :class:`~ccnn_geo.nn.ccnn.CCNN` on grids that ``torch.export`` can trace, with the same numbers.
+    """A :class:`~ccnn_geo.nn.ccnn.CCNN` on grids that ``torch.export`` can trace, with the same results.
 
     Args:
         model: The network, after its first batch of grids; it is copied.
-        spacing: Distance of the samples, one or one per axis: kernels are rendered once and are constants of the
-            program. By default a grid's longest axis covers [-1, 1], as in training: then they are rendered for
-            every grid, as fine as it is.
-        method: ``"fft"``, ``"direct"``, or ``"auto"`` for the cheaper one at the size trained on. Without a spacing
-            kernels have taps at all offsets of a grid, for sizes that may change cannot choose some.
+        spacing: Distance of the samples, one value or one per axis: kernels are rendered once and become constants of
+            the program. By default a grid's longest axis covers [-1, 1], as in training; kernels are then rendered at
+            the resolution of each grid.
+        method: ``"fft"``, ``"direct"``, or ``"auto"`` for the cheaper one at the training size. Without a spacing
+            kernels have taps at all offsets of a grid, because a variable size cannot select some.
 
     Shapes:
         - **x:** :math:`(B, C_{in}, *S)`
@@ -61,7 +61,7 @@ class GridProgram(nn.Module):
         self.model = ready_copy(model)
         trained = self.model.stem.grid.reference_spacing
         if not (trained > 0).all():
-            raise ValueError("export: the network has seen no grid; run it once on one before")
+            raise ValueError("export: the network has not seen a grid; run it on one first")
         step = None if spacing is None else grid_spacing((1,) * self.dim, spacing)
         self.trained_size = tuple(max(2, round(2 / h) + 1) for h in trained.tolist())
         for conv in self.model.convs:
@@ -71,7 +71,7 @@ class GridProgram(nn.Module):
         return self.model.answers(self.model.head(self.model.features(x)), x)
 
     def example(self) -> tuple[tuple[Tensor, ...], tuple[dict[int, Any], ...]]:
-        """Inputs to trace with, and which of their sizes may change."""
+        """Inputs for tracing, and the sizes that may change."""
         size = [min(s, 32) + d for d, s in enumerate(self.trained_size)]
         x = torch.randn(2, self.model.in_channels, *size).to(self.model.head.linear.weight)
         names = ("depth", "height", "width")[-self.dim :] if self.dim > 1 else ("length",)
@@ -80,18 +80,18 @@ class GridProgram(nn.Module):
 
     @property
     def outputs(self) -> list[Any]:
-        """Shape of what it gives, of channels as many as classes or targets."""
+        """Shape of the output; its channels are classes or targets."""
         cells = self.inputs["x"][2:] if self.model.readout == "node" else []
         return ["B", self.model.out_channels, *cells]
 
     @property
     def inputs(self) -> dict[str, list[Any]]:
-        """Names and shapes of the inputs, for those who have the program alone."""
+        """Names and shapes of the inputs, for users of the program alone."""
         return {"x": ["B", self.model.in_channels, *(f"S{d}" for d in range(self.dim))]}
 
 
 class GridSum(nn.Module):
-    """A convolution of grids of any size, in the place of the layer it is made of."""
+    """A convolution of grids of any size that replaces a layer."""
 
     taps: Tensor | None
 
@@ -106,7 +106,7 @@ class GridSum(nn.Module):
             support = conv.kernel.support()
             if not support.isfinite().all():
                 raise ValueError(
-                    "export: a kernel has no end, for it has no window and was not trained on a grid"
+                    "export: a kernel has no end, because it has no window and was not trained on a grid"
                 )
             reach = [math.floor(r / h * MARGIN) for r, h in zip(support.tolist(), step, strict=True)]
         size = [n + 1 if conv.kernel.causal else 2 * n + 1 for n in reach]
@@ -119,23 +119,23 @@ class GridSum(nn.Module):
         shape = tuple(taps.shape[1:])
         center = tuple(0 if self.conv.kernel.causal else k // 2 for k in shape)
         if self.method == "direct":
-            # padded apart: converters take no paddings of a convolution that depend on a size
+            # a separate padding: converters accept no convolution with padding that depends on a size
             pads = [p for k, m in zip(reversed(shape), reversed(center), strict=True) for p in (k - 1 - m, m)]
             correlate, axes = DIRECT_CONVS[self.conv.dim], tuple(range(-self.conv.dim, 0))
             y = correlate(F.pad(x, pads), taps.flip(axes).unsqueeze(1), groups=x.size(1))
             return self.conv.mix(y)
-        # at least what wraps around only to outputs that are cut off, and as much as the taps
+        # large enough that wrap-around only reaches discarded outputs, and for all taps
         lengths = tuple(
             2 * s - 1 if self.taps is None else s + k - 1 for s, k in zip(size, shape, strict=True)
         )
         return self.conv.mix(fft_conv(x, taps, FFTPlan(size, shape, center, lengths, False)))
 
     def _taps_of(self, size: Sequence[int]) -> Tensor:
-        """Taps at all offsets of a grid whose longest axis covers [-1, 1]: sizes may be symbols, which choose none."""
+        """Taps at all offsets of a grid whose longest axis covers [-1, 1]; symbolic sizes cannot select some."""
         longest = size[0]
         for s in size[1:]:
             longest = torch.sym_max(longest, s)
-        # a single cell has the spacing 1, as in grid_spacing, and symbols know no "if"
+        # a single cell has spacing 1, as in grid_spacing; symbols allow no "if"
         cells = torch.sym_max(longest - 1, 4 - 2 * longest)
         return self._render([s - 1 for s in size], (2.0 / cells,) * len(size))
 

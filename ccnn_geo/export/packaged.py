@@ -13,7 +13,7 @@ from ccnn_geo.io.models.folder import CONFIG, read_config
 
 
 def packaged_models() -> dict[str, Mapping[str, Any]]:
-    """What is known of each, by its name: what it answers, on which data it was trained, how good it is.
+    """Facts about each network by name: its predictions, its training data, its accuracy.
 
     Example:
         >>> packaged_models()["shapes10"]["title"]
@@ -24,10 +24,10 @@ def packaged_models() -> dict[str, Mapping[str, Any]]:
 
 
 def packaged_folder(source: str | PathLike[str]) -> Path | None:
-    """The folder of a packaged network, if a source names one and no trained network here is called so.
+    """The folder of a packaged network, if a source names one and no local network has that name.
 
     Raises:
-        FileNotFoundError: If a source could be such a name, but nothing is called so, here or there.
+        FileNotFoundError: If a source could be such a name, but nothing has it, neither here nor in the package.
     """
     if not isinstance(source, str) or not source.isidentifier() or _holds_network(Path(source)):
         return None
@@ -44,7 +44,7 @@ def packaged_folder(source: str | PathLike[str]) -> Path | None:
 
 
 def _holds_network(path: Path) -> bool:
-    """Whether this is a file, or a folder of an exported network, of a run or of runs."""
+    """Whether a path is a file, or a folder of an exported network, of a run or of runs."""
     if not path.is_dir():
         return path.is_file()
     inside = ("checkpoints/*.ckpt", "*/checkpoints/*.ckpt")

@@ -1,4 +1,4 @@
-"""Answers to many files by several processes: each keeps what it has done, and the last one puts it together."""
+"""Predictions for many files by several processes: each stores its results, and the last one merges them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MODEL = "model, number of votes or axis"
 
 
 def digest_of(model: Predictor) -> str:
-    """What tells answers from others: weights, classes and preparation of the model, its votes and turn."""
+    """A digest that identifies predictions: weights, classes, preparation, votes and rotation of the model."""
     votes = [] if model.votes == ONE_VOTE else [asdict(model.votes)]
     turn = [] if model.turn is None else [repr(model.turn)]
     known = [model.classes, model.pipeline.settings(), *votes, *turn]
@@ -32,22 +32,22 @@ def digest_of(model: Predictor) -> str:
 
 
 class Parts:
-    """The answers of one process to its share of the files, in a folder that others share.
+    """The predictions of one process for its share of the files, in a folder shared with other processes.
 
-    A line is added for each answer, so that a process that is killed loses at most the last one. Once all files are
-    answered, whoever finds that writes :data:`TABLE` and :data:`WHOLE`, and the parts go. A later call asks what was
-    not answered then, is new, or has changed since.
+    Each prediction adds a line, so a killed process loses at most the last one. The process that finds all files done
+    writes :data:`TABLE` and :data:`WHOLE`, and removes the parts. A later call only predicts for files that failed,
+    are new, or have changed since.
 
     Args:
-        folder: Where answers go.
-        digest: Of the model, see :func:`digest_of`.
-        files: All of them, the same in all processes.
-        rank: Which process this is.
-        size: Of how many.
-        is_there: Whether what was written for a file, besides its record, is still there.
+        folder: Folder of the predictions.
+        digest: Digest of the model, see :func:`digest_of`.
+        files: All files, the same in all processes.
+        rank: Rank of this process.
+        size: Number of processes.
+        is_there: Whether the output of a file, besides its record, still exists.
 
     Raises:
-        ValueError: If the folder has answers of another model, or to other files than these.
+        ValueError: If the folder has predictions of another model, or for other files.
     """
 
     def __init__(
@@ -60,21 +60,21 @@ class Parts:
         is_there: Callable[[str], bool] = lambda file: True,
     ) -> None:
         if folder.exists() and not folder.is_dir():
-            raise ValueError(f"--out: expected a folder for the answers, got the file {folder}")
+            raise ValueError(f"--out: expected a folder for the predictions, got the file {folder}")
         self.folder, self.digest, self.rank, self.size = folder, digest, rank, size
         self.files = list(dict.fromkeys(files))
         self.stamps = {file: _stamp(file) for file in self.files}
-        self._in_whole = 0  # files of which the whole says something
+        self._in_whole = 0  # number of files in the whole
         folder.mkdir(parents=True, exist_ok=True)
         self.path = part_path(folder, rank, size, _ENDING)
-        with exclusive(folder, WHOLE):  # another process may put the parts together
+        with exclusive(folder, WHOLE):  # another process may merge the parts
             known = self._known()
         done = {file for file, found in known.items() if "error" not in found and is_there(file)}
         self.own = self.files[rank::size]
         self.rest = [file for file in self.own if file not in done]
 
     def add(self, found: Iterable[Record]) -> None:
-        """Keeps some answers, ``{"file": ..., ...}``, or errors, ``{"file": ..., "error": ...}``."""
+        """Stores predictions, ``{"file": ..., ...}``, or errors, ``{"file": ..., "error": ...}``."""
         lines = "".join(
             json.dumps({"model": self.digest, "stamp": self.stamps[one["file"]], **one}, allow_nan=False)
             + "\n"
@@ -84,12 +84,12 @@ class Parts:
             file.write(lines.encode())
 
     def finish(self) -> bool:
-        """Puts all parts together if no file is without an answer; says whether the whole is there."""
+        """Merges all parts if every file has a prediction; returns whether the whole exists."""
         with exclusive(self.folder, WHOLE):
             known, parts = self._known(), part_paths(self.folder, _ENDING)
             if not set(self.files) <= known.keys():
                 return False
-            if not parts and self._in_whole == len(self.files):  # nothing is new, and nothing is gone
+            if not parts and self._in_whole == len(self.files):  # nothing is new or missing
                 return True
             answers = [known[file] for file in self.files]
             good = [one for one in answers if "error" not in one]
@@ -103,7 +103,7 @@ class Parts:
             return True
 
     def _stored(self) -> dict[str, Record]:
-        """What the whole holds of files as they are, by file; nothing where there is none yet."""
+        """Records in the whole for unchanged files, by file; empty if there is none yet."""
         path = self.folder / WHOLE
         self._in_whole = 0
         if not path.exists():
@@ -111,11 +111,11 @@ class Parts:
         try:
             stored = json.loads(path.read_text())
             model, known = stored["model"], {one["file"]: one for one in stored["answers"]}
-            # an earlier release kept no stamps
+            # an earlier release stored no stamps
             stamps = stored.get("stamps") or [self.stamps.get(file) for file in known]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
-                f"--out {self.folder}: holds {WHOLE} that predict has not written; name another folder"
+                f"--out {self.folder}: holds a {WHOLE} that predict did not write; name another folder"
             ) from error
         self._in_whole = len(known)
         others = [file for file, one in known.items() if file not in self.stamps and "error" not in one]
@@ -125,7 +125,7 @@ class Parts:
                 if model != self.digest
                 else f"{len(others)} other files, such as {others[0]}"
             )
-            raise ValueError(f"--out {self.folder}: holds {WHOLE} of {other}; name another folder")
+            raise ValueError(f"--out {self.folder}: holds the {WHOLE} of {other}; name another folder")
         return {
             file: found
             for (file, found), stamp in zip(known.items(), stamps, strict=False)
@@ -133,11 +133,11 @@ class Parts:
         }
 
     def _known(self) -> dict[str, Record]:
-        """What the whole and all parts hold of files as they are, by file; an answer counts more than an error."""
+        """Records in the whole and all parts for unchanged files, by file; predictions take precedence over errors."""
         known = self._stored()
         for path in part_paths(self.folder, _ENDING):
             lines = path.read_bytes().split(b"\n")
-            if lines[-1] and path == self.path:  # of a process that was killed: the rest of its last line
+            if lines[-1] and path == self.path:  # a killed process: the rest of its last line
                 path.write_bytes(b"".join(line + b"\n" for line in lines[:-1]))
             for number, line in enumerate(lines[:-1], 1):
                 try:
@@ -145,12 +145,12 @@ class Parts:
                     model, file, stamp = found.pop("model"), found["file"], found.pop("stamp", None)
                 except (ValueError, KeyError, TypeError, AttributeError) as error:
                     raise ValueError(
-                        f"--out {self.folder}: line {number} of {path.name} is damaged; remove that file, and what it "
-                        "held is asked again"
+                        f"--out {self.folder}: line {number} of {path.name} is damaged; remove that file to predict "
+                        "its contents again"
                     ) from error
                 if model != self.digest:
                     raise ValueError(
-                        f"--out {self.folder}: {path.name} holds answers of another {_MODEL}; name another folder"
+                        f"--out {self.folder}: {path.name} holds predictions of another {_MODEL}; name another folder"
                     )
                 is_as_it_was = stamp == self.stamps.get(file)
                 if is_as_it_was and "error" in known.get(file, {"error": ""}):
@@ -159,7 +159,7 @@ class Parts:
 
 
 def _stamp(file: str) -> list[int] | None:
-    """Size and time of a file, or of the table that a sample is of; None if there is none."""
+    """Size and time of a file, or of the table that holds a sample; None if there is none."""
     for path in (Path(file), Path(file).parent):
         try:
             found = path.stat()

@@ -1,4 +1,4 @@
-"""Where answers go."""
+"""Paths of predictions."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ def places(
     written: Callable[[Path], Sequence[Path]] = lambda target: [target],
     taken: Collection[str] = (),
 ) -> dict[str, Path]:
-    """Where the answer to each file goes: below the folder as it lies below what all files have in common.
+    """Paths of the predictions for files: their place below the folder mirrors that below the files' common parent.
 
-    Two files whose answers would be one, such as ``a.off`` and ``a.ply``, keep their extensions in its name.
+    Two files with the same output, such as ``a.off`` and ``a.ply``, keep their extensions in its name.
 
     Args:
         files: Paths.
-        folder: For the answers.
-        written: The files that are written for such a place.
-        taken: Names in the folder that something else has.
+        folder: Folder of the predictions.
+        written: The files that are written for such a path.
+        taken: Names in the folder that are reserved.
 
     Raises:
-        ValueError: If an answer would replace a file that is asked, or another answer.
+        ValueError: If a prediction would replace an input file, or another prediction.
 
     Example:
         >>> where = places(["a/1.las", "a/b/1.las"], Path("out"))
@@ -40,7 +40,7 @@ def places(
     found = {path: folder / os.path.relpath(path, top) for path in absolute.values()}
 
     def clashes() -> dict[str, Path]:
-        """Files that share what is written, and one of the places that they share."""
+        """Files with the same output, and one of the shared paths."""
         count = Counter([folder / name for name in taken])
         count.update(path for target in found.values() for path in written(target))
         shared = {
@@ -53,14 +53,14 @@ def places(
         found[file] = target.with_name(f"{target.stem}_{target.suffix[1:]}{target.suffix}")
     for file, target in clashes().items():
         raise ValueError(
-            f"--out {folder}: {target} would be the answer to {file} and to another file, expected one"
+            f"--out {folder}: {target} would be the prediction for {file} and for another file, expected one"
         )
     asked = {os.path.realpath(path): file for file, path in absolute.items()}
     for file, path in absolute.items():
         for target in written(found[path]):
             if other := asked.get(os.path.realpath(target)):
-                itself = "the file itself" if other == file else f"{other}, which is asked too"
+                itself = "the file itself" if other == file else f"{other}, which is an input too"
                 raise ValueError(
-                    f"--out {folder}: the answer to {file} would replace {itself}; expected another folder"
+                    f"--out {folder}: the prediction for {file} would replace {itself}; expected another folder"
                 )
     return {file: found[path] for file, path in absolute.items()}

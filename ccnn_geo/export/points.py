@@ -1,4 +1,4 @@
-"""A network on points as plain tensor operations, so that it can be exported with any number of points."""
+"""A network on points in plain tensor operations, to export it for any number of points."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from ccnn_geo.nn.conv.measures import QuadratureMeasure
 from ccnn_geo.nn.conv.unit_variance import UnitVariance
 
 SEARCHES = ("inside", "given", "all")
-"""Who finds the neighbours: the program, its caller, or nobody since all points are summed over."""
+"""The source of the neighbours: the program, its caller, or none because all points are summed over."""
 
 
 class PointProgram(nn.Module):
-    r"""A :class:`~ccnn_geo.nn.ccnn.CCNN` on points that ``torch.export`` can trace, with the same numbers.
+    r"""A :class:`~ccnn_geo.nn.ccnn.CCNN` on points that ``torch.export`` can trace, with the same results.
 
     Neighbours are found from all distances (in float64, ties by index, as everywhere). Each layer evaluates its kernel
-    by the formula, on edges in its support alone. Clouds come side by side, of as many points each; a ragged batch is
-    one call per cloud. A cloud of fewer points than ``num_neighbors`` is summed over as a whole.
+    by the formula, only on edges in its support. The clouds of a batch have equal numbers of points; call the program
+    once per cloud for a ragged batch. A cloud with fewer points than ``num_neighbors`` is summed over as a whole.
 
-    It needs the memory of a layer's edges, at most about :math:`4 B N n (4 H + C)` bytes for kernels of width :math:`H`
-    and :math:`n` edges of the point that has most in the support, of their sums, :math:`4 B N H C`, and of all
-    distances, :math:`24 B N (N + k)`, unless neighbours are given; larger clouds are for this package itself.
-    ``ccnn_4_140_paper`` on 1,024 points with 256 neighbours, of which the published window keeps 11, took 0.4 s of one
-    core and 0.09 GB, where all edges took 12 s and 0.21 GB; ``ccnn_4_140``, whose window begins with 101, took 2.4 s
-    and 0.22 GB. This package takes 0.04 and 0.12 s (``experiments/benchmarks/bench_programs.py``).
+    It needs memory for a layer's edges, at most about :math:`4 B N n (4 H + C)` bytes for kernels of width :math:`H`
+    and :math:`n` edges at the point with the most in the support; for their sums, :math:`4 B N H C`; and for all
+    distances, :math:`24 B N (N + k)`, unless neighbours are given. Use this package itself for larger clouds.
+    ``ccnn_4_140_paper`` on 1,024 points with 256 neighbours, of which the published window keeps 11, took 0.4 s on one
+    core and 0.09 GB, where all edges took 12 s and 0.21 GB. ``ccnn_4_140``, with a window that begins with 101, took
+    2.4 s and 0.22 GB. This package takes 0.04 and 0.12 s (``experiments/benchmarks/bench_programs.py``).
 
     Args:
         model: The network, after its first batch; it is copied.
@@ -45,7 +45,7 @@ class PointProgram(nn.Module):
         - **output:** :math:`(B, C_{out})`, or :math:`(B, N, C_{out})` with ``readout="node"``
 
     Raises:
-        ValueError: If the network has not seen a batch, or sums in a way that has no such form.
+        ValueError: If the network has not seen a batch, or its kind of sum has no such form.
 
     Example:
         >>> model = CCNN.from_preset("ccnn_4_16", dim=3, in_channels=6, out_channels=10, num_neighbors=16)
@@ -64,8 +64,8 @@ class PointProgram(nn.Module):
         stem = model.stem
         if stem.measure.name == "density" and not weights:
             raise ValueError(
-                "PointProgram: expected weights=True with measure='density', whose weights "
-                "ccnn_geo.neighbors.measure.density_measure finds outside of the program"
+                "PointProgram: expected weights=True with measure='density'; compute the weights with "
+                "ccnn_geo.neighbors.measure.density_measure outside of the program"
             )
         if stem.aggr not in ("add", "sum"):
             raise ValueError(f"PointProgram: expected aggr 'add', got {stem.aggr!r}")
@@ -82,10 +82,10 @@ class PointProgram(nn.Module):
             replace(self.model, conv, EdgeSum(conv))
 
     def forward(self, x: Tensor, pos: Tensor, *given: Tensor) -> Tensor:
-        # beside each other, so that torch and onnxruntime refuse other numbers of clouds or points
+        # concatenated, so that torch and onnxruntime refuse other numbers of clouds or points
         x, pos = torch.cat([x, pos], dim=2).split([x.size(2), pos.size(2)], dim=2)
         outputs = self._outputs(x, pos, *given)
-        # 0 of a sound cloud; distances would hide positions that are not finite, and that there are none
+        # 0 for a valid cloud; distances would hide positions that are not finite, or missing
         unsound = (0 * pos).sum(dim=(1, 2)) / pos.size(1)
         return outputs + unsound.view(-1, *(1 for _ in outputs.shape[1:]))
 
@@ -107,7 +107,7 @@ class PointProgram(nn.Module):
         clouds, points, _ = pos.shape
         flat = pos.flatten(0, 1)
         if self.search == "all":
-            # in two dimensions from the start: a tracer cannot flatten [B, N, N] whatever N is
+            # in two dimensions from the start: a tracer cannot flatten [B, N, N] for every N
             first = torch.arange(clouds, device=pos.device).unsqueeze(1) * points
             first = (first + torch.zeros(points, dtype=torch.long, device=pos.device)).flatten()
             source = first.unsqueeze(1) + torch.arange(points, device=pos.device)
@@ -120,13 +120,13 @@ class PointProgram(nn.Module):
         else:
             valid = index >= 0
             index = index.clamp(min=0)
-        # taken from a cloud's own row, so that torch and onnxruntime refuse a point that it does not have
+        # taken from a cloud's own row, so that torch and onnxruntime refuse an index beyond its points
         own = torch.arange(clouds * points, device=pos.device).view(clouds, points)
         source = own.gather(1, index.flatten(1)).unflatten(1, (points, -1)).flatten(0, 1)
         return DenseEdges(source, flat.unsqueeze(1) - flat[source], valid.flatten(0, 1))
 
     def _weight(self, pos: Tensor) -> Tensor | None:
-        """Weights of the quadrature measure, whose sums over the bandwidth are sums over all points here."""
+        """Weights of the quadrature measure; its sums over the bandwidth are sums over all points here."""
         stem: nn.Module = self.model.stem
         assert isinstance(stem, EdgeSum)
         measure = stem.conv.measure
@@ -137,7 +137,7 @@ class PointProgram(nn.Module):
         return (measure.density.double() / density).to(pos.dtype)
 
     def example(self) -> tuple[tuple[Tensor, ...], tuple[Any, ...]]:
-        """Inputs to trace with, and which of their sizes may change."""
+        """Inputs for tracing, and the sizes that may change."""
         batch, points = torch.export.Dim("batch", min=1), torch.export.Dim("points", min=1)
         weight = self.model.head.linear.weight
         k = 16 if self.num_neighbors is None else self.num_neighbors
@@ -150,16 +150,16 @@ class PointProgram(nn.Module):
         if self.weights:
             inputs.append(torch.ones(2, 24).to(weight))
             more.append(shape)
-        return tuple(inputs), (shape, shape, *([tuple(more)] if more else []))  # of *given one entry
+        return tuple(inputs), (shape, shape, *([tuple(more)] if more else []))  # one entry for *given
 
     @property
     def outputs(self) -> list[Any]:
-        """Shape of what it gives, of channels as many as classes or targets."""
+        """Shape of the output; its channels are classes or targets."""
         return ["B", *(["N"] if self.model.readout == "node" else []), self.model.out_channels]
 
     @property
     def inputs(self) -> dict[str, list[Any]]:
-        """Names and shapes of the inputs, for those who have the program alone."""
+        """Names and shapes of the inputs, for users of the program alone."""
         found = {"x": ["B", "N", self.model.in_channels], "pos": ["B", "N", self.dim]}
         if self.search == "given":
             found["index"] = ["B", "N", "k"]
@@ -167,24 +167,24 @@ class PointProgram(nn.Module):
 
 
 def ready_copy(model: CCNN) -> CCNN:
-    """A copy in evaluation mode that asks no buffer whether the first batch has been.
+    """A copy in evaluation mode that does not check a buffer for the first batch.
 
     Raises:
-        ValueError: If it has not.
+        ValueError: If there was no first batch.
     """
     model = copy.deepcopy(model).eval().requires_grad_(False)
     for module in model.modules():
         if isinstance(module, UnitVariance):
             if not module.is_known:
                 raise ValueError(
-                    "export: the network has seen no batch, which scales its kernels; run it once before"
+                    "export: the network has not seen a batch, which scales its kernels; run it once first"
                 )
             module.set(module.moment)
     return model
 
 
 def replace(model: nn.Module, old: nn.Module, new: nn.Module) -> None:
-    """Puts a module in the place of another."""
+    """Replaces one module by another."""
     name = next(name for name, module in model.named_modules() if module is old)
     parent, _, last = name.rpartition(".")
     setattr(model.get_submodule(parent), last, new)

@@ -1,4 +1,4 @@
-"""A file, or what is in memory, of any kind -> what a trained network says of it."""
+"""Predictions of a trained network for files or objects in memory of any kind."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class Predictor:
     """A trained network with its classes and the pipeline that prepares its input.
 
     Args:
-        network: In evaluation mode.
+        network: The network, in evaluation mode.
         classes: Names of its outputs.
-        pipeline: From a file or an object in memory to the network's input, as in training.
-        targets: Of a regression, which has no classes.
-        votes: How often a scan or a shape is asked.
-        turn: What shapes go through before the pipeline.
+        pipeline: Prepares the network's input from a file or an object in memory, as in training.
+        targets: Targets of a regression, which has no classes.
+        votes: Number of votes for a scan or a shape.
+        turn: Rotation of shapes before the pipeline.
 
     Raises:
-        ValueError: When it is asked, if samples of this kind have no such votes, or a turn for another than shapes.
+        ValueError: On first use, if this kind of sample has no such votes, or if other samples than shapes have a turn.
 
     Example:
         >>> network = CCNN.from_preset("ccnn_4_16", dim=3, in_channels=6, out_channels=2, num_neighbors=16)
@@ -76,11 +76,11 @@ class Predictor:
 
     @classmethod
     def load(cls, checkpoint: str | PathLike[str], device: torch.device | str = "cpu") -> Predictor:
-        """Reads a checkpoint of ``ccnn-geo train``, a run or a folder; nothing in it is executed.
+        """Reads a checkpoint of ``ccnn-geo train``, a run or a folder; executes nothing in it.
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it is none of these, does not say what prepares a sample, or there is no such device.
+            ValueError: If it is none of these, lacks the preparation of samples, or there is no such device.
         """
         check_device(device)
         return cls.of(*read_network(checkpoint), checkpoint, device)
@@ -93,10 +93,10 @@ class Predictor:
         source: str | PathLike[str],
         device: torch.device | str,
     ) -> Predictor:
-        """That of a network and its stored settings, which come from ``source``.
+        """Makes a predictor from a network and its stored settings, which come from ``source``.
 
         Raises:
-            ValueError: If they do not say what prepares a sample.
+            ValueError: If the settings lack the preparation of samples.
         """
         try:
             pipeline = _pipeline(settings, network)
@@ -106,18 +106,18 @@ class Predictor:
         return cls(network.to(device).eval(), tuple(settings["classes"] or ()), pipeline, targets)
 
     def __call__(self, source: Any) -> Answer:
-        """Answers one sample, see :func:`predict`."""
+        """Predicts for one sample, see :func:`predict`."""
         return self.batch([source])[0]
 
     def batch(self, sources: Iterable[Any], batch_size: int = 32) -> list[Answer]:
-        """Answers many samples, some at a time.
+        """Predicts for many samples, in batches.
 
         Args:
-            sources: As :func:`predict` takes them.
+            sources: Sources for :func:`predict`.
             batch_size: Samples that go through the network together.
 
         Raises:
-            ValueError, TypeError, OSError: For the first that cannot be answered, see :func:`predict`.
+            ValueError, TypeError, OSError: For the first that fails, see :func:`predict`.
         """
         sources, answers = list(sources), list[Answer]()
         for start in range(0, len(sources), batch_size):
@@ -131,7 +131,7 @@ class Predictor:
 
     @cached_property
     def answering(self) -> Answering:
-        """How files of this kind are prepared, answered and written."""
+        """The preparation, prediction and output for this kind of file."""
         module, _, name = ANSWERING.get(self.pipeline.kind, "base:Answering").partition(":")
         cls = getattr(importlib.import_module(f"ccnn_geo.export.answering.{module}"), name)
         made: Answering = cls(self.network, self.pipeline, self.classes, self.targets)
@@ -145,50 +145,50 @@ class Predictor:
         return made
 
     def voting(self, rotations: int = 1, subsets: int = 1) -> Predictor:
-        """The same network, asked several times for each answer, which is the mean of what it says.
+        """The same network with votes: each prediction is the mean of several.
 
         Args:
-            rotations: Turns about the vertical axis that vote, of scans.
-            subsets: Choices of points that vote, of scans and shapes.
+            rotations: Number of rotations about the vertical axis that vote, for scans.
+            subsets: Number of choices of points that vote, for scans and shapes.
 
         Raises:
-            ValueError: If one is below 1, or samples of this kind have no such votes.
+            ValueError: If one is below 1, or this kind of sample has no such votes.
         """
         found = replace(self, votes=Votes(rotations, subsets))
         assert found.answering.votes == found.votes, "or it has raised"
         return found
 
     def upright(self, up: str, trained: str | None = None) -> Predictor:
-        """The same network, for shapes in which another axis points up than in its training.
+        """The same network, for shapes with a different axis up than in its training.
 
-        Positions and normals are turned before anything else; answers are of the shape as it came.
+        Positions and normals are rotated before anything else; predictions refer to the original shape.
 
         Args:
             up: The axis that points up in the shapes, ``x``, ``y`` or ``z``.
-            trained: The one of the training; None for what is stored with the network.
+            trained: The axis of the training; None for the one stored with the network.
 
         Raises:
-            ValueError: If an axis is another, the one of the training is not known or is stored as another one, or this
-                is no network of shapes.
+            ValueError: If an axis is not one of these, if that of the training is unknown or differs from the stored
+                one, or if this is not a network for shapes.
         """
         found = replace(self, turn=turn_of(self.pipeline, up, trained))
         assert found.answering.turn is found.turn, "or it has raised"
         return found
 
     def prepare(self, source: Any) -> Any:
-        """What is asked of a file or an object in memory, see :meth:`Answering.prepare`."""
+        """Prepares a file or an object in memory, see :meth:`Answering.prepare`."""
         return self.answering.prepare(source)
 
     def answer(self, samples: Sequence[Any]) -> list[Answer | ValueError]:
-        """What the network says of prepared samples, see :meth:`Answering.answer`."""
+        """Predictions for prepared samples, see :meth:`Answering.answer`."""
         return self.answering.answer(samples)
 
 
 def _pipeline(settings: Mapping[str, Any], network: CCNN) -> Pipeline:
-    """What prepares a sample; checkpoints of shapes may keep it among the settings of their data.
+    """The preparation of samples; checkpoints of shapes may keep it among the settings of their data.
 
     Raises:
-        ValueError: If nothing says it.
+        ValueError: If it is missing.
     """
     stored, data = settings.get("pipeline"), settings["data"]
     if stored is not None:
@@ -197,16 +197,16 @@ def _pipeline(settings: Mapping[str, Any], network: CCNN) -> Pipeline:
         return ShapePipeline.from_settings(data)
     name = data.get("dataset")
     raise ValueError(
-        f"trained on {name}, without what prepares a sample of a file: its samples are no files, or an earlier release "
-        "trained it, which did not keep that; test takes any, and CCNN.from_pretrained reads an exported network"
+        f"trained on {name}, without the preparation of a sample from a file: its samples are not files, or an earlier "
+        "release did not store it; test accepts any checkpoint, and CCNN.from_pretrained reads an exported network"
     )
 
 
 def check_device(device: torch.device | str) -> None:
-    """Finds out that a machine has no such device.
+    """Refuses a device that the machine does not have.
 
     Raises:
-        ValueError: If it has not.
+        ValueError: If so.
     """
     try:
         torch.empty(0, device=device)

@@ -20,7 +20,7 @@ from ccnn_geo.io.models.folder import Writer
 from ccnn_geo.nn.ccnn import CCNN
 
 KINDS = {"points": PointProgram, "grid": GridProgram}
-"""What a network may be exported for."""
+"""Kinds of input for an exported network."""
 
 
 def exportable(model: CCNN, kind: str | None = None, **given: Any) -> PointProgram | GridProgram:
@@ -28,7 +28,7 @@ def exportable(model: CCNN, kind: str | None = None, **given: Any) -> PointProgr
 
     Args:
         model: The network, after its first batch.
-        kind: ``"points"`` or ``"grid"``; by default what it was trained on.
+        kind: ``"points"`` or ``"grid"``; by default that of its training.
         **given: Arguments of :class:`~ccnn_geo.export.points.PointProgram` or
             :class:`~ccnn_geo.export.grids.GridProgram`.
 
@@ -48,44 +48,44 @@ def exportable(model: CCNN, kind: str | None = None, **given: Any) -> PointProgr
 
 
 def trained_on(model: CCNN) -> str:
-    """``"grid"`` if a network has learned on grids, else ``"points"``."""
+    """``"grid"`` if a network was trained on grids, else ``"points"``."""
     return "grid" if bool((model.stem.grid.reference_spacing > 0).all()) else "points"
 
 
 def export_program(
     model: CCNN | PointProgram | GridProgram, kind: str | None = None, **given: Any
 ) -> torch.export.ExportedProgram:
-    """The program of a network for any batch and number of points or cells, to be written by ``torch.export.save``.
+    """The program of a network for any batch and number of points or cells; write it with ``torch.export.save``.
 
-    Arguments and errors are those of :func:`exportable`, whose result is taken as well.
+    Takes the arguments of :func:`exportable`, or its result, and raises the same errors.
     """
     program = exportable(model, kind, **given) if isinstance(model, CCNN) else model
     inputs, sizes = program.example()
     with torch.no_grad(), _quiet():
         exported = torch.export.export(program, inputs, dynamic_shapes=sizes)
-        # operators of this package, which the program is to run without, become what they compute
+        # decompose operators of this package, because the program runs without it
         return exported.run_decompositions(FORMULAS)
 
 
 def export_onnx(model: CCNN | PointProgram | GridProgram, kind: str | None = None, **given: Any) -> bytes:
-    """The same as an ONNX model, which needs the extra ``onnx``.
+    """The same program as an ONNX model; needs the extra ``onnx``.
 
-    Grids are convolved directly: onnxruntime refuses Fourier transforms of sizes that change. That is slow for kernels
-    of thousands of taps; a ``spacing`` leaves those in the window.
+    Grids are convolved directly, because onnxruntime refuses Fourier transforms of variable size. This is slow for
+    kernels of thousands of taps; a ``spacing`` limits them to the window.
 
     Raises:
         ImportError: If the extra is not installed.
-        ValueError: If the network has no such form, is not in float32, is to transform, or has something that the
-            exporter cannot convert.
+        ValueError: If the network has no such form, is not in float32, uses ``"fft"``, or has a part that the exporter
+            cannot convert.
     """
     with needs("onnx", "export to ONNX"):
         import onnx
-        import onnxscript  # noqa: F401 (what torch.onnx writes graphs with)
+        import onnxscript  # noqa: F401 (used by torch.onnx)
     kept = next(model.parameters()).dtype
     if kept != torch.float32:
         raise ValueError(
-            f"export to ONNX: expected a network in float32, got {str(kept).removeprefix('torch.')}, of which "
-            "onnxruntime lacks operators; model.float() makes it one, and export_program takes it as it is"
+            f"export to ONNX: expected a network in float32, got {str(kept).removeprefix('torch.')}, for which "
+            "onnxruntime lacks operators; convert it with model.float(), or use export_program"
         )
     if isinstance(model, CCNN):
         direct = {"method": "direct"} if (kind or trained_on(model)) == "grid" else {}
@@ -93,7 +93,7 @@ def export_onnx(model: CCNN | PointProgram | GridProgram, kind: str | None = Non
     program = model
     if any(module.method == "fft" for module in program.modules() if isinstance(module, GridSum)):
         raise ValueError(
-            "export to ONNX: expected method='direct', got 'fft', whose sizes onnxruntime wants fixed"
+            "export to ONNX: expected method='direct', got 'fft', for which onnxruntime needs fixed sizes"
         )
     names = list(program.inputs)
     if isinstance(program, PointProgram):
@@ -112,7 +112,7 @@ def export_onnx(model: CCNN | PointProgram | GridProgram, kind: str | None = Non
         reason = " ".join(str(error.__cause__ or error).split())
         raise ValueError(
             f"export to ONNX: torch {torch.__version__} with onnxscript cannot convert this network ({reason}); "
-            "export_program may"
+            "export_program may work"
         ) from error
     assert found is not None, "the exporter on torch.export returns its program"
     file = io.BytesIO()
@@ -131,7 +131,7 @@ def program_writer(program: PointProgram | GridProgram, form: str) -> Writer:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Leaves out what exporters say of their own insides."""
+    """Silences messages of exporters about their internals."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Answers as rows of a table, for people and for programs."""
+"""Predictions as rows of a table, for people and for programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Record = dict[str, Any]
 
 
 def record(file: str, answer: Answer) -> Record:
-    """What is kept of an answer, plain values: of points how many there are of each class, or the mean of each value.
+    """The record of a prediction, plain values: for points the counts of each class, or the mean of each value.
 
     Example:
         >>> record("a.off", Prediction("cup", 0.75, {"mug": 0.25, "cup": 0.75}))["class"]
@@ -37,7 +37,7 @@ def record(file: str, answer: Answer) -> Record:
         told: Record = {"file": file, "points": int(answer.labels.size)}
         if answer.elements != "points":
             told["elements"] = answer.elements
-        if category_of_classes(answer.classes) is not None:  # of one category alone
+        if category_of_classes(answer.classes) is not None:  # of a single category
             told["category"] = answer.classes[int(counts.argmax())].rpartition(SIGN)[0]
         return {**told, "classes": classes}
     per_point = {name: v for name, v in answer.values.items() if isinstance(v, np.ndarray)}
@@ -49,7 +49,7 @@ def record(file: str, answer: Answer) -> Record:
 
 
 def summary(found: Mapping[str, Any]) -> tuple[str, str]:
-    """The two columns that a table for people has beside the file."""
+    """The two columns beside the file in the printed table."""
     if "class" in found:
         return found["class"], f"{found['probability']:.3f}"
     points = f"{found['points']} {found.get('elements', 'points')}" if "points" in found else ""
@@ -65,7 +65,7 @@ def summary(found: Mapping[str, Any]) -> tuple[str, str]:
 def as_csv(records: Iterable[Mapping[str, Any]]) -> str:
     r"""A table with a header: file, class and probability of each; counts of points; or values with their units.
 
-    Bytes of a name that are no UTF-8 are written as JSON has them, ``\udcff``.
+    Bytes of a name that are not UTF-8 are written as in JSON, ``\udcff``.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""What a predictor and its answers print: one line, shapes in the place of arrays."""
+"""Short text forms of a predictor and its predictions: one line, with shapes in place of arrays."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import numpy as np
 from ccnn_geo.nn.ccnn import CCNN
 
 MOST = 3
-"""Names that are shown of many."""
+"""Most names to show."""
 
 
 class Told(str):
-    """Text that is shown as it is, without quotes."""
+    """Text that is shown without quotes."""
 
 
 def told_network(network: CCNN) -> Told:
-    """Its channels and size."""
+    """The channels and size of a network."""
     count = sum(parameter.numel() for parameter in network.parameters())
     return Told(f"CCNN({network.in_channels} -> {network.out_channels}, {count:,} parameters)")
 
 
 def short_repr(of: object, **facts: Any) -> str:
-    """As a dataclass prints itself, with shapes in the place of arrays and the first of many names.
+    """The form of a dataclass, with shapes in place of arrays and only the first of many names.
 
     Args:
-        of: Whose class is named.
-        **facts: What is shown; None is not.
+        of: An object of the class to name.
+        **facts: Values to show; None is skipped.
 
     Example:
         >>> short_repr(np.zeros(2), x=np.zeros((4, 2)), energy=-417.25, kinds=("a", "b", "c", "d"), unit=None)

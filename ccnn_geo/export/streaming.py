@@ -1,4 +1,4 @@
-"""Many files -> their answers, in order: one is read and prepared while others go through the network."""
+"""Predicts for many files in order: prepares some while others go through the network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ccnn_geo.export.answers import Answer
 
 
 class Answers(Protocol):
-    """What prepares samples and answers them."""
+    """Prepares samples and predicts for them."""
 
     def prepare(self, source: Any) -> Any: ...
 
@@ -22,20 +22,18 @@ class Answers(Protocol):
 def stream_answers(
     model: Answers, sources: Iterable[Any], batch_size: int = 32
 ) -> Iterator[tuple[Any, Answer | Exception]]:
-    """Answers sources in their order; what is wrong with one stands in the place of its answer.
+    """Predicts for sources in order; an error takes the place of a prediction.
 
     Args:
         model: The network with its pipeline.
-        sources: As :func:`~ccnn_geo.predict` takes them; they are asked for as they are needed.
-        batch_size: Samples that go through the network together, at most.
+        sources: Sources for :func:`~ccnn_geo.predict`; they are consumed as needed.
+        batch_size: Most samples that go through the network together.
 
     Yields:
-        Each source, and its answer or an error.
+        Each source with its prediction or error.
     """
     rest = iter(sources)
-    with ThreadPoolExecutor(
-        1
-    ) as reader:  # one: readers change how warnings are filtered, for the whole process
+    with ThreadPoolExecutor(1) as reader:  # one: readers change the filters of warnings for the whole process
         ahead: deque[tuple[Any, Future[Any]]] = deque()
 
         def fill() -> None:
@@ -53,7 +51,7 @@ def stream_answers(
 def _result(future: Future[Any]) -> Any | Exception:
     try:
         return future.result()
-    except Exception as error:  # whatever a file does: it must not stop the others
+    except Exception as error:  # no file may stop the others
         return error
 
 
@@ -63,7 +61,7 @@ def _answered(
     samples = [sample for _, sample in prepared if not isinstance(sample, Exception)]
     try:
         answers: Iterator[Answer | Exception] = iter(model.answer(samples))
-    except Exception:  # of one of them: which one?
+    except Exception:  # one of them failed: which one?
         answers = iter([_alone(model, sample) for sample in samples])
     for source, sample in prepared:
         yield source, sample if isinstance(sample, Exception) else next(answers)
@@ -72,5 +70,5 @@ def _answered(
 def _alone(model: Answers, sample: Any) -> Answer | Exception:
     try:
         return model.answer([sample])[0]
-    except Exception as error:  # told as that of this file
+    except Exception as error:  # reported for this file
         return error

@@ -1,4 +1,4 @@
-"""A checkpoint, a run, or a folder of a trained network -> its settings and the network."""
+"""Reads the settings and the network from a checkpoint, a run, or a folder of a trained network."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ccnn_geo.nn.limits import no_larger_than
 
 
 def read_network(checkpoint: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]:
-    """Settings and network of a checkpoint, of a run, or of a folder of ``ccnn-geo export``.
+    """Settings and network from a checkpoint, a run, or a folder of ``ccnn-geo export``.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is none of these, or of another release.
+        ValueError: If it is none of these, or belongs to another release.
     """
     checkpoint = packaged_folder(checkpoint) or checkpoint
     if is_pretrained(checkpoint):
@@ -30,7 +30,7 @@ def read_network(checkpoint: str | PathLike[str]) -> tuple[dict[str, Any], CCNN]
     settings, weights = read_checkpoint(checkpoint)
     try:
         outputs = outputs_of(settings)
-        # checkpoints of shapes alone did not say dim and readout
+        # old checkpoints of shapes lack dim and readout
         shape = settings.get("dim", 3), settings.get("readout", "global")
         with no_larger_than(weights):
             network = build_network(settings["in_channels"], outputs, *shape, **settings["network"])
@@ -56,7 +56,7 @@ def read_checkpoint(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str
 
 
 def checkpoint_parts(path: Path, stored: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Settings and network weights of what :func:`~ccnn_geo.io.models.checkpoint.load_checkpoint` has read.
+    """Settings and network weights from the result of :func:`~ccnn_geo.io.models.checkpoint.load_checkpoint`.
 
     Raises:
         ValueError: If it is not a checkpoint of ``ccnn-geo train``.
@@ -66,7 +66,7 @@ def checkpoint_parts(path: Path, stored: dict[str, Any]) -> tuple[dict[str, Any]
         missing = {"network", "classes", "in_channels", "data"} - set(settings)
         wrong = [key for key in ("network", "data") if not isinstance(settings.get(key, {}), dict)]
         tensors = {str(name): value for name, value in weights.items() if isinstance(value, Tensor)}
-    except Exception as error:  # what another program has stored may be anything
+    except Exception as error:  # other programs may store anything
         raise ValueError(f"{path}: not a checkpoint of ccnn-geo train ({type(error).__name__})") from error
     if missing or wrong:
         lacks = ", ".join([*sorted(missing), *(f"settings of {key}" for key in wrong)])
@@ -76,18 +76,18 @@ def checkpoint_parts(path: Path, stored: dict[str, Any]) -> tuple[dict[str, Any]
 
 
 def _misfit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
-    """The first tensor that is missing, too many, or of another shape, and how many there are of these."""
+    """Describes the first tensor that is missing, superfluous, or of another shape, and counts the others."""
     shapes, given = ({key: list(t.shape) for key, t in part.items()} for part in (expected, found))
     wrong = [key for key in {**shapes, **given} if shapes.get(key) != given.get(key)]
     if not wrong:
         return "a tensor cannot be copied"
     first = wrong[0]
     more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-    return f"expected {first} {shapes.get(first, 'not there')}, got {given.get(first, 'none')}{more}"
+    return f"expected {first} {shapes.get(first, 'missing')}, got {given.get(first, 'none')}{more}"
 
 
 def checkpoint_file(path: str | PathLike[str]) -> Path:
-    """The file itself, or the best checkpoint in the folder of a run, of ``runs/NAME`` its newest run's."""
+    """The file itself, or the best checkpoint in the folder of a run; for ``runs/NAME``, that of its newest run."""
     path = Path(path).expanduser()
     inside = Path("checkpoints") / BEST
     return run_folder(path, inside) / inside if path.is_dir() else path

@@ -1,4 +1,4 @@
-"""From the axis that points up in files to the one of a training."""
+"""Rotates shapes from the axis that points up in files to that of a training."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from ccnn_geo.transforms.turn_up import AXES, TurnUp
 
 
 def turn_of(pipeline: Pipeline, up: str, trained: str | None = None) -> TurnUp:
-    """What shapes go through before a pipeline, see :meth:`~ccnn_geo.export.Predictor.upright`.
+    """The rotation of shapes before a pipeline, see :meth:`~ccnn_geo.export.Predictor.upright`.
 
     Args:
-        pipeline: Of the network, which may know the axis of its training.
+        pipeline: The pipeline of the network, which may know the axis of its training.
         up: The axis that points up in the shapes.
-        trained: The one of the training; None for what the pipeline says.
+        trained: The axis of the training; None for that of the pipeline.
 
     Raises:
-        ValueError: If an axis is another, or the one of the training is not known or is stored as another one.
+        ValueError: If an axis is not x, y or z, or if that of the training is unknown or differs from the stored one.
     """
     for axis in (up, trained):
         if axis not in (*AXES, None):
@@ -29,7 +29,7 @@ def turn_of(pipeline: Pipeline, up: str, trained: str | None = None) -> TurnUp:
     trained = trained or known
     if trained is None and isinstance(pipeline, ShapePipeline):
         raise ValueError(
-            f"up {up}: which axis points up in the training is not stored with this network, expected both, such "
-            f"as {up}:y; a training keeps it as --data.up"
+            f"up {up}: this network does not store which axis points up in the training, expected both, such "
+            f"as {up}:y; a training stores it from --data.up"
         )
     return TurnUp(up, trained or up)

@@ -1,6 +1,6 @@
-"""Pure functions: sums over neighbours on edges, lattices, meshes and grids, and points made of grids and back.
+"""Pure functions: sums over neighbours on edges, lattices, meshes and grids, and conversions of grids and points.
 
-Layers call these; nothing here knows of modules or parameters. Compiled twins lie beside what they replace.
+Layers call these; nothing here knows about modules or parameters. Compiled twins lie beside the code they replace.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What sums say of second derivatives, where their backward passes have none."""
+"""An error for second derivatives, for sums with first derivatives only."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import torch
 
 
 def refuse_second_order(name: str) -> None:
-    """Ends a backward pass whose own gradient is asked for: it would be wrong without a word.
+    """Stops a backward pass that is to be differentiated itself: the result would be silently wrong.
 
     Args:
-        name: Of the function.
+        name: Name of the function.
 
     Raises:
         RuntimeError: If the pass runs with ``create_graph=True``.

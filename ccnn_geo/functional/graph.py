@@ -1,4 +1,4 @@
-"""The value object that says which source points each target point sums over."""
+"""A value object with the source points that each target point sums over."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class Neighbors:
     """Edges from source to target points, listed target by target.
 
     The edges of target ``i`` are ``edge_index[:, ptr[i]:ptr[i + 1]]``. :func:`build_neighbors` orders them by
-    distance, then by source index; :meth:`from_edge_index` keeps the order they came in.
+    distance, then by source index; :meth:`from_edge_index` keeps their order.
 
     Args:
         edge_index: source (row 0) and target (row 1) of each edge, as in PyG.
@@ -26,7 +26,7 @@ class Neighbors:
         - ``ptr``: ``[num_dst + 1]``, int64
 
     Raises:
-        TypeError: If they are of another type, which compiled code would read as int64.
+        TypeError: If they have another type, because compiled code would read them as int64.
 
     Example:
         >>> found = Neighbors.from_edge_index(torch.tensor([[0, 1, 2], [1, 0, 1]]), 3, 3)
@@ -41,7 +41,7 @@ class Neighbors:
 
     def __post_init__(self) -> None:
         if isinstance(self.edge_index, EdgeIndex):
-            # it has no memory of its own, which compiled code would read
+            # it has no memory of its own for compiled code to read
             object.__setattr__(self, "edge_index", self.edge_index.as_tensor())
         if self.edge_index.dtype != torch.int64 or self.ptr.dtype != torch.int64:
             raise TypeError(
@@ -50,7 +50,7 @@ class Neighbors:
 
     @classmethod
     def from_edge_index(cls, edge_index: Tensor, num_src: int, num_dst: int) -> "Neighbors":
-        """Sort any edge list by target, keeping the order of each target's edges.
+        """Sort any edge list by target, keeping the order within each target.
 
         Args:
             edge_index: source (row 0) and target (row 1) of each edge, in any order; a tensor or PyG's
@@ -102,8 +102,8 @@ class Neighbors:
     def to_edge_index(self) -> EdgeIndex:
         """The edges as PyG's :class:`torch_geometric.EdgeIndex`, sorted by target, with its column pointers.
 
-        ``Neighbors.from_edge_index(e, *e.sparse_size())`` has the same edges in the same order. Layers of PyG that
-        multiply by sparse matrices find those edges in compressed form (``get_csc()``) without sorting.
+        ``Neighbors.from_edge_index(e, *e.sparse_size())`` has the same edges in the same order. PyG layers that
+        multiply by sparse matrices get these edges in compressed form (``get_csc()``) without sorting.
 
         Example:
             >>> edges = Neighbors(torch.tensor([[2, 0], [0, 1]]), torch.tensor([0, 1, 2]), 3, 2).to_edge_index()
@@ -120,16 +120,16 @@ class Neighbors:
 
     @property
     def degree(self) -> Tensor:
-        """Neighbours of each target, ``[num_dst]``."""
+        """Number of neighbours of each target, ``[num_dst]``."""
         return self.ptr.diff()
 
     @property
     def device(self) -> torch.device:
-        """Where the edges live."""
+        """Device of the edges."""
         return self.edge_index.device
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> "Neighbors":
-        """Copy to a device; itself when already there."""
+        """Copy to a device; returns itself if already there."""
         if torch.device(device) == self.device:
             return self
         edge_index = self.edge_index.to(device, non_blocking=non_blocking)
@@ -138,7 +138,7 @@ class Neighbors:
         )
 
     def of(self, targets: Tensor) -> "Neighbors":
-        """The edges of some targets ``[T]``, which are numbered anew."""
+        """The edges of some targets ``[T]``, renumbered from 0."""
         ptr = torch.cat([self.ptr.new_zeros(1), self.degree.index_select(0, targets).cumsum(0)])
         number = torch.arange(targets.numel(), device=self.device).repeat_interleave(ptr.diff())
         edges = (self.ptr.index_select(0, targets) - ptr[:-1]).index_select(0, number)

@@ -1,4 +1,4 @@
-"""Grids, points and voxels: three ways to write down the same samples, with their coordinates.
+"""Grids, points and voxels: three representations of the same signal, with their coordinates.
 
 A lattice of ``size`` cells and spacing ``h`` has its cell ``i`` at ``(i - (size - 1) / 2) * h`` along each
 axis, so it is centred at the origin. Cells are listed with the last axis fastest, like ``x_grid.flatten(2)``.
@@ -22,7 +22,7 @@ def grid_spacing(size: Sequence[int], spacing: Spacing = None) -> tuple[float, .
     """Distance between neighbouring cells along each axis.
 
     Without ``spacing`` the longest axis spans ``[-1, 1]`` and all axes share its ``2 / (max(size) - 1)``, the
-    normalised positions of the paper (Sec. 3). A grid of a single cell has spacing 1.
+    normalised positions of the paper (Sec. 3). A grid with a single cell has spacing 1.
 
     Args:
         size: cells along each of the D axes.
@@ -32,7 +32,7 @@ def grid_spacing(size: Sequence[int], spacing: Spacing = None) -> tuple[float, .
         D floats, in the units of ``pos``.
 
     Raises:
-        ValueError: for an empty axis, or a spacing that is not positive and finite, or of the wrong length.
+        ValueError: if an axis is empty, or the spacing is not positive and finite, or has the wrong length.
     """
     size = _check_size(size)
     if spacing is None:
@@ -59,13 +59,13 @@ def grid_positions(
         size: cells along each of the D axes.
         spacing: see :func:`grid_spacing`.
         dtype: floating type of the result (default: torch's default).
-        device: where the result lives.
+        device: device of the result.
 
     Shapes:
         returns ``[prod(size), D]``, last axis fastest: row ``i`` belongs to ``x_grid.flatten(2)[..., i]``.
 
     Raises:
-        ValueError: as :func:`grid_spacing`.
+        ValueError: as in :func:`grid_spacing`.
     """
     size = _check_size(size)
     # float64 first: a sequence of 16,000 samples has a spacing of only 1e-4
@@ -85,7 +85,7 @@ def _check_size(size: Sequence[int]) -> tuple[int, ...]:
 
 
 def to_points(x_grid: Tensor, spacing: Spacing = None) -> Batch:
-    """Grids as clouds: every cell becomes a point that carries the cell's features.
+    """Converts grids to clouds: every cell becomes a point with the cell's features.
 
     Args:
         x_grid: features on the lattice.
@@ -116,10 +116,10 @@ def to_grid(
     batch_size: int | None = None,
     tolerance: float = 0.05,
 ) -> Tensor:
-    """Points that lie on a lattice as grids; the inverse of :func:`to_points`.
+    """Converts points on a lattice to grids; the inverse of :func:`to_points`.
 
-    Empty cells are zero, points that share a cell are averaged. Voxels of :func:`voxelize` with ``n`` bins on
-    ``[-1, 1]`` are read with ``size=(n,) * D, spacing=2 / n``.
+    Empty cells are zero; points that share a cell are averaged. Voxels of :func:`voxelize` with ``n`` bins on
+    ``[-1, 1]`` need ``size=(n,) * D, spacing=2 / n``.
 
     Args:
         x: point features.
@@ -134,7 +134,7 @@ def to_grid(
         ``x [N, C]``, ``pos [N, D]``, ``batch [N]`` -> ``[B, C, *size]``.
 
     Raises:
-        ValueError: if a point is off the lattice or outside of it, or shapes disagree.
+        ValueError: if a point is off the lattice or outside it, or shapes disagree.
     """
     size = _check_size(size)
     batch = _check_points(pos, x, batch)
@@ -198,7 +198,7 @@ def voxelize(
         )
     step = (high - low) / size
     exact = (pos.detach().double() - low) / step
-    slack = 1e-3  # of a voxel: what normalising in float32 may cost
+    slack = 1e-3  # of a voxel, for rounding when positions are normalised in float32
     if len(pos) and not bool((exact >= -slack).all() & (exact <= size + slack).all()):
         raise ValueError(
             f"points must lie within {bounds} on every axis, but span {pos.amin(0).tolist()} to "
@@ -222,7 +222,7 @@ def _check_points(pos: Tensor, x: Tensor | None, batch: Tensor | None) -> Tensor
         raise ValueError(f"x must be [N, C] with N = {len(pos)} like pos, got {list(x.shape)}")
     if batch is None:
         return torch.zeros(len(pos), dtype=torch.long, device=pos.device)
-    batch = as_clouds(batch, "batch")  # cells of all clouds are numbered, beyond what int32 holds
+    batch = as_clouds(batch, "batch")  # cells of all clouds are numbered, which may exceed int32
     if batch.shape != pos.shape[:1]:
         raise ValueError(f"batch must be [N] with N = {len(pos)} like pos, got {list(batch.shape)}")
     return batch
@@ -231,7 +231,7 @@ def _check_points(pos: Tensor, x: Tensor | None, batch: Tensor | None) -> Tensor
 def _count_clouds(batch: Tensor, batch_size: int | None) -> int:
     seen = int(batch.max()) + 1 if len(batch) else 0
     if batch_size is not None and batch_size < seen:
-        raise ValueError(f"batch_size is {batch_size}, but batch names cloud {seen - 1}")
+        raise ValueError(f"batch_size is {batch_size}, but batch contains cloud {seen - 1}")
     return seen if batch_size is None else batch_size
 
 

@@ -1,15 +1,14 @@
-"""Read a mesh or a point cloud from a file.
+"""Reads meshes, point clouds, images, recordings and tables from files.
 
-All formats are parsed here: the files of shape benchmarks bend them, and a truncated one must not pass as a smaller
-shape. OBJ and XYZ do not say how much they hold, so that one cut at the end of a line cannot be told from a complete
-one, nor a text STL cut between two of its solids. Meshes, clouds and scenes of trimesh or open3d that are in memory
-already become a :class:`Shape` by :func:`as_shape`.
+All formats are parsed here: the files of shape benchmarks bend the formats, and a truncated file must not pass as a
+smaller shape. OBJ and XYZ do not state how much they hold, so a file cut at the end of a line looks complete; so does a
+text STL cut between two solids. Use :func:`as_shape` for meshes, clouds and scenes of trimesh or open3d in memory.
 
-One error: whatever is wrong with a file, :func:`read_shape` raises :class:`ShapeError`, a ``ValueError`` that
-names the file, what was found and what was expected, without allocating what a header merely claims. The
-readers of :mod:`ccnn_geo.datasets` for images, recordings, tables
-and scans raise ``ValueError`` in the same way, and the ``OSError`` of the system for a file that cannot be
-opened. ``python -m ccnn_geo.experiments.fuzz.fuzz_readers`` holds all of them to that.
+For any faulty file, :func:`read_shape` raises :class:`ShapeError`, a ``ValueError`` that names the file, what was
+found and what was expected. It never allocates memory for sizes that a header merely claims. The readers of
+:mod:`ccnn_geo.datasets` for images, recordings, tables and scans raise ``ValueError`` in the same way, and the
+system's ``OSError`` for a file that cannot be opened. ``python -m ccnn_geo.experiments.fuzz.fuzz_readers`` tests all
+of them for this.
 """
 
 from typing import TYPE_CHECKING

@@ -19,17 +19,17 @@ from ccnn_geo.io.shapes.arrays import read_member
 from ccnn_geo.io.shapes.shape import ShapeError
 
 EXTENSIONS: tuple[str, ...] = (".npz", ".parquet", *(kind for kind in SCANS if kind not in (".bin", ".npy")))
-"""Extensions that :func:`read_cloud` knows, in lower case with the dot; ``.bin`` and ``.npy`` may not name columns."""
+"""Extensions that :func:`read_cloud` reads, in lower case with the dot; not ``.bin`` and ``.npy``, which lack names."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cloud:
-    """Points, and what is known of each.
+    """Points with columns of values.
 
     Args:
         pos: ``[N, D]`` float64, D of 1 to 3, in the units of the file.
         fields: Columns ``[N]`` by name; NaN where a value is not known.
-        others: Shapes of arrays of numbers that have not a row per point, by name.
+        others: Shapes of numeric arrays by name that do not have one row per point.
     """
 
     pos: np.ndarray
@@ -37,20 +37,20 @@ class Cloud:
     others: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def check_columns(self, source: object, names: Iterable[str]) -> None:
-        """Refuses a cloud that lacks one of some columns.
+        """Refuses a cloud that lacks a column.
 
         Args:
-            source: What names the cloud in messages, such as its file.
-            names: Of the columns.
+            source: Name of the cloud in messages, such as its file.
+            names: Names of the columns.
 
         Raises:
-            ValueError: Says which, or how long they are if that is what is wrong with them.
+            ValueError: If a column is missing or has the wrong length; the message says which.
         """
         lacking = [name for name in names if name not in self.fields]
         for name in lacking:
             if (shape := self.others.get(name, self.others.get(name.rpartition("_")[0]))) is not None:
                 raise ValueError(
-                    f"{source}: {name} {list(shape)}, expected {len(self.pos)} rows, one for each point"
+                    f"{source}: {name} {list(shape)}, expected {len(self.pos)} rows, one per point"
                 )
         if lacking:
             raise ValueError(
@@ -59,16 +59,17 @@ class Cloud:
 
 
 def read_cloud(path: str | PathLike[str]) -> Cloud:
-    """Reads points by the extension of their file: ``.npz``, ``.parquet``, ``.ply``, ``.pcd``, ``.las``, ``.laz``.
+    """Reads a file of points; the extension decides the format.
 
-    An archive has ``pos [N, D]`` and other arrays of one row per point: a column each, or ``name_0``, ``name_1`` and so
-    on of several; what has other lengths is left out. The other kinds have x, y and z, and a column for each property;
-    labels of a scan are the column ``classification``. A table of several samples,
-    :mod:`~ccnn_geo.io.cloud_table`, is as a folder of them: ``molecules.parquet/0001`` is one.
+    The formats are ``.npz``, ``.parquet``, ``.ply``, ``.pcd``, ``.las`` and ``.laz``. An archive has ``pos [N, D]`` and
+    other arrays with one row per point. Each array becomes a column, or several columns ``name_0``, ``name_1`` and so
+    on; arrays of other lengths are skipped. The other formats have x, y and z, and a column for each property; labels
+    of a scan are the column ``classification``. A table of several samples, :mod:`~ccnn_geo.io.cloud_table`, is like a
+    folder of samples: ``molecules.parquet/0001`` is one of them.
 
     Raises:
-        ValueError: If it is another kind, or not sound; the message names the file.
-        OSError: If it cannot be opened.
+        ValueError: If the format is unknown or the file is faulty; the message names the file.
+        OSError: If the file cannot be opened.
 
     Example:
         >>> import os, tempfile
@@ -87,7 +88,7 @@ def read_cloud(path: str | PathLike[str]) -> Cloud:
         table = read_cloud_table(path)
         if len(table.names) > 1:
             raise ValueError(
-                f"{path}: {len(table.names)} samples, expected one; {path}/{table.names[0]} is the first"
+                f"{path}: {len(table.names)} samples, expected one; name it, as in {path}/{table.names[0]}"
             )
         return _of_table(path, table.names[0])
     if kind not in EXTENSIONS:
@@ -102,15 +103,15 @@ def read_cloud(path: str | PathLike[str]) -> Cloud:
 
 
 def is_member(path: Path) -> bool:
-    """Whether a path is that of a sample in a table, ``molecules.parquet/0001``."""
+    """Whether a path names a sample in a table, such as ``molecules.parquet/0001``."""
     return path.parent.suffix.lower() == TABLE and path.parent.is_file()
 
 
 def members(path: str | PathLike[str]) -> list[str]:
-    """Paths of the samples of a table, one for each; of any other file its own.
+    """Paths of the samples of a table; the path itself for any other file.
 
     Raises:
-        ImportError: If it is a table, and pyarrow is not installed.
+        ImportError: If the file is a table and pyarrow is not installed.
     """
     path = Path(path)
     if path.suffix.lower() != TABLE or not path.is_file():
@@ -125,7 +126,7 @@ def _of_table(path: Path, name: str) -> Cloud:
 
 
 def _read_npz(path: Path) -> Cloud:
-    content = path.read_bytes()  # of a file as much would be asked for as the directory claims
+    content = path.read_bytes()  # an open file would allocate what the directory claims
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             arrays = {
@@ -134,7 +135,7 @@ def _read_npz(path: Path) -> Cloud:
             }
     except ShapeError:
         raise
-    except Exception as error:  # damaged archives raise anything: BadZipFile, zlib.error, EOFError
+    except Exception as error:  # damaged archives raise many types: BadZipFile, zlib.error, EOFError
         raise ShapeError(f"{path}: damaged ({error}), expected an .npz of arrays") from error
     pos = arrays.pop("pos", None)
     if (

@@ -1,4 +1,4 @@
-"""Clouds and molecules in one table: a row for each point, as parquet; needs pyarrow."""
+"""Clouds and molecules in one parquet table, a row per point; needs pyarrow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ccnn_geo.io.target_table import TargetTable, split_unit
 EXTENSION = ".parquet"
 SAMPLE, SPLIT = "sample", "split"
 AXES = (("pos_x", "pos_y", "pos_z"), ("x", "y", "z"))
-"""Names of the positions: the first that are there, so that ``z`` may be the kind of an atom beside ``pos_z``."""
+"""Names of the positions; the first that exist are used, so ``z`` may be the kind of an atom beside ``pos_z``."""
 
 LARGEST = 1e30
 
@@ -27,12 +27,12 @@ class CloudTable:
 
     Args:
         path: The file.
-        names: Of the samples, in the order in which they begin.
-        splits: Of each sample; None of a table without that column.
-        offset: Its first point, and the one behind the last of all, ``[n + 1]``.
+        names: Names of the samples, in the order in which they begin.
+        splits: Split of each sample; None for a table without that column.
+        offset: First point of each sample, and the total number of points at the end, ``[n + 1]``.
         pos: ``[P, D]`` float64.
-        fields: Other columns of numbers ``[P]`` float64 by name; NaN where a value is not known.
-        units: Of these columns, those that have one in brackets.
+        fields: Other numeric columns ``[P]`` float64 by name; NaN where a value is not known.
+        units: Units of the columns that have one in brackets.
     """
 
     path: Path
@@ -59,19 +59,19 @@ class CloudTable:
         return slice(int(self.offset[place]), int(self.offset[place + 1]))
 
     def targets(self, wanted: Sequence[str]) -> np.ndarray:
-        """Values ``[n, T]`` of columns that have one value in each sample.
+        """Values ``[n, T]`` of columns with one value per sample.
 
         Raises:
-            ValueError: If there is no such column, or a sample has several values.
+            ValueError: If a column does not exist, or a sample has several values in it.
         """
         return np.stack([self._target(name) for name in wanted], axis=1)
 
     def target_table(self, names: Sequence[str], targets: Sequence[str]) -> TargetTable:
-        """Targets of some samples.
+        """The targets of some samples.
 
         Args:
-            names: Of the samples.
-            targets: Columns that have one value in each sample; their names may have a unit.
+            names: Names of the samples.
+            targets: Columns with one value per sample; the names may have a unit.
 
         Raises:
             ValueError: As :meth:`targets`.
@@ -82,7 +82,7 @@ class CloudTable:
         return TargetTable(list(names), None, wanted, units, values[[self._places[name] for name in names]])
 
     def may_be_target(self, name: str) -> bool:
-        """Whether a column has one value in each sample."""
+        """Whether a column has one value per sample."""
         try:
             self._target(name)
         except ValueError:
@@ -101,22 +101,22 @@ class CloudTable:
         if len(wrong):
             sample = self.names[int(np.searchsorted(self.offset, wrong[0], side="right")) - 1]
             raise ValueError(
-                f"{self.path}: the sample {sample} has several values of {name}, expected one at all points"
+                f"{self.path}: the sample {sample} has several values of {name}, expected one at all its points"
             )
         return first
 
 
 def read_cloud_table(path: Path) -> CloudTable:
-    """Reads a table with a column ``sample``, positions, perhaps ``split``, and any other columns of numbers.
+    """Reads a table with a column ``sample``, positions, perhaps ``split``, and other numeric columns.
 
-    A row is a point. Positions are ``pos_x``, ``pos_y``, ``pos_z``, or else ``x``, ``y``, ``z``; of two dimensions the
-    last is not there. A name may have a unit in brackets, ``energy [eV]``. Columns of anything but numbers are left
-    out. The table of an unchanged file is kept for the next call.
+    A row is a point. Positions are ``pos_x``, ``pos_y``, ``pos_z``, or else ``x``, ``y``, ``z``; points in two
+    dimensions lack the last one. A name may have a unit in brackets, ``energy [eV]``. Columns that are not numeric are
+    skipped. The table is kept in memory for the next call, as long as its file is unchanged.
 
     Raises:
         ImportError: If pyarrow is not installed.
         OSError: If the file cannot be opened.
-        ValueError: If it is no such table; the message names it.
+        ValueError: If the file is not such a table; the message names it.
     """
     state = path.stat()
     return _read(path, (state.st_size, state.st_mtime_ns))
@@ -127,11 +127,11 @@ def _read(path: Path, state: tuple[int, int]) -> CloudTable:
     columns = _columns(path)
     axes = next(([axis for axis in names if axis in columns] for names in AXES if names[0] in columns), [])
     if SAMPLE in columns and axes and not len(columns[SAMPLE]):
-        raise ValueError(f"{path}: no rows, expected one for each point")
+        raise ValueError(f"{path}: no rows, expected one per point")
     if SAMPLE not in columns or not axes:
         raise ValueError(
-            f"{path}: the columns {', '.join(columns)[:80]}, expected {SAMPLE!r}, positions x, y, z (or pos_x, pos_y, "
-            "pos_z), and rows, a point each"
+            f"{path}: the columns {', '.join(columns)[:80]}, expected {SAMPLE!r} and positions x, y, z (or pos_x, "
+            "pos_y, pos_z), with one row per point"
         )
     words = columns.pop(SAMPLE).astype(str)
     known, first, sample = np.unique(words, return_index=True, return_inverse=True)
@@ -140,7 +140,7 @@ def _read(path: Path, state: tuple[int, int]) -> CloudTable:
     names = known[np.argsort(first)].tolist()
     wrong = [name for name in names if not name or "/" in name or "\\" in name or name.startswith(".")]
     if wrong:
-        raise ValueError(f"{path}: a sample {wrong[0]!r}, expected names that a file may have")
+        raise ValueError(f"{path}: the sample name {wrong[0]!r}, expected one that a file can have")
     offset = np.concatenate([[0], np.cumsum(np.bincount(rank))])
     pos = np.stack([columns.pop(axis) for axis in axes], axis=1)[order].astype(np.float64)
     if not np.isfinite(pos).all() or np.abs(pos).max() > LARGEST:
@@ -156,14 +156,14 @@ def _read(path: Path, state: tuple[int, int]) -> CloudTable:
 
 
 def _of_samples(path: Path, names: Sequence[str], splits: np.ndarray, offset: np.ndarray) -> list[str]:
-    """The split of each sample, which is that of all its points."""
+    """The split of each sample; all its points must agree."""
     first = splits[offset[:-1]]
     other = np.flatnonzero(splits != np.repeat(first, np.diff(offset)))
     if len(other):
         place = int(np.searchsorted(offset, other[0], side="right")) - 1
         both = f"{str(first[place])!r} and {str(splits[other[0]])!r}"
         raise ValueError(
-            f"{path}: the sample {names[place]} has a {SPLIT} {both}, expected one at all points"
+            f"{path}: the sample {names[place]} has a {SPLIT} {both}, expected one at all its points"
         )
     return list(first.tolist())
 
@@ -178,16 +178,14 @@ def _columns(path: Path) -> dict[str, Any]:
         found = {name: column.to_numpy() for name, column in zip(heads, table.columns, strict=True)}
     except OSError as error:
         raise ValueError(f"{path}: damaged, expected a whole table ({error})") from error
-    except Exception as error:  # readers of damaged files raise anything
-        raise ValueError(f"{path}: no table in parquet ({type(error).__name__}), expected one") from error
+    except Exception as error:  # damaged files raise errors of many types
+        raise ValueError(f"{path}: not parquet ({type(error).__name__}), expected a parquet table") from error
     names = [split_unit(head)[0] for head in heads]
     twice = [head for head, name in zip(heads, names, strict=True) if names.count(name) > 1]
     if twice:
-        raise ValueError(f"{path}: the columns {', '.join(twice)[:80]}, expected different names")
+        raise ValueError(f"{path}: repeated columns {', '.join(twice)[:80]}, expected different names")
     whole = SAMPLE not in found or found[SAMPLE].dtype.kind != "f"
     lacking = (table[SAMPLE].null_count if SAMPLE in found else 0) if whole else np.isnan(found[SAMPLE]).sum()
     if lacking:
-        raise ValueError(
-            f"{path}: {lacking} of {len(table)} rows have no {SAMPLE}, expected one for each point"
-        )
+        raise ValueError(f"{path}: {lacking} of {len(table)} rows have no {SAMPLE}, expected one per point")
     return found

@@ -1,4 +1,4 @@
-"""A table with more columns than it came with."""
+"""Adds columns to a table."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def write_columns(
     decimal: str,
     columns: Mapping[str, Sequence[str | float | None]],
 ) -> None:
-    r"""Writes the lines of a table as they are, with a cell of each new column behind them; complete or not at all.
+    r"""Copies the lines of a table and appends a cell for each new column; writes all or nothing.
 
     Args:
         path: The table.
-        target: The new one.
-        separator: What stands between cells of both.
-        decimal: The decimal sign of both.
-        columns: Words or numbers by name, for each line below the header that is not empty; None for an empty cell.
-            Names that are there already get a ``_2``.
+        target: The new table.
+        separator: The sign between cells, in both tables.
+        decimal: The decimal sign of both tables.
+        columns: Words or numbers by name, one for each line below the header that is not empty; None for an empty
+            cell. Names that exist already get a ``_2``.
 
     Raises:
         OSError: If a file cannot be read or written.
-        ValueError: If there are not as many lines.
+        ValueError: If the number of values differs from the number of lines.
 
     Example:
         >>> import tempfile
@@ -48,8 +48,8 @@ def write_columns(
     rows = [cells for _, cells in read_rows(path, separator)]
     header, lines = rows[0], rows[1:]
     if any(len(values) != len(lines) for values in columns.values()):
-        raise ValueError(f"{path}: {len(lines)} lines, expected as many as there are answers")
-    empty = "NA" if separator == " " else ""  # several blanks are one
+        raise ValueError(f"{path}: {len(lines)} lines, expected one for each prediction")
+    empty = "NA" if separator == " " else ""  # several spaces count as one
 
     def cell(value: str | float | None) -> str:
         if isinstance(value, float):

@@ -1,6 +1,6 @@
-"""How a table is written: what stands between its cells, and its decimal sign; found out where it is plain.
+"""The format of a table: the sign between cells and the decimal sign, detected where they are clear.
 
-A guess that could be wrong is refused, and the line names the option that says it.
+An ambiguous table is refused; the message names the option that decides.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe", " ": "space"}
-"""What may stand between cells, and the words for it."""
+"""Signs that may stand between cells, with their names."""
 
 DECIMALS = (".", ",")
 
@@ -19,16 +19,16 @@ _COMMA = re.compile(r"[+-]?(?:\d+,\d*|,\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _POINT = re.compile(r"[+-]?(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"([+-]?)(\d+)", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
-"""Either a number with three decimals or a whole one in groups of three."""
+"""A number with three decimals, or a whole number in groups of three."""
 
 Row = tuple[int, list[str]]
 
 
 def separator_of(given: str) -> str:
-    r"""A separator by its sign or its name.
+    r"""A separator, given as a sign or a name.
 
     Raises:
-        ValueError: For another.
+        ValueError: If it is not one of :data:`SEPARATORS`.
 
     Example:
         >>> separator_of("tab"), separator_of(";")
@@ -42,20 +42,20 @@ def separator_of(given: str) -> str:
 
 
 def check_decimal(decimal: str | None) -> None:
-    """Refuses a decimal sign that is none.
+    """Refuses an unknown decimal sign.
 
     Raises:
-        ValueError: Names the option.
+        ValueError: If it is neither a point nor a comma.
     """
     if decimal is not None and decimal not in DECIMALS:
         raise ValueError(f"decimal: expected '.' or ',', got {decimal!r}")
 
 
 def whole_label(text: str, decimal: str) -> str:
-    """A label; of a whole number, however it is written, its digits; of NaN none.
+    """Normalises a label: whole numbers become their digits, NaN becomes empty.
 
-    Programs write 1 as 1.0 in a column with empty cells, and these as NaN. Other numbers, infinite ones too, stay
-    as they are.
+    Programs write 1 as 1.0 in a column with empty cells, and write these as NaN. Other numbers, including infinite
+    ones, stay as they are.
 
     Example:
         >>> whole_label("1.0", "."), whole_label("1.5", "."), whole_label("1,", ","), whole_label("v1.0", ".")
@@ -74,12 +74,12 @@ def whole_label(text: str, decimal: str) -> str:
 
 
 def read_rows(path: Path, separator: str) -> list[Row]:
-    """Rows that have a cell that is not empty, and the line in which each ends.
+    """Rows that are not empty, each with the number of its last line.
 
-    Several blanks between cells are one, if blanks are the separator.
+    If spaces separate cells, several spaces count as one.
 
     Raises:
-        ValueError: If the file is no text in UTF-8, or has quotes without an end.
+        ValueError: If the file is not text in UTF-8, or has an unclosed quote.
     """
     rows: list[Row] = []
     blanks = separator == " "
@@ -96,25 +96,25 @@ def read_rows(path: Path, separator: str) -> list[Row]:
     except csv.Error as error:
         last = rows[-1][0] if rows else 0
         raise ValueError(
-            f"{path}: not a table of text in UTF-8, expected cells with quotes in pairs below line {last}"
+            f"{path}: not a table of text in UTF-8, expected a closing quote below line {last}"
         ) from error
     return rows
 
 
 def find_separator(path: Path, is_header: Callable[[Sequence[str]], bool]) -> str:
-    """What stands between the cells of a table: that which makes a header of its first line; without any a comma.
+    """The sign between the cells of a table, found from its header; a comma if there is none.
 
     Args:
         path: The file.
-        is_header: Whether cells, without blanks around them, are a header.
+        is_header: Whether cells, without spaces around them, are a header.
 
     Raises:
-        ValueError: If there are two of them.
+        ValueError: If two signs are possible.
     """
     first = _first_line(path)
     found: list[str] = []
     for separator in SEPARATORS:
-        if separator not in first or (separator == " " and found):  # blanks may stand beside another
+        if separator not in first or (separator == " " and found):  # spaces may stand beside another sign
             continue
         try:
             cells = next(
@@ -127,13 +127,13 @@ def find_separator(path: Path, is_header: Callable[[Sequence[str]], bool]) -> st
     if len(found) > 1:
         words = " or ".join(SEPARATORS[separator] for separator in found)
         raise ValueError(
-            f"{path}: {words} may stand between the cells of {first[:80]!r}; the option 'separator' says which"
+            f"{path}: {words} may stand between the cells of {first[:80]!r}; the option 'separator' decides"
         )
     return found[0] if found else ","
 
 
 def _first_line(path: Path) -> str:
-    """The first line that says something; nothing if the file is no text, of which its reader will complain."""
+    """The first line that is not empty; an empty string if the file is not text, which its reader will report."""
     try:
         with path.open(encoding="utf-8-sig") as file:
             return next((line.rstrip("\n") for line in file if line.strip()), "")
@@ -142,15 +142,15 @@ def _first_line(path: Path) -> str:
 
 
 def find_decimal(path: Path, cells: Iterable[str], separator: str) -> str:
-    """The decimal sign of the numbers in a table; where commas separate them it is a point.
+    """The decimal sign of the numbers in a table; a point where commas separate the cells.
 
     Args:
         path: The file, for messages.
-        cells: All that may be numbers.
-        separator: What stands between them.
+        cells: All cells that may be numbers.
+        separator: The sign between cells.
 
     Raises:
-        ValueError: If there are numbers of either kind, or all numbers could be whole ones in groups of three.
+        ValueError: If both signs occur, or if all numbers could be whole numbers in groups of three.
     """
     if separator == ",":
         return "."
@@ -160,25 +160,25 @@ def find_decimal(path: Path, cells: Iterable[str], separator: str) -> str:
     if commas and points:
         raise ValueError(
             f"{path}: numbers with a comma, {commas[0][:40]!r}, and with a point, {points[0][:40]!r}, expected one "
-            "decimal sign and no groups of thousands"
+            "decimal sign and no thousands separators"
         )
     some = commas or points
     if some and all(_THOUSANDS.fullmatch(cell) for cell in some):
         raise ValueError(
-            f"{path}: {some[0][:40]!r} is a number with three decimals, or a whole one in groups of thousands; the "
-            f"option 'decimal' ('.' or ',') says which sign is that of decimals"
+            f"{path}: {some[0][:40]!r} is a number with three decimals, or a whole number with a thousands separator; "
+            f"the option 'decimal' ('.' or ',') decides"
         )
     return "," if commas else "."
 
 
 def with_point(path: Path, line: int, text: str) -> str:
-    """A cell of a table whose decimal sign is a comma, as other tables have it.
+    """Replaces the decimal comma of a cell by a point.
 
     Raises:
-        ValueError: If it is a number with a point.
+        ValueError: If the cell is a number with a point.
     """
     if _POINT.fullmatch(text):
         raise ValueError(
-            f"{path}, line {line}: {text[:40]!r} has a point, expected ',' for decimals and no groups of thousands"
+            f"{path}, line {line}: {text[:40]!r} has a point, expected ',' for decimals and no thousands separators"
         )
     return text.replace(",", ".") if _COMMA.fullmatch(text) else text

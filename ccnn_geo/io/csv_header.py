@@ -1,4 +1,4 @@
-"""The header of a table of observations: a name for each column, and one of them is the time."""
+"""The header of a table of observations: the names of its columns, one of them the time."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ TIME = "time"
 def read_named_rows(
     path: Path, separator: str | None = None, time: str | None = None
 ) -> tuple[list[str], list[Row], str]:
-    """Names of the columns, the rows below, and the sign between cells.
+    """The names of the columns, the rows below them, and the sign between cells.
 
     Args:
         path: The file.
-        separator: Its sign or name; by default that which makes a header of the first line.
+        separator: Its sign or name; found from the header by default.
         time: Name of the column of times, in upper or lower case; ``time`` by default.
 
     Raises:
-        ValueError: If it is no table, or its header is none.
+        ValueError: If the file is not a table, or its header is not valid.
     """
     wanted = (time or TIME).strip().lower()
     sign = (
@@ -36,16 +36,16 @@ def read_named_rows(
 
 
 def read_header(path: Path, cells: Sequence[str], wanted: str = TIME) -> list[str]:
-    """Names of the columns; that of the times, in upper or lower case, is ``time``.
+    """The names of the columns; the column of times becomes ``time``.
 
     Args:
         path: The file, for messages.
-        cells: Its first line that is not empty; none of an empty file.
-        wanted: What the file calls that column, in lower case.
+        cells: The cells of its first line that is not empty; none for an empty file.
+        wanted: The file's name for that column, in lower case.
 
     Raises:
-        ValueError: If there is no header, or no column ``time`` or no other, or a name is missing or twice there; says
-            the way out.
+        ValueError: If the header, the column ``time``, every other column or a name is missing, or a name is repeated;
+            the message suggests a fix.
     """
     if not cells:
         raise ValueError(f"{path}: empty, expected a header with a column {wanted!r} and one or more others")
@@ -55,28 +55,28 @@ def read_header(path: Path, cells: Sequence[str], wanted: str = TIME) -> list[st
         raise ValueError(f"{path}: {_without_time(names, shown, wanted)}")
     if len(names) == 1:
         raise ValueError(
-            f"{path}: the header has the column {wanted!r} alone, expected one or more others; the option 'separator' "
-            f"says what stands between them"
+            f"{path}: the header has only the column {wanted!r}, expected one or more others; check the option "
+            f"'separator'"
         )
     if "" in names:
         raise ValueError(
             f"{path}: column {names.index('') + 1} has no name in the header {shown}, expected one for each; name it "
-            f"or take it out (a comma at the end of a line makes a column)"
+            f"or remove it (a comma at the end of a line starts a column)"
         )
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
         raise ValueError(
-            f"{path}: {', '.join(twice)} more than once in the header {shown}, expected different names"
+            f"{path}: {', '.join(twice)} repeated in the header {shown}, expected different names"
         )
     return names
 
 
 def _without_time(names: Sequence[str], shown: str, wanted: str) -> str:
-    """Says what is there instead, and what to do."""
+    """Describes a header without times, and suggests a fix."""
     if all(_is_value(name) for name in names):
         return (
-            f"no header, the first line is {shown}, expected names of the columns, {wanted!r} among them; write them "
-            f"above it"
+            f"no header, the first line is {shown}, expected the names of the columns, {wanted!r} among them; add them "
+            f"in a line above it"
         )
     separator = next((sign for sign in SEPARATORS if len(names) == 1 and sign in names[0]), None)
     parts = list(names) if separator is None else [part.strip(" \"'") for part in names[0].split(separator)]
@@ -84,11 +84,11 @@ def _without_time(names: Sequence[str], shown: str, wanted: str) -> str:
         name for name in parts if any(word in name.lower() for word in ("time", "date", "datum", "zeit"))
     ]
     guess = f" (is it {likely[0][:40]!r}?)" if likely else ""
-    if not likely and not names[0]:  # as tables with an index are written
+    if not likely and not names[0]:  # a table with an index column
         guess = " (is it the first one, which has no name?)"
     return (
         f"the header {shown} (the first line) has no column {wanted!r}, expected one; rename the column of the "
-        f"times{guess} to {wanted!r}, or name it by the option 'time'"
+        f"times{guess} to {wanted!r}, or set the option 'time' to its name"
     )
 
 

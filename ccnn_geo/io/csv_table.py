@@ -1,4 +1,4 @@
-"""A table of observations, one file of values between separators."""
+"""Reads a table of observations from a text file."""
 
 import math
 from collections.abc import Iterable
@@ -19,24 +19,24 @@ from ccnn_geo.io.files.notices import say_once
 from ccnn_geo.io.iso_dates import are_dates, may_be_dates, number_of, seconds_of
 
 READING = 5
-"""Counts changes of what is read of a file; part of the name of what is stored."""
+"""Version of the reader; part of the name of stored files."""
 
 LARGEST = 1e100
 """Largest number: its square, and sums of those, still fit into float64."""
 
 MISSING = frozenset({"", "na", "nan", "n/a", "null", "none", "?"})
-"""Cells, in lower case, that hold no value."""
+"""Cells, in lower case, that mean no value."""
 
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """The lines of a file below its header, and how they are written.
+    """The lines of a file below its header, and their format.
 
     Args:
-        time: Of each, ``[L]`` float64, in the unit of :class:`Table`.
-        labels: What the column of labels says, whole numbers as their digits, empty for none; None of a file without
-            that column.
-        separator: What stands between cells.
+        time: Times ``[L]`` float64, in the unit of :class:`Table`.
+        labels: Cells of the column of labels, whole numbers as their digits, empty for no label; None for a file
+            without that column.
+        separator: The sign between cells.
         decimal: The decimal sign.
     """
 
@@ -48,15 +48,15 @@ class Lines:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    r"""Single observations in the order of the file; NaN for a line that holds none, if all are so.
+    r"""Single observations in the order of the file; NaN for a line without any, if all lines are so.
 
     Args:
-        time: ``[M]`` float64, in the unit of the file, of dates in seconds since 1970.
+        time: ``[M]`` float64, in the unit of the file; dates are seconds since 1970.
         variable: ``[M]`` int64, indices into ``variables``.
         value: ``[M]`` float64.
         variables: Names, in the order of first appearance.
         dates: Whether the times are dates.
-        lines: Of the file; None of what is in memory.
+        lines: The lines of the file; None for a table in memory.
 
     Example:
         >>> import tempfile
@@ -84,23 +84,24 @@ def read_table(
     time: str | None = None,
     label: str | None = None,
 ) -> Table:
-    """Reads a table with a column of times and others: variables, or ``variable`` and ``value``.
+    """Reads a table with a column of times and others: one per variable, or ``variable`` and ``value``.
 
     Args:
         path: The file.
-        separator: Between cells: comma, semicolon, tab, pipe, space, or the sign; by default the one that makes a
-            header of the first line.
-        decimal: ``.`` or ``,``; by default a point between commas, and else what the numbers have.
+        separator: Comma, semicolon, tab, pipe, space, or the sign itself; found from the header by default.
+        decimal: ``.`` or ``,``. By default a point between commas, and else the sign that the numbers have.
         time: Name of the column of times, in upper or lower case; ``time`` by default.
-        label: Name of a column of labels, which is no variable; a file may lack it.
+        label: Name of a column of labels, which is not a variable; a file may lack it.
 
     Raises:
-        ValueError: Names the file, the line, what is there and what was expected; or the option that says what cannot
-            be told.
+        ValueError: If the table is not valid; the message names the file, the line, what was found and expected, or the
+            option that settles a doubt.
     """
     check_decimal(decimal)
     if label is not None and (label == TIME or label.strip().lower() == (time or TIME).strip().lower()):
-        raise ValueError(f"{path}: the column {label!r} has the times, expected another one of labels")
+        raise ValueError(
+            f"{path}: the column {label!r} has the times, expected a different column for the labels"
+        )
     header, lines, separator = read_named_rows(path, separator, time)
     if not lines:
         raise ValueError(f"{path}: no lines below the header, expected one or more")
@@ -111,7 +112,7 @@ def read_table(
         header.remove(label)
         if len(header) == 1:
             raise ValueError(
-                f"{path}: the columns {time or TIME!r} and {label!r} alone, expected one or more others"
+                f"{path}: found only the columns {time or TIME!r} and {label!r}, expected one or more others"
             )
     if decimal is None:
         decimal = find_decimal(path, (cell for _, row in rows for cell in _numbers(row)), separator)
@@ -133,7 +134,7 @@ def _rows(path: Path, header: list[str], lines: list[Row]) -> list[tuple[int, Ce
 
 
 def _numbers(row: Cells) -> list[str]:
-    """Cells that are numbers, if they are anything."""
+    """The cells that must be numbers or empty."""
     return [text for name, text in row.items() if not (name == "variable" and _is_long(row))]
 
 
@@ -169,7 +170,7 @@ def _observations(
         rows += [(len(times) - 1, names[name], value) for name, value in seen]
         empty.append((len(times) - 1, 0, math.nan))
     seconds, dates = _times(path, times)
-    # a file without a single value is a record of which nothing but its time is known
+    # a file without values is a record with times only
     index, variable, value = zip(*(rows or empty), strict=True)
     about = Lines(seconds, labels, separator, decimal)
     return Table(seconds[list(index)], np.array(variable), np.array(value), list(names), dates, about)
@@ -183,7 +184,9 @@ def _number(path: Path, line: int, name: str, text: str) -> float:
     value = number_of(text)
     if not math.isfinite(value):
         comma = (
-            "; the option 'decimal' takes ','" if math.isfinite(number_of(text.replace(",", ".", 1))) else ""
+            "; for decimal commas set the option 'decimal'"
+            if math.isfinite(number_of(text.replace(",", ".", 1)))
+            else ""
         )
         raise ValueError(
             f"{path}, line {line}: {name} is {text[:40]!r}, expected a number or an empty cell{comma}"
@@ -194,7 +197,7 @@ def _number(path: Path, line: int, name: str, text: str) -> float:
 
 
 def _times(path: Path, texts: list[tuple[int, str]]) -> tuple[np.ndarray, bool]:
-    """Times as numbers, and whether they are dates; all are of one kind."""
+    """Times as numbers, and whether they are dates; all must be of one kind."""
     written = [text for _, text in texts]
     numbers = [number_of(text) for text in written]
     dates = are_dates(written, numbers)
@@ -206,7 +209,7 @@ def _times(path: Path, texts: list[tuple[int, str]]) -> tuple[np.ndarray, bool]:
         )
     if not dates and may_be_dates(written):
         say_once(
-            f"{path.parent.parent}: times such as {written[0]} are taken for numbers; if they are dates, write them "
+            f"{path.parent.parent}: times such as {written[0]} are read as numbers; if they are dates, write them "
             f"with dashes, as 2024-05-01, 2024-05 or 2024-136"
         )
     values = [seconds_of(text) for text in written] if dates else numbers

@@ -1,4 +1,4 @@
-"""Read an image file of a stranger, or an image of labels; write one."""
+"""Reads images and label images from untrusted files; writes label images."""
 
 from __future__ import annotations
 
@@ -19,44 +19,44 @@ EXTENSIONS = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff"),
     *(".ppm", ".pgm", ".pbm", ".pnm"),
 )
-"""Files that are taken for images."""
+"""Extensions of images."""
 
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")  # no others: some run programs
 _MAX_PIXELS = 2**26
 _ORIENTATION = 0x0112
-"""EXIF tag: how the camera was held."""
+"""EXIF tag with the orientation of the camera."""
 
 _PIXELS_PER_BYTE = {"PNG": 8 * 1032, "JPEG": 1024, "GIF": 4096, "BMP": 256, "PPM": 8}
-"""More than a byte of these can say; a file that claims them is cut, and would take much memory."""
+"""Most pixels per byte that these formats can encode; a file that claims more is cut off and would waste memory."""
 
 
 def read_image(path: Path, size: tuple[int, int] | None = None, channels: int = 3) -> np.ndarray:
-    """Bytes ``[channels, H, W]`` of an image file; needs Pillow. Of an animation the first picture.
+    """Reads an image file as bytes ``[channels, H, W]``; needs Pillow. For an animation, the first picture.
 
-    Turned as its camera says, if that can be read; transparency is dropped, 16 bits a colour become 8.
+    The image is rotated as its camera says, if that can be read. Transparency is dropped, 16 bits per colour become 8.
 
     Args:
-        path: The file; its content, not its name, says what it is.
+        path: The file; its content, not its name, decides the format.
         size: (H, W): the image is scaled to cover it, bilinearly with antialiasing, and cropped around its centre.
         channels: 3 for colour, 1 for grey.
 
     Raises:
         ImportError: If Pillow is not installed.
         OSError: If the file cannot be opened.
-        ValueError: For a file that is no image, damaged, of more than 67 million pixels, or of grey values that are not
-            of 8 bits.
+        ValueError: If the file is not an image, is damaged, or has more than 67 million pixels or grey values that are
+            not 8 bits.
     """
     with needs("data", "read_image"):
-        from PIL import ImageOps  # noqa: F401 (what is used below)
+        from PIL import ImageOps  # noqa: F401 (used below)
 
     content = path.read_bytes()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what is refused, or repaired
+        warnings.simplefilter("ignore")  # about files that are refused or repaired
         with _opened(path, content) as image:
             _check(path, image, len(content))
             try:
                 upright = _turned(image).convert("L" if channels == 1 else "RGB")
-            except Exception as error:  # decoders of hostile files raise anything
+            except Exception as error:  # hostile files raise errors of many types
                 raise ValueError(
                     f"{path}: {image.format} of {image.width} x {image.height} pixels ({image.mode}) that cannot be "
                     f"decoded, expected a whole image; its {len(content)} bytes are damaged or cut off"
@@ -67,17 +67,17 @@ def read_image(path: Path, size: tuple[int, int] | None = None, channels: int = 
 def fit_image(
     image: np.ndarray | Image, size: tuple[int, int] | None = None, channels: int = 3
 ) -> np.ndarray:
-    """Bytes ``[channels, H, W]`` of an image in memory, as :func:`read_image` has them; needs Pillow.
+    """Converts an image in memory to bytes ``[channels, H, W]``, as :func:`read_image` does; needs Pillow.
 
     Args:
-        image: An array ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]`` of bytes, or an image of Pillow.
+        image: An array ``[H, W]``, ``[H, W, 3]`` or ``[H, W, 4]`` of bytes, or a Pillow image.
         size: (H, W): the image is scaled to cover it, bilinearly with antialiasing, and cropped around its centre.
         channels: 3 for colour, 1 for grey.
 
     Raises:
         ImportError: If Pillow is not installed.
-        ValueError: If an array is another one.
-        TypeError: If it is something else.
+        ValueError: If the array has a different shape or type.
+        TypeError: If it is neither an array nor a Pillow image.
     """
     with needs("data", "fit_image"):
         from PIL import Image
@@ -89,23 +89,23 @@ def fit_image(
             )
         image = Image.fromarray(np.ascontiguousarray(image[..., 0] if image.shape[2:] == (1,) else image))
     if not isinstance(image, Image.Image):
-        raise TypeError(f"image: expected an array or an image of Pillow, got {type(image).__name__}")
+        raise TypeError(f"image: expected an array or a Pillow image, got {type(image).__name__}")
     return _fitted(image.convert("L" if channels == 1 else "RGB"), size)
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Bytes ``[H, W]`` of an image of labels: a number for each pixel, of its palette or its grey; needs Pillow.
+    """Reads a label image as bytes ``[H, W]``: the palette index or grey value of each pixel; needs Pillow.
 
     Args:
-        path: The file; its content, not its name, says what it is.
+        path: The file; its content, not its name, decides the format.
 
     Raises:
         ImportError: If Pillow is not installed.
         OSError: If the file cannot be opened.
-        ValueError: As :func:`read_image`, and for an image of colours, or a JPEG.
+        ValueError: As :func:`read_image`, and for a colour image or a JPEG.
     """
     with needs("data", "read_mask"):
-        from PIL import Image  # noqa: F401 (what is used below)
+        from PIL import Image  # noqa: F401 (used below)
 
     content = path.read_bytes()
     with warnings.catch_warnings():
@@ -114,22 +114,22 @@ def read_mask(path: Path) -> np.ndarray:
             _check(path, image, len(content))
             if image.format == "JPEG":
                 raise ValueError(
-                    f"{path}: a JPEG, which changes numbers, expected a PNG or another exact format"
+                    f"{path}: a JPEG, which alters labels; expected a PNG or another lossless format"
                 )
             if image.mode not in ("P", "L", "1"):
                 raise ValueError(
-                    f"{path}: pixels of mode {image.mode}, expected a palette or grey, whose number is the class"
+                    f"{path}: pixels of mode {image.mode}, expected a palette or grey values, which number the classes"
                 )
             try:
                 return np.array(_turned(image)).astype(np.uint8)
-            except Exception as error:  # decoders of hostile files raise anything
+            except Exception as error:  # hostile files raise errors of many types
                 raise ValueError(
                     f"{path}: {image.format} that cannot be decoded, expected a whole image"
                 ) from error
 
 
 def fit_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bytes ``[H, W]``, scaled and cropped to a size as :func:`fit_image` does; no label is mixed with another."""
+    """Scales and crops labels to bytes ``[H, W]`` as :func:`fit_image` does, without mixing them."""
     from PIL import Image, ImageOps
 
     fitted = ImageOps.fit(Image.fromarray(mask), (size[1], size[0]), Image.Resampling.NEAREST)
@@ -137,7 +137,7 @@ def fit_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def write_mask(path: Path, mask: np.ndarray) -> None:
-    """Writes labels ``[H, W]``, bytes, as a PNG with a palette, in which neighbouring numbers differ in colour."""
+    """Writes labels ``[H, W]``, bytes, as a PNG with a palette; neighbouring numbers differ in colour."""
     with needs("data", "write_mask"):
         from PIL import Image
 
@@ -147,7 +147,7 @@ def write_mask(path: Path, mask: np.ndarray) -> None:
 
 
 def _colour(number: int) -> tuple[int, int, int]:
-    """Red, green and blue of a label: its lowest bits are the highest of the channels, as in the masks of VOC."""
+    """Red, green and blue of a label: its lowest bits become the highest of the channels, as in the masks of VOC."""
     channels = [0, 0, 0]
     for bit in range(8):
         channels[bit % 3] |= (number >> bit & 1) << (7 - bit // 3)
@@ -160,17 +160,17 @@ def _fitted(image: Image, size: tuple[int, int] | None) -> np.ndarray:
 
     if size is not None:
         image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BILINEAR)
-    pixels = np.array(image)  # a copy, which may be written to
+    pixels = np.array(image)  # a writable copy
     return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
 def _opened(path: Path, content: bytes) -> Image:
     from PIL import Image
 
-    try:  # from memory: a file would be asked for as much as its header claims
+    try:  # from memory: an open file would allocate what its header claims
         return Image.open(io.BytesIO(content), formats=_FORMATS)
     except Image.DecompressionBombError as error:
-        raise ValueError(f"{path}: far more than {_MAX_PIXELS} pixels, expected at most as many") from error
+        raise ValueError(f"{path}: far too many pixels, expected at most {_MAX_PIXELS}") from error
     except Exception as error:
         raise ValueError(
             f"{path}: {len(content)} bytes, the first are {content[:16]!r}, expected a whole image, one of "
@@ -189,13 +189,13 @@ def _check(path: Path, image: Image, size: int) -> None:
 
 
 def _turned(image: Image) -> Image:
-    """The image as it was seen. Of its tags this one alone is read: others may be of types that none should have."""
+    """Rotates the image as its camera says. Reads this tag alone: others may be of types that none should have."""
     from PIL import Image
 
-    image.load()  # first: of a TIFF it turns the pixels
+    image.load()  # first: this rotates the pixels of a TIFF
     try:
         orientation = image.getexif().get(_ORIENTATION)
-    except Exception:  # tags that cannot be read say nothing of how the camera was held
+    except Exception:  # unreadable tags: no orientation
         return image
     turn = Image.Transpose
     turns = {

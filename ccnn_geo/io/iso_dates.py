@@ -1,4 +1,4 @@
-"""Dates of ISO 8601, with and without dashes, and columns of times of which nobody says what they are."""
+"""Dates of ISO 8601, with and without dashes, and columns of times of unknown kind."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def number_of(text: str) -> float:
-    """A number as people write it, NaN for anything else.
+    """A number as people write it; NaN for anything else.
 
-    Python would also take ``1_000`` for one, and digits of other scripts.
+    Python would also accept ``1_000``, and digits of other scripts.
 
     Example:
         >>> [number_of(text) for text in ("1e3", "2024_05", "inf")]
@@ -43,12 +43,12 @@ def number_of(text: str) -> float:
 
 
 def seconds_of(text: str) -> float:
-    """Seconds since 1970 of a date of ISO 8601, NaN for anything else; without a zone it is UTC.
+    """Seconds since 1970 of an ISO 8601 date, NaN for anything else; UTC without a zone.
 
-    Days as ``2024-01-31``, ``20240131``, ``2024-031`` (day of the year) and ``2024-W05-3``, months and weeks by their
-    first day; then perhaps ``T``, a space or ``_`` and a time such as ``23``, ``23:59``, ``235959.5``, and a zone:
-    ``Z``, ``UTC``, ``+02``, ``+0200``, ``+02:00``. Of 17 or 20 digits the last are thousandths or millionths of a
-    second.
+    Days are ``2024-01-31``, ``20240131``, ``2024-031`` (day of the year) or ``2024-W05-3``; months and weeks begin on
+    their first day. Then ``T``, a space or ``_`` may follow with a time such as ``23``, ``23:59`` or ``235959.5``, and
+    a zone: ``Z``, ``UTC``, ``+02``, ``+0200`` or ``+02:00``. In 17 or 20 digits the last are thousandths or millionths
+    of a second.
 
     Example:
         >>> [seconds_of(text) for text in ("19700102", "1970-W01-5T00:00+01:00", "1970-13-01")]

@@ -1,6 +1,6 @@
 """LAS and LAZ: airborne and terrestrial laser scans (ASPRS LAS 1.0 to 1.4, point formats 0 to 10).
 
-laspy knows the fields of a point. The header is read and checked here: laspy takes what it claims.
+laspy describes the fields of a point. The header is read and checked here, because laspy trusts its claims.
 """
 
 import struct
@@ -24,7 +24,7 @@ class LasPoints:
     """Points of a scan.
 
     Args:
-        xyz: ``[N, 3]`` float64, in the units of the file's coordinate system, metres as a rule.
+        xyz: ``[N, 3]`` float64, in the units of the file's coordinate system, usually metres.
         intensity: ``[N]`` uint16.
         return_number: ``[N]`` uint8, 1 for the first echo of a pulse.
         num_returns: ``[N]`` uint8, echoes of the pulse.
@@ -54,12 +54,12 @@ def read_las(path: str | PathLike[str]) -> LasPoints:
     """Reads a ``.las`` or ``.laz`` file; coordinates are ``number * scale + offset`` of its header, in float64.
 
     Args:
-        path: The file; its content, not its name, says whether it is compressed.
+        path: The file; its content, not its name, decides whether it is compressed.
 
     Raises:
         ImportError: If laspy is missing, or lazrs for a compressed file.
-        ValueError: If it is not LAS 1.0 to 1.4, of an unknown point format, shorter than its header says, damaged
-            where it is compressed, or scaled by numbers that are not finite.
+        ValueError: If the file is not LAS 1.0 to 1.4, has an unknown point format, is shorter than its header says, is
+            damaged where it is compressed, or has a scale that is not finite.
 
     Source: ASPRS, LAS Specification 1.4 - R15.
     """
@@ -70,7 +70,7 @@ def read_las(path: str | PathLike[str]) -> LasPoints:
 
 
 def las_chunks(path: Path, at_once: int) -> Iterator[LasPoints]:
-    """The points of a ``.las`` or ``.laz`` file, so many at a time; errors as of :func:`read_las`."""
+    """The points of a ``.las`` or ``.laz`` file in chunks of ``at_once``; errors as in :func:`read_las`."""
     header, form = open_las(path)
     if header.compressed:
         for some in decompressed(path, header, at_once):
@@ -81,7 +81,7 @@ def las_chunks(path: Path, at_once: int) -> Iterator[LasPoints]:
 
 
 def open_las(path: Path) -> tuple[LasHeader, Any]:
-    """The header of a file, checked, and laspy's description of a point; errors as of :func:`read_las`."""
+    """The checked header of a file, and laspy's description of a point; errors as in :func:`read_las`."""
     with needs("data", "read_las"):
         import laspy
     header = _read_header(
@@ -94,7 +94,7 @@ def open_las(path: Path) -> tuple[LasHeader, Any]:
 
 
 def _rows(path: Path, header: LasHeader, start: int, count: int) -> bytes:
-    """So many points of a file that is not compressed, as they lie there."""
+    """``count`` points of an uncompressed file, as stored."""
     with path.open("rb") as file:
         file.seek(header.start + start * header.length)
         content = file.read(count * header.length)
@@ -107,7 +107,7 @@ def _points(path: Path, header: LasHeader, form: Any, content: bytes | bytearray
         import laspy
     raw = np.frombuffer(content, form.dtype())
     points = laspy.ScaleAwarePointRecord(raw, form, header.scale, header.offset)
-    with np.errstate(over="ignore", invalid="ignore"):  # seen to below
+    with np.errstate(over="ignore", invalid="ignore"):  # checked below
         xyz = np.stack([points.x, points.y, points.z], axis=1)
     if not np.isfinite(xyz).all():
         raise ValueError(
@@ -126,7 +126,7 @@ def _points(path: Path, header: LasHeader, form: Any, content: bytes | bytearray
 
 
 def _read_header(path: Path, sizes: Mapping[int, int]) -> LasHeader:
-    """The header of a file that may have one of these point formats, of so many bytes."""
+    """The header of a file with one of the point formats in ``sizes``, which has their bytes."""
     with path.open("rb") as file:
         header = file.read(375)
     if header[:4] != b"LASF" or len(header) < 227:
@@ -144,12 +144,14 @@ def _read_header(path: Path, sizes: Mapping[int, int]) -> LasHeader:
     if header_bytes < _HEADER_BYTES[minor] or len(header) < _HEADER_BYTES[minor] or start < header_bytes:
         raise ValueError(
             f"{path}: a header of {header_bytes} bytes and points from byte {start}, expected "
-            f"{_HEADER_BYTES[minor]} or more, and points behind it"
+            f"{_HEADER_BYTES[minor]} or more, with points behind it"
         )
-    if minor == 4:  # the old field holds 0 where it is too small
+    if minor == 4:  # the old field holds 0 if it is too small
         count = struct.unpack_from("<Q", header, 247)[0] or count
     if length < sizes[kind]:
-        raise ValueError(f"{path}: {length} bytes a point, format {kind} takes {sizes[kind]} or more")
+        raise ValueError(
+            f"{path}: {length} bytes per point, expected {sizes[kind]} or more for format {kind}"
+        )
     found = path.stat().st_size - start
     if found < (0 if compressed else count * length):
         raise ValueError(

@@ -1,7 +1,7 @@
-"""LAZ: the points of a LAS file, compressed; lazrs decompresses them, after what the file claims was found to fit.
+"""LAZ: the compressed points of a LAS file; lazrs decompresses them after the file's claims were checked.
 
-lazrs makes room for as many chunks and bytes as tables in the file say, and without that memory the process ends.
-Points come some at a time, so that a damaged file ends before they fill memory.
+lazrs allocates as many chunks and bytes as tables in the file claim, and without that memory the process dies. Points
+come in pieces, so that a damaged file fails before they fill memory.
 """
 
 import struct
@@ -14,15 +14,15 @@ import numpy as np
 from ccnn_geo._base.extras import needs
 
 LARGEST_RATIO = 10_000
-"""Bytes of points for one of the file: points that are all alike have 3,500, scans 3 to 20."""
+"""Most bytes of points per byte of the file: identical points have 3,500, scans 3 to 20."""
 
 _POINTS_AT_ONCE = 1 << 18
 _LAYERS = {6: 9, 7: 10, 8: 11, 9: 10, 10: 12}
-"""Parts of a chunk, by point format; one more for each byte that a point has of its own."""
+"""Parts of a chunk, by point format; one more for each extra byte of a point."""
 
 
 class LasHeader(NamedTuple):
-    """A sound header: point format, bytes of a point, those of them that are its own, points, where they start."""
+    """A sound header: point format, bytes of a point, extra bytes among them, number of points, where they start."""
 
     kind: int
     length: int
@@ -35,7 +35,7 @@ class LasHeader(NamedTuple):
 
 
 def decompress(path: Path, header: LasHeader) -> bytearray:
-    """The points of a compressed file as LAS stores them, one after the other; errors as of :func:`decompressed`."""
+    """The points of a compressed file as LAS stores them; errors as in :func:`decompressed`."""
     points = bytearray()
     for some in decompressed(path, header):
         points += some
@@ -43,11 +43,11 @@ def decompress(path: Path, header: LasHeader) -> bytearray:
 
 
 def decompressed(path: Path, header: LasHeader, at_once: int = _POINTS_AT_ONCE) -> Iterator[bytearray]:
-    """The points of a compressed file as LAS stores them, some at a time.
+    """Yields the points of a compressed file as LAS stores them, in pieces.
 
     Raises:
         ImportError: If lazrs is missing.
-        ValueError: If the file is damaged, or claims more than :data:`LARGEST_RATIO` bytes for one.
+        ValueError: If the file is damaged, or claims more than :data:`LARGEST_RATIO` bytes per byte.
     """
     with needs("data", "read_las"):
         import lazrs
@@ -57,7 +57,7 @@ def decompressed(path: Path, header: LasHeader, at_once: int = _POINTS_AT_ONCE) 
     try:
         found = path.stat().st_size - start
         if size > LARGEST_RATIO * found:
-            raise ValueError(f"{found} bytes, which is less than one for {LARGEST_RATIO}")
+            raise ValueError(f"{found} bytes, fewer than one per {LARGEST_RATIO} bytes of points")
         with path.open("rb") as file:
             record = _record(file.read(start), lazrs.LazVlr.new_for_compression(kind, extra).record_data())
             _check_chunks(file, start, lazrs, record, layers, length, count)
@@ -68,12 +68,12 @@ def decompressed(path: Path, header: LasHeader, at_once: int = _POINTS_AT_ONCE) 
                 reader.decompress_many(some)
                 done += len(some)
                 yield some
-    except GeneratorExit:  # nobody asks for more
+    except GeneratorExit:  # the reader stopped
         raise
     except BaseException as error:
         on_disk = isinstance(error, OSError) and error.errno is not None
         damaged = isinstance(error, lazrs.LazrsError | OSError | ValueError | struct.error)
-        # lazrs panics at some damage, which is no Exception, and says on stderr where
+        # at some damage lazrs panics, which is not an Exception, and prints to stderr
         if on_disk or not (damaged or type(error).__name__ == "PanicException"):
             raise
         raise ValueError(
@@ -82,7 +82,7 @@ def decompressed(path: Path, header: LasHeader, at_once: int = _POINTS_AT_ONCE) 
 
 
 def _record(head: bytes, usual: bytes) -> bytes:
-    """The record behind the header that says how points are compressed, with the fields of ``usual``."""
+    """The record behind the header that describes the compression, with the fields of ``usual``."""
     place, left = struct.unpack_from("<H", head, 94)[0], struct.unpack_from("<I", head, 100)[0]
     while left and place + 54 <= len(head):
         name, size = struct.unpack_from("<2x16s2xH", head, place)
@@ -104,18 +104,18 @@ def _fields(record: bytes) -> list[tuple[int, int]]:
 def _check_chunks(
     file: BinaryIO, start: int, lazrs: Any, record: bytes, layers: int, length: int, count: int
 ) -> None:
-    """Whether the chunks from byte ``start`` to their table hold so many points, and their parts fit."""
+    """Checks that the chunks between byte ``start`` and their table hold ``count`` points, and that their parts fit."""
     way, vlr = struct.unpack_from("<H", record)[0], lazrs.LazVlr(record)
     if way != (3 if layers else 2) and (layers or way != 1):
-        raise ValueError(f"the way of compression {way}")
+        raise ValueError(f"unknown compression {way}")
     if way == 1 or count == 0:  # one chunk, without a table
         return
     end = file.seek(0, 2)
     table = _unpack(file, start, "<q")[0]
-    if table <= start:  # the writer could not go back
+    if table <= start:  # the writer could not seek back
         table = _unpack(file, end - 8, "<q")[0]
     number = _unpack(file, table, "<4xI")[0] if start < table < end else 0
-    if not 0 < number * length <= table - start - 8:  # a chunk begins with a whole point
+    if not 0 < number * length <= table - start - 8:  # each chunk begins with an uncompressed point
         raise ValueError(f"a table of {number} chunks at byte {table} of {end}")
     file.seek(start)
     chunks, place = lazrs.read_chunk_table(file, vlr), start + 8

@@ -1,4 +1,4 @@
-"""Recordings of any format: wav by our own reader, others by libsndfile."""
+"""Reads recordings of any format: wav by our own reader, others by libsndfile."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ OTHERS = (".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".
 RECORDINGS = FileKind("recordings", (".wav", *OTHERS), with_targets=True)
 
 LONGEST = 2**28
-"""Samples of all channels together, at most: a gigabyte."""
+"""Most samples of all channels together: a gigabyte."""
 
 BLOCK = 2**20
 
 
 def read_recording(path: str | PathLike[str]) -> tuple[np.ndarray, int]:
-    """Samples and rate of a recording: wav, or with the extra ``audio`` FLAC, Ogg, Opus, MP3, AIFF and AU.
+    """Reads samples and rate of a recording: wav, or with the extra ``audio`` FLAC, Ogg, Opus, MP3, AIFF and AU.
 
     Returns:
         Samples ``[C, T]`` float32, integers in [-1, 1), and samples per second.
 
     Raises:
         OSError: If the file cannot be opened.
-        ImportError: If it is no wav file and the extra is not installed.
-        ValueError: If it is damaged, holds no samples or infinite ones, or more than 268 million.
+        ImportError: If the file is not wav and the extra is not installed.
+        ValueError: If the file is damaged, or holds no samples, infinite ones, or more than 268 million.
     """
     path = Path(path)
     if path.suffix.lower() not in OTHERS:
         return read_wav(path)
     with needs("audio", f"{path}: reading {path.suffix.lower()} files"):
         import soundfile
-    with path.open("rb"):  # what cannot be opened is told by the system
+    with path.open("rb"):  # the system reports a file that cannot be opened
         pass
     try:
         with soundfile.SoundFile(path) as file:

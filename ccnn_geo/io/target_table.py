@@ -1,4 +1,4 @@
-"""Tables of targets beside files: a row per file, a column per target."""
+"""Tables of targets for files: a row per file, a column per target."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class TargetTable:
     """Targets of files.
 
     Args:
-        files: Paths as they are written, with ``/``.
-        splits: Of each file; None of a table without that column.
-        names: Of the targets.
-        units: Of the targets; empty for none.
+        files: Paths as written, with ``/``.
+        splits: Split of each file; None for a table without that column.
+        names: Names of the targets.
+        units: Units of the targets; empty for none.
         values: ``[n, T]`` float64, NaN where a value is not known.
     """
 
@@ -41,7 +41,7 @@ class TargetTable:
 
     @property
     def heads(self) -> list[str]:
-        """Names of the targets, with their units in brackets."""
+        """Names of the targets, with units in brackets."""
         return [
             f"{name} [{unit}]" if unit else name for name, unit in zip(self.names, self.units, strict=True)
         ]
@@ -69,12 +69,12 @@ def read_targets(path: Path, wanted: Sequence[str] | None = None) -> TargetTable
     r"""Reads a table with a column ``file``, perhaps ``split``, and one per target, such as ``energy [kcal/mol]``.
 
     Args:
-        path: The file, text; between cells stand commas, semicolons, tabs, bars or blanks, whichever make a header
-            with ``file``. Where these are no commas, they may be the decimal sign.
+        path: The text file. Commas, semicolons, tabs, bars or spaces separate the cells, whichever make a header with
+            ``file``. If they are not commas, a comma may be the decimal sign.
         wanted: Names of targets; None for all columns.
 
     Raises:
-        ValueError: Names the file, the line, what is there and what was expected.
+        ValueError: If the table is not valid; the message names the file, the line, what was found and expected.
         OSError: If it cannot be opened.
 
     Example:
@@ -111,19 +111,19 @@ def read_targets(path: Path, wanted: Sequence[str] | None = None) -> TargetTable
     files = [_file(path, line, cells[names.index(FILE)]) for line, cells in rows]
     twice = {name for name in files if files.count(name) > 1} if len(set(files)) < len(files) else set()
     if twice:
-        raise ValueError(f"{path}: {min(twice)} more than once, expected a row for each file")
+        raise ValueError(f"{path}: several rows for {min(twice)}, expected one per file")
     splits = [cells[names.index(SPLIT)].strip() for _, cells in rows] if SPLIT in names else None
     units = [columns[i][1] for i in places]
     return TargetTable(files, splits, chosen, units, np.array(values, dtype=np.float64))
 
 
 def _read(path: Path) -> tuple[list[str], list[Row], str]:
-    """The header, lines with their numbers that have as many cells, and the sign between cells."""
+    """The header, the lines that have as many cells with their numbers, and the sign between cells."""
     separator = find_separator(path, lambda cells: FILE in [_column(cell) for cell in cells])
     lines = read_rows(path, separator)
     if len(lines) < 2:
         found = told_number(len(lines), "line")
-        raise ValueError(f"{path}: {found}, expected a header and a row for each file")
+        raise ValueError(f"{path}: {found}, expected a header and a row per file")
     header = [_column(cell) for cell in lines[0][1]]
     for line, cells in lines[1:]:
         if len(cells) != len(header):
@@ -134,23 +134,23 @@ def _read(path: Path) -> tuple[list[str], list[Row], str]:
 
 
 def _column(cell: str) -> str:
-    """The head of a column; the names that are ours may be in upper case."""
+    """The head of a column; our own names may be in upper case."""
     return cell.strip().lower() if cell.strip().lower() in (FILE, SPLIT) else cell
 
 
 def _decimal(path: Path, cells: Iterable[str], separator: str) -> str:
-    """The decimal sign of targets, which no option says."""
+    """The decimal sign of the targets, for which there is no option."""
     try:
         return find_decimal(path, cells, separator)
     except ValueError as error:
         told = str(error).partition("; the option")[0]
-        raise ValueError(f"{told}; with commas between the cells a point is the decimal sign") from error
+        raise ValueError(f"{told}; if commas separate the cells, write decimals with a point") from error
 
 
 def _file(path: Path, line: int, text: str) -> str:
-    """A path in its shortest form, in which a file has one name."""
+    """The shortest form of a path, so that each file has one name."""
     if not text.strip():
-        raise ValueError(f"{path}, line {line}: no {FILE}, expected the name of one")
+        raise ValueError(f"{path}, line {line}: no {FILE}, expected its name")
     return posixpath.normpath(text.strip().replace("\\", "/"))
 
 

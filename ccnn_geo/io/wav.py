@@ -1,4 +1,4 @@
-"""Recordings: read wav files, change their rate, cut or fill them to a length."""
+"""Reads wav recordings, resamples them, and cuts or pads them to a length."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ import numpy as np
 from ccnn_geo.io.wav_chunks import FLOAT, Sound, find_sound
 
 MAX_RATE = 1_000_000
-"""Samples per second; a header that claims more is broken."""
+"""Most samples per second; a header that claims more is broken."""
 
 READING = 2
-"""Counts changes of what is read of a file; part of the name of what is stored."""
+"""Version of the reader; part of the name of stored files."""
 
 
 def read_wav(path: str | PathLike[str]) -> tuple[np.ndarray, int]:
-    """Samples and rate of a wav file: PCM of 8, 16, 24 or 32 bits, or floating point, any number of channels.
+    """Reads samples and rate of a wav file: PCM of 8, 16, 24 or 32 bits, or floating point, any number of channels.
 
-    Integers are divided by their full scale, 2^(bits - 1). Chunks other than sound are skipped. A file that was
-    written into a pipe, of unknown length, is read to its end.
+    Integers are divided by their full scale, 2^(bits - 1). Chunks other than sound are skipped. A file of unknown
+    length, written into a pipe, is read to its end.
 
     Returns:
         Samples ``[C, T]`` float32, integers in [-1, 1), and samples per second.
 
     Raises:
-        ValueError: If it is no wav file, is cut off, holds no samples, compressed or infinite ones, or claims an
+        ValueError: If the file is not wav, is cut off, or holds no samples, compressed or infinite ones, or claims an
             impossible rate.
     """
     path = Path(path)
     with path.open("rb") as file:
         start = file.read(12)
         if start[:4] not in (b"RIFF", b"RIFX", b"RF64", b"BW64") or start[8:] != b"WAVE":
-            raise ValueError(f"{path}: not a wav file, expected it to start with RIFF....WAVE, got {start!r}")
+            raise ValueError(f"{path}: not a wav file, expected a start of RIFF....WAVE, got {start!r}")
         sound = find_sound(path, start + file.read())
     if not 0 < sound.rate <= MAX_RATE:
         raise ValueError(f"{path}: expected 1 to {MAX_RATE} samples per second, got {sound.rate}")
@@ -48,11 +48,11 @@ def read_wav(path: str | PathLike[str]) -> tuple[np.ndarray, int]:
 
 def _to_float(sound: Sound) -> np.ndarray:
     if sound.tag == FLOAT:
-        with np.errstate(over="ignore", invalid="ignore"):  # the caller looks
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller checks
             return np.frombuffer(sound.data, f"{sound.order}f{sound.width}").astype(np.float32)
     if sound.width == 1:
         return (np.frombuffer(sound.data, np.uint8).astype(np.float32) - 128) / 128
-    if sound.width == 3:  # to the upper bytes of four
+    if sound.width == 3:  # into the upper three of four bytes
         steps = np.zeros((len(sound.data) // 3, 4), np.uint8)
         place = slice(1, 4) if sound.order == "<" else slice(0, 3)
         steps[:, place] = np.frombuffer(sound.data, np.uint8).reshape(-1, 3)
@@ -63,7 +63,7 @@ def _to_float(sound: Sound) -> np.ndarray:
 
 
 def resample(samples: np.ndarray, rate: int, target: int) -> np.ndarray:
-    """Samples ``[C, T]`` at another rate, ``[C, ceil(T target / rate)]``; a low-pass goes before a lower one."""
+    """Resamples ``[C, T]`` to another rate, ``[C, ceil(T target / rate)]``, with a low-pass before a lower rate."""
     from scipy.signal import resample_poly
 
     common = math.gcd(rate, target)
@@ -73,7 +73,7 @@ def resample(samples: np.ndarray, rate: int, target: int) -> np.ndarray:
 
 
 def fit_length(samples: np.ndarray, length: int) -> np.ndarray:
-    """Samples ``[C, T]`` as ``[C, length]``: silence on both sides of a shorter one, both ends off a longer one."""
+    """Pads samples ``[C, T]`` with silence, or crops them, on both sides to ``[C, length]``."""
     extra, missing = samples.shape[1] - length, length - samples.shape[1]
     if extra >= 0:
         return samples[:, extra // 2 : extra // 2 + length]

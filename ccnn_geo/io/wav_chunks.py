@@ -1,4 +1,4 @@
-"""The parts of a wav file: what its header says of the sound, and where that lies."""
+"""The chunks of a wav file: the format of the sound, and where it lies."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ _GUID = bytes.fromhex("0000000010008000 00aa00389b71")
 _COMPRESSED = {2: "ADPCM", 6: "A-law", 7: "mu-law", 17: "IMA ADPCM", 80: "MPEG", 85: "MP3"}
 
 _UNKNOWN = 0x7FFF0000
-"""Sizes from here on that no file has are those of a program that wrote into a pipe: it could not know better."""
+"""No file is larger; a program that wrote into a pipe did not know the size and claims this one or more."""
 
 _BEHIND = (b"LIST", b"id3 ", b"ID3", b"TAG", b"APETAGEX", b"cue ", b"smpl", b"bext", b"iXML", b"_PMX")
-"""Beginnings of tags, and of chunks that may be cut off behind a whole sound."""
+"""Beginnings of tags, and of chunks that may be cut off behind a complete sound."""
 
 _NAMES = re.compile(rb"LIST(?:....)(?:INFO|adtl)|id3 |ID3 |cue |smpl|bext|iXML|_PMX", re.DOTALL)
 _SOUNDS = (b"data", b"RIFF", b"RIFX", b"RF64", b"BW64")
 _FEW = 16
-"""Bytes behind a sound that are no more of it, such as the end of a line."""
+"""Most stray bytes behind a sound, such as the end of a line."""
 
 
 class Sound(NamedTuple):
-    """Samples as they lie in the file.
+    """Samples as stored in the file.
 
     Args:
         tag: :data:`PCM` or :data:`FLOAT`.
         channels: Number of channels.
         rate: Samples per second.
         width: Bytes of a sample.
-        order: ``<`` or ``>``, as numpy says which byte comes first.
+        order: ``<`` or ``>``, numpy's byte order.
         data: The bytes, whole frames.
     """
 
@@ -45,14 +45,14 @@ class Sound(NamedTuple):
 
 
 def find_sound(path: Path, content: bytes) -> Sound:
-    """What a wav file of :func:`read_wav` holds.
+    """Finds the sound in a wav file for :func:`read_wav`.
 
-    A length of the sound that a program did not know, 0xFFFFFFFF or 0 with samples behind it, is taken from the
-    file's end, less a list of texts there. RF64 and BW64 have their lengths in a chunk ``ds64``. Behind the sound come
-    chunks, tags or zeros; what else is there is sound that a wrong length leaves out.
+    A length of the sound that a program did not know, 0xFFFFFFFF or 0 with samples behind it, is taken from the end of
+    the file, less a list of texts there. RF64 and BW64 have their lengths in a chunk ``ds64``. Behind the sound only
+    chunks, tags or zeros may come; anything else is sound that a wrong length leaves out.
 
     Args:
-        path: For messages.
+        path: The file, for messages.
         content: The whole file, from ``RIFF....WAVE``.
 
     Raises:
@@ -73,7 +73,7 @@ def find_sound(path: Path, content: bytes) -> Sound:
             form = content[start:at]
         elif name == b"ds64" and size >= 16:
             (long,) = struct.unpack_from("<Q", content, start + 8)
-        # an odd chunk is followed by a byte of nothing, which some programs forget
+        # a padding byte follows an odd chunk; some programs forget it
         at += size % 2 and not (_is_chunk(content, at, order) and not _is_chunk(content, at + 1, order))
     start = at + 8
     if len(content) < start:
@@ -95,7 +95,7 @@ def find_sound(path: Path, content: bytes) -> Sound:
         )
     if (left_out := _sound_behind(content, start + size, order)) >= frame:
         raise ValueError(
-            f"{path}: {size} bytes of sound by its header and {left_out} more behind it, expected chunks, a tag or "
+            f"{path}: the header says {size} bytes of sound, but {left_out} more follow, expected chunks, a tag or "
             f"nothing there"
         )
     return Sound(tag, channels, rate, width, order, memoryview(content)[start : start + size])
@@ -103,9 +103,7 @@ def find_sound(path: Path, content: bytes) -> Sound:
 
 def _format(path: Path, form: bytes, order: str) -> tuple[int, int, int, int]:
     if len(form) < 16:
-        raise ValueError(
-            f"{path}: {len(form)} bytes that say how it is coded before its sound, expected 16 or more"
-        )
+        raise ValueError(f"{path}: {len(form)} bytes in the format chunk, expected 16 or more")
     tag, channels, rate, _, frame, bits = struct.unpack_from(f"{order}HHIIHH", form)
     if tag == _EXTENSIBLE and len(form) >= 40 and form[26:40] == _GUID:
         (tag,) = struct.unpack_from(f"{order}H", form, 24)
@@ -118,7 +116,7 @@ def _format(path: Path, form: bytes, order: str) -> tuple[int, int, int, int]:
     known = (1, 2, 3, 4) if tag == PCM else (4, 8)
     if width not in known or channels * width != frame or not 8 * width - 8 < bits <= 8 * width:
         raise ValueError(
-            f"{path}: {channels} channels, {bits} bits and {frame} bytes for all, expected samples of "
+            f"{path}: {channels} channels, {bits} bits and {frame} bytes per frame, expected samples of "
             f"{', '.join(str(8 * n) for n in known)} bits"
         )
     return tag, channels, rate, width
@@ -129,7 +127,7 @@ def _size(content: bytes, at: int, order: str) -> int:
 
 
 def _is_chunk(content: bytes, at: int, order: str) -> bool:
-    """Whether a chunk begins here: a name of letters and a length that the file has; of sound it may be any."""
+    """Whether a chunk begins here: a name of letters and a length that fits the file; for the sound, any length."""
     name = content[at : at + 4]
     if len(content) < at + 8 or not all(32 <= byte < 127 for byte in name):
         return False
@@ -147,8 +145,8 @@ def _are_chunks(content: bytes, at: int, order: str) -> bool:
 
 
 def _sound_behind(content: bytes, end: int, order: str) -> int:
-    """Bytes behind the sound but for chunks, the last perhaps cut off, a tag, one byte repeated, and a few."""
-    for at in (end, end + 1):  # an odd length is followed by a byte of nothing, which some programs forget
+    """Counts the bytes behind the sound, except chunks, the last perhaps cut off, tags, a repeated byte, and a few."""
+    for at in (end, end + 1):  # a padding byte follows an odd length; some programs forget it
         while _is_chunk(content, at, order) and content[at : at + 4] not in _SOUNDS:
             size = _size(content, at, order)
             at += 8 + size
@@ -160,7 +158,7 @@ def _sound_behind(content: bytes, end: int, order: str) -> int:
 
 
 def _to_the_end(content: bytes, start: int, order: str) -> int:
-    """Bytes from here to the end, or to tags and chunks of those names that reach it."""
+    """Bytes from here to the end, or to tags and chunks with these names that reach the end."""
     end = len(content) - 128 if content[-128:-125] == b"TAG" else len(content)
     for found in _NAMES.finditer(content, start, end):
         if _are_chunks(content[:end], found.start(), order):

@@ -1,6 +1,6 @@
-"""Continuous kernels: small networks of relative positions, the windows that end them, and the two together.
+"""Continuous kernels: small networks of relative positions, windows that bound them, and the two together.
 
-Modules of this folder import from each other, and not from here.
+Modules of this folder import from each other, not from here.
 """
 
 from ccnn_geo.kernels.base import KernelNetwork

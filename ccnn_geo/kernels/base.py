@@ -1,4 +1,4 @@
-"""What a kernel network is: a function of relative positions with a linear output layer."""
+"""The base of kernel networks: functions of relative positions with a linear output layer."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ccnn_geo.kernels.math.magnet import Affine
 from ccnn_geo.kernels.math.spectrum import SHIFTS, log_affine, strip_band
 
 GAUSSIAN_STDDEVS = 2.0
-"""Standard deviations of a Gaussian envelope's spectrum that count as its width (95 % of it)."""
+"""Width of a Gaussian envelope's spectrum in standard deviations (holds 95 % of it)."""
 
 CHANNELS = 4096
-"""Outputs whose bounds are computed at a time."""
+"""Number of outputs to bound at a time."""
 
 
 class KernelNetwork(nn.Module, ABC):
@@ -27,18 +27,18 @@ class KernelNetwork(nn.Module, ABC):
         k(r) = W_{\mathrm{out}} \, \varphi(r) + b_{\mathrm{out}}
 
     A family implements :meth:`basis` (the map :math:`\varphi`), :meth:`reset_basis`, :meth:`oscillating`,
-    :meth:`max_frequency`, :meth:`log_size` or a :meth:`frequency_bound` of its own, and :meth:`filters_by_layer` if it
-    has filters with frequencies. The output layer is reachable as ``output``: since it is linear, a sum over neighbours
-    may be taken before it.
+    :meth:`max_frequency`, :meth:`log_size` or its own :meth:`frequency_bound`, and :meth:`filters_by_layer` if it has
+    filters with frequencies. The output layer is the attribute ``output``: it is linear, so a sum over neighbours may
+    be taken before it.
 
     Args:
         dim: Dimension :math:`D` of the relative positions.
         out_channels: Number of kernel values :math:`C` per position.
         hidden_channels: Width :math:`H` of the basis.
-        num_layers: Depth; each family says what it counts.
-        omega_0: Frequency prior; each family says how it enters.
-        low_pass: Standard deviation :math:`s` of a Gaussian low-pass, in units of the relative positions. What a
-            kernel has at a frequency :math:`\kappa` is held below :math:`e^{-|\kappa|^2 s^2 / 2}` times a constant.
+        num_layers: Depth; each family documents which layers it counts.
+        omega_0: Frequency prior; each family documents how it enters.
+        low_pass: Standard deviation :math:`s` of a Gaussian low-pass, in units of the relative positions. It bounds
+            the kernel's spectrum at a frequency :math:`\kappa` by :math:`e^{-|\kappa|^2 s^2 / 2}` times a constant.
 
     Shapes:
         - **input:** relative positions :math:`(*, D)`
@@ -55,7 +55,7 @@ class KernelNetwork(nn.Module, ABC):
 
     basis_channels: int
     passes_low = False
-    """Whether the family takes a low-pass: Gabor and Fourier kernels, for which it has a closed form."""
+    """Whether the family takes a low-pass: it has a closed form for Gabor and Fourier kernels."""
     has_centres = False
     """Whether the family takes ``mean_scale`` and ``causal``, which place the centres of its filters."""
 
@@ -92,35 +92,35 @@ class KernelNetwork(nn.Module, ABC):
         self.output = nn.Linear(self.basis_channels, out_channels)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew: those of the basis, then a unit-variance output layer."""
+        """Draws new parameters: those of the basis, then a unit-variance output layer."""
         self.reset_basis()
         uniform_fan_in_(self.output.weight, gain=math.sqrt(3.0))
         nn.init.zeros_(self.output.bias)
 
     @abstractmethod
     def reset_basis(self) -> None:
-        """Draws the parameters before the output layer anew."""
+        """Draws new parameters for all layers before the output layer."""
 
     @abstractmethod
     def basis(self, rel: Tensor) -> Tensor:
-        """Values before the output layer: relative positions ``[*, D]`` to ``[*, H]``, full precision."""
+        """Values before the output layer: relative positions ``[*, D]`` to ``[*, H]``, in full precision."""
 
     def definition(self, rel: Tensor) -> Tensor:
-        """:meth:`basis` as its formula says, differentiated by autograd alone: what a faster form is held to."""
+        """:meth:`basis` by its formula, differentiated by autograd alone; faster forms are tested against it."""
         return self.basis(rel)
 
     @abstractmethod
     def oscillating(self) -> Sequence[Tensor]:
-        """Parameters ``[H, D]`` that ``omega_0`` multiplies: how fast the kernel varies is in proportion to them."""
+        """Parameters ``[H, D]`` that ``omega_0`` multiplies; the kernel's frequencies are proportional to them."""
 
     @torch.no_grad()
     def scale_frequencies(self, factor: Tensor) -> None:
-        """Multiplies ``omega_0`` by a factor per axis, ``[D]``, after parameters have been drawn."""
+        """Multiplies ``omega_0`` by a factor per axis, ``[D]``, after parameters are drawn."""
         for parameter in self.oscillating():
             parameter.mul_(factor)
 
     def gabor_layers(self) -> tuple[list[Gabor], list[Affine]] | None:
-        """Filters and hidden layers, if the basis is a multiplicative Gabor network: those have fast paths."""
+        """Filters and hidden layers of a multiplicative Gabor network, which has fast paths; ``None`` for others."""
         return None
 
     @abstractmethod
@@ -133,13 +133,14 @@ class KernelNetwork(nn.Module, ABC):
         .. math::
             \log M_{dj}(t) \ge \log |\varphi_j(r + i\,t\,e_d)| \quad\text{for all real } r
 
-        It exists since the basis continues analytically; :mod:`~ccnn_geo.kernels.math.spectrum` says what follows.
+        It exists because the basis continues analytically; :mod:`~ccnn_geo.kernels.math.spectrum` derives a bound
+        of the spectrum from it.
 
         Shapes:
             - **shifts:** :math:`(T)`; **output:** :math:`(T, D, H)`
 
         Raises:
-            NotImplementedError: If the family has no such bound; then it has a :meth:`frequency_bound` of its own.
+            NotImplementedError: If the family has no bound of this kind; it then has its own :meth:`frequency_bound`.
         """
         raise NotImplementedError(f"{type(self).__name__}: no bound of the basis at complex offsets")
 
@@ -147,13 +148,13 @@ class KernelNetwork(nn.Module, ABC):
     def frequency_bound(self, tail: float = 0.05, reach: Tensor | None = None) -> Tensor:
         r"""Frequency above which provably at most a share of the kernel lies, ``[D]`` in rad per unit.
 
-        Each channel of the kernel differs from a function without frequencies above it, along that axis, by at
-        most :math:`\varepsilon A_c` anywhere, where :math:`A_c` is the kernel's value if all its filters were at
-        their largest and all its weights positive. Weights decide how much each path through the layers counts.
+        Each channel of the kernel differs by at most :math:`\varepsilon A_c` anywhere from a function without higher
+        frequencies along that axis. :math:`A_c` is the kernel's value if all filters were at their largest and all
+        weights positive. The weights determine how much each path through the layers contributes.
 
         Args:
             tail: :math:`\varepsilon` in (0, 1).
-            reach: Largest offset per axis for which this must hold, ``[D]``; only an :class:`MLPKernel` needs one.
+            reach: Largest offset per axis for which this must hold, ``[D]``; only an :class:`MLPKernel` needs it.
 
         Source: :func:`~ccnn_geo.kernels.math.spectrum.strip_band`.
         """
@@ -163,9 +164,9 @@ class KernelNetwork(nn.Module, ABC):
         return torch.stack(bands).amax(dim=0).to(output.weight)
 
     def filter_frequencies(self) -> list[Tensor]:
-        """Frequency of each filter per axis, ``[H, D]`` a layer in rad per unit: those of a path add up.
+        """Frequency of each filter per axis, ``[H, D]`` per layer in rad per unit; along a path they add up.
 
-        A Gaussian envelope counts with two standard deviations of its spectrum.
+        A Gaussian envelope adds two standard deviations of its spectrum.
 
         Raises:
             ValueError: If the family has no filters with frequencies.
@@ -173,16 +174,16 @@ class KernelNetwork(nn.Module, ABC):
         found = [frequencies for frequencies, _ in self.filters_by_layer()]
         if not found:
             raise ValueError(
-                f"{type(self).__name__}: expected a kernel with frequencies to limit, it has none"
+                f"{type(self).__name__}: expected a kernel with frequencies to limit, got one without"
             )
         return found
 
     def filters_by_layer(self) -> list[tuple[Tensor, Sequence[Tensor]]]:
-        """Frequencies ``[H, D]`` of each layer's filters, and the parameters ``[H, *]`` that are in proportion."""
+        """Frequencies ``[H, D]`` of each layer's filters, and the parameters ``[H, *]`` proportional to them."""
         return []
 
     def limit_frequencies(self, limit: Tensor) -> None:
-        r"""Slows down every filter that is faster than its layer's share of a limit, and no other.
+        r"""Slows down every filter that is faster than its layer's share of a limit, and leaves the others.
 
         Args:
             limit: Highest frequency of the network per axis, ``[D]`` in rad per unit, positive: with :math:`L + 1`
@@ -195,12 +196,12 @@ class KernelNetwork(nn.Module, ABC):
 
     @torch.no_grad()
     def limit_filters(self, limit: Tensor) -> None:
-        r"""Slows down every filter that is faster than a limit, and no other.
+        r"""Slows down every filter that is faster than a limit, and leaves the others.
 
         Args:
             limit: Highest frequency of a filter per axis, ``[D]`` in rad per unit, positive:
-                :math:`|\omega_d| + 2 \gamma_d \le b_d`. A filter's frequency and width shrink alike on all axes, so
-                that direction and shape stay.
+                :math:`|\omega_d| + 2 \gamma_d \le b_d`. A filter's :math:`\omega` and :math:`\gamma` shrink by one
+                factor on all axes, so its direction and shape stay the same.
         """
         for frequencies, parameters in self.filters_by_layer():
             factor = (limit / frequencies).amin(dim=1, keepdim=True).clamp(max=1)

@@ -1,4 +1,4 @@
-"""What an unchanged kernel gives on a lattice, remembered from one inference to the next."""
+"""A cache for the values of an unchanged kernel on a lattice, kept from one inference to the next."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from torch import Tensor
 T = TypeVar("T")
 
 ENTRIES = 4
-"""Lattices that are remembered per kernel, the last used ones."""
+"""Number of lattices cached per kernel; the last used ones stay."""
 
 
 class KernelCache:
-    """Values that depend on a kernel's tensors, as long as those stay what they are.
+    """Caches values that depend on a kernel's tensors, until the tensors change.
 
-    Tensors are compared by place, type and version; on the CPU, where it costs nothing, also by value,
-    so that even a write through ``.data`` is seen, and so are those made in inference mode, which count no writes.
+    Tensors are compared by address, type and version; on the CPU, where it costs nothing, also by value. So the cache
+    notices even writes through ``.data`` there, and writes to tensors made in inference mode, which count none.
     A copy or a pickle of the cache is empty.
     """
 
@@ -44,7 +44,7 @@ class KernelCache:
         self._places, self._aliases, self._values = [], [], []
 
     def recall(self, tensors: Iterable[Tensor], key: Hashable, make: Callable[[], T]) -> T:
-        """The value remembered under ``key``, or that of ``make``, which depends on ``key`` and ``tensors`` alone."""
+        """Returns the value cached under ``key``, or ``make()``, which may depend on ``key`` and ``tensors`` only."""
         tensors = tuple(tensors)
         places = [
             (
@@ -59,7 +59,7 @@ class KernelCache:
         if not same:
             self.clear()
             self._places = places
-            # an alias has no graph, and while it lives no other tensor gets its place
+            # an alias has no graph, and while it lives no other tensor gets its address
             self._aliases = [t.detach() for t in tensors]
             by_value = [t.device.type == "cpu" or t.is_inference() for t in tensors]
             self._values = [
@@ -74,7 +74,7 @@ class KernelCache:
         return self._entries[key]
 
     def replace(self, key: Hashable, value: Any) -> None:
-        """Puts a larger table in the place of the one remembered under ``key``."""
+        """Replaces the table cached under ``key`` by a larger one."""
         key = (key, torch.is_inference_mode_enabled())
         if key in self._entries:
             self._entries[key] = value

@@ -12,7 +12,7 @@ from ccnn_geo.kernels.families import KERNELS
 from ccnn_geo.kernels.window import WINDOWS, GaussianWindow
 
 PAPER: dict[str, Any] = {"omega_0": 50.0, "window_init": 0.075}
-"""Where the paper's kernels start, in units of positions on [-1, 1]; its tables tune ``omega_0`` per task."""
+"""Initial values of the paper's kernels, for positions on [-1, 1]; its tables tune ``omega_0`` per task."""
 
 
 @dataclass(frozen=True)
@@ -22,22 +22,22 @@ class KernelConfig:
     .. math::
         k(r) = w(r / R) \, \varphi_\theta(r / R) \quad\text{for } |r_d| \le \Delta_d, \text{ else } 0
 
-    Without ``omega_0`` and ``window_init`` a kernel fits the samples that it first sees: R is how far its window should
-    reach there, and filters start as fast as the samples carry (:mod:`ccnn_geo.nn.conv.fit`). No number then depends on
-    the unit of the positions. If one of the two is named, the other one is the paper's (:data:`PAPER`).
+    Without ``omega_0`` and ``window_init`` a kernel adapts to the first batch: R becomes the reach of its window, and
+    filters start at frequencies that the batch can carry (:mod:`ccnn_geo.nn.conv.fit`). No number then depends on the
+    unit of the positions. If you set only one of the two, the other takes the paper's value (:data:`PAPER`).
 
     Args:
         kernel_hidden: Hidden width of the kernel network.
         kernel_layers: Depth of the kernel network.
-        omega_0: Frequency prior of the kernel network; by default the first batch says.
+        omega_0: Frequency prior of the kernel network; by default set by the first batch.
         kernel: Family of the kernel network: magnet, siren, gabor, fourier, random_fourier or mlp.
         window: The window: gaussian, tapered (it falls smoothly to zero at its end), or null for none.
-        window_init: Initial width of the window, in units of kernel_radius; by default it ends there.
+        window_init: Initial width of the window, in units of kernel_radius; by default the window ends at that radius.
         window_threshold: Value at which the window, and with it the kernel, ends.
-        window_isotropic: One width of the window for all axes; by default for three dimensions only.
+        window_isotropic: One window width for all axes; by default for three dimensions only.
         causal: Whether the kernel sees the past only; for sequences.
-        kernel_radius: Length R that relative positions are divided by; by default found with the first batch, or 1
-            if omega_0 or window_init is named.
+        kernel_radius: Length R that relative positions are divided by; by default set by the first batch, or 1 if
+            omega_0 or window_init is given.
         kernel_domain: Largest offset along an axis that the kernel covers, in units of the positions; by default
             the largest seen in training.
         low_pass: Standard deviation of a Gaussian low-pass of the kernel, in units of the positions. Points a distance
@@ -87,30 +87,30 @@ class KernelConfig:
         if self.low_pass != 0 and not KERNELS[self.kernel].passes_low:
             having = ", ".join(name for name, family in KERNELS.items() if family.passes_low)
             raise ValueError(
-                f"KernelConfig: expected a kernel of {having} with a low_pass, got {self.kernel!r}"
+                f"KernelConfig: expected kernel to be one of {having} with a low_pass, got {self.kernel!r}"
             )
 
         if self.low_pass != 0 and self.fits_data:
             raise ValueError(
                 "KernelConfig: expected omega_0 or window_init with a low_pass, which is in units of the positions; "
-                "kernels that fit their data keep below its Nyquist rate"
+                "without them kernels adapt to the data and stay below its Nyquist rate"
             )
 
     @property
     def fits_data(self) -> bool:
-        """Whether frequencies and window are those that fit the first batch."""
+        """Whether the first batch sets frequencies and window."""
         return self.omega_0 is None and self.window_init is None
 
     @property
     def start_omega_0(self) -> float:
-        """``omega_0`` that parameters are drawn with; before the first batch that of a kernel that fits its data."""
+        """``omega_0`` for drawing parameters; 1 if the first batch will scale the frequencies."""
         if self.omega_0 is not None:
             return self.omega_0
         return 1.0 if self.fits_data else PAPER["omega_0"]
 
     @property
     def start_width(self) -> float:
-        """Width that the window starts with, in units of the radius."""
+        """Initial width of the window, in units of the radius."""
         if self.window_init is not None:
             return self.window_init
         if not self.fits_data:
@@ -122,7 +122,7 @@ class KernelConfig:
         """The kernel network, drawn at random."""
         extra: dict[str, Any] = {}
         family = KERNELS[self.kernel]
-        if family.has_centres:  # they start where the window looks (Sec. 3 of FlexConv)
+        if family.has_centres:  # they start inside the window (Sec. 3 of FlexConv)
             extra = {"mean_scale": 1.667 * self.start_width, "causal": self.causal}
         if self.low_pass != 0:
             extra["low_pass"] = self.low_pass / (self.kernel_radius or 1.0)
@@ -136,12 +136,12 @@ class KernelConfig:
         return WINDOWS[self.window](dim, width, threshold, isotropic=self.window_isotropic)
 
     def changed(self, **changes: Any) -> KernelConfig:
-        """The same settings but for some."""
+        """Returns a copy with some settings changed."""
         return replace(self, **changes)
 
     @classmethod
     def split(cls, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Those arguments that are fields of this class, and the rest.
+        """Splits arguments into fields of this class and the rest.
 
         Example:
             >>> KernelConfig.split({"omega_0": 2.0, "aggr": "add"})

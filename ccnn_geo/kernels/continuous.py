@@ -1,4 +1,4 @@
-"""A kernel network, its window and its domain: the function that every convolution path samples."""
+"""A kernel network with its window and domain: the function that every convolution path samples."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ccnn_geo.kernels.window import GaussianWindow
 T = TypeVar("T")
 
 DOMAIN_TOLERANCE = 1e-5
-"""Relative slack of the domain's edge, so that rounding of positions cannot drop its last samples."""
+"""Relative slack at the domain's edge, so that rounding of positions cannot drop the last samples."""
 
 BAND_LIMITED, INDEPENDENT, LONGEST = 0.11, 0.65, 16.0
-"""``omega_0`` of fitted kernels: in cycles per sample on points and on grids; there at most so many per radius."""
+"""``omega_0`` of fitted kernels: cycles per sample on points, cycles per sample on grids, and its limit on grids."""
 
 
 class ContinuousKernel(nn.Module):
@@ -33,19 +33,18 @@ class ContinuousKernel(nn.Module):
         k(r) = w(r / R) \, \big(W_{\mathrm{out}} \varphi(r / R) + b_{\mathrm{out}}\big)
                \quad\text{for } |r_d| \le \Delta_d \text{ (and } r \ge 0 \text{ if causal), else } 0
 
-    Every path of a convolution (points, grid) evaluates this one function. Since the output layer is
-    linear, :meth:`basis` also offers :math:`[w\,\varphi, w]`, whose product with :meth:`output_weight` is
-    :math:`k`: a sum over neighbours may be taken before that product.
+    Every path of a convolution (points, grid) evaluates this one function. :meth:`basis` offers
+    :math:`[w\,\varphi, w]`; its product with :meth:`output_weight` is :math:`k`. The output layer is linear, so a sum
+    over neighbours may be taken before that product.
 
-    A kernel whose settings name neither ``omega_0`` nor ``window_init`` takes R and its frequencies from the first
-    batch (:meth:`fit`); until then R is 1. The buffer ``fitted_radius`` remembers R, and is 0 before.
+    A kernel takes R and its frequencies from the first batch (:meth:`fit`) if its settings name neither ``omega_0``
+    nor ``window_init``; until then R is 1. The buffer ``fitted_radius`` stores R and is 0 before.
 
     Args:
         dim: Dimension :math:`D` of the relative positions.
-        out_channels: Number of kernel values :math:`C`; or ``(C_out, C_in)``, whose product it is, for a matrix of
-            them.
+        out_channels: Number of kernel values :math:`C`; or ``(C_out, C_in)`` for a matrix of values.
         config: The network, window and domain.
-        **changes: Settings of the same names that count instead.
+        **changes: Settings that override those of ``config``.
 
     Shapes:
         - **input:** relative positions :math:`(*, D)`, target minus source
@@ -78,7 +77,7 @@ class ContinuousKernel(nn.Module):
             raise ValueError(f"ContinuousKernel: a causal kernel needs dim == 1, got dim={dim}")
         self.shape = (out_channels,) if isinstance(out_channels, int) else tuple(out_channels)
         self.out_channels = prod(self.shape)
-        self.is_dense = len(self.shape) == 2  # values are a matrix, which sums over channels
+        self.is_dense = len(self.shape) == 2  # values are matrices, which sum over channels
         self.network = config.make_network(dim, self.out_channels)
         self.window = config.make_window(dim)
         self.dim = dim
@@ -95,20 +94,20 @@ class ContinuousKernel(nn.Module):
 
     @property
     def radius(self) -> float | Tensor:
-        """The length R that relative positions are divided by: a number, or one per axis ``[D]`` of the first batch."""
+        """Length R that relative positions are divided by: a number, or one per axis ``[D]`` from the first batch."""
         if self.config.fits_data and self.is_fit:
             return self.fitted_radius
         return self.config.kernel_radius or 1.0
 
     @property
     def is_scaled(self) -> bool:
-        """Whether the radius is another length than the unit of the positions."""
+        """Whether the radius differs from the unit of the positions."""
         radius = self.radius
         return isinstance(radius, Tensor) or radius != 1
 
     @property
     def is_fit(self) -> bool:
-        """Whether the first batch has been seen, or none is needed. Asks the buffer (one wait) until it has."""
+        """Whether the first batch has been seen, or none is needed. Reads the buffer (one wait) until it has."""
         if self._is_fit:
             return True
         refuse_export("the kernel fits no batch yet")
@@ -117,24 +116,24 @@ class ContinuousKernel(nn.Module):
 
     @torch.no_grad()
     def fit(self, reach: Tensor, spacing: Tensor, share: float | None = None) -> None:
-        r"""Fits a fresh kernel to samples, once: how far it reaches, and how fast its filters are.
+        r"""Fits a fresh kernel to data, once: sets its reach and the frequencies of its filters.
 
         .. math::
             R_d = \text{reach}_d, \qquad \omega_0 = 0.11 \, R_d / h_d
 
-        Such a kernel is band-limited: it keeps below the Nyquist rate :math:`\pi / h_d` as :meth:`limit_frequencies`
-        says, but for a window that alone is faster than three quarters of it. Where samples stay in their places,
+        The kernel is then band-limited: it stays below the Nyquist rate :math:`\pi / h_d` as in
+        :meth:`limit_frequencies`, unless the window alone exceeds three quarters of that rate. With a ``share``,
 
         .. math::
             \omega_0 = \min(0.65 \, R_d / h_d, \; 16), \qquad \gamma \text{ times the share,}
 
-        values at neighbouring samples start independent of each other, but for long kernels, and envelopes are drawn in
-        units of half the data's axis, as the paper's.
+        values at neighbouring positions start independent of each other, except in long kernels, and envelopes are
+        drawn in units of half the longest axis, as in the paper.
 
         Args:
-            reach: Where the window ends, unless ``kernel_radius`` is given.
-            spacing: Distance :math:`h` of the samples.
-            share: Of half the longest axis that the window covers, for samples that stay in their places.
+            reach: End of the window, unless ``kernel_radius`` is given.
+            spacing: Distance :math:`h` between neighbouring positions.
+            share: Share of half the longest axis that the window covers, if positions are the same in all samples.
 
         Shapes:
             - **reach**, **spacing:** :math:`(D)`, in units of the positions
@@ -160,29 +159,29 @@ class ContinuousKernel(nn.Module):
 
     @property
     def is_fixed(self) -> bool:
-        """Whether what it gives may be kept: in inference, where no gradient flows to it."""
+        """Whether kernel values may be cached: in inference, where no gradient flows to the kernel."""
         if self.training or is_traced():
             return False
         return not (torch.is_grad_enabled() and True in [p.requires_grad for p in self.parameters()])
 
     def remember(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of ``make`` under ``key``, from the cache as long as the kernel is what it was."""
+        """Returns ``make()``, from the cache under ``key`` as long as the kernel has not changed."""
         return (
             self.cache.recall((*self.parameters(), *self.buffers()), key, make) if self.is_fixed else make()
         )
 
     def train(self, mode: bool = True) -> ContinuousKernel:
-        """Sets the mode; what inference has remembered is forgotten when training begins."""
+        """Sets the mode; training clears the cache of inference."""
         if mode:
             self.cache.clear()
         return super().train(mode)
 
     def reset_domain(self) -> None:
-        """Forgets the offsets seen in training; infinity stands for 'none yet', which bounds nothing."""
+        """Forgets the offsets seen in training; infinity stands for 'none yet' and bounds nothing."""
         self.domain.fill_(torch.inf if self.fixed_domain is None else self.fixed_domain)
 
     def reset_parameters(self) -> None:
-        """Draws the network anew, and resets window and domain."""
+        """Draws new network parameters, and resets window and domain."""
         self.network.reset_parameters()
         if self.window is not None:
             self.window.reset_parameters()
@@ -196,7 +195,7 @@ class ContinuousKernel(nn.Module):
         """Widens the domain to offsets ``[D]`` seen in training, unless it is fixed."""
         if self.fixed_domain is None:
             seen = torch.where(self.domain.isinf(), 0.0, self.domain)
-            self.domain.copy_(torch.fmax(seen, extent.to(seen)))  # fmax: a NaN must not stay for good
+            self.domain.copy_(torch.fmax(seen, extent.to(seen)))  # fmax: a NaN must not persist
 
     @torch.no_grad()
     def support(self) -> Tensor:
@@ -213,7 +212,7 @@ class ContinuousKernel(nn.Module):
 
     @torch.no_grad()
     def inside(self, rel: Tensor, support: Tensor | None = None) -> Tensor:
-        """Whether relative positions ``[*, D]`` lie in the support, or one ``[D]`` given: ``[*]`` bool."""
+        """Whether relative positions ``[*, D]`` lie in the kernel's support, or in the given one: ``[*]`` bool."""
         support = self.support() if support is None else support
         inside = rel[..., 0] >= 0 if self.causal else rel[..., 0] >= -support[0]
         inside = inside & (rel[..., 0] <= support[0])
@@ -239,13 +238,13 @@ class ContinuousKernel(nn.Module):
         return torch.cat([values * weight, weight], dim=-1)
 
     def definition(self, rel: Tensor) -> Tensor:
-        """Kernel values ``[*, C]`` at offsets ``[*, D]`` by the formula: slow, and what every path is held to."""
+        """Kernel values ``[*, C]`` at offsets ``[*, D]`` by the formula: slow, and the reference of every path."""
         scaled = self.scaled(rel)
         values = self.network.output(self.network.definition(scaled)) * self.inside(rel).unsqueeze(-1)
         return values if self.window is None else values * self.window.profile(scaled).unsqueeze(-1)
 
     def output_weight(self) -> Tensor:
-        """Output layer with its bias as last column, ``[C, H + 1]``."""
+        """Weight of the output layer with its bias as last column, ``[C, H + 1]``."""
         output = self.network.output
         return torch.cat([output.weight, output.bias.unsqueeze(-1)], dim=-1)
 
@@ -270,13 +269,14 @@ class ContinuousKernel(nn.Module):
             \int_{|\kappa_d| > b_d} |\hat k_c(\kappa)|^2 d\kappa
             \le \varepsilon^2 A_c^2 \int |\hat w(\kappa)|^2 d\kappa
 
-        where :math:`w` is the window, with the jumps where it ends or a causal kernel begins, and :math:`A_c` bounds
-        the network as :meth:`~ccnn_geo.kernels.KernelNetwork.frequency_bound` says. Without a window the bound is the
-        network's own. The domain's edge does not count: no offset lies beyond, so the kernel may go on there.
+        where :math:`w` is the window, including the jumps at its end and at the start of a causal kernel, and
+        :math:`A_c` bounds the network as in :meth:`~ccnn_geo.kernels.KernelNetwork.frequency_bound`. Without a window
+        the bound is the network's own. The domain's edge does not matter: no offset lies beyond it, so the kernel may
+        continue there.
 
-        Proof: the network is a part :math:`f` without frequencies above :math:`b'` and a rest below :math:`\delta A`.
-        Of :math:`w f` only what comes from the spectrum of :math:`w` above :math:`b''`, a share
-        :math:`\varepsilon / 2` of its norm, lies above :math:`b' + b''`; so
+        Proof: the network is the sum of a function :math:`f` without frequencies above :math:`b'` and a rest below
+        :math:`\delta A`. Only the spectrum of :math:`w` above :math:`b''`, a share :math:`\varepsilon / 2` of its
+        norm, puts frequencies above :math:`b' + b''` into :math:`w f`. So
         :math:`(1 + \delta) \varepsilon / 2 + \delta = \varepsilon`.
 
         Args:
@@ -292,16 +292,16 @@ class ContinuousKernel(nn.Module):
 
     @torch.no_grad()
     def limit_frequencies(self, spacing: float | Sequence[float] | Tensor) -> None:
-        r"""Slows down filters of the network that points a distance apart could not carry, and no others.
+        r"""Slows down filters that are too fast for points at a given distance, and leaves the others.
 
-        The network may have frequencies up to :math:`\pi / h_d` less the window's own, in equal parts for its layers;
+        The network may have frequencies up to :math:`\pi / h_d` minus the window's own, in equal shares for its layers;
         see :meth:`~ccnn_geo.kernels.KernelNetwork.limit_frequencies`.
 
         Args:
-            spacing: Distance :math:`h` of the points, one or one per axis.
+            spacing: Distance :math:`h` of the points, one number or one per axis.
 
         Raises:
-            ValueError: If the window alone is narrower than that allows, or the network has no frequencies.
+            ValueError: If the window alone is too narrow for that distance, or the network has no frequencies.
         """
         nyquist, window = self.nyquist(spacing), self.window_frequency()
         if self.window is not None and not (window < nyquist).all():
@@ -313,11 +313,11 @@ class ContinuousKernel(nn.Module):
         self.network.limit_frequencies((nyquist - window) * self.radius)
 
     def nyquist(self, spacing: float | Sequence[float] | Tensor) -> Tensor:
-        """Highest frequency that points a distance apart carry, ``[D]`` in rad per unit of position."""
+        """Highest frequency that points at this distance carry, ``[D]`` in rad per unit of position."""
         return nyquist_rate(spacing, self.domain)
 
     def filter_frequencies(self) -> list[Tensor]:
-        """Frequency of each filter of the network per axis, ``[H, D]`` a layer in rad per unit of position."""
+        """Frequency of each filter of the network per axis, ``[H, D]`` per layer in rad per unit of position."""
         return [frequencies / self.radius for frequencies in self.network.filter_frequencies()]
 
     def window_frequency(self) -> Tensor:
@@ -332,6 +332,6 @@ def _look_again(kernel: ContinuousKernel, *_: object) -> None:
 
 
 def _take_unfitted(kernel: ContinuousKernel, state_dict: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Weights of before kernels were fitted, or of one with other settings, are in units of the positions."""
+    """Handles weights without a fitted radius (older, or with other settings): they are in units of the positions."""
     if prefix + "domain" in state_dict:
         state_dict.setdefault(f"{prefix}fitted_radius", torch.ones(kernel.dim))

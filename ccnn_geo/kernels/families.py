@@ -1,4 +1,4 @@
-"""The families of kernel networks by name."""
+"""The families of kernel networks, by name."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ KERNELS: dict[str, type[KernelNetwork]] = {
     "random_fourier": RandomFourierNet,
     "mlp": MLPKernel,
 }
-"""Names that :class:`~ccnn_geo.kernels.config.KernelConfig` and the command line take."""
+"""Names that :class:`~ccnn_geo.kernels.config.KernelConfig` and the command line accept."""

@@ -94,14 +94,16 @@ class FourierNet(KernelNetwork):
         with torch.no_grad():  # a sine of random phase has variance 1/2
             self.output.weight.mul_(math.sqrt(2.0))
 
-    def hidden_layers(self) -> list[Affine]:
-        """The hidden layers, with the amplitudes of a low-pass."""
+    def gabor_layers(self) -> tuple[list[Gabor], list[Affine]]:
+        """The sines as Gabor filters of no width, and the hidden layers with the amplitudes of a low-pass."""
+        zero = torch.zeros_like(self.filters[0].omega)
+        sines = [Gabor(zero, zero, sine.omega, sine.phi) for sine in self.filters]
         hidden = [Affine(linear.weight, linear.bias) for linear in self.hidden]
-        if self.low_pass > 0:  # sines are Gabor filters of no width, and keep their frequencies
-            zero = torch.zeros_like(self.filters[0].omega)
-            sines = [Gabor(zero, zero, sine.omega, sine.phi) for sine in self.filters]
-            hidden = low_pass_layers(sines, hidden, self.low_pass)[1]
-        return hidden
+        return low_pass_layers(sines, hidden, self.low_pass) if self.low_pass > 0 else (sines, hidden)
+
+    def hidden_layers(self) -> list[Affine]:
+        """The hidden layers with the amplitudes of a low-pass; the sines keep their frequencies."""
+        return self.gabor_layers()[1]
 
     def basis(self, rel: Tensor) -> Tensor:
         h = self.filters[0](rel)

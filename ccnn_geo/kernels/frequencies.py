@@ -1,4 +1,4 @@
-"""Which frequencies a windowed kernel has: a proven bound, and what samples a distance apart carry."""
+"""Frequencies of a windowed kernel: a proven bound, and the Nyquist rate of points at a given distance."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def windowed_band(
 ) -> Tensor:
     """Frequency above which at most a share of a windowed network's spectrum lies, ``[D]`` in rad per unit.
 
-    :meth:`~ccnn_geo.kernels.ContinuousKernel.frequency_bound` has the statement.
+    :meth:`~ccnn_geo.kernels.ContinuousKernel.frequency_bound` states the bound.
 
     Args:
         network: The kernel network.
@@ -44,18 +44,18 @@ def windowed_band(
 
 
 def _window_band(window: GaussianWindow, axis: int, causal: bool, tail: float) -> float:
-    # what a Gaussian is beyond nine deviations does not count in double precision
+    # beyond nine deviations a Gaussian vanishes in double precision
     end = min(window.half_width()[axis].item(), 9 * window.width[axis].item())
     along = torch.eye(window.dim, dtype=torch.double)[axis]
     return profile_band(lambda r: window.profile(r.unsqueeze(-1) * along), 0.0 if causal else -end, end, tail)
 
 
 def nyquist_rate(spacing: float | Sequence[float] | Tensor, like: Tensor) -> Tensor:
-    r"""Highest frequency :math:`\pi / h_d` that points a distance apart carry, ``[D]`` in rad per unit.
+    r"""Highest frequency :math:`\pi / h_d` that points at a given distance carry, ``[D]`` in rad per unit.
 
     Args:
-        spacing: Distance :math:`h` of the points, one or one per axis.
-        like: Says the dimension, type and device, ``[D]``.
+        spacing: Distance :math:`h` of the points, one number or one per axis.
+        like: Tensor ``[D]`` with the dimension, type and device of the result.
 
     Raises:
         ValueError: If a distance is not positive and finite.

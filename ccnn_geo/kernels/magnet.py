@@ -65,7 +65,7 @@ class MAGNet(KernelNetwork):
         hidden_channels: Filters per layer :math:`H`.
         num_layers: Hidden linear layers :math:`L`; there are :math:`L + 1` Gabor layers.
         omega_0: Scale of the initial frequencies.
-        mean_scale: Range :math:`m` of the initial Gabor centres; the paper has 1.667 times the window's width.
+        mean_scale: Range :math:`m` of the initial Gabor centres; 1.667 times the window's width in the paper.
         causal: Whether all initial centres lie at positive lags.
         low_pass: Standard deviation of a Gaussian low-pass, see :class:`KernelNetwork` and
             :func:`~ccnn_geo.kernels.math.low_pass.low_pass_layers`.
@@ -109,7 +109,7 @@ class MAGNet(KernelNetwork):
         self.reset_parameters()
 
     def gamma_shape(self, layer: int) -> float:
-        """Shape parameter of the Gamma distribution of the envelope's widths in a layer."""
+        """Shape parameter of the Gamma distribution of a layer's envelope widths."""
         return 6.0 / (layer + 1)
 
     def reset_basis(self) -> None:
@@ -144,9 +144,9 @@ class MAGNet(KernelNetwork):
         return h
 
     def max_frequency(self) -> Tensor:
-        r"""Sum of the layers' highest frequencies ``[D]``, since products add them.
+        r"""Sum of the layers' highest frequencies ``[D]``, because products add frequencies.
 
-        The envelope counts with two standard deviations of its spectrum (the FlexConv convention).
+        An envelope adds two standard deviations of its spectrum (the FlexConv convention).
         """
         filters, _ = self.gabor_layers()
         highest = [(f.omega.abs() + GAUSSIAN_STDDEVS * f.gamma.abs()).amax(dim=0) for f in filters]
@@ -164,7 +164,7 @@ class MAGNet(KernelNetwork):
 
 
 def log_product(log_filters: Sequence[Tensor], hidden: Sequence[Affine]) -> Tensor:
-    """Bound of a multiplicative network from those of its filters, all as logarithms ``[*, H]``."""
+    """Bound of a multiplicative network from the bounds of its filters, all as logarithms ``[*, H]``."""
     log_size, *rest = log_filters
     for log_filter, (weight, bias) in zip(rest, hidden, strict=True):
         log_size = log_filter + log_affine(log_size, host(weight), host(bias))

@@ -79,10 +79,10 @@ class MLPKernel(KernelNetwork):
 
     @torch.no_grad()
     def frequency_bound(self, tail: float = 0.05, reach: Tensor | None = None) -> Tensor:
-        r"""The base's statement for offsets up to ``reach``, from the perceptron's slope; infinite without one.
+        r"""The bound of the base class for offsets up to ``reach``, from the perceptron's slope; infinite without one.
 
-        Slopes are at most :math:`\Lambda = |W_{\mathrm{out}}| \prod_l 1.129\,|W_l|`. The kernel may be continued beyond
-        ``reach`` by what it is at its edge, which keeps slopes and sizes.
+        Slopes are at most :math:`\Lambda = |W_{\mathrm{out}}| \prod_l 1.129\,|W_l|`. Beyond ``reach`` the kernel may
+        continue with its values at the edge, which keeps slopes and sizes.
 
         Source: :func:`~ccnn_geo.kernels.math.spectrum.slope_band`.
         """

@@ -38,7 +38,7 @@ class RandomFourierNet(KernelNetwork):
         - **output:** kernel values :math:`(*, C)`
 
     Raises:
-        ValueError: If ``hidden_channels`` is odd, or a low-pass is asked of a network with hidden layers.
+        ValueError: If ``hidden_channels`` is odd, or a network with hidden layers gets a low-pass.
 
     Example:
         >>> kernel = RandomFourierNet(2, 8, num_layers=1)
@@ -62,7 +62,8 @@ class RandomFourierNet(KernelNetwork):
             raise ValueError(f"RandomFourierNet: expected an even hidden_channels, got {hidden_channels}")
         if low_pass > 0 and num_layers != 1:
             raise ValueError(
-                f"RandomFourierNet: expected num_layers=1 with a low_pass, got {num_layers}; hidden layers have none"
+                f"RandomFourierNet: expected num_layers=1 with a low_pass, got {num_layers}; "
+                "hidden layers take no low_pass"
             )
         super().__init__(dim, out_channels, hidden_channels, num_layers, omega_0, low_pass=low_pass)
         self.register_buffer("frequencies", torch.empty(hidden_channels // 2, dim))
@@ -83,7 +84,7 @@ class RandomFourierNet(KernelNetwork):
 
     def reset_parameters(self) -> None:
         super().reset_parameters()
-        with torch.no_grad():  # cos^2 + sin^2 = 1 shared by two features
+        with torch.no_grad():  # cos^2 + sin^2 = 1, shared by two features
             self.output.weight.mul_(math.sqrt(2.0))
 
     def basis(self, rel: Tensor) -> Tensor:
@@ -96,11 +97,11 @@ class RandomFourierNet(KernelNetwork):
         return h
 
     def log_amplitudes(self) -> Tensor:
-        """Logarithms of what a low-pass leaves of each frequency, ``[H / 2]``."""
+        """Logarithms of the amplitudes that a low-pass leaves to each frequency, ``[H / 2]``."""
         return -0.5 * self.low_pass**2 * self.frequencies.square().sum(dim=1)
 
     def max_frequency(self) -> Tensor:
-        """Highest feature frequency per axis ``[D]``; infinite with hidden layers, whose GELU has no limit."""
+        """Highest feature frequency per axis ``[D]``; infinite with hidden layers, because a GELU has no limit."""
         if len(self.hidden) > 0:
             return torch.full_like(self.frequencies[0], math.inf)
         return self.frequencies.abs().amax(dim=0)
@@ -108,9 +109,9 @@ class RandomFourierNet(KernelNetwork):
     def log_size(self, shifts: Tensor) -> Tensor:
         r"""Bound at imaginary shifts: a feature grows by :math:`\cosh(2\pi B t)` at most.
 
-        A GELU of a real part up to :math:`x` and an imaginary one up to :math:`y` has a real part up to :math:`x + e`
-        and an imaginary one up to :math:`1.129\,y + e`, :math:`e = y^2 e^{y^2 / 2} / \sqrt{2\pi}`: the integrals of
-        the bound :math:`(2 + |z|^2) |\mathcal N(z)|` of its second derivative from the real axis on.
+        For an argument with real part up to :math:`x` and imaginary part up to :math:`y`, a GELU has a real part up to
+        :math:`x + e` and an imaginary part up to :math:`1.129\,y + e`, :math:`e = y^2 e^{y^2 / 2} / \sqrt{2\pi}`. Both
+        follow by integrating the bound :math:`(2 + |z|^2) |\mathcal N(z)|` of its second derivative from the real axis.
         """
         phase = (host(self.frequencies).mT * shifts.view(-1, 1, 1)).repeat(1, 1, 2)
         log_size = log_cosh(phase) + host(self.log_amplitudes()).repeat(2)

@@ -79,16 +79,16 @@ class SIREN(KernelNetwork):
         return h
 
     def max_frequency(self) -> Tensor:
-        r"""Carson's bandwidth ``[D]``: each further sine is a frequency modulation of the one before.
+        r"""Carson's bandwidth ``[D]``: each further sine modulates the frequency of the one before.
 
-        :math:`B_1 = \omega_0 \max_j |W_1|`, :math:`B_{l} = (1 + \max_i \omega_0 \lVert W_l \rVert_1) B_{l-1}`; it
-        holds 98 % of the power, since a sine of a sine has no last frequency.
+        :math:`B_1 = \omega_0 \max_j |W_1|`, :math:`B_{l} = (1 + \max_i \omega_0 \lVert W_l \rVert_1) B_{l-1}`. It
+        holds 98 % of the power; a sine of a sine has no highest frequency.
         """
         ((bandwidths, _),) = self.filters_by_layer()
         return bandwidths.amax(dim=0)
 
     def filters_by_layer(self) -> list[tuple[Tensor, Sequence[Tensor]]]:
-        """Carson's bandwidth of each sine of the first layer, whose weights are in proportion."""
+        """Carson's bandwidth of each sine in the first layer, and the weights proportional to it."""
         first, *rest = self.hidden
         bandwidth = self.omega_0 * first.weight.abs()
         for linear in rest:
@@ -97,9 +97,9 @@ class SIREN(KernelNetwork):
         return [(bandwidth, (first.weight,))]
 
     def log_size(self, shifts: Tensor) -> Tensor:
-        r"""Bound at imaginary shifts: a sine of what has an imaginary part :math:`y` is at most :math:`\cosh y`.
+        r"""Bound at imaginary shifts: a sine is at most :math:`\cosh y` if its argument has imaginary part :math:`y`.
 
-        Its own imaginary part is at most :math:`\sinh y`, so that :math:`y_1 = \omega_0 |W_1| t` and
+        Its own imaginary part is at most :math:`\sinh y`, so :math:`y_1 = \omega_0 |W_1| t` and
         :math:`y_l = \omega_0 |W_l| \sinh y_{l-1}`.
         """
         first, *rest = self.hidden

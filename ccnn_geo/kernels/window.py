@@ -20,14 +20,14 @@ class GaussianWindow(nn.Module):
         w(r) = \exp\Big(-\tfrac12 \sum_d (r_d / \sigma_d)^2\Big) \;
                \mathbb 1\big[\,|r_d| \le \sigma_d \sqrt{-2 \log t} \ \ \forall d\,\big]
 
-    The width is :math:`\sigma = 10^{-4} + \mathrm{softplus}(\rho)`: positive for every real
-    :math:`\rho`, and linear for large ones, so it can neither turn negative nor overflow.
+    The width is :math:`\sigma = 10^{-4} + \mathrm{softplus}(\rho)`. It is positive for every real
+    :math:`\rho` and linear for large ones, so it can neither turn negative nor overflow.
 
     Args:
         dim: Dimension :math:`D` of the relative positions.
         width_init: Initial :math:`\sigma`, in units of the relative positions.
         threshold: Value :math:`t` in [0, 1) that bounds the support; 0 means no bound.
-        isotropic: One width for all axes; by default for ``dim >= 3`` only, as the paper's counts imply.
+        isotropic: One width for all axes; by default for ``dim >= 3`` only, as the paper's parameter counts imply.
 
     Shapes:
         - **input:** relative positions :math:`(*, D)`
@@ -92,19 +92,19 @@ class GaussianWindow(nn.Module):
 
 
 class TaperedWindow(GaussianWindow):
-    r"""Gaussian window that falls smoothly to zero at its support.
+    r"""Gaussian window that falls smoothly to zero at the end of its support.
 
     .. math::
         w(r) = \exp\Big(-\tfrac12 \sum_d (r_d / \sigma_d)^2\Big) \prod_d \big(1 - (r_d / s_d)^2\big)_+^2,
                \qquad s_d = \sigma_d \sqrt{-2 \log t}
 
-    The support is that of :class:`GaussianWindow`, but value and slope are continuous there. A jump has a
-    spectrum without end, which a lattice between the samples (mesh path) or a change of resolution cannot carry.
+    The support is the same as for :class:`GaussianWindow`, but value and slope are continuous at its end. A jump has
+    an unbounded spectrum, which neither the mesh path nor a change of resolution can represent.
 
     Args:
         dim: Dimension :math:`D` of the relative positions.
         width_init: Initial :math:`\sigma`, in units of the relative positions.
-        threshold: Value :math:`t` in (0, 1) that the Gaussian has where the window ends.
+        threshold: Value :math:`t` in (0, 1) of the Gaussian at the end of the window.
         isotropic: One width for all axes; by default for ``dim >= 3`` only.
 
     Shapes:
@@ -125,11 +125,11 @@ class TaperedWindow(GaussianWindow):
         self, dim: int, width_init: float = 0.075, threshold: float = 0.1, isotropic: bool | None = None
     ) -> None:
         if threshold == 0:
-            raise ValueError("TaperedWindow: expected threshold in (0, 1), got 0: it needs an end to fall to")
+            raise ValueError("TaperedWindow: expected threshold in (0, 1), got 0: the window needs an end")
         super().__init__(dim, width_init, threshold, isotropic)
 
     def spectral_width(self) -> Tensor:
-        # about the centre the taper is a Gaussian as well, exp(-2 (r / s)^2), and variances of spectra add
+        # near the centre the taper is a Gaussian too, exp(-2 (r / s)^2), and variances of spectra add
         return GAUSSIAN_STDDEVS * (1 / self.width.square() + 4 / self.half_width().square()).sqrt()
 
     def profile(self, rel: Tensor) -> Tensor:
@@ -138,4 +138,4 @@ class TaperedWindow(GaussianWindow):
 
 
 WINDOWS = {"gaussian": GaussianWindow, "tapered": TaperedWindow}
-"""Windows by the name that layers know them by."""
+"""Windows by name, as in ``KernelConfig.window``."""

@@ -1,6 +1,6 @@
-"""Which points see which, and how dense they lie: graphs of neighbours, spacings, weights of points, subsets.
+"""Neighbour graphs and density of points: spacings, weights of points, subsets.
 
-Graphs are batched and ragged, and the same on every backend.
+Graphs are batched and ragged, and every backend returns the same ones.
 """
 
 from ccnn_geo._base.moved import keep_old_paths

@@ -16,12 +16,13 @@ from ccnn_geo.neighbors.candidates import (
     knn_of,
     search_candidates,
 )
+from ccnn_geo.neighbors.device import search_device
 from ccnn_geo.neighbors.exact import search_exact
 from ccnn_geo.neighbors.native import has_native
 from ccnn_geo.neighbors.query import Query, make_query
 
-BACKENDS = ("auto", "torch", "scipy", *KNN_PACKAGES)
-"""What searches; ``torch`` is all distances, compiled where there is a compiler, in torch elsewhere."""
+BACKENDS = ("auto", "torch", "scipy", "device", *KNN_PACKAGES)
+"""Search backends; ``torch`` computes all distances, compiled if possible; ``device`` is its way on a GPU."""
 
 
 def build_neighbors(
@@ -40,20 +41,21 @@ def build_neighbors(
         N(i) = \{\, j : |p_i - p_j| \le r \,\}, \text{ the first } k \text{ by } (|p_i - p_j|^2, j)
 
     The squared distance is the sum over axes of squared coordinate differences in float64, whatever the type
-    of ``pos``; equal distances are ordered by index. All backends return the same edges in the same order. A
-    cloud of fewer than ``k`` points gives all it has. On devices without float64 (MPS) the search runs on the
+    of ``pos``; equal distances are ordered by index. All backends return the same edges in the same order. In a
+    cloud with fewer than ``k`` points, all are neighbours. On devices without float64 (MPS) the search runs on the
     host.
 
     Args:
         pos: coordinates of the sources, and of the targets unless ``pos_dst`` is given.
         batch: cloud of each source, sorted; one cloud by default.
-        num_neighbors: k, or ``None`` for no bound; without a radius as well each target sees its whole cloud.
+        num_neighbors: k, or ``None`` for no limit; if ``radius`` is ``None`` too, each target sees its whole cloud.
         radius: r, in the unit of ``pos`` (a source at exactly this distance is inside), or ``None``.
-        pos_dst: coordinates of the targets, when they are other points.
+        pos_dst: coordinates of the targets, if they are different points.
         batch_dst: cloud of each target, sorted.
         loop: whether a point is a neighbour of itself; ``False`` excludes its index, not its duplicates.
-        backend: ``"auto"``, ``"torch"``, ``"scipy"``, ``"cluster"`` (torch-cluster) or ``"pyg_lib"``. The last two
-            are for up to 100 neighbours on CUDA; beyond that, and without a number, all distances are taken.
+        backend: ``"auto"``, ``"torch"``, ``"scipy"``, ``"device"`` (the way of ``"torch"`` on a GPU, also on a CPU),
+            ``"cluster"`` (torch-cluster) or ``"pyg_lib"``. The last two serve up to 100 neighbours on CUDA; for more,
+            and without a number, all distances are computed.
 
     Shapes:
         - ``pos``: ``[N, D]``, any floating type; ``batch``: ``[N]``
@@ -106,7 +108,7 @@ def radius(
 def knn_graph(
     pos: Tensor, k: int, batch: Tensor | None = None, loop: bool = True, backend: str = "auto"
 ) -> Tensor:
-    """Edges from the ``k`` nearest points, itself included, to each point; see :func:`build_neighbors`.
+    """Edges from the ``k`` nearest points, including itself, to each point; see :func:`build_neighbors`.
 
     Shapes:
         - ``pos``: ``[N, D]``; ``batch``: ``[N]``; result: ``[2, E]``, source then target
@@ -139,14 +141,15 @@ def _search(query: Query, backend: str) -> tuple[Tensor, Tensor]:
     if backend == "scipy" and not has_scipy():
         raise ImportError("backend='scipy' needs scipy (pip install scipy); backend='torch' needs nothing")
     knn = knn_of(backend) if backend in KNN_PACKAGES else None
-    # Every point of a cloud, or a radius alone for those that want a number: nothing to propose.
+    # all points of a cloud, or only a radius for a backend that needs a number: nothing to propose
     unbounded = query.k is None and (query.radius is None or knn is not None)
-    if backend == "torch" or unbounded or not in_range(query):
-        return search_exact(query)
+    every_pair = search_exact if query.src.device.type == "cpu" and backend != "device" else search_device
+    if backend in ("torch", "device") or unbounded or not in_range(query):
+        return every_pair(query)
     if knn is not None:
         asked = min(query.k or 0, query.max_sources) + 1
         if query.src.device.type == "cuda" and asked > CUDA_LIMIT:
-            return search_exact(query)
+            return every_pair(query)
         return search_candidates(query, partial(KnnIndex, knn=knn))
     device = query.src.device
     edges, count = search_candidates(query.to("cpu"), ScipyIndex)
@@ -154,16 +157,16 @@ def _search(query: Query, backend: str) -> tuple[Tensor, Tensor]:
 
 
 def _fastest(query: Query) -> str:
-    """The backend for ``"auto"``, by measurement (``python -m ccnn_geo.experiments.benchmarks.bench_neighbors``).
+    """The backend for ``"auto"``, as measured (``python -m ccnn_geo.experiments.benchmarks.bench_neighbors``).
 
-    On one CPU core the k-d tree takes ``1.5 k`` ms for 8,192 targets (D = 3), all distances ``0.003 N`` ms compiled
-    and ``0.08 N`` ms in torch: they cross near N = 500 k and near N = 20 k. Trees of fewer than 4,096 or 512 points
-    cost more to set up than they save. On a GPU all distances are the safe choice: torch-cluster compares all pairs
-    there too, and only for small k.
+    On one CPU core the k-d tree takes ``1.5 k`` ms for 8,192 targets (D = 3), all distances take ``0.003 N`` ms
+    compiled and ``0.08 N`` ms in torch: they break even near N = 500 k and near N = 20 k. Trees of fewer than 4,096 or
+    512 points cost more to build than they save. On a GPU all distances are the safe choice: torch-cluster compares
+    all pairs there too, and only supports small k.
     """
     if query.src.device.type != "cpu" or query.src.size(1) > 3 or not has_scipy():
         return "torch"
-    # A radius alone: the tree says how many neighbours there are before any are listed.
+    # only a radius: the tree counts neighbours before it lists any
     num_neighbors = 100 if query.k is None else query.k
     fewest, each = (4096, 512) if has_native() else (512, 20)
     return "scipy" if query.max_sources >= max(fewest, each * num_neighbors) else "torch"

@@ -1,9 +1,9 @@
-"""Neighbours from a spatial index, made exact: the index proposes candidates, the definition decides.
+"""Exact neighbours from a spatial index: the index proposes candidates, the definition decides.
 
-A k-d tree rounds in its own way and breaks ties at will. So it is asked for one candidate too many, the candidates
-are ordered by the definition, and a row counts as answered only when its last neighbour is clearly nearer than its
-farthest candidate: then no point that was not proposed can belong to it. Other rows, which end in a tie, ask for
-twice as many, and in the end for all distances.
+A k-d tree rounds in its own way and breaks ties arbitrarily. So we request one extra candidate and order the
+candidates by the definition. A row is done when its last neighbour is clearly nearer than its farthest candidate,
+because then no other point can belong to it. Other rows end in a tie; they request twice as many candidates, and
+finally all distances.
 """
 
 import importlib
@@ -19,17 +19,17 @@ from ccnn_geo.neighbors.exact import search_rows, squared_distances, take_first
 from ccnn_geo.neighbors.query import Query
 from ccnn_geo.neighbors.select import smallest
 
-# Far above what an index can lose to rounding (about 1e-15), far below the usual gap between neighbours.
+# far above the rounding errors of an index (about 1e-15), far below the usual gap between neighbours
 _CLEARLY = 1 + 1e-9
-# Outside this range squares overflow or vanish, and relative gaps mean nothing.
+# outside this range squares overflow or vanish, and relative gaps mean nothing
 _LARGEST, _SMALLEST = 1e150, 1e-140
-# Candidates in memory at once.
+# candidates in memory at once
 _CHUNK_CANDIDATES = 1 << 20
-# The CUDA kernels of torch-cluster and pyg-lib keep their candidates in a fixed array.
+# the CUDA kernels of torch-cluster and pyg-lib keep candidates in a fixed array
 CUDA_LIMIT = 100
 
 KNN_PACKAGES = {"cluster": ("torch-cluster", "torch_cluster"), "pyg_lib": ("pyg-lib >= 0.6", "pyg_lib.ops")}
-"""Package and module of each backend that is such a search."""
+"""Package and module of each backend of this kind."""
 
 Propose = Callable[[Tensor, int], Tensor]
 Knn = Callable[[Tensor, Tensor, int], Tensor]
@@ -50,7 +50,7 @@ class ScipyIndex:
         return torch.from_numpy(index.reshape(dst.size(0), num).astype(np.int64, copy=False))
 
     def count_within(self, dst: Tensor, radius: float) -> int:
-        """Most sources within ``radius`` of any one target."""
+        """Largest number of sources within ``radius`` of a target."""
         found = self.tree.query_ball_point(dst.numpy(), radius, workers=self.workers, return_length=True)
         return int(np.max(found, initial=0))
 
@@ -64,7 +64,7 @@ class KnnIndex:
     def propose(self, dst: Tensor, num: int) -> Tensor:
         """The ``num`` nearest sources of each target, in any order; ``n`` where there is none."""
         row, column = self.knn(self.src, dst, num)
-        # Targets may get fewer than asked (the CUDA kernels ignore what is farther than 1e5).
+        # targets may get fewer than requested (the CUDA kernels ignore points farther than 1e5)
         rank = torch.arange(row.numel(), device=row.device) - torch.searchsorted(row, row)
         table = torch.full((dst.size(0), num), self.src.size(0), dtype=torch.int64, device=row.device)
         table[row, rank] = column
@@ -91,7 +91,7 @@ def search_candidates(
         for start in range(0, dst.size(0), rows):
             some = torch.arange(start, min(start + rows, dst.size(0)), device=device)
             if query.radius is not None and query.k is None:
-                assert isinstance(index, ScipyIndex), "a k is asked of others"
+                assert isinstance(index, ScipyIndex), "other indices need a k"
                 width = min(num_src, index.count_within(dst[some], query.radius * _CLEARLY))
             columns, count = _search_rows(query, src, dst, some, index.propose, width)
             sources.append(take_first(columns, count) + first_src)
@@ -102,7 +102,7 @@ def search_candidates(
 def _search_rows(
     query: Query, src: Tensor, dst: Tensor, rows: Tensor, propose: Propose, width: int
 ) -> tuple[Tensor, Tensor]:
-    """Columns of ``src`` near the targets ``rows``, ``[R, width]``, and how many of each row count."""
+    """Columns of ``src`` near the targets ``rows``, ``[R, width]``, and how many of each row are valid."""
     num_src = src.size(0)
     columns = torch.zeros(rows.numel(), width, dtype=torch.int64, device=src.device)
     count = torch.zeros(rows.numel(), dtype=torch.int64, device=src.device)
@@ -110,14 +110,14 @@ def _search_rows(
     ask = min(num_src, width + 1 + (not query.loop))
     limit = CUDA_LIMIT if src.device.type == "cuda" else num_src
     if query.k is None and ask > num_src // 16:
-        # A radius that reaches much of the cloud: all distances cost less.
+        # a radius that covers much of the cloud: all distances cost less
         limit = 0
     while left.numel() and ask <= limit:
         answer, number, safe = _decide(query, src, dst, rows[left], propose(dst[rows[left]], ask), width)
         done = left[safe]
         columns[done, : answer.size(1)], count[done] = answer[safe], number[safe]
         left = left[~safe]
-        # Likewise when ties keep a row open.
+        # the same if ties keep a row open
         limit = min(limit, num_src // 4)
         ask *= 2
     if left.numel():
@@ -128,9 +128,9 @@ def _search_rows(
 def _decide(
     query: Query, src: Tensor, dst: Tensor, rows: Tensor, candidates: Tensor, width: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Order candidates by the definition; say which rows no other point can change."""
+    """Order candidates by the definition; mark the rows that no other point can change."""
     num_src = src.size(0)
-    # In index order, so that ties by column are ties by index.
+    # in index order, so that ties by column are ties by index
     candidates = candidates.sort(dim=1).values
     safe = candidates[:, -1] < num_src
     candidates = candidates.clamp(max=num_src - 1)
@@ -138,7 +138,7 @@ def _decide(
     horizon = d2.amax(dim=1)
     available = candidates.size(1)
     if not query.loop:
-        # Behind everything, and never counted.
+        # behind all others, and never counted
         d2.masked_fill_(candidates == rows[:, None], torch.nan)
         available -= 1
     d2.masked_fill_(~safe[:, None], 0.0)
@@ -168,10 +168,10 @@ def has_scipy() -> bool:
 
 
 def knn_of(backend: str) -> Knn:
-    """The search of torch-cluster or pyg-lib, which have the same arguments.
+    """The search function of torch-cluster or pyg-lib, which take the same arguments.
 
     Raises:
-        ImportError: If it is not there; pyg-lib has it since 0.6.
+        ImportError: If it is missing; pyg-lib has it since 0.6.
     """
     package, module = KNN_PACKAGES[backend]
     try:

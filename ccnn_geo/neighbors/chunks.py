@@ -8,7 +8,7 @@ from ccnn_geo.neighbors.query import Query
 
 @dataclass(frozen=True)
 class Chunk:
-    """Equal-sized clouds from the given first points on, and the targets of each to answer."""
+    """Equal-sized clouds, starting at the given points, and the range of targets to search for."""
 
     num_clouds: int
     first_src: int
@@ -20,18 +20,18 @@ class Chunk:
 
     @property
     def sources(self) -> slice:
-        """The sources of its clouds."""
+        """The sources of the clouds."""
         return slice(self.first_src, self.first_src + self.num_clouds * self.num_src)
 
     @property
     def targets(self) -> slice:
-        """The targets it answers: part of one cloud, or all of several."""
+        """The targets to search for: some of one cloud, or all of several."""
         first = self.first_dst + self.start
         return slice(first, first + self.num_targets)
 
     @property
     def num_targets(self) -> int:
-        """How many it answers."""
+        """Number of targets."""
         return self.num_clouds * (self.stop - self.start)
 
 

@@ -1,4 +1,4 @@
-"""The edge list a search fills."""
+"""The edge list that a search fills: at the end from what it found, or row by row in any order."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from ccnn_geo._base.native.memory import empty
 
 
 def empty_edges(num: int, device: torch.device) -> Tensor:
-    """Room for ``num`` edges, ``[2, num]`` int64, not initialised."""
+    """Uninitialised memory for ``num`` edges, ``[2, num]`` int64."""
     if device.type == "cpu":
         return empty(2, num, dtype=torch.int64)
     return torch.empty(2, num, dtype=torch.int64, device=device)
@@ -35,3 +35,48 @@ def join_chunks(sources: list[Tensor], counts: list[Tensor], device: torch.devic
     count = torch.cat([none, *counts])
     repeat_into(torch.arange(count.numel(), device=device), count, edges[1])
     return edges, count
+
+
+class EdgeTable:
+    """Edges of targets whose number of neighbours is known, written row by row, in any order and without waits.
+
+    Args:
+        count: neighbours of each target, ``[M]``.
+        total: their sum.
+        width: the number that all have, if it is one.
+    """
+
+    def __init__(self, count: Tensor, total: int, width: int | None) -> None:
+        targets = torch.arange(count.numel(), device=count.device)
+        # One place more, for what is not written; and a target more, which has no neighbours.
+        self.room = torch.empty(2 * total + 1, dtype=torch.int64, device=count.device)
+        self.edges = self.room[:-1].view(2, total)
+        self.width = width
+        self.ptr = count.new_zeros(count.numel() + 2)
+        torch.cumsum(count, 0, out=self.ptr[1:-1])
+        self.ptr[-1:].copy_(self.ptr[-2:-1])
+        if width is None:
+            self.edges[1].copy_(targets.repeat_interleave(count, output_size=total))
+        else:
+            self.edges[1].view(-1, width).copy_(targets[:, None])
+
+    def put(self, targets: Tensor, sources: Tensor) -> None:
+        """Writes the first sources of each row, as many as its target has.
+
+        Shapes:
+            - ``targets``: ``[R]``, ``M`` for nobody; ``sources``: ``[R, W]``
+        """
+        rank = torch.arange(sources.size(1), device=sources.device)
+        first, last = self.ptr[targets][:, None], self.ptr[targets + 1][:, None]
+        place = first + rank
+        place = torch.where(place < last, place, self.room.numel() - 1)
+        self.room[place] = sources
+
+    def put_all(self, first: int, sources: Tensor) -> None:
+        """Writes the sources of the targets from ``first`` on, where all have ``width``.
+
+        Shapes:
+            - ``sources``: ``[..., width]``
+        """
+        start = first * sources.size(-1)
+        self.edges[0, start : start + sources.numel()].copy_(sources.reshape(-1))

@@ -10,13 +10,13 @@ from ccnn_geo.neighbors.query import Query
 from ccnn_geo.neighbors.select import smallest
 
 CHUNK_PAIRS = {"cpu": 1 << 16}
-"""Pairs of points whose distances a chunk holds, at about 40 bytes each: what a core's cache holds. Elsewhere
+"""Pairs of points per chunk, at about 40 bytes each: the size of a core's cache. Other devices use
 :data:`MOST_PAIRS`, for few kernel launches."""
 MOST_PAIRS = 1 << 22
 
 
 def squared_distances(dst: Tensor, src: Tensor) -> Tensor:
-    """Sum over axes of squared differences, axis by axis, so that every backend rounds alike.
+    """Sum over axes of squared differences, axis by axis, so that all backends round in the same way.
 
     Shapes: ``[..., D]`` and ``[..., D]``, broadcast against each other, to ``[...]``.
     """
@@ -27,12 +27,12 @@ def squared_distances(dst: Tensor, src: Tensor) -> Tensor:
 
 
 def search_exact(query: Query) -> tuple[Tensor, Tensor]:
-    """Edges of every target, target by target, and their number per target."""
-    return (query.src.device.type == "cpu" and search_native(query)) or search_torch(query)
+    """Edges of every target, target by target, and their number per target; on the CPU."""
+    return search_native(query) or search_torch(query)
 
 
 def search_torch(query: Query) -> tuple[Tensor, Tensor]:
-    """The same in torch, on any device."""
+    """As :func:`search_exact`, in torch and on any device."""
     found = [_search_chunk(query, chunk) for chunk in make_chunks(query, _pairs(query.src))]
     return join_chunks([s for s, _ in found], [c for _, c in found], query.src.device)
 
@@ -55,7 +55,7 @@ def _search_chunk(query: Query, chunk: Chunk) -> tuple[Tensor, Tensor]:
 
 
 def _order(query: Query, d2: Tensor) -> tuple[Tensor, Tensor]:
-    """Columns of the neighbours by distance; without loops the point itself is NaN, hence behind everything."""
+    """Columns of the neighbours by distance; without loops the point itself is NaN, so it comes last."""
     available = d2.size(-1) - (not query.loop)
     k = available if query.k is None else min(query.k, available)
     if query.radius is None:
@@ -65,7 +65,7 @@ def _order(query: Query, d2: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def search_rows(query: Query, src: Tensor, dst: Tensor, rows: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """The same for any targets ``rows`` of one cloud: columns of ``src``, ``[R, width]``, and how many count."""
+    """Searches for any targets ``rows`` of one cloud: columns of ``src``, ``[R, width]``, and how many are valid."""
     step = max(1, _pairs(src) // src.size(0))
     columns = torch.zeros(rows.numel(), width, dtype=torch.int64, device=src.device)
     count = torch.zeros(rows.numel(), dtype=torch.int64, device=src.device)

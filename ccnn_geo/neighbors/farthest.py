@@ -20,18 +20,18 @@ def farthest_points(pos: Tensor, num: int, start: int = 0) -> Tensor:
     .. math::
         i_n = \arg\max_i \min_{m < n} \lVert p_i - p_{i_m} \rVert
 
-    Of equally far points it is the first one; no point is taken twice, even among points at the same place.
+    Among equally far points it takes the first. No point is chosen twice, even if points share a position.
 
     Args:
-        pos: Coordinates; distances are those of float32.
-        num: Points to choose, at most N.
-        start: The first of them, :math:`i_1`.
+        pos: Coordinates; distances are computed in float32.
+        num: Number of points to choose, at most N.
+        start: Index of the first point, :math:`i_1`.
 
     Shapes:
-        - ``pos``: ``[N, D]``; result: ``[num]``, indices in the order in which they were chosen
+        - ``pos``: ``[N, D]``; result: ``[num]``, indices in the order of choice
 
     Raises:
-        ValueError: If there are fewer points, or positions are not finite.
+        ValueError: If there are fewer than ``num`` points, or positions are not finite.
 
     Source: Qi et al., 2017, PointNet++, Sec. 3.2.
     """

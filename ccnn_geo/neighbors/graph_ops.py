@@ -1,4 +1,4 @@
-"""What depends on the numbers of a graph, as operators that ``torch.compile`` takes whole instead of looking inside."""
+"""Operators on values of a graph, which ``torch.compile`` keeps whole instead of tracing inside."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ccnn_geo.neighbors.build import build_neighbors
 WAITING: dict[str, Any] = (
     {"tags": (torch.Tag.cudagraph_unsafe,)} if hasattr(torch.Tag, "cudagraph_unsafe") else {}
 )
-"""Says that operators wait for their device, so that none is recorded in a CUDA graph; newer torch knows it."""
+"""Marks operators that wait for their device, so that newer torch keeps them out of CUDA graphs."""
 
 
 @torch.library.custom_op("ccnn_geo::sort_edges", mutates_args=(), **WAITING)
 def sort_edges(edge_index: Tensor, num_src: int, num_dst: int) -> tuple[Tensor, Tensor]:
     """``edge_index [2, E]`` and ``ptr [M + 1]`` of :meth:`~ccnn_geo.neighbors.Neighbors.from_edge_index`."""
     found = Neighbors.from_edge_index(edge_index, num_src, num_dst)
-    return found.edge_index.clone(), found.ptr  # an operator returns memory of its own
+    return found.edge_index.clone(), found.ptr  # an operator must not return its input's memory
 
 
 @sort_edges.register_fake
@@ -53,7 +53,7 @@ def _(
 
 @torch.library.custom_op("ccnn_geo::edge_extent", mutates_args=(), **WAITING)
 def extent(pos_src: Tensor, pos_dst: Tensor, edge_index: Tensor, ptr: Tensor) -> Tensor:
-    """``[D]`` of :func:`~ccnn_geo.functional.edge.extent.edge_extent`."""
+    """Result ``[D]`` of :func:`~ccnn_geo.functional.edge.extent.edge_extent`."""
     return edge_extent(pos_src, pos_dst, Neighbors(edge_index, ptr, pos_src.size(0), pos_dst.size(0)))
 
 

@@ -1,10 +1,10 @@
-r"""How much of space each sample stands for: the weights that make a sum over points an integral.
+r"""The share of space that each point represents: weights that turn a sum over points into an integral.
 
 .. math::
     y(p_i) = \sum_j w_j\, k(p_i - p_j)\, f(p_j)
 
-Weights are relative: 1 is the sampling a layer was trained on, so denser samples weigh less.
-:mod:`ccnn_geo.nn.conv.quadrature` has those of points that keep their scale from cloud to cloud.
+Weights are relative: 1 is the density a layer was trained on, so denser points weigh less.
+:mod:`ccnn_geo.nn.conv.measures` has weights that keep their scale from cloud to cloud.
 """
 
 import math
@@ -21,7 +21,7 @@ from ccnn_geo.neighbors.build import build_neighbors
 from ccnn_geo.neighbors.exact import squared_distances
 
 TYPICAL_NEIGHBORS = 32
-"""Neighbours inside the density estimate's support at a typical point: some 30 keep its noise near 20 %."""
+"""Neighbours inside the support of the density estimate at a typical point: about 30 keep its noise near 20 %."""
 
 
 def uniform_measure(pos: Tensor, batch: Tensor | None = None) -> Tensor:
@@ -29,7 +29,7 @@ def uniform_measure(pos: Tensor, batch: Tensor | None = None) -> Tensor:
 
     Args:
         pos: coordinates.
-        batch: accepted so that all measures are called alike; changes nothing.
+        batch: has no effect; all measures take the same arguments.
 
     Shapes:
         - ``pos``: ``[N, D]``; result: ``[N]``, the type of ``pos``
@@ -45,14 +45,14 @@ def uniform_measure(pos: Tensor, batch: Tensor | None = None) -> Tensor:
 def lattice_measure(
     spacing: float | Sequence[float], reference_spacing: float | Sequence[float], dim: int
 ) -> float:
-    r"""Weight of a lattice point: its cell's volume over that of the lattice trained on (Sec. 3).
+    r"""Weight of a lattice point: its cell's volume relative to the lattice trained on (Sec. 3).
 
     .. math::
         w = \prod_{d=1}^{D} h_d / h^{ref}_d
 
     Args:
         spacing: distance between neighbouring points, for all axes or one per axis, in the unit of ``pos``.
-        reference_spacing: the same for the lattice whose weights are 1.
+        reference_spacing: the same for the lattice with weights 1.
         dim: number of axes D.
 
     Raises:
@@ -62,7 +62,7 @@ def lattice_measure(
         raise ValueError(f"dim must be an int of at least 1, got {dim!r}")
     steps = _per_axis(spacing, dim, "spacing")
     reference = _per_axis(reference_spacing, dim, "reference_spacing")
-    return math.prod([h / r for h, r in zip(steps, reference, strict=True)])  # compilers know no generators
+    return math.prod([h / r for h, r in zip(steps, reference, strict=True)])  # compilers trace no generators
 
 
 def density_measure(
@@ -73,24 +73,24 @@ def density_measure(
     intrinsic_dim: int | None = None,
     max_ratio: float = 10.0,
 ) -> Tensor:
-    r"""Weight points by the inverse of the density around them, with mean 1 in each cloud.
+    r"""Weight points by the inverse of the local density, with mean 1 in each cloud.
 
     .. math::
         w_i \propto 1 / \rho_i, \qquad
         \rho_i = (h / h_i)^d \sum_j (1 - |p_i - p_j|^2 / h_i^2)_+
 
-    The sum includes the point itself. Its support ``h`` is one length per cloud, so that points on curves and
-    surfaces need no other formula than those that fill space. Only where the neighbours given end before ``h``
-    does it shrink to their reach, ``h_i``, and the dimension ``d`` enters. Points at the rim of an open cloud see
-    one side only and weigh up to ``2^d`` times too much. The weights are data: no gradient flows to ``pos``.
+    The sum includes the point itself. Its support ``h`` is one length per cloud, so the same formula serves points on
+    curves, on surfaces and in space. If the given neighbours end before ``h``, the support shrinks to their reach
+    ``h_i``; only then does the dimension ``d`` matter. Points at the rim of an open cloud see one side only and weigh
+    up to ``2^d`` times too much. The weights are data: no gradient flows to ``pos``.
 
     Args:
         pos: coordinates.
         batch: cloud of each point, sorted; one cloud by default.
-        neighbors: edges found anyway, among these points; 32 nearest neighbours when not given.
+        neighbors: existing edges among these points; by default the 32 nearest neighbours.
         bandwidth: h, in the unit of ``pos``; by default the median distance to the 32nd neighbour.
         intrinsic_dim: d, 2 for points on a surface; by default D.
-        max_ratio: weights are clamped to ``[1 / max_ratio, max_ratio]`` times their mean, which is then 1 again.
+        max_ratio: weights are clamped to ``[1 / max_ratio, max_ratio]`` times their mean, then scaled to mean 1 again.
 
     Shapes:
         - ``pos``: ``[N, D]``; ``batch``: ``[N]``; result: ``[N]``, the type of ``pos``
@@ -127,7 +127,7 @@ def density_measure(
         support = typical_reach(d2, neighbors, offsets)[cloud]
     else:
         support = d2.new_full((num_points,), bandwidth)
-    # Where neighbours end early they bound the support, unless there are no more points to find.
+    # neighbours that end early bound the support, unless there are no more points to find
     truncated = (neighbors.degree < sizes[cloud] - 1) & (reach < support)
     local = torch.where(truncated, reach.clamp(min=1e-3 * support), support)
     density = (support / local) ** d * kernel_density(d2, neighbors, local)
@@ -139,16 +139,16 @@ def density_measure(
 def cell_measure(
     pos: Tensor, dense: Tensor, batch: Tensor | None = None, dense_batch: Tensor | None = None
 ) -> Tensor:
-    r"""Weight points by their cells: by how many points of a denser sampling they are the nearest, with mean 1.
+    r"""Weight points by their cells: the number of points in a denser sampling nearest to them, with mean 1.
 
     .. math::
         w_i = \frac{N}{M}\, \bigl|\{\, m : i = \arg\min_j |q_m - p_j| \,\}\bigr|
 
-    Where the denser sampling is even, this is the area of the Voronoi cell on the surface, whatever the surface; what
-    :func:`density_measure` estimates without it. A cloud without denser points weighs 0.
+    If the denser sampling is even, this is the area of the Voronoi cell on any surface; :func:`density_measure`
+    estimates it without a denser sampling. A cloud without denser points weighs 0.
 
     Args:
-        pos: coordinates, often of some of the denser points.
+        pos: coordinates, often a subset of the denser points.
         dense: coordinates of the denser sampling, of M points.
         batch: cloud of each point, sorted; one cloud by default.
         dense_batch: cloud of each denser point, sorted.
@@ -169,29 +169,29 @@ def cell_measure(
 
 
 def squared_lengths(pos: Tensor, neighbors: Neighbors) -> Tensor:
-    """Squared lengths of all edges, ``[E]``, in float64 where there is one."""
+    """Squared lengths of all edges, ``[E]``, in float64 if the device has it."""
     points = pos.detach().to(torch.float32 if pos.device.type == "mps" else torch.float64)
     source, target = neighbors.edge_index
     return squared_distances(points[target], points[source])
 
 
 def kernel_density(d2: Tensor, neighbors: Neighbors, support: Tensor) -> Tensor:
-    """Sum over a point's edges and itself of ``1 - d2 / support^2`` where that is positive, ``[N]``.
+    """Sum of ``1 - d2 / support^2`` over a point's edges and itself, where positive, ``[N]``.
 
     Args:
         d2: squared lengths of the edges, ``[E]``.
         neighbors: the edges, with or without loops.
-        support: of each point, ``[N]``.
+        support: support of each point, ``[N]``.
     """
     source, target = neighbors.edge_index
     share = (1 - d2 / support[target].square()).clamp(min=0)
-    # A point counts itself, once: with loops, only among many duplicates do nearer indices push it from its list.
+    # a point counts itself once: with loops, it is missing from its list only among many duplicates
     density = segment(share, neighbors.ptr, "sum") + (not bool((source == target).any()))
     return density.clamp(min=1)
 
 
 def typical_reach(d2: Tensor, neighbors: Neighbors, offsets: Tensor) -> Tensor:
-    """Median over each cloud of the distance to the 32nd neighbour (the last, of fewer), ``[B]``.
+    """Median over each cloud of the distance to the 32nd neighbour (the last if there are fewer), ``[B]``.
 
     Args:
         d2: squared lengths of the edges, ``[E]``.
@@ -201,7 +201,7 @@ def typical_reach(d2: Tensor, neighbors: Neighbors, offsets: Tensor) -> Tensor:
     target, sizes = neighbors.edge_index[1], offsets.diff()
     cloud = torch.arange(sizes.numel(), device=d2.device).repeat_interleave(sizes)
     if bool(((d2[1:] < d2[:-1]) & (target[1:] == target[:-1])).any()):
-        # Edges of the caller's own, in any order.
+        # edges from the caller, in any order
         order = d2.argsort()
         d2 = d2[order[target[order].argsort(stable=True)]]
     last = neighbors.degree.clamp(max=TYPICAL_NEIGHBORS + 1) - 1
@@ -212,7 +212,7 @@ def typical_reach(d2: Tensor, neighbors: Neighbors, offsets: Tensor) -> Tensor:
     order = order[cloud[order].argsort(stable=True)]
     middle = (offsets[:-1] + sizes // 2).clamp(max=cloud.numel() - 1)
     typical = reach[order][middle]
-    # More than half of the points are duplicates: take the mean; all of them: any length will do.
+    # if more than half of the points are duplicates, take the mean; if all are, any length will do
     mean = segment(reach, offsets, "mean")
     typical = torch.where(typical > 0, typical, mean)
     return torch.where(typical > 0, typical, 1.0)

@@ -1,4 +1,4 @@
-"""All distances on the host, in one compiled function."""
+"""Neighbours from all distances on the host, in one compiled function."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ccnn_geo.neighbors.edges import empty_edges
 from ccnn_geo.neighbors.query import Query
 
 THREAD_PAIRS = 1 << 16
-"""Pairs of points for which one more thread pays."""
+"""Pairs of points that justify one more thread."""
 MAX_NEIGHBORS = 1 << 16
-"""Neighbours of one target whose candidates each thread keeps, for 16 targets at a time."""
+"""Largest number of neighbours per target; each thread keeps candidates for 16 targets at a time."""
 SIZES = ("num_src", "num_dst", "dim", "clouds", "loop", "threads", "most")
 TENSORS = ("src", "dst", "src_ptr", "dst_ptr", "limit", "count", "ptr", "source", "target")
 
@@ -26,9 +26,9 @@ def has_native() -> bool:
 
 
 def search_native(query: Query) -> tuple[Tensor, Tensor] | None:
-    """Edges of every target, target by target, and their number per target; ``None`` where this does not apply.
+    """Edges of every target, target by target, and their number per target.
 
-    That is without a compiled function, and for more than :data:`MAX_NEIGHBORS` neighbours.
+    ``None`` without a compiled function, and for more than :data:`MAX_NEIGHBORS` neighbours.
     """
     function = _function()
     if function is None:
@@ -51,7 +51,7 @@ def search_native(query: Query) -> tuple[Tensor, Tensor] | None:
     def call(**more: Tensor) -> None:
         if function(ctypes.byref(_arguments()(*sizes, **addresses(**given, **more)))) != 0:
             raise MemoryError(
-                f"neighbours: no memory for distances to the {query.max_sources} points of a cloud"
+                f"neighbours: not enough memory for distances to the {query.max_sources} points of a cloud"
             )
 
     count = width.repeat_interleave(targets)

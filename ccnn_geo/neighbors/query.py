@@ -1,4 +1,4 @@
-"""A checked question, "which sources are near which targets", as all backends receive it."""
+"""A checked query, "which sources are near which targets", as all backends receive it."""
 
 import math
 from dataclasses import dataclass, replace
@@ -8,15 +8,16 @@ import torch
 from torch import Tensor
 
 from ccnn_geo._base.devices import check_one_device
-from ccnn_geo.functional.clouds import check_positions, cloud_offsets, count_clouds
+from ccnn_geo.functional.clouds import check_positions, cloud_offsets, count_clouds, glance_at_clouds
 
 
 @dataclass(frozen=True)
 class Query:
-    """Sources and targets in float64, cloud by cloud, and what counts as a neighbour.
+    """Sources and targets in float64, cloud by cloud, and the criteria for neighbours.
 
-    ``k`` and ``radius`` are upper bounds that hold together; ``None`` is no bound. ``loop=False`` leaves out
-    the source with the target's own index.
+    ``k`` and ``radius`` are upper bounds that apply together; ``None`` means no bound. ``loop=False`` excludes
+    the source with the target's own index. ``offsets`` are ``src_ptr`` and ``dst_ptr`` on the device of the points, for
+    a search that must not copy anything there; empty on the CPU.
     """
 
     src: Tensor
@@ -26,6 +27,7 @@ class Query:
     k: int | None
     radius: float | None
     loop: bool
+    offsets: tuple[Tensor, ...] = ()
 
     @property
     def clouds(self) -> list[tuple[int, int, int, int]]:
@@ -38,8 +40,8 @@ class Query:
         return max((b - a for a, b in pairwise(self.src_ptr)), default=0)
 
     def to(self, device: torch.device | str) -> "Query":
-        """The same question about points on another device."""
-        return replace(self, src=self.src.to(device), dst=self.dst.to(device))
+        """The same query with points on another device."""
+        return replace(self, src=self.src.to(device), dst=self.dst.to(device), offsets=())
 
 
 def make_query(
@@ -51,7 +53,7 @@ def make_query(
     radius: float | None,
     loop: bool,
 ) -> Query:
-    """Check the arguments of a neighbour search and bring them into one form."""
+    """Check the arguments of a neighbour search and convert them to one form."""
     if k is not None:
         if isinstance(k, bool) or not isinstance(k, int):
             raise TypeError(f"the number of neighbours must be an int or None, got {k!r}")
@@ -61,6 +63,11 @@ def make_query(
         radius = float(radius)
         if not (math.isfinite(radius) and radius >= 0):
             raise ValueError(f"radius must be finite and not negative, got {radius}")
+    if (found := _glance(pos, batch, pos_dst, batch_dst, loop)) is not None:
+        (src_ptr, src_offsets), (dst_ptr, dst_offsets) = found[0], found[-1]
+        points = _as_float64(pos)
+        targets = points if pos_dst is None else _as_float64(pos_dst)
+        return Query(points, targets, src_ptr, dst_ptr, k, radius, loop, (src_offsets, dst_offsets))
     check_positions(pos, "pos")
     check_one_device("neighbours", pos=pos, batch=batch, pos_dst=pos_dst, batch_dst=batch_dst)
     if pos_dst is None:
@@ -83,9 +90,25 @@ def make_query(
     return Query(_as_float64(pos), _as_float64(pos_dst), src_ptr, dst_ptr, k, radius, loop)
 
 
+def _glance(
+    pos: Tensor, batch: Tensor | None, pos_dst: Tensor | None, batch_dst: Tensor | None, loop: bool
+) -> list[tuple[list[int], Tensor]] | None:
+    """Beginnings of clouds, by one wait for the device; ``None`` on the CPU, and if a check finds something."""
+    # for MPS the search runs on the host
+    if not isinstance(pos, Tensor) or pos.device.type in ("cpu", "mps"):
+        return None
+    if pos_dst is None:
+        return None if batch_dst is not None else glance_at_clouds((pos, batch))
+    if not isinstance(pos_dst, Tensor) or not loop or pos_dst.device != pos.device:
+        return None
+    return (
+        glance_at_clouds((pos, batch), (pos_dst, batch_dst)) if pos.shape[1:] == pos_dst.shape[1:] else None
+    )
+
+
 def _as_float64(pos: Tensor) -> Tensor:
     pos = pos.detach()
-    # Metal has no float64: search on the host, so that neighbours do not depend on the device.
+    # Metal has no float64: search on the host, so that neighbours do not depend on the device
     if pos.device.type == "mps":
         pos = pos.cpu()
     return pos.to(torch.float64).contiguous()

@@ -1,29 +1,31 @@
-"""The k smallest of each row, in order, ties by column: what a neighbour search spends its time on.
+"""The k smallest of each row, in order, ties by column: the main cost of a neighbour search.
 
-``numpy.argsort`` says the same in 4 times the time (``experiments.bench_neighbors``). Value and column go into one
-integer: the bits of a float64 >= 0 order as an integer, and its lowest bits make room for the column. Such keys are
-distinct and sort without a permutation, by numpy's vectorised partition and sort. The bits given up can hide that two
-values differ; rows where that matters are ordered again from the full values.
+``numpy.argsort`` takes 4 times as long (``ccnn_geo.experiments.benchmarks.bench_neighbors``). We pack value and column
+into one integer: the bits of a float64 >= 0 order as an integer, and the lowest bits are replaced by the column. These
+keys are distinct and need no permutation, so numpy's vectorised partition and sort apply. The lost bits can hide that
+two values differ; rows where that matters are ordered again by their full values.
 """
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ccnn_geo.neighbors.topk import smallest_columns
+
 
 def smallest(values: Tensor, k: int) -> Tensor:
     """Columns of the ``k`` smallest entries of each row, ordered by value, ties by column.
 
     Args:
-        values: float64, zero or positive; NaN (at most one per row) comes after everything.
-        k: how many, at most the entries of a row that are not NaN.
+        values: float64, zero or positive; NaN (on the CPU at most one per row) comes after everything.
+        k: number of entries to take, at most those of a row that are not NaN.
 
     Shapes:
         - ``values``: ``[..., n]``; result: ``[..., k]``, int64
     """
     if values.device.type == "cpu":
         return torch.from_numpy(_smallest_on_host(values.numpy(), k))
-    return torch.sort(values, dim=-1, stable=True).indices[..., :k]
+    return smallest_columns(values, k)
 
 
 def _smallest_on_host(values: np.ndarray, k: int) -> np.ndarray:
@@ -44,7 +46,7 @@ def _smallest_on_host(values: np.ndarray, k: int) -> np.ndarray:
 def _smallest_keys(rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Keys of each row, ``[R, n]`` in any order; the smallest in order, ``[R, min(k + 1, n)]``; the column's bits.
 
-    One more than asked: a neighbour that was left out tells whether the last place is contested.
+    Takes one extra key: the next neighbour shows whether the last place is contested.
     """
     n = rows.shape[1]
     mask = (1 << (n - 1).bit_length()) - 1
@@ -61,12 +63,12 @@ def _smallest_keys(rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, in
 
 
 def _misled(rows: np.ndarray, keys: np.ndarray, top: np.ndarray, k: int, mask: int) -> np.ndarray:
-    """Whether the order of a row's first k keys may not be that of its values."""
+    """Whether the order of a row's first k keys may differ from the order of its values."""
     found = np.take_along_axis(rows, top & mask, axis=1)
     same = (top[:, 1:] ^ top[:, :-1]) <= mask
     wrong = (same & (found[:, 1:] != found[:, :-1])).any(axis=1)
     if top.shape[1] > k:
-        # Keys alike the last one taken, wherever they are, may hide smaller values.
+        # any keys equal to the last one taken may hide smaller values
         contested = np.flatnonzero(same[:, k - 1])
         keys, last = keys[contested], slice(k - 1, k)
         values = np.take_along_axis(rows[contested], keys & mask, axis=1)
@@ -76,7 +78,7 @@ def _misled(rows: np.ndarray, keys: np.ndarray, top: np.ndarray, k: int, mask: i
 
 
 def _smallest_by_threshold(rows: np.ndarray, k: int) -> np.ndarray:
-    """All below the k-th value, then the first of those equal to it, then ordered: exact on full values."""
+    """Takes all entries below the k-th value and the first ones equal to it, then orders them: exact on full values."""
     if not rows.size:
         return np.empty((0, k), dtype=np.int64)
     kth = np.partition(rows, k - 1, axis=1)[:, k - 1 : k]

@@ -1,4 +1,4 @@
-"""How far apart the points of a cloud are: the spacing of a lattice that is as dense."""
+"""The distance between the points of a cloud: the spacing of an equally dense lattice."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from ccnn_geo.functional.clouds import check_positions, cloud_offsets, count_clo
 from ccnn_geo.neighbors.build import build_neighbors
 
 NEAR, FEW, MANY = 4, 16, 32
-"""Ranks of the neighbours that are looked at: the first and the last for the dimension, the first two for the level."""
+"""Ranks of the neighbours used: from the first to the last for the dimension, between the first two for the level."""
 
 ASKED = 8192
-"""Points of a cloud whose neighbours are looked for; of a larger one every second, third and so on."""
+"""Largest number of points with a neighbour search; in a larger cloud only every second, third and so on has one."""
 
 MEDIAN_RANK = 1 / 3
-"""The median volume up to the k-th of random points holds k - 1/3 of them."""
+"""The median ball up to the k-th of random points holds k - 1/3 of them."""
 
 
 @torch.no_grad()
 def estimate_spacing(pos: Tensor, batch: Tensor | None = None, intrinsic_dim: float | None = None) -> Tensor:
-    r"""Distance :math:`h` between the points of each cloud, from those to their nearest neighbours.
+    r"""Distance :math:`h` between the points of each cloud, estimated from distances to their nearest neighbours.
 
     .. math::
         \log h = \Big\langle \log r_k + \tfrac1d \log \frac{\pi^{d/2}}{\Gamma(d/2 + 1)\,(k - 1/3)}
                  \Big\rangle_{k=4}^{16}
 
     where :math:`r_k` is the median distance to the :math:`k`-th nearest other point, and :math:`d` the slope of
-    :math:`\log(k - 1/3)` over :math:`\log r_k`, :math:`4 \le k \le 32`: :math:`h^d` is a point's share of the volume,
-    area or length that the cloud fills. For random points it is right to a few percent, for lattices to 10.
-    No set of points carries more than a lattice as dense does (Landau, 1967): :math:`\pi / h` in rad per unit. Points
-    at the same place count as one. Of more than 8,192 points the neighbours of every second, third and so on are asked.
+    :math:`\log(k - 1/3)` over :math:`\log r_k`, :math:`4 \le k \le 32`. So :math:`h^d` is a point's share of the
+    volume, area or length that the cloud fills. The error is a few percent for random points, up to 10 for lattices.
+    No set of points carries higher frequencies than an equally dense lattice (Landau, 1967): :math:`\pi / h` in rad per
+    unit. Points at the same position count as one. In clouds of more than 8,192 points, neighbours are searched for
+    every second, third and so on.
 
     Args:
         pos: Coordinates.
@@ -59,14 +60,14 @@ def estimate_spacing(pos: Tensor, batch: Tensor | None = None, intrinsic_dim: fl
 
 @torch.no_grad()
 def estimate_reach(pos: Tensor, batch: Tensor | None = None, num_neighbors: int = MANY) -> Tensor:
-    """Distance within which a point has so many neighbours: the median over the points of each cloud.
+    """Median distance, over the points of each cloud, within which a point has a number of neighbours.
 
-    Points at the same place count as one. A cloud with fewer points has the distance to the farthest.
+    Points at the same position count as one. A cloud with fewer points gives the distance to the farthest.
 
     Args:
         pos: Coordinates.
         batch: Cloud of each point, sorted; one cloud by default.
-        num_neighbors: How many others.
+        num_neighbors: Number of neighbours, without the point itself.
 
     Shapes:
         - ``pos``: ``[N, D]``; ``batch``: ``[N]``; result: ``[B]`` in the unit and type of ``pos``, NaN for a cloud
@@ -89,7 +90,7 @@ def estimate_reach(pos: Tensor, batch: Tensor | None = None, num_neighbors: int 
 
 
 def _median_distances(pos: Tensor, many: int) -> Tensor:
-    """To the nearest other place, the second nearest and so on, ``[K]``, K at most ``many``."""
+    """Median distances to the nearest other position, the second nearest and so on, ``[K]``, K at most ``many``."""
     pos = (
         pos.unique(dim=0) if pos.device.type == "mps" else pos.double().unique(dim=0)
     )  # Metal has no float64
@@ -100,7 +101,7 @@ def _median_distances(pos: Tensor, many: int) -> Tensor:
         source, target = build_neighbors(pos, None, many, loop=False).edge_index
         distance = (pos[target] - pos[source]).norm(dim=1).view(-1, many).sort(dim=1).values
         return _lower_median(distance)
-    some = pos[:: -(-pos.size(0) // ASKED)]  # sorted by place, so they are everywhere
+    some = pos[:: -(-pos.size(0) // ASKED)]  # sorted by position, so they are spread over the cloud
     source, target = build_neighbors(pos, None, many + 1, pos_dst=some).edge_index
     distance = (some[target] - pos[source]).norm(dim=1).view(-1, many + 1).sort(dim=1).values
     return _lower_median(distance[:, 1:])  # without the point itself
@@ -123,7 +124,7 @@ def _spacing(pos: Tensor, intrinsic_dim: float | None) -> Tensor:
 
 
 def _lower_median(values: Tensor) -> Tensor:
-    """Of each column of ``[N, K]``, ``[K]``; torch's own has no deterministic form on CUDA."""
+    """Lower median of each column of ``[N, K]``, ``[K]``; torch has no deterministic form on CUDA."""
     if values.device.type == "cpu":
         return values.median(dim=0).values
     return values.sort(dim=0).values[(values.size(0) - 1) // 2]

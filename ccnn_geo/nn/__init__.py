@@ -1,4 +1,4 @@
-"""Layers, blocks, networks, norms and readouts, which take grids and points alike."""
+"""Layers, blocks, networks, norms and readouts, for grids and for points."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Residual blocks of Fig. 7, the paper's and the two it is compared with; and one with gates."""
+"""Residual blocks of Fig. 7 (the paper's and two it is compared with), and one with gates."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class CCNNBlock(nn.Module):
         channels: Input and output channels :math:`C`.
         dim: Dimension :math:`D` of the positions.
         dropout: Probability of dropping a feature.
-        drop_path: Probability of leaving the branch out of a sample in training, see
+        drop_path: Probability of skipping the branch for a sample in training, see
             :class:`~ccnn_geo.nn.drop_path.DropPath`.
-        **conv_kwargs: Arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`; ``groups`` are those of all layers.
+        **conv_kwargs: Arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`; ``groups`` apply to all layers.
 
     Shapes:
         - **input and output:** points :math:`(N, C)` with ``pos`` and ``edge_index``, or a grid
-          :math:`(B, C, *S)`; further arguments of ``forward`` are the convolution's
+          :math:`(B, C, *S)`; further arguments of ``forward`` as for the convolution
 
     Example:
         >>> block = CCNNBlock(8, dim=2)
@@ -54,7 +54,7 @@ class CCNNBlock(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Draws new parameters."""
         self.norm.reset_parameters()
         self.conv.reset_parameters()
         for linear in (self.linear, self.gate):
@@ -93,15 +93,15 @@ class S4Block(CCNNBlock):
 
 
 class GatedBlock(CCNNBlock):
-    r""":class:`CCNNBlock` with a gate per feature in the place of its first nonlinearity.
+    r""":class:`CCNNBlock` with a gate per feature instead of the first nonlinearity.
 
     .. math::
         \mathcal R(x) = x + \mathrm{gelu}\big(W \, \mathrm{dropout}(
         \mathrm{SepFlexConv}(n) \odot 2 \sigma(G n))\big), \quad n = \mathrm{norm}(x)
 
-    A fresh gate is 1 in the mean, so that variances stay as they are.
+    A fresh gate has mean 1, so that variances stay the same.
 
-    Source: Poli et al., 2023, "Hyena Hierarchy", whose long convolutions have gates of their input as well.
+    Source: Poli et al., 2023, "Hyena Hierarchy", where the input also gates long convolutions.
 
     Example:
         >>> block = GatedBlock(8, dim=2)
@@ -139,7 +139,7 @@ class FlexBlock(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Draws new parameters."""
         for module in (self.conv1, self.norm1, self.conv2, self.norm2):
             module.reset_parameters()
 

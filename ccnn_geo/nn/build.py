@@ -1,4 +1,4 @@
-"""A network from a preset's name or plain sizes."""
+"""Builds a network from a preset's name or plain sizes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KERNEL_SETTINGS = (
     *("kernel_hidden", "kernel_layers", "omega_0", "kernel", "causal"),
     *("window", "window_init", "window_threshold"),
 )
-"""Settings of kernels that ``conv`` cannot name; the others it may, as files of before do."""
+"""Kernel settings that ``conv`` must not contain; it may contain the others, as older files do."""
 
 
 def build_network(
@@ -44,34 +44,34 @@ def build_network(
     set_channels: int | None = None,
     **kernel: Any,
 ) -> CCNN:
-    """Builds the :class:`~ccnn_geo.nn.ccnn.CCNN` that a configuration describes.
+    """Builds the :class:`~ccnn_geo.nn.ccnn.CCNN` of a configuration.
 
     Args:
         in_channels: Input channels.
         out_channels: Number of classes.
         dim: Dimension of the positions.
-        readout: ``global`` for an answer per sample, ``node`` for one per point.
-        preset: A key of :data:`ccnn_geo.nn.ccnn.PRESETS`, which sets the three sizes below unless they are given;
-            with ``_paper`` also the paper's frequencies and window, with ``_sets`` members and set_channels.
+        readout: ``global`` for a prediction per sample, ``node`` for one per point.
+        preset: A key of :data:`ccnn_geo.nn.ccnn.PRESETS`. It sets the three sizes below unless they are given; with
+            ``_paper`` also the paper's frequencies and window, with ``_sets`` also members and set_channels.
         hidden_channels: Width of the network.
         num_blocks: Number of residual blocks.
         kernel_hidden: Hidden width of the kernel networks.
         num_neighbors: Neighbours per point; null for all points of a cloud.
         block: ``ccnn``, ``s4``, ``flex`` or ``gated``.
         dropout: Dropout in the blocks.
-        measure: Weight of a point: ``uniform``, ``density``, or ``quadrature``, which asks for all neighbours.
-        pool: ``mean`` of the points' features, ``mean_max``, or their ``sum``, for what grows with the sample, as
+        measure: Weight of a point: ``uniform``, ``density``, or ``quadrature``, which needs all neighbours.
+        pool: Pooling over points: ``mean``, ``mean_max``, or ``sum`` for quantities that grow with the sample, as
             energies do.
-        drop_path: Probability of leaving a block's branch out of a sample, that of the last block.
-        init_spacing: Distance of samples whose Nyquist rate no kernel starts above; ``auto`` for that of the first
-            batch.
+        drop_path: Probability of skipping the last block's branch for a sample; lower for earlier blocks.
+        init_spacing: Distance between points; no kernel starts above their Nyquist rate. ``auto`` measures it on the
+            first batch.
         conv: Further arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`.
-        composition: For regression: begin with a linear fit of the targets to what the features of the points add up
-            to, such as the atoms of a molecule; the network learns the rest.
-        members: Networks side by side, each of the sizes above, which learn by themselves and whose answers are
-            averaged; 1 unless the preset says more.
-        set_channels: Width of a branch beside the convolutions that sees each point by itself and keeps what is
-            largest; 0 for none, unless the preset has one.
+        composition: For regression: start from a linear fit of the targets to the summed features of the points, such
+            as the atoms of a molecule; the network learns the rest.
+        members: Number of networks side by side, each with the sizes above. They learn independently, and their
+            predictions are averaged; by default as in the preset, or 1.
+        set_channels: Width of a branch beside the convolutions that sees each point separately and pools maxima; by
+            default as in the preset, or 0 for none.
         **kernel: The other settings of :class:`~ccnn_geo.kernels.config.KernelConfig`.
 
     Raises:
@@ -89,8 +89,8 @@ def build_network(
     missing = [key for key in needed if key not in sizes]
     if missing:
         raise ValueError(
-            f"model: expected a preset ({', '.join(PRESETS)}; by --model.preset, or a --config that names one) or all "
-            f"sizes, missing {', '.join(missing)}"
+            f"model: expected a preset ({', '.join(PRESETS)}; from --model.preset, or a --config that names one) or "
+            f"all sizes, missing {', '.join(missing)}"
         )
     if num_neighbors is not None and num_neighbors < 1:
         raise ValueError(f"model.num_neighbors: expected 1 or more, or null for all, got {num_neighbors}")
@@ -98,7 +98,7 @@ def build_network(
         raise ValueError(f"model.hidden_channels: expected 1 or more, got {sizes['hidden_channels']}")
     twice = [key for key in conv or {} if key in KERNEL_SETTINGS]
     if twice:
-        raise ValueError(f"model.conv: expected none of what model has itself, got {', '.join(twice)}")
+        raise ValueError(f"model.conv: expected none of the settings of model itself, got {', '.join(twice)}")
     config = KernelConfig(kernel_hidden=sizes.pop("kernel_hidden"), **kernel)
     try:
         return CCNN(
@@ -124,12 +124,12 @@ def build_network(
         if not wrong:
             raise ValueError(f"model: {error}") from error
         raise ValueError(
-            f"model.conv: expected arguments of SepFlexConv that model has not itself, got {', '.join(wrong)}"
+            f"model.conv: expected arguments of SepFlexConv that model does not have, got {', '.join(wrong)}"
         ) from error
 
 
 def model_defaults() -> dict[str, Any]:
-    """Settings of :func:`build_network`, those of its kernels among them, that may be left out."""
+    """Optional settings of :func:`build_network`, including those of its kernels."""
     own = {
         name: p.default for name, p in signature(build_network).parameters.items() if p.default is not p.empty
     }
@@ -137,10 +137,10 @@ def model_defaults() -> dict[str, Any]:
 
 
 def num_outputs(num_classes: int, binary: bool) -> int:
-    """Outputs of a network for so many classes: one of each, or a single one between two.
+    """Number of outputs for a number of classes: one per class, or a single one for two classes.
 
     Raises:
-        ValueError: If a single one is asked for and there are not two classes.
+        ValueError: If ``binary`` is set and there are not two classes.
     """
     if binary and num_classes != 2:
         raise ValueError(f"optim.binary: expected two classes, got {num_classes}")
@@ -148,7 +148,7 @@ def num_outputs(num_classes: int, binary: bool) -> int:
 
 
 def outputs_of(hyperparameters: Mapping[str, Any]) -> int:
-    """Outputs of the network of a checkpoint's hyperparameters: of its targets, or of its classes."""
+    """Number of outputs from a checkpoint's hyperparameters: one per target, or as its classes need."""
     targets = hyperparameters.get("targets")
     if targets:
         return len(targets["names"])
@@ -156,7 +156,7 @@ def outputs_of(hyperparameters: Mapping[str, Any]) -> int:
 
 
 def class_logits(outputs: Tensor) -> Tensor:
-    """Logits ``[*, K]`` of outputs ``[*, K]``; of a single one ``z [*, 1]`` they are ``(0, z) [*, 2]``.
+    """Logits ``[*, K]`` of outputs ``[*, K]``; a single output ``z [*, 1]`` gives ``(0, z) [*, 2]``.
 
     The softmax of ``(0, z)`` is the sigmoid of ``z``, and its cross-entropy the binary one.
     """

@@ -37,14 +37,14 @@ WITH_SETS: dict[str, dict[str, int]] = {
     "ccnn_4_32_sets": {**SIZES["ccnn_4_32"], "set_channels": 24},
     "ccnn_4_48_sets": {**SIZES["ccnn_4_48"], "kernel_hidden": 24, "members": 4, "set_channels": 64},
 }
-"""Networks with a branch that sees points one by one, for answers per sample: the best on shapes of unknown kinds."""
+"""Networks with a branch that sees points one by one, for one prediction per sample: the best on unseen kinds."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     **SIZES,
     **WITH_SETS,
     **{f"{name}_paper": {**sizes, **PAPER} for name, sizes in SIZES.items()},
 }
-"""The sizes, with kernels that fit their data; and the same with the paper's ``omega_0`` and window, ``*_paper``."""
+"""All sizes, with kernels that adapt to the data; ``*_paper`` has the paper's ``omega_0`` and window instead."""
 
 OLD_KEYS = {
     "first_variance": "head.scale.moment",
@@ -53,7 +53,7 @@ OLD_KEYS = {
     "head.weight": "head.linear.weight",
     "head.bias": "head.linear.bias",
 }
-"""Names in state dicts of before the head was a part."""
+"""Names in older state dicts, from before the head was a module."""
 
 
 class CCNN(Pretrained, Trunk):
@@ -64,7 +64,7 @@ class CCNN(Pretrained, Trunk):
         h_l = \mathcal R_l(h_{l-1}), \quad
         y = W \, \mathrm{mean}(\mathrm{norm}(h_L)) + b
 
-    Neighbours are found once per forward and shared by all layers. The first batch scales the kernels and
+    Neighbours are found once per forward pass and shared by all layers. The first batch scales the kernels and
     the head once, so that all layers and the outputs of a fresh model have unit variance (Sec. 4.1).
 
     Args:
@@ -73,29 +73,29 @@ class CCNN(Pretrained, Trunk):
         dim: Dimension :math:`D` of the positions: 1, 2 or 3.
         hidden_channels: Width of the network.
         num_blocks: Number of residual blocks.
-        num_neighbors: Neighbours per point; ``None`` for all points in the kernels' windows, which
-            ``measure="quadrature"`` asks for.
+        num_neighbors: Neighbours per point; ``None`` for all points in the kernels' windows, as
+            ``measure="quadrature"`` requires.
         readout: ``"global"`` (one output per sample) or ``"node"`` (one per point or cell).
-        pool: What a global readout takes of the features of all points: their ``"mean"``, as the paper, ``"mean_max"``,
-            or their ``"sum"``, see :class:`~ccnn_geo.nn.head.Head`. Where points have weights (by ``measure`` or
-            given), so has the mean: it is over the surface, and not over its samples.
-        composition: Whether a global output begins with a linear function of what the input features of the points add
-            up to, which is fitted to data, see :class:`~ccnn_geo.nn.composition.Composition`.
+        pool: Pooling of a global readout over all points: ``"mean"`` as in the paper, ``"mean_max"`` or ``"sum"``, see
+            :class:`~ccnn_geo.nn.head.Head`. If points have weights (given or from ``measure``), the mean is weighted:
+            it is over the surface, not over its points.
+        composition: Whether a global output starts from a linear function of the summed input features, fitted to the
+            data, see :class:`~ccnn_geo.nn.composition.Composition`.
         block: ``"ccnn"``, ``"s4"``, ``"flex"`` or ``"gated"``.
         dropout: Dropout in the blocks.
-        drop_path: Probability of leaving the last block's branch out of a sample in training, and in proportion of
-            those before.
-        members: Networks side by side, each of ``hidden_channels`` channels of its own, whose outputs are averaged: a
-            committee of the cost of one search for neighbours and one kernel network per layer. In training
-            each member answers by itself, so that each learns by itself: there are ``members`` times the rows, the
-            whole batch of the first before that of the second.
-        set_channels: Width of a branch beside the convolutions that sees each point by itself and
-            keeps what is largest over all, a :class:`~ccnn_geo.nn.set_branch.SetBranch`; 0 for none. It learns by
-            itself, as one more member, and its answer counts as much as that of all the others together.
-        init_spacing: Distance of samples whose Nyquist rate no kernel starts above, see
-            :meth:`~ccnn_geo.nn.trunk.Trunk.limit_frequencies`; ``"auto"`` takes that of the first batch, once, before
-            it scales the kernels.
-        **conv_kwargs: Further arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`, among them those of
+        drop_path: Probability of skipping the last block's branch for a sample in training; proportionally lower for
+            earlier blocks.
+        members: Number of networks side by side, an ensemble with averaged outputs. Each has its own
+            ``hidden_channels`` channels; all share one neighbour search and one kernel network per layer. In training
+            each member predicts and learns independently, so there are ``members`` times as many rows: the whole batch
+            of the first member, then that of the second.
+        set_channels: Width of a branch beside the convolutions that sees each point separately and pools maxima, a
+            :class:`~ccnn_geo.nn.set_branch.SetBranch`; 0 for none. It learns independently, as one more member, and its
+            prediction weighs as much as all other members together.
+        init_spacing: Distance between points; no kernel starts above their Nyquist rate, see
+            :meth:`~ccnn_geo.nn.trunk.Trunk.limit_frequencies`. ``"auto"`` measures it once, on the first batch, before
+            that batch scales the kernels.
+        **conv_kwargs: Further arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`, including those of
             :class:`~ccnn_geo.kernels.config.KernelConfig`: ``kernel_hidden``, ``omega_0``, ``window_init``, ``causal``.
 
     Shapes:
@@ -190,9 +190,9 @@ class CCNN(Pretrained, Trunk):
             if self.stem.kernel.config.fits_data:
                 raise ValueError(
                     f"CCNN: expected omega_0 or window_init with init_spacing, got {init_spacing!r} alone; kernels "
-                    "that fit their data start below its Nyquist rate"
+                    "that adapt to the data start below its Nyquist rate"
                 )
-            self.stem.kernel.filter_frequencies()  # a family without any says so now
+            self.stem.kernel.filter_frequencies()  # raises early for a family without any
         self.reset_parameters()
 
     @property
@@ -202,7 +202,7 @@ class CCNN(Pretrained, Trunk):
 
     @property
     def num_answers(self) -> int:
-        """Rows for each sample in training: members, and the branch of ``set_channels``."""
+        """Rows per sample in training: one per member, and one for the branch of ``set_channels``."""
         return self.members + (self.set_branch is not None)
 
     @classmethod
@@ -213,7 +213,7 @@ class CCNN(Pretrained, Trunk):
         return cls(in_channels, out_channels, dim, **{**PRESETS[name], **kwargs})
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Draws new parameters."""
         super().reset_parameters()
         self.head.reset_parameters()
         for part in (self.set_branch, self.composition):
@@ -237,15 +237,15 @@ class CCNN(Pretrained, Trunk):
         """Applies the network to a grid (``x`` alone), to points, or to a ``Data``.
 
         Args:
-            x: Features, or a ``Data`` that carries all of them.
+            x: Features, or a ``Data`` that holds all arguments.
             pos: Positions of points.
             batch: Cloud of each point, sorted; one cloud by default.
             edge_index: Edges from source to target, or a :class:`~ccnn_geo.nn.conv.plan.PointPlan`; by default the
                 ``num_neighbors`` nearest, with ``method="mesh"`` all points.
             weight: Quadrature weights of the points.
-            spacing: Distance of a grid's samples; by default its longest axis covers [-1, 1]. For points the
+            spacing: Distance between the cells of a grid; by default its longest axis covers [-1, 1]. For points, the
                 step of the lattice they lie on.
-            batch_size: Number of clouds, if the last ones may be empty.
+            batch_size: Number of clouds, needed if the last ones may be empty.
         """
         if isinstance(x, Data):
             return self._forward_data(x)
@@ -259,7 +259,7 @@ class CCNN(Pretrained, Trunk):
             parameters=self.head.linear.weight,
         )
         batch = None if batch is None else as_clouds(batch, "batch")
-        if pos is None and isinstance(x, Tensor) and x.dim() > 1:  # layers say what is no grid
+        if pos is None and isinstance(x, Tensor) and x.dim() > 1:  # layers report other shapes
             check_grid("CCNN", x)
         first = self.first_spacing
         if first is not None and not first.is_known and first.measure(x, pos, batch, spacing):
@@ -278,9 +278,9 @@ class CCNN(Pretrained, Trunk):
     def answers(
         self, outputs: Tensor, x: Tensor, batch: Tensor | None = None, batch_size: int | None = None
     ) -> Tensor:
-        """What the network gives for outputs of its head: with those of its branch, and its composition.
+        """Adds the outputs of the branch and the composition to the outputs of the head.
 
-        Arguments are those of :meth:`forward`; ``x`` are features of points or of a grid.
+        Arguments as in :meth:`forward`; ``x`` are features of points or of a grid.
         """
         if self.set_branch is not None:
             own = self.set_branch(x, batch, batch_size)

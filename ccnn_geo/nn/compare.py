@@ -1,4 +1,4 @@
-"""What two networks differ in, and which of their tensors are one."""
+"""Compares two networks, and finds tensors that a network shares."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccnn_geo.nn.config import listed
 
 
 def compare(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
-    """Finds names or shapes of two state dicts that differ."""
+    """Raises a ValueError if names or shapes of two state dicts differ."""
     shapes = [k for k in expected if k in found and expected[k].shape != found[k].shape]
     if shapes:
         raise ValueError(
@@ -35,7 +35,7 @@ def settings(network: nn.Module) -> dict[str, Any]:
 
 
 def first_names(network: nn.Module) -> dict[str, str]:
-    """The names in a state dict, and for each the first name of the same tensor: that of others is of a shared part."""
+    """Maps each name in a state dict to the first name of the same tensor; shared modules have several names."""
     found: dict[int, str] = {}
     state = network.state_dict(keep_vars=True)
     return {name: found.setdefault(id(value), name) for name, value in state.items()}

@@ -1,4 +1,4 @@
-"""What a sample is made of: a linear function of what the features of its points add up to."""
+"""A linear fit to the summed features of a sample's points, which describe its composition."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from ccnn_geo._base.pyg import scatter
 
 
 class Composition(nn.Module):
-    r"""Begins with a linear fit to the sums of the input features, so that a network learns the rest.
+    r"""Starts from a linear fit to the summed input features, so that a network learns the rest.
 
     .. math::
         y = b + A \sum_i x_i + s \, \hat y
 
-    For molecules whose features are kinds of atoms, :math:`A` is an energy per atom of each kind, which alone explains
-    most of an energy; :math:`\hat y` is what the network says of their arrangement. :math:`A`, :math:`b` and the
-    deviation :math:`s` of what is left are measured once, by :meth:`fit`, and stored with the weights.
+    For molecules with one-hot atom types as features, :math:`A` is an energy per atom of each type, which alone
+    explains most of a molecule's energy. The network's output :math:`\hat y` adds the effect of their arrangement.
+    :meth:`fit` measures :math:`A`, :math:`b` and the standard deviation :math:`s` of the rest once; they are stored
+    with the weights.
 
     Args:
-        in_channels: Features :math:`C` of a point.
+        in_channels: Features :math:`C` per point.
         out_channels: Outputs :math:`T`.
 
     Shapes:
@@ -54,11 +55,11 @@ class Composition(nn.Module):
 
     @torch.no_grad()
     def fit(self, sums: Tensor, values: Tensor) -> None:
-        """Measures all by least squares; of sums that do not tell features apart, by the smallest weights.
+        """Fits by least squares; if the sums do not determine the weights, takes the smallest ones.
 
         Args:
-            sums: Of the features of each sample.
-            values: What the outputs are to be; NaN where that is not known.
+            sums: Summed features of each sample.
+            values: Target outputs; NaN if unknown.
 
         Shapes:
             - **sums:** :math:`(n, C)`; **values:** :math:`(n, T)`
@@ -80,8 +81,8 @@ class Composition(nn.Module):
         """Adds the fit to the outputs of a network on these inputs.
 
         Args:
-            outputs: Of the network, or of each of several, ``[M, B, T]``.
-            x: Its input features.
+            outputs: Outputs of the network, or of each of several members, ``[M, B, T]``.
+            x: Input features of the network.
             batch: Sample of each point; one sample by default.
         """
         if x.dim() > 2:

@@ -1,4 +1,4 @@
-"""Arguments of a network as a file has them, and the network they make."""
+"""Arguments of a network as stored in a file, and the network built from them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ccnn_geo.nn.conv.base import ContinuousConv
 
 Network = TypeVar("Network", bound=nn.Module)
 SHOWN = 4
-"""Names that an error lists before it counts the rest."""
+"""Number of names that an error lists before it counts the rest."""
 
 
 def made(cls: type[Network], given: Mapping[str, Any], where: str) -> Network:
-    """A network of plain arguments; the random numbers of others stay what they are."""
+    """Builds a network from plain arguments, without changing the state of random generators."""
     own = inspect.signature(cls.__init__).parameters
     needed = {name for name, p in own.items() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD}
     missing = needed - {"self", *given}
@@ -37,31 +37,31 @@ def made(cls: type[Network], given: Mapping[str, Any], where: str) -> Network:
     with torch.random.fork_rng(devices=[]):
         try:
             return cls(**given)
-        except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:  # of sizes that none can have
+        except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:  # for impossible sizes
             raise ValueError(f"{where}: {str(error).partition(chr(10))[0]}") from error
 
 
 def conv_defaults() -> dict[str, Any]:
-    """Arguments of a convolution that may be left out, those of its kernel among them."""
+    """Optional arguments of a convolution, including those of its kernel."""
     own = {name: value for name, value in defaults(ContinuousConv).items() if name != "config"}
     return {**asdict(KernelConfig()), **own}
 
 
 def defaults(cls: type) -> dict[str, Any]:
-    """Arguments of a constructor that may be left out."""
+    """Optional arguments of a constructor."""
     found = inspect.signature(cls).parameters.values()
     return {p.name: p.default for p in found if p.default is not p.empty}
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first few names, and how many more there are."""
+    """Lists the first few names, and counts the rest."""
     names = sorted(names)
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
 
 
 def plain(value: Any, name: str) -> Any:
-    """A value as JSON has it: numbers of arrays become Python's, tuples lists."""
+    """Converts a value for JSON: numbers of arrays become Python's, tuples become lists."""
     if isinstance(value, (bool, int, float, str, type(None))):
         return value
     if isinstance(value, Mapping):
@@ -70,4 +70,4 @@ def plain(value: Any, name: str) -> Any:
         return [plain(entry, name) for entry in value]
     if hasattr(value, "tolist"):
         return value.tolist()
-    raise ValueError(f"CCNN.config: expected a plain value of {name}, got {value!r}")
+    raise ValueError(f"CCNN.config: expected a plain value for {name}, got {value!r}")

@@ -1,4 +1,4 @@
-"""Stochastic depth: residual branches that a sample leaves out in training."""
+"""Stochastic depth: samples skip residual branches in training."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ccnn_geo.nn.conv.plan import PointPlan
 
 
 class DropPath(nn.Module):
-    r"""Leaves a residual branch out of a sample with probability :math:`p`, and scales what is kept.
+    r"""Skips a residual branch for a sample with probability :math:`p`, and scales the branch otherwise.
 
     .. math::
         y = \frac{m_s}{1 - p} \, h, \qquad m_s \sim \mathrm{Bernoulli}(1 - p) \text{ per sample } s
 
-    In evaluation, and for :math:`p = 0`, the identity.
+    In evaluation, and for :math:`p = 0`, it is the identity.
 
     Args:
         p: Probability, in [0, 1).
@@ -32,7 +32,7 @@ class DropPath(nn.Module):
 
     Example:
         >>> drop = DropPath(0.5)
-        >>> drop(torch.ones(64, 3)).unique().item() in (0.0, 2.0)  # a cloud is left out or doubled
+        >>> drop(torch.ones(64, 3)).unique().item() in (0.0, 2.0)  # the cloud is zeroed or doubled
         True
         >>> drop.eval()(torch.ones(4, 3)).unique()
         tensor([1.])
@@ -52,14 +52,14 @@ class DropPath(nn.Module):
         batch: Tensor | None = None,
         **_: Any,
     ) -> Tensor:
-        """Drops samples; further arguments are those of the branch's convolution, and say which cloud a point is of."""
+        """Drops samples; further arguments as for the branch's convolution; they tell which cloud a point is in."""
         if not self.training or self.p == 0:
             return h
         if isinstance(edge_index, PointPlan):
             batch = edge_index.batch[1]
         kept = torch.rand(h.size(0), device=h.device) >= self.p
         if h.dim() == 2:
-            # a draw for each point, though clouds are fewer: how many, the device need not be asked
+            # one draw per point, more than there are clouds: no need to wait for their number
             kept = kept[:1] if batch is None else kept[batch % h.size(0)]
         return h * (kept / (1 - self.p)).to(h.dtype).view(-1, *[1] * (h.dim() - 1))
 

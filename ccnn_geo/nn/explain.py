@@ -1,4 +1,4 @@
-"""What PyG's explainers need of a model: features and edges as its first two arguments."""
+"""The call that PyG's explainers need: features and edges as a model's first two arguments."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from torch import Tensor, nn
 
 
 class EdgesFirst(nn.Module):
-    """A network or layer in the call of PyG's explainers, ``model(x, edge_index, pos=pos)``.
+    """Wraps a network or layer for the call of PyG's explainers, ``model(x, edge_index, pos=pos)``.
 
     Layers and networks here take positions second, as PyG's own point layers do, and may find their edges themselves.
-    An explainer masks given edges, so find them first: with :func:`~ccnn_geo.neighbors.knn_graph`, as many per
-    point as the network has ``num_neighbors``, or with :class:`~ccnn_geo.transforms.BuildNeighbors`. Models of your
-    own whose ``forward`` has features and edges first need nothing around them, whatever layers they are made of.
+    An explainer masks given edges, so find them first: with :func:`~ccnn_geo.neighbors.knn_graph`, ``num_neighbors``
+    of the network per point, or with :class:`~ccnn_geo.transforms.BuildNeighbors`. Your own models need no wrapper if
+    their ``forward`` takes features and edges first, whatever layers they contain.
 
     Args:
         model: A :class:`~ccnn_geo.CCNN`, or a :class:`~ccnn_geo.SepFlexConv` or :class:`~ccnn_geo.FlexConv`.
 
     Shapes:
-        ``x`` :math:`(N, C_{in})`, ``edge_index`` :math:`(2, E)`, ``pos`` :math:`(N, D)` to what the model gives.
+        ``x`` :math:`(N, C_{in})`, ``edge_index`` :math:`(2, E)`, ``pos`` :math:`(N, D)` to the model's output.
 
     Source: :class:`torch_geometric.explain.Explainer`, which calls ``model(x, edge_index, **kwargs)``.
 
@@ -48,5 +48,5 @@ class EdgesFirst(nn.Module):
         self.model = model
 
     def forward(self, x: Tensor, edge_index: Tensor, pos: Tensor, **kwargs: Any) -> Tensor:
-        """Calls the model by the names of its arguments; further ones, like ``batch``, are handed on."""
+        """Calls the model with named arguments; passes on further ones such as ``batch``."""
         return self.model(x, pos=pos, edge_index=edge_index, **kwargs)

@@ -1,4 +1,4 @@
-"""A linear layer whose channels lie in groups that see nothing of each other."""
+"""A linear layer with independent groups of channels."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from ccnn_geo.functional.pointwise.linear import grouped_linear
 
 
 class GroupedLinear(nn.Linear):
-    r"""A linear layer for each of :math:`G` groups of channels: what several networks side by side have.
+    r"""A separate linear layer for each of :math:`G` groups of channels, for several networks side by side.
 
     .. math::
         y_{g o} = \sum_c W_{g o c} x_{g c} + \beta_{g o}
 
     Args:
-        in_channels: :math:`G C`, of all groups.
-        out_channels: :math:`G O`.
-        groups: :math:`G`.
+        in_channels: Input channels :math:`G C` of all groups.
+        out_channels: Output channels :math:`G O` of all groups.
+        groups: Number of groups :math:`G`.
 
     Shapes:
         - **input:** points :math:`(N, G C)` or a grid :math:`(B, G C, *S)`
@@ -36,7 +36,7 @@ class GroupedLinear(nn.Linear):
     def __init__(self, in_channels: int, out_channels: int, groups: int) -> None:
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ValueError(
-                f"GroupedLinear: expected groups that divide the channels, got {groups} groups of {in_channels} and "
+                f"GroupedLinear: expected groups that divide the channels, got {groups} groups for {in_channels} and "
                 f"{out_channels} channels"
             )
         super().__init__(in_channels // groups, out_channels)
@@ -50,7 +50,7 @@ class GroupedLinear(nn.Linear):
 
 
 def make_linear(in_channels: int, out_channels: int, groups: int = 1) -> nn.Linear:
-    """A linear layer, of groups if there are several."""
+    """A linear layer, grouped if there are several groups."""
     return (
         nn.Linear(in_channels, out_channels)
         if groups == 1

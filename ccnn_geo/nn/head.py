@@ -1,4 +1,4 @@
-"""The head of a network: what becomes of the features of all points, or of each."""
+"""The head of a network: turns features into outputs, per sample or per point."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ class Head(nn.Module):
     .. math::
         y = W \, \mathrm{norm}(\mathrm{pool}(h)) + b, \qquad y_i = W h_i + b
 
-    Of several members each has channels, and outputs, of its own. In training they answer one by one,
-    the batch of the first before that of the second; in evaluation the outputs are the mean of theirs:
+    With several members, each has its own channels and outputs. In training the rows of the first member's batch come
+    before those of the second; in evaluation the output is the mean over members:
 
     .. math::
         y^m = W^m \, \mathrm{pool}(h^m) + b, \qquad y = \frac1M \sum_m y^m
 
     Args:
-        in_channels: Features :math:`C` per point or cell, of all members.
+        in_channels: Features :math:`C` per point or cell, of all members together.
         out_channels: Outputs :math:`C_{out}`.
         readout: ``"global"`` (one output per sample) or ``"node"`` (one per point or cell).
-        pool: What a global readout takes of all points: their ``"mean"``, or ``"mean_max"``, mean and largest side by
-            side, each normalised over the batch, as point networks do; or their ``"sum"``, for what grows with the
-            sample, such as the energy of a molecule.
-        members: :math:`M`.
+        pool: Pooling of a global readout over all points. ``"mean"``; ``"mean_max"``: mean and maximum, concatenated
+            and normalised over the batch, as in point networks; ``"sum"``: for quantities that grow with the sample,
+            such as the energy of a molecule.
+        members: Number of members :math:`M`.
 
     Shapes:
         - **points:** :math:`(N, C)` to :math:`(B, C_{out})`, or :math:`(N, C_{out})` with ``readout="node"``
@@ -38,7 +38,7 @@ class Head(nn.Module):
         - in training :math:`M B` or :math:`M N` rows
 
     Raises:
-        ValueError: If a setting is unknown, or nothing is pooled and yet more than the mean is asked for.
+        ValueError: If a setting is unknown, or ``pool`` is not the mean with ``readout="node"``.
 
     Example:
         >>> head = Head(8, 3)
@@ -71,10 +71,10 @@ class Head(nn.Module):
         self.linear = nn.Linear(pooled, out_channels)
         self.scale = UnitVariance()
         take_unscaled_weights(self, "linear.weight")
-        # the network draws the parameters, after those of all its layers
+        # the network draws these parameters, after those of all layers
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew; the next batch sets the scale."""
+        """Draws new parameters; the next batch sets the scale."""
         if isinstance(self.norm, PoolNorm):
             self.norm.reset_parameters()
         nn.init.normal_(self.linear.weight, std=(self.linear.in_features / self.members) ** -0.5)
@@ -88,12 +88,12 @@ class Head(nn.Module):
         batch_size: int | None = None,
         weight: Tensor | None = None,
     ) -> Tensor:
-        """Reads out a grid (three axes or more), or points.
+        """Reads out a grid (three or more axes) or points.
 
         Args:
             h: Features.
             batch: Cloud of each point; one cloud by default.
-            batch_size: Number of clouds, if the last ones may be empty.
+            batch_size: Number of clouds, needed if the last ones may be empty.
             weight: Quadrature weights of the points, for the mean.
         """
         if self.readout == "node":
@@ -106,7 +106,7 @@ class Head(nn.Module):
         return self.outputs(self.norm(pool_clouds(self.pool, h, batch, batch_size, weight)))
 
     def of_dense(self, h: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Outputs of samples of as many points, or cells, each.
+        """Outputs for samples with equal numbers of points or cells.
 
         Shapes:
             - **h:** :math:`(B, C, N)`; **weight:** :math:`(B, N)`; **output:** :math:`(B, C_{out})`, or
@@ -117,9 +117,9 @@ class Head(nn.Module):
         return self.outputs(self.norm(pool_dense(self.pool, h, weight)))
 
     def outputs(self, h: Tensor) -> Tensor:
-        """The linear layer, which the first batch scales."""
+        """Applies the linear layer, which the first batch scales."""
         if not self.scale.is_known:
-            # outside of autocast, which would go on with the weights it has seen here
+            # outside of autocast, which would cache the unscaled weights
             with torch.no_grad(), torch.autocast(h.device.type, enabled=False):
                 logits = self._of_members(h.to(self.linear.weight.dtype))
                 self.scale.divide(self.linear, self.scale.measure(logits, centered=True))
@@ -128,7 +128,7 @@ class Head(nn.Module):
         return channel_linear(h if self.members == 1 else h / self.members, self.linear)
 
     def _of_members(self, h: Tensor) -> Tensor:
-        """Outputs of each member, their batches one after the other."""
+        """Outputs of each member, one batch after the other."""
         if self.members == 1:
             return channel_linear(h, self.linear)
         parts = (len(POOLS[self.pool]), self.members, -1)

@@ -17,32 +17,32 @@ from ccnn_geo.nn.pretrained import Pretrained
 from ccnn_geo.nn.shared_conv import SharedConv
 
 OWN = ("norms", "scales")
-"""What of a shared block each kind of data may have for itself."""
+"""Parts of a shared block that each kind of data may have for itself."""
 
 
 class JointCCNN(Pretrained):
-    r"""Several networks with one trunk: the residual blocks are shared, stems, heads and norms are not.
+    r"""Several networks with one trunk: they share residual blocks, but not stems, heads and norms.
 
     .. math::
         y = \mathrm{head}_k \circ \mathcal R_L^{(k)} \circ \dots \circ \mathcal R_1^{(k)} \circ \mathrm{stem}_k(x),
         \qquad k = \text{kind of } x
 
-    All blocks :math:`\mathcal R_l^{(k)}` have the same kernels and linear layers. Each kind has norms of its own, since
-    batch statistics of one kind are wrong for another (domain-specific batch normalisation), and a scale per
-    convolution (:class:`~ccnn_geo.nn.shared_conv.SharedConv`). Grids with fewer axes than the trunk has dimensions
-    lie in a plane or on a line of it (:func:`embed_grid`), so a three-dimensional trunk takes images. A folder of
-    ``save_pretrained`` holds the trunk once; for a program export what :meth:`separate` gives.
+    All blocks :math:`\mathcal R_l^{(k)}` share kernels and linear layers. Each kind has its own norms, because batch
+    statistics of one kind are wrong for another (domain-specific batch normalisation), and its own scale per
+    convolution (:class:`~ccnn_geo.nn.shared_conv.SharedConv`). Grids with fewer axes than the trunk lie on a plane or
+    line in its space (:func:`embed_grid`), so a three-dimensional trunk also takes images. ``save_pretrained`` stores
+    the trunk once. To export one kind as a program, export the result of :meth:`separate`.
 
     Args:
-        networks: A network per kind of data, of the same blocks; they become parts of this one. The trunk is that of
-            the first, with its ``omega_0``, window and other settings; it may be trained already.
-        own: What each kind has for itself in the blocks, besides: ``"norms"``, ``"scales"``.
+        networks: One network per kind of data, with the same blocks; they become parts of this one. The first one's
+            trunk is used, with its ``omega_0``, window and other settings; it may be trained already.
+        own: Parts of the blocks that each kind has for itself: ``"norms"``, ``"scales"``.
 
     Shapes:
-        - **input and output:** those of the kind's network; grids may lack leading axes
+        - **input and output:** as in the kind's network; grids may lack leading axes
 
     Raises:
-        ValueError: If the networks' blocks differ, or a kind or a part is unknown.
+        ValueError: If the networks' blocks differ, or a kind or an entry of ``own`` is unknown.
 
     Source: Sec. 6, "Cross-modal training"; norms: Chang et al., 2019, "Domain-Specific Batch Normalization".
 
@@ -63,7 +63,7 @@ class JointCCNN(Pretrained):
         if isinstance(own, str) or unknown:
             raise ValueError(f"JointCCNN: expected own to be some of {OWN}, got {own!r}")
         if not networks:
-            raise ValueError("JointCCNN: expected a network or more, got none")
+            raise ValueError("JointCCNN: expected at least one network, got none")
         name, first = next(iter(networks.items()))
         for other, network in networks.items():
             _check_alike(name, first, other, network)
@@ -85,25 +85,23 @@ class JointCCNN(Pretrained):
                 continue
             if isinstance(part, ContinuousConv) and "scales" in self.own:
                 conv, part = part, SharedConv(part)
-                if is_first and conv.scale.is_known:  # a network that has been used goes on as it was
+                if is_first and conv.scale.is_known:  # a network already in use keeps its outputs
                     part.scale.set(1.0)
             setattr(block, name, part)
 
     @property
     def config(self) -> dict[str, Any]:
-        """The arguments of each kind's network, and what each has for itself."""
+        """The arguments of each kind's network, and the setting ``own``."""
         return {"networks": {kind: self[kind].config for kind in self.networks}, "own": list(self.own)}
 
     @classmethod
     def from_arguments(
         cls, given: Mapping[str, Any], where: str, weights: Mapping[str, Tensor] | None = None
     ) -> JointCCNN:
-        """A fresh network of a :attr:`config`, no larger than the weights that are for it."""
+        """Builds a fresh network from a :attr:`config`, no larger than its stored weights."""
         networks, own = given.get("networks"), given.get("own")
         if not isinstance(networks, Mapping) or not isinstance(own, list):
-            raise ValueError(
-                f"{where}: expected networks by their kinds, and own, a list; got {listed(given)}"
-            )
+            raise ValueError(f"{where}: expected networks by kind, and a list own; got {listed(given)}")
         if weights is not None and (
             empty := set(networks) - {".".join(name.split(".")[1:2]) for name in weights}
         ):
@@ -117,7 +115,7 @@ class JointCCNN(Pretrained):
             raise ValueError(f"{where}: {error}") from error
 
     def __getitem__(self, kind: str) -> CCNN:
-        """The network of a kind, whose blocks' parameters are those of all kinds."""
+        """The network of a kind; the parameters in its blocks are shared with all kinds."""
         if kind not in self.networks:
             raise ValueError(f"JointCCNN: expected one of {', '.join(self.networks)}, got {kind!r}")
         network = self.networks[kind]
@@ -139,7 +137,7 @@ class JointCCNN(Pretrained):
         return network(x, pos, **carrier)
 
     def separate(self, kind: str) -> CCNN:
-        """A copy of a kind's network that shares nothing: a plain CCNN with the same outputs."""
+        """Returns a copy of a kind's network that shares nothing: a plain CCNN with the same outputs."""
         network = copy.deepcopy(self[kind])
         for block in network.blocks:
             for name, part in list(block.named_children()):
@@ -151,10 +149,10 @@ class JointCCNN(Pretrained):
 def embed_grid(
     x: Tensor, dim: int, spacing: float | Sequence[float] | None = None
 ) -> tuple[Tensor, tuple[float, ...]]:
-    """A grid on the line or plane through the origin of a space with more dimensions.
+    """Places a grid on the line or plane through the origin of a space with more dimensions.
 
-    Its axes are the last ones: an image is the plane ``pos[:, 0] = 0``, on which a kernel is seen at the offsets
-    ``(0, dy, dx)``. The new axes have the step 1, so that the measure of a sample stays an area or a length.
+    The grid's axes become the last ones: an image is the plane ``pos[:, 0] = 0``, where a kernel has the offsets
+    ``(0, dy, dx)``. The new axes have the step 1, so the measure of a cell remains an area or a length.
 
     Args:
         x: Features on the grid.
@@ -165,7 +163,7 @@ def embed_grid(
         ``x [B, C, *S]`` -> ``[B, C, 1, ..., 1, *S]`` with ``dim`` axes, and their spacings.
 
     Raises:
-        ValueError: If the grid has no axis, or more than the space.
+        ValueError: If the grid has no axis, or more axes than the space.
     """
     missing = dim + 2 - x.dim()
     if missing < 0 or x.dim() < 3:
@@ -175,7 +173,7 @@ def embed_grid(
 
 
 def _check_alike(name: str, first: CCNN, other: str, network: CCNN) -> None:
-    """Finds what keeps two networks from having one trunk."""
+    """Raises a ValueError if two networks cannot share a trunk."""
     layouts: list[dict[str, object]] = []
     for whole in (first, network):
         blocks = whole.get_submodule("blocks")

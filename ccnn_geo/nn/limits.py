@@ -1,4 +1,4 @@
-"""Networks that are no larger than the weights that were stored for them, whatever their arguments say."""
+"""A limit that keeps networks from growing larger than their stored weights, whatever their arguments say."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 @contextmanager
 def no_larger_than(weights: Mapping[str, Tensor]) -> Iterator[None]:
-    """Ends the making of a network that has more parameters than there are weights, before they are filled.
+    """Stops building a network as soon as it has more parameters than there are weights.
 
-    A configuration that lies would otherwise take all memory, or make layers for ever.
+    Otherwise a wrong configuration could take all memory, or build layers forever.
 
     Raises:
-        ValueError: If one has, or torch cannot make it.
+        ValueError: If it has more parameters, or torch cannot build it.
     """
     largest, most, thread = sum(value.numel() for value in weights.values()), len(weights), get_ident()
     numbers, tensors = 0, 0
@@ -30,14 +30,13 @@ def no_larger_than(weights: Mapping[str, Tensor]) -> Iterator[None]:
         numbers, tensors = numbers + parameter.numel(), tensors + 1
         if numbers > largest or tensors > most:
             raise ValueError(
-                f"the weights do not fit: the network has more parameters than the {largest} in {most} tensors that "
-                "were stored"
+                f"the weights do not fit: the network has more parameters than the {largest} stored in {most} tensors"
             )
 
     hook = register_module_parameter_registration_hook(count)
     try:
         yield
-    except (RuntimeError, ArithmeticError) as error:  # what torch can neither allocate nor count
+    except (RuntimeError, ArithmeticError) as error:  # sizes that torch can neither allocate nor count
         raise ValueError(f"the network cannot be made ({str(error).partition(chr(10))[0]})") from error
     finally:
         hook.remove()

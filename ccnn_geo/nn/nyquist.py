@@ -1,4 +1,4 @@
-"""Samples a distance apart carry frequencies up to the Nyquist rate: that distance, and what exceeding it costs."""
+"""The distance between points, and a penalty on filters above the Nyquist rate of that distance."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def sample_spacing(
     batch: Tensor | None = None,
     spacing: float | Sequence[float] | None = None,
 ) -> Tensor:
-    """Distance between the samples of a batch: that of a grid, or the median over the clouds.
+    """Distance between the cells of a grid, or between neighbouring points: the median over the clouds.
 
     Args:
         x: A grid, if there is no ``pos``.
         pos: Positions of points.
         batch: Cloud of each point, sorted.
-        spacing: What it is known to be; else a grid's longest axis covers [-1, 1], and a cloud's comes from
-            :func:`~ccnn_geo.neighbors.spacing.estimate_spacing`.
+        spacing: The distance, if known. Otherwise a grid's longest axis covers [-1, 1], and the distance in a cloud
+            comes from :func:`~ccnn_geo.neighbors.spacing.estimate_spacing`.
 
     Shapes:
         - **x:** :math:`(B, C, *S)`; **pos:** :math:`(N, D)`; **batch:** :math:`(N)`
@@ -53,10 +53,10 @@ def sample_spacing(
 
 
 class FirstSpacing(nn.Module):
-    """The spacing of the first batch's samples, which the state dict remembers.
+    """The :func:`sample_spacing` of the first batch, kept in the state dict.
 
     In a distributed run it is the mean over all processes, and an evaluation before the first training step sets
-    nothing, as with :class:`~ccnn_geo.nn.conv.unit_variance.UnitVariance`.
+    nothing, as in :class:`~ccnn_geo.nn.conv.unit_variance.UnitVariance`.
 
     Args:
         dim: Dimension :math:`D` of the positions.
@@ -71,7 +71,7 @@ class FirstSpacing(nn.Module):
         self.register_load_state_dict_post_hook(_look_again)
 
     def reset_parameters(self) -> None:
-        """Lets the next batch set it."""
+        """Lets the next batch set the spacing."""
         self.value.zero_()
         self._known = False
 
@@ -85,7 +85,7 @@ class FirstSpacing(nn.Module):
 
     @torch.no_grad()
     def measure(self, *carrier: Any) -> bool:
-        """Sets it to the :func:`sample_spacing` of a batch; whether it has."""
+        """Sets the spacing to the :func:`sample_spacing` of a batch; returns whether it did."""
         if is_distributed() and not self.training:
             return False
         self.value.copy_(mean_over_processes(sample_spacing(*carrier), self.value.device))
@@ -94,31 +94,32 @@ class FirstSpacing(nn.Module):
 
 
 def _look_again(spacing: FirstSpacing, *_: object) -> None:
-    spacing._known = False  # asks the buffer
+    spacing._known = False  # read the buffer again
 
 
 def nyquist_penalty(kernels: Iterable[ContinuousKernel], spacing: float | Sequence[float] | Tensor) -> Tensor:
-    r"""What filters faster than samples carry cost, in proportion to the Nyquist rate :math:`\pi / h_d`.
+    r"""Penalises filters above the Nyquist rate :math:`\pi / h_d`, in proportion to that rate.
 
     .. math::
         \sum_{k, l, j, d} \Big[ \frac{(L + 1) f_{kljd} + f^w_{kd}}{\pi / h_d} - 1 \Big]_+^2,
         \qquad f = |\omega| + 2 \gamma
 
     over the filters :math:`j` of the layers :math:`0 \le l \le L` of all kernels, where :math:`f^w` is the width of
-    the window's spectrum. It is zero if each layer keeps to its part of what the window leaves, so that no product of
-    filters is above the Nyquist rate; else its gradient slows down filters, and widens windows.
+    the window's spectrum. The penalty is zero if each layer stays within its share of the frequencies that the window
+    leaves, so that no product of filters exceeds the Nyquist rate. Otherwise its gradient slows down filters and
+    widens windows.
 
     Args:
         kernels: The kernels, e.g. ``[conv.kernel for conv in model.convs]``.
-        spacing: Distance :math:`h` of the samples, one or one per axis: :func:`sample_spacing` of a grid or a cloud.
+        spacing: Distance :math:`h` between points or cells, one number or one per axis: see :func:`sample_spacing`.
 
     Shapes:
         - **output:** scalar
 
     Raises:
-        ValueError: If there is no kernel, or one without frequencies.
+        ValueError: If there is no kernel, or one has no frequencies.
 
-    Source: Romero et al., 2022 (FlexConv), appendix; there in Hz, for regular grids.
+    Source: Romero et al., 2022 (FlexConv), appendix, in Hz and for regular grids.
     """
     total: Tensor | None = None
     for kernel in kernels:

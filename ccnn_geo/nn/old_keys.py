@@ -1,4 +1,4 @@
-"""State dicts of earlier releases: buffers that have got other names since."""
+"""State dicts of earlier releases, in which some buffers have old names."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ T = TypeVar("T")
 
 
 def accept_old_keys(module: nn.Module, names: Mapping[str, str]) -> None:
-    """Lets a module load state dicts in which some of its buffers have the names they had.
+    """Lets a module load state dicts in which some of its buffers have old names.
 
     Args:
-        module: Their owner.
-        names: Old names, or beginnings that end in a dot, and what they are now.
+        module: Owner of the buffers.
+        names: Maps old names, or prefixes that end in a dot, to new ones.
     """
     vars(module)["_old_keys"] = dict(names)
     module.register_load_state_dict_pre_hook(partial(_rename, names))
 
 
 def with_new_keys(network: nn.Module, state_dict: Mapping[str, T]) -> dict[str, T]:
-    """A state dict of an earlier release with the names of this one."""
+    """Renames the entries of an earlier release's state dict."""
     state = dict(state_dict)
     for name, module in network.named_modules():
         _rename(getattr(module, "_old_keys", {}), module, state, f"{name}." if name else "")

@@ -10,11 +10,11 @@ from torch import Tensor
 from ccnn_geo._base.sending import sent
 
 SIGN = "/"
-"""Between the name of a category and that of a part."""
+"""Separator between the names of a category and of a part."""
 
 
 def category_of_classes(classes: Sequence[str]) -> Tensor | None:
-    """Number of the category of each class, ``[K]``; None if their names have none, or one alone.
+    """Index of each class's category, ``[K]``; None if the names give none, or only one.
 
     Example:
         >>> category_of_classes(["chair/leg", "chair/seat", "cup/handle"])
@@ -30,9 +30,9 @@ def category_of_classes(classes: Sequence[str]) -> Tensor | None:
 
 
 def of_truths(logits: Tensor, category: Tensor, y: Tensor) -> Tensor:
-    """Logits without the classes of other categories than that of the truth, as if the category had been given.
+    """Masks logits of classes outside the category of the label, as if that category were known.
 
-    Where there is no truth, -1, they stay.
+    Points without a label (-1) keep their logits.
 
     Shapes:
         ``logits [N, K]``, ``category [K]``, ``y [N]`` -> ``[N, K]``
@@ -43,7 +43,7 @@ def of_truths(logits: Tensor, category: Tensor, y: Tensor) -> Tensor:
 
 
 def of_one_category(logits: Tensor, category: Tensor) -> Tensor:
-    r"""Logits of the points of one shape without the classes of other categories than the most probable one.
+    r"""Masks logits of classes outside the most probable category of one shape.
 
     .. math::
         c^* = \arg\max_c \sum_i \sum_{k \in c} p_{ik}

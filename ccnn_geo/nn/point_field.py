@@ -1,4 +1,4 @@
-"""A network on points as a function of position: evaluated anywhere, not only at the points that it was given."""
+"""A network on points as a function of position: evaluated anywhere, not only at the given points."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.nn.conv.plan import PointPlan
 
 CHUNK_EDGES = 1 << 21
-"""Edges of a chunk of targets, at about 50 bytes each with the search for them."""
+"""Edges per chunk of targets; each takes about 50 bytes, including the search."""
 
 Hook = Callable[[nn.Module, tuple[Any, ...]], Any]
 
 
 class PointField:
-    r"""What a network with an output per point says at any position, given the signal at some points.
+    r"""The output of a network at any position, given the signal at some points.
 
-    All that a network does besides its convolutions is done point by point, and a convolution has a value everywhere:
+    Apart from convolutions, a network with an output per point works pointwise, and a convolution has a value
+    everywhere:
 
     .. math::
         h_0(p) = \mathrm{gelu}(\mathrm{norm}(\mathrm{conv}_0(x; p))), \quad
         h_l(p) = h_{l-1}(p) + \mathrm{branch}_l(h_{l-1}; p), \quad
         \mathrm{conv}(h; p) = \sum_{j \in \mathcal N(p)} k(p - p_j) \, h(p_j)
 
-    The network runs once on the points :math:`p_j`; what each convolution was given there are its sources from then on.
-    At one of these points the value is the output of the network. An answer takes as many edges per position and
-    layer as the network itself does.
+    The network runs once on the points :math:`p_j`. The inputs of each convolution there are its sources from then on.
+    At one of these points the value equals the output of the network. Each position takes as many edges per layer as
+    in the network itself.
 
     Args:
-        network: In evaluation mode, with ``readout="node"``.
+        network: A network in evaluation mode, with ``readout="node"``.
         x: Features of the points.
-        pos: Their positions, of one cloud.
+        pos: Positions of the points, one cloud.
 
     Shapes:
-        - **x:** :math:`(N, C_{in})`; **pos:** :math:`(N, D)`, the unit of the training
+        - **x:** :math:`(N, C_{in})`; **pos:** :math:`(N, D)`, in the unit used in training
         - **call:** positions :math:`(M, D)` to :math:`(M, C_{out})`
 
     Raises:
@@ -56,7 +57,7 @@ class PointField:
     """
 
     output: Tensor
-    """The network's output at the points that were given, ``[N, C_out]``."""
+    """The network's output at the given points, ``[N, C_out]``."""
 
     @torch.no_grad()
     def __init__(self, network: CCNN, x: Tensor, pos: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Pointwise operations on the channels of points ``[N, C]`` and of grids ``[B, C, *S]`` alike."""
+"""Pointwise operations on the channels of points ``[N, C]`` and of grids ``[B, C, *S]``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a global readout takes of the features of all points of a sample."""
+"""Pooling of a global readout: reduces the features of all points of a sample."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from ccnn_geo._base.pyg import scatter
 from ccnn_geo.functional.clouds import as_clouds
 
 POOLS = {"mean": ("mean",), "mean_max": ("mean", "max"), "sum": ("sum",)}
-"""Reductions over the points of a sample, side by side; a ``sum`` grows with the sample, as an energy does."""
+"""Reductions over the points of a sample, concatenated; a ``sum`` grows with the sample, as an energy does."""
 
 
 def pool_clouds(
     pool: str, h: Tensor, batch: Tensor, batch_size: int | None = None, weight: Tensor | None = None
 ) -> Tensor:
-    """Reduces the points of ragged clouds; with weights the mean is over the surface, and not over its samples.
+    """Pools the points of ragged clouds; with weights the mean is over the surface, not over its points.
 
     Args:
         pool: A key of :data:`POOLS`.
         h: Features.
         batch: Cloud of each point.
-        batch_size: Number of clouds, if the last ones may be empty.
+        batch_size: Number of clouds, needed if the last ones may be empty.
         weight: Quadrature weights of the points.
 
     Shapes:
         - **h:** :math:`(N, C)`; **batch, weight:** :math:`(N)`; **output:** :math:`(B, P C)` for :math:`P` reductions,
-          float32 of half precision
+          float32 if ``h`` has half precision
     """
     if h.dtype in (torch.float16, torch.bfloat16):
-        h = h.float()  # a running sum of a thousand points has no digits left for the next one
+        h = h.float()  # after a thousand points a half-precision sum has no digits left for the next
     reduce = partial(scatter, index=as_clouds(batch, "batch"), dim=0, dim_size=batch_size)
     parts = []
     for how in POOLS[pool]:
@@ -46,7 +46,7 @@ def pool_clouds(
 
 
 def pool_dense(pool: str, h: Tensor, weight: Tensor | None = None) -> Tensor:
-    """The same for samples of as many points, or cells, each.
+    """As :func:`pool_clouds`, for samples with equal numbers of points or cells.
 
     Shapes:
         - **h:** :math:`(B, C, N)`; **weight:** :math:`(B, N)`; **output:** :math:`(B, P C)`

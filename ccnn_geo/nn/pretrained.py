@@ -1,4 +1,4 @@
-"""Networks that are written to a folder and read back, in this release or a later one."""
+"""Saves networks to a folder and reads them back, in this release or a later one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Model = TypeVar("Model", bound="Pretrained")
 
 
 class Pretrained(nn.Module):
-    """Base of networks that know the arguments they were made with.
+    """Base of networks that remember their constructor's arguments.
 
     Example:
         >>> from ccnn_geo import CCNN
@@ -34,7 +34,7 @@ class Pretrained(nn.Module):
     """
 
     saved_as: ClassVar[str] = "CCNN"
-    """What a folder says it holds."""
+    """The ``model`` entry in a folder's ``config.json``."""
 
     _given: dict[str, Any]
 
@@ -44,7 +44,7 @@ class Pretrained(nn.Module):
 
     @property
     def config(self) -> dict[str, Any]:
-        """All arguments that make such a network, those left out as well: defaults may change one day.
+        """All arguments of the constructor, including defaults, because defaults may change one day.
 
         Raises:
             ValueError: If one is not a plain value.
@@ -56,12 +56,12 @@ class Pretrained(nn.Module):
     def from_arguments(
         cls: type[Model], given: Mapping[str, Any], where: str, weights: Mapping[str, Tensor] | None = None
     ) -> Model:
-        """A fresh network of a :attr:`config`, no larger than the weights that are for it.
+        """Builds a fresh network from a :attr:`config`, no larger than its stored weights.
 
         Args:
             given: The arguments.
-            where: They were found; errors begin with it.
-            weights: What was stored with them.
+            where: Their origin, the start of error messages.
+            weights: The weights stored with them.
         """
         with contextlib.nullcontext() if weights is None else no_larger_than(weights):
             return made(cls, given, where)
@@ -69,16 +69,16 @@ class Pretrained(nn.Module):
     def save_pretrained(self, folder: str | PathLike[str], overwrite: bool = False) -> Path:
         """Writes the network to a folder: ``config.json`` and ``model.safetensors``, complete or absent.
 
-        Parameters and buffers are kept, with what the first batch has set and statistics of the norms; those of shared
-        parts once.
+        Stores all parameters and buffers, including the values that the first batch has set and the statistics of the
+        norms. Shared modules are stored once.
 
         Args:
-            folder: A new one, or an empty one.
-            overwrite: Replace the model of a folder that is not empty; other files stay.
+            folder: A new or empty folder.
+            overwrite: Replace the model in a folder that is not empty; other files stay.
 
         Raises:
-            ValueError: If the folder is not empty, or the network is not what its arguments make: its settings
-                were changed since, or it is a part of a :class:`~ccnn_geo.nn.joint.JointCCNN`.
+            ValueError: If the folder is not empty, or the network no longer matches its arguments: its settings have
+                changed, or it belongs to a :class:`~ccnn_geo.nn.joint.JointCCNN`.
         """
         folder = Path(folder).expanduser()
         config = {"model": self.saved_as, "network": self.checked_config()}
@@ -88,12 +88,12 @@ class Pretrained(nn.Module):
     def push_to_hub(
         self, name: str, revision: str | None = None, message: str | None = None, **hub: Any
     ) -> str:
-        """Uploads to the Hugging Face hub (extra ``hub``) what :meth:`save_pretrained` writes.
+        """Uploads the files of :meth:`save_pretrained` to the Hugging Face hub (extra ``hub``).
 
         Args:
-            name: ``user/name`` there; it is made if there is none.
-            revision: Branch, made if there is none; by default the main one.
-            message: Of the commit.
+            name: ``user/name`` on the hub; created if it does not exist.
+            revision: Branch, created if it does not exist; by default the main one.
+            message: Commit message.
             **hub: ``token``, ``private`` and ``endpoint``, see :func:`~ccnn_geo.export.push_to_hub`.
 
         Returns:
@@ -101,18 +101,18 @@ class Pretrained(nn.Module):
 
         Raises:
             ImportError: If the extra is not installed.
-            OSError: If the hub does not take it.
-            ValueError: If the name is none, or as in :meth:`save_pretrained`.
+            OSError: If the hub rejects the upload.
+            ValueError: If the name is invalid, or as in :meth:`save_pretrained`.
         """
         with tempfile.TemporaryDirectory() as folder:
             return push_to_hub(self.save_pretrained(folder), name, revision, message, **hub)
 
     def weight_files(self) -> dict[str, Any]:
-        """The files of its weights, by name, and what writes them."""
+        """The weight files by name, each with the function that writes it."""
         return {WEIGHTS: weights_writer(_weights(self))}
 
     def checked_config(self) -> dict[str, Any]:
-        """:attr:`config`, after a network of it was compared with this one.
+        """Returns :attr:`config` after comparing a network built from it with this one.
 
         Raises:
             ValueError: If they differ in more than their weights.
@@ -123,15 +123,15 @@ class Pretrained(nn.Module):
             compare(_weights(again), _weights(self))
         except ValueError as error:
             raise ValueError(
-                f"{type(self).__name__}.save_pretrained: not the network that its arguments make, {error}; of a "
-                "JointCCNN save what separate() gives"
+                f"{type(self).__name__}.save_pretrained: the network does not match its arguments, {error}; for one "
+                "of a JointCCNN, save the result of separate()"
             ) from error
         mine, fresh = settings(self), settings(again)
         for name, value in mine.items():
             if fresh.get(name, value) != value:
                 raise ValueError(
                     f"{type(self).__name__}.save_pretrained: {name} is {value!r}, but {fresh[name]!r} in a network "
-                    "of the same arguments; give it to the constructor, for it would be lost"
+                    "with the same arguments; pass it to the constructor, or it would be lost"
                 )
         return config
 
@@ -144,20 +144,20 @@ class Pretrained(nn.Module):
         allow_pickle: bool = False,
         **hub: Any,
     ) -> Model:
-        """Reads a network that :meth:`save_pretrained` has written, in evaluation mode; nothing in it is executed.
+        """Reads a network written by :meth:`save_pretrained`, in evaluation mode; executes no code from its files.
 
         Args:
             source: The folder, or ``user/name`` on the Hugging Face hub (extra ``hub``).
             revision: Branch, tag or commit on the hub.
-            device: Where the network goes.
-            allow_pickle: Take ``pytorch_model.bin`` where there is no ``model.safetensors``: its tensors alone.
+            device: Device for the network.
+            allow_pickle: Read ``pytorch_model.bin`` if there is no ``model.safetensors``: only its tensors.
             **hub: Further arguments of :func:`huggingface_hub.snapshot_download`: ``token``, ``cache_dir``,
                 ``local_files_only``.
 
         Raises:
-            FileNotFoundError: If it is neither here nor on the hub, or not such a folder.
+            FileNotFoundError: If it is neither here nor on the hub, or the folder holds no model.
             ImportError: If it may be on the hub, but the extra is not installed.
-            ValueError: If the folder is damaged, of a newer format, holds pickles alone, or does not fit.
+            ValueError: If the folder is damaged, has a newer format, holds only pickles, or does not fit.
         """
         folder = find_folder(source, revision, allow_pickle, **hub)
         return cls.from_config(read_config(folder), folder, allow_pickle).to(device)
@@ -166,12 +166,12 @@ class Pretrained(nn.Module):
     def from_config(
         cls: type[Model], config: Mapping[str, Any], folder: Path, allow_pickle: bool = False
     ) -> Model:
-        """The network of a folder whose ``config.json`` has been read."""
+        """Reads the network of a folder, given the content of its ``config.json``."""
         where = f"{folder / CONFIG} (written by ccnn_geo {config.get('package_version')})"
         found = config.get("model", "CCNN")
         if found != cls.saved_as:
             raise ValueError(
-                f"{where}: of a {found}, expected a {cls.saved_as}; {found}.from_pretrained reads it"
+                f"{where}: holds a {found}, expected a {cls.saved_as}; {found}.from_pretrained reads it"
             )
         weights = read_weights(folder, config, allow_pickle)
         network = cls.from_arguments(config["network"], where, weights)
@@ -181,11 +181,11 @@ class Pretrained(nn.Module):
         except ValueError as error:
             raise ValueError(f"{folder}: the weights do not fit {CONFIG}, {error}") from error
         whole = {name: weights[first] for name, first in first_names(network).items()}
-        network.load_state_dict(whole, assign=True)  # in the type they were written in
+        network.load_state_dict(whole, assign=True)  # keeps the type they were written in
         return network.eval()
 
 
 def _weights(network: nn.Module) -> dict[str, Tensor]:
-    """The state dict, without the further names of what several parts share."""
+    """The state dict, with one name per shared tensor."""
     state = network.state_dict()
     return {name: state[name] for name, first in first_names(network).items() if name == first}

@@ -1,4 +1,4 @@
-"""A branch that sees every point by itself and keeps the largest of its features: where something is, at all."""
+"""A branch that sees every point separately and keeps the maxima of the features."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ DROPOUT = 0.3
 
 
 class SetBranch(nn.Module):
-    r"""Pointwise layers, the largest of each feature over all points, and a layer on that, as in PointNet.
+    r"""Pointwise layers, a maximum over all points, and a layer on top, as in PointNet.
 
     .. math::
         h_i = \phi(x_i), \quad \phi = (\mathrm{gelu} \circ \mathrm{norm} \circ W_3) \circ \dots, \qquad
         y = V \, \mathrm{dropout}(\mathrm{gelu}(\mathrm{norm}(U \max_i h_i))) + b
 
-    A convolution and a mean over points say what a shape is made of; this says how far it reaches and what is
-    anywhere on it. The two are wrong on different shapes, so the mean of their answers is better than either.
+    Convolutions and a mean over points describe how common each local pattern is. This branch describes the extent of a
+    shape and whether a feature occurs at all. The two misclassify different shapes, so the mean of their predictions
+    is better than either.
 
     Args:
-        in_channels: Input features, positions among them.
+        in_channels: Input features, including positions.
         out_channels: Outputs.
-        channels: Width :math:`c`: layers of :math:`c, 2c, 4c` features per point, and of :math:`2c` for all.
+        channels: Width :math:`c`: layers with :math:`c, 2c, 4c` features per point, and one with :math:`2c` per sample.
 
     Shapes:
         - **points:** :math:`(N, C_{in})` with **batch** :math:`(N)` to :math:`(B, C_{out})`
@@ -38,7 +39,7 @@ class SetBranch(nn.Module):
     Raises:
         ValueError: If the width is below 1.
 
-    Source: Qi et al., 2017, "PointNet", without its transforms and at a tenth of its width.
+    Source: Qi et al., 2017, "PointNet", without its transforms and with a tenth of its width.
 
     Example:
         >>> branch = SetBranch(4, 10, channels=8)
@@ -59,7 +60,7 @@ class SetBranch(nn.Module):
         self.linear = nn.Linear(2 * channels, out_channels)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Draws new parameters."""
         for part in self.modules():
             if isinstance(part, nn.Linear | nn.BatchNorm1d):
                 part.reset_parameters()
@@ -70,7 +71,7 @@ class SetBranch(nn.Module):
         Args:
             x: Features.
             batch: Cloud of each point; one cloud by default.
-            batch_size: Number of clouds, if the last ones may be empty.
+            batch_size: Number of clouds, needed if the last ones may be empty.
         """
         h = x.flatten(2) if x.dim() > 2 else x
         for layer, norm in zip(self.points, self.norms, strict=True):

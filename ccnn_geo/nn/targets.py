@@ -1,4 +1,4 @@
-"""What a network for regression answers: names and units of its targets, and their scale."""
+"""Targets of a regression: their names, units and scale."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from ccnn_geo._base.sending import sent
 
 @dataclass(frozen=True)
 class Targets:
-    r"""Targets of a regression, by whose mean and deviation over the training part a network's outputs are scaled.
+    r"""Targets of a regression, standardised by their mean and deviation over the training set.
 
     .. math::
         z = \frac{y - \mathrm{mean}}{\mathrm{std}}, \qquad y = \mathrm{mean} + \mathrm{std} \, z
 
-    A network learns and answers :math:`z`; :math:`y` is in the targets' units. Checkpoints and exported folders keep
+    A network learns and predicts :math:`z`; :math:`y` is in the targets' units. Checkpoints and exported folders store
     the plain values of :meth:`plain`.
 
     Args:
-        names: Of the targets, one per output.
-        units: Of the targets; empty for none.
-        mean: Of each target.
-        std: Of each target, above 0.
+        names: Names of the targets, one per output.
+        units: Units of the targets; an empty string for none.
+        mean: Mean of each target.
+        std: Standard deviation of each target, above 0.
 
     Shapes:
-        - **values, outputs:** :math:`(*, T)` for :math:`T` targets, in the units or standardised
+        - **values, outputs:** :math:`(*, T)` for :math:`T` targets, in the targets' units or standardised
 
     Raises:
-        ValueError: If there is no target, or not as many of everything, or a number is out of range.
+        ValueError: If there is no target, lengths differ, or a number is out of range.
 
     Example:
         >>> energy = Targets.measure(["energy"], ["kcal/mol"], torch.tensor([[-400.0], [-800.0]]))
@@ -52,7 +52,7 @@ class Targets:
     def __post_init__(self) -> None:
         if not self.names or {len(self.units), len(self.mean), len(self.std)} != {len(self.names)}:
             raise ValueError(
-                "Targets: expected as many units, means and deviations as names, and one or more, got "
+                "Targets: expected as many units, means and deviations as names, and at least one, got "
                 f"{len(self.names)} names, {len(self.units)} units, {len(self.mean)} means, {len(self.std)} deviations"
             )
         numbers = torch.tensor([*self.mean, *self.std], dtype=torch.float64)
@@ -63,9 +63,9 @@ class Targets:
 
     @classmethod
     def measure(cls, names: Sequence[str], units: Sequence[str], values: Tensor) -> Targets:
-        """Targets with mean and deviation of the values ``[N, T]`` of the training part.
+        """Measures mean and deviation of the values ``[N, T]`` of the training set.
 
-        NaN is a value that is not known; a target that never changes has the deviation 1.
+        NaN stands for an unknown value. A target that never changes gets the deviation 1.
 
         Raises:
             ValueError: If a target has no value.
@@ -75,7 +75,7 @@ class Targets:
         count = known.sum(0)
         if not bool((count > 0).all()):
             without = [name for name, number in zip(names, count.tolist(), strict=True) if number == 0]
-            raise ValueError(f"targets: no value of {', '.join(without)} in the training part, expected some")
+            raise ValueError(f"targets: no value of {', '.join(without)} in the training set, expected some")
         mean = values.nan_to_num().sum(0) / count
         deviation = ((values - mean).nan_to_num().square().sum(0) / count).sqrt()
         constant = deviation <= 1e-12 * mean.abs()
@@ -87,25 +87,25 @@ class Targets:
         )
 
     def standardise(self, values: Tensor) -> Tensor:
-        """Values in the targets' units, as a network answers them: float32."""
+        """Standardises values in the targets' units, as a network predicts them: float32."""
         mean, std = self._scale(values)
         return ((values.double() - mean) / std).float()
 
     def restore(self, outputs: Tensor) -> Tensor:
-        """Outputs of a network in the targets' units: of the type of the outputs."""
+        """Converts outputs of a network to the targets' units, without changing their type."""
         mean, std = self._scale(outputs)
         return (mean + std * outputs.double()).to(outputs.dtype)
 
     def plain(self) -> dict[str, Any]:
-        """Lists of words and numbers, for :meth:`from_plain`."""
+        """Returns lists of strings and numbers, for :meth:`from_plain`."""
         return {key: list(value) for key, value in asdict(self).items()}
 
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> Targets:
-        """The targets of :meth:`plain`.
+        """Makes targets from the result of :meth:`plain`.
 
         Raises:
-            ValueError: If something is missing, or is not what :meth:`plain` says.
+            ValueError: If something is missing or has another form.
         """
         try:
             names, units = (tuple(map(str, values[key])) for key in ("names", "units"))

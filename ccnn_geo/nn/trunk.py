@@ -1,4 +1,4 @@
-"""The trunk of a network: stem and residual blocks, which share what they know of the points."""
+"""The trunk of a network: stem and residual blocks, which share one plan of the points."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Trunk(nn.Module):
         num_neighbors: Neighbours per point; ``None`` for all points in the kernels' windows.
         block: A key of :data:`~ccnn_geo.nn.blocks.BLOCKS`.
         dropout: Dropout in the blocks.
-        drop_path: Probability of leaving out the last block's branch, and in proportion of those before.
-        members: Networks side by side: each has ``hidden_channels`` of its own, which no layer mixes with those of
-            others; the kernel network is that of all.
+        drop_path: Probability of skipping the last block's branch; proportionally lower for earlier blocks.
+        members: Number of networks side by side. Each has its own ``hidden_channels``, which no layer mixes with
+            those of other members; all share the kernel networks.
         **conv_kwargs: Further arguments of :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`.
 
     Raises:
-        ValueError: If there is no member, or ``groups`` are given, which members are.
+        ValueError: If ``members`` is below 1, or ``groups`` are given: members are groups.
 
     Example:
         >>> trunk = Trunk(3, dim=2, hidden_channels=8, num_blocks=2, num_neighbors=None)
@@ -63,7 +63,7 @@ class Trunk(nn.Module):
         if members < 1:
             raise ValueError(f"CCNN: expected members >= 1, got {members}")
         if conv_kwargs.pop("groups", 1) != 1:
-            raise ValueError("CCNN: expected members in the place of groups")
+            raise ValueError("CCNN: expected members instead of groups")
         self.members = members
         width = members * hidden_channels
         self.in_channels, self.dim, self.num_neighbors = in_channels, dim, num_neighbors
@@ -82,11 +82,11 @@ class Trunk(nn.Module):
             for l in range(num_blocks)
         )
         self.blocks = cast("Sequence[CCNNBlock | FlexBlock]", blocks)
-        # Pre-norm blocks leave the last sum unnormalised; FlexBlock does not.
+        # pre-norm blocks leave the last sum unnormalised; FlexBlock does not
         self.norm = nn.Identity() if BLOCKS[block] is FlexBlock else BatchNorm(width)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Draws new parameters."""
         self.stem.reset_parameters()
         self.stem_norm.reset_parameters()
         for block in self.blocks:
@@ -95,20 +95,20 @@ class Trunk(nn.Module):
             self.norm.reset_parameters()
 
     def limit_frequencies(self, spacing: float | Sequence[float] | Tensor) -> None:
-        r"""Slows down those filters of all kernels that samples a distance apart could not carry.
+        r"""Slows down all filters that are too fast for points at a given distance.
 
         .. math::
             |\omega_d| + 2 \gamma_d \le \frac{\pi / h_d - f^w_d}{L + 1}
 
-        with :math:`f^w` the width of the window's spectrum and :math:`L + 1` layers of filters. Filters below stay as
-        they are. A limit holds where it is set: :func:`~ccnn_geo.nn.nyquist.nyquist_penalty` keeps them there in
-        training.
+        with :math:`f^w` the width of the window's spectrum and :math:`L + 1` layers of filters. Filters below the limit
+        do not change. The limit holds at the time of the call; :func:`~ccnn_geo.nn.nyquist.nyquist_penalty` keeps
+        filters below it in training.
 
         Args:
-            spacing: Distance :math:`h` of the samples, one or one per axis.
+            spacing: Distance :math:`h` between the points, one number or one per axis.
 
         Raises:
-            ValueError: If a window alone is narrower than that allows, or kernels have no frequencies.
+            ValueError: If a window alone is too narrow for that distance, or kernels have no frequencies.
         """
         for conv in self.convs:
             conv.kernel.limit_frequencies(spacing)
@@ -126,9 +126,9 @@ class Trunk(nn.Module):
         spacing: float | Sequence[float] | None = None,
         batch_size: int | None = None,
     ) -> PointPlan:
-        """What all layers need to know of the points, made once per forward pass.
+        """Everything that all layers need to know about the points, made once per forward pass.
 
-        Arguments are those of :meth:`CCNN.forward <ccnn_geo.nn.ccnn.CCNN.forward>`.
+        Arguments as in :meth:`CCNN.forward <ccnn_geo.nn.ccnn.CCNN.forward>`.
         """
         if isinstance(edge_index, PointPlan):
             return edge_index
@@ -144,12 +144,12 @@ class Trunk(nn.Module):
         )
 
     def explain_plan(self, pos: Tensor, *args: Any, **kwargs: Any) -> dict[str, Explanation]:
-        """Which path each convolution takes on given points, by name; arguments as in :meth:`plan`."""
+        """Explains which path each convolution takes on given points, by name; arguments as in :meth:`plan`."""
         plan = self.plan(pos, *args, **kwargs)
         return {n: m.explain_plan(pos, plan) for n, m in self.named_modules() if isinstance(m, SepFlexConv)}
 
     def features(self, x: Tensor, **carrier: Any) -> Tensor:
-        """What the last block gives, normalised; further arguments are those of the convolutions."""
+        """Returns the normalised output of the last block; further arguments as for the convolutions."""
         h = gelu(self.stem_norm(self.stem(x, **carrier)))
         for block in self.blocks:
             h = block(h, **carrier)

@@ -1,6 +1,6 @@
-"""Training on Lightning: the module, its optimiser, and the tasks, and a data module for each family of data.
+"""Training on Lightning: the module, its optimiser and tasks, and a data module for each family of data.
 
-Names are imported when they are used: reading a trained network needs parts of this folder, and no Lightning.
+Names are imported when they are used: reading a trained network needs parts of this folder, but not Lightning.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""A line from time to time within an epoch, where no bar can be drawn: in a log."""
+"""Prints occasional lines within an epoch, for logs that cannot show a progress bar."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ EVERY = 30.0
 
 
 class BatchLines(Callback):
-    """Tells how far an epoch is, if it takes long.
+    """Reports the progress of an epoch, if it takes long.
 
     Args:
         report: Receives the lines.
-        every: Seconds between two of them; an epoch that is shorter has none.
+        every: Seconds between two lines; a shorter epoch has none.
     """
 
     def __init__(self, report: Callable[[str], None], every: float = EVERY) -> None:

@@ -1,4 +1,4 @@
-"""What happens around an epoch: seeds, the CSV file, one line of text."""
+"""Callbacks around an epoch: seeds, the CSV file, a line of text."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from ccnn_geo.training.trainer import given_flags
 class StepSeed(Callback):
     """Seeds torch from (seed, epoch, batch, process) before each step: dropout repeats after a resume.
 
-    Per step, because Lightning leaves out ``on_train_epoch_start`` in the first epoch after a resume.
+    It seeds per step, because Lightning skips ``on_train_epoch_start`` in the first epoch after a resume.
 
     Args:
-        seed: Of the run.
+        seed: Seed of the run.
     """
 
     def __init__(self, seed: int) -> None:
@@ -49,9 +49,9 @@ class WindowWidths(Callback):
 
 
 class KernelDomains(Callback):
-    """Lets the kernels of all processes know the largest extent of clouds that any of them has seen.
+    """Shares the largest extent of clouds among the kernels of all processes.
 
-    ``DistributedDataParallel`` hands out the buffers of the first process, which would forget the others' clouds.
+    ``DistributedDataParallel`` broadcasts the buffers of the first process and would forget the clouds of the others.
     """
 
     def on_train_batch_end(
@@ -67,10 +67,10 @@ class KernelDomains(Callback):
 
 
 class DataNotes(Callback):
-    """Says what the data module has found out about the data, when they are opened.
+    """Reports the findings of the data module about the data when they are opened.
 
     Args:
-        tell: Receives one line of text each.
+        tell: Receives the lines, one by one.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
@@ -83,9 +83,9 @@ class DataNotes(Callback):
 
 
 class MetricsFile(Callback):
-    """Keeps one row per epoch in a CSV file.
+    """Writes one row per epoch to a CSV file.
 
-    The file is written before the epoch's checkpoint. A resumed run keeps the rows of the epochs it does not
+    The file is written before the epoch's checkpoint. A resumed run keeps the rows of the epochs that it does not
     repeat.
 
     Args:
@@ -134,7 +134,7 @@ class MetricsFile(Callback):
 
 
 class PlanLine(FirstBatches):
-    """Says how the learning rate will go, and how many samples each epoch leaves out, when the training starts.
+    """Reports the schedule of the learning rate, and the samples that each epoch leaves out, when the training starts.
 
     Args:
         say: Receives the lines, in the first process only.
@@ -153,20 +153,20 @@ class PlanLine(FirstBatches):
 
 
 def _left_out(trainer: Trainer) -> str:
-    """How many training samples do not fill a last batch; nothing where a flag leaves out more."""
+    """Reports how many training samples do not fill a last batch; nothing if a flag leaves out more."""
     loader: Any = trainer.train_dataloader
     rest = len(loader.sampler) % loader.batch_size if loader.drop_last else 0
     if rest == 0 or trainer.num_training_batches < len(loader):
         return ""
     left_out, found = rest * trainer.world_size, len(loader.sampler) * trainer.world_size
     return (
-        f"each epoch leaves out {left_out} of {found} training samples, others in each: they are too few for a batch "
-        f"of {loader.batch_size} (data.batch_size)"
+        f"each epoch leaves out {left_out} of {found} training samples, different ones each time; they do not fill a "
+        f"batch of {loader.batch_size} (data.batch_size)"
     )
 
 
 class ConfigFile(Callback):
-    """Writes the configuration once the training starts: a start that fails changes nothing.
+    """Writes the configuration once the training starts, so that a failed start changes nothing.
 
     Args:
         path: The YAML file.
@@ -178,7 +178,7 @@ class ConfigFile(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
-            model: Any = pl_module  # one of before there was a bound on the warm-up goes on without it
+            model: Any = pl_module  # a run from before the bound on the warm-up resumes without it
             optim = {**self.settings["optim"], "warmup_share": model.hparams.warmup_share}
             asked = {"optim": optim, "trainer": given_flags(self.settings["trainer"])}
             write_text(self.path, yaml.safe_dump({**self.settings, **asked}, sort_keys=False))

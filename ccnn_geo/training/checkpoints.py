@@ -1,4 +1,4 @@
-"""Checkpoints that are complete or absent, and one when the user stops a run."""
+"""Checkpoints that are complete or absent, including one when the user stops a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ccnn_geo.training.lightning import (
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its place and renames it, on the same disk; reads none that is damaged."""
+    """Writes a checkpoint beside its place on the same disk and renames it; refuses damaged ones."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         if storage_options is not None:
@@ -32,21 +32,24 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self, path: Any, map_location: Any = lambda storage, loc: storage, weights_only: bool | None = True
     ) -> dict[str, Any]:
         if weights_only is False:
-            raise ValueError(f"{path}: expected weights_only=True, for nothing in a checkpoint is executed")
+            raise ValueError(
+                f"{path}: expected weights_only=True, because nothing in a checkpoint is executed"
+            )
         return load_checkpoint(Path(path), map_location)
 
 
 class BestCheckpoint(Checkpoint):
-    """Keeps ``best.ckpt``: of the best validation, among equals of the lowest loss, then of the latest.
+    """Keeps ``best.ckpt``, the checkpoint of the best validation.
 
-    A validation whose loss is NaN never counts. At the end of an epoch the checkpoint is written when nothing of the
-    epoch is left to do, so that a run can go on from it; within an epoch at once, with the weights that were validated.
+    Among equal validations the lowest loss wins, then the latest. A validation with a NaN loss never counts. At the end
+    of an epoch the checkpoint is written after everything else, so that a run can resume from it. Within an epoch it is
+    written at once, with the weights that were validated.
 
     Args:
-        folder: Of the checkpoints.
-        metric: The number of a validation that says how good it is.
-        larger_is_better: Whether the best is the largest.
-        patience: Validations without a better one after which the training ends; None for no such end.
+        folder: Folder of the checkpoints.
+        metric: The validation score that decides.
+        larger_is_better: Whether the largest score is the best.
+        patience: Number of validations without improvement after which the training ends; None for no limit.
     """
 
     def __init__(
@@ -61,12 +64,12 @@ class BestCheckpoint(Checkpoint):
 
     @property
     def is_over(self) -> bool:
-        """Whether too many validations have not been better."""
+        """Whether the training has gone too long without improvement."""
         return self.patience is not None and self.stale >= self.patience
 
     @property
     def state_key(self) -> str:
-        """The name under which checkpoints of all releases keep its state."""
+        """The key of its state in checkpoints of all releases."""
         return (
             "ModelCheckpoint{'monitor': 'val_acc', 'mode': 'max', 'every_n_train_steps': 0, 'every_n_epochs': 1, "
             "'train_time_interval': None}"
@@ -82,7 +85,7 @@ class BestCheckpoint(Checkpoint):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        # a run of an earlier release goes on to choose by accuracy, whatever its task
+        # a run of an earlier release still chooses by accuracy, whatever its task
         if state_dict.get("metric", "acc") != self.metric:
             self.metric, self.sign = "acc", 1
         score = state_dict.get("best_model_score")
@@ -92,7 +95,7 @@ class BestCheckpoint(Checkpoint):
         self.stale = int(state_dict.get("stale", 0))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.is_over:  # a run that has ended so before
+        if self.is_over:  # a resumed run that ended early before
             trainer.should_stop = True
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -121,10 +124,10 @@ class BestCheckpoint(Checkpoint):
 
 
 class LastCheckpoint(Checkpoint):
-    """Saves ``last.ckpt`` at the end of every epoch, to resume from, and keeps the one before as ``previous.ckpt``.
+    """Saves ``last.ckpt`` at the end of every epoch, for resuming, and keeps the one before as ``previous.ckpt``.
 
-    Lightning's ``save_last`` skips epochs that are not among the best. To be placed after
-    :class:`BestCheckpoint`, whose state it includes.
+    Lightning's ``save_last`` skips epochs that are not among the best. Place this callback after
+    :class:`BestCheckpoint`, because it stores that callback's state.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -151,8 +154,8 @@ class LastCheckpoint(Checkpoint):
 class InterruptCheckpoint(Callback):
     """Saves ``interrupted.ckpt`` when the user stops the training within an epoch.
 
-    It holds the weights of that moment, for prediction; to continue exactly, ``last.ckpt`` is the one.
-    With several processes nothing is saved, because they do not stop at the same step.
+    It holds the weights of that moment, for prediction; use ``last.ckpt`` to continue exactly. With several processes
+    nothing is saved, because they do not stop at the same step.
     """
 
     def __init__(self, folder: Path) -> None:

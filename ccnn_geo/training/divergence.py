@@ -1,4 +1,4 @@
-"""The end of a training whose weights are not finite any more: it would go on to the last epoch and learn nothing."""
+"""Ends a training when its weights are not finite; it would learn nothing until the last epoch."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ccnn_geo.training.lightning import Callback, LightningModule, Trainer
 
 
 class DivergedError(ValueError):
-    """Weights have become NaN or infinite; the message says when, which, and what to do."""
+    """Weights have become NaN or infinite; the message says when, which, and how to fix it."""
 
 
 class DivergenceStop(Callback):
-    """Ends a training after an epoch that left NaN or infinite weights, before they are saved.
+    """Ends a training after an epoch that leaves NaN or infinite weights, before they are saved.
 
-    A loss alone does not say so: a step in half precision may overflow, and is left out.
+    The loss alone does not show this: a step in half precision may overflow and is then skipped.
 
     Raises:
-        DivergedError: Names the step and the first such parameter.
+        DivergedError: If a parameter is not finite; names the step and the first such parameter.
     """
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -31,10 +31,10 @@ class DivergenceStop(Callback):
 
 @contextmanager
 def divergence_named(trainer: Trainer, model: LightningModule) -> Iterator[None]:
-    """Says that the weights have diverged where they make a step fail, such as by a window without a size.
+    """Reports diverged weights if they make a step fail, for instance a window without a size.
 
     Raises:
-        DivergedError: In the place of an error of a training with such weights.
+        DivergedError: In place of an error of a training with such weights.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""What ends a training from outside, said in a line: a full disk, a process that is gone."""
+"""Explains in one line why a training ended from outside: a full disk, a lost process."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ LOST = re.compile(
     r"timed out[^.]*|remote process exited[^.]*|connection refused)",
     re.IGNORECASE | re.DOTALL,
 )
-"""What the libraries that exchange numbers say when there is nobody to exchange them with."""
+"""Messages of the communication libraries when a process is missing."""
 
 
 def explain_failure(error: Exception, run: Path) -> Exception:
-    """The error to show instead: what happened, and how to go on.
+    """The error to show: the cause, and how to continue.
 
     Args:
-        error: That ended the training.
+        error: The error that ended the training.
         run: Folder of the run.
 
     Returns:
-        ``ChildProcessError`` if a process that loads batches ended, ``ConnectionError`` if one that trains did,
-        ``OSError`` for files and disks; any other error as it is, but for the traceback that a loading process has put
-        into its message.
+        ``ChildProcessError`` if a process that loads batches ended, ``ConnectionError`` if a training process ended,
+        ``OSError`` for files and disks. Any other error is returned unchanged, except that a traceback in its message,
+        from a loading process, is removed.
     """
     text = _without_traceback(str(error))
     if lost := re.search(r"DataLoader worker \(pid.*", text):
         return ChildProcessError(
-            f"a process that loads batches is gone ({lost[0].rstrip('. ')}); if for want of memory, use a smaller "
+            f"a process that loads batches has ended ({lost[0].rstrip('. ')}); if memory ran out, use a smaller "
             f"data.num_workers or data.batch_size{how_to_continue(run)}"
         )
     if isinstance(error, RuntimeError) and (lost := LOST.search(text)):
         return ConnectionError(
-            f"another process of this run has ended or cannot be reached ({lost[1].lower()}); if it could say why, "
-            f"its own output does{how_to_continue(run)}"
+            f"another process of this run has ended or cannot be reached ({lost[1].lower()}); its own output may "
+            f"say why{how_to_continue(run)}"
         )
     if isinstance(error, OSError):
         return OSError(text + how_to_continue(run))
@@ -46,7 +46,7 @@ def explain_failure(error: Exception, run: Path) -> Exception:
 
 
 def _without_traceback(text: str) -> str:
-    """What a loading process raised, of a message that torch has put its traceback into."""
+    """The message of a loading process, without the traceback that torch adds."""
     if " in DataLoader worker process " not in text:
         return text
     lines = text.rpartition("Traceback (most recent call last):")[2].strip("\n").splitlines()
@@ -55,6 +55,6 @@ def _without_traceback(text: str) -> str:
 
 
 def how_to_continue(run: Path) -> str:
-    """The command that goes on with a run, if an epoch was complete; empty if not."""
+    """The command that continues a run, if an epoch is complete; otherwise empty."""
     going_on = (run / "checkpoints" / LAST).is_file()
     return f"; continue with: ccnn-geo train --resume {shlex.quote(str(run))}" if going_on else ""

@@ -1,4 +1,4 @@
-"""What a training can say of itself at once: its data, what its kernels were fitted to, and how long it will take."""
+"""Reports the first facts about a training: its data, the fit of its kernels, and the expected time."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ccnn_geo.neighbors.spacing import estimate_spacing
 from ccnn_geo.training.lightning import Callback, LightningModule, Trainer
 
 SECONDS, BATCHES = 5.0, 20
-"""How long, or how many, are looked at before the time is told; not the first one, which prepares things."""
+"""Seconds, or batches, to measure before reporting the time; the first batch also prepares things and is excluded."""
 
 
 class FirstBatches(Callback):
-    """Says what the data are when the training starts, what kernels were fitted to, and how long an epoch and all take.
+    """Reports the data at the start, then the fit of the kernels, and the expected time of an epoch and of all epochs.
 
     Args:
         say: Receives the lines, in the first process only.
@@ -53,7 +53,7 @@ class FirstBatches(Callback):
 
 
 def data_line(data: Any) -> str:
-    """How many samples there are to learn from and to validate with, in how many classes."""
+    """The numbers of training samples, validation samples and classes."""
     samples = getattr(data.train_set, "samples", data.train_set)
     y = getattr(samples, "y", None)
     line = f"data: {len(data.train_set)} training samples"
@@ -68,11 +68,11 @@ def data_line(data: Any) -> str:
 
 
 def fit_line(network: Any, batch: Any) -> str:
-    """What kernels without ``omega_0`` and ``window_init`` were fitted to; nothing if they were given.
+    """Describes the fit of kernels without ``omega_0`` and ``window_init``; empty if both were given.
 
     Args:
-        network: With its ``convs``, after its first batch.
-        batch: The first one, of points or ``(grids, labels)``.
+        network: A network with ``convs``, after its first batch.
+        batch: The first batch, of points or ``(grids, labels)``.
     """
     kernel = network.convs[0].kernel
     if not (kernel.config.fits_data and kernel.is_fit):
@@ -84,9 +84,7 @@ def fit_line(network: Any, batch: Any) -> str:
     else:
         spacing = float(estimate_spacing(batch.pos, batch.batch).nanmedian())
     if not 0 < spacing < math.inf:
-        return (
-            "how far apart the points of the first clouds are is not known: none has six in different places"
-        )
+        return "the spacing of the points in the first clouds is unknown: none has six different positions"
     omega_0 = min(INDEPENDENT / spacing, LONGEST / radius) if stays else BAND_LIMITED / spacing
     near = (
         "" if isinstance(batch, (tuple, list)) else f", {network.num_neighbors or 'all points as'} neighbours"
@@ -98,20 +96,20 @@ def fit_line(network: Any, batch: Any) -> str:
 
 
 def time_line(seconds: float, batches: int, epochs: int) -> str:
-    """How long a training takes.
+    """The expected time of a training.
 
     Args:
-        seconds: Of a batch.
-        batches: Of an epoch.
-        epochs: That there are to come; 0 if nobody knows.
+        seconds: Seconds per batch.
+        batches: Batches per epoch.
+        epochs: Remaining epochs; 0 if unknown.
 
     Example:
         >>> time_line(0.5, 40, 30)
-        'an epoch takes about 20 s, 30 of them about 10 min, besides validation'
+        'an epoch takes about 20 s, 30 of them about 10 min, without validation'
     """
     epoch = seconds * batches
     together = f", {epochs} of them about {_duration(epoch * epochs)}" if epochs > 1 else ""
-    return f"an epoch takes about {_duration(epoch)}{together}, besides validation"
+    return f"an epoch takes about {_duration(epoch)}{together}, without validation"
 
 
 def _duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Which flags of Lightning's Trainer cannot be taken, said by name before anything is loaded."""
+"""Refuses unusable flags of Lightning's Trainer by name, before anything is loaded."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ TRAINING = (
     *("check_val_every_n_epoch", "accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm"),
     *("log_every_n_steps", "reload_dataloaders_every_n_epochs", "detect_anomaly", "sync_batchnorm"),
 )
-"""Flags that say something of training alone: ``test`` does not have them."""
+"""Flags that only concern training: ``test`` does not have them."""
 
 _PRECISIONS = ("32", "32-true", "64", "64-true", "bf16", "bf16-mixed", "16", "16-mixed")
-_HALF = "32-true, 64-true, bf16-mixed or 16-mixed, for parameters stay in float32 or float64"
+_HALF = "32-true, 64-true, bf16-mixed or 16-mixed, because parameters stay in float32 or float64"
 _BATCHES = "more than 0, or there is nothing to {}"
 _ONE = "1 or more"
 _NONE = "nothing: "
@@ -29,7 +29,7 @@ RULES: dict[str, _Rule] = {
     "precision": (lambda v: str(v) in _PRECISIONS, _HALF),
     "strategy": (
         lambda v: v in ("auto", "single_device", "ddp") or str(v).startswith("ddp_find_unused_parameters_"),
-        "auto, single_device or ddp, of which every process runs all of the command and holds the whole network",
+        "auto, single_device or ddp, where every process runs the whole command and holds the whole network",
     ),
     "profiler": (lambda v: v in ("simple", "advanced", "pytorch"), "simple, advanced or pytorch"),
     "max_epochs": (lambda v: v != 0, "1 or more, or -1 with max_steps"),
@@ -45,22 +45,22 @@ RULES: dict[str, _Rule] = {
     "gradient_clip_val": (lambda v: v >= 0, "0 or more"),
     "gradient_clip_algorithm": (lambda v: v in ("norm", "value"), "norm or value"),
     "log_every_n_steps": (lambda v: v >= 0, "0 or more"),
-    "enable_checkpointing": (bool, "true: checkpoints are what a run is for"),
-    "barebones": (lambda v: not v, "false: it would keep no checkpoint and no accuracy"),
+    "enable_checkpointing": (bool, "true, because a run exists for its checkpoints"),
+    "barebones": (lambda v: not v, "false, because it would keep no checkpoint and no accuracy"),
     "model_registry": (lambda v: False, _NONE + "no model is uploaded"),
 }
-"""What a flag must satisfy if it is given, and what is expected otherwise; all others are Lightning's to judge."""
+"""The condition on a flag that is given, and the expectation in words; Lightning judges all other flags."""
 
 
 def check_flags(settings: Mapping[str, Any], training: bool) -> None:
     """Refuses flags that would break a run, or change nothing.
 
     Args:
-        settings: Of the Trainer, plain values; None for what was not given.
-        training: Whether it is to train, or only to test.
+        settings: Settings of the Trainer, plain values; None for those not given.
+        training: Whether to check for a training, or only for a test.
 
     Raises:
-        ValueError: Names the flag, what was expected, and what was given.
+        ValueError: If a flag is refused; names the flag, what was expected, and what was given.
     """
     given = {key: value for key, value in settings.items() if value is not None}
     for key, value in given.items():
@@ -72,12 +72,12 @@ def check_flags(settings: Mapping[str, Any], training: bool) -> None:
 
 
 def _check_ends(given: Mapping[str, Any]) -> None:
-    """The learning rate falls over a number of steps that must be known: ``max_time`` alone does not say it."""
+    """Refuses an unknown number of steps, over which the learning rate falls; ``max_time`` alone does not give it."""
     endless = given.get("max_epochs", -1 if "max_time" in given else None) == -1
     if endless and given.get("max_steps", -1) == -1 and not given.get("fast_dev_run"):
         raise ValueError(
-            "trainer.max_epochs: expected a number, or -1 with max_steps, over which the learning rate falls "
-            f"(max_time may end it before), got {given.get('max_epochs', 'null')}"
+            "trainer.max_epochs: expected a number, or -1 with max_steps, because the learning rate falls over them "
+            f"(max_time may end it earlier), got {given.get('max_epochs', 'null')}"
         )
     if "max_time" in given:
         seconds = seconds_of(given["max_time"])
@@ -89,27 +89,27 @@ def _check_ends(given: Mapping[str, Any]) -> None:
 
 
 def seconds_of(max_time: str | Mapping[str, int]) -> float:
-    """How long ``max_time`` is.
+    """The length of ``max_time``.
 
     Raises:
-        ValueError: If it is no duration.
+        ValueError: If it is not a duration.
     """
     try:
         duration = max_time if isinstance(max_time, str) else timedelta(**max_time)
         return Timer(duration).time_remaining() or 0.0
-    except Exception as error:  # Lightning's words for what a duration is
+    except Exception as error:  # Lightning lists the forms of a duration
         raise ValueError(f"trainer.max_time: expected DD:HH:MM:SS, got {max_time!r}") from error
 
 
 def check_nodes(num_nodes: int, environment: ClusterEnvironment | None) -> None:
-    """Refuses several nodes where nothing says which one this is: it would wait for the others for half an hour.
+    """Refuses several nodes if nothing numbers this one; it would wait half an hour for the others.
 
     Args:
-        num_nodes: Of the Trainer.
+        num_nodes: Number of nodes of the Trainer.
         environment: Its cluster environment.
 
     Raises:
-        ValueError: If Lightning starts the processes and knows no node.
+        ValueError: If Lightning starts the processes and does not know the number of the node.
     """
     if (
         num_nodes > 1

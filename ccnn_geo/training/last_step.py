@@ -8,9 +8,9 @@ from ccnn_geo.training.lightning import Callback, LightningModule, Trainer
 
 
 class LastStep(Callback):
-    """Stops at ``max_steps`` as ``max_time`` does: what was learned in a part of an epoch is validated, too.
+    """Stops at ``max_steps`` as ``max_time`` does, so that the learning of a partial epoch is validated, too.
 
-    Lightning validates at the end of whole epochs, and where somebody asks it to stop.
+    Lightning validates only at the end of whole epochs, and after a request to stop.
     """
 
     def on_train_batch_end(

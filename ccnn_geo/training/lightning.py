@@ -1,11 +1,11 @@
-"""Names of Lightning, torchmetrics and PyYAML, imported from here by all that trains.
+"""Names of Lightning, torchmetrics and PyYAML; all training code imports them from here.
 
-Without the extra ``train`` one line says so, whichever module is imported first.
+Without the extra ``train`` one line reports it, whichever module is imported first.
 """
 
 from ccnn_geo._base.extras import needs, require
 
-require("train", "ccnn_geo.training")  # names all that are missing at once
+require("train", "ccnn_geo.training")  # names all missing packages at once
 with needs("train", "ccnn_geo.training"):
     import yaml
     from lightning_fabric.plugins.environments import ClusterEnvironment, LightningEnvironment

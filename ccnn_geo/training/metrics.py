@@ -16,7 +16,7 @@ def accuracies(confusion: Tensor) -> tuple[float, float]:
     Classes without a sample do not count in the mean.
 
     Args:
-        confusion: Samples of class (row) that were taken for class (column).
+        confusion: Samples of class (row) that were predicted as class (column).
 
     Shapes:
         - ``confusion``: :math:`(K, K)`
@@ -35,7 +35,7 @@ def accuracies(confusion: Tensor) -> tuple[float, float]:
 
 
 def class_f1(confusion: Tensor) -> Tensor:
-    r"""F1 score of each class; NaN of one that is nowhere, in truth and answers.
+    r"""F1 score of each class; NaN for a class that occurs in neither truths nor predictions.
 
     .. math::
         F_c = \frac{2 n_{cc}}{\sum_d n_{cd} + \sum_d n_{dc}}
@@ -48,7 +48,7 @@ def class_f1(confusion: Tensor) -> Tensor:
 
 
 def class_iou(confusion: Tensor) -> Tensor:
-    r"""Intersection over union of each class; NaN of one that is nowhere, in truth and answers.
+    r"""Intersection over union of each class; NaN for a class that occurs in neither truths nor predictions.
 
     .. math::
         \mathrm{IoU}_c = \frac{n_{cc}}{\sum_d n_{cd} + \sum_d n_{dc} - n_{cc}}

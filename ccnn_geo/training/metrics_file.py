@@ -1,4 +1,4 @@
-"""The text of ``metrics.csv``: a row per epoch. No training is needed to read one."""
+"""Reads and writes ``metrics.csv``, a row per epoch, without the training code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def read_metrics(path: Path) -> list[dict[str, str]]:
-    """Rows of a metrics file; none if it does not exist.
+    """Rows of a metrics file; empty if it does not exist.
 
     Raises:
         ValueError: If it is damaged.
@@ -27,7 +27,7 @@ def read_metrics(path: Path) -> list[dict[str, str]]:
 
 
 def to_csv(rows: list[dict[str, str]]) -> str:
-    """The text of rows, with the columns of all of them; a row without a value leaves it empty.
+    """Rows as text, with the columns of all of them; missing values are empty.
 
     Example:
         >>> print(to_csv([{"epoch": "1"}, {"epoch": "2", "val_loss": "0.5"}]), end="")

@@ -35,43 +35,42 @@ class Learner(LightningModule):
         \mathcal L = \mathcal L_{task}(y, \hat y) + \lambda \, \tfrac12 \sum_l \lVert k_l \rVert^2 + \mu\,\mathcal N
 
     The task is a class per sample (classification), a class per point, cell or time step (segmentation), or numbers per
-    sample or point (regression). ``Classifier`` is another name of this class.
+    sample or point (regression). ``Classifier`` is an alias of this class.
 
     Args:
         network: Arguments of :func:`~ccnn_geo.nn.build.build_network`, plain values.
         classes: Names of the classes; by default those of the trainer's data module.
         in_channels: Input channels; by default those of the data module.
-        dim: Dimension of the positions; of the data module, if that says the channels.
-        readout: ``global`` or ``node``; as ``dim``.
+        dim: Dimension of the positions; by default that of the data module, if it also gives the channels.
+        readout: ``global`` or ``node``; default as for ``dim``.
         lr: Highest learning rate.
         weight_decay: Decoupled weight decay of AdamW.
-        decay: What decays: ``all`` parameters, or the ``weights`` of linear layers, see
+        decay: Parameters that decay: ``all``, or only the ``weights`` of linear layers, see
             :func:`~ccnn_geo.training.optim.decay_groups`.
-        warmup_epochs: Epochs of linear warm-up, as far as they are no more than ``warmup_share`` of the training.
-        warmup_share: Largest share of the training that is warm-up; a training of before there was this bound goes on
-            without one.
-        label_smoothing: Of the cross-entropy in training.
-        trunk_lr: Learning rate of all below the head, as a factor; 0 for a head that learns alone.
-        class_weights: Of the classes in the cross-entropy in training: a list in the order of the classes, or
-            ``balanced`` for N / (K n_c), by which rare classes count as much as common ones; null for none.
-        logit_adjustment: How often the logarithm of each class's share of the labels is added to its logit, in training
-            alone: with 1 the network answers as if all classes were equally common, with 0 as they are in training.
-        loss: For regression ``mse`` (null), ``l1`` or ``huber``, of standardised targets; for classes
+        warmup_epochs: Epochs of linear warm-up, limited by ``warmup_share``.
+        warmup_share: Largest share of the training for the warm-up; a run from before this limit resumes without it.
+        label_smoothing: Label smoothing of the cross-entropy in training.
+        trunk_lr: Factor on the learning rate of everything below the head; 0 trains the head alone.
+        class_weights: Weights of the classes in the cross-entropy in training: a list in the order of the classes, or
+            ``balanced`` for N / (K n_c), so that rare classes count as much as common ones; null for none.
+        logit_adjustment: Factor on the logarithm of each class's share of the labels, which is added to its logit in
+            training only. With 1 the network predicts as if all classes were equally common, with 0 as in training.
+        loss: For regression ``mse`` (null), ``l1`` or ``huber`` of standardised targets; for classes
             ``cross_entropy`` (null).
         kernel_l2: :math:`\lambda` of the penalty on generated kernels (Eq. 3).
-        nyquist: :math:`\mu` of the penalty on frequencies that the samples do not carry, see
+        nyquist: :math:`\mu` of the penalty on frequencies above the band limit of the samples, see
             :func:`~ccnn_geo.nn.nyquist.nyquist_penalty`.
-        nyquist_spacing: Distance of the samples for it; by default that of the first training batch.
-        ema: Decay of a moving average of the weights, over steps; validation and checkpoints are those of the average.
-            0 for none.
-        binary: For two classes a single output, the log-odds of the second, as the paper's binary tasks have it.
-        seed: Of the initialisation.
+        nyquist_spacing: Spacing of the samples for this penalty; by default that of the first training batch.
+        ema: Decay per step of a moving average of the weights, which validation and checkpoints use; 0 for none.
+        binary: Whether two classes have a single output, the log-odds of the second, as in the paper's binary tasks.
+        seed: Seed of the initialisation.
         data: Settings of the data, stored with the weights.
-        pipeline: What makes a sample of a file, settings of a
+        pipeline: Preparation of a sample from a file, as settings of a
             :class:`~ccnn_geo.transforms.pipelines.base.Pipeline`, stored with the weights for prediction; by default
             that of the data module.
-        task: ``classification``, ``segmentation`` or ``regression``; by default what the data have truths for.
-        targets: Of a regression, the plain values of :class:`~ccnn_geo.nn.Targets`; as ``classes``.
+        task: ``classification``, ``segmentation`` or ``regression``; by default the task that the data have truths for.
+        targets: Targets of a regression, the plain values of :class:`~ccnn_geo.nn.Targets`; default as for
+            ``classes``.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -89,12 +88,12 @@ class Learner(LightningModule):
     Source: appendix C.2; Eq. 3.
     """
 
-    hparams: Any  # Lightning's property: what save_hyperparameters has stored, by attributes
-    network: Any  # what make_network gives, None before; a network of another kind in a subclass
+    hparams: Any  # Lightning's property: the values of save_hyperparameters, as attributes
+    network: Any  # the result of make_network, None before; subclasses may have other networks
     schedule: Schedule  # of the training, from its start
-    start: str | None = None  # a trained network whose weights come first
+    start: str | None = None  # a trained network that gives the first weights
     task: Task  # made with the network
-    scene: Scene | None = None  # of the last evaluation, where there is an answer per point
+    scene: Scene | None = None  # of the last evaluation, for predictions per point
 
     def __init__(
         self,
@@ -186,7 +185,7 @@ class Learner(LightningModule):
                 source.notes.append(take_weights(network, self.hparams.classes, self.start))
 
     def on_fit_start(self) -> None:
-        """Measures of the training set what is asked for: labels of each class, the composition of samples."""
+        """Measures the training set as requested: labels of each class, the composition of samples."""
         given = self.hparams
         if given.class_weights == BALANCED or given.logit_adjustment > 0:
             self.task = make_task(given, given.class_weights, self._source().class_shares())
@@ -198,16 +197,16 @@ class Learner(LightningModule):
         source = getattr(self.trainer, "datamodule", None)
         if source is None:
             raise ValueError(
-                "Learner: expected a data module of this package, or classes (or targets), in_channels and no "
-                "class_weights or logit_adjustment that are to be measured"
+                "Learner: expected a data module of this package, or classes (or targets) and in_channels without "
+                "class_weights or logit_adjustment that need it"
             )
         return source
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuses weights for other classes, as many as they may be, or other samples; a changed rate counts."""
+        """Refuses weights for other classes, even as many, or for other samples; applies a changed learning rate."""
         stored = checkpoint["hyper_parameters"]
         refuse_other_data(stored, self.hparams.classes, self.hparams, "training", self.hparams.targets)
-        if stored.get("targets"):  # the scale that the weights have learned
+        if stored.get("targets"):  # the weights have learned this scale
             self.hparams.targets = stored["targets"]
             self.task = make_task(self.hparams)
             self.evaluation = self.task.evaluation()
@@ -231,12 +230,12 @@ class Learner(LightningModule):
         self.evaluation = self.task.evaluation()
 
     def on_train_start(self) -> None:
-        """Layers that do not learn stay as they are; before, Lightning would warn of them."""
+        """Keeps frozen layers as they are; Lightning would otherwise warn about them."""
         if self.hparams.trunk_lr == 0:
             rest_trunk(self.network)
 
     def make_network(self, outputs: int) -> torch.nn.Module:
-        """The network of the hyperparameters, with so many outputs."""
+        """The network of the hyperparameters, with ``outputs`` outputs."""
         given = self.hparams
         return build_network(given.in_channels, outputs, given.dim, given.readout, **given.network)
 
@@ -257,13 +256,13 @@ class Learner(LightningModule):
         answers, y = self.task.rows(answers, self._truths(batch))
         size = y.size(0)
         if size == 0 and not is_distributed():
-            return None  # Lightning goes on to the next batch; with others it must take part in their step
+            return None  # Lightning skips the batch; among several processes it must join their step
         total, weight = self.task.loss(answers, y)
         own = mean_loss(total, weight)
         loss = share_of_labels(weight, answers.device) * own + penalty
         if size > 0:
             self.training_number.update(answers, y)
-        shown = own.detach() + penalty  # weighed by its labels in the means of an epoch and of processes
+        shown = own.detach() + penalty  # weighted by labels in the means over an epoch and processes
         self.log("loss", shown, prog_bar=True, logger=False, batch_size=size)
         self.log("train_loss", shown, on_step=False, on_epoch=True, sync_dist=True, batch_size=size)
         name = f"train_{self.task.training_number}"
@@ -271,12 +270,12 @@ class Learner(LightningModule):
         return loss
 
     def _truths(self, batch: Data | Sequence[Tensor]) -> Tensor:
-        """The truths of a batch, once for each answer of the network: all of its members answer it in training."""
+        """The truths of a batch, repeated for each member of the network: in training all members predict."""
         y, times = _split(batch)[1], getattr(self.network, "num_answers", 1)
         return y if times == 1 else y.repeat(times, *[1] * (y.dim() - 1))
 
     def _nyquist(self, batch: Data | Sequence[Tensor]) -> Tensor:
-        if self.hparams.nyquist_spacing is None:  # of the first batch, and then in checkpoints
+        if self.hparams.nyquist_spacing is None:  # from the first batch, then stored in checkpoints
             x = _split(batch)[0]
             found = sample_spacing(None, x.pos, x.batch) if isinstance(x, Data) else sample_spacing(x)
             self.hparams.nyquist_spacing = mean_over_processes(found, self.device).tolist()
@@ -286,7 +285,7 @@ class Learner(LightningModule):
         self._evaluate(batch, batch_idx)
 
     def on_test_start(self) -> None:
-        """Refuses data of other classes or features than the network was trained on."""
+        """Refuses data with other classes or features than those of the training."""
         source = getattr(self.trainer, "datamodule", None)
         if source is not None:
             now = described(source)
@@ -314,7 +313,7 @@ class Learner(LightningModule):
             self.log(f"{name}_{key}", value, prog_bar=key == self.task.best)
 
     def optimizer_groups(self) -> list[dict[str, Any]]:
-        """The optimizer's groups of parameters; those without a learning rate get that of the hyperparameters."""
+        """The optimizer's groups of parameters; groups without a learning rate get that of the hyperparameters."""
         groups = decay_groups(self, self.hparams.weight_decay, self.hparams.decay)
         if self.hparams.trunk_lr == 1:
             return groups
@@ -338,22 +337,22 @@ class Learner(LightningModule):
         given = self.hparams
         plan = Schedule.planned(int(total), self.steps_per_epoch(), given.warmup_epochs, given.warmup_share)
         self.schedule = plan
-        # a function: of an object checkpoints would keep the plan, and no run could be made longer
+        # a function: checkpoints would store an object with its plan, and no run could be extended
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: plan(step))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def steps_per_epoch(self) -> int:
-        """Steps of the optimizer in an epoch."""
-        if self.trainer.num_training_batches == float("inf"):  # not counted yet if max_steps alone ends it
+        """Steps of the optimizer per epoch."""
+        if self.trainer.num_training_batches == float("inf"):  # not counted yet if only max_steps ends it
             self.trainer.fit_loop.setup_data()
         batches = int(self.trainer.num_training_batches)
         return max(1, -(-batches // self.trainer.accumulate_grad_batches))
 
 
 Classifier = Learner
-"""The name of before there were other tasks."""
+"""The old name, from before there were other tasks."""
 
 
 def _split(batch: Data | Sequence[Tensor]) -> tuple[Data | Tensor, Tensor]:
-    """What the network takes, and the truths, of a ``Data`` with ``y`` or a pair ``(grids, labels)``."""
+    """The input of the network, and the truths, from a ``Data`` with ``y`` or a pair ``(grids, labels)``."""
     return (batch, batch.y) if isinstance(batch, Data) else (batch[0], batch[1])

@@ -1,4 +1,4 @@
-"""Which parameters decay: the matrices that mix channels, not the shapes and places of kernels."""
+"""Chooses the parameters that decay: the matrices that mix channels, not the shapes and places of kernels."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ DECAYS = ("all", "weights")
 def decay_groups(network: nn.Module, weight_decay: float, decay: str = "all") -> list[dict[str, Any]]:
     r"""Parameter groups of an optimizer with decoupled weight decay.
 
-    With ``"weights"`` decay the weights of linear layers: pointwise layers, head, and output layers of kernels. Left
-    out are biases, norms, window widths, and all that lies before a kernel's output layer: to pull a frequency, a
-    centre or a width to zero is no prior on the kernel's size, and the zero of a width is a kernel without end.
+    With ``"weights"`` only weights of linear layers decay: pointwise layers, the head, and output layers of kernels.
+    Biases, norms, window widths and everything before a kernel's output layer do not decay. Pulling a frequency, a
+    centre or a width to zero is no prior on the kernel's size, and a window of width zero gives a kernel without end.
 
     Args:
-        network: Whose parameters are trained.
+        network: The network to train.
         weight_decay: Factor :math:`\lambda` of :math:`\theta \leftarrow \theta - \eta \lambda \theta`.
         decay: ``"all"`` parameters, or the ``"weights"``.
 
     Raises:
         ValueError: For another ``decay``.
 
-    Source: Loshchilov and Hutter, 2019, algorithm 2; what to leave out is usage, not in the paper.
+    Source: Loshchilov and Hutter, 2019, algorithm 2; the exceptions are common practice, not from the paper.
     """
     if decay not in DECAYS:
         raise ValueError(f"optim.decay: expected one of {', '.join(DECAYS)}, got {decay!r}")

@@ -1,4 +1,4 @@
-"""What arguments of the optimizer and of the loss must be."""
+"""Checks the arguments of the optimizer and of the loss."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import inf
 from ccnn_geo.training.optim import DECAYS
 
 BALANCED = "balanced"
-"""Weights of classes by which rare ones count as much as common ones."""
+"""Weights that make rare classes count as much as common ones."""
 
 
 def check_optim(
@@ -24,10 +24,10 @@ def check_optim(
     trunk_lr: float = 1.0,
     logit_adjustment: float = 0.0,
 ) -> None:
-    """Finds arguments of :class:`~ccnn_geo.training.module.Learner` that are out of range.
+    """Refuses arguments of :class:`~ccnn_geo.training.module.Learner` that are out of range.
 
     Raises:
-        ValueError: Names the argument, what was expected, and what was given.
+        ValueError: If one is; names the argument, what was expected, and what was given.
     """
     if not lr > 0 or weight_decay < 0 or warmup_epochs < 0 or kernel_l2 < 0:
         raise ValueError(

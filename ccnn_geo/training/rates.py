@@ -1,4 +1,4 @@
-"""Learning rates of a training that goes on with other settings."""
+"""Learning rates of a training that resumes with other settings."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ccnn_geo.training.lightning import Callback, LightningModule, Trainer
 
 
 def take_rates(checkpoint: Mapping[str, Any], groups: Sequence[Mapping[str, Any]], lr: float) -> None:
-    """Puts other learning rates and weight decays into the state that a training is about to go on from.
+    """Puts new learning rates and weight decays into the state that a training resumes from.
 
-    The optimizer and its schedule would otherwise keep those they were stored with.
+    The optimizer and its schedule would otherwise keep the stored ones.
 
     Args:
-        checkpoint: Its ``optimizer_states`` and ``lr_schedulers`` are changed.
-        groups: Of the parameters, in the order of the optimizer's.
-        lr: Highest learning rate of groups that name none.
+        checkpoint: A checkpoint; its ``optimizer_states`` and ``lr_schedulers`` are changed.
+        groups: Groups of parameters, in the order of the optimizer's.
+        lr: Highest learning rate of groups without their own.
     """
     for state in checkpoint.get("optimizer_states", ()):
         for stored, group in zip(state["param_groups"], groups, strict=True):
@@ -28,9 +28,9 @@ def take_rates(checkpoint: Mapping[str, Any], groups: Sequence[Mapping[str, Any]
 
 
 class SchedulePlace(Callback):
-    """Puts the schedule where the complete epochs are, if an epoch has other steps than when the run was stored.
+    """Moves the schedule to the end of the complete epochs, if the number of steps per epoch has changed.
 
-    A schedule counts steps: with batches half as large it would begin again at a quarter of the way for a half.
+    A schedule counts steps: with batches half as large, a run stored halfway would resume at a quarter of its schedule.
     """
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""Whether a run may go on with the settings at hand, and what they change."""
+"""Checks whether a run can resume with given settings, and lists what they change."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from ccnn_geo.training.tasks.choose import known_task
 from ccnn_geo.transforms.pipelines.shapes import ShapePipeline
 
 FIXED = ("seed", "optim.decay", "optim.binary", "task", "data.seed", "data.validation_fraction")
-"""What cannot change besides the network: what was drawn from it, and which samples validate, is done."""
+"""Settings that cannot change besides the network: they decide earlier draws and the choice of validation samples."""
 
 
 @dataclass(frozen=True)
 class Continuation:
-    """How a run goes on.
+    """The state of a resumed run.
 
     Args:
-        epochs: That are complete.
-        ends: Options by which no step is left; none if one is.
-        changes: Settings that differ from those before: name, old and new value.
+        epochs: Number of complete epochs.
+        ends: Options that leave no further step; empty if a step is left.
+        changes: Changed settings: name, old and new value.
     """
 
     epochs: int
@@ -37,40 +37,40 @@ class Continuation:
     changes: tuple[tuple[str, Any, Any], ...]
 
     def lines(self) -> list[str]:
-        """What a user should know of it."""
-        when = "had no step left to count" if self.ends else "from now on"
+        """Lines about it for the user."""
+        when = "now, but no step is left" if self.ends else "from now on"
         said = [f"  {key}: {old!r} before, {new!r} {when}" for key, old, new in self.changes]
         if self.ends:
             larger = " and ".join(self.ends)
             said.append(
                 f"  this run is over, after {self.epochs} epochs: only its validation is repeated; a larger {larger} "
-                "goes on"
+                "continues it"
             )
         return said
 
 
 def check_resume(config: Mapping[str, Any], checkpoint: Path, run: Path) -> Continuation:
-    """Compares a configuration with the checkpoint that it is to continue.
+    """Compares a configuration with the checkpoint to resume from.
 
     Args:
         config: ``seed``, ``model``, ``optim``, ``data`` and ``trainer``, plain values.
         checkpoint: The file.
-        run: Its folder, with the configuration of the last start if there is one.
+        run: Its folder, with the configuration of the last start, if there is one.
 
     Raises:
-        ValueError: If something has changed that cannot, such as the network or its input, or the checkpoint was stored
-            within an epoch.
+        ValueError: If a setting has changed that must not, such as the network or its input, or if the checkpoint was
+            stored within an epoch.
     """
     whole = load_checkpoint(checkpoint)
     stored, _ = checkpoint_parts(checkpoint, whole)
     epochs = whole.get("loops", {}).get("fit_loop", {}).get("epoch_progress", {}).get("current", {})
     if epochs.get("processed") != epochs.get("ready"):
         raise ValueError(
-            f"--resume {checkpoint}: stored within an epoch, whose samples cannot be told from those before; "
-            f"expected a checkpoint of its end, such as {checkpoint.with_name('last.ckpt')}"
+            f"--resume {checkpoint}: stored within an epoch, so the samples already used are unknown; "
+            f"expected a checkpoint from the end of an epoch, such as {checkpoint.with_name('last.ckpt')}"
         )
     if config["trainer"].get("fast_dev_run"):
-        raise ValueError("trainer.fast_dev_run: expected a new run, for it keeps nothing, got --resume")
+        raise ValueError("trainer.fast_dev_run: expected a new run, because it keeps nothing, got --resume")
     changes = [*_changes(config, stored), *_flags(config["trainer"], run / "config.yaml")]
     fixed = [*_network(config, stored), *(row for row in changes if _is_fixed(row))]
     if fixed:
@@ -81,7 +81,7 @@ def check_resume(config: Mapping[str, Any], checkpoint: Path, run: Path) -> Cont
 
 
 def _network(config: Mapping[str, Any], stored: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """What differs of the network and of what it sees."""
+    """Differences in the network and its input."""
     before, now = ({**model_defaults(), **model} for model in (stored["network"], config["model"]))
     rows = [(f"model.{key}", before[key], now[key]) for key in now if before.get(key) != now[key]]
     if data_module(config["data"]["dataset"]) is ShapesDataModule:
@@ -94,7 +94,7 @@ def _network(config: Mapping[str, Any], stored: Mapping[str, Any]) -> list[tuple
 
 
 def _changes(config: Mapping[str, Any], stored: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Settings of the optimizer and the data that differ, of those that the checkpoint knows."""
+    """Differences in settings of the optimizer and the data that the checkpoint knows."""
     pairs = [("seed", stored.get("seed"), config["seed"])] if "seed" in stored else []
     if config.get("task") is not None:
         pairs.append(("task", known_task(stored), config["task"]))
@@ -121,7 +121,7 @@ def _is_fixed(row: tuple[str, Any, Any]) -> bool:
 
 
 def _ends(trainer: Mapping[str, Any], whole: Mapping[str, Any]) -> tuple[str, ...]:
-    """Flags by which the epochs, the steps or the time that are asked for are over."""
+    """Flags that end the run: its epochs, steps or time are used up."""
     spent = whole.get("callbacks", {}).get("Timer", {}).get("time_elapsed", {}).get("train", 0.0)
     done = {
         "max_epochs": int(whole.get("epoch", 0)) + 1,
@@ -137,7 +137,7 @@ def _ends(trainer: Mapping[str, Any], whole: Mapping[str, Any]) -> tuple[str, ..
 
 
 def _stopped(patience: int | None, whole: Mapping[str, Any]) -> tuple[str, ...]:
-    """The option by which there were too many validations without a better one."""
+    """The option that ended the run after too many validations without improvement."""
     stale = [
         state.get("stale", 0) for state in whole.get("callbacks", {}).values() if isinstance(state, dict)
     ]

@@ -1,4 +1,4 @@
-"""Training and testing as the command line starts them, without its output."""
+"""Training and testing, without the output of the command line."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from ccnn_geo.training.runs import RESULTS, add_result, read_results, result_nam
 from ccnn_geo.training.statistics import NormStatistics
 from ccnn_geo.training.tasks.choose import RANKS, check_loss, check_task
 from ccnn_geo.training.tasks.scores import AnyScores, SegmentationScores
-from ccnn_geo.training.tasks.scores import Scores as Scores  # its place before there were other tasks
+from ccnn_geo.training.tasks.scores import Scores as Scores  # its old place
 from ccnn_geo.training.trainer import (
     averaging,
     interruptible,
@@ -59,11 +59,11 @@ TESTED = ("limit_test_batches", "fast_dev_run", "precision")
 """Flags of the Trainer that change a result on the test set."""
 
 UNTESTED = {"batch_size", "num_workers", "neighbor_cache", "limit", "validation_fraction", "augment"}
-"""Settings of the data that do not."""
+"""Settings of the data that do not change it."""
 
 
 def check(config: Mapping[str, Any]) -> None:
-    """Finds what is wrong with a configuration before anything is written.
+    """Refuses faulty configurations before anything is written.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -72,7 +72,7 @@ def check(config: Mapping[str, Any]) -> None:
     make_trainer(config["trainer"], Path(), [], False, False)
     data = make_data(config["data"])
     data.check()
-    if is_there(data.dataset, config["data"].get("root", "data")):  # otherwise that is told next
+    if is_there(data.dataset, config["data"].get("root", "data")):  # a missing folder is reported next
         _check_task(config, data)
     patience = config.get("early_stopping")
     if patience is not None and patience < 1:
@@ -82,16 +82,16 @@ def check(config: Mapping[str, Any]) -> None:
     if config["optim"].get("nyquist", 0.0) > 0:
         nyquist_penalty(
             [conv.kernel for conv in network.convs], 1.0
-        )  # of frequencies, which not all kernels have
+        )  # needs frequencies, which not all kernels have
     Learner(config["model"], **config["optim"])
 
 
 def _check_task(config: Mapping[str, Any], data: EpochDataModule) -> None:
-    """Finds options that the task of the data does not have."""
+    """Refuses options that do not fit the task of the data."""
     task = check_task(config.get("task"), data.task, data.dataset)
     check_loss(task, config["optim"])
     if config["model"].get("composition") and task != "regression":
-        raise ValueError(f"model.composition: expected it for regression alone, got it for {task}")
+        raise ValueError(f"model.composition: expected regression, got {task}")
 
 
 def train(
@@ -104,24 +104,24 @@ def train(
 ) -> AnyScores:
     """Trains a network for its task, then validates its best checkpoint.
 
-    Where no epoch was validated, the last one becomes the best checkpoint.
+    If no epoch was validated, the last one becomes the best checkpoint.
 
     Args:
-        config: ``seed``, ``model``, ``optim``, ``data`` and ``trainer``, plain values; perhaps ``task``, and
-            ``early_stopping``, the validations without a better one after which the training ends; and ``from``, a
+        config: ``seed``, ``model``, ``optim``, ``data`` and ``trainer``, plain values; optionally ``task``;
+            ``early_stopping``, the number of validations without improvement that ends the training; and ``from``, a
             trained network to start from.
-        folder: Of the run.
+        folder: Folder of the run.
         resume: Checkpoint to continue from.
         tensorboard: Also log for TensorBoard.
         progress: Show a progress bar.
-        report: Receives lines: warm-up and learning rate, what the data say of themselves, one per epoch, and without a
-            bar one from time to time within long epochs.
+        report: Receives lines: warm-up and learning rate, notes about the data, one line per epoch, and without a
+            progress bar occasional lines within long epochs.
 
     Returns:
         Scores of the best checkpoint on the validation set.
 
     Raises:
-        Interrupted: When the user stops it.
+        Interrupted: If the user stops it.
         ValueError: If an argument is out of range, or the training has ended before its first step.
     """
     data = make_data(config["data"])
@@ -141,9 +141,9 @@ def train(
         WindowWidths(),
         MetricsFile(metrics, report),
         *([] if report is None else [PlanLine(report), DataNotes(report)]),
-        *([] if report is None or progress else [BatchLines(report)]),  # a bar tells it too
+        *([] if report is None or progress else [BatchLines(report)]),  # a progress bar shows the same
         *averaging(config["optim"].get("ema", 0.0)),
-        *([] if config["optim"].get("trunk_lr") == 0 else [NormStatistics()]),  # those below the head stay
+        *([] if config["optim"].get("trunk_lr") == 0 else [NormStatistics()]),  # norms below the head stay
         InterruptCheckpoint(stored),
         best,
         last,
@@ -154,7 +154,7 @@ def train(
     with interruptible(trainer), divergence_named(trainer, model):
         trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
         if best.is_over and trainer.is_global_zero and report is not None:
-            report(f"early stopping: {best.stale} validations without a better one")
+            report(f"early stopping: {best.stale} validations without improvement")
         kept, of = _kept(trainer, best, last)
         trainer.validate(model, datamodule=data, ckpt_path=kept, verbose=False, weights_only=True)
     scores = _scores(trainer, "val", of)
@@ -165,13 +165,13 @@ def train(
         stale = results_before(read_results(folder), about)
         if stale and report is not None:
             report(
-                f"results.json: {', '.join(stale)} of an earlier {about['checkpoint']}, until tested again"
+                f"results.json: {', '.join(stale)} from an earlier {about['checkpoint']}, until tested again"
             )
     return scores
 
 
 def _last_epoch(metrics: Path, columns: Sequence[str]) -> dict[str, float | None]:
-    """What the last row of the metrics says of its validation, but for the loss; None where a number cannot be told."""
+    """The validation scores in the last row of the metrics, without the loss; None where a number is unknown."""
     rows = read_metrics(metrics)
     keys = ["epoch", *(f"val_{key}" for key in columns if key != "loss")]
     found = {key: float(rows[-1][key]) for key in keys if rows and rows[-1].get(key)}
@@ -179,24 +179,26 @@ def _last_epoch(metrics: Path, columns: Sequence[str]) -> dict[str, float | None
 
 
 def _step_of(checkpoint: Path) -> int:
-    """Steps of the optimizer that a checkpoint has behind it."""
+    """Number of optimizer steps behind a checkpoint."""
     return int(load_checkpoint(checkpoint)["global_step"])
 
 
 def _kept(trainer: Trainer, best: BestCheckpoint, last: LastCheckpoint) -> tuple[Path | None, str]:
-    """The checkpoint that a run stands for, and which one that is; None if nothing was to be kept."""
+    """The checkpoint that represents a run, and a description of it; None if nothing is kept."""
     if bool(getattr(trainer, "fast_dev_run", False)):
         return None, "fast_dev_run, no checkpoint"
-    # where the first process has written it
+    # the path in the first process, which wrote it
     kept, latest = (Path(trainer.strategy.broadcast(str(part.path))) for part in (best, last))
     if best.rank is not None:
         return kept, "best checkpoint"
     if not latest.is_file():
-        raise ValueError("trainer.max_time: expected time for a step at least, the training ended before it")
+        raise ValueError(
+            "trainer.max_time: expected time for at least one step, the training ended before it"
+        )
     if trainer.is_global_zero:
         link_atomic(latest, kept)
     trainer.strategy.barrier("best checkpoint")
-    return kept, "last epoch, the best checkpoint for want of another that was validated"
+    return kept, "last epoch, the best checkpoint because no other was validated"
 
 
 def test(
@@ -210,16 +212,16 @@ def test(
 
     Args:
         checkpoint: The file.
-        settings: Of the data module.
-        trainer_settings: Of the Trainer.
-        out: Where results go; by default the folder of the run.
+        settings: Settings of the data module.
+        trainer_settings: Settings of the Trainer.
+        out: Folder of the results; by default the folder of the run.
         progress: Show a progress bar.
 
     Returns:
-        The scores, and the name that ``results.json`` has for them.
+        The scores, and their name in ``results.json``.
 
     Raises:
-        Interrupted: When the user stops it.
+        Interrupted: If the user stops it.
         ValueError: If the test set has other classes than the checkpoint.
     """
     check_flags(trainer_settings, training=False)
@@ -227,7 +229,7 @@ def test(
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--out: expected a folder for the results, got the file {folder}")
     trainer = make_trainer(trainer_settings, folder, [], False, progress)
-    read_results(folder)  # one that is damaged is no news for after the test
+    read_results(folder)  # a damaged file must fail before the test
     model = Learner.load_from_checkpoint(checkpoint, map_location="cpu", weights_only=True)
     data = make_data(settings)
     with interruptible(trainer), _without_test_set(folder):
@@ -248,13 +250,13 @@ def test(
 
 
 def _is_part(trainer_settings: Mapping[str, Any]) -> bool:
-    """Whether flags leave out samples."""
+    """Whether flags skip samples."""
     flags = ("limit_test_batches", "fast_dev_run")
     return any(trainer_settings.get(key) and not _is_usual(key, trainer_settings[key]) for key in flags)
 
 
 def _whole_scans(model: Learner, data: Any) -> Tensor | None:
-    """What becomes of every labelled point of the scans of a test set; None of samples that are no scans."""
+    """Confusion of all labelled points of the scans in a test set; None if the samples are not scans."""
     if not isinstance(data.pipeline, ScanPipeline):
         return None
     return scene_confusion(model.network.eval(), data.pipeline, data.test_set.paths)
@@ -262,7 +264,7 @@ def _whole_scans(model: Learner, data: Any) -> Tensor | None:
 
 @contextmanager
 def _without_test_set(folder: Path) -> Iterator[None]:
-    """Says which accuracy there is where there is no test set."""
+    """Points to the validation accuracy if there is no test set."""
     try:
         yield
     except FileNotFoundError as error:
@@ -275,13 +277,13 @@ def _without_test_set(folder: Path) -> Iterator[None]:
 def _differences(
     trained: Mapping[str, Any], tested: Mapping[str, Any], trainer: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Settings of a test that change its result, where they are not those of the training."""
+    """Settings of a test that change its result and differ from those of the training."""
     before = {
         **{key: p.default for key, p in signature(data_module(tested["dataset"])).parameters.items()},
         **trained,
     }
     flags = {key: trainer[key] for key in TESTED if trainer.get(key) and not _is_usual(key, trainer[key])}
-    some = any(key != "precision" for key in flags)  # batches of so many samples
+    some = any(key != "precision" for key in flags)  # batches of that many samples
     untested = UNTESTED - {"batch_size"} if some else UNTESTED
     data = {key: value for key, value in tested.items() if key not in untested and value != before.get(key)}
     if tested.get("carrier") == "points":
@@ -293,7 +295,7 @@ def _differences(
 
 
 def _is_usual(flag: str, value: Any) -> bool:
-    """Whether a flag asks for what is done without it: 1.0 are all batches, 1 is one."""
+    """Whether a flag only asks for the default: 1.0 are all batches, 1 is one."""
     if flag == "limit_test_batches":
         return isinstance(value, float) and value == 1.0
     return flag == "precision" and str(value) in ("32", "32-true")

@@ -23,15 +23,15 @@ RUN = "CCNN_GEO_RUN"
 
 
 def claim_run(out: str | None, name: str, is_first: bool) -> Path:
-    """The folder of a new run, created by the first of its processes.
+    """The folder of a new run, created by its first process.
 
     Args:
-        out: The folder, if it was named.
-        name: Of the run.
-        is_first: Whether this is the process of the global rank 0.
+        out: The folder, if given.
+        name: Name of the run.
+        is_first: Whether this process has the global rank 0.
 
     Raises:
-        ValueError: If ``out`` holds another run, or if it is missing where torchrun or SLURM start the processes.
+        ValueError: If ``out`` holds another run, or is missing although torchrun or SLURM start the processes.
     """
     if not is_first and RUN in os.environ:
         return Path(os.environ[RUN])
@@ -51,7 +51,7 @@ def new_run(out: str | None, name: str, root: Path = Path("runs")) -> Path:
     """Creates the folder of a new run: ``out``, or the next free number in ``runs/<name>``.
 
     Raises:
-        ValueError: If ``out`` exists and holds more than a start that failed leaves.
+        ValueError: If ``out`` holds more than the remains of a failed start.
     """
     if out is not None:
         folder = Path(out).expanduser()
@@ -75,16 +75,16 @@ def new_run(out: str | None, name: str, root: Path = Path("runs")) -> Path:
 
 
 def _is_leftover(folder: Path) -> bool:
-    """Whether a folder holds nothing but what a start that failed, or was killed in its first epoch, leaves."""
+    """Whether a folder holds only the remains of a start that failed, or was killed in its first epoch."""
     metrics, checkpoints = folder / "metrics.csv", folder / "checkpoints"
     if not _names(folder) <= {"config.yaml", metrics.name, checkpoints.name}:
         return False
-    few = not metrics.is_file() or len(metrics.read_text().splitlines()) <= 2  # the header, and one epoch
+    few = not metrics.is_file() or len(metrics.read_text().splitlines()) <= 2  # the header and one epoch
     return few and (not checkpoints.is_dir() or _names(checkpoints) <= {BEST})
 
 
 def _names(folder: Path) -> set[str]:
-    """Names in a folder, without what killed processes were writing."""
+    """Names in a folder, without unfinished files of killed processes."""
     return {p.name for p in folder.iterdir() if not (p.name.startswith(".") and p.name.endswith(".tmp"))}
 
 
@@ -93,18 +93,18 @@ def find_resume(path: str | None, out: str | None, name: str | None, root: Path 
 
     Args:
         path: A checkpoint, the folder of a run, or ``runs/NAME`` for its newest; None for the newest run.
-        out: Folder of the run, if it was given.
-        name: Of the runs among which to look for the newest; None if none is said, and there must be one name only.
-        root: Of all runs.
+        out: Folder of the run, if given.
+        name: Name of the runs to search for the newest; None if there is none, in which case only one name may exist.
+        root: Folder of all runs.
 
     Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If ``out`` is not the folder of that run, or if there are runs of several names.
+        FileNotFoundError: If there is no such checkpoint.
+        ValueError: If ``out`` is not the folder of that run, or if there are runs with several names.
     """
     if path is not None and out is not None:
         run = run_of(find_resume(path, None, name, root))
         if run.resolve() != Path(out).expanduser().resolve():
-            raise ValueError(f"--out {out}: expected {run}, where --resume continues, or nothing")
+            raise ValueError(f"--out {out}: expected {run}, which --resume continues, or no --out")
     given = path if path is not None else out
     if given is not None:
         place = Path(given).expanduser()
@@ -127,7 +127,7 @@ def find_resume(path: str | None, out: str | None, name: str | None, root: Path 
 
 
 def _only_name(root: Path, inside: Path) -> str:
-    """The only name of which there are runs that can go on; ``*`` if there is none."""
+    """The only name with runs that can resume; ``*`` if there is none."""
     names = sorted({checkpoint.relative_to(root).parts[0] for checkpoint in root.glob(f"*/*/{inside}")})
     if len(names) > 1:
         known = ", ".join(str(root / name) for name in names)
@@ -136,10 +136,10 @@ def _only_name(root: Path, inside: Path) -> str:
 
 
 def previous_if_damaged(checkpoint: Path) -> Path:
-    """The checkpoint to continue from where the last epoch's may be damaged: then that of the epoch before.
+    """The checkpoint to continue from; if the last epoch's is damaged, that of the epoch before.
 
     Raises:
-        FileNotFoundError: If there is none before it.
+        FileNotFoundError: If there is no earlier one.
     """
     if find_damage(checkpoint) is None:
         return checkpoint
@@ -150,7 +150,7 @@ def previous_if_damaged(checkpoint: Path) -> Path:
 
 
 def run_of(checkpoint: Path) -> Path:
-    """The folder of the run that a checkpoint belongs to, else the folder it is in."""
+    """The folder of the run that a checkpoint belongs to, otherwise the folder that it is in."""
     parent = checkpoint.absolute().parent
     folder = parent.parent if parent.name == "checkpoints" else parent
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
@@ -160,7 +160,7 @@ def find_config(name: str) -> Path:
     """The file of a configuration: a path, or the name of a packaged one such as ``demo``.
 
     Raises:
-        FileNotFoundError: If there is neither; the message has the new name, or lists the packaged ones.
+        FileNotFoundError: If there is neither; the message gives the new name, or lists the packaged ones.
     """
     path = Path(name).expanduser()
     if path.is_file():
@@ -169,9 +169,9 @@ def find_config(name: str) -> Path:
     if packaged.is_file():
         return packaged
     known = packaged_configs()
-    renamed = f"{name.removesuffix('.yaml')}_paper"  # when there came to be other recipes for the same task
+    renamed = f"{name.removesuffix('.yaml')}_paper"  # renamed when other recipes for the same task appeared
     if renamed in known:
-        raise FileNotFoundError(f"--config {name}: no such file; the configuration is called {renamed} now")
+        raise FileNotFoundError(f"--config {name}: no such file; the configuration is now called {renamed}")
     meant = did_you_mean(name.removesuffix(".yaml"), known)
     others = "" if meant else f", and not one of {', '.join(known)}"
     raise FileNotFoundError(f"--config {name}: no such file{others}{meant}")
@@ -208,17 +208,17 @@ def without_config(arguments: list[str]) -> list[str]:
 
 
 def discard_run(folder: Path, numbered: bool = True) -> bool:
-    """Removes the folder of a start that failed, unless an epoch was complete in it; says whether it has.
+    """Removes the folder of a failed start, unless it has a complete epoch; returns whether it was removed.
 
     Args:
-        folder: That the start has made.
-        numbered: Whether it is ``runs/NAME/NUMBER``, of which ``runs/NAME`` is removed too if nothing else is there.
+        folder: Folder that the start has created.
+        numbered: Whether it is ``runs/NAME/NUMBER``; if so, an empty ``runs/NAME`` is removed too.
     """
     if not _names(folder) <= {"config.yaml", "checkpoints"} or any((folder / "checkpoints").glob("[!.]*")):
         return False
     shutil.rmtree(folder)
     if numbered:
-        with suppress(OSError):  # other runs of this name are there
+        with suppress(OSError):  # other runs of this name exist
             folder.parent.rmdir()
     return True
 
@@ -229,10 +229,10 @@ def add_result(folder: Path, values: dict[str, Any]) -> None:
 
 
 def read_results(folder: Path) -> dict[str, Any]:
-    """What ``results.json`` of a run holds; nothing if there is none.
+    """Reads ``results.json`` of a run; empty if there is none.
 
     Raises:
-        ValueError: If it is no JSON.
+        ValueError: If it is not valid JSON.
     """
     path = folder / RESULTS
     try:
@@ -245,16 +245,16 @@ def read_results(folder: Path) -> dict[str, Any]:
 
 
 def result_name(label: str, trained: str, about: Mapping[str, Any], results: Mapping[str, Any]) -> str:
-    """What a result on the test set is called: none replaces that of another checkpoint or of other data.
+    """The name of a result on the test set; it never replaces a result of another checkpoint or other data.
 
-    ``test_points`` is that of the best checkpoint on the data that it was trained for, ``test_points_last`` that of
-    ``last.ckpt``; what was tested with other settings has numbers. The same again has the same name.
+    ``test_points`` belongs to the best checkpoint on the data that it was trained for, ``test_points_last`` to
+    ``last.ckpt``; results with other settings are numbered. The same test again has the same name.
 
     Args:
-        label: Of the data.
+        label: Label of the data.
         trained: Label of the data that the checkpoint was trained for.
         about: ``checkpoint``, and ``settings`` that differ from those of the training.
-        results: That there are.
+        results: Existing results.
     """
     stem = Path(about["checkpoint"]).stem
     base = f"test_{label}" + ("" if stem == Path(BEST).stem else f"_{stem}")
@@ -264,16 +264,16 @@ def result_name(label: str, trained: str, about: Mapping[str, Any], results: Map
 
 
 def _is_of(result: Mapping[str, Any], about: Mapping[str, Any]) -> bool:
-    # earlier releases did not say the settings
+    # earlier releases did not store the settings
     return all({"settings": {}, **result}.get(key) == value for key, value in about.items())
 
 
 def results_before(results: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
-    """Names of results on the test set of an earlier checkpoint of the same name.
+    """Names of test results that belong to an earlier checkpoint of the same name.
 
     Args:
-        results: That there are.
-        about: ``checkpoint`` and ``step`` of the one that there is; nothing if there is none.
+        results: Existing results.
+        about: ``checkpoint`` and ``step`` of the current one; empty if there is none.
     """
     name, step = about.get("checkpoint"), about.get("step")
     return [

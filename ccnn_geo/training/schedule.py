@@ -13,8 +13,7 @@ def warmup_cosine(step: int, warmup_steps: int, total_steps: int) -> float:
         f(s) = \begin{cases} (s + 1) / W & s < W \\
         \frac12 \big(1 + \cos(\pi (s - W) / (S - W))\big) & W \le s \le S \end{cases}
 
-    The first step already moves the weights, step :math:`W` has the full rate, and the factor is zero from
-    :math:`S` on.
+    The first step already moves the weights, step :math:`W` has the full rate, and the factor is 0 from :math:`S` on.
 
     Args:
         step: Optimiser steps done so far, :math:`s`.
@@ -44,9 +43,9 @@ class Schedule:
 
     Args:
         warmup: Steps of warm-up.
-        total: All steps.
-        per_epoch: Steps of an epoch.
-        asked: Epochs of warm-up that were asked for.
+        total: Total number of steps.
+        per_epoch: Steps per epoch.
+        asked: Requested epochs of warm-up.
 
     Example:
         >>> plan = Schedule.planned(total=300, per_epoch=10, warmup_epochs=2, largest_share=0.1)
@@ -63,18 +62,18 @@ class Schedule:
 
     @classmethod
     def planned(cls, total: int, per_epoch: int, warmup_epochs: float, largest_share: float) -> Schedule:
-        r"""The warm-up that was asked for, or the largest share of the training, whichever is shorter.
+        r"""The requested warm-up, or the largest allowed share of the training, whichever is shorter.
 
         .. math::
             W = \min\big(\mathrm{round}(E_W\, P),\ \lfloor a\, S \rfloor\big)
 
         Args:
-            total: All steps :math:`S`.
-            per_epoch: Steps of an epoch :math:`P`.
-            warmup_epochs: Epochs :math:`E_W` that were asked for.
+            total: Total number of steps :math:`S`.
+            per_epoch: Steps per epoch :math:`P`.
+            warmup_epochs: Requested epochs :math:`E_W`.
             largest_share: :math:`a`.
         """
-        largest = math.floor(largest_share * total + 1e-9)  # 0.1 * 30 is less than 3 where it is rounded down
+        largest = math.floor(largest_share * total + 1e-9)  # 0.1 * 30 may fall below 3 by rounding
         return cls(min(round(warmup_epochs * per_epoch), largest), total, per_epoch, warmup_epochs)
 
     def __call__(self, step: int) -> float:
@@ -88,5 +87,5 @@ class Schedule:
         if self.warmup == 0:
             text = f"no warm-up in {steps} ({epochs})"
         if self.warmup < round(self.asked * self.per_epoch):
-            text += f"; optim.warmup_share of a run is the most, optim.warmup_epochs is {self.asked:.3g}"
+            text += f"; limited by optim.warmup_share, optim.warmup_epochs is {self.asked:.3g}"
         return text

@@ -1,4 +1,4 @@
-"""Seeds that depend on what is drawn, never on what was drawn before: the basis of an exact resume."""
+"""Seeds that depend on the draw, never on earlier draws: the basis of an exact resume."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import torch
 
 
 def mix_seed(*parts: int | str) -> int:
-    """A seed in [0, 2^63) that tells any two tuples apart, the same on every machine and in every process.
+    """A seed in [0, 2^63) that differs for any two tuples and is the same on every machine and in every process.
 
     Args:
-        parts: What the draw belongs to, e.g. seed, epoch and sample.
+        parts: Identifiers of the draw, e.g. seed, epoch and sample.
 
     Example:
         >>> mix_seed(0, 1) == mix_seed(0, 1), mix_seed(0, 1) == mix_seed(1, 0)
@@ -24,7 +24,7 @@ def mix_seed(*parts: int | str) -> int:
 
 @contextmanager
 def local_seed(seed: int) -> Iterator[None]:
-    """Seeds torch's global CPU generator inside the ``with`` block and gives its state back afterwards."""
+    """Seeds torch's global CPU generator inside the ``with`` block and restores its state afterwards."""
     generator = torch.default_generator
     state = generator.get_state()
     generator.manual_seed(seed)

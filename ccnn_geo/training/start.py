@@ -1,4 +1,4 @@
-"""A training that starts from a trained network: its settings, and its weights under a new head."""
+"""Starts a training from a trained network: its settings, and its weights under a new head."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ccnn_geo.nn.config import conv_defaults
 
 HEADS = ("head.", "set_branch.linear.")
 OF_ANSWERS = (*HEADS, "composition.")
-"""What belongs to the answers of a training: other ones need others."""
+"""Settings that depend on the outputs of a training; other outputs need other settings."""
 
 OWN = ("in_channels", "out_channels", "dim", "readout", "conv", "preset")
-"""Arguments of a network that follow from the data, or that stand for others."""
+"""Arguments of a network that follow from the data, or that replace others."""
 
 
 def settings_of(source: str | PathLike[str]) -> dict[str, dict[str, Any]]:
-    """What a training takes over of a trained network: ``model``, and ``data`` but for root and batches.
+    """The settings that a training takes from a trained network: ``model``, and ``data`` without root and batches.
 
     Args:
-        source: Whatever :func:`~ccnn_geo.load` reads, but for the hub.
+        source: Any source that :func:`~ccnn_geo.load` reads, except the hub.
 
     Raises:
         FileNotFoundError, ValueError: As :func:`~ccnn_geo.export.trained.read_network`.
@@ -45,18 +45,18 @@ def settings_of(source: str | PathLike[str]) -> dict[str, dict[str, Any]]:
 
 
 def take_weights(network: CCNN, classes: Sequence[str], source: str | PathLike[str]) -> str:
-    """Gives a network the weights of a trained one: all below the head, and the head where the classes are the same.
+    """Copies the weights of a trained network: all below the head, and the head if the classes are the same.
 
     Args:
-        network: That is to be trained; it is changed.
+        network: The network to train; it is changed.
         classes: Names of its outputs.
-        source: As :func:`settings_of`.
+        source: As for :func:`settings_of`.
 
     Returns:
-        What was done, in words.
+        A description in words.
 
     Raises:
-        ValueError: If it is another network.
+        ValueError: If the networks differ.
     """
     settings, trained = read_network(source)
     stored, own = trained.state_dict(), network.state_dict()
@@ -64,23 +64,23 @@ def take_weights(network: CCNN, classes: Sequence[str], source: str | PathLike[s
     wanted = {key for key in own if same or not key.startswith(OF_ANSWERS)}
     wrong = sorted(key for key in wanted if key not in stored or stored[key].shape != own[key].shape)
     if wrong:
-        found = list(stored[wrong[0]].shape) if wrong[0] in stored else "not there"
+        found = list(stored[wrong[0]].shape) if wrong[0] in stored else "missing"
         raise ValueError(
-            f"--from {source}: another network: {wrong[0]} is {list(own[wrong[0]].shape)} here and {found} there; "
-            "model and features are those of the trained one unless others are given"
+            f"--from {source}: a different network: {wrong[0]} is {list(own[wrong[0]].shape)} here and {found} there; "
+            "model and features come from the trained network unless they are set"
         )
     network.load_state_dict({**own, **{key: stored[key] for key in wanted}})
-    return f"weights: those of {source}" + ("" if same else ", with a new head")
+    return f"weights: from {source}" + ("" if same else ", with a new head")
 
 
 def freeze_trunk(network: nn.Module) -> None:
-    """Lets nothing below the head learn."""
+    """Freezes everything below the head."""
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name.startswith(HEADS))
 
 
 def rest_trunk(network: nn.Module) -> None:
-    """Lets statistics of norms below the head stay as they are, while the head is trained."""
+    """Freezes the running statistics of norms below the head while the head is trained."""
     for name, part in network.named_children():
         part.train(f"{name}." in HEADS)
 
@@ -88,13 +88,13 @@ def rest_trunk(network: nn.Module) -> None:
 def with_trunk_rate(
     groups: Sequence[Mapping[str, Any]], head: set[int], lr: float, factor: float
 ) -> list[dict[str, Any]]:
-    """Groups of an optimizer in which what lies below the head learns at its own rate.
+    """Groups of an optimizer that train everything below the head at its own rate.
 
     Args:
-        groups: Of all parameters.
-        head: Identities of the head's.
-        lr: Of the head.
-        factor: By which that is multiplied below the head; 1 leaves the groups as they are, 0 leaves out what is there.
+        groups: Groups of all parameters.
+        head: Identities of the head's parameters.
+        lr: Learning rate of the head.
+        factor: Factor on this rate below the head; 1 leaves the groups unchanged, 0 drops those parameters.
     """
     if factor == 1:
         return [dict(group) for group in groups]

@@ -1,4 +1,4 @@
-"""Running statistics of the norms that fit the weights, wherever a training evaluates or stores them."""
+"""Updates the running statistics of norms to fit the weights, wherever a training evaluates or stores them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ccnn_geo.nn.norm.statistics import fresh_statistics, tracking_norms
 from ccnn_geo.training.lightning import Callback, LightningModule, Trainer, TrainerFn, WeightAveraging
 
 SAMPLES, BATCHES = 256, 16
-"""Training samples over which statistics are measured, and the most batches that may hold them."""
+"""Number of training samples to measure statistics on, and the most batches that may hold them."""
 
 
 class NormStatistics(Callback):
-    """Measures the norms' running statistics with the weights as they are, before a validation and a checkpoint.
+    """Measures the norms' running statistics with the current weights, before a validation and a checkpoint.
 
-    See :func:`~ccnn_geo.nn.norm.statistics.fresh_statistics`. The samples are the last of the epoch that has been
-    trained, kept as they are on the device: the fewest batches with 256 samples, of all processes together, 16 at
-    most. So nothing is loaded again, no random number is drawn, and a run that goes on from a checkpoint has what an
-    unbroken one has. With averaged weights (``optim.ema``) the statistics are those of the average. To be placed
-    after the averaging, and before the callbacks that save checkpoints.
+    See :func:`~ccnn_geo.nn.norm.statistics.fresh_statistics`. The samples are the last ones trained in this epoch,
+    kept unchanged on the device: the fewest batches with 256 samples over all processes, at most 16. So nothing is
+    loaded again and no random number is drawn, and a resumed run has the same statistics as an unbroken one. With
+    averaged weights (``optim.ema``) the statistics fit the average. Place this callback after the averaging, and before
+    the callbacks that save checkpoints.
 
     Example:
         >>> from pytorch_lightning import Trainer
@@ -43,7 +43,7 @@ class NormStatistics(Callback):
         self._moved = False
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._batches.clear()  # a run that goes on here has none either
+        self._batches.clear()  # a run that resumes here has none either
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -68,7 +68,7 @@ class NormStatistics(Callback):
             self._measure_stored(trainer, pl_module)
 
     def _measure_stored(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Where no validation has come since the last step."""
+        """Measures the statistics if no validation followed the last step."""
         if self._moved:
             with _averaged(trainer, pl_module):
                 self._measure(trainer, pl_module)
@@ -84,7 +84,7 @@ class NormStatistics(Callback):
 
 @contextmanager
 def _averaged(trainer: Trainer, pl_module: LightningModule) -> Iterator[None]:
-    """The average of the weights in the place of the weights, as in a validation."""
+    """Replaces the weights by their average, as a validation does."""
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     averages = [callback for callback in callbacks if isinstance(callback, WeightAveraging)]
     for callback in averages:
@@ -95,5 +95,5 @@ def _averaged(trainer: Trainer, pl_module: LightningModule) -> Iterator[None]:
 
 
 def _size(batch: Data | Sequence[Tensor]) -> int:
-    """Samples in a batch."""
+    """Number of samples in a batch."""
     return getattr(batch, "num_graphs", 1) if isinstance(batch, Data) else len(batch[0])

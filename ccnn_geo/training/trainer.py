@@ -1,4 +1,4 @@
-"""The Trainer as this package uses it: its checkpoints, its way to stop, what it may log."""
+"""The Trainer with this package's checkpoints, way of stopping, and logging."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ RESERVED = (
     "use_distributed_sampler",
     "plugins",
 )
-"""Arguments of the Trainer that belong to this package."""
+"""Arguments of the Trainer that this package sets."""
 
 MACHINE = ("accelerator", "devices", "num_nodes", "strategy")
-"""Flags that may ask for what is not there; Lightning does not always name them."""
+"""Flags that may ask for missing hardware or libraries; Lightning does not always name them."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -45,31 +45,31 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Terminated(Interrupted):
-    """Another program did, by the signal SIGTERM."""
+    """Another program stopped it, by the signal SIGTERM."""
 
     said, exit_code = "terminated by SIGTERM", 143
 
 
 class NormSync(LayerSync):
-    """What ``sync_batchnorm`` means here: :class:`~ccnn_geo.nn.norm.sync.SyncBatchNorm1d`, on any device."""
+    """The effect of ``sync_batchnorm`` here: :class:`~ccnn_geo.nn.norm.sync.SyncBatchNorm1d`, on any device."""
 
     def apply(self, model: Module) -> Module:
         return convert_sync_norms(model)
 
     def revert(self, model: Module) -> Module:
-        return model  # in evaluation and without processes it is an ordinary one
+        return model  # in evaluation and in a single process it is an ordinary norm
 
 
 def make_trainer(
     settings: Mapping[str, Any], folder: Path, callbacks: list, logger: Any, progress: bool
 ) -> Trainer:
-    """A Trainer of this package's data modules and checkpoints.
+    """Makes a Trainer for this package's data modules and checkpoints.
 
     Args:
-        settings: Its arguments, but for those in :data:`RESERVED`.
-        folder: For what it writes.
-        callbacks: All of them but a progress bar's.
-        logger: Lightning's, or False.
+        settings: Its arguments, without those in :data:`RESERVED`.
+        folder: Folder for its files.
+        callbacks: All callbacks except a progress bar.
+        logger: A logger of Lightning, or False.
         progress: Show a progress bar.
 
     Raises:
@@ -79,7 +79,7 @@ def make_trainer(
         callbacks = [*callbacks, TQDMProgressBar()]
     settings = given_flags(settings)
     sync = [NormSync()] if settings.pop("sync_batchnorm", False) else []
-    if same := settings.pop("overfit_batches", 0):  # Lightning's way replaces our samplers of (epoch, sample)
+    if same := settings.pop("overfit_batches", 0):  # Lightning would replace our samplers of (epoch, sample)
         settings["limit_train_batches"] = same
     with flags_named(settings):
         trainer = Trainer(
@@ -92,10 +92,10 @@ def make_trainer(
             callbacks=callbacks,
             default_root_dir=folder,
             plugins=[AtomicCheckpointIO(), *sync],
-            num_sanity_val_steps=0,  # would show the new network validation data before its first training batch
-            use_distributed_sampler=False,  # ours deal out (epoch, sample) themselves
+            num_sanity_val_steps=0,  # else the network would see validation data before its first training batch
+            use_distributed_sampler=False,  # ours distribute (epoch, sample) themselves
         )
-    # where max_steps is given Lightning goes on within an epoch, and would go through the end of a complete one again
+    # with max_steps Lightning resumes within an epoch, and would repeat the end of a complete one
     vars(trainer.fit_loop)["_iteration_based_training"] = _never
     strategy: Any = trainer.strategy
     check_nodes(trainer.num_nodes, getattr(strategy, "cluster_environment", None))
@@ -107,20 +107,20 @@ def _never() -> bool:
 
 
 def given_flags(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of the Trainer that were given: null is one where it is not the default."""
+    """Arguments of the Trainer that were given; null counts if it is not the default."""
     defaults = {key: argument.default for key, argument in signature(Trainer.__init__).parameters.items()}
     return {key: v for key, v in settings.items() if v is not None or defaults.get(key) is not None}
 
 
 @contextmanager
 def flags_named(settings: Mapping[str, Any]) -> Iterator[None]:
-    """What Lightning says of flags and of what they need, as an error of this package.
+    """Turns Lightning's errors about flags and their requirements into errors of this package.
 
     Args:
         settings: The flags.
 
     Raises:
-        ValueError: In the place of ``MisconfigurationException``, and of anything that a Trainer cannot be made of.
+        ValueError: In place of ``MisconfigurationException``, and of any error in making a Trainer.
     """
     try:
         yield
@@ -131,25 +131,25 @@ def flags_named(settings: Mapping[str, Any]) -> Iterator[None]:
 
 
 def averaging(decay: float) -> list[EMAWeightAveraging]:
-    """The average of the weights; buffers (batch statistics, scales, domains) are those of the last step."""
+    """The average of the weights; buffers (batch statistics, scales, domains) stay those of the last step."""
     return [EMAWeightAveraging(decay=decay, use_buffers=False)] if decay > 0 else []
 
 
 @contextmanager
 def interruptible(trainer: Trainer) -> Iterator[None]:
-    """Turns Lightning's ends on signals into :class:`Interrupted`, and what it finds wrong late into ``ValueError``."""
+    """Turns Lightning's exits on signals into :class:`Interrupted`, and its late findings into ``ValueError``."""
     try:
         yield
-    except MisconfigurationException as error:  # such as a fraction of the batches that is less than one
+    except MisconfigurationException as error:  # such as a fraction of the batches below one
         raise ValueError(f"trainer: {' '.join(str(error).split())}") from error
     except ValueError as error:
         if "`val_check_interval`" not in str(error):
             raise
         raise ValueError(
             f"trainer.val_check_interval: expected at most {trainer.num_training_batches}, the batches of an epoch, or "
-            f"check_val_every_n_epoch null to count on over epochs, got {trainer.val_check_interval}"
+            f"check_val_every_n_epoch null to count across epochs, got {trainer.val_check_interval}"
         ) from error
-    except SystemExit as error:  # how Lightning ends on Ctrl-C and SIGTERM
+    except SystemExit as error:  # Lightning's exit on Ctrl-C and SIGTERM
         if trainer.state.status != TrainerStatus.INTERRUPTED:
             raise
         ended = Terminated if isinstance(error, SIGTERMException) else Interrupted

@@ -1,7 +1,7 @@
-"""Transforms of meshes, clouds and grids, for use with ``torch_geometric.transforms.Compose``, and those of a training.
+"""Transforms of meshes, clouds and grids, for ``torch_geometric.transforms.Compose``, and complete pipelines.
 
-A :class:`ShapePipeline` is all that a shape goes through on its way to a network, in training and in prediction; a
-:class:`ScanPipeline` is that of laser scans.
+A :class:`ShapePipeline` prepares shapes for a network in training and prediction, a :class:`ScanPipeline` prepares
+laser scans.
 """
 
 from ccnn_geo.transforms.build_neighbors import BuildNeighbors

@@ -1,4 +1,4 @@
-"""What transforms of points share."""
+"""Helpers shared by transforms of points."""
 
 import torch
 from torch import Generator, Tensor
@@ -14,7 +14,7 @@ def take_points(data: Data, index: Tensor) -> Data:
         if data.get(key) is not None:
             raise ValueError(f"choosing points would leave {key} dangling; remove it first, got {data}")
     check_one_device("Data", **{key: data[key] for key in data.keys() if data.is_node_attr(key)})  # noqa: SIM118
-    # all keys first: what counts as a row per point depends on the tensors that are about to change
+    # collect all keys first: PyG detects rows per point from tensors that are about to change
     chosen = {
         key: data[key][index]
         for key in data.keys()  # noqa: SIM118 (a Data is not a dict)
@@ -30,7 +30,7 @@ def take_points(data: Data, index: Tensor) -> Data:
 
 
 def at_least_one(num: int, name: str = "num") -> int:
-    """The number itself; ValueError below 1."""
+    """Returns the number, or raises a ValueError below 1."""
     if num < 1:
         raise ValueError(f"{name} must be at least 1, got {num}")
     return num

@@ -7,23 +7,23 @@ from ccnn_geo.neighbors import build_neighbors
 class BuildNeighbors(BaseTransform):
     r"""Sets ``data.edge_index`` to the edges from the nearest points to each point.
 
-    :math:`j \to i` for the first :math:`k` points by :math:`(|p_i - p_j|^2, j)`, of those within the radius.
-    :class:`~ccnn_geo.CCNN` uses the edges of a ``Data`` as they are and searches for none; they come target by
-    target, so that nothing is sorted either.
+    :math:`j \to i` for the first :math:`k` points within the radius, ordered by :math:`(|p_i - p_j|^2, j)`.
+    :class:`~ccnn_geo.CCNN` uses the edges of a ``Data`` unchanged and does not search for others. They come sorted by
+    target, so that nothing needs sorting.
 
-    As ``pre_transform`` of a data set it runs once and its edges are stored. As ``transform`` it comes after
-    all that chooses or moves points; rotations, shifts and one scale for all axes may follow.
+    As ``pre_transform`` of a data set it runs once and its edges are stored. As ``transform``, place it after all
+    transforms that choose or move points; rotations, shifts and one scale for all axes may follow.
 
     Args:
-        num_neighbors: k, that of the network; None for no bound.
-        radius: in units of ``pos``; None for no bound.
+        num_neighbors: number of neighbours k, as in the network; None for no limit.
+        radius: largest distance, in units of ``pos``; None for no limit.
         loop: whether a point is a neighbour of itself.
 
     Shapes:
-        ``pos [N, D]`` -> ``edge_index [2, E]``, int64, 16 bytes an edge.
+        ``pos [N, D]`` -> ``edge_index [2, E]``, int64, 16 bytes per edge.
 
     Raises:
-        TypeError, ValueError: as :func:`~ccnn_geo.neighbors.build_neighbors`.
+        TypeError, ValueError: as in :func:`~ccnn_geo.neighbors.build_neighbors`.
 
     Example:
         >>> from torch_geometric.data import Data

@@ -1,4 +1,4 @@
-"""Clouds that lose their normals, as those of many scanners have none."""
+"""Augmentation: clouds without normals, as many scanners produce them."""
 
 import torch
 from torch import Generator
@@ -8,20 +8,20 @@ from ccnn_geo.transforms.estimate_normals import EstimateNormals
 
 
 class DropNormals(BaseTransform):
-    """Replaces the normals of some clouds by estimated ones: what a cloud without normals gets in prediction.
+    """Replaces the normals of some clouds by estimated ones, as clouds without normals get them in prediction.
 
-    To be placed before points are chosen, for normals are estimated from all of them.
+    Use it before points are chosen, because normals are estimated from all points.
 
     Args:
         p: Probability that a cloud loses its normals.
-        k: Neighbours for the estimated ones.
+        k: Neighbours for the estimated normals.
         generator: Source of randomness (default: torch's global one).
 
     Shapes:
         ``pos [N, 3]``, ``normal [N, 3]`` -> ``normal [N, 3]`` of unit length.
 
     Raises:
-        ValueError: If p is not on [0, 1], or as :class:`EstimateNormals`.
+        ValueError: If p is not in [0, 1], or as in :class:`EstimateNormals`.
 
     Example:
         >>> from torch_geometric.data import Data

@@ -1,4 +1,4 @@
-"""Normals of clouds that have none."""
+"""Normals for clouds without any."""
 
 import numpy as np
 import torch
@@ -10,14 +10,14 @@ from ccnn_geo.io import LARGEST
 class EstimateNormals(BaseTransform):
     """Estimates normals as the direction of least variance among the k nearest points.
 
-    Normals point away from the centroid of the cloud. That is the outside of a star-shaped body; parts that
-    curl inwards (the inner wall of a cup) are turned the wrong way, which no local rule can know.
+    Normals point away from the centroid of the cloud, which is outwards for a star-shaped body. On parts that
+    curl inwards (the inner wall of a cup) they point the wrong way; no local rule can know.
 
     Args:
-        k: neighbours of a point, itself included; all points if there are fewer.
+        k: neighbours of a point, including itself; all points if there are fewer.
 
     Shapes:
-        ``pos [N, 3]`` -> ``normal [N, 3]`` of unit length. Where the neighbours coincide, or there are fewer
+        ``pos [N, 3]`` -> ``normal [N, 3]`` of unit length. If the neighbours coincide, or there are fewer
         than 3 points, the normal is the direction from the centroid.
 
     Raises:
@@ -39,7 +39,7 @@ class EstimateNormals(BaseTransform):
         if data.pos.dim() != 2 or data.pos.size(1) != 3 or len(data.pos) == 0:
             raise ValueError(f"EstimateNormals needs pos [N, 3] with N > 0, got {list(data.pos.shape)}")
         pos = data.pos.detach().cpu().double().numpy()
-        if not np.abs(pos).max() <= LARGEST:  # NaN too; beyond, all distances are infinite
+        if not np.abs(pos).max() <= LARGEST:  # also NaN; beyond it all distances are infinite
             raise ValueError(
                 f"EstimateNormals needs coordinates of at most {LARGEST:g}, got {np.abs(pos).max():g}"
             )
@@ -54,7 +54,7 @@ class EstimateNormals(BaseTransform):
 def _estimate(pos: np.ndarray, k: int) -> np.ndarray:
     from scipy.spatial import cKDTree
 
-    pos = pos - pos[0]  # keeps the digits of large coordinates
+    pos = pos - pos[0]  # keeps the precision of large coordinates
     outwards = pos - pos.mean(0)
     outwards[np.linalg.norm(outwards, axis=1) == 0] = (0.0, 0.0, 1.0)
     normal = outwards.copy()

@@ -10,20 +10,20 @@ from ccnn_geo.transforms._points import at_least_one, take_points
 
 
 class FarthestSubset(BaseTransform):
-    """Keeps ``num`` points (all, if there are fewer), each the farthest from those before it.
+    """Keeps ``num`` points (all if there are fewer), each the farthest from those before it.
 
-    They cover a shape evenly, so that a sum over them is closer to an integral than over as many random ones:
-    ``docs/bandlimit.md`` says what that is worth. The first point is random, anew on every call, or always the same.
+    They cover a shape evenly, so a sum over them is closer to an integral than over as many random points;
+    ``docs/bandlimit.md`` measures the effect. The first point is drawn on every call, or always the same.
 
-    With ``reference`` each point gets a ``weight``, by how many of the cloud's points it is the nearest, which
-    networks and layers take. Weights add up to ``reference`` however many points are kept, so that sums over 256 and
+    With ``reference`` each point gets a ``weight``, which networks and layers use: it counts how many of the cloud's
+    points are nearest to it. Weights add up to ``reference`` however many points are kept, so sums over 256 and
     over 1,024 points of a shape are the same integral.
 
     Args:
         num: points to keep.
-        random: whether the first one is drawn; else it is the cloud's first.
+        random: whether the first point is drawn; otherwise it is the cloud's first.
         generator: source of randomness (default: torch's global one).
-        reference: number of points that would weigh 1 each: the ``num`` of training; None for no weights.
+        reference: number of points that would weigh 1 each, the ``num`` of training; None for no weights.
 
     Shapes:
         every tensor with one row per point: ``[N, ...] -> [min(num, N), ...]``; ``weight``: ``[min(num, N)]``.

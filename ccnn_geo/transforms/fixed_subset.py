@@ -7,9 +7,9 @@ from ccnn_geo.transforms._points import at_least_one, take_points
 
 
 class FixedSubset(BaseTransform):
-    """Keeps the first ``num`` points (all, if there are fewer): the same ones on every call.
+    """Keeps the first ``num`` points (all if there are fewer): the same ones on every call.
 
-    Points stored in random order, as by :class:`~ccnn_geo.transforms.SampleSurface`, stay a uniform sample.
+    If points are stored in random order, as by :class:`~ccnn_geo.transforms.SampleSurface`, they are a uniform sample.
 
     Args:
         num: points to keep.

@@ -8,37 +8,37 @@ import torch
 from torch import Tensor, nn
 
 LOG_FLOOR = 1e-6
-"""Added before the logarithm: silence gives -13.8 and not minus infinity."""
+"""Added before the logarithm, so that silence gives -13.8 instead of minus infinity."""
 
 
 class MFCC(nn.Module):
     r"""Mel-frequency cepstral coefficients of a signal: the shape of its spectrum, frame by frame.
 
-    With the power spectrogram :math:`P` of Hann windows of ``n_fft`` samples, centred on every ``hop``-th sample of
-    the signal mirrored at its ends, ``n_mels`` triangles :math:`W` on HTK's scale
-    :math:`m = 2595 \log_{10}(1 + f / 700)`, and the orthonormal cosine transform :math:`D` (type II),
+    Let :math:`P` be the power spectrogram of Hann windows of ``n_fft`` samples, centred on every ``hop``-th sample of
+    the signal, which is mirrored at its ends. With ``n_mels`` triangles :math:`W` on HTK's scale
+    :math:`m = 2595 \log_{10}(1 + f / 700)` and the orthonormal cosine transform :math:`D` (type II),
 
     .. math:: c_{kt} = \sum_m D_{km} \log\Big(\sum_f W_{mf} P_{ft} + 10^{-6}\Big).
 
-    The defaults are those of the paper, after `Kidger et al. (2020) <https://arxiv.org/abs/2005.08926>`_, and agree
-    with ``torchaudio.transforms.MFCC(n_mfcc=20, log_mels=True, melkwargs=dict(n_fft=200, n_mels=64))``. Triangles
-    narrower than a bin of the spectrum stay empty, as there.
+    The defaults are the paper's, after `Kidger et al. (2020) <https://arxiv.org/abs/2005.08926>`_, and agree
+    with ``torchaudio.transforms.MFCC(n_mfcc=20, log_mels=True, melkwargs=dict(n_fft=200, n_mels=64))``. As there,
+    triangles narrower than a bin of the spectrum stay empty.
 
     Args:
-        n_mfcc: Coefficients that are kept, the lowest.
+        n_mfcc: Number of coefficients to keep, the lowest ones.
         sample_rate: Samples per second.
-        n_fft: Samples of a window, its transform as long.
-        hop: Samples from one frame to the next; None takes ``n_fft // 2``.
-        n_mels: Triangles, from 0 to half the sample rate.
-        log: ``"natural"`` as above; ``"decibel"`` takes 10 log10 of the power, at least 1e-10, and lifts what is
-            more than 80 dB below the loudest entry of a signal to there.
+        n_fft: Samples per window, and length of its transform.
+        hop: Samples from one frame to the next; None for ``n_fft // 2``.
+        n_mels: Number of triangles, from 0 to half the sample rate.
+        log: ``"natural"`` as above; ``"decibel"`` for 10 log10 of the power, which is at least 1e-10; values more than
+            80 dB below the loudest entry of a signal are raised to that level.
 
     Shapes:
         ``x [*, T]`` float32, samples in [-1, 1] -> ``[*, n_mfcc, 1 + T // hop]``. After ``.double()`` float64.
 
     Raises:
-        ValueError: For sizes that are not positive, more coefficients than triangles, another ``log``, or a signal
-            that is not longer than half a window.
+        ValueError: If sizes are not positive, there are more coefficients than triangles, ``log`` is unknown, or the
+            signal is not longer than half a window.
 
     Example:
         >>> MFCC()(torch.randn(1, 16000)).shape
@@ -88,7 +88,7 @@ class MFCC(nn.Module):
             pad_mode="reflect",
             return_complex=True,
         )
-        power = spectrum.real.square() + spectrum.imag.square()  # no root whose gradient is infinite at 0
+        power = spectrum.real.square() + spectrum.imag.square()  # no root: its gradient at 0 is infinite
         coefficients = self.cosine @ self._logarithm(self.mel @ power)
         return coefficients.view(*x.shape[:-1], *coefficients.shape[1:])
 

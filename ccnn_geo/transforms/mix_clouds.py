@@ -1,4 +1,4 @@
-"""Augmentation: clouds that are partly another cloud, with labels to match."""
+"""Augmentation: clouds with parts of another cloud, and labels to match."""
 
 import torch
 from torch import Generator, Tensor
@@ -12,28 +12,28 @@ class MixClouds(BaseTransform):
     r"""Replaces a rigid part of every cloud of a batch by a part of another (Lee et al., 2021, *RSMix*).
 
     With :math:`\lambda` uniform on [0, 1], the paper's Beta(1, 1), the :math:`k = \lambda N / 2` points nearest to a
-    random point of cloud :math:`a` give way to the k nearest to a random point of cloud :math:`b`, moved there as
-    they are: shapes stay intact, so normals stay right, which interpolation between clouds (PointMixup) cannot promise.
-    The label is what the points say:
+    random point of cloud :math:`a` are replaced by the k nearest to a random point of cloud :math:`b`, moved there
+    without deformation. So normals remain correct, which interpolation between clouds (PointMixup) cannot guarantee.
+    The label follows the numbers of points:
 
     .. math:: y = \big((N - k) \, e_{y_a} + k \, e_{y_b}\big) / N
 
-    The partners are a random permutation of the batch. It comes after the loader has made the batch and before
-    :class:`~ccnn_geo.transforms.PointFeatures`, which takes positions into ``x``; losses of probabilities, such as
-    ``torch.nn.functional.cross_entropy``, take the labels as they are.
+    The partners are a random permutation of the batch. Apply it to the batch of a loader, before
+    :class:`~ccnn_geo.transforms.PointFeatures` copies positions to ``x``. Losses that accept probabilities, such as
+    ``torch.nn.functional.cross_entropy``, take these labels directly.
 
     Args:
-        num_classes: K.
-        p: Part of the batches that is mixed; the others only get labels of the same form.
+        num_classes: Number of classes K.
+        p: Share of batches to mix; the others only get labels of the same form.
         generator: Source of randomness (default: torch's global one).
 
     Shapes:
         a ``Batch`` of B clouds with ``pos [N, D]``, ``y [B]`` and any tensors with one row per point -> the same
-        with ``y [B, K]`` in the type of ``pos``, rows summing to 1. Numbers of points stay.
+        with ``y [B, K]`` in the type of ``pos``, rows summing to 1. Numbers of points do not change.
 
     Raises:
-        TypeError: For anything but a ``Batch``.
-        ValueError: For arguments out of range, labels that are not ``[B]`` in 0..K-1, or a batch with edges.
+        TypeError: If the input is not a ``Batch``.
+        ValueError: If arguments are out of range, labels are not ``[B]`` in 0..K-1, or the batch has edges.
 
     Example:
         >>> from torch_geometric.data import Batch, Data
@@ -53,7 +53,7 @@ class MixClouds(BaseTransform):
             raise TypeError(f"MixClouds needs a Batch of clouds, got {type(data).__name__}")
         y = data.get("y")
         if y is None or y.shape != (data.num_graphs,) or y.is_floating_point():
-            raise ValueError(f"MixClouds needs a label of each of {data.num_graphs} clouds, got {data}")
+            raise ValueError(f"MixClouds needs a label for each of {data.num_graphs} clouds, got {data}")
         if y.min() < 0 or y.max() >= self.num_classes:
             raise ValueError(
                 f"MixClouds: labels {y.min()} to {y.max()}, expected 0 to {self.num_classes - 1}"
@@ -75,16 +75,16 @@ class MixClouds(BaseTransform):
 
 
 def mix_pair(a: Data, b: Data, num: int, generator: Generator | None = None) -> Data:
-    """A new cloud: ``a``, whose ``num`` points around one give way to as many of ``b``, moved there.
+    """Replaces ``num`` points around a random one in ``a`` by as many from ``b``, moved there.
 
     Args:
         a: Cloud with ``pos [N, D]`` and ``y [1, K]``, probabilities.
-        b: Another with the same fields; if it has fewer points than ``num``, all of them are taken.
-        num: Points to replace, at most those of ``a``.
+        b: Cloud with the same fields; if it has fewer points than ``num``, all are used.
+        num: Number of points to replace, at most all points of ``a``.
         generator: Source of randomness (default: torch's global one).
 
     Shapes:
-        tensors with one row per point keep the number of rows of ``a``; what remains of ``a`` comes first.
+        tensors with one row per point keep the number of rows of ``a``; its remaining points come first.
     """
     num, mixed = min(num, a.num_nodes, b.num_nodes), a.clone()
     if num == 0:

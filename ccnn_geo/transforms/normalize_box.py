@@ -1,4 +1,4 @@
-"""Position and size of a cloud by its bounding box, made comparable."""
+"""Normalisation of a cloud's position and size by its bounding box."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ccnn_geo.transforms.normalize_sphere import Placement
 
 
 class NormalizeBox(BaseTransform):
-    r"""Moves the middle of the bounding box to the origin and scales its longest side to [-1, 1].
+    r"""Moves the centre of the bounding box to the origin and scales its longest side to [-1, 1].
 
-    :math:`p_i \leftarrow 2 (p_i - (l + h) / 2) / \max_d (h_d - l_d)`, with the corners l and h of the box. Centres of
-    cells count with their cells: ``data.cell [1, 3]`` has the edges of one, and is scaled too. They come to lie on the
-    lattice that has as many cells as the longest side, for which a cloud moves by half a cell at most.
+    :math:`p_i \leftarrow 2 (p_i - (l + h) / 2) / \max_d (h_d - l_d)`, with the corners l and h of the box. For centres
+    of cells the box includes the whole cells: ``data.cell [1, 3]`` holds a cell's edges, and is scaled too. The centres
+    then lie on the lattice with as many cells as the longest side; for that, a cloud moves by at most half a cell.
 
     Shapes:
         ``pos [N, D]`` -> ``pos [N, D]`` float32.
 
     Raises:
-        ValueError: For a cloud without points, or with NaN or Inf.
+        ValueError: If a cloud has no points, or contains NaN or Inf.
 
     Example:
         >>> from torch_geometric.data import Data
@@ -42,10 +42,10 @@ def put_in_box(data: Data, place: Placement) -> Data:
 
 
 def box_placement(data: Data, whole: Tensor) -> Placement:
-    """That of a cloud by the box of the points ``whole [M, D]``, of which it may be a sample.
+    """The placement of a cloud by the box of the points ``whole [M, D]``; the cloud may be a sample of them.
 
     Raises:
-        ValueError: For a cloud without points, or with NaN or Inf.
+        ValueError: If a cloud has no points, or contains NaN or Inf.
     """
     pos, cell = data.pos.double(), data.get("cell")
     if len(pos) == 0 or not torch.isfinite(pos).all():
@@ -55,7 +55,7 @@ def box_placement(data: Data, whole: Tensor) -> Placement:
     half = (high - low).max() / 2
     half = half if half > 0 else torch.ones_like(half)
     middle = (low + high) / 2
-    if cell is not None:  # an odd number of cells among even ones would lie between those of a lattice
+    if cell is not None:  # an odd number of cells would lie between the cells of an even lattice
         count = ((high - low) / edge).round()
         middle = middle + edge / 2 * ((count - count.max()) % 2)
     return Placement(torch.zeros_like(middle), middle, half)

@@ -1,4 +1,4 @@
-"""Position and size of a cloud, made comparable."""
+"""Normalisation of a cloud's position and size."""
 
 from typing import NamedTuple
 
@@ -9,23 +9,23 @@ from ccnn_geo._base.pyg import BaseTransform, Data
 
 
 class Placement(NamedTuple):
-    """How positions of a file become those of a sample: :math:`(p - n - m) / s`, in float64."""
+    """Maps positions of a file to a sample: :math:`(p - n - m) / s`, in float64."""
 
     near: Tensor
-    """A position beside the shape, ``[D]``, taken off first: large coordinates lose digits in a sum."""
+    """A position near the shape, ``[D]``, subtracted first, because large coordinates lose digits in a sum."""
     middle: Tensor
     scale: Tensor
 
     def __call__(self, pos: Tensor) -> Tensor:
-        """Positions ``[N, D]`` of the file as those of the sample, float32."""
+        """Maps positions ``[N, D]`` of the file to the sample, in float32."""
         return ((pos.double() - self.near - self.middle) / self.scale).float()
 
 
 def sphere_placement(pos: Tensor) -> Placement:
-    """That of :class:`NormalizeSphere` for the points of a shape.
+    """The placement of :class:`NormalizeSphere` for the points of a shape.
 
     Raises:
-        ValueError: Without points, or with NaN or Inf.
+        ValueError: If there are no points, or they contain NaN or Inf.
     """
     pos = pos.double()
     if len(pos) == 0 or not torch.isfinite(pos).all():
@@ -41,17 +41,16 @@ class NormalizeSphere(BaseTransform):
     r"""Moves the mean of the points to the origin and scales the farthest point to radius 1.
 
     :math:`p_i \leftarrow (p_i - \bar p) / \max_j \lVert p_j - \bar p \rVert`. PyG's ``NormalizeScale``
-    centres in the same way but scales the largest *coordinate* to 1. A cloud whose points coincide is
+    centres in the same way but scales the largest *coordinate* to 1. If all points of a cloud coincide, it is
     only centred.
 
-    The difference is taken in float64, so coordinates of any size that the input can tell apart (UTM metres)
-    keep their detail.
+    The difference is taken in float64, so large coordinates (UTM metres) keep their detail.
 
     Shapes:
         ``pos [N, D]`` -> ``pos [N, D]`` float32. Normals do not change.
 
     Raises:
-        ValueError: for a cloud without points, or with NaN or Inf.
+        ValueError: if a cloud has no points, or contains NaN or Inf.
 
     Example:
         >>> from torch_geometric.data import Data

@@ -1,4 +1,4 @@
-"""What the network sees of a point."""
+"""Features of points for a network."""
 
 from collections.abc import Sequence
 
@@ -9,19 +9,19 @@ from ccnn_geo._base.devices import check_one_device
 from ccnn_geo._base.pyg import BaseTransform, Data
 
 FEATURES = {"normal": 3, "pos": 3, "normal_outer": 6, "constant": 1}
-"""Channels of the features that every shape has, by name."""
+"""Number of channels per feature; every shape has these."""
 
 
 class PointFeatures(BaseTransform):
-    r"""Sets ``data.x`` to the named fields side by side; the last of the transforms.
+    r"""Sets ``data.x`` to the concatenated fields; use it as the last transform.
 
-    The paper's point clouds use normals and positions (Appendix B), which is the default. Two more are made of those:
-    ``normal_outer``, the six products :math:`(n_x^2, n_y^2, n_z^2, n_x n_y, n_y n_z, n_z n_x)`, which do not know which
-    side of a surface is its outside, as many meshes do not; and ``constant``, 1, so that a first convolution can see
-    where points are.
+    The paper's point clouds use normals and positions (Appendix B), which is the default. Two more features are
+    computed. ``normal_outer`` are the six products :math:`(n_x^2, n_y^2, n_z^2, n_x n_y, n_y n_z, n_z n_x)`, which
+    ignore the side of a surface, for meshes with inconsistent normals. ``constant`` is 1, so that a first convolution
+    can see where points are.
 
     Args:
-        names: fields of ``data`` with one row per point, or those two.
+        names: fields of ``data`` with one row per point, or these two.
 
     Shapes:
         fields ``[N, ...]`` -> ``x [N, C]``.
@@ -59,7 +59,7 @@ class PointFeatures(BaseTransform):
 
 
 def _made(name: str, data: Data) -> Tensor | None:
-    """A field of the data, or what is made of the fields."""
+    """A field of the data, or a feature computed from fields."""
     if name in data or name not in ("normal_outer", "constant"):
         return data.get(name)
     if name == "constant":

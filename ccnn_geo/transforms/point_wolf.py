@@ -1,4 +1,4 @@
-"""Augmentation: clouds that bend and swell smoothly."""
+"""Augmentation: smoothly bent and swollen clouds."""
 
 import math
 
@@ -15,34 +15,34 @@ from ccnn_geo.transforms._points import at_least_one, uniform
 class PointWOLF(BaseTransform):
     r"""Deforms a cloud by several local transformations, blended smoothly (Kim et al., 2021, *PointWOLF*).
 
-    Around anchors :math:`a_j`, far from each other, the space is turned, stretched and moved,
-    :math:`T_j(p) = R_j S_j (p - a_j) + a_j + t_j`, and a point follows them all by its distances:
+    Around each of several distant anchors :math:`a_j`, space is rotated, scaled and shifted by
+    :math:`T_j(p) = R_j S_j (p - a_j) + a_j + t_j`. A point follows all anchors, weighted by its distances:
 
     .. math::
         p \leftarrow \frac{\sum_j w_j(p) \, T_j(p)}{\sum_j w_j(p)}, \qquad
         w_j(p) = \exp\Big(-\frac{\lVert \Pi_j (p - a_j) \rVert^2}{2 \, \mathrm{bandwidth}^2}\Big)
 
-    with :math:`\Pi_j` the projection onto one, two or three of the axes. Each of rotation, scaling and shift is off
-    at every other anchor; scaling and shift act on one, two or three of the axes. Normals become
-    :math:`n \leftarrow J^{-\top} n`, of unit length, with the Jacobian :math:`J` of the deformation at the point,
-    which keeps them orthogonal to the deformed surface.
+    with :math:`\Pi_j` the projection onto one, two or three of the axes. Rotation, scaling and shift are each off
+    with probability 1/2 per anchor; scaling and shift act on one, two or three of the axes. Normals become
+    :math:`n \leftarrow J^{-\top} n`, scaled to unit length, with the Jacobian :math:`J` of the deformation at the
+    point. That keeps them orthogonal to the deformed surface.
 
-    Use it on clouds of the unit sphere, followed by :class:`~ccnn_geo.transforms.NormalizeSphere` as in the paper.
-    AugTune, which adapts the strength to the network's confidence, is not part of it.
+    Use it on clouds on the unit sphere, followed by :class:`~ccnn_geo.transforms.NormalizeSphere` as in the paper.
+    AugTune, which adapts the strength to the network's confidence, is not included.
 
     Args:
-        num_anchors: Local transformations.
+        num_anchors: Number of local transformations.
         bandwidth: Reach of an anchor, in units of ``pos``.
-        degrees: Angle about each axis, uniform on [-degrees, degrees].
+        degrees: Angles about each axis are uniform on [-degrees, degrees].
         scale: Factors are uniform on [1, scale].
-        shift: Largest move along an axis, in units of ``pos``.
+        shift: Largest shift along an axis, in units of ``pos``.
         generator: Source of randomness (default: torch's global one).
 
     Shapes:
         ``pos [N, 3]``, ``normal [N, 3]`` (if present), unchanged in shape.
 
     Raises:
-        ValueError: For an argument out of range, or points that are not three-dimensional.
+        ValueError: If an argument is out of range, or points are not three-dimensional.
 
     Example:
         >>> from torch_geometric.data import Data
@@ -80,7 +80,7 @@ class PointWOLF(BaseTransform):
         anchors, linear, move, axes = self._draw(pos)
         offset = pos[None] - anchors[:, None]  # [M, N, 3]
         pull = -(offset * axes[:, None]) / self.bandwidth**2  # gradient of log w_j
-        share = (pull * offset).sum(-1).div(2).softmax(dim=0)[..., None]  # w_j over their sum
+        share = (pull * offset).sum(-1).div(2).softmax(dim=0)[..., None]  # w_j divided by their sum
         moved = offset @ linear.mT + (anchors + move)[:, None]
         data.pos = (share * moved).sum(0)
         if data.get("normal") is not None:
@@ -121,8 +121,8 @@ class PointWOLF(BaseTransform):
 def transform_normals(normal: Tensor, jacobian: Tensor) -> Tensor:
     r"""Normals of a deformed surface, :math:`J^{-\top} n / \lVert J^{-\top} n \rVert`.
 
-    By cross products of the columns of :math:`J`, :math:`\det(J) \, J^{-\top} = [J_2 \times J_3, \, J_3 \times J_1,
-    \, J_1 \times J_2]`: nothing is divided by a small determinant where the deformation nearly folds.
+    Uses cross products of the columns of :math:`J`, :math:`\det(J) \, J^{-\top} = [J_2 \times J_3, \, J_3 \times J_1,
+    \, J_1 \times J_2]`, so nothing is divided by a small determinant where the deformation nearly folds.
 
     Shapes:
         ``normal [N, 3]``, ``jacobian [N, 3, 3]`` (of the deformation at each point) -> ``[N, 3]``.

@@ -1,4 +1,4 @@
-"""Augmentation: images seen through a window at a random place."""
+"""Augmentation: images cropped at random positions."""
 
 import torch
 from torch import Generator, Tensor
@@ -7,14 +7,14 @@ from ccnn_geo.transforms._grids import check_grid
 
 
 class RandomCrop:
-    """Crops an image at a random place, after its edges were mirrored outwards.
+    """Crops an image at a random position, after mirroring its edges outwards.
 
-    Mirrored with the edge pixels themselves (``b a | a b c``), which is called symmetric padding; it needs no value
-    to fill with, so it may come before or after normalisation. ``RandomCrop(4)`` is what CIFAR is trained with.
+    The mirror image includes the edge pixels (``b a | a b c``, symmetric padding). It needs no fill value, so it works
+    before or after normalisation. ``RandomCrop(4)`` is the usual augmentation for CIFAR.
 
     Args:
         padding: pixels to add on each side first.
-        size: (H, W) of the crop, or one number for both (default: the size that the image had).
+        size: (H, W) of the crop, or one number for both (default: the original size of the image).
         generator: source of randomness (default: torch's global one).
 
     Shapes:

@@ -1,4 +1,4 @@
-"""Augmentation: images seen in a mirror."""
+"""Augmentation: mirrored images."""
 
 import torch
 from torch import Generator, Tensor
@@ -7,7 +7,7 @@ from ccnn_geo.transforms._grids import check_grid
 
 
 class RandomFlip:
-    """Exchanges left and right of an image, at random.
+    """Swaps left and right of an image, at random.
 
     Args:
         p: probability.

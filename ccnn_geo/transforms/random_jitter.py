@@ -7,11 +7,11 @@ from ccnn_geo._base.pyg import BaseTransform, Data
 
 
 class RandomJitter(BaseTransform):
-    """Moves every point by its own clipped Gaussian noise; normals stay.
+    """Moves every point by its own clipped Gaussian noise; normals do not change.
 
     Args:
         std: standard deviation along an axis, in units of ``pos``.
-        clip: largest move along an axis.
+        clip: largest shift along an axis.
         generator: source of randomness (default: torch's global one).
 
     Shapes:

@@ -9,7 +9,7 @@ from ccnn_geo.transforms.turn_up import AXES
 
 
 class RandomMirror(BaseTransform):
-    r"""Mirrors a cloud along each of some axes with probability 1/2, for things whose mirror image is one of them too.
+    r"""Mirrors a cloud along each given axis with probability 1/2, for classes that contain their mirror images.
 
     :math:`p_d \leftarrow \pm p_d`, normals likewise.
 
@@ -21,7 +21,7 @@ class RandomMirror(BaseTransform):
         ``pos [N, 3]``, ``normal [N, 3]`` (if present), unchanged in shape.
 
     Raises:
-        ValueError: If the axes are not some of x, y and z, each once, or positions are not of three dimensions.
+        ValueError: If the axes are not some of x, y and z, each once, or positions are not three-dimensional.
 
     Example:
         >>> from torch_geometric.data import Data

@@ -1,16 +1,16 @@
-"""Augmentation: sounds with noise."""
+"""Augmentation: noisy sounds."""
 
 import torch
 from torch import Generator, Tensor
 
 
 class RandomNoise:
-    r"""Adds white noise at a random ratio of signal to noise: :math:`x + n`, :math:`P_n = P_x 10^{-r / 10}`.
+    r"""Adds white noise at a random signal-to-noise ratio: :math:`x + n`, :math:`P_n = P_x 10^{-r / 10}`.
 
-    :math:`P` is the mean square over all channels. Noise of a silent sound is silent.
+    :math:`P` is the mean square over all channels. A silent sound gets no noise.
 
     Args:
-        snr: range of the ratio :math:`r` in decibels; all within it are equally probable.
+        snr: range of the ratio :math:`r` in decibels; uniform within it.
         generator: source of randomness (default: torch's global one).
 
     Shapes:

@@ -1,4 +1,4 @@
-"""Augmentation: clouds with fewer points than they have."""
+"""Augmentation: clouds with fewer points."""
 
 import torch
 from torch import Generator
@@ -8,11 +8,11 @@ from ccnn_geo.transforms._points import take_points, uniform
 
 
 class RandomPointDropout(BaseTransform):
-    r"""Drops every point with a probability that is drawn anew for every cloud.
+    r"""Drops every point with a probability drawn for each cloud.
 
-    The ratio is uniform on [0, ratio] (Qi et al., 2017, *PointNet++*: 0.875), so that a network meets clouds of
-    every density. Dropped points go, and clouds differ in size; with ``fill=True`` they become copies of the first
-    point that remains, as in PointNet++, and all sizes stay. One point remains in any case.
+    The probability is uniform on [0, ratio] (Qi et al., 2017, *PointNet++*: 0.875), so that a network sees clouds of
+    every density. Dropped points are removed, so clouds differ in size. With ``fill=True`` they become copies of the
+    first remaining point, as in PointNet++, and sizes do not change. At least one point always remains.
 
     Args:
         ratio: Largest probability.

@@ -1,4 +1,4 @@
-"""Augmentation: turned clouds."""
+"""Augmentation: rotated clouds."""
 
 import math
 
@@ -13,7 +13,7 @@ from ccnn_geo.transforms._points import uniform
 class RandomRotate(BaseTransform):
     r"""Rotates positions and normals together by a random angle about one axis.
 
-    :math:`p \leftarrow R p`, :math:`n \leftarrow R n`. Upright shapes turn about their vertical axis: z in
+    :math:`p \leftarrow R p`, :math:`n \leftarrow R n`. For upright shapes, choose the vertical axis: z in
     ModelNet and in most scans, y in most graphics formats.
 
     Args:

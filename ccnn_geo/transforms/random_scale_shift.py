@@ -1,4 +1,4 @@
-"""Augmentation: stretched and moved clouds."""
+"""Augmentation: scaled and shifted clouds."""
 
 from torch import Generator
 from torch.nn.functional import normalize
@@ -9,14 +9,14 @@ from ccnn_geo.transforms._points import uniform
 
 
 class RandomScaleShift(BaseTransform):
-    r"""Scales every axis by its own random factor and moves the cloud by a random vector.
+    r"""Scales every axis by its own random factor and shifts the cloud by a random vector.
 
     :math:`p \leftarrow s \odot p + t` and :math:`n \leftarrow (n / s) / \lVert n / s \rVert`, which keeps
-    normals orthogonal to the stretched surface.
+    normals orthogonal to the scaled surface.
 
     Args:
         scale: range of the factors.
-        shift: largest move along an axis, in units of ``pos``.
+        shift: largest shift along an axis, in units of ``pos``.
         generator: source of randomness (default: torch's global one).
 
     Shapes:

@@ -1,4 +1,4 @@
-"""Fewer points, chosen anew on every call."""
+"""Fewer points, new ones on every call."""
 
 import torch
 from torch import Generator
@@ -8,21 +8,21 @@ from ccnn_geo.transforms._points import at_least_one, take_points
 
 
 class RandomSubset(BaseTransform):
-    """Keeps ``num`` points chosen at random without replacement, anew on every call.
+    """Keeps ``num`` points, chosen at random without replacement on every call.
 
-    A cloud of fewer points keeps them all, in random order; with ``fill=True`` further points are drawn with
+    A smaller cloud keeps all points, in random order; with ``fill=True`` further points are drawn with
     replacement until there are ``num``.
 
     Args:
         num: points to keep.
-        fill: repeat points of clouds that are too small.
+        fill: whether to repeat points of clouds that are too small.
         generator: source of randomness (default: torch's global one).
 
     Shapes:
         every tensor with one row per point: ``[N, ...] -> [min(num, N), ...]``, with ``fill [num, ...]``.
 
     Raises:
-        ValueError: if num < 1, or a cloud without points is to be filled.
+        ValueError: if num < 1, or ``fill`` is set and a cloud has no points.
 
     Example:
         >>> from torch_geometric.data import Data

@@ -1,4 +1,4 @@
-"""Augmentation: sounds that begin earlier or later."""
+"""Augmentation: sounds shifted in time."""
 
 import torch
 from torch import Generator, Tensor
@@ -7,11 +7,11 @@ from ccnn_geo.transforms._grids import check_grid
 
 
 class RandomTimeShift:
-    r"""Moves a sound in time: :math:`x_t \leftarrow x_{t - s}`, with silence where nothing was.
+    r"""Shifts a sound in time: :math:`x_t \leftarrow x_{t - s}`, and fills the gap with silence.
 
     Args:
-        max_shift: largest shift :math:`|s|`, in samples; all up to it are equally probable.
-        silence: value of silence; 0 for sound as it is, :math:`-\mu / \sigma` of normalised sound.
+        max_shift: largest shift :math:`|s|`, in samples; shifts are uniform up to it.
+        silence: value of silence; 0 for raw sound, :math:`-\mu / \sigma` for normalised sound.
         generator: source of randomness (default: torch's global one).
 
     Shapes:

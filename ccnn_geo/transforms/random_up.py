@@ -1,4 +1,4 @@
-"""Augmentation: files in which y points up, and files in which z does."""
+"""Augmentation: shapes with y up and shapes with z up."""
 
 import torch
 from torch import Generator
@@ -8,19 +8,19 @@ from ccnn_geo.transforms.turn_up import TurnUp
 
 
 class RandomUp(BaseTransform):
-    r"""Turns some clouds by a right angle about x, so that what was y becomes z: files do not say which way is up.
+    r"""Rotates some clouds by a right angle about x, so that y becomes z, because files do not say which axis is up.
 
     :math:`(x, y, z) \mapsto (x, -z, y)`, normals likewise.
 
     Args:
-        p: Probability that a cloud is turned.
+        p: Probability of rotating a cloud.
         generator: Source of randomness (default: torch's global one).
 
     Shapes:
         ``pos [N, 3]``, ``normal [N, 3]``, unchanged in shape.
 
     Raises:
-        ValueError: If p is not on [0, 1], or positions are not of three dimensions.
+        ValueError: If p is not in [0, 1], or positions are not three-dimensional.
 
     Example:
         >>> from torch_geometric.data import Data

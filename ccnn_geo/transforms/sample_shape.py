@@ -1,4 +1,4 @@
-"""From what a file holds to what the network is given."""
+"""From the content of a file to normalised points with normals."""
 
 import torch
 from torch import Generator, Tensor
@@ -14,22 +14,22 @@ FRAMES, CELLS = ("sphere", "box"), ("surface", "occupied")
 
 
 class SampleShape(BaseTransform):
-    """Turns a mesh or a cloud into points with normals on the unit sphere, the same way for every source.
+    """Turns a mesh or a cloud into points with normals on the unit sphere, in the same way for every source.
 
-    A mesh is sampled by :class:`SampleSurface`; of a cloud a :class:`RandomSubset` is kept (all points, in
-    random order, if it has no more than ``num``) and missing or useless normals come from
-    :class:`EstimateNormals` on the whole cloud. Then :class:`NormalizeSphere`.
+    A mesh is sampled by :class:`SampleSurface`. A cloud is reduced to a :class:`RandomSubset` (all points in
+    random order if it has no more than ``num``); missing or unusable normals come from
+    :class:`EstimateNormals` on the whole cloud. :class:`NormalizeSphere` follows.
 
-    A stored normal is useless if it is zero or not finite. Some files of the benchmarks hold rows such as
-    (1, 1, 1) in place of the normals of vanished triangles; these get unit length like all others.
+    A stored normal is unusable if it is zero or not finite. Some benchmark files hold rows such as
+    (1, 1, 1) as normals of vanished triangles; these get unit length like all others.
 
     Args:
-        num: points of the result, for clouds at most.
+        num: number of points; clouds may give fewer.
         k: neighbours for the estimated normals.
         generator: source of randomness (default: torch's global one).
-        frame: ``"sphere"`` as above, or ``"box"`` for :class:`~ccnn_geo.transforms.NormalizeBox` by that of the
-            whole shape.
-        cells: Of an occupancy grid those at the ``"surface"``, or all that are ``"occupied"``.
+        frame: ``"sphere"`` as above, or ``"box"`` for :class:`~ccnn_geo.transforms.NormalizeBox` with the bounding box
+            of the whole shape.
+        cells: cells of an occupancy grid to use: those at the ``"surface"``, or all ``"occupied"`` ones.
 
     Shapes:
         ``pos [V, 3]``, ``face [3, F]`` or ``normal [V, 3]`` or neither -> ``pos [num, 3]`` float32 with
@@ -65,7 +65,7 @@ class SampleShape(BaseTransform):
         return self.placed(data)[0]
 
     def placed(self, data: Data) -> tuple[Data, Placement]:
-        """The points, and how other positions of the file become such of the sample."""
+        """Returns the points, and the placement that maps other positions of the file to the sample."""
         solid = data.get("solid")
         if solid is not None:
             data.solid = None

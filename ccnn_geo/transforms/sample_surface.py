@@ -10,17 +10,17 @@ from ccnn_geo._base.pyg import BaseTransform, Data
 class SampleSurface(BaseTransform):
     r"""Draws points uniformly from the surface of a mesh, with the normals of their faces.
 
-    A face is chosen with a probability proportional to its area, a point within it as
-    :math:`a + u (b - a) + v (c - a)`, :math:`(u, v)` uniform on the unit triangle.
+    A face is chosen with a probability proportional to its area, and a point in it as
+    :math:`a + u (b - a) + v (c - a)` with :math:`(u, v)` uniform on the unit triangle.
 
     Args:
         num: points to draw.
         generator: source of randomness (default: torch's global one).
 
     Shapes:
-        ``pos [V, 3]``, ``face [3, F]`` -> ``pos [num, 3]``, ``normal [num, 3]`` of unit length; no more
-        ``face``. Independent draws: the first n of them are a uniform sample too. Labels of faces ``part [F]``
-        become those of the points, ``part [num]``.
+        ``pos [V, 3]``, ``face [3, F]`` -> ``pos [num, 3]``, ``normal [num, 3]`` of unit length; ``face`` is
+        removed. Draws are independent, so the first n points are a uniform sample too. Labels of faces
+        ``part [F]`` become labels of points, ``part [num]``.
 
     Raises:
         ValueError: without ``face``, or if no face has an area, or the area is not finite.
@@ -43,7 +43,7 @@ class SampleSurface(BaseTransform):
         if face is None or face.numel() == 0:
             raise ValueError(f"SampleSurface needs a mesh, data.pos and data.face [3, F], got {data}")
         check_one_device("SampleSurface", pos=pos, face=face)
-        # float64: map coordinates are millions of metres, their triangles centimetres
+        # float64: map coordinates reach millions of metres, triangles measure centimetres
         corner = pos.double()[face]
         edge_u, edge_v = corner[1] - corner[0], corner[2] - corner[0]
         cross = torch.linalg.cross(edge_u, edge_v)
@@ -56,7 +56,7 @@ class SampleSurface(BaseTransform):
                 f"the mesh is too large: its area is {total[-1]:g} with coordinates up to {pos.abs().max():g}, "
                 f"expected a finite one"
             )
-        # not torch.multinomial, which stops at 2^24 faces
+        # not torch.multinomial, which is limited to 2^24 faces
         draw = torch.rand(self.num, 3, generator=self.generator, dtype=torch.float64, device=pos.device)
         chosen = torch.searchsorted(total, draw[:, 0] * total[-1], right=True)
         chosen = chosen.clamp(max=int(area.nonzero()[-1]))
@@ -75,7 +75,7 @@ class SampleSurface(BaseTransform):
 
 
 def _running_sum(values: Tensor) -> Tensor:
-    """Sums ``[N]`` of all values up to each; torch's own has no deterministic form on CUDA, the host's has."""
+    """Cumulative sums ``[N]``; deterministic ones on CUDA run on the host, because torch has none."""
     if values.device.type == "cuda" and torch.are_deterministic_algorithms_enabled():
         return values.cpu().cumsum(0).to(values.device)
     return values.cumsum(0)

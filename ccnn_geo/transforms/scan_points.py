@@ -1,4 +1,4 @@
-"""What a network sees of the points of a scan: positions around their middle, features, classes."""
+"""Network inputs from the points of a scan: centred positions, features, classes."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from ccnn_geo.io.scans.point_labels import IGNORED
 
 COORDINATES = ("x", "y", "z")
 MADE = ("constant", *COORDINATES)
-"""Features that are no measurements."""
+"""Features that are not measurements."""
 
 
 def centred(xyz: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
-    """Positions in units, and the middle of their box, from which they are counted.
+    """Positions relative to the centre of their bounding box, divided by ``unit``, and that centre.
 
     Shapes:
-        ``xyz [N, 3]`` -> ``[N, 3]``, ``[3]``; float64, in which large coordinates keep their detail.
+        ``xyz [N, 3]`` -> ``[N, 3]``, ``[3]``; float64, so that large coordinates keep their detail.
     """
     origin = (xyz.min(0) + xyz.max(0)) / 2
     return (xyz - origin) / unit, origin
 
 
 def cells(xyz: np.ndarray, edge: float) -> np.ndarray:
-    """Tile of each point ``[N, 2]``, the same grid for all frames of one coordinate system."""
+    """Tile of each point, ``[N, 2]``; all frames in one coordinate system share a grid."""
     return np.floor(xyz[:, :2] / edge) + 0.0  # no -0 in names
 
 
 def thin(xyz: np.ndarray, edge: float) -> np.ndarray:
-    """Indices, ascending, of one point in each occupied cube: that nearest to its centre.
+    """Ascending indices of one point in each occupied cube: the one nearest to its centre.
 
     Shapes:
         ``xyz [N, 3]`` -> ``[M]``, M <= N.
@@ -52,14 +52,14 @@ def feature_columns(
     features: Sequence[str],
     moments: Mapping[str, Sequence[float]],
 ) -> np.ndarray:
-    """Features of some points, :data:`MADE` or measured.
+    """Features of some points, from :data:`MADE` or measured.
 
     Args:
-        frame: What a file holds.
+        frame: The content of a file.
         keep: Indices of the points.
-        pos: Their positions.
-        features: Names.
-        moments: Mean and deviation by which measurements are standardised; others stay as they are.
+        pos: Positions of the points.
+        features: Names of the features.
+        moments: Mean and standard deviation that standardise measurements; others stay unchanged.
 
     Shapes:
         ``keep [N]``, ``pos [N, 3]`` -> ``[N, F]``.
@@ -83,7 +83,7 @@ def feature_columns(
 
 
 def standardise(values: np.ndarray, mean: float, std: float) -> np.ndarray:
-    r"""A measurement as :math:`(v - mean) / std`; one that never changes is only moved."""
+    r"""Standardises a measurement, :math:`(v - mean) / std`; one that never changes is only shifted."""
     return (values - mean) / (std if std > 1e-12 * abs(mean) else 1.0)
 
 
@@ -93,7 +93,7 @@ def even_indices(num: int, points: int) -> np.ndarray:
 
 
 def class_labels(codes: np.ndarray, classes: Sequence[int] | None) -> np.ndarray:
-    """Class of each point by the codes of a file, :data:`IGNORED` for codes of none; as they are without classes."""
+    """Class of each point from the codes of a file, :data:`IGNORED` for other codes; the codes without classes."""
     if classes is None:
         return codes
     hit = codes[:, None] == np.array(classes)
@@ -101,10 +101,10 @@ def class_labels(codes: np.ndarray, classes: Sequence[int] | None) -> np.ndarray
 
 
 def class_codes(classes: Any) -> list[int]:
-    """Codes of the classes as they should be.
+    """Checks the codes of the classes.
 
     Raises:
-        ValueError: If they are no list of different whole numbers, or one of them means that there is no label.
+        ValueError: If they are not a list of different whole numbers, or one of them stands for no label.
     """
     found = [] if isinstance(classes, (str, Integral)) else list(classes)
     whole = all(isinstance(code, Integral) and not isinstance(code, bool) for code in found)

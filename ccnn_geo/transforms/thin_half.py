@@ -1,4 +1,4 @@
-"""Clouds of uneven density: one half has fewer points than the other."""
+"""Clouds of uneven density: one half gets fewer points than the other."""
 
 import torch
 from torch import Generator
@@ -8,15 +8,14 @@ from ccnn_geo.transforms._points import take_points
 
 
 class ThinHalf(BaseTransform):
-    r"""Keeps one point in ``factor`` of the half of the points that lies furthest along a random direction.
+    r"""Thins the half of a cloud that lies furthest along a random direction to one point in ``factor``.
 
-    Half of the points are those above the median of :math:`u \cdot p`, with :math:`u` uniform on the sphere: of
-    :math:`N` points about :math:`N / 2 + N / 2f` stay, chosen at random and
-    in the order they were in. Density then changes :math:`f` times within a cloud, as it does in scans: for tests of
-    robustness, and as augmentation.
+    That half are the points above the median of :math:`u \cdot p`, with :math:`u` uniform on the sphere. About
+    :math:`N / 2 + N / 2f` of :math:`N` points remain, chosen at random and in their original order. Density then
+    changes by a factor :math:`f` within a cloud, as in scans. Use it for tests of robustness and as augmentation.
 
     Args:
-        factor: By which the half is thinned.
+        factor: Factor by which the half is thinned.
         generator: Source of randomness (default: torch's global one).
 
     Shapes:

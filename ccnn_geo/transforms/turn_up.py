@@ -1,4 +1,4 @@
-"""From the axis that points up in a file to the one that a network has learned with."""
+"""Rotates shapes from the up axis of a file to the up axis of training."""
 
 from torch import Tensor
 
@@ -8,20 +8,20 @@ AXES = "xyz"
 
 
 class TurnUp(BaseTransform):
-    r"""Turns shapes by a right angle, so that one axis becomes another: files do not say which way is up.
+    r"""Rotates shapes by a right angle so that one axis becomes another, because files do not say which axis is up.
 
-    With the axes :math:`a` and :math:`b` it is :math:`e_a \mapsto e_b,\ e_b \mapsto -e_a`, of z to y
-    :math:`(x, y, z) \mapsto (x, z, -y)`; of an axis to itself nothing.
+    Axis :math:`a` becomes :math:`b`: :math:`e_a \mapsto e_b,\ e_b \mapsto -e_a`, for z to y
+    :math:`(x, y, z) \mapsto (x, z, -y)`. Equal axes change nothing.
 
     Args:
         source: The axis that points up, ``x``, ``y`` or ``z``.
-        target: The one that it becomes.
+        target: The axis that it becomes.
 
     Shapes:
-        ``pos [N, 3]``, perhaps ``normal [N, 3]``, ``solid [M, 3]`` and ``cell [1, 3]`` of a grid, unchanged in shape.
+        ``pos [N, 3]``, optional ``normal [N, 3]``, ``solid [M, 3]`` and ``cell [1, 3]`` of a grid, unchanged in shape.
 
     Raises:
-        ValueError: If an axis is another, or positions are not of three dimensions.
+        ValueError: If an axis is not x, y or z, or positions are not three-dimensional.
 
     Example:
         >>> import torch
@@ -47,7 +47,7 @@ class TurnUp(BaseTransform):
         return data
 
     def turned(self, vectors: Tensor) -> Tensor:
-        """Vectors ``[N, 3]``, turned."""
+        """Rotates vectors ``[N, 3]``."""
         a, b = AXES.index(self.source), AXES.index(self.target)
         found = vectors.clone()
         if a != b:

@@ -19,7 +19,7 @@ class Voxelize(BaseTransform):
     Args:
         size: bins along each axis.
         num: voxels to keep; None keeps all.
-        random: choose them anew on every call; otherwise the choice depends on the voxels alone.
+        random: choose new ones on every call; otherwise the choice depends only on the voxels.
         generator: source of randomness (default: torch's global one).
 
     Shapes:
@@ -66,7 +66,7 @@ class Voxelize(BaseTransform):
     def _choose(self, total: int) -> torch.Tensor:
         if self.num is None or total <= self.num:
             return torch.arange(total)
-        # the first voxels in lattice order would be one side of the shape: shuffle in either case
+        # the first voxels in lattice order would be one side of the shape: always shuffle
         generator = self.generator if self.random else torch.Generator().manual_seed(0)
         return torch.randperm(total, generator=generator)[: self.num].sort().values
 

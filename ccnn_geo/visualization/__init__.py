@@ -1,6 +1,6 @@
-"""Pictures of trained networks: their kernels, what they see in a sample, how their training went.
+"""Pictures of trained networks: their kernels, what they see in a sample, and the course of their training.
 
-Functions named ``draw_*`` return a matplotlib figure, those named ``*_page`` a plotly one; :func:`save` writes either.
+Functions named ``draw_*`` return a matplotlib figure, those named ``*_page`` a plotly figure; :func:`save` writes both.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Figures without a display, and the files they are written to."""
+"""Figures without a display, and their files."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ DIVERGING = "RdBu_r"
 """Blue below zero, red above, in both libraries."""
 DPI = 110
 TITLE, MENU, PANEL_TITLE = 52, 42, 26
-"""Pixels above the panels of a page: for its title, for a menu, for the names of panels."""
+"""Pixels above the panels of a page: for the title, the menu, and the names of panels."""
 LEAST_HEIGHT = 480
-"""Pixels below which a page does not shrink."""
+"""Least height of a page in pixels."""
 
 
 def canvas(width: float, height: float) -> Figure:
-    """An empty matplotlib figure of so many inches, drawn without a display.
+    """An empty matplotlib figure with a size in inches, drawn without a display.
 
     Raises:
         ImportError: If matplotlib is not installed.
@@ -50,13 +50,13 @@ def plotly_graphs() -> Any:
 
 
 def lay_out_page(figure: Any, title: str, least_height: int, menu: Sequence[dict[str, Any]] = ()) -> Any:
-    """Gives a plotly figure its title, a menu on a line below it, and room for both above the panels.
+    """Gives a plotly figure a title, a menu on the line below it, and room for both above the panels.
 
     Args:
         figure: A ``plotly.graph_objects.Figure``; it is changed and returned.
         title: The first line.
-        least_height: Pixels below which the page does not shrink; in a taller window the figure fills it.
-        menu: Buttons of a menu, the first of which shows what the figure shows already.
+        least_height: Least height of the page in pixels; in a taller window the figure fills it.
+        menu: Buttons of a menu; the first one is the figure's initial state.
     """
     place = {"x": 0, "xref": "paper", "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 18}}
     if len(menu) > 1:
@@ -72,11 +72,11 @@ def lay_out_page(figure: Any, title: str, least_height: int, menu: Sequence[dict
 
 
 def save(figure: Any, path: str | PathLike[str]) -> Path:
-    """Writes a matplotlib figure as PNG, a plotly one as a page that fills its window and needs no network.
+    """Writes a matplotlib figure as PNG, or a plotly figure as a page that fills its window and works offline.
 
     Args:
-        figure: Of one of the functions of this package. The height of a plotly figure is the least one.
-        path: The file; it is complete or absent.
+        figure: A result of this package's functions. The height of a plotly figure is its least height.
+        path: The file, written all or nothing.
 
     Returns:
         The file.

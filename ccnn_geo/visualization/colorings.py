@@ -1,4 +1,4 @@
-"""What a sample is coloured by: a value per point or cell, with its title."""
+"""Colourings of a sample: a value per point or cell, with a title."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ccnn_geo.visualization.sample_values import Sample, class_evidence, kernel_
 from ccnn_geo.visualization.samples import Trained
 
 CLIPPED = 0.98
-"""Share of the points whose values the colours tell apart."""
+"""Share of the points with distinguishable colours."""
 
 
 @dataclass(frozen=True, eq=False)
 class Coloring:
-    """A value per point or cell, and what it is called.
+    """A value per point or cell, with texts.
 
     Args:
-        values: NaN for points that are not concerned.
-        title: Of the picture.
-        label: Of the colour bar.
-        point: One that is marked.
+        values: Values; NaN for points without one.
+        title: Title of the picture.
+        label: Label of the colour bar.
+        point: A point to mark.
 
     Shapes:
         - **values:** :math:`(N)`
@@ -41,13 +41,13 @@ class Coloring:
 
     @property
     def limit(self) -> float:
-        """End of the colours, which are symmetric about zero."""
+        """Maximum of the colour scale, which is symmetric about zero."""
         known = self.values[~self.values.isnan()].abs()
         return max(float(known.float().quantile(CLIPPED)) if len(known) else 0.0, 1e-12)
 
 
 def by_evidence(trained: Trained, sample: Sample, first: str | None = None) -> dict[str, Coloring]:
-    """Evidence for each class, by its name: the one asked for first, by default the predicted one.
+    """Evidence for each class, by name; begins with ``first``, by default the predicted class.
 
     Raises:
         ValueError: If there is no such class.
@@ -72,7 +72,7 @@ def by_evidence(trained: Trained, sample: Sample, first: str | None = None) -> d
 def by_kernel(
     trained: Trained, sample: Sample, layer: int, channel: int | None, point: int | None
 ) -> Coloring:
-    """One kernel at the points around one: by default the layer's strongest, around the point nearest to their mean.
+    """One kernel at the points around a centre; by default the layer's strongest, around the point nearest to the mean.
 
     Raises:
         ValueError: If there is no such layer, channel or point, or the sample is a grid.
@@ -86,7 +86,7 @@ def by_kernel(
 
 
 def by_response(trained: Trained, sample: Sample, layer: int, channel: int | None) -> Coloring:
-    """The sums over neighbours with one kernel, by default the layer's strongest.
+    """The sums over neighbours for one kernel, by default the layer's strongest.
 
     Raises:
         ValueError: If there is no such layer or channel.

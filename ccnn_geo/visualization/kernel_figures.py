@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 CURVES = 3
 IMAGES = 8
 VOLUMES = 2
-"""Channels of a layer that are shown unless they are named: the strongest ones."""
+"""Number of channels to show per layer by default: the strongest ones."""
 COLUMNS = 8
 CLIPPED = 0.99
-"""Share of a layer's taps that colours tell apart, where all channels are in one image."""
+"""Share of a layer's taps with distinguishable colours, if all channels are in one image."""
 WIDTH = 10.0
 
 
 @dataclass(frozen=True)
 class _Image:
     title: str
-    values: np.ndarray  # rows and columns as they are drawn, the first row on top
+    values: np.ndarray  # rows and columns as drawn, the first row on top
     extent: tuple[float, float, float, float]
     names: tuple[str, str]
 
@@ -39,22 +39,22 @@ def draw_kernels(
     title: str = "",
     period: int | None = None,
 ) -> Figure:
-    """Draws kernels; colours are symmetric about zero, of one scale per layer.
+    """Draws kernels; the colours are symmetric about zero, with one scale per layer.
 
     Sequences: all channels of a layer over the lag, as in Fig. 12, and some as curves. Images: one image per channel.
     Volumes: the three slices through the centre per channel.
 
     Args:
         layers: From :func:`~ccnn_geo.visualization.rendering.render_kernels`.
-        channels: Those drawn one by one; by default the strongest of each layer.
-        title: Above the figure.
-        period: Taps between vertical marks, for sequences made of images their width.
+        channels: Channels to draw one by one; by default the strongest of each layer.
+        title: Title of the figure.
+        period: Taps between vertical marks; for sequences made of images their width.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: If there is no such channel in any of the layers.
+        ValueError: If none of the layers has such a channel.
 
     Source: Fig. 12.
     """
@@ -68,7 +68,7 @@ def draw_kernels(
 
 
 def chosen_channels(layer: LayerKernels, channels: Sequence[int] | None, count: int) -> list[int]:
-    """The named channels that a layer has, or its strongest.
+    """The requested channels that a layer has, or its strongest channels.
 
     Raises:
         ValueError: If it has none of them.
@@ -82,7 +82,7 @@ def chosen_channels(layer: LayerKernels, channels: Sequence[int] | None, count: 
 
 
 def limit_of(values: Tensor, share: float = 1.0) -> float:
-    """Magnitude that a share of the values does not exceed, for colours symmetric about zero."""
+    """The magnitude that a share of the values does not exceed, for colours symmetric about zero."""
     ordered = values.abs().flatten().sort().values
     return max(float(ordered[round(share * (len(ordered) - 1))]), 1e-12)
 
@@ -131,7 +131,7 @@ def _mark(layer: LayerKernels, period: int | None, *several: Any) -> None:
 
 
 def _say_taps(row: Sequence[Any], layer: LayerKernels) -> None:
-    """A second scale above the first row, in taps."""
+    """Adds a second scale, in taps, above the first row."""
     if layer.on_lattice and len(layer.axes[0]) > 1:
         step = float(layer.axes[0][1] - layer.axes[0][0])
         for axes in row:
@@ -144,7 +144,7 @@ def _say_taps(row: Sequence[Any], layer: LayerKernels) -> None:
 
 
 def _image_rows(layer: LayerKernels, channels: Sequence[int] | None) -> list[tuple[str, list[_Image]]]:
-    """A single layer: all channels of images in rows, or a row per channel of volumes."""
+    """Rows for a single layer: all channels of images, or a row per channel of volumes."""
     if layer.dim == 2:
         images = _images(layer, chosen_channels(layer, channels, 4 * COLUMNS))
         return [(layer.name, images[i : i + COLUMNS]) for i in range(0, len(images), COLUMNS)]
@@ -169,7 +169,7 @@ def _images(layer: LayerKernels, channels: Sequence[int]) -> list[_Image]:
 
 
 def _edges(axis: Tensor) -> tuple[float, float]:
-    """Where the first pixel begins and the last one ends."""
+    """The beginning of the first pixel and the end of the last."""
     half = float(axis[1] - axis[0]) / 2 if len(axis) > 1 else 0.5
     return float(axis[0]) - half, float(axis[-1]) + half
 

@@ -1,4 +1,4 @@
-"""Kernels as interactive plotly figures: the same pictures to zoom into, isosurfaces of volumes to turn."""
+"""Kernels as interactive plotly figures: the same pictures with zoom, and isosurfaces of volumes to rotate."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ccnn_geo.visualization.kernel_figures import chosen_channels, limit_of
 from ccnn_geo.visualization.rendering import LayerKernels
 
 COLUMNS = {1: 1, 2: 4, 3: 2}
-"""Panels beside one another, by dimension."""
+"""Panels side by side, by dimension."""
 SHOWN = 8
-"""Channels of a layer that are shown one by one unless they are named."""
+"""Number of channels to show one by one by default."""
 VOLUMES = 4
-"""The same for volumes, each with a view of its own."""
+"""The same for volumes, each with its own view."""
 PLANE = ("heatmap", "scatter")
-"""Kinds of traces that lie on a pair of axes."""
+"""Kinds of traces with a pair of axes."""
 VIEW = 1.45
-"""Distance of the eye along each axis, far enough for the labels of a narrow panel."""
+"""Distance of the eye along each axis, large enough for the labels of a narrow panel."""
 LEVEL = 0.35
-"""Where the isosurfaces lie, as a share of the kernel's largest magnitude: one positive, one negative."""
+"""Levels of the isosurfaces, one positive and one negative, as a share of the kernel's largest magnitude."""
 
 
 def kernel_page(
@@ -31,13 +31,13 @@ def kernel_page(
 ) -> Any:
     """Shows kernels with a menu over the layers.
 
-    Sequences: all channels over the lag, and some as curves. Images: one image per channel. Volumes: the isosurfaces at
-    plus and minus :data:`LEVEL` of the largest magnitude, to turn.
+    Sequences: all channels over the lag, and some as curves. Images: one image per channel. Volumes: isosurfaces at
+    plus and minus :data:`LEVEL` of the largest magnitude, to rotate.
 
     Args:
         layers: From :func:`~ccnn_geo.visualization.rendering.render_kernels`.
-        channels: Those drawn one by one; by default the strongest of each layer.
-        title: Above the figure.
+        channels: Channels to draw one by one; by default the strongest of each layer.
+        title: Title of the figure.
 
     Returns:
         A ``plotly.graph_objects.Figure``.
@@ -124,7 +124,7 @@ def _surfaces(layer: LayerKernels, channels: Sequence[int]) -> list[tuple[Any, i
 
 
 def _layer_menu(figure: Any, names: Sequence[str], counts: Sequence[int]) -> list[dict[str, Any]]:
-    """Buttons that show one layer at a time: plotly has one list of traces, of which a button makes some visible."""
+    """Buttons that show one layer at a time: plotly has one list of traces, and a button makes some of them visible."""
     owner = [i for i, count in enumerate(counts) for _ in range(count)]
     panels = sorted(key for key in figure.layout if key.startswith(("xaxis", "yaxis")))
     buttons: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""The kernels of a network as its convolutions render them."""
+"""The kernels of a network, rendered by its convolutions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ccnn_geo.functional.edge.kernel_values import kernel_values
 from ccnn_geo.nn.conv.base import ContinuousConv
 
 RESOLUTION = {1: 513, 2: 65, 3: 25}
-"""Samples along the kernel's support, by dimension, where a layer has seen no lattice."""
+"""Samples along the kernel's support, by dimension, for a layer that has seen no lattice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +23,8 @@ class LayerKernels:
     Args:
         name: ``stem``, ``block 1``, ...
         axes: Offsets along each axis, target minus source, in units of the positions.
-        values: The window included.
-        on_lattice: Whether they are the taps of the lattice that the layer was trained on.
+        values: Kernel values, including the window.
+        on_lattice: Whether they are the taps of the lattice in the layer's training.
 
     Shapes:
         - **axes:** D tensors :math:`(K_d)`; **values:** :math:`(C, K_1, \\dots, K_D)`
@@ -53,13 +53,13 @@ class LayerKernels:
         return self.values.size(0)
 
     def strongest(self, count: int) -> list[int]:
-        """Channels of the largest sums of squares, ascending by number."""
+        """Channels with the largest sums of squares, in ascending order."""
         energy = self.values.flatten(1).square().sum(dim=1)
         return sorted(energy.topk(min(count, self.num_channels)).indices.tolist())
 
 
 def convolutions(model: nn.Module) -> dict[str, ContinuousConv]:
-    """All convolutions of a model by name, the stem first: ``metrics.csv`` counts their windows in this order."""
+    """All convolutions of a model by name, the stem first; ``metrics.csv`` numbers their windows in this order."""
     return {_name(n): m for n, m in model.named_modules() if isinstance(m, ContinuousConv)}
 
 
@@ -67,18 +67,18 @@ def convolutions(model: nn.Module) -> dict[str, ContinuousConv]:
 def render_kernels(
     model: nn.Module, layers: Sequence[int] | None = None, resolution: int | None = None
 ) -> list[LayerKernels]:
-    """Evaluates the kernels of a model over their support: the taps of the lattice it was trained on, if there was one.
+    """Evaluates the kernels of a model over their support, at the taps of the training lattice, if there was one.
 
     Args:
         model: A :class:`~ccnn_geo.nn.ccnn.CCNN`, or any module with such convolutions.
-        layers: Their numbers, 0 for the stem; all by default.
-        resolution: Samples along each axis of the support instead of the lattice, for the function between its taps.
+        layers: Numbers of the layers, 0 for the stem; all by default.
+        resolution: Samples along each axis of the support in place of the lattice, to show values between its taps.
 
     Returns:
         One entry per layer.
 
     Raises:
-        ValueError: If there is no such layer, or a kernel that has no end and has seen no data.
+        ValueError: If there is no such layer, or a kernel has no end and has seen no data.
     """
     found = list(convolutions(model).items())
     if not found:
@@ -117,16 +117,14 @@ def _render(name: str, conv: ContinuousConv, resolution: int | None) -> LayerKer
     axes = []
     for d, bound in enumerate(support.tolist()):
         along = rel.movedim(d, 0).flatten(1, -2)[:, 0, d] if kernel.dim > 1 else rel[:, 0]
-        inside = along.abs() <= bound * (
-            1 + 1e-6
-        )  # taps are counted in steps that change rarely: some are zero
+        inside = along.abs() <= bound * (1 + 1e-6)  # taps come in coarse steps: some are zero
         values = values.index_select(d + 1, inside.nonzero().squeeze(1))
         axes.append(along[inside].cpu())
     return LayerKernels(name, tuple(axes), values.cpu(), on_lattice)
 
 
 def _name(path: str) -> str:
-    """``blocks.0.conv`` is block 1, ``blocks.0.conv2`` the second convolution of it."""
+    """``blocks.0.conv`` is block 1, ``blocks.0.conv2`` its second convolution."""
     parts = path.split(".")
     if parts[0] != "blocks" or len(parts) != 3:
         return path or "convolution"

@@ -1,4 +1,4 @@
-"""How a training went: window widths of each layer, loss, accuracy or error, of one run or several."""
+"""The course of a training: window widths per layer, loss, accuracy or error, for one or several runs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 STYLES = ("-", "--", ":", "-.")
 DASHES = ("solid", "dash", "dot", "dashdot")
-"""A style per run where colours are layers; styles of both libraries in the same order."""
+"""One style per run if colours stand for layers; styles of both libraries in the same order."""
 Rows = Sequence[Mapping[str, str]]
 QUANTITIES = (("acc", "accuracy, %", 100.0), ("error", "error, standard deviations", 1.0))
-"""Columns beside the loss, of classes and of numbers: the name of their axis, and what they are multiplied by."""
+"""Columns besides the loss, for classes and for numbers: the axis label, and the factor."""
 
 
 def read_runs(folders: Sequence[str | PathLike[str]]) -> dict[str, Rows]:
-    """Rows of ``metrics.csv`` of each run, by the shortest names that differ.
+    """Reads the rows of ``metrics.csv`` of each run, by the shortest distinct names.
 
     Raises:
         FileNotFoundError: If a folder holds none.
@@ -46,7 +46,7 @@ def draw_runs(runs: Mapping[str, Rows]) -> Figure:
     """Draws the window width of each layer, loss, and accuracy or error over epochs.
 
     Args:
-        runs: From :func:`read_runs`. Where there are several, windows differ by line style, the rest by colour.
+        runs: The result of :func:`read_runs`. With several runs, windows differ by line style, the rest by colour.
 
     Returns:
         The figure.
@@ -112,7 +112,7 @@ def run_page(runs: Mapping[str, Rows]) -> Any:
 
 
 def layer_name(column: str) -> str:
-    """``window_0`` is the stem; numbers as ``show kernels --layer`` takes them."""
+    """``window_0`` is the stem; numbers as for ``show kernels --layer``."""
     number = int(column.removeprefix("window_"))
     return "stem" if number == 0 else f"layer {number}"
 
@@ -127,27 +127,27 @@ def _layers(runs: Mapping[str, Rows]) -> list[str]:
 
 
 def _quantities(runs: Mapping[str, Rows]) -> list[tuple[str, str, float]]:
-    """The loss, and what the runs have beside it; accuracy where they have nothing."""
+    """The loss, and the other quantities of the runs; accuracy if there are none."""
     known = {key.partition("_")[2] for rows in runs.values() for row in rows for key in row}
     second = next((row for row in QUANTITIES if row[0] in known), QUANTITIES[0])
     return [("loss", "loss", 1.0), second]
 
 
 def _series(rows: Rows, key: str, scale: float = 1.0) -> tuple[list[int], list[float]]:
-    """Epochs and values of a column, where it has any: not every epoch validates."""
+    """Epochs and values of a column, where it has values: not every epoch validates."""
     points = [(int(row["epoch"]), scale * float(row[key])) for row in rows if row.get(key)]
     return [epoch for epoch, _ in points], [value for _, value in points]
 
 
 def _key(runs: Mapping[str, Rows]) -> str:
-    """Which line style of the windows is which run."""
+    """Assigns the line styles of the windows to runs."""
     return "windows: " + ", ".join(
         f"{run} {('solid', 'dashed', 'dotted', 'dash-dot')[i % 4]}" for i, run in enumerate(runs)
     )
 
 
 def _short(paths: Sequence[Path]) -> list[str]:
-    """The last parts of paths, as many as tell them apart; two for one alone."""
+    """The shortest distinct endings of paths; two parts for a single path."""
     parts = [path.resolve().parts for path in paths]
     for count in range(2 if len(paths) == 1 else 1, max(map(len, parts)) + 1):
         names = ["/".join(p[-count:]) for p in parts]

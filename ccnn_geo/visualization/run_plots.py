@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from ccnn_geo.training.tasks.scores import AnyScores
 
 QUANTITIES = (("acc", "accuracy"), ("error", "mean absolute error, standard deviations"))
-"""Columns beside the loss, of a class and of numbers, and what their axis says."""
+"""Columns besides the loss, for classes and for numbers, and their axis label."""
 
 
 def draw_training(folder: Path, scores: AnyScores) -> None:
-    """Draws the pictures of a training into its folder: ``curves.png`` of its metrics, and those of its validation.
+    """Draws the pictures of a training into its folder: ``curves.png`` for its metrics, and those of its validation.
 
-    These are ``confusion.png`` of classes, ``parity.png`` of numbers, and ``scene.png`` where each point has an answer.
+    These are ``confusion.png`` for classes, ``parity.png`` for numbers, and ``scene.png`` for predictions per point.
 
     Args:
-        folder: Of the run.
-        scores: Of the validation.
+        folder: Folder of the run.
+        scores: Scores of the validation.
     """
     plot_curves(read_metrics(folder / "metrics.csv"), folder / "curves.png")
     _draw(scores, folder / f"{scores.picture}.png", f"validation, {scores.title()}")
@@ -37,15 +37,15 @@ def draw_test(path: Path, scores: AnyScores, label: str) -> None:
     """Draws the pictures of a test.
 
     Args:
-        path: The PNG file of its confusion matrix, or of its parity plot; that of a scene lies beside it.
-        scores: Of the test.
-        label: Of the data.
+        path: The PNG file of the confusion matrix, or of the parity plot; the picture of a scene lies beside it.
+        scores: Scores of the test.
+        label: Label of the data.
     """
     _draw(scores, path, f"test, {label}, {scores.title()}")
 
 
 def _draw(scores: AnyScores, path: Path, title: str) -> None:
-    """The picture of the scores, and beside it that of a scene, if there is one."""
+    """Draws the picture of the scores, and beside it that of a scene, if there is one."""
     if isinstance(scores, RegressionScores):
         plot_parity(scores, path, title)
     else:
@@ -60,7 +60,7 @@ def plot_curves(rows: Sequence[Mapping[str, str]], path: Path) -> None:
     """Draws loss, and accuracy or error, over epochs.
 
     Args:
-        rows: Of the metrics file, see :func:`~ccnn_geo.training.metrics_file.read_metrics`.
+        rows: Rows of the metrics file, see :func:`~ccnn_geo.training.metrics_file.read_metrics`.
         path: The PNG file.
     """
     figure = canvas(10, 4)
@@ -84,10 +84,10 @@ def plot_confusion(confusion: Tensor, classes: Sequence[str], path: Path, title:
     """Draws a confusion matrix: rows are true classes, colours fractions of a row, numbers are samples.
 
     Args:
-        confusion: Samples of class (row) that were taken for class (column).
-        classes: Names.
+        confusion: Samples of class (row) that were predicted as class (column).
+        classes: Names of the classes.
         path: The PNG file.
-        title: Above the picture.
+        title: Title of the picture.
 
     Shapes:
         - ``confusion``: :math:`(K, K)`

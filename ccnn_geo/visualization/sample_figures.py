@@ -18,7 +18,7 @@ VIEWS = ((0, 1, 2), (0, 2, 1), (1, 2, 0))
 
 
 def draw_sample(sample: Sample, coloring: Coloring) -> Figure:
-    """Draws a sample coloured by a value: a cloud from three sides, an image beside its values, a sequence over time.
+    """Draws a sample coloured by a value: three views of a cloud, an image beside its values, a sequence over time.
 
     Args:
         sample: A cloud or grid.
@@ -28,7 +28,7 @@ def draw_sample(sample: Sample, coloring: Coloring) -> Figure:
         The figure.
 
     Raises:
-        ValueError: If it is a dense volume.
+        ValueError: If the sample is a dense volume.
     """
     dim = sample.pos.size(1)
     if dim == 3 and not sample.is_points:
@@ -53,7 +53,7 @@ def _draw_views(sample: Sample, coloring: Coloring) -> Figure:
     size = float(np.clip(9000 / len(pos), 3, 30))
     row = figure.subplots(1, len(views), squeeze=False)[0]
     for axes, (across, up, away) in zip(row, views, strict=True):
-        order = np.argsort(pos[:, away])  # what is nearer is drawn later
+        order = np.argsort(pos[:, away])  # nearer points are drawn later
         unseen, seen = (order[np.isnan(values[order]) == is_nan] for is_nan in (True, False))
         axes.scatter(pos[unseen, across], pos[unseen, up], s=size / 2, color="0.85", lw=0)
         drawn = axes.scatter(

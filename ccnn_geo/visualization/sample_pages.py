@@ -1,4 +1,4 @@
-"""A value per point of a cloud as an interactive plotly figure: to turn, with the values under the pointer."""
+"""A value per point of a cloud as an interactive plotly figure: to rotate, with the values under the pointer."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ccnn_geo.visualization.colorings import Coloring
 from ccnn_geo.visualization.sample_values import Sample
 
 VIEW = {"x": 1.5, "y": 1.5, "z": 1.1}
-"""Where the eye is, far enough for the nearest points and the labels below them."""
+"""Position of the eye, far enough for the nearest points and the labels below them."""
 
 
 def sample_page(sample: Sample, colorings: Mapping[str, Coloring]) -> Any:
-    """Shows a sample coloured by values, with a menu if there are several: a cloud to turn, an image, a sequence.
+    """Shows a sample coloured by values, with a menu if there are several: a cloud to rotate, an image, a sequence.
 
     Args:
         sample: A cloud or grid.
-        colorings: By what the menu calls them; the first one is shown at first.
+        colorings: Colourings by their name in the menu; the first one is shown initially.
 
     Returns:
         A ``plotly.graph_objects.Figure``.
 
     Raises:
         ImportError: If plotly is not installed.
-        ValueError: If it is a dense volume.
+        ValueError: If the sample is a dense volume.
     """
     figure = plotly_graphs().Figure()
     owner = []

@@ -1,4 +1,4 @@
-"""What a network says at each point or cell of one sample: class evidence, one kernel, one channel's response."""
+"""Values of a network at each point or cell of a sample: class evidence, one kernel, one channel's response."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ccnn_geo.visualization.rendering import check_index, convolutions
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One cloud or grid as the network takes it.
+    """One cloud or grid in the form of the network's input.
 
     Args:
-        name: Of the file, or its number in a data set.
-        inputs: Arguments of the network: ``x`` alone for a grid, with ``pos`` and perhaps ``weight`` for points.
-        truth: Name of its class, if it is known and one for all points.
+        name: Name of the file, or its number in a data set.
+        inputs: Arguments of the network: only ``x`` for a grid, with ``pos`` and perhaps ``weight`` for points.
+        truth: Name of its class, if known and the same for all points.
 
     Shapes:
         - **inputs:** ``x`` :math:`(N, C)`, ``pos`` :math:`(N, D)` and ``weight`` :math:`(N)`, or ``x``
@@ -54,7 +54,7 @@ class Sample:
 
     @property
     def is_points(self) -> bool:
-        """Whether it has positions of its own."""
+        """Whether it has its own positions."""
         return self.inputs.get("pos") is not None
 
     @property
@@ -65,18 +65,19 @@ class Sample:
 
 @torch.no_grad()
 def class_evidence(network: CCNN, sample: Sample) -> Tensor:
-    r"""What each point or cell contributes to the logit of each class.
+    r"""The contribution of each point or cell to the logit of each class.
 
     .. math::
         e_c(p_i) = w_c \cdot \mathrm{norm}(h(p_i)) + b_c, \qquad \frac1N \sum_i e_c(p_i) = y_c
 
-    The head is linear and comes after a mean, so this is exact. With ``readout="node"`` it is the logit of the point.
-    In a weighted mean :math:`h(p_i)` counts :math:`w_i / \bar w` times.
-    With ``pool="sum"`` it counts as often as makes the mean the sum.
-    With ``pool="mean_max"`` a largest feature counts where it is found, :math:`N` times, so that the mean is the same.
+    The head is linear and follows a mean, so this is exact. With ``readout="node"`` it is the logit of the point.
+    In a weighted mean, :math:`h(p_i)` has the factor :math:`w_i / \bar w`.
+    With ``pool="sum"`` the factor turns the mean into the sum.
+    With ``pool="mean_max"`` a largest feature counts at its point with the factor :math:`N`, so that the mean is the
+    same.
 
     Args:
-        network: In evaluation mode, after its first batch.
+        network: The network, in evaluation mode, after its first batch.
         sample: A cloud or grid.
 
     Shapes:
@@ -92,7 +93,7 @@ def class_evidence(network: CCNN, sample: Sample) -> Tensor:
     features = seen[-1] if sample.is_points else seen[-1][0].flatten(1).T
     share = given[-1][1].get("weight") if network.readout == "global" else None
     counted = features if share is None else features * (share / share.mean()).to(features).unsqueeze(1)
-    if network.head.pool == "sum":  # as often as makes the mean the sum
+    if network.head.pool == "sum":  # the factor that turns the mean into the sum
         counted = counted * (len(features) if share is None else share.sum())
     weight, bias = _head_of_pooled(network)
     weight, *largest = weight.split(features.size(1), dim=1)
@@ -100,14 +101,14 @@ def class_evidence(network: CCNN, sample: Sample) -> Tensor:
     for part in largest:
         values, place = features.max(dim=0)
         evidence.index_add_(0, place, len(features) * (part * values).T)
-    if network.set_branch is not None:  # what it says is of no single point, and shared out among all
+    if network.set_branch is not None:  # its output belongs to no single point and is shared among all
         of_branch = network.set_branch(sample.inputs["x"])
         evidence = (evidence + of_branch) / 2
     return class_logits(evidence)
 
 
 def _head_of_pooled(network: CCNN) -> tuple[Tensor, Tensor]:
-    """Weight ``[K, C]`` and bias ``[K]`` of the head, with what the norm before it does in evaluation."""
+    """Weight ``[K, C]`` and bias ``[K]`` of the head, including the norm before it in evaluation mode."""
     weight, bias = network.head.linear.weight / network.members, network.head.linear.bias
     if not isinstance(network.head.norm, PoolNorm):
         return weight, bias
@@ -117,13 +118,13 @@ def _head_of_pooled(network: CCNN) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def kernel_at(network: CCNN, sample: Sample, layer: int, channel: int, point: int) -> Tensor:
-    r"""What one kernel gives the points around one: :math:`k_c(p_i - p_j)`, NaN for points that it is not shown.
+    r"""Values of one kernel at the points around a centre: :math:`k_c(p_i - p_j)`, NaN for points outside its edges.
 
     Args:
-        network: A trained one.
+        network: A trained network.
         sample: A cloud.
-        layer: Of the kernel, 0 for the stem.
-        channel: Of the kernel.
+        layer: Layer of the kernel, 0 for the stem.
+        channel: Channel of the kernel.
         point: The target :math:`i`.
 
     Shapes:
@@ -134,7 +135,7 @@ def kernel_at(network: CCNN, sample: Sample, layer: int, channel: int, point: in
     """
     if not sample.is_points:
         raise ValueError(
-            "--by kernel: expected points; the kernels of a grid are the same everywhere: show kernels"
+            "--by kernel: expected points; the kernels of a grid are the same everywhere, see show kernels"
         )
     conv, pos = _conv(network, layer, channel), sample.pos
     check_index("point", point, len(pos))
@@ -150,13 +151,13 @@ def kernel_at(network: CCNN, sample: Sample, layer: int, channel: int, point: in
 
 @torch.no_grad()
 def kernel_response(network: CCNN, sample: Sample, layer: int, channel: int) -> Tensor:
-    r"""What one kernel answers at each point or cell: :math:`\sum_j w_j k_c(p_i - p_j) \, x_c(p_j)`, before the mixing.
+    r"""The response of one kernel at each point or cell, :math:`\sum_j w_j k_c(p_i - p_j) \, x_c(p_j)`, before mixing.
 
     Args:
-        network: In evaluation mode, after its first batch.
+        network: The network, in evaluation mode, after its first batch.
         sample: A cloud or grid.
-        layer: Of the kernel, 0 for the stem.
-        channel: Of the kernel.
+        layer: Layer of the kernel, 0 for the stem.
+        channel: Channel of the kernel.
 
     Shapes:
         - **output:** :math:`(N)`, cells with the last axis fastest
@@ -185,7 +186,7 @@ def _listed(values: Tensor, sample: Sample) -> Tensor:
 
 @contextmanager
 def _inputs_of(conv: ContinuousConv) -> Iterator[list[tuple[tuple[Any, ...], dict[str, Any]]]]:
-    """Collects the arguments a layer is called with."""
+    """Collects the arguments that a layer is called with."""
     seen: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
     handle = conv.register_forward_pre_hook(
         lambda _, args, kwargs: seen.append((args, kwargs)), with_kwargs=True

@@ -1,4 +1,4 @@
-"""The sample that is looked at: a file of the user's, or one of the data set a network was trained on."""
+"""The sample to show: a user's file, or one from the data set that a network was trained on."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Trained:
         """Reads a checkpoint, the best one of a run, a folder of export, or a network that comes with the package.
 
         Raises:
-            FileNotFoundError: If there is none.
-            ValueError: If it is not one of ``ccnn-geo train``.
+            FileNotFoundError: If there is no such file or folder.
+            ValueError: If it is not from ``ccnn-geo train``.
         """
         checkpoint = packaged_folder(checkpoint) or checkpoint
         settings, network = read_network(checkpoint)
@@ -54,16 +54,16 @@ class Trained:
 
 
 def sample_of_file(trained: Trained, file: str | PathLike[str]) -> Sample:
-    """The points of a shape's file as prediction chooses them.
+    """The points of a shape file, chosen as for prediction.
 
     Raises:
-        ValueError: If the network is none of shapes, or the file not a readable shape.
+        ValueError: If the network is not for shapes, or the file is not a readable shape.
     """
     pipeline = Predictor.load(trained.checkpoint).pipeline
     if not isinstance(pipeline, ShapePipeline):
         raise ValueError(
-            f"{trained.checkpoint}: learned from {pipeline.files.name}, expected a network of shapes for a file; "
-            "samples of all kinds of data are shown by their number"
+            f"{trained.checkpoint}: trained on {pipeline.files.name}, but a file needs a network for shapes; use "
+            "--sample NUMBER for other data"
         )
     try:
         data = pipeline(read_shape(file).to_data())
@@ -78,12 +78,12 @@ def sample_of_data(trained: Trained, index: int) -> Sample:
     """A validation sample of the data set that a network was trained on.
 
     Raises:
-        FileNotFoundError: If the data set is not where it was.
+        FileNotFoundError: If the data set is not in its old place.
         ValueError: If there is no such sample.
         ImportError: If the extra ``train`` is not installed.
     """
     with needs("train", "sample_of_data"):
-        from ccnn_geo.training.data.families import make_data  # its data modules are Lightning's
+        from ccnn_geo.training.data.families import make_data  # its data modules need Lightning
 
     data = make_data(trained.data)
     data.setup("fit")

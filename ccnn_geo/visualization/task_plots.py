@@ -1,4 +1,4 @@
-"""Answers beside truths: numbers over numbers, and the points of a scene."""
+"""Predictions against truths: numbers over numbers, and the points of a scene."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from ccnn_geo.training.tasks.scores import AnyScores
 
 MOST = 20_000
-"""Points that are drawn of a scene."""
+"""Most points to draw of a scene."""
 
 
 def plot_parity(scores: RegressionScores, path: Path, title: str = "") -> None:
-    """Draws answers over truths, a picture for each target, in its unit.
+    """Draws predictions over truths, a picture for each target, in its unit.
 
     Args:
-        scores: Of the evaluation.
+        scores: Scores of the evaluation.
         path: The PNG file.
-        title: Above the picture.
+        title: Title of the picture.
     """
     names, units = scores.targets.names, scores.targets.units
     figure = canvas(4.6 * len(names), 4.8)
@@ -39,7 +39,7 @@ def plot_parity(scores: RegressionScores, path: Path, title: str = "") -> None:
             axes.plot(ends, ends, color="black", lw=0.8)
         label = f"{name}, {unit}" if unit else name
         axes.set_xlabel(f"{label}: truth")
-        axes.set_ylabel("answer")
+        axes.set_ylabel("prediction")
         axes.set_title(f"MAE {scores.mae[i]:.4g}, R2 {scores.r2[i]:.4g}", fontsize=9)
         axes.grid(alpha=0.3)
     figure.suptitle(title, fontsize=10)
@@ -47,16 +47,16 @@ def plot_parity(scores: RegressionScores, path: Path, title: str = "") -> None:
 
 
 def plot_scene(scene: Scene, scores: AnyScores, path: Path, title: str = "") -> None:
-    """Draws the points of a scene, seen from above, by truth, answer and error.
+    """Draws the points of a scene, seen from above, by truth, prediction and error.
 
-    Of classes the error is whether the answer is wrong; of targets a row each, with the difference. Points in one
-    dimension are drawn over it.
+    For classes the error marks wrong predictions; targets have a row each, with the difference. Points in one dimension
+    are drawn over it.
 
     Args:
         scene: The points.
-        scores: Of the evaluation, with the names of classes or targets.
+        scores: Scores of the evaluation, with the names of classes or targets.
         path: The PNG file.
-        title: Above the picture.
+        title: Title of the picture.
     """
     step = -(-len(scene.pos) // MOST)
     parts = [part[::step] for part in (scene.pos, scene.truth, scene.answer)]
@@ -87,7 +87,7 @@ def _class_row(classes: tuple[str, ...], truth: Tensor, answer: Tensor) -> list[
     error = {"cmap": "coolwarm", "vmin": 0.0, "vmax": 1.0}
     return [
         ("truth", labelled, style),
-        ("answer", answer.float(), style),
+        ("prediction", answer.float(), style),
         (f"wrong: {100 * share:.1f} %", wrong, error),
     ]
 
@@ -106,15 +106,15 @@ def _target_rows(scores: RegressionScores, truth: Tensor, answer: Tensor) -> lis
         rows.append(
             [
                 (f"{label}: truth", truth[:, i], style),
-                ("answer", answer[:, i], style),
-                ("answer - truth", difference, error),
+                ("prediction", answer[:, i], style),
+                ("prediction - truth", difference, error),
             ]
         )
     return rows
 
 
 def _scatter(axes: Any, pos: Tensor, values: Tensor, style: dict[str, Any]) -> None:
-    """Points from above; the highest are drawn last. Values that are not known are light grey."""
+    """Draws points from above, the highest last; unknown values are light grey."""
     order = pos[:, -1].argsort() if pos.size(1) == 3 else torch.arange(len(pos))
     pos, values = pos[order], values[order]
     known = ~values.isnan()

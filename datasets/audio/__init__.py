@@ -1,4 +1,4 @@
-"""Internal: recordings, that is Speech Commands and folders of wav files.
+"""Internal: recordings: Speech Commands and folders of wav files.
 
 :mod:`ccnn_geo.datasets` has the classes.
 """

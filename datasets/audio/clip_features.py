@@ -1,4 +1,4 @@
-"""What is computed of stored recordings: coefficients and statistics."""
+"""Coefficients and statistics of stored recordings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ccnn_geo.transforms.pipelines.recordings import FULL_SCALE
 
 
 def prepare_mfcc(waves: MappedArray, mfcc: MFCC, target: Path) -> MappedArray:
-    """Coefficients ``[N, C n_mfcc, frames]`` float32 of all recordings, computed unless ``target`` is there."""
+    """Computes coefficients ``[N, C n_mfcc, frames]`` float32 of all recordings, unless ``target`` exists."""
 
     @torch.no_grad()
     def coefficients(waves: np.ndarray) -> np.ndarray:
@@ -36,7 +36,7 @@ def prepare_mfcc(waves: MappedArray, mfcc: MFCC, target: Path) -> MappedArray:
 
 
 def statistics(values: MappedArray, rows: np.ndarray, scale: float, target: Path) -> tuple[Tensor, Tensor]:
-    """Mean and deviation ``[C]`` of each channel of some rows ``[., C, T] / scale``, kept in ``target``."""
+    """Mean and deviation ``[C]`` of each channel of some rows ``[., C, T] / scale``, stored in ``target``."""
     with exclusive(target.parent, target.name):
         if not target.exists():
             total, squares = np.zeros(values.shape[1]), np.zeros(values.shape[1])

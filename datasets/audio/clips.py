@@ -18,16 +18,16 @@ from ccnn_geo.io.wav import resample
 from ccnn_geo.transforms.pipelines.recordings import check_scale, stored_wave
 
 CHUNK = 256
-"""Recordings that are transformed at once: 8 MB of one second each."""
+"""Recordings transformed at once: 8 MB of one second each."""
 
 
 class Clips(NamedTuple):
-    """What is stored of recordings.
+    """Recordings as they are stored.
 
     Args:
         waves: ``[N, C, T]`` int16.
-        samples: Length of each recording before it was cut or filled, at the common rate, ``[N]``.
-        rate: Samples per second, of all.
+        samples: Length of each recording before it was cut or padded, at the common rate, ``[N]``.
+        rate: Samples per second of all recordings.
         extra: Further columns ``[N]`` by name, as given to :func:`prepare_clips`.
     """
 
@@ -39,12 +39,12 @@ class Clips(NamedTuple):
 
 @dataclass(frozen=True)
 class ClipSettings:
-    """What the stored recordings have in common; what is None must agree in all files.
+    """The common form of the stored recordings; files must agree in any property that is None.
 
     Args:
-        length: Samples; others are cut or filled, equally on both sides.
-        rate: Samples per second; others are resampled.
-        mono: Average over the channels of a file; otherwise all must have as many.
+        length: Samples; other recordings are cut or padded, equally on both sides.
+        rate: Samples per second; other recordings are resampled.
+        mono: Average over the channels of a file; otherwise all files must have the same number.
     """
 
     length: int | None = None
@@ -65,18 +65,18 @@ def prepare_clips(
     num_workers: int | None = None,
     check: Callable[[np.ndarray], None] | None = None,
 ) -> None:
-    """Reads all files into ``target.npy`` and ``target.npz`` unless they are there; processes share the work.
+    """Reads all files into ``target.npy`` and ``target.npz`` unless these exist; processes share the work.
 
     Args:
         paths: wav files.
-        extra: Columns that are stored beside them.
-        settings: What they shall have in common.
-        target: Path without ending.
-        num_workers: Processes that read, 0 for none; None for what the size of the files suggests.
-        check: Called with the lengths ``[N]`` before anything gets its name; may raise.
+        extra: Columns to store beside them.
+        settings: The common form of the recordings.
+        target: Path without extension.
+        num_workers: Processes that read, 0 for none; None chooses by the size of the files.
+        check: Called with the lengths ``[N]`` before any file gets its name; may raise.
 
     Raises:
-        ValueError: Names the files that could not be read or do not agree, by kind.
+        ValueError: If files cannot be read or do not agree; lists them by the kind of error.
     """
     rows, index = target.with_name(target.name + ".npy"), target.with_name(target.name + ".npz")
 
@@ -106,7 +106,7 @@ def prepare_clips(
 
 
 def load_clips(target: Path, extra: Sequence[str]) -> Clips:
-    """What :func:`prepare_clips` has stored, with some further columns; the samples stay in their file.
+    """Opens the recordings of :func:`prepare_clips`, with some further columns; the samples stay in their file.
 
     Raises:
         ValueError: If the stored files are damaged.
@@ -117,7 +117,7 @@ def load_clips(target: Path, extra: Sequence[str]) -> Clips:
 
 
 class _Form(NamedTuple):
-    """What the first file has, where the settings leave it open."""
+    """The form of the first file, for properties that the settings leave open."""
 
     path: Path
     channels: int
@@ -133,13 +133,13 @@ def _form(path: Path, settings: ClipSettings) -> _Form:
 
 
 def read_clip(path: Path, form: _Form, settings: ClipSettings) -> dict[str, np.ndarray]:
-    """Stored samples of a file, ``wave [C, T]`` int16, and their number before they were cut or filled."""
+    """Reads the samples of a file, ``wave [C, T]`` int16, and their number before they were cut or padded."""
     wave = _agreeing(*read_recording(path), path, form, settings)
     return {"wave": stored_wave(wave, form.length), "samples": np.array(wave.shape[1])}
 
 
 def _agreeing(wave: np.ndarray, rate: int, path: Path, form: _Form, settings: ClipSettings) -> np.ndarray:
-    """A recording at the common rate and with the common number of channels."""
+    """Brings a recording to the common rate and number of channels."""
     check_scale(wave, str(path))
     if settings.mono:
         wave = wave.mean(axis=0, keepdims=True)

@@ -24,10 +24,10 @@ from ccnn_geo.transforms.mfcc import MFCC
 from ccnn_geo.transforms.pipelines.recordings import FULL_SCALE, EncodeSignal, RecordingPipeline
 
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
-"""The words of the paper, after Kidger et al. (2020); a word's place is its label."""
+"""The words of the paper, after Kidger et al. (2020); the position of a word is its label."""
 
 RATE = LENGTH = 16000
-"""Samples per second, and of a recording of one second."""
+"""Samples per second, and in a recording of one second."""
 
 _INFO = DatasetInfo(
     name="speech_raw",
@@ -53,7 +53,7 @@ _INFO = DatasetInfo(
 
 
 class _SpeechCommands(SignalDataset):
-    """The words of Speech Commands in some form: waves by default; arguments as :class:`SpeechCommandsRaw`."""
+    """The words of Speech Commands, by default as waves; arguments as :class:`SpeechCommandsRaw`."""
 
     info = _INFO
     _step = 1
@@ -110,7 +110,7 @@ class _SpeechCommands(SignalDataset):
 
     @property
     def pipeline(self) -> RecordingPipeline:
-        """What makes a sample of a file."""
+        """Turns a file into a sample."""
         return self._prepare
 
     def _check(self, **options: tuple[Any, tuple[Any, ...]]) -> None:
@@ -121,21 +121,22 @@ class _SpeechCommands(SignalDataset):
                 )
 
     def _values(self, waves: MappedArray) -> tuple[MappedArray, float]:
-        """What samples are made of, and what it is divided by."""
+        """Values of the samples, and their divisor."""
         return waves, FULL_SCALE
 
 
 class SpeechCommandsRaw(_SpeechCommands):
     """Speech Commands as waveforms: 34,975 recordings of one second in 10 classes, at 16 kHz.
 
-    Of version 0.02, recordings of exactly 16,000 samples: 70 % for training, half of the rest each for validation and
-    testing, every class alike, drawn by the names of the files, so the same everywhere and always. As in the paper,
-    the draw takes no notice of who speaks; ``splitting="official"`` keeps the speakers apart.
+    The recordings are those of version 0.02 with exactly 16,000 samples: 70 % for training, half of the rest each for
+    validation and testing, in the same proportions for every class. The draw depends only on the names of the files,
+    so it is the same on every machine. As in the paper, it ignores who speaks; ``splitting="official"`` keeps the
+    speakers apart.
 
-    The archive (2.4 GB) or the folders of the words lie in ``root/speech_commands``, or in ``root`` itself, or it is
-    fetched. Recordings are read once, in parallel, into ``root/processed/speech_commands``, as 16-bit samples that
-    stay on the disk (1.2 GB). They are normalised by one mean and deviation, of the training part; the authors'
-    code has one for each time step.
+    The archive (2.4 GB) or the folders of the words lie in ``root/speech_commands`` or in ``root`` itself; otherwise
+    the archive is fetched. Recordings are read once, in parallel, into ``root/processed/speech_commands``, as 16-bit
+    samples that stay on the disk (1.2 GB). They are normalised by one mean and deviation of the training set; the
+    authors' code has one for each time step.
 
     Args:
         root: Folder of all data sets, or of the words.
@@ -145,13 +146,13 @@ class SpeechCommandsRaw(_SpeechCommands):
             accepts any.
         transform: Applied to each signal ``[1, T]`` at every access. Only for training.
         check_counts: Insist on the paper's number of recordings of the paper's words. Without it, and for other
-            words, the files are looked at every time.
+            words, the files are checked every time.
         words: Folders, in the order of the labels.
-        clips: "drop" leaves out what is not one second long, as the paper; "pad" puts silence on both sides of
-            shorter recordings and cuts both ends off longer ones.
+        clips: "drop" leaves out recordings that are not one second long, as in the paper; "pad" puts silence on both
+            sides of shorter recordings and cuts both ends off longer ones.
         splitting: "paper" as above, or "official" by ``testing_list.txt`` and ``validation_list.txt``.
-        normalize: False leaves samples in [-1, 1); "clip" takes each recording's own mean and deviation, so that
-            loud and soft ones are alike.
+        normalize: False leaves samples in [-1, 1); "clip" normalises each recording by its own mean and deviation, so
+            that loud and soft ones are alike.
         num_workers: Processes that read, 0 for none (default: by the number of files).
         rate: Samples per second, a divisor of 16000: every (16000 / rate)-th is kept, without a filter.
 
@@ -159,10 +160,10 @@ class SpeechCommandsRaw(_SpeechCommands):
         ``dataset[i]`` is ``(signal [1, rate], label)``, float32.
 
     Raises:
-        ConnectionError: If the archive cannot be fetched; the message says what to place where.
+        ConnectionError: If the archive cannot be fetched; the message says which file to place where.
         FileNotFoundError: If there are neither words nor archive, and ``download`` is False.
-        ValueError: For other options than these, another digest or number of recordings, a damaged archive, or
-            recordings that cannot be read, which are named.
+        ValueError: For unknown options, a wrong digest or number of recordings, a damaged archive, or recordings
+            that cannot be read, which are named.
 
     Example:
         >>> SpeechCommandsRaw.info.counts, SpeechCommandsRaw.info.size
@@ -184,12 +185,12 @@ class SpeechCommandsRaw(_SpeechCommands):
 class SpeechCommandsHalf(SpeechCommandsRaw):
     """Speech-0.5x: every second sample of :class:`SpeechCommandsRaw`, for a model trained on all of them.
 
-    The same recordings in the same splits, normalised by the same figures. Samples lie twice as far apart, which the
-    model is told: ``model(x, spacing=2 * spacing)``, with the spacing of its training.
+    The same recordings in the same splits, normalised by the same figures. Samples lie twice as far apart, so pass
+    ``model(x, spacing=2 * spacing)``, with the spacing of the training.
 
     Args:
         rate: Samples per second, a divisor of 16000.
-        **kwargs: As :class:`SpeechCommandsRaw`, whose errors are also the same.
+        **kwargs: As for :class:`SpeechCommandsRaw`, with the same errors.
 
     Shapes:
         ``dataset[i]`` is ``(signal [1, rate], label)``, float32.
@@ -213,9 +214,9 @@ class SpeechCommandsHalf(SpeechCommandsRaw):
 class SpeechCommandsMFCC(_SpeechCommands):
     """Speech Commands as 20 mel-frequency cepstral coefficients, every 6.25 ms.
 
-    Arguments (but for ``rate``), errors and behaviour as :class:`SpeechCommandsRaw`. The coefficients are computed
-    once by :class:`~ccnn_geo.transforms.mfcc.MFCC`, of samples in [-1, 1), and stored (0.5 GB); each is normalised by
-    its own mean and deviation over the training part.
+    Arguments (except ``rate``), errors and behaviour are those of :class:`SpeechCommandsRaw`. The coefficients are
+    computed once by :class:`~ccnn_geo.transforms.mfcc.MFCC`, from samples in [-1, 1), and stored (0.5 GB). Each is
+    normalised by its own mean and deviation over the training set.
 
     Shapes:
         ``dataset[i]`` is ``(signal [20, 161], label)``, float32.
@@ -249,7 +250,7 @@ class SpeechCommandsMFCC(_SpeechCommands):
 def _prepared(
     root: Path, words: tuple[str, ...], checked: bool, num_workers: int | None, folder: Callable[[], Path]
 ) -> Path:
-    """Where the recordings of some words are stored; those that are checked need their files only once."""
+    """Prepares the recordings of some words; with checked counts the files are needed only once."""
     target = root / "processed" / _INFO.folder / "ten_words"
     if checked and target.with_name("ten_words.npz").exists():
         return target

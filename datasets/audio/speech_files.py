@@ -1,4 +1,4 @@
-"""The files of Speech Commands: folders of words, lists, and who is in which split."""
+"""The files of Speech Commands: folders of words, lists, and the split of each recording."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ccnn_geo.io.recording import RECORDINGS
 
 SPLITS = ("train", "validation", "test")
 LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}
-"""Where the publisher names the recordings of a split, one a line; those in neither are for training."""
+"""The publisher's lists of the recordings of a split, one a line; recordings in neither are for training."""
 
 _UNKNOWN = 255
 
@@ -27,7 +27,7 @@ class Recordings(NamedTuple):
     """Files in the order of their words and names.
 
     Args:
-        paths: Where they are.
+        paths: The files.
         names: ``word/file.wav``.
         labels: The word of each, ``[N]``.
         official: Its published split, an index of :data:`SPLITS`, or 255 without the lists, ``[N]``.
@@ -40,7 +40,7 @@ class Recordings(NamedTuple):
 
 
 def check_words(words: Sequence[str]) -> tuple[str, ...]:
-    """The words as a tuple.
+    """Returns the words as a tuple.
 
     Raises:
         ValueError: Unless there are two or more, all different, each the name of a folder.
@@ -54,12 +54,12 @@ def check_words(words: Sequence[str]) -> tuple[str, ...]:
 def ensure_words(
     root: Path, folder: str, words: Sequence[str], file: DataFile, download: bool, checksum: str | None
 ) -> Path:
-    """The folder that has a folder of each word, unpacked from the archive if there is none.
+    """Returns the folder with a folder for each word; unpacks the archive if there is none.
 
     Raises:
         ConnectionError: If the archive cannot be fetched.
         FileNotFoundError: If there is none, and ``download`` is False.
-        ValueError: If only some of the words are there, for a damaged archive or another digest.
+        ValueError: If some of the words are missing, or for a damaged archive or a wrong digest.
     """
     home = root / folder
     unpacked = home / file.path.removesuffix(".tar.gz")
@@ -68,11 +68,11 @@ def ensure_words(
         return found
     if not archive.exists() and not download:
         raise FileNotFoundError(
-            f"no folders {', '.join(words)} in {unpacked}, {home} or {root}, and no {archive}; place there what is "
-            f"published at {file.url}, or use download=True"
+            f"no folders {', '.join(words)} in {unpacked}, {home} or {root}, and no {archive}; place the published "
+            f"archive there ({file.url}), or use download=True"
         )
     with exclusive(home, unpacked.name):
-        if not unpacked.is_dir():  # of a process that was faster
+        if not unpacked.is_dir():  # unless another process was faster
             fetch(file.url, archive, checksum)
             extract_atomic(archive, ".", unpacked)
     if found := _find(words, (unpacked,)):
@@ -91,7 +91,7 @@ def _find(words: Sequence[str], folders: Sequence[Path]) -> Path | None:
 
 
 def list_recordings(folder: Path, words: Sequence[str]) -> Recordings:
-    """All recordings of some words.
+    """Lists all recordings of some words.
 
     Raises:
         ValueError: If a word has none, or a list is not text.
@@ -120,13 +120,13 @@ def _official(folder: Path, names: Sequence[str]) -> np.ndarray:
 def split_of(
     names: Sequence[str] | np.ndarray, labels: np.ndarray, official: np.ndarray | None
 ) -> np.ndarray:
-    """Index of :data:`SPLITS` of each recording ``[N]``.
+    """Returns the split of each recording ``[N]``, as an index of :data:`SPLITS`.
 
     Args:
         names: ``word/file.wav``.
         labels: The word of each, ``[N]``.
-        official: As published, ``[N]``; None draws 70 % for training, and of the rest one half each, so that each
-            word is shared out alike (to within one recording). The draw depends on the names alone.
+        official: Published splits, ``[N]``; None draws 70 % for training and half of the rest for each of the others,
+            in the same proportions for every word (to within one recording). The draw depends only on the names.
 
     Raises:
         ValueError: If the published lists are missing, or leave a split empty.
@@ -147,7 +147,7 @@ def split_of(
 
 def _drawn(names: Sequence[str] | np.ndarray, labels: np.ndarray) -> np.ndarray:
     lots = np.array([hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest() for name in names])
-    place = np.empty(len(names))  # of a recording among those of its word, in (0, 1)
+    place = np.empty(len(names))  # rank of a recording among those of its word, in (0, 1)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         place[members[np.argsort(lots[members])]] = (np.arange(len(members)) + 0.5) / len(members)

@@ -30,38 +30,38 @@ from ccnn_geo.transforms.pipelines.recordings import FULL_SCALE, EncodeSignal, R
 class WavFolder(SignalDataset):
     """Recordings in ``root/<split>/<class>/<file>.wav``, split train, validation (also val, valid, dev) or test.
 
-    With the extra ``audio`` also FLAC, Ogg, Opus, MP3, AIFF and AU. Other ways to sort files are those of
-    :mod:`~ccnn_geo.datasets.base.find_layout`; with a table of targets,
-    :mod:`~ccnn_geo.datasets.base.target_files`, there are numbers to be learned of each recording. A warning counts
-    other files, but for hidden ones. Recordings are read once, in parallel, into ``cache`` as 16-bit samples (peaks of
-    floating point beyond [-1, 1] are cut off; where more than a tenth would be, the scale is another and the file is
-    refused), and used again as long as names, sizes and dates of the files stay. All splits that exist
-    must have the same classes.
+    The extra ``audio`` adds FLAC, Ogg, Opus, MP3, AIFF and AU. :mod:`~ccnn_geo.datasets.base.find_layout` lists other
+    ways to sort files. With a table of targets, :mod:`~ccnn_geo.datasets.base.target_files`, networks learn numbers for
+    each recording. A warning counts other files, except hidden ones.
+
+    Recordings are read once, in parallel, into ``cache`` as 16-bit samples, and used again as long as names, sizes and
+    dates of the files stay the same. Peaks of floating point beyond [-1, 1] are cut off; a file with more than a tenth
+    beyond has another scale and is refused. All existing splits must have the same classes.
 
     Args:
         root: The folder of the splits.
-        split: One of those that exist.
+        split: One of the existing splits.
         transform: Applied to each signal ``[C, T]`` at every access. Only for training.
-        length: Samples of every recording, at the common rate: silence on both sides of shorter ones, both ends off
-            longer ones. None if they are of one length.
+        length: Samples of every recording, at the common rate: shorter ones get silence on both sides, longer ones
+            lose both ends. None if all have the same length.
         rate: Samples per second, to which others are resampled. None if they agree.
-        mono: Average over channels; otherwise all files must have as many.
-        mfcc: Take :class:`~ccnn_geo.transforms.mfcc.MFCC` of each channel: True for the paper's, or its arguments.
+        mono: Average over channels; otherwise all files must have the same number.
+        mfcc: Compute :class:`~ccnn_geo.transforms.mfcc.MFCC` of each channel: True for the paper's, or its arguments.
         normalize: By mean and deviation of each channel over ``root/train``; False leaves waves in [-1, 1).
         targets: Names of columns of the table of targets; None for all.
-        cache: Where they are stored (default ``root/processed/wav_folder``).
+        cache: Folder of the stored recordings (default ``root/processed/wav_folder``).
         num_workers: Processes that read, 0 for none (default: by the number of files).
-        download: Of no effect, as of every data set of the user's own files.
-        checksum: Of no effect.
+        download: Not used, there is nothing to download; kept for the common interface.
+        checksum: Likewise.
 
     Shapes:
         ``dataset[i]`` is ``(signal [C, length], label)``, with mfcc ``(signal [C n_mfcc, 1 + length // hop], label)``;
-        with targets ``[T]`` in the place of the label.
+        with targets ``[T]`` in place of the label.
 
     Raises:
-        FileNotFoundError: If there is no such folder or split, or no ``root/train`` to normalise by.
+        FileNotFoundError: If the folder or the split does not exist, or there is no ``root/train`` to normalise by.
         ValueError: If a class has no recordings, the splits have different classes, or recordings cannot be read or
-            do not agree; they are named by kind.
+            do not agree; lists them by the kind of error.
 
     Example:
         >>> import os
@@ -139,17 +139,17 @@ class WavFolder(SignalDataset):
 
     @staticmethod
     def truths(root: Path, arguments: Mapping[str, Any]) -> tuple[str, str]:
-        """The task of the files of a folder, and where the answers are."""
+        """Returns the task of the files of a folder, and the place of the predictions."""
         return truths_of(root)
 
     @staticmethod
     def layout(root: Path, arguments: Mapping[str, Any]) -> Layout:
-        """How the files of a folder are sorted."""
+        """Finds out how the files of a folder are sorted."""
         return find_layout(root, RECORDINGS, arguments.get("targets"))
 
     @property
     def pipeline(self) -> RecordingPipeline:
-        """What makes a sample of a file."""
+        """Turns a file into a sample."""
         return self._prepare
 
     @property
@@ -189,7 +189,7 @@ def _coefficients(mfcc: bool | Mapping[str, Any], rate: int) -> dict[str, Any] |
 
 
 def _values(stored: Clips, coefficients: Mapping[str, Any] | None) -> tuple[MappedArray, float]:
-    """What samples are made of, and what it is divided by."""
+    """Values of the samples, and their divisor."""
     if coefficients is None:
         return stored.waves, FULL_SCALE
     transform = MFCC(**coefficients)

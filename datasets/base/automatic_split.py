@@ -1,4 +1,4 @@
-"""Files without splits: the names decide, so that every machine and every day has the same ones."""
+"""Splits files by a hash of their names: the same split on every machine and every day."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ccnn_geo.io.files.left_out import told_number
 from ccnn_geo.io.files.notices import say_once
 
 VALIDATION, TEST = 0.15, 0.15
-"""Parts of each class."""
+"""Shares of each class."""
 
 
 def split_by_name(files: Sequence[tuple[str, int]]) -> dict[str, list[int]]:
     """Splits files 70:15:15 in every class, by a hash of their names.
 
-    Of a class of three or more each part has one at least; of two files one trains and one tests, a single one trains.
-    Neither the order of the files, nor the form of Unicode that a system has for their names, nor what is in other
-    classes changes anything.
+    With three or more files in a class, each split gets at least one. From two files, one is for training and one for
+    testing; a single file is for training. The order of the files, the Unicode form of their names and the other
+    classes do not matter.
 
     Args:
         files: Name, relative to the root, and class of each.
@@ -49,13 +49,13 @@ def split_by_name(files: Sequence[tuple[str, int]]) -> dict[str, list[int]]:
 def told_split(
     root: Path, told: str, files: Sequence[tuple[str, int]], num_classes: int = 0
 ) -> dict[str, list[int]]:
-    """:func:`split_by_name` of files that nobody has split, of which a line is said.
+    """Splits files by :func:`split_by_name` and prints a line about it.
 
     Args:
         root: The folder.
-        told: What has no splits, in words.
+        told: The source of the files, in words, for the line.
         files: Name, relative to the root, and class of each.
-        num_classes: 0 of files that have no class each.
+        num_classes: 0 if files have no class each.
     """
     parts = split_by_name(files)
     of = f" of {told_number(num_classes, 'class', 'classes')}" if num_classes else ""

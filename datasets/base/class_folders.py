@@ -1,4 +1,4 @@
-"""Folders of splits and classes: ``root/<split>/<class>``, however people call the splits."""
+"""Folders of splits and classes, ``root/<split>/<class>``, under any common name of a split."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ ALIASES = {
     **dict.fromkeys(("validation", "val", "valid", "validate", "dev", "development"), "validation"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-"""Names, in lower case, that people give to splits, and the split that each is."""
+"""Common names of splits, in lower case, and the split that each means."""
 
 PROCESSED = "processed"
-"""The folder in the root where data sets keep what they have prepared: no class."""
+"""The folder in the root where data sets keep prepared files; never a class."""
 
-_EITHER = ("eval", "evaluation", "holdout", "held_out")  # for validation or for testing: who knows
+_EITHER = ("eval", "evaluation", "holdout", "held_out")  # could be validation or test
 
 
 def split_name(name: str) -> str:
-    """The split that people call so, in upper or lower case; any other name as it is.
+    """Returns the split that a name means, in upper or lower case; any other name unchanged.
 
     Example:
         >>> [split_name(name) for name in ("val", "Dev", "training", "extra")]
@@ -35,11 +35,11 @@ def split_name(name: str) -> str:
 
 
 def split_folders(root: Path) -> dict[str, Path]:
-    """The folder of each split that is there, in the order of :data:`SPLITS`; by name, in upper or lower case.
+    """Finds the folder of each split by its name, in upper or lower case, in the order of :data:`SPLITS`.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If two folders are of one split.
+        FileNotFoundError: If the root does not exist.
+        ValueError: If two folders mean the same split.
     """
     if not root.is_dir():
         raise FileNotFoundError(
@@ -52,7 +52,7 @@ def split_folders(root: Path) -> dict[str, Path]:
             continue
         if split in found:
             raise ValueError(
-                f"{root}: the folders {found[split].name!r} and {folder.name!r} are both of the split {split}, "
+                f"{root}: the folders {found[split].name!r} and {folder.name!r} both mean the split {split}, "
                 f"expected one"
             )
         found[split] = folder
@@ -63,13 +63,13 @@ def split_folder(root: Path, split: str, ways: str = "") -> Path:
     """The folder of a split.
 
     Args:
-        root: That of all splits.
+        root: The folder that holds the splits.
         split: Its name.
-        ways: Other ways to sort files, told where there are no splits at all.
+        ways: Other ways to sort files, named in the error if there are no splits at all.
 
     Raises:
-        FileNotFoundError: If there is no such folder or split.
-        ValueError: For a split of another name than :data:`SPLITS`, or if two folders are of one split.
+        FileNotFoundError: If the root or the split does not exist.
+        ValueError: If the split is not one of :data:`SPLITS`, or two folders mean the same split.
     """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
@@ -87,14 +87,14 @@ def split_folder(root: Path, split: str, ways: str = "") -> Path:
 
 
 def class_folders(root: Path, split: str) -> dict[str, Path]:
-    r"""The folder of each class in ``root/<split>``; the classes must be those of the other splits too.
+    r"""Finds the folder of each class in ``root/<split>``; all splits must have the same classes.
 
-    Names that differ in their Unicode form alone, as those of macOS and Linux do, are one class, called as in the
-    first split. Bytes of a name that are no text are written as Python does, ``\\udce9``.
+    Names that differ only in their Unicode form, as between macOS and Linux, are one class, named as in the first
+    split. Bytes of a name that are not text are written as Python writes them, ``\\udce9``.
 
     Raises:
-        FileNotFoundError: If there is no such folder or split.
-        ValueError: For a split of another name, without classes, or with others than there are elsewhere.
+        FileNotFoundError: If the root or the split does not exist.
+        ValueError: For an unknown split, a split without classes, or classes that differ between splits.
     """
     ways = (
         f" with one of each class, {root}/<split>/<class>/, or {root}/<class>/ to be split by names of files"
@@ -119,10 +119,10 @@ def class_folders(root: Path, split: str) -> dict[str, Path]:
 
 
 def named_folders(folder: Path) -> dict[str, Path]:
-    """The folders in a folder, by the composed form of their names, in the order of the names as they are.
+    """Lists the folders in a folder by the composed form of their names, in the order of the original names.
 
     Raises:
-        ValueError: If two names differ in their Unicode form alone.
+        ValueError: If two names differ only in their Unicode form.
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
@@ -131,7 +131,7 @@ def named_folders(folder: Path) -> dict[str, Path]:
         name = printable(unicodedata.normalize("NFC", path.name))
         if name in found:
             raise ValueError(
-                f"{folder}: two folders {name!r} that differ in their Unicode form alone, {found[name].name!a} "
+                f"{folder}: two folders {name!r} that differ only in their Unicode form, {found[name].name!a} "
                 f"and {path.name!a}; expected one"
             )
         found[name] = path
@@ -139,11 +139,11 @@ def named_folders(folder: Path) -> dict[str, Path]:
 
 
 def tell_other_folders(root: Path, classes: Collection[str] | None = None) -> None:
-    """Warns of folders that may be a split that is missing, but have not its name.
+    """Warns of folders that may be a missing split under an unknown name.
 
     Args:
         root: The folder of the splits.
-        classes: Folders that a split has; None if a split has none.
+        classes: Folders in each split; None if a split has none.
     """
     missing = [split for split in SPLITS if split not in split_folders(root)]
     others = [
@@ -161,6 +161,6 @@ def tell_other_folders(root: Path, classes: Collection[str] | None = None) -> No
     ]
     if doubtful:
         say_once(
-            f"{root}: not opened: {', '.join(doubtful)}, no name of a split; expected {', '.join(missing)} "
+            f"{root}: not opened: {', '.join(doubtful)}, not the name of a split; expected {', '.join(missing)} "
             f"(or val, valid, dev for validation)"
         )

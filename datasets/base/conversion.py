@@ -1,4 +1,4 @@
-"""Many files -> one stored file: each is converted once, by any number of processes, also if some are killed."""
+"""Many files -> one stored file. Each is converted once, by any number of processes, even if some are killed."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from ccnn_geo.io.files.sample_files import cannot_open
 from ccnn_geo.io.files.storage import exclusive, exclusive_if_free, remove_abandoned
 
 Arrays = Mapping[str, np.ndarray]
-"""What a file becomes; numbers, for safetensors holds nothing else."""
+"""The result of one file; numbers only, because safetensors holds nothing else."""
 
 SECONDS_BETWEEN_LOOKS = 0.2
-"""How often a process that waits for the parts of others looks whether they are done, or have ended."""
+"""Time between checks by a process that waits for others to finish their parts, or to end."""
 _ENDING = ".records"
 _BYTES_A_WORKER = 2**25
 
 
 class Results:
-    """What files became, in their order: arrays, or what is wrong with a file; read when they are asked for."""
+    """Results of files, in their order: arrays, or an error message; read on request."""
 
     def __init__(self, places: Mapping[int, tuple[RecordFile, Place]]) -> None:
         self._places = places
@@ -43,31 +43,31 @@ class Results:
             yield self.result(i)
 
     def result(self, index: int) -> Arrays | str:
-        """One of them."""
+        """Returns one result."""
         records, place = self._places[index]
         content = records.content(place)
         return content.decode("utf-8", "surrogatepass") if place.is_error else load(content)
 
     @property
     def errors(self) -> list[str]:
-        """What is wrong with files, in their order."""
+        """The error messages, in the order of the files."""
         return [str(self.result(i)) for i in range(len(self)) if self._places[i][1].is_error]
 
     def arrays(self, noun: str) -> Iterator[Arrays]:
-        """All of them, one at a time, if nothing is wrong.
+        """Yields all arrays, one file at a time, if there are no errors.
 
         Args:
-            noun: Of what, in the plural.
+            noun: The files, in the plural, for the message.
 
         Raises:
-            ValueError: Names the files that cannot be used, by kind.
+            ValueError: If some files cannot be used; lists them by the kind of error.
         """
         refuse(self.errors, len(self), noun)
         return (found for found in self if not isinstance(found, str))
 
 
 def packed(names: Iterable[str]) -> np.ndarray:
-    """Words as numbers, bytes of JSON.
+    """Packs words into numbers, as bytes of JSON.
 
     Example:
         >>> unpacked(packed(["wind", "rain"]))
@@ -77,12 +77,12 @@ def packed(names: Iterable[str]) -> np.ndarray:
 
 
 def unpacked(stored: np.ndarray) -> list[str]:
-    """The words of :func:`packed`."""
+    """Unpacks the words of :func:`packed`."""
     return list(json.loads(stored.tobytes()))
 
 
 def refuse(errors: Sequence[str], total: int, noun: str) -> None:
-    """Raises ValueError if there are errors, which each begin with the name of a file."""
+    """Raises ValueError if there are errors; each error begins with the name of a file."""
     if len(errors) == 1:
         raise ValueError(errors[0])
     if errors:
@@ -100,25 +100,25 @@ def convert(
     num_workers: int | None = 0,
     is_there: Callable[[], bool] | None = None,
 ) -> None:
-    """Converts files and merges what they become, unless that is there.
+    """Converts files and merges the results, unless the target exists.
 
-    Each process that calls this takes a part of the files, every n-th where torchrun or SLURM has started n, and
-    keeps what it has done in a folder beside the target. Then it takes parts that others left, whose processes were
-    killed or have not begun. It waits for those that others are at, and the first that finds all done merges.
+    Each process takes a share of the files, every n-th where torchrun or SLURM has started n processes. It keeps its
+    results in a folder beside the target. It then takes over shares that other processes have left or not begun, and
+    waits for those in progress. The first process that finds everything done merges the results.
 
     Args:
-        function: Makes arrays of the path of a file and of further arguments, or says what is wrong; must be
-            importable by name where there are workers. A ValueError or OSError is what is wrong, too.
+        function: Maps the path of a file and further arguments to arrays, or to an error message. With workers it
+            must be importable by name. A ValueError or OSError also counts as an error message.
         columns: Paths, and one sequence for each further argument.
-        target: What is written last; its existence says that all is done.
-        merge: Writes the target; the same for the same results, whoever made them.
-        title: Of the work, where its progress is told.
-        num_workers: Further processes of this one; None for what the size of the files suggests.
-        is_there: Whether all is done, if the target alone does not say it.
+        target: The file written last; once it exists, all is done.
+        merge: Writes the target; the same for the same results, whichever process made them.
+        title: Name of the work, for the progress bar.
+        num_workers: Extra processes; None chooses by the size of the files.
+        is_there: Tells whether all is done, if the target alone does not.
 
     Raises:
-        ValueError: Of ``merge``; if another process met one, that its files cannot be used.
-        ImportError, RuntimeError: Of workers, see :func:`~ccnn_geo.datasets.base.workers.mapper`.
+        ValueError: From ``merge``, or if another process has found files that cannot be used.
+        ImportError, RuntimeError: From workers, see :func:`~ccnn_geo.datasets.base.workers.mapper`.
     """
     is_there = is_there or target.exists
     paths = [Path(str(path)) for path in columns[0]]
@@ -134,18 +134,18 @@ def convert(
             if not is_there():
                 if not parts.are_complete():
                     raise ValueError(
-                        f"{target}: another process met files that cannot be used, and names them"
+                        f"{target}: another process found files that cannot be used, and lists them"
                     )
                 remove_abandoned(target.parent, target.name)
                 merge(Results(parts.places))
-        except ValueError:  # of the files: once they have changed nothing of this holds
+        except ValueError:  # about the files: once they have changed, none of this holds
             parts.remove()
             raise
         parts.remove()
 
 
 class _Parts:
-    """The parts of all processes, in a folder that goes when they are merged, or cannot be."""
+    """Shares of all processes, in a folder that is removed when they are merged, or cannot be."""
 
     def __init__(self, folder: Path, key: str, total: int) -> None:
         self.folder, self.total = folder, total
@@ -155,7 +155,7 @@ class _Parts:
         self._read: dict[Path, int] = {}
 
     def are_complete(self) -> bool:
-        """Whether all files are converted; looks at what other processes have added."""
+        """Whether all files are converted; reads what other processes have added."""
         for path in part_paths(self.folder, self._ending):
             records = RecordFile(path)
             for place in records.places(self._read.get(path, 0)):
@@ -164,7 +164,7 @@ class _Parts:
         return len(self.places) == self.total and self._begun.exists()
 
     def fill(self, run: Callable[[Sequence[int]], Iterable[tuple[bytes, bool]]]) -> None:
-        """Converts what no other process is at, until nothing is left to do, or another one has merged or given up."""
+        """Converts shares that no other process works on, until all are done or another process merges or gives up."""
         rank, size = process_of()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._begun.touch()
@@ -191,7 +191,7 @@ class _Parts:
                 records.add(file, number, content, is_error)
 
     def remove(self) -> None:
-        """Removes all; locks in it may be open, which Windows does not remove."""
+        """Removes the folder; Windows keeps locks that are open."""
         self._begun.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -210,7 +210,7 @@ def _convert_rows(
 
 
 def _tried(function: Callable[..., Arrays | str], path: Path, *row: object) -> tuple[bytes, bool]:
-    """What a file becomes, or what is wrong with it, as it is stored."""
+    """The result of a file, arrays or an error message, as it is stored."""
     try:
         found = function(path, *row)
     except ValueError as error:
@@ -223,7 +223,7 @@ def _tried(function: Callable[..., Arrays | str], path: Path, *row: object) -> t
 
 
 def _state(path: Path) -> tuple[int, int]:
-    """Size and date; of a file that is not there none, which its conversion will say."""
+    """Size and date; 0 for a missing file, which its conversion will report."""
     try:
         found = path.stat()
     except OSError:

@@ -4,7 +4,7 @@ import hashlib
 
 
 def digest(*parts: object) -> str:
-    """Short name for a combination of settings.
+    """Makes a short name for a combination of settings.
 
     Example:
         >>> digest("sphere", 512) == digest("sphere", 512) != digest("box", 512)

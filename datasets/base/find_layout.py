@@ -1,10 +1,10 @@
-"""How people sort files into splits and classes: found out here, for all data sets of folders.
+"""Finds out how a folder is sorted into splits and classes, for all data sets of folders.
 
-In this order: of files that may have one, a table of targets (:mod:`~ccnn_geo.datasets.base.target_files`); folders of
-splits that hold a folder for each class; a table of files and labels in the root
-(:mod:`~ccnn_geo.datasets.base.label_tables`); a folder for each class that holds folders of splits, as ModelNet has
-them; a folder for each class, whose files are then split by their names. Whatever is none of these, or could be two, is
-refused with what was found.
+It tries, in this order: a table of targets, for kinds of files that may have one
+(:mod:`~ccnn_geo.datasets.base.target_files`); folders of splits that hold a folder for each class; a table of files and
+labels in the root (:mod:`~ccnn_geo.datasets.base.label_tables`); a folder for each class that holds folders of splits,
+as in ModelNet; a folder for each class, with files split by their names. It refuses a folder that fits none of these,
+or two, and lists what it has found.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Layout = TargetFiles | SplitsFirst | ClassesFirst | NamedSamples
 
 
 def find_layout(root: Path, kind: FileKind, targets: Sequence[str] | None = None) -> Layout:
-    """How the files of a folder are sorted.
+    """Finds out how the files of a folder are sorted.
 
     Args:
         root: The folder.
@@ -34,7 +34,7 @@ def find_layout(root: Path, kind: FileKind, targets: Sequence[str] | None = None
         targets: Names of columns of a table of targets, if there is one; None for all.
 
     Raises:
-        FileNotFoundError: If there is no such folder, or nothing in it that is sorted in one of these ways.
+        FileNotFoundError: If the folder does not exist, or is sorted in none of these ways.
         ValueError: If it is sorted in two ways, or a table cannot be read.
     """
     if kind.with_targets and has_targets(root):
@@ -48,7 +48,7 @@ def find_layout(root: Path, kind: FileKind, targets: Sequence[str] | None = None
         return _of_table(root, table, kind)
     folders = {name: folder for name, folder in named_folders(root).items() if folder.name != PROCESSED}
     if splits or not folders or split_name(root.name) in split_folders(root.parent):
-        return SplitsFirst(root, kind)  # which says what is missing
+        return SplitsFirst(root, kind)  # reports what is missing
     _refuse_folder_above(root, folders)
     inside = [name for name, folder in folders.items() if split_folders(folder)]
     if len(inside) == len(folders):
@@ -63,7 +63,7 @@ def find_layout(root: Path, kind: FileKind, targets: Sequence[str] | None = None
 
 
 def labelled_files(root: Path, split: str, kind: FileKind, targets: Sequence[str] | None = None) -> Part:
-    """The files of a split and their classes or targets, however they are sorted.
+    """Lists the files of a split with their classes or targets, however they are sorted.
 
     Args:
         root: The folder of the data.
@@ -72,36 +72,36 @@ def labelled_files(root: Path, split: str, kind: FileKind, targets: Sequence[str
         targets: As for :func:`find_layout`.
 
     Raises:
-        FileNotFoundError: If there is no such folder or split.
-        ValueError: For a split of another name, a class without files, or a folder that can be understood in two ways.
+        FileNotFoundError: If the folder or the split does not exist.
+        ValueError: For an unknown split, a class without files, or a folder that can be understood in two ways.
     """
     return find_layout(root, kind, targets).part(split)
 
 
 def found_splits(root: Path, kind: FileKind | None) -> list[str]:
-    """The splits that a folder has, in the order of :data:`~ccnn_geo.datasets.base.class_folders.SPLITS`.
+    """Lists the splits in a folder, in the order of :data:`~ccnn_geo.datasets.base.class_folders.SPLITS`.
 
     Args:
         root: The folder of the data.
-        kind: The files that are read; None for data without classes of files, which have folders of splits alone.
+        kind: The files that are read; None for data sorted only by folders of splits, without classes of files.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
+        FileNotFoundError: If the folder does not exist.
         ValueError: As :func:`find_layout`.
     """
     return list(split_folders(root)) if kind is None else find_layout(root, kind).splits
 
 
 def unsorted_files(root: Path, kind: FileKind, inside: str = "") -> NamedSamples:
-    """Files that have no class each: ``root/<split>/<inside>/**``, or ``root/<inside>``, split by their names.
+    """Lists files without a class each: ``root/<split>/<inside>/**``, or ``root/<inside>``, split by their names.
 
     Args:
         root: The folder.
         kind: The files that are read.
-        inside: A folder that holds all of them; it may have the folders of splits, ``root/<inside>/<split>/**``.
+        inside: A folder that holds all files, perhaps in folders of splits, ``root/<inside>/<split>/**``.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
+        FileNotFoundError: If the folder does not exist.
         ValueError: If there are no files.
     """
     kind = replace(kind, deep=True)
@@ -151,7 +151,7 @@ def _of_classes(root: Path, kind: FileKind, folders: Mapping[str, Path]) -> Name
 
 
 def _split(root: Path, told: str, classes: Sequence[str], samples: Sequence[Sample]) -> NamedSamples:
-    """Files that nobody has split."""
+    """Splits files by their names."""
     files = [(path.relative_to(root).as_posix(), label) for path, label in samples]
     parts = told_split(root, told, files, len(classes))
     found = {split: [samples[i] for i in part] for split, part in parts.items()}
@@ -159,7 +159,7 @@ def _split(root: Path, told: str, classes: Sequence[str], samples: Sequence[Samp
 
 
 def _refuse_folder_above(root: Path, folders: Mapping[str, Path]) -> None:
-    """An archive often unpacks into one folder, in which the data are."""
+    """Refuses a folder whose only subfolder holds the data: archives often unpack into one folder."""
     only = next(iter(folders.values())) if len(folders) == 1 else None
     if only is not None and len(named_folders(only)) > 1:
         raise FileNotFoundError(

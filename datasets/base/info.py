@@ -1,4 +1,4 @@
-"""What is known of a data set before it is opened."""
+"""Facts about a data set that are known before it is opened."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,13 +9,13 @@ FAMILIES = ("sequence", "image", "shape", "series", "scene", "cloud")
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file as its publisher ships it.
+    """A published file.
 
     Args:
-        url: Where it is published.
-        path: Where it goes, relative to the data set's folder.
-        checksum: Published digest, ``sha256:...`` or ``md5:...``; None where the publisher gives none.
-        size: Bytes, for what is told before a download.
+        url: The address of the file.
+        path: The place of the file, relative to the data set's folder.
+        checksum: Published digest, ``sha256:...`` or ``md5:...``; None if the publisher gives none.
+        size: Size in bytes, reported before a download.
     """
 
     url: str
@@ -29,18 +29,18 @@ class DatasetInfo:
     """A data set in figures.
 
     Args:
-        name: What the command line calls it.
+        name: Name on the command line.
         title: One line about it.
         family: One of :data:`FAMILIES`.
-        in_channels: Channels of a sample; None where it is up to the user's files.
-        size: Samples along each axis; None where it varies.
-        classes: Number of classes; 0 where there is none, or where it is up to the user's files.
+        in_channels: Channels of a sample; None if it depends on the user's files.
+        size: Samples along each axis; None if it varies.
+        classes: Number of classes; 0 if there are none, or if it depends on the user's files.
         counts: Samples of each split as the paper has it; empty for a user's own files.
-        folder: Folder under the root; data sets made of the same files share it.
-        files: What is downloaded.
-        prepared: Bytes that are written besides the downloads: unpacked and prepared files.
-        many_files: Whether its files are converted one by one, which processes of ``torchrun`` and SLURM share.
-        source: Who published it, and where the paper describes its use.
+        folder: Folder under the root; data sets made from the same files share it.
+        files: The files to download.
+        prepared: Bytes written besides the downloads: unpacked and prepared files.
+        many_files: Whether files are converted one by one, which processes of ``torchrun`` and SLURM share.
+        source: The publisher, and the paper that describes the use.
 
     Example:
         >>> from ccnn_geo.datasets import dataset_class
@@ -66,7 +66,7 @@ class DatasetInfo:
 
     @property
     def dim(self) -> int | None:
-        """Axes of a grid; of points the dimension of their positions, where it is known."""
+        """Axes of a grid, or the dimension of the positions of points, if known."""
         if self.size is not None:
             return len(self.size)
         return {"sequence": 1, "image": 2, "shape": 3, "series": 1, "scene": 3, "cloud": 3}[self.family]

@@ -4,7 +4,7 @@
     scans/0001.png,healthy,train
     scans/0002.png,ill,test
 
-The columns may be in any order and have other ones beside them; without ``split`` the files are split by their names.
+Columns may be in any order, beside other ones; without ``split`` the files are split by their names.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from ccnn_geo.io.files.left_out import list_names
 from ccnn_geo.io.files.sample_files import FileKind
 
 STEMS, ENDINGS = ("labels", "files"), (".csv", ".tsv")
-"""Of the table's name, in lower case."""
+"""Names of the table, in lower case."""
 
 COLUMNS = {
     "file": ("file", "filename", "file_name", "path", "filepath", "file_path"),
     "label": ("label", "class", "category", "target"),
     "split": ("split", "set", "subset", "part"),
 }
-"""What people call the columns, in lower case."""
+"""Common names of the columns, in lower case."""
 
 
 @dataclass(frozen=True)
 class LabelRow:
-    """A file of a table.
+    """A row of a table: one file.
 
     Args:
-        path: Where it is.
+        path: The file.
         label: Name of its class.
         split: One of train, validation and test; None in a table without that column.
     """
@@ -45,7 +45,7 @@ class LabelRow:
 
 
 def find_label_table(root: Path) -> Path | None:
-    """The table in a folder, if there is one.
+    """Finds the table in a folder, if there is one.
 
     Raises:
         ValueError: If there are two.
@@ -61,16 +61,16 @@ def find_label_table(root: Path) -> Path | None:
 
 
 def read_label_table(root: Path, table: Path, kind: FileKind) -> list[LabelRow]:
-    """The files of a table, in its order.
+    """Reads the files of a table, in its order.
 
     Args:
-        root: The folder that their names are relative to.
-        table: The file.
+        root: The folder that names of files are relative to.
+        table: The table.
         kind: The files that are read.
 
     Raises:
-        ValueError: If columns, labels or splits are missing, or files are not there, of another kind, outside of the
-            root, or listed twice; names the first of them, and says how many there are.
+        ValueError: If columns, labels or splits are missing, or files are missing, of another kind, outside of the
+            root, or listed twice; names the first of them and says how many there are.
     """
     separator = find_separator(table, lambda cells: {"file", "label"} <= set(_places(cells)))
     rows = read_rows(table, separator)
@@ -89,7 +89,7 @@ def read_label_table(root: Path, table: Path, kind: FileKind) -> list[LabelRow]:
 
 
 def _places(cells: Sequence[str]) -> dict[str, int]:
-    """Where the columns are; one that is there under two names is not."""
+    """Maps each column to its place; leaves out a column that appears under two names."""
     lower = [cell.strip().casefold() for cell in cells]
     places = {}
     for column, names in COLUMNS.items():
@@ -134,7 +134,7 @@ def _check_files(root: Path, table: Path, rows: Sequence[LabelRow], kind: FileKi
         ):
             wrong.setdefault(f"outside of {root}, expected names relative to it", []).append(name)
         elif row.path.suffix.lower() not in kind.all_extensions:
-            wrong.setdefault(f"no {kind.name}, expected {' '.join(kind.all_extensions)}", []).append(name)
+            wrong.setdefault(f"not {kind.name}, expected {' '.join(kind.all_extensions)}", []).append(name)
         elif not row.path.is_file():
             wrong.setdefault("not there, expected files below the root", []).append(name)
         seen.add(row.path)

@@ -1,4 +1,4 @@
-"""What data sets of PyG samples in memory with a label and a name each have in common."""
+"""The base of data sets of PyG samples in memory, each with a label and a name."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ccnn_geo.nn.targets import Targets
 
 
 class LabelledDataset(Dataset):
-    """Labels and names of samples, also of a part that PyG's ``index_select`` chose.
+    """Samples with labels and names, which PyG's ``index_select`` keeps.
 
-    A subclass sets ``classes``, ``_y`` (int64, a label per sample) and ``_names``, and has ``get``. With
-    ``target_names`` and ``target_units`` ``_y [n, T]`` are float64 targets.
+    A subclass sets ``classes``, ``_y`` (int64, a label per sample) and ``_names``, and implements ``get``. With
+    ``target_names`` and ``target_units``, ``_y [n, T]`` are float64 targets.
     """
 
     classes: list[str]
@@ -26,7 +26,7 @@ class LabelledDataset(Dataset):
 
     @property
     def num_classes(self) -> int:
-        """Number of classes, also of those without a sample here."""
+        """Number of classes, including those without a sample here."""
         return len(self.classes)
 
     @property
@@ -36,11 +36,11 @@ class LabelledDataset(Dataset):
 
     @property
     def names(self) -> list[str]:
-        """Names of the files, relative to the root of the data, or of the records in one."""
+        """Names of the files, relative to the root of the data, or of the records in a file."""
         return [self._names[i] for i in self.indices()]
 
     def target_scale(self) -> Targets:
-        """Names, units, mean and deviation of the targets of these samples."""
+        """Names, units, mean and standard deviation of the targets of these samples."""
         return Targets.measure(self.target_names, self.target_units, self.y)
 
     def len(self) -> int:

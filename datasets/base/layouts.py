@@ -29,9 +29,9 @@ class Part:
     """The files of a split.
 
     Args:
-        classes: Names, in the order of the labels; none of files that have no class each.
-        samples: Files and the number of their class, class by class; 0 of such without.
-        targets: A row for each file, if a table of targets lies beside them.
+        classes: Names, in the order of the labels; empty if files have no class each.
+        samples: Files with the number of their class, class by class; 0 without classes.
+        targets: A row for each file, if there is a table of targets.
     """
 
     classes: list[str]
@@ -45,7 +45,7 @@ class Part:
 
     @property
     def y(self) -> np.ndarray:
-        """Labels ``[N]`` int64, or targets ``[N, T]`` float64, NaN where one is not known."""
+        """Labels ``[N]`` int64, or targets ``[N, T]`` float64, NaN for unknown ones."""
         if self.targets is not None:
             return self.targets.values
         return np.array([label for _, label in self.samples], dtype=np.int64)
@@ -61,17 +61,17 @@ class SplitsFirst:
 
     @property
     def splits(self) -> list[str]:
-        """Those that have a folder."""
+        """Splits that have a folder."""
         return list(split_folders(self.root))
 
     def part(self, split: str) -> Part:
-        """The files of a split, see :func:`~ccnn_geo.datasets.base.class_folders.class_folders`."""
+        """Lists the files of a split, see :func:`~ccnn_geo.datasets.base.class_folders.class_folders`."""
         folders = class_folders(self.root, split)
         return Part(list(folders), class_samples(folders, self.kind))
 
 
 class ClassesFirst:
-    """``root/<class>/<split>/<file>``, as ModelNet is shipped: every class has the same splits."""
+    """``root/<class>/<split>/<file>``, the layout of ModelNet: every class has the same splits."""
 
     told = "<class>/<split>"
 
@@ -94,14 +94,14 @@ class ClassesFirst:
             if split_name(other) not in SPLITS
         ]
         if extra:
-            say_once(f"{root}: not opened: {list_names(extra)}, no name of a split")
+            say_once(f"{root}: not opened: {list_names(extra)}, not the name of a split")
 
     def part(self, split: str) -> Part:
-        """The files of a split.
+        """Lists the files of a split.
 
         Raises:
-            FileNotFoundError: If the classes have no such split.
-            ValueError: For a split of another name, or a class without files.
+            FileNotFoundError: If the classes do not have this split.
+            ValueError: For an unknown split, or a class without files.
         """
         check_split(self.root, split, self.splits)
         folders = {name: found[split] for name, found in self._found.items()}
@@ -109,7 +109,7 @@ class ClassesFirst:
 
 
 class NamedSamples:
-    """Files whose classes and splits are all known: of a table, or split by their names."""
+    """Files with known classes and splits, from a table or split by their names."""
 
     def __init__(
         self, root: Path, told: str, classes: Sequence[str], parts: Mapping[str, Sequence[Sample]]
@@ -119,22 +119,22 @@ class NamedSamples:
         self.splits = list(self._parts)
 
     def part(self, split: str) -> Part:
-        """The files of a split.
+        """Lists the files of a split.
 
         Raises:
             FileNotFoundError: If there are none.
-            ValueError: For a split of another name.
+            ValueError: For an unknown split.
         """
         check_split(self.root, split, self.splits)
         return Part(self.classes, self._parts[split])
 
 
 def check_split(root: Path, split: str, splits: Sequence[str]) -> None:
-    """Refuses a split that is none, or that is not there.
+    """Refuses an unknown or missing split.
 
     Raises:
-        FileNotFoundError: If it is not there.
-        ValueError: If it is none.
+        FileNotFoundError: If it is missing.
+        ValueError: If it is unknown.
     """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")

@@ -1,4 +1,4 @@
-"""Where the parts of the Long Range Arena's release are, and how to unpack only one of them."""
+"""Finds the folders of the Long Range Arena's release, and unpacks only the one that is needed."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ FOLDER = "lra"
 RELEASE = DataFile(
     "https://storage.googleapis.com/long-range-arena/lra_release.gz", "lra_release.gz", None, 7_700_000_000
 )
-"""About 7.7 GB; a tar file in spite of its name. The publisher gives no checksum."""
+"""About 7.7 GB; a tar file despite its name. The publisher gives no checksum."""
 
 _INSIDE = ("", "lra_release", "lra_release/lra_release")
 
 
 def part(root: Path, name: str, download: bool, checksum: str | None, otherwise: str) -> Path:
-    """The folder ``name`` of the release under ``root/lra``: as placed by hand, or unpacked from the archive.
+    """Returns the folder ``name`` of the release under ``root/lra``: placed by hand, or unpacked from the archive.
 
     Args:
         root: Folder of all data sets.
-        name: Such as ``listops-1000`` or ``pathfinder32/curv_contour_length_14``; also found in ``root`` itself, and
-            where the whole archive was unpacked.
-        download: Fetch the archive if there is neither.
-        checksum: Of the archive; "published" is none, because there is none.
-        otherwise: What else a user can do, for the message.
+        name: For instance ``listops-1000`` or ``pathfinder32/curv_contour_length_14``; also found in ``root`` itself,
+            and in an archive that was unpacked as a whole.
+        download: Fetch the archive if neither folder nor archive is there.
+        checksum: Checksum of the archive; "published" means none, because none is published.
+        otherwise: Another way out for the user, for the message.
 
     Raises:
         ConnectionError: If the archive cannot be fetched.
-        FileNotFoundError: If there is neither the folder nor the archive, and ``download`` is False.
+        FileNotFoundError: If neither folder nor archive exists, and ``download`` is False.
         ValueError: If the archive has another checksum, or no such folder.
     """
     folder, archive = root / FOLDER, root / FOLDER / RELEASE.path
@@ -50,7 +50,7 @@ def part(root: Path, name: str, download: bool, checksum: str | None, otherwise:
             fetch(RELEASE.url, archive, None if checksum == "published" else checksum)
         except ConnectionError as error:
             raise ConnectionError(
-                f"{error}; its folder {name} alone at {folder / name} will do, or {otherwise}"
+                f"{error}; its folder {name} alone at {folder / name} is enough, or {otherwise}"
             ) from error
         extract_atomic(archive, f"{_INSIDE[-1]}/{name}", folder / name)
         return folder / name

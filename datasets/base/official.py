@@ -1,4 +1,4 @@
-"""Published files: found where somebody placed them, or fetched and unpacked."""
+"""Published files: found on disk, or fetched and unpacked."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ def official_files(
     download: bool = True,
     checksum: str | None = "published",
 ) -> list[Path]:
-    """Paths of the files that a split needs, fetched and unpacked if they are nowhere.
+    """Returns the paths of the files that a split needs; fetches and unpacks them if they are missing.
 
-    One rule for all: they are looked for in ``root/<info.folder>``, then in ``root`` itself, all in the same
-    place; a ``.gz`` may also lie there unpacked. Downloads go to ``root/<info.folder>``. Digests are checked of
-    archives and of what is downloaded; files that were placed unpacked are judged by their content.
+    One rule for all: files are looked for in ``root/<info.folder>``, then in ``root`` itself, all in the same
+    place; a ``.gz`` may also lie there unpacked. Downloads go to ``root/<info.folder>``. Digests of archives and of
+    downloads are checked; files placed unpacked are checked by their content.
 
     Args:
         root: Folder of all data sets, or of this one.
-        info: What is published.
-        needed: Names as published; those out of an archive begin with its folder.
+        info: The data set.
+        needed: Names as published; for files in an archive they begin with its folder.
         download: Fetch what is missing.
         checksum: "published" for the digests of ``info``, None for none, or the digest of the only file.
 
     Raises:
-        ConnectionError: If a file cannot be fetched; the message says what to place where.
+        ConnectionError: If a file cannot be fetched; the message says which file to place where.
         FileNotFoundError: If files are missing and ``download`` is False.
-        ValueError: For another digest, a damaged archive, or an unpacked folder that is incomplete.
+        ValueError: For a wrong digest, a damaged archive, or an incomplete unpacked folder.
     """
     home = root / info.folder
     if found := _all(home, needed) or _all(root, needed):
@@ -50,11 +50,11 @@ def official_files(
     digests = {file.path: _digest(info, file, checksum) for file in files}
     if not download and (lacking := [file for file in files if _placed(file, home, root) is None]):
         raise FileNotFoundError(
-            f"{info.name}: no {', '.join(file.path for file in lacking)} in {home}; place there what is published "
-            f"at {', '.join(file.url for file in lacking)}, or use download=True"
+            f"{info.name}: no {', '.join(file.path for file in lacking)} in {home}; place the published files "
+            f"there ({', '.join(file.url for file in lacking)}), or use download=True"
         )
     with exclusive(root, info.folder):
-        if found := _all(home, needed):  # of a process that was faster
+        if found := _all(home, needed):  # from a process that was faster
             return found
         for file in files:
             path = _placed(file, home, root)
@@ -69,7 +69,7 @@ def official_files(
 
 
 def _placed(file: DataFile, home: Path, root: Path) -> Path | None:
-    """Where a published file lies; an archive may also lie in ``root``."""
+    """Finds a published file; an archive may also lie in ``root``."""
     if file.path.endswith(_ARCHIVES):
         return next((folder / file.path for folder in (home, root) if (folder / file.path).exists()), None)
     return _find(home, file.path)

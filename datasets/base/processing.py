@@ -1,4 +1,4 @@
-"""Files of shapes -> one compact array file: in parallel, once."""
+"""Shape files -> one compact array file: in parallel, once."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -21,12 +21,12 @@ from ccnn_geo.transforms import SampleShape
 
 STEPS = 32767
 """Vectors of length 1 and less are stored as int16 multiples of 1 / STEPS: as small as float16, but with an
-error of at most 1.5e-5 everywhere, where float16 has 2.4e-4 near the surface of the sphere."""
+error of at most 1.5e-5 everywhere, against 2.4e-4 of float16 near the surface of the sphere."""
 
 
 @dataclass(frozen=True)
 class ShapeFile:
-    """One sample: where it is, what it is called (its seed comes from that), its class, and names of its columns."""
+    """One sample: its path, its name (which gives its seed), its class, and names of its columns."""
 
     path: Path
     name: str
@@ -36,7 +36,7 @@ class ShapeFile:
 
 @dataclass(frozen=True)
 class Settings:
-    """What decides the stored numbers; part of the name of the file that holds them."""
+    """Settings that determine the stored numbers; part of the stored file's name."""
 
     num_samples: int
     k: int
@@ -47,17 +47,17 @@ class Settings:
 
 
 Kept = Sequence[tuple[ShapeFile, Arrays]]
-"""Files that could be read, and what they became."""
+"""Files that could be read, with their results."""
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What a data set stores of its files, besides what all do.
+    """The conversion of a data set's files, and further arrays to store.
 
     Args:
-        function: What a file becomes, ``pos`` and ``normal`` among it, or what is wrong with it; None for
+        function: Maps a file to arrays, ``pos`` and ``normal`` among them, or to an error message; None for
             :func:`sample_file`.
-        more: Further arrays, of all files that could be read.
+        more: Further arrays, from all files that could be read.
     """
 
     function: Callable[..., Arrays | str] | None = None
@@ -73,16 +73,16 @@ def prepare(
     title: str,
     conversion: Conversion,
 ) -> None:
-    """Samples all files and writes ``target`` unless it is there; processes share the work.
+    """Samples all files and writes ``target`` unless it exists; processes share the work.
 
     Args:
         files: The samples.
-        settings: Of the sampling.
+        settings: Settings of the sampling.
         target: The file of arrays.
-        num_workers: Processes; None for what the amount of data suggests.
+        num_workers: Processes; None chooses by the amount of data.
         on_error: ``"raise"`` or ``"skip"``.
-        title: Of the work, where its progress is told.
-        conversion: What is stored.
+        title: Name of the work, for the progress bar.
+        conversion: The conversion of a file.
 
     Raises:
         ShapeError: Names the files that could not be read.
@@ -124,15 +124,15 @@ def _report(errors: list[str], total: int) -> str:
 def sample_file(
     path: Path, name: str, settings: Settings, columns: Sequence[str] | None = None
 ) -> dict[str, np.ndarray] | str:
-    """Stored positions and normals ``[N, 3]`` int16 of one file, ``pos`` and ``normal``, or what is wrong with it."""
+    """Reads one file into ``pos`` and ``normal``, ``[N, 3]`` int16 as stored, or returns an error message."""
     return sampled(path, name, settings, lambda: read_shape(path, columns).to_data())
 
 
 def sampled(
     path: Path, name: str, settings: Settings, read: Callable[[], Data]
 ) -> dict[str, np.ndarray] | str:
-    """The same of what a function reads; and ``part [N]`` int16, if it reads a part of each face or point."""
-    # the seed depends on the file alone: neither on the order of the work nor on the number of workers
+    """Samples what a function reads; adds ``part [N]`` int16 if it has a part for each face or point."""
+    # the seed depends only on the file, not on the order of the work or the number of workers
     text = f"{settings.seed}:{name}".encode("utf-8", "surrogatepass")  # names of files may be any bytes
     seed = int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
     generator = torch.Generator().manual_seed(seed)
@@ -143,9 +143,9 @@ def sampled(
         return str(error)
     except OSError as error:
         return cannot_open(path, error)
-    except ValueError as error:  # ours, of a shape that cannot be sampled
+    except ValueError as error:  # ours, about a shape that cannot be sampled
         return f"{path}: {error}"
-    except Exception as error:  # whatever it is: it must not take the other files with it
+    except Exception as error:  # any error must not stop the other files
         return f"{path}: {type(error).__name__} when it was read, expected a sound shape"
     parts = {} if data.get("part") is None else {"part": data.part.numpy().astype(np.int16)}
     return {"pos": _to_steps(data.pos), "normal": _to_steps(data.normal), **parts}

@@ -1,4 +1,4 @@
-"""What all data sets of signals on grids have in common."""
+"""The base of all data sets of signals on grids."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ccnn_geo.transforms.pipelines.base import Pipeline
 
 
 class Rows(Protocol):
-    """Stored samples: an array or tensor ``[N, ...]``, in memory or in a file, or rows of their own lengths."""
+    """Stored samples: an array or tensor ``[N, ...]``, in memory or in a file, or rows of different lengths."""
 
     def __len__(self) -> int: ...
 
@@ -28,25 +28,25 @@ class Rows(Protocol):
 class SignalDataset(Dataset):
     """Signals on grids with a label, with targets, or with a label for each cell: ``dataset[i]`` is ``(grid, truth)``.
 
-    Samples are stored compactly (bytes, tokens, 16-bit sound), in memory or mapped from a file, and turned into
-    float32 when they are read. An index, slice, list or mask of several gives a data set of these; ``train[keep]``.
+    Samples are stored compactly (bytes, tokens, 16-bit sound), in memory or mapped from a file, and become float32
+    when they are read. A slice, list or mask selects a smaller data set, as in ``train[keep]``.
 
     Args:
         values: Stored samples, an array ``[N, ...]``.
-        y: Labels ``[N]``, integers; with ``targets`` their values ``[N, T]``, NaN where one is not known.
+        y: Labels ``[N]``, integers; with ``targets`` their values ``[N, T]``, NaN for unknown ones.
         classes: Names of the classes, in the order of the labels.
         encode: Turns one stored sample into a float32 grid ``[C, *S]``.
-        transform: Applied to each grid ``[C, *S]`` at every access: augmentation. Only for training. Labels of cells
-            are one more channel of the grid then, so that they go where their cells go.
+        transform: Augmentation, applied to each grid ``[C, *S]`` at every access; only for training. Labels of cells
+            become one more channel of the grid for it, so that they move with their cells.
         targets: Names and units of targets.
-        cells: Labels of the cells of each sample, ``[*S]`` int64, -1 for none; ``y`` is not asked for then.
+        cells: Labels of the cells of each sample, ``[*S]`` int64, -1 for none; ``y`` is ignored then.
 
     Shapes:
         ``dataset[i]`` is ``(grid [C, *S], label)``; float32 and a python integer, as torch's loader collates them. The
         truth is ``[T]`` float32 with ``targets``, ``[*S]`` int64 with ``cells``.
 
     Raises:
-        ValueError: If there are not as many labels or targets as samples.
+        ValueError: If the number of labels or targets differs from the number of samples.
         IndexError: For an index out of range.
 
     Example:
@@ -89,12 +89,12 @@ class SignalDataset(Dataset):
 
     @property
     def pipeline(self) -> Pipeline | None:
-        """What makes a sample of a file, for prediction; None where no file is a sample."""
+        """Turns a file into a sample, for prediction; None if files are not samples."""
         return None
 
     @property
     def num_classes(self) -> int:
-        """Number of classes, also of those without a sample here."""
+        """Number of classes, including those without a sample here."""
         return len(self.classes)
 
     @property
@@ -134,12 +134,12 @@ class SignalDataset(Dataset):
         return moved[:-1], moved[-1].long()
 
     def cell_labels(self) -> Iterator[Tensor]:
-        """Labels of the cells of each sample in a row, -1 for none; nothing without ``cells``."""
+        """Yields the labels of the cells of each sample in a row, -1 for none; nothing without ``cells``."""
         rows = () if self.cells is None else (self.cells[place] for place in self._index.tolist())
         return (torch.as_tensor(row).reshape(-1) for row in rows)
 
     def target_scale(self) -> Targets:
-        """Names, units, mean and deviation of the targets of these samples."""
+        """Names, units, mean and standard deviation of the targets of these samples."""
         return Targets.measure(self.target_names, self.target_units, self.y)
 
     def _part(self, index: slice | Sequence[int] | Tensor) -> SignalDataset:

@@ -1,20 +1,20 @@
-"""Hold out a part of the training set."""
+"""Holds out a share of the training set."""
 
 import torch
 from torch import Tensor
 
 
 def stratified_split(y: Tensor, fraction: float, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Splits samples at random so that every class is represented as in the whole.
+    """Splits samples at random, with the classes in the same proportions in both sets.
 
     For validation: ``keep, held_out = stratified_split(train.y, 0.1)``, then ``train[keep]`` and
-    ``train[held_out]``. The test set is for the end.
+    ``train[held_out]``. Keep the test set for the end.
 
     Args:
         y: class of each sample.
-        fraction: part of each class to hold out, rounded; a class of two samples or more gives and keeps
+        fraction: share of each class to hold out, rounded; a class of two or more samples gives and keeps
             at least one, a single sample is kept.
-        seed: the same seed gives the same split, on every machine.
+        seed: the same seed gives the same split on every machine.
 
     Shapes:
         ``y [N]`` -> indices ``keep [N - M]`` and ``held_out [M]``, ascending, together all of 0..N-1.

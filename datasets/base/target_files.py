@@ -1,4 +1,4 @@
-"""Files and a table of their targets, ``targets.csv``: in the folder of each split, or one for all."""
+"""Files with a table of their targets, ``targets.csv``: in the folder of each split, or one for all."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ccnn_geo.io.target_table import TABLE, TargetTable, read_targets
 
 
 def has_targets(root: Path) -> bool:
-    """Whether there is a table of targets: in a folder, or in a folder of a split in it."""
+    """Whether there is a table of targets in a folder, or in a folder of a split in it."""
     if not root.is_dir():
         return False
     return any((folder / TABLE).is_file() for folder in (root, *split_folders(root).values()))
 
 
 class TargetFiles:
-    """The files that tables of targets name.
+    """Files listed by tables of targets.
 
-    With folders of splits each has a table, with names relative to it, or the one in the root is for all, with names
-    relative to the root. Without folders the column ``split`` says which part a file is of, and without that column the
-    names of the files do.
+    With folders of splits, each has a table with names relative to it, or one table in the root serves all, with
+    names relative to the root. Without folders, the column ``split`` gives the split of each file; without that
+    column, files are split by their names.
 
     Args:
         root: The folder.
@@ -43,7 +43,7 @@ class TargetFiles:
 
     @property
     def splits(self) -> list[str]:
-        """Those that have a folder, or without folders those of the table.
+        """Splits that have a folder, or without folders those of the table.
 
         Raises:
             ValueError: If the table is not as described.
@@ -51,10 +51,10 @@ class TargetFiles:
         return list(self._folders or self._rows)
 
     def part(self, split: str) -> Part:
-        """Files of a split, and a row of targets for each.
+        """Lists the files of a split, with a row of targets for each.
 
         Raises:
-            FileNotFoundError: If there is no such split, no table, or a file that the table names is not there.
+            FileNotFoundError: If the split or the table does not exist, or a file in the table is missing.
             ValueError: If there are no files, or the table is not as described.
         """
         if not self._folders and (self.root / TABLE).is_file():
@@ -76,12 +76,12 @@ class TargetFiles:
 
     @cached_property
     def _table(self) -> TargetTable:
-        """That for all, without folders of splits."""
+        """The table for all splits."""
         return read_targets(self.root / TABLE, self.targets)
 
     @cached_property
     def _rows(self) -> dict[str, list[int]]:
-        """Rows of each split of the table for all."""
+        """Rows of each split in the table for all."""
         table = self._table
         if table.splits is None:
             rows = told_split(self.root, f"the files of {TABLE}", [(name, 0) for name in table.files])
@@ -89,7 +89,7 @@ class TargetFiles:
         wrong = [name for name in table.splits if split_name(name) not in SPLITS]
         if wrong:
             raise ValueError(
-                f"{self.root / TABLE}: a split {wrong[0]!r}, expected one of {', '.join(SPLITS)}"
+                f"{self.root / TABLE}: the split {wrong[0]!r}, expected one of {', '.join(SPLITS)}"
             )
         named = [split_name(name) for name in table.splits]
         rows = {split: [i for i, name in enumerate(named) if name == split] for split in SPLITS}
@@ -102,15 +102,15 @@ class TargetFiles:
         for path in paths:
             if path.suffix.lower() not in self.kind.all_extensions:
                 raise ValueError(
-                    f"{place / TABLE}: {path.name} is no file of {self.kind.name}, expected "
+                    f"{place / TABLE}: {path.name} is not a file of {self.kind.name}, expected "
                     f"{' '.join(self.kind.all_extensions)}"
                 )
             if not path.is_file():
-                raise FileNotFoundError(f"{path}: no such file, which {place / TABLE} names")
+                raise FileNotFoundError(f"{path}: no such file, but {place / TABLE} lists it")
         return Part([], [(path, 0) for path in paths], table.rows(rows))
 
     def _tell_others(self, place: Path, table: TargetTable, folder: Path) -> None:
-        """Says how many files in a folder have no row, once."""
+        """Reports once how many files in a folder have no row."""
         named = {place / name for name in (*table.files, TABLE)}
         found = list_samples(folder, replace(self.kind, deep=True)).paths
         others = [

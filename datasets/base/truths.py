@@ -1,4 +1,4 @@
-"""What is known of a user's own files: a class of each, or targets of each."""
+"""Labels or targets of a user's own files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ccnn_geo.datasets.base.target_files import has_targets
 
 
 def truths_of(root: Path) -> tuple[str, str]:
-    """The task of the files of a folder that have one truth each, and that the answers are of whole samples."""
+    """Returns the task for files with one label or row of targets each, and that predictions are of whole samples."""
     return ("regression" if has_targets(root) else "classification"), "global"
 
 
 def answers_of(part: Part) -> dict[str, Any]:
-    """Arguments of a data set besides the truths themselves: names and units of targets, if there are some."""
+    """Further arguments of a data set: names and units of targets, if there are any."""
     return {} if part.targets is None else {"targets": (part.targets.names, part.targets.units)}

@@ -1,4 +1,4 @@
-"""Work spread over processes that know nothing of the program that started them.
+"""Spreads work over processes that share nothing with the program that started them.
 
 ``multiprocessing`` either forks, which can hang a process that has used torch's threads, or imports the caller's
 script again, which then must have an ``if __name__ == "__main__":``. Loky's processes do neither.
@@ -19,25 +19,25 @@ from ccnn_geo._base.caller import warn_caller
 from ccnn_geo._base.extras import needs
 
 SECONDS_IDLE = 10
-"""Processes without work end after that time."""
+"""Idle processes end after this time."""
 SECONDS_BETWEEN_LOOKS = 1
-"""How often a process looks whether its program still runs; loky's own would wait half a minute for a killed one."""
+"""Time between checks whether the program still runs; loky itself would wait half a minute for a killed one."""
 
 MOST_AT_ONCE = 64
-"""Items that a process is sent together, at most."""
+"""Most items sent to a process at once."""
 
 _Answer = tuple[Exception | None, object, list[tuple[str, type[Warning]]]]
 
 
 def useful(work: int) -> int:
-    """How many processes are worth their start, which takes seconds.
+    """Returns how many processes are worth their start, which takes seconds.
 
     Args:
-        work: Portions of work that are each worth the start of one.
+        work: Portions of work, each worth the start of one process.
 
     Returns:
-        0 or as many as there are portions, but no more than cores, which processes that ``torchrun`` has started here
-        share.
+        0, or one per portion, but no more than the cores of this process; processes that ``torchrun`` has started on
+        this machine share its cores.
     """
     if importlib.util.find_spec("loky") is None:
         return 0
@@ -50,12 +50,12 @@ def useful(work: int) -> int:
 def mapper(num: int) -> Iterator[Callable]:
     """``map`` in this process (0) or over ``num`` others, in order; the function must be importable by name.
 
-    What a call raises is raised by the map, and what it warns of is said there.
+    Errors and warnings of a call are raised and shown here.
 
     Raises:
-        ImportError: If loky is missing, and others are asked for.
-        RuntimeError: If a process ends before its time, for instance for want of memory.
-        ValueError: If that is less than none.
+        ImportError: If other processes are requested and loky is missing.
+        RuntimeError: If a process ends early, for instance for lack of memory.
+        ValueError: If ``num`` is negative.
     """
     if num < 0:
         raise ValueError(f"num_workers must be 0 or more, or None, got {num}")
@@ -70,13 +70,13 @@ def mapper(num: int) -> Iterator[Callable]:
     with ProcessPoolExecutor(num, timeout=SECONDS_IDLE, env=environment, initializer=ends) as pool:
         try:
             yield partial(_map, pool, num)
-        except BaseException:  # do not wait for what nobody will read
+        except BaseException:  # do not wait for results that nobody will read
             pool.shutdown(kill_workers=True)
             raise
 
 
 def _end_with(program: int) -> None:
-    """Ends this process soon after the one that started it, also in the middle of work that nobody will read."""
+    """Ends this process soon after the program that started it, even in the middle of work."""
 
     def look() -> None:
         while os.getppid() == program:
@@ -87,7 +87,7 @@ def _end_with(program: int) -> None:
 
 
 def _map(pool: Executor, num: int, function: Callable, *columns: Sequence) -> Iterator[object]:
-    """Results in order, each after the warnings that belong to it."""
+    """Yields results in order, each after its warnings."""
     together = min(MOST_AT_ONCE, 1 + len(columns[0]) // (8 * num))
     try:
         for error, result, said in pool.map(partial(answer, function), *columns, chunksize=together):
@@ -97,18 +97,18 @@ def _map(pool: Executor, num: int, function: Callable, *columns: Sequence) -> It
                 warn_caller(message, category)
             yield result
     except BrokenExecutor as error:
-        raise RuntimeError("a worker process ended; if for want of memory, use fewer workers") from error
+        raise RuntimeError("a worker process ended; if it ran out of memory, use fewer workers") from error
 
 
 def answer(function: Callable, *row: object) -> _Answer:
-    """What a call raises or returns, and what it warns of."""
+    """Captures what a call returns or raises, and its warnings."""
     try:
         with warnings.catch_warnings(record=True) as said:
             result = function(*row)
         return None, result, [(str(w.message), w.category) for w in said]
     except Exception as error:
         try:
-            pickle.loads(pickle.dumps(error))  # some can be written but not read back
+            pickle.loads(pickle.dumps(error))  # some can be pickled but not unpickled
         except Exception:
             error = RuntimeError(f"{type(error).__name__}: {error}")
         return error, None, []

@@ -1,4 +1,4 @@
-"""Internal: what a folder of a user's own files holds, and whether a training would take it.
+"""Internal: reports on a folder of a user's own files, and whether a training would accept it.
 
 ``ccnn-geo data check`` prints it.
 """

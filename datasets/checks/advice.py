@@ -1,4 +1,4 @@
-"""What follows from what was seen in a folder: whether a training would run, and the command that starts it."""
+"""Conclusions about a folder: whether a training would run, and the command that starts it."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from ccnn_geo.datasets.images.mask_classes import IGNORED, mask_classes
 from ccnn_geo.io.files.left_out import list_names
 
 Found = Mapping[str, Sequence[tuple[str, Seen]]]
-"""Names of the files of each split, and what was seen in them."""
+"""Names and properties of the files of each split."""
 
 RATE, LENGTH = 16000, 16000
-"""What the packaged configuration brings recordings to."""
+"""Rate and length of recordings in the packaged configuration."""
 
 VOXELS = "voxels/ccnn_4_32"
 """The packaged configuration for voxel grids, which takes meshes and clouds too."""
 
 FEATURE = "intensity"
-"""What the packaged configuration takes of the points of scenes."""
+"""The measurement of points that the packaged configuration for scenes reads."""
 
 
 @dataclass
 class Advice:
-    """What follows.
+    """Conclusions about a folder.
 
     Args:
-        problems: What a training would stumble over.
-        notes: What it would not mind, but a user may.
-        options: Of the data set, which the command gives.
-        config: That the command takes, if not the one of the kind.
-        command: That trains.
+        problems: Reasons why a training would fail.
+        notes: Facts that do not stop a training but may matter to the user.
+        options: Options of the data set for the command.
+        config: Configuration for the command, if not that of the kind.
+        command: Command that trains.
     """
 
     problems: list[str] = field(default_factory=list)
@@ -51,15 +51,15 @@ class Advice:
 def advise(
     root: Path, kind: str, task: str, found: Found, classes: Sequence[str], options: Mapping[str, Any]
 ) -> Advice:
-    """What follows from the files of a folder.
+    """Draws conclusions from the files of a folder.
 
     Args:
         root: The folder.
-        kind: Of its files.
-        task: What they have truths for.
-        found: What was seen.
-        classes: Of the files, if they have one.
-        options: That were given.
+        kind: Kind of its files.
+        task: The task that their labels or targets set.
+        found: Properties of the files of each split.
+        classes: Classes of the files, if they have any.
+        options: Options given by the user.
     """
     advice = Advice(options=dict(options))
     if "train" not in found:
@@ -73,7 +73,7 @@ def advise(
     for split in SPLITS[1:]:
         if split not in found:
             instead = (
-                "a tenth of train validates" if split == "validation" else "ccnn-geo test will have none"
+                "a tenth of train validates" if split == "validation" else "ccnn-geo test will have no data"
             )
             advice.notes.append(f"no split {split}: {instead}")
     if "train" in found and (more := _OF_KIND.get(kind)):
@@ -93,7 +93,7 @@ def advise(
 
 
 def _written(value: Any) -> str:
-    """A value as the command line takes it."""
+    """Writes a value as the command line takes it."""
     if value is None:
         return "null"
     if isinstance(value, Mapping):
@@ -104,7 +104,7 @@ def _written(value: Any) -> str:
 
 
 def _masks(root: Path, found: Found, advice: Advice) -> None:
-    """Numbers in masks are classes, or none."""
+    """Checks that the numbers in masks are classes."""
     given, ignored = advice.options.get("classes"), advice.options.get("ignored", IGNORED)
     trained = {number for _, one in found.get("train", ()) for number in one[IN_MASKS]}
     for part in found.values() if trained else ():
@@ -118,12 +118,12 @@ def _masks(root: Path, found: Found, advice: Advice) -> None:
         except ValueError as error:
             advice.problems.append(str(error))
             return
-    if trained and not trained - {ignored}:  # without names of classes it has been said
-        advice.problems.append("labels: none in the training part, expected some")
+    if trained and not trained - {ignored}:  # without names of classes this is already reported
+        advice.problems.append("labels: none in the training set, expected some")
 
 
 def _shapes(found: Found, advice: Advice) -> None:
-    """Voxel grids have a configuration of their own; where they are few, a line says so."""
+    """Chooses the configuration for voxel grids, or mentions it if grids are the minority."""
     seen = [one for _, one in found["train"]]
     grids = sum(one[SURFACE] == GRID for one in seen)
     if grids and 2 * grids >= len(seen):
@@ -136,7 +136,7 @@ def _shapes(found: Found, advice: Advice) -> None:
 
 
 def _recordings(found: Found, advice: Advice) -> None:
-    """The rate that most have, and a length that hardly any is longer than."""
+    """Chooses the most common rate, and a length that hardly any recording exceeds."""
     seen = [one for part in found.values() for _, one in part]
     if not seen:
         return
@@ -157,7 +157,7 @@ def _recordings(found: Found, advice: Advice) -> None:
 
 
 def _series(found: Found, advice: Advice) -> None:
-    """Variables and times are those of the training files."""
+    """Checks that all splits have the variables and the kind of times of the training files."""
     if not found["train"]:
         return
     known = {name for _, one in found["train"] for name in one["variables"]}
@@ -166,17 +166,17 @@ def _series(found: Found, advice: Advice) -> None:
         others = [name for name, one in part if one["time is"] != kind]
         if others:
             advice.problems.append(
-                f"times of {list_names(others)} are not {kind}, as those of {first}; expected one kind in all"
+                f"times of {list_names(others)} are not {kind}, unlike those of {first}; expected one kind in all"
             )
         new = sorted({name for _, one in part for name in one["variables"]} - known)
         if new:
             advice.problems.append(
-                f"variables {list_names(new)} in no file of train, expected them there too"
+                f"variables {list_names(new)} are in no file of train, expected them there too"
             )
 
 
 def _scenes(found: Found, advice: Advice) -> None:
-    """Labels become classes; features are those that all have."""
+    """Makes labels classes, and chooses features that all scans have."""
     seen = [one for _, one in found["train"]]
     labels = Counter[int]()
     for one in seen:
@@ -196,7 +196,7 @@ def _scenes(found: Found, advice: Advice) -> None:
 
 
 def _tables(root: Path, advice: Advice) -> None:
-    """Of tables of points targets are named."""
+    """Asks for targets in tables of points."""
     if not find_tables(root) or advice.options.get("targets") or advice.options.get("point_targets"):
         return
     table, _ = TableClouds(root).samples("train")

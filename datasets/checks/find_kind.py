@@ -1,4 +1,4 @@
-"""Which kind of data a folder holds, by the extensions of its files."""
+"""Finds the kind of data in a folder by the extensions of its files."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from ccnn_geo.io.shapes.part_labels import labels_beside
 from ccnn_geo.io.target_table import TABLE
 
 SHARE = 0.9
-"""Part of the files that one kind must have, where nobody says which it is."""
+"""Share of the files that one kind must have, unless the user names the kind."""
 
 _SCANS = (".bin", ".las", ".laz")
 _TABLES = (".csv", ".tsv")
 
 
 def find_kind(root: Path) -> str:
-    """A key of :data:`~ccnn_geo.datasets.checks.kinds.KINDS`.
+    """Finds the kind of data in a folder, a key of :data:`~ccnn_geo.datasets.checks.kinds.KINDS`.
 
-    Textures beside meshes count for nothing, as do notes beside shapes. Shapes with files of labels beside them are
-    parts, shapes and scans with a table of targets clouds.
+    Textures beside meshes do not count, nor do notes beside shapes. Shapes with files of labels beside them are of kind
+    parts; shapes and scans with a table of targets are clouds.
 
     Args:
         root: The folder of the data.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If nothing in it is known, or if it may be two kinds.
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If no file is of a known kind, or the files may be of two kinds.
     """
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: no such folder")
@@ -50,7 +50,7 @@ def find_kind(root: Path) -> str:
         extensions = Counter(path.suffix.lower() or "no extension" for path in files).most_common(5)
         told = ", ".join(f"{count} of {extension}" for extension, count in extensions) or "none"
         known = "; ".join(f"{name}: {' '.join(kind.files.all_extensions)}" for name, kind in KINDS.items())
-        raise ValueError(f"{root}: no files that are known, found {told}; expected {known}")
+        raise ValueError(f"{root}: no files of a known kind, found {told}; expected {known}")
     (name, count), *others = found.most_common()
     if count < SHARE * found.total():
         told = ", ".join(f"{number} {kind}" for kind, number in [(name, count), *others])
@@ -61,7 +61,7 @@ def find_kind(root: Path) -> str:
 
 
 def _files(root: Path) -> list[Path]:
-    """All files below, without hidden ones, prepared ones, tables of labels and of targets."""
+    """Lists all files below a folder, except hidden and prepared ones and tables of labels and targets."""
     found = []
     for folder, folders, names in os.walk(root, followlinks=True):
         folders[:] = [
@@ -82,15 +82,15 @@ def _kind(path: Path) -> str | None:
 
 
 def _has_named_columns(path: Path) -> bool:
-    """Whether an array has rows of named numbers, x, y and z among them: no shape is written so."""
+    """Whether an array has rows of named numbers with x, y and z; no shape is written like that."""
     try:
         return open_npy(path).rows.header.dtype.names is not None
-    except (OSError, ValueError):  # which its reader will say
+    except (OSError, ValueError):  # its reader will report it
         return False
 
 
 def _names_positions(path: Path) -> bool:
-    """Whether a table begins with numbers, or with a header of x, y and z: it is a cloud."""
+    """Whether a table is a cloud: it begins with numbers, or with a header of x, y and z."""
     try:
         with path.open(encoding="utf-8-sig", errors="replace") as file:
             first = file.readline(1000)

@@ -1,4 +1,4 @@
-"""The kinds of files that a user's own data may be: what is looked at in each, and what trains on them."""
+"""The kinds of files that a user's own data may be: what is read of each, and the configurations that train on it."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from ccnn_geo.io.target_table import split_unit
 from ccnn_geo.transforms.pipelines.recordings import check_scale
 
 IN_MASKS = "numbers in masks, in pixels"
-"""What is seen in an image with a mask."""
+"""Property of an image with a mask."""
 
 SURFACE, GRID = "surface", "cells of a voxel grid"
-"""What is seen in a shape, and what it is of an occupancy grid."""
+"""Property of a shape, and its value for an occupancy grid."""
 
 LABELS = "labels, in lines"
-"""What is seen in a table with a column of labels; the empty one is none."""
+"""Property of a table with a column of labels; an empty label means none."""
 
 POINT_LABELS = "labels, in points"
-"""What is seen in a scan: numbers of points by label."""
+"""Property of a scan: numbers of points by label."""
 
 Seen = dict[str, Any]
-"""What was seen in a file: numbers, ranges, words, lists of words, and counts by word, each by its name."""
+"""Properties of a file by name: numbers, ranges, words, lists of words, and counts by word."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,13 @@ class Checked:
     """A kind of files.
 
     Args:
-        files: Which files are of it.
+        files: The files of this kind.
         dataset: The data set that reads them.
         configs: The packaged configurations that train on them, by task.
-        look: What is seen in a file, of its path and of options of the data set; it raises what the data set would.
-        options: Of the data set, those that ``look`` takes.
-        labelled: Whether files may have a class or targets each; otherwise their points have a class.
+        look: Returns the properties of a file, given its path and options of the data set; raises the errors of the
+            data set.
+        options: Options of the data set that ``look`` takes.
+        labelled: Whether files have a class or targets each; otherwise their points have a class.
     """
 
     files: FileKind
@@ -85,7 +86,7 @@ def _seen(path: Path, shape: Shape) -> Seen:
 
 
 def _part(path: Path, columns: list[str] | None = None, label: str | None = None, category: str = "") -> Seen:
-    """Labels of each category have a row of their own; without a category there is one."""
+    """Adds labels, in a row for each category or in one row without categories."""
     shape, parts = read_labelled_shape(path, columns, label)
     known = Counter(parts.names[i] if i >= 0 else "none" for i in parts.index.tolist())
     where = labels_beside(path)
@@ -127,7 +128,7 @@ def _series(path: Path, **options: Any) -> Seen:
 
 
 def _labels(path: Path, table: Table, column: str | None) -> Seen:
-    """Labels of the lines of a table, of times at which something was observed."""
+    """Counts the labels in a table, at times with an observation."""
     if column is None:
         return {}
     labels = Counter(labels_of_lines(path, table, column))
@@ -207,4 +208,4 @@ KINDS: Mapping[str, Checked] = {
     ),
     "clouds": Checked(CLOUDS, "clouds", {"regression": "clouds/ccnn_4_32"}, _cloud, ("point_targets",)),
 }
-"""By the names that ``--kind`` takes."""
+"""The kinds by the names that ``--kind`` takes."""

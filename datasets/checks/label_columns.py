@@ -1,4 +1,4 @@
-"""Which columns of tables of series may hold a class for each time."""
+"""Finds columns of time series tables that may hold a class for each time."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from ccnn_geo.io.files.sample_files import is_hidden
 from ccnn_geo.io.iso_dates import number_of
 
 MOST_LABELS = 30
-"""Different words or whole numbers in a column that may be labels."""
+"""Most different words or whole numbers in a column of labels."""
 
 LINES_A_LABEL = 2
-"""Lines of a file that a label has in the mean, at least; of notes and numbers of lines each is there once."""
+"""Fewest lines per label in a file, on average; notes and line numbers appear once each."""
 
 MOST_FILES = 20
-"""Tables that are looked at."""
+"""Most tables to look at."""
 
 _LONG = {TIME, "variable", "value"}
 
 
 def label_columns(root: Path, extensions: Iterable[str], options: Mapping[str, Any]) -> list[str]:
-    """Columns of words, then of few whole numbers, of tables that lie in no folders of classes.
+    """Finds columns of words, then of few whole numbers, in tables that lie outside folders of classes.
 
     Args:
         root: The folder of the data.
-        extensions: Of the tables.
-        options: Of the data set: ``separator`` and ``time`` say how tables are written.
+        extensions: Extensions of the tables.
+        options: Options of the data set: ``separator`` and ``time`` describe the tables.
 
     Returns:
         Names of the columns; none if a table lies deeper than in ``root/<split>``, or cannot be read.
@@ -46,14 +46,14 @@ def label_columns(root: Path, extensions: Iterable[str], options: Mapping[str, A
         for path in islice(paths, MOST_FILES):
             for name, column in _columns(path, options).items():
                 cells.setdefault(name, []).append(column)
-    except (OSError, ValueError):  # which the data set says
+    except (OSError, ValueError):  # the data set reports it
         return []
     words = [name for name, columns in cells.items() if _may_be_labels(columns, words=True)]
     return words + [name for name, columns in cells.items() if _may_be_labels(columns, words=False)]
 
 
 def label_hint(root: Path, extensions: Iterable[str], options: Mapping[str, Any]) -> str:
-    """What to type where columns may be labels, to be put behind a problem; nothing where none may be."""
+    """Returns a hint on columns that may be labels, to append to a problem; empty if there are none."""
     names = label_columns(root, extensions, options)
     if not names:
         return ""
@@ -71,7 +71,7 @@ def _tables(folder: Path, extensions: Iterable[str]) -> list[Path]:
 
 
 def _columns(path: Path, options: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Cells that hold something, by name of the column; without that of the times."""
+    """Cells with content, by name of the column, without the column of times."""
     header, lines, _ = read_named_rows(path, options.get("separator"), options.get("time"))
     if set(header) == _LONG:
         return {}
@@ -84,7 +84,7 @@ def _columns(path: Path, options: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _may_be_labels(columns: Sequence[Sequence[str]], words: bool) -> bool:
-    """Whether the cells of some files are two or more labels that come again: some words, or all whole numbers."""
+    """Whether the cells of some files are two or more repeated labels: some words, or all whole numbers."""
     found = {cell for column in columns for cell in column}
     in_files = sum(len(set(column)) for column in columns)
     if not 2 <= len(found) <= MOST_LABELS or sum(map(len, columns)) < LINES_A_LABEL * in_files:

@@ -1,4 +1,4 @@
-"""What a folder of a user's own files holds, and what a training on it would stumble over."""
+"""Reports on a folder of a user's own files, and on what would stop a training on it."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from ccnn_geo.io.files.progress import progress
 from ccnn_geo.io.files.sample_files import cannot_open
 
 MOST_CLASSES = 40
-"""Classes that have a row of their own."""
+"""Most classes with a row each."""
 
 
 @dataclass
 class Report:
-    """What was found.
+    """The report on a folder.
 
     Args:
         title: The kind of files, and how they are sorted.
         counts: Rows of a table: a head, and files by class and split.
         properties: Rows of name and text.
-        notes: What was left out, and what else is worth a line.
-        problems: What a training would stumble over; nothing if it would run.
-        command: That trains on them.
-        noun: What a sample is called; tables hold many in a file.
+        notes: Files that are left out, and other remarks.
+        problems: Reasons why a training would fail; empty if it would run.
+        command: Command that trains on the files.
+        noun: Word for a sample; tables hold many in a file.
     """
 
     title: str
@@ -57,16 +57,16 @@ class Report:
 
 
 def check_folder(root: Path, kind: str | None = None, options: Mapping[str, Any] | None = None) -> Report:
-    """Reads all files of a folder and says what is in them; writes nothing.
+    """Reads all files of a folder and reports on them; writes nothing.
 
     Args:
         root: The folder of the data.
-        kind: A key of :data:`~ccnn_geo.datasets.checks.kinds.KINDS`; by default what the extensions say.
+        kind: A key of :data:`~ccnn_geo.datasets.checks.kinds.KINDS`; by default chosen by the extensions.
         options: Arguments of the data set, as ``data.dataset_args`` of a training.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If the kind cannot be told, or is none.
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If the kind is unknown, or cannot be found out.
     """
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
@@ -96,7 +96,7 @@ def check_folder(root: Path, kind: str | None = None, options: Mapping[str, Any]
 
 
 def _scene_hint(root: Path) -> str:
-    """What to type where files that may be scans lie in folders of splits themselves."""
+    """Returns a hint if folders of splits hold files that may be scans."""
     folders = split_folders(root).values() if root.is_dir() else ()
     known = SCANS.all_extensions
     if not any(path.suffix.lower() in known for folder in folders for path in folder.iterdir()):
@@ -105,7 +105,7 @@ def _scene_hint(root: Path) -> str:
 
 
 def _task(root: Path, checked: Checked, options: Mapping[str, Any]) -> str:
-    """What the files have truths for."""
+    """The task that the labels or targets of the files set."""
     if not checked.labelled:
         return "segmentation"
     truths = getattr(dataset_class(checked.dataset), "truths", None)
@@ -113,7 +113,7 @@ def _task(root: Path, checked: Checked, options: Mapping[str, Any]) -> str:
 
 
 def _arguments(root: Path, kind: str, task: str, parts: Mapping[str, Part]) -> dict[Path, dict[str, Any]]:
-    """What a look takes besides: the mask of an image, and of shapes in several categories which one it is."""
+    """Further arguments for a look: the mask of an image, and the category of a shape with parts."""
     if kind == "parts":
         several = [part for part in parts.values() if len(part.classes) > 1]
         return {path: {"category": part.classes[i]} for part in several for path, i in part.samples}
@@ -126,7 +126,7 @@ def _arguments(root: Path, kind: str, task: str, parts: Mapping[str, Part]) -> d
 def _parts(
     root: Path, checked: Checked, options: Mapping[str, Any], report: Report
 ) -> tuple[dict[str, Part], list[str]]:
-    """Files of each split, and the classes of files that have one."""
+    """Files of each split, and their classes if files have a class each."""
     if not checked.labelled:
         report.title += ", <split>/**"
         scans = {split: [(path, 0) for path in list_scans(root, split)] for split in split_folders(root)}
@@ -140,7 +140,7 @@ def _parts(
         return _counted({split: layout.members(split, wanted) for split in layout.splits}, report), []
     parts = {split: layout.part(split) for split in layout.splits}
     if not parts:
-        layout.part("train")  # which says what is missing
+        layout.part("train")  # reports what is missing
     classes = next(reversed(parts.values())).classes
     if not classes:
         return _counted(parts, report), []
@@ -158,7 +158,7 @@ def _parts(
 
 
 def _counted(parts: dict[str, Part], report: Report) -> dict[str, Part]:
-    """The same; of samples without a class each the numbers go into the report."""
+    """Puts the numbers of samples without a class each into the report; returns the same parts."""
     report.counts = [("split", f"{report.noun}s")]
     report.counts += [(split, f"{len(part.samples):,}") for split, part in parts.items()]
     return parts
@@ -172,7 +172,7 @@ def _look(
     options: Mapping[str, Any],
     report: Report,
 ) -> Found:
-    """What is seen in the files of each split; what is wrong with others becomes a problem."""
+    """Looks at the files of each split; errors become problems."""
     given = {name: value for name, value in options.items() if name in checked.options}
     found: dict[str, list[tuple[str, Seen]]] = {split: [] for split in SPLITS if split in parts}
     errors = []

@@ -1,4 +1,4 @@
-"""Lists of the recordings of a split, as in Speech Commands; folders of classes take no notice of them."""
+"""Lists of the recordings of a split, as in Speech Commands; folders of classes ignore them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccnn_geo.datasets.audio.speech_files import LISTS
 
 
 def told_lists(root: Path, classes: Sequence[str]) -> list[str]:
-    """A line on such lists in a folder, with the data set that reads them; none where one is missing.
+    """Returns a line on such lists in a folder, with the data set that reads them; nothing if one is missing.
 
     Args:
         root: The folder.

@@ -1,4 +1,4 @@
-"""Many files in few lines: ranges of numbers, counts of words."""
+"""Sums up many files in few lines: ranges of numbers, counts of words."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from statistics import median
 from typing import Any
 
 MOST_WORDS = 6
-"""Words of a kind that are told."""
+"""Most words of a kind that are listed."""
 
 
 def summarise(seen: Sequence[Mapping[str, Any]], noun: str = "file") -> list[tuple[str, str]]:
-    """What was seen in some files, as rows of name and text, in the order of first appearance.
+    """Sums up properties of files, as rows of name and text, in the order of first appearance.
 
     Args:
-        seen: Of each file numbers, ranges (pairs of numbers), words, lists of words, or counts by word ("" for none),
-            each by its name.
-        noun: What a file is called.
+        seen: Properties of each file by name: numbers, ranges (pairs of numbers), words, lists of words, or counts by
+            word ("" for none).
+        noun: Word for a file.
 
     Example:
         >>> summarise([{"points": 3, "format": ".off"}, {"points": 1200, "format": ".off"}])
@@ -46,7 +46,7 @@ def _told(values: Sequence[Any], noun: str) -> str:
 
 
 def _words(counts: Counter[str], noun: str, files: int | None = None) -> str:
-    """Words and the number of files that have them; where all have, or could have them, without a number."""
+    """Lists words with the number of their files; without a number if all files have, or could have, the word."""
     listed = [
         word if count == files else f"{word} ({count:,} {noun}{'s' * (count > 1)})"
         for word, count in (counts.most_common(MOST_WORDS) if files is None else counts.items())
@@ -57,7 +57,7 @@ def _words(counts: Counter[str], noun: str, files: int | None = None) -> str:
 
 
 def number(value: float) -> str:
-    """A number in four digits, a whole one in all of its own."""
+    """Writes a number in four digits, a whole one in full."""
     if float(value).is_integer() and abs(value) < 1e9:
         return f"{int(value):,}"
     return f"{value:,.1f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"

@@ -1,4 +1,4 @@
-"""Whether what is known of samples is enough to learn from: labels of times, targets, and samples to validate with."""
+"""Checks whether labels, targets and samples suffice for training and validation."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ccnn_geo.io.target_table import split_unit
 def check_truths(
     kind: str, task: str, found: Found, parts: Mapping[str, Part], options: Mapping[str, Any]
 ) -> tuple[list[str], list[str]]:
-    """What a training would stumble over, and what it would not mind.
+    """Finds what would stop a training, and what would not but may matter.
 
     Args:
-        kind: Of the files.
-        task: What they have truths for.
-        found: What was seen in them.
+        kind: Kind of the files.
+        task: The task that their labels or targets set.
+        found: Properties of the files of each split.
         parts: The files of each split.
-        options: Of the data set.
+        options: Options of the data set.
 
     Returns:
-        Problems and notes, of a folder in which files of train can be read.
+        Problems and notes; none if no file of train can be read.
     """
     if not found.get("train"):
         return [], []
@@ -39,7 +39,7 @@ def check_truths(
 
 
 def _labels(found: Found) -> Iterator[str]:
-    """Of times: two or more, and in other splits none that train has not."""
+    """Problems with labels of times: train needs two or more, and other splits must not have new ones."""
     seen = {
         split: [(name, set(one[LABELS])) for name, one in part if LABELS in one]
         for split, part in found.items()
@@ -57,26 +57,26 @@ def _labels(found: Found) -> Iterator[str]:
         )
         if new:
             told = ", ".join(sorted(known))
-            yield f"{new[0]}: the label {new[1]!r}, expected those of the training files: {told}"
+            yield f"{new[0]}: the label {new[1]!r} is not in the training files, expected one of {told}"
 
 
 def _heads(part: Part, options: Mapping[str, Any]) -> list[str]:
-    """Targets of samples, or of their points, with their units."""
+    """Names with units of the targets of samples, or of their points."""
     return list(options.get("point_targets") or ()) if part.targets is None else part.targets.heads
 
 
 def _unknown(heads: list[str], found: Found) -> Iterator[str]:
-    """Targets without any value to learn from."""
+    """Targets without any value in train."""
     without = [head for head in heads if not any(f"target {head}" in one for _, one in found["train"])]
     if without:
         names = ", ".join(split_unit(head)[0] for head in without)
-        yield f"targets: no value of {names} in the training part, expected some"
+        yield f"targets: no value of {names} in the training set, expected some"
 
 
 def _nothing_known(
     kind: str, task: str, heads: Mapping[str, list[str]], found: Found, options: Mapping[str, Any]
 ) -> Iterator[tuple[str, str]]:
-    """Other splits than train of which nothing is known that answers could be measured by, and what is said of them."""
+    """Splits other than train without labels or targets to measure predictions by, with a message for each."""
     for split, part in found.items():
         if split == "train" or not part:
             continue
@@ -84,22 +84,22 @@ def _nothing_known(
             wanted = heads[split]
             if wanted and not any(f"target {head}" in one for _, one in part for head in wanted):
                 names = ", ".join(split_unit(head)[0] for head in wanted)
-                yield split, f"targets: no value of {names} in the {split} part, expected some"
+                yield split, f"targets: no value of {names} in the {split} set, expected some"
         elif task == "segmentation" and not any(_has_class(kind, one, options) for _, one in part):
-            yield split, f"labels: none in the {split} part, expected some"
+            yield split, f"labels: none in the {split} set, expected some"
 
 
 def _not_measured(heads: Mapping[str, list[str]], found: Found) -> Iterator[str]:
-    """Targets of which another split than train knows no value, beside others."""
+    """Targets without a value in a split other than train, where other targets have some."""
     for split, part in found.items():
         known = [head for head in heads[split] if any(f"target {head}" in one for _, one in part)]
         without = [split_unit(head)[0] for head in heads[split] if head not in known]
         if split != "train" and known and without:
-            yield f"targets: no value of {', '.join(without)} in the {split} part, which does not measure them"
+            yield f"targets: no value of {', '.join(without)} in the {split} set, so it does not measure them"
 
 
 def _has_class(kind: str, seen: Seen, options: Mapping[str, Any]) -> bool:
-    """Whether a pixel, time or point of a file has a class; parts of shapes, of which each file has some, count too."""
+    """Whether a pixel, time or point of a file has a class; true for parts of shapes, since every file has some."""
     found: Mapping[str, Set[Any]] = {
         "images": set(seen.get(IN_MASKS, ())) - {options.get("ignored", IGNORED)},
         "series": set(seen.get(LABELS, ())) - {""},
@@ -109,7 +109,7 @@ def _has_class(kind: str, seen: Seen, options: Mapping[str, Any]) -> bool:
 
 
 def _other_targets(heads: Mapping[str, list[str]]) -> Iterator[str]:
-    """Networks answer the targets of train, whatever the columns of other splits are called."""
+    """Splits with other targets than train; a network predicts those of train."""
     for split, names in heads.items():
         if names != heads["train"]:
             yield (
@@ -119,7 +119,7 @@ def _other_targets(heads: Mapping[str, list[str]]) -> Iterator[str]:
 
 
 def _validation(kind: str, task: str, parts: Mapping[str, Part]) -> Iterator[str]:
-    """A part of train that validates takes a sample of a class that has two, see ``stratified_split``."""
+    """Checks that train can spare samples for validation: ``stratified_split`` needs a class with two."""
     if "validation" in parts or kind == "scenes":  # a scan may be many tiles
         return
     classes = Counter(label if task == "classification" else 0 for _, label in parts["train"].samples)

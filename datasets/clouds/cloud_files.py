@@ -1,4 +1,4 @@
-"""Which clouds a split has: those that a table of targets names, all in a folder, or those in tables."""
+"""Finds the clouds of a split: listed by a table of targets, all files in a folder, or samples in tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLOUDS = FileKind("clouds", EXTENSIONS, companions=(".csv",), deep=True)
 
 
 def cloud_layout(root: Path, targets: Sequence[str] | None, per_point: bool) -> Layout | TableClouds:
-    """How clouds are sorted.
+    """Finds out how clouds are sorted.
 
     Args:
         root: The folder.
@@ -23,7 +23,7 @@ def cloud_layout(root: Path, targets: Sequence[str] | None, per_point: bool) -> 
         per_point: Whether the targets are in the files, and no table is needed.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
+        FileNotFoundError: If the folder does not exist.
         ValueError: If there are no files, or tables of points lie in folders.
     """
     if find_tables(root):

@@ -1,4 +1,4 @@
-"""Clouds of a split in one file, read from theirs once."""
+"""Clouds of a split in one file, read once from their own files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ccnn_geo.io.files.sample_files import printable, stamps
 from ccnn_geo.io.files.storage import exclusive, read_arrays, write_atomic
 
 READING = 1
-"""Counts changes of what is read of a file; part of the name of what is stored."""
+"""Version of the stored data; part of the stored file's name."""
 
 _ARRAYS = ("pos", "values", "offset", "targets", "path", "names", "units")
 
@@ -27,8 +27,8 @@ class Stored:
     """Clouds of a split, in memory.
 
     Args:
-        path: Of a file of :func:`stored_clouds`.
-        columns: Names of the columns that it holds.
+        path: A file of :func:`stored_clouds`.
+        columns: Names of its columns.
 
     Raises:
         ValueError: If it is damaged.
@@ -42,23 +42,23 @@ class Stored:
         self.files, self.names, self.units = (arrays[key].tolist() for key in ("path", "names", "units"))
 
     def cloud(self, index: int) -> Cloud:
-        """One of them."""
+        """Returns one cloud."""
         part = slice(self._offset[index], self._offset[index + 1])
         return Cloud(self._pos[part], dict(zip(self._columns, self._values[part].T, strict=True)))
 
     def column(self, name: str) -> np.ndarray:
-        """A column of all points."""
+        """Returns a column of all points."""
         return self._values[:, self._columns.index(name)]
 
     def moments(self, name: str) -> list[float]:
-        """Mean and deviation of a column; 1 of one that never changes."""
+        """Returns mean and standard deviation of a column; the deviation of a constant column is 1."""
         values = self.column(name)
         mean, std = float(values.mean()), float(values.std())
         return [mean, std if std > 1e-12 * abs(mean) else 1.0]
 
     @property
     def extent(self) -> float:
-        """Longest edge of the box of a cloud, of the largest one."""
+        """Longest edge of the bounding box of the largest cloud."""
         starts = self._offset[:-1]
         edges = np.maximum.reduceat(self._pos, starts) - np.minimum.reduceat(self._pos, starts)
         return float(edges.max())
@@ -71,17 +71,17 @@ def stored_clouds(
     columns: Sequence[str],
     folder: Path,
 ) -> Stored:
-    """The clouds of a split, read from their files unless that was done before.
+    """Reads the clouds of a split from their files, unless they are stored already.
 
     Args:
-        root: From which files are named.
-        split: For messages and for the name of what is stored.
+        root: The folder that names of files are relative to.
+        split: Name for messages and for the stored file.
         part: Files, and perhaps a row of targets for each.
-        columns: That each file must have.
-        folder: Where the stored file goes.
+        columns: Columns that each file must have.
+        folder: Folder of the stored file.
 
     Raises:
-        ValueError: If a file is not sound, lacks a column, or has positions of another dimension than the first.
+        ValueError: If a file is damaged, lacks a column, or has positions of another dimension than the first.
     """
     paths, table = part.paths, part.targets
     names = [printable(path.relative_to(root).as_posix()) for path in paths]
@@ -113,17 +113,17 @@ def stored_clouds(
 def stored_table(
     source: TableClouds, split: str, targets: Sequence[str] | None, columns: Sequence[str], folder: Path
 ) -> Stored:
-    """The clouds of a split of tables, as :func:`stored_clouds` has those of files.
+    """Reads the clouds of a split of tables, as :func:`stored_clouds` does for files.
 
     Args:
         source: The tables.
-        split: One of theirs.
+        split: One of their splits.
         targets: Columns with one value in each cloud; None for none.
         columns: Columns of points that are needed.
-        folder: Where the stored file goes.
+        folder: Folder of the stored file.
 
     Raises:
-        FileNotFoundError: If there is no such split.
+        FileNotFoundError: If the split does not exist.
         ValueError: If a table is not as described.
     """
     path = source.part(split).paths[0]
@@ -137,7 +137,7 @@ def stored_table(
 
 
 def stored_cloud(path: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
-    """What is stored of a file: ``pos [N, D]`` and its columns, ``values [N, V]``."""
+    """Reads a file as it is stored: ``pos [N, D]`` and its columns, ``values [N, V]``."""
     cloud = read_cloud(path)
     cloud.check_columns(path, columns)
     chosen = [cloud.fields[name] for name in columns]

@@ -18,7 +18,7 @@ from ccnn_geo.io.target_table import TABLE
 
 
 def find_tables(root: Path) -> list[Path]:
-    """Tables in a folder that has no table of targets beside them; they hold samples and targets."""
+    """Lists tables in a folder without a table of targets; they hold both samples and targets."""
     if not root.is_dir() or (root / TABLE).exists():
         return []
     return [
@@ -29,10 +29,10 @@ def find_tables(root: Path) -> list[Path]:
 
 
 def refuse_misplaced(root: Path) -> None:
-    """Refuses tables in folders, of which nobody would say what they are.
+    """Refuses tables in subfolders, because their meaning is unclear.
 
     Raises:
-        ValueError: Names them, and says where tables belong.
+        ValueError: If there are any; says where tables belong.
     """
     inside = [path.relative_to(root) for path in sorted(root.glob(f"*/**/*{EXTENSION}")) if path.is_file()]
     names = [path.as_posix() for path in inside if not any(map(is_hidden, path.parts))]
@@ -44,13 +44,13 @@ def refuse_misplaced(root: Path) -> None:
 
 
 class TableClouds:
-    """Which samples of tables a split has.
+    """Samples of each split in tables.
 
     Args:
         root: The folder of the tables.
 
     Raises:
-        ValueError: If two tables are of one split.
+        ValueError: If two tables mean the same split.
     """
 
     told = f"tables {EXTENSION}"
@@ -61,24 +61,24 @@ class TableClouds:
 
     @property
     def splits(self) -> list[str]:
-        """Those that have a table, or that the one for all has.
+        """Splits that have a table, or that the one table for all names.
 
         Raises:
-            ValueError: If there are several tables of other names, or another split is named.
+            ValueError: If several tables have other names, or a split is unknown.
         """
         found = self._rows if self._whole is not None else self._of_split
         return [split for split in SPLITS if split in found]
 
     def part(self, split: str) -> Part:
-        """The table of a split, as a file."""
+        """Returns the table of a split, as a file."""
         check_split(self.root, split, self.splits)
         return Part([], [(self._whole or self._of_split[split], 0)])
 
     def samples(self, split: str) -> tuple[CloudTable, list[str]]:
-        """The table of a split, and names of its samples.
+        """Returns the table of a split, and the names of its samples.
 
         Raises:
-            FileNotFoundError: If there is no such split.
+            FileNotFoundError: If the split does not exist.
             ValueError: If a table is not as described.
         """
         path = self.part(split).paths[0]
@@ -87,10 +87,10 @@ class TableClouds:
         return table, [table.names[i] for i in rows]
 
     def members(self, split: str, targets: Sequence[str] | None = None) -> Part:
-        """The samples of a split, a path for each, and their targets if columns are named.
+        """Returns the samples of a split, a path for each, with their targets if columns are named.
 
         Raises:
-            FileNotFoundError, ValueError: As :meth:`samples`; if a sample has several values of a target.
+            FileNotFoundError, ValueError: As :meth:`samples`, or if a sample has several values of a target.
         """
         table, names = self.samples(split)
         known = table.target_table(names, targets) if targets else None
@@ -119,19 +119,19 @@ class TableClouds:
         named = [split_name(name) for name in table.splits]
         wrong = [name for name in named if name not in SPLITS]
         if wrong:
-            raise ValueError(f"{self._whole}: a {SPLIT} {wrong[0]!r}, expected one of {', '.join(SPLITS)}")
+            raise ValueError(f"{self._whole}: the {SPLIT} {wrong[0]!r}, expected one of {', '.join(SPLITS)}")
         rows = {split: [i for i, name in enumerate(named) if name == split] for split in SPLITS}
         return {split: found for split, found in rows.items() if found}
 
 
 def _by_split(root: Path) -> dict[str, Path]:
-    """The table of each split; tables of other names by these, of which one alone is expected."""
+    """Finds the table of each split; a table with another name goes by that name, and only one such is expected."""
     found: dict[str, Path] = {}
     for path in find_tables(root):
         split = split_name(path.stem)
         if split in SPLITS and split in found:
             raise ValueError(
-                f"{root}: the tables {found[split].name!r} and {path.name!r} are both of the split {split}, expected "
+                f"{root}: the tables {found[split].name!r} and {path.name!r} both mean the split {split}, expected "
                 "one"
             )
         found[split if split in SPLITS else path.name] = path
@@ -141,16 +141,16 @@ def _by_split(root: Path) -> dict[str, Path]:
 def table_arrays(
     table: CloudTable, names: Sequence[str], targets: Sequence[str] | None, columns: Sequence[str]
 ) -> dict[str, np.ndarray]:
-    """What is stored of some samples, see :mod:`~ccnn_geo.datasets.clouds.cloud_store`.
+    """Reads samples as they are stored, see :mod:`~ccnn_geo.datasets.clouds.cloud_store`.
 
     Args:
-        table: Which has them.
-        names: Of the samples.
-        targets: Columns with one value in each sample; None for none, of a field over points.
+        table: The table.
+        names: Names of the samples.
+        targets: Columns with one value in each sample; None for none, as with a field over points.
         columns: Other columns that are needed.
 
     Raises:
-        ValueError: If the table lacks one.
+        ValueError: If the table lacks a column.
     """
     lacking = [name for name in columns if name not in table.fields]
     if lacking:

@@ -1,4 +1,4 @@
-"""A user's own clouds and molecules, with targets of each or of each of their points."""
+"""A user's own clouds and molecules, with targets of each cloud or of each point."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ from ccnn_geo.transforms.pipelines.clouds import MADE, CloudPipeline
 
 
 class Clouds(Dataset):
-    r"""Clouds or molecules, and a table of targets or a field over their points.
+    r"""Clouds or molecules with a table of targets, or with a field over their points.
 
-    Files ``.npz``, ``.ply``, ``.pcd``, ``.las`` and ``.laz`` lie in ``root/<split>``, where
-    ``root/<split>/targets.csv`` has a row for each file: its name in ``file``, and a column per target, whose unit
-    stands in brackets, ``energy [kcal/mol]``. Empty cells are not known. One table for all, ``root/targets.csv``, has
-    paths from ``root``, and, where there are no folders of splits, perhaps a column ``split``; otherwise the names of
-    the files decide. With ``point_targets`` the targets are columns of the files, a value per point: a field.
+    Files ``.npz``, ``.ply``, ``.pcd``, ``.las`` and ``.laz`` lie in ``root/<split>``. The table
+    ``root/<split>/targets.csv`` has a row for each file: its name in ``file``, and a column per target with the unit
+    in brackets, ``energy [kcal/mol]``. Empty cells are unknown. One table for all, ``root/targets.csv``, has paths
+    from ``root``. Without folders of splits it may have a column ``split``; otherwise the files are split by their
+    names. With ``point_targets`` the targets are columns of the files, a value per point: a field.
 
-    In tables, ``root/<split>.parquet``, or one with a column ``split``, a row is a point, ``sample`` says of which
-    cloud, and ``targets`` names columns that have one value in each cloud, see :mod:`~ccnn_geo.io.cloud_table`.
+    In tables, ``root/<split>.parquet``, or one with a column ``split``, a row is a point, ``sample`` names its
+    cloud, and ``targets`` lists columns with one value in each cloud, see :mod:`~ccnn_geo.io.cloud_table`.
 
-    Files are read once and kept in memory; what they hold lies in ``cache``, and is used again as long as names, sizes
-    and dates of the files stay.
+    Files are read once and kept in memory. Their content is stored in ``cache`` and used again as long as names, sizes
+    and dates of the files stay the same.
 
     Args:
         root: The folder of the splits, or of one table for all.
-        split: train, validation or test; train must exist, for it sets the scale.
-        download: There is nothing to download; kept for the common interface.
+        split: train, validation or test; train must exist, because it sets the scale.
+        download: Not used, there is nothing to download; kept for the common interface.
         checksum: Likewise.
-        targets: Names of columns of the table of targets, None for all of them; or of the table of points.
-        point_targets: Columns of the files that are targets of their points instead, such as ``["height [m]"]``.
+        targets: Names of columns in the table of targets, None for all; or in the table of points.
+        point_targets: Columns of the files that are targets of points instead, such as ``["height [m]"]``.
         features: Columns of ``x``: columns of the files, see :func:`~ccnn_geo.io.cloud_file.read_cloud`, and
             ``constant`` (1) and ``pos``.
-        one_hot: Those of which each value becomes a column, such as kinds of atoms.
-        normalize: Whether other features of files are standardised by mean and deviation over the points of train.
-        unit: Units of the files that are 1 in ``pos``; None for half the longest edge of the largest cloud of train.
-        cache: Where prepared files go (default ``root/processed``).
+        one_hot: Features with a column for each value, such as kinds of atoms.
+        normalize: Whether the other features of files are standardised by mean and deviation over the points of train.
+        unit: Length in the files that is 1 in ``pos``; None for half the longest edge of the largest cloud of train.
+        cache: Folder of prepared files (default ``root/processed``).
         transform: Applied at every access; augmentation, only for training.
 
     Shapes:
         ``dataset[i]`` is ``Data(x [N, C], pos [N, D], y [1, T], name)``, with ``point_targets`` ``y [N, T]``; float32,
-        targets in their units, NaN where one is not known.
+        targets in their units, NaN for unknown ones.
 
     Raises:
-        FileNotFoundError: If there is no such folder, split, table or file.
+        FileNotFoundError: If the folder, the split, the table or a file does not exist.
         ValueError: If a file or the table is not as described (it is named), or an argument is out of range.
 
     Example:
@@ -129,17 +129,17 @@ class Clouds(Dataset):
 
     @staticmethod
     def truths(root: Path, arguments: Mapping[str, Any]) -> tuple[str, str]:
-        """The task of such arguments of the data set, and where the answers are."""
+        """Returns the task for these arguments of the data set, and the place of the predictions."""
         return "regression", "node" if arguments.get("point_targets") else "global"
 
     @staticmethod
     def layout(root: Path, arguments: Mapping[str, Any]) -> Layout | TableClouds:
-        """How the files of a folder are sorted."""
+        """Finds out how the files of a folder are sorted."""
         return cloud_layout(root, arguments.get("targets"), bool(arguments.get("point_targets")))
 
     @property
     def classes(self) -> list[str]:
-        """None: targets are numbers."""
+        """Empty: targets are numbers."""
         return []
 
     @property
@@ -158,7 +158,7 @@ class Clouds(Dataset):
         return torch.cat([self._target(i) for i in self.indices()])
 
     def target_scale(self) -> Targets:
-        """Names, units, mean and deviation of the targets of these samples."""
+        """Names, units, mean and standard deviation of the targets of these samples."""
         return Targets.measure(self.target_names, self.target_units, self.y)
 
     def len(self) -> int:
@@ -179,7 +179,7 @@ class Clouds(Dataset):
 def _pipeline(
     train: Stored, features: Sequence[str], one_hot: Sequence[str], normalize: bool, unit: float | None
 ) -> CloudPipeline:
-    """What a cloud goes through, by what was measured of the training part."""
+    """The steps that prepare a cloud, by measurements of the training set."""
     measured = [name for name in features if name not in MADE and name not in one_hot]
     return CloudPipeline(
         tuple(features),

@@ -1,4 +1,4 @@
-"""Internal: images, that is MNIST, CIFAR, STL-10, Pathfinder and folders.
+"""Internal: images: MNIST, CIFAR, STL-10, Pathfinder and folders.
 
 :mod:`ccnn_geo.datasets` has the classes.
 """

@@ -34,7 +34,7 @@ class _CIFAR(ImageDataset):
     all_classes: ClassVar[tuple[str, ...]]
     train_files: ClassVar[tuple[str, ...]]
     test_file: ClassVar[str]
-    label_bytes: ClassVar[int] = 1  # the label is the last of them
+    label_bytes: ClassVar[int] = 1  # the last of them is the label
     mean: ClassVar[tuple[float, ...]]
     std: ClassVar[tuple[float, ...]]
 
@@ -62,16 +62,16 @@ class _CIFAR(ImageDataset):
         super().__init__(images, y, self.all_classes, self.mean, self.std, transform=transform)
 
     def convert(self, images: Tensor) -> Tensor:
-        """What is stored of published images ``[N, 3, 32, 32]``."""
+        """Converts published images ``[N, 3, 32, 32]`` to the stored form."""
         return images
 
 
 class CIFAR10(_CIFAR):
     """CIFAR-10: 45,000 images for training, 5,000 for validation, 10,000 for testing, in 10 classes.
 
-    The published archive of the binary version (170 MB), or what is in it, lies in ``root/cifar10`` or in ``root``
-    itself, or is fetched. The images are read into memory, a byte per value (138 MB); nothing else is stored. The
-    other published version is a pickle, which could run code, and is not read.
+    The published archive of the binary version (170 MB), or its content, lies in ``root/cifar10`` or in ``root``
+    itself; otherwise it is fetched. Images are read into memory, a byte per value (138 MB); nothing else is stored.
+    The other published version is a pickle, which could run code, and is not read.
 
     Args:
         root: Folder of all data sets, or of the archive.
@@ -85,9 +85,9 @@ class CIFAR10(_CIFAR):
         ``dataset[i]`` is ``(image [3, 32, 32], label)``, normalised per channel.
 
     Raises:
-        ConnectionError: If the archive cannot be fetched; the message says what to place where.
+        ConnectionError: If the archive cannot be fetched; the message says which file to place where.
         FileNotFoundError: If it is missing and ``download`` is False.
-        ValueError: For another split, digest or number of images, or damaged files.
+        ValueError: For an unknown split, a wrong digest or number of images, or damaged files.
 
     Example:
         >>> CIFAR10.info.counts, CIFAR10.info.size
@@ -127,7 +127,7 @@ class CIFAR10(_CIFAR):
 class SequentialCIFAR10(CIFAR10):
     """sCIFAR10: the pixels of CIFAR-10 one by one, row by row, three channels each.
 
-    Arguments, errors and behaviour as :class:`CIFAR10`; the transform is applied to the image.
+    Arguments, errors and behaviour are those of :class:`CIFAR10`; the transform is applied to the image.
 
     Shapes:
         ``dataset[i]`` is ``(sequence [3, 1024], label)``.
@@ -148,10 +148,10 @@ class SequentialCIFAR10(CIFAR10):
 
 
 class LRAImage2D(CIFAR10):
-    """Image of Long Range Arena as what it is, an image: CIFAR-10 in grey.
+    """Image of Long Range Arena as images instead of sequences: CIFAR-10 in grey.
 
-    Arguments, errors and behaviour as :class:`CIFAR10`. Grey is :math:`0.299 R + 0.587 G + 0.114 B`, rounded; its
-    mean and deviation are 122.6 and 61 of 255, as in the authors' code.
+    Arguments, errors and behaviour are those of :class:`CIFAR10`. Grey is :math:`0.299 R + 0.587 G + 0.114 B`, rounded;
+    its mean and deviation are 122.6 and 61 of 255, as in the authors' code.
 
     Shapes:
         ``dataset[i]`` is ``(image [1, 32, 32], label)``.
@@ -176,7 +176,7 @@ class LRAImage2D(CIFAR10):
 class LRAImage(LRAImage2D):
     """Image of Long Range Arena: the pixels of CIFAR-10 in grey, row by row.
 
-    Arguments, errors and behaviour as :class:`LRAImage2D`; the transform is applied to the image.
+    Arguments, errors and behaviour are those of :class:`LRAImage2D`; the transform is applied to the image.
 
     Shapes:
         ``dataset[i]`` is ``(sequence [1, 1024], label)``.
@@ -201,9 +201,9 @@ class LRAImage(LRAImage2D):
 
 
 class CIFAR100(_CIFAR):
-    """CIFAR-100: as CIFAR-10, in 100 classes (the fine ones); archive 169 MB, in ``root/cifar100`` or ``root``.
+    """CIFAR-100: like CIFAR-10, in 100 classes (the fine ones); archive 169 MB, in ``root/cifar100`` or ``root``.
 
-    Arguments, errors, shapes and behaviour as :class:`CIFAR10`.
+    Arguments, errors, shapes and behaviour are those of :class:`CIFAR10`.
 
     Example:
         >>> CIFAR100.info.classes, CIFAR100.all_classes[:3]
@@ -232,7 +232,7 @@ class CIFAR100(_CIFAR):
     all_classes = tuple(_FINE.split())
     train_files = ("cifar-100-binary/train.bin",)
     test_file = "cifar-100-binary/test.bin"
-    label_bytes = 2  # the coarse class first
+    label_bytes = 2  # the coarse class comes first
     mean, std = (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)
 
 
@@ -243,7 +243,7 @@ def to_gray(images: Tensor) -> Tensor:
 
 
 def read_batch(path: Path, label_bytes: int, classes: int, count: int | None) -> np.ndarray:
-    """Rows ``[N, labels + pixels]`` of a file; mapped, so that only what is kept takes memory."""
+    """Rows ``[N, labels + pixels]`` of a file, mapped, so that only the rows in use take memory."""
     length, size = label_bytes + _PIXELS, path.stat().st_size
     num, rest = divmod(size, length)
     if rest or not num or (count is not None and num != count):

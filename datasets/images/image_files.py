@@ -1,4 +1,4 @@
-"""Which images a split has, and what is known of each: a class, a row of targets, or a mask."""
+"""Finds the images of a split, each with a class, a row of targets, or a mask."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ccnn_geo.io.image import EXTENSIONS
 IMAGES = FileKind("images", EXTENSIONS, with_targets=True)
 
 IMAGE, MASK = "images", "masks"
-"""Folders, beside each other, of images and of the labels of their pixels."""
+"""Names of the folders, side by side, of images and of the labels of their pixels."""
 
 
 def has_masks(root: Path) -> bool:
-    """Whether there are folders of images and of masks: in a folder, or in the folder of a split in it."""
+    """Whether a folder, or the folder of a split in it, has folders of images and of masks."""
     if not root.is_dir():
         return False
     places = (root, *split_folders(root).values())
@@ -28,21 +28,21 @@ def has_masks(root: Path) -> bool:
 
 
 def image_layout(root: Path, targets: Sequence[str] | None = None) -> Layout:
-    """How images are sorted.
+    """Finds out how images are sorted.
 
     Args:
         root: The folder.
         targets: Names of columns of a table of targets, if there is one; None for all.
 
     Raises:
-        FileNotFoundError: If there is no such folder, or nothing in it that is sorted in a way that is known.
+        FileNotFoundError: If the folder does not exist, or nothing in it is sorted in a known way.
         ValueError: If it is sorted in two ways, or a table cannot be read.
     """
     return unsorted_files(root, IMAGES, IMAGE) if has_masks(root) else find_layout(root, IMAGES, targets)
 
 
 def masks_of(root: Path, paths: Sequence[Path]) -> list[Path]:
-    """The mask of each image: of its name, without the extension, in the folder beside.
+    """Finds the mask of each image: the same name without its extension, in the folder of masks.
 
     Raises:
         ValueError: If an image has none, or several.
@@ -72,7 +72,7 @@ def masks_of(root: Path, paths: Sequence[Path]) -> list[Path]:
 
 
 def _beside(root: Path, path: Path) -> tuple[Path, Path]:
-    """The folder of masks beside that of an image, and the mask's name there without its extension."""
+    """The folder of masks for an image, and the mask's name there without its extension."""
     parts = list(path.relative_to(root).parts)
     place = parts.index(IMAGE)
     parts[place] = MASK

@@ -21,43 +21,43 @@ from ccnn_geo.datasets.images.mask_classes import IGNORED, mask_classes
 class ImageFolder(ImageDataset):
     """Images in ``root/<split>/<class>/<file>``, split train, validation (also val, valid, dev) or test; needs Pillow.
 
-    Other ways to sort files are those of :mod:`~ccnn_geo.datasets.base.find_layout`. With a table of targets,
-    :mod:`~ccnn_geo.datasets.base.target_files`, there are numbers to be learned of each image. With ``images`` and
-    ``masks`` in the folders of splits, or in the root, there is a class for each pixel: the number that the mask of the
-    same name has there, of its palette or its grey.
+    :mod:`~ccnn_geo.datasets.base.find_layout` lists other ways to sort files. With a table of targets,
+    :mod:`~ccnn_geo.datasets.base.target_files`, networks learn numbers for each image. With ``images`` and ``masks`` in
+    the folders of splits, or in the root, they learn a class for each pixel: the number at that place in the mask of
+    the same name, in its palette or its grey.
 
-    PNG, JPEG, BMP, GIF, WebP, TIFF and PPM may occur side by side; a warning counts other files, but for hidden ones.
-    They are decoded once, in parallel, and stored as bytes, and used again as long as names, sizes and dates of the
-    files stay. A sample is normalised with mean and deviation of each channel over ``root/train``. All splits that
-    exist must have the same classes; for validation without a folder of its own hold out a part of train with
+    PNG, JPEG, BMP, GIF, WebP, TIFF and PPM may be mixed; a warning counts other files, except hidden ones. Images are
+    decoded once, in parallel, stored as bytes, and used again as long as names, sizes and dates of the files stay the
+    same. Samples are normalised by mean and deviation of each channel over ``root/train``. All existing splits must
+    have the same classes; without a folder for validation, hold out a share of train with
     :func:`~ccnn_geo.datasets.stratified_split`.
 
     Args:
         root: The folder of the splits.
-        split: One of those that exist.
+        split: One of the existing splits.
         size: (H, W), or one number for both: images are scaled to cover it and cropped around their centre. None
-            keeps them; then all must be alike.
+            keeps their sizes, which must all be the same.
         channels: 3 for colour, 1 for grey.
-        mean: Mean of each channel, of values in [0, 1] (default: of ``root/train``).
+        mean: Mean of each channel, for values in [0, 1] (default: that of ``root/train``).
         std: Deviation of each channel, given together with the mean.
         targets: Names of columns of the table of targets; None for all.
-        classes: Of masks: names in the order of the numbers from 0, or a name by number. By default the lines of
-            ``root/classes.txt`` in that order, or without it the numbers of the training masks.
-        ignored: Number in masks that is no class; None for none.
-        cache: Where the images are stored (default ``root/processed/image_folder``).
+        classes: Names of the classes in masks, in the order of the numbers from 0, or by number. By default the lines
+            of ``root/classes.txt`` in that order, or without that file the numbers in the training masks.
+        ignored: Number in masks that is not a class; None if all are.
+        cache: Folder of the stored images (default ``root/processed/image_folder``).
         num_workers: Processes that decode (default: by the amount of data).
-        download: Of no effect, as of every data set of the user's own files.
-        checksum: Of no effect.
+        download: Not used, there is nothing to download; kept for the common interface.
+        checksum: Likewise.
         transform: Applied to each image ``[C, H, W]`` at every access. Only for training.
 
     Shapes:
         ``dataset[i]`` is ``(image [C, H, W], label)``, with targets ``(image, [T])``, with masks ``(image, [H, W])``,
-        where -1 is no label.
+        with -1 for no label.
 
     Raises:
-        FileNotFoundError: If there is no such folder or split, or no ``root/train`` to normalise with.
-        ValueError: For arguments out of range, a class without images, an image without a mask, splits of different
-            classes or sizes, and files that cannot be used, which are named by kind.
+        FileNotFoundError: If the folder or the split does not exist, or there is no ``root/train`` to normalise with.
+        ValueError: For arguments out of range, a class without images, an image without a mask, splits with different
+            classes or sizes, and files that cannot be used, listed by the kind of error.
 
     Example:
         >>> import tempfile
@@ -104,7 +104,7 @@ class ImageFolder(ImageDataset):
     ) -> None:
         root = Path(root).expanduser()
         pair: Any = (size, size) if isinstance(size, int) else None if size is None else tuple(size)
-        _check(pair, channels, mean, std)  # of the pair that it is two numbers, too
+        _check(pair, channels, mean, std)  # also checks that the pair is two numbers
         home = root / "processed" / self.info.folder if cache is None else Path(cache).expanduser()
         layout, masked = image_layout(root, targets), has_masks(root)
         part = layout.part(split)
@@ -137,12 +137,12 @@ class ImageFolder(ImageDataset):
 
     @staticmethod
     def truths(root: Path, arguments: Mapping[str, Any]) -> tuple[str, str]:
-        """The task of the files of a folder, and where the answers are."""
+        """Returns the task of the files of a folder, and the place of the predictions."""
         return ("segmentation", "node") if has_masks(root) else truths_of(root)
 
     @staticmethod
     def layout(root: Path, arguments: Mapping[str, Any]) -> Layout:
-        """How the files of a folder are sorted."""
+        """Finds out how the files of a folder are sorted."""
         return image_layout(root, arguments.get("targets"))
 
     @property

@@ -20,10 +20,10 @@ from ccnn_geo.io.image import fit_image, fit_mask, read_image, read_mask
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """What decides the stored bytes.
+    """Settings that determine the stored bytes.
 
     Args:
-        size: (H, W) to which images are scaled and cropped; None if all are alike.
+        size: (H, W) to which images are scaled and cropped; None if all have the same size.
         channels: 3 for colour, 1 for grey.
     """
 
@@ -32,11 +32,11 @@ class ImageSettings:
 
 
 class StoredImages:
-    """What is stored of the images of a split.
+    """The stored images of a split.
 
     Args:
         target: The table; the pixels lie beside it.
-        channels: Of the images; a mask is one more.
+        channels: Channels of the images; a mask is one more.
     """
 
     def __init__(self, target: Path, channels: int) -> None:
@@ -48,15 +48,15 @@ class StoredImages:
         self.mean: list[float] = table["mean"].tolist()
         self.std: list[float] = table["std"].tolist()
         self.values: list[int] = np.flatnonzero(table["values"]).tolist()
-        """Numbers that are somewhere in masks."""
+        """Numbers that occur in masks."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of an image, ``(H, W)``."""
+        """Shape of an image, ``(H, W)``."""
         return tuple(self.rows.shape[2:])
 
     def first_with(self, values: Sequence[int]) -> str:
-        """Name of an image whose mask has one of such numbers."""
+        """Returns the name of an image whose mask has one of the given numbers."""
         masks = ((name, self.rows[i][-1]) for i, name in enumerate(self.names))
         return next(name for name, mask in masks if np.isin(mask, values).any())
 
@@ -77,7 +77,7 @@ class Channels:
 
 @dataclass(frozen=True)
 class MaskLabels:
-    """Labels of pixels, ``[H, W]`` int64 for each image: the place of a mask's number among the codes, or -1."""
+    """Labels of pixels, ``[H, W]`` int64 for each image: the index of the mask's number in the codes, or -1."""
 
     rows: MappedArray
     codes: tuple[int, ...]
@@ -100,19 +100,19 @@ def stored_images(
     home: Path,
     num_workers: int | None,
 ) -> StoredImages:
-    """What is stored of some images; decodes them unless it is there.
+    """Opens the stored images of a split; decodes them unless that is done.
 
     Args:
-        root: From which they are named.
-        split: For the name of what is stored.
+        root: The folder that names of files are relative to.
+        split: Part of the stored file's name.
         paths: The files.
-        masks: Those of the labels of their pixels; None for none.
-        settings: What decides the stored bytes.
-        home: The folder.
+        masks: Masks with the labels of their pixels; None without.
+        settings: Settings that determine the stored bytes.
+        home: Folder of the stored file.
         num_workers: Processes that decode; None for as many as are worth their start.
 
     Raises:
-        ValueError: If some cannot be used; they are named by kind.
+        ValueError: If some cannot be used; lists them by the kind of error.
     """
     names = [path.relative_to(root).as_posix() for path in paths]
     key = digest(names, stamps(paths), settings, *([] if masks is None else [stamps(masks)]))
@@ -122,7 +122,7 @@ def stored_images(
         depth = settings.channels + (masks is not None)
         measured = _write_pixels(found, paths, settings.channels, depth, target.with_suffix(".npy"))
         table: dict[str, Any] = {"name": np.array(names), **measured}
-        write_atomic(target, partial(np.savez, **table))  # the last of the two to be written
+        write_atomic(target, partial(np.savez, **table))  # written last
 
     beside: Sequence[Path | None] = [None] * len(paths) if masks is None else masks
     columns = (paths, [settings] * len(paths), beside)
@@ -133,7 +133,7 @@ def stored_images(
 def _write_pixels(
     found: Results, paths: Sequence[Path], channels: int, depth: int, target: Path
 ) -> dict[str, np.ndarray]:
-    """Writes all images to a file; returns mean and deviation of the channels, and how often masks have each number."""
+    """Writes all images to a file; returns mean and deviation of the channels, and the counts of numbers in masks."""
     shape = next((one["image"].shape for one in found if not isinstance(one, str)), (depth, 0, 0))
     moments: list[np.ndarray] = []
     values = np.zeros(256, np.int64)
@@ -158,14 +158,14 @@ def _write_pixels(
     write_rows(target, np.uint8, (len(paths), *shape), images())
     mean, square = np.mean(moments, axis=0)
     std = np.sqrt(np.maximum(square - mean**2, 0))
-    std = np.where(std < 1 / 255, 1, std)  # a channel of one value is only moved
+    std = np.where(std < 1 / 255, 1, std)  # a constant channel is only shifted
     return {"mean": mean, "std": std, "values": values}
 
 
 def stored_image(
     path: Path, settings: ImageSettings, mask: Path | None = None
 ) -> dict[str, np.ndarray] | str:
-    """What is stored of a file: ``image [C, H, W]``, bytes, with its mask as one more channel."""
+    """Reads a file as it is stored: ``image [C, H, W]``, bytes, with its mask as one more channel."""
     try:
         if mask is not None:
             return {"image": read_masked(path, mask, settings.size, settings.channels)}
@@ -175,11 +175,11 @@ def stored_image(
 
 
 def read_masked(path: Path, mask: Path, size: tuple[int, int] | None, channels: int) -> np.ndarray:
-    """An image ``[C, H, W]``, and its mask as one more channel.
+    """Reads an image ``[C, H, W]``, with its mask as one more channel.
 
     Raises:
         OSError: If a file cannot be opened.
-        ValueError: If one is not sound, or they are of two sizes.
+        ValueError: If a file is damaged, or their sizes differ.
     """
     image, labels = read_image(path, None, channels), read_mask(mask)
     if labels.shape != image.shape[1:]:

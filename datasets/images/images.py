@@ -1,4 +1,4 @@
-"""What all data sets of images, and of sequences made of images, have in common."""
+"""The base of all data sets of images, and of sequences made of images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ccnn_geo.datasets.base.info import DatasetInfo
 from ccnn_geo.datasets.base.signals import Rows, SignalDataset
 from ccnn_geo.transforms.pipelines.images import ImagePipeline, arrange_pixels
 
-_SEED = 42  # of the split: the one that the authors' code passes to random_split
+_SEED = 42  # the authors' code passes it to random_split
 
 
 class ImageDataset(SignalDataset):
@@ -23,24 +23,24 @@ class ImageDataset(SignalDataset):
         images: Bytes ``[N, C, H, W]``, in memory or in a file.
         y: Labels ``[N]``, integers.
         classes: Names of the classes, in the order of the labels.
-        mean: Mean of each channel, of values in [0, 1].
+        mean: Mean of each channel, for values in [0, 1].
         std: Standard deviation of each channel.
         size: (H, W) to which images are resized when they are read, bilinearly, with antialiasing; None keeps them.
-        transform: Applied to each image ``[C, H, W]``, also where samples are sequences: before the pixels are
-            put in a row, so that the same augmentations serve both. Only for training.
-        targets: Names and units of targets, whose values are ``y [N, T]``.
+        transform: Applied to each image ``[C, H, W]``. For sequences it comes before the pixels are put in a row, so
+            that the same augmentations serve both. Only for training.
+        targets: Names and units of targets, with values ``y [N, T]``.
         cells: Labels of the pixels of each image, ``[H, W]``; see :class:`~ccnn_geo.datasets.SignalDataset`.
-        codes: Values of the classes in masks, of which the labels of pixels come.
+        codes: Numbers of the classes in the masks that the labels of pixels come from.
 
     Shapes:
         ``dataset[i]`` is ``(image [C, H, W], label)``; of sequences ``(sequence [C, H * W], label)``, row by row.
 
     Raises:
-        ValueError: If there are not as many labels as images.
+        ValueError: If the number of labels differs from the number of images.
     """
 
     pixels: str | Sequence[int] | None = None
-    """How pixels make up a sequence, see :class:`~ccnn_geo.transforms.pipelines.images.ImagePipeline`."""
+    """Order of pixels in a sequence, see :class:`~ccnn_geo.transforms.pipelines.images.ImagePipeline`."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class ImageDataset(SignalDataset):
 
     @property
     def pipeline(self) -> ImagePipeline | None:
-        """What makes a sample of a file; None where a subclass arranges pixels by itself."""
+        """Turns a file into a sample; None if a subclass arranges pixels itself."""
         return self._prepare if type(self).arrange is ImageDataset.arrange else None
 
     def arrange(self, image: Tensor) -> Tensor:
@@ -87,24 +87,24 @@ class ImageDataset(SignalDataset):
 
 
 def check_split(info: DatasetInfo, split: str) -> None:
-    """Raises ValueError for a split that the data set has not."""
+    """Raises ValueError for a split that the data set does not have."""
     if split not in info.counts:
         raise ValueError(f"{info.name} has the splits {', '.join(info.counts)}, got {split!r}")
 
 
 def published_part(info: DatasetInfo, split: str) -> int:
-    """Samples of the published file from which a split is taken: training and validation share one."""
+    """Number of samples in the published file of a split; training and validation share one file."""
     return info.counts["test"] if split == "test" else info.counts["train"] + info.counts["validation"]
 
 
 def split_index(info: DatasetInfo, split: str, total: int) -> Tensor:
-    """Which of ``total`` published samples make up a split, ascending; the same everywhere and always.
+    """Indices of the samples of a split among ``total`` published ones, ascending and the same on every machine.
 
-    Validation is drawn from the published training samples as ``random_split`` of seed 42 draws it, which for CIFAR
-    and STL10 is the draw of the authors' code. Of fewer samples than published it is the same share, at least one.
+    Validation is drawn from the published training samples by ``random_split`` with seed 42, for CIFAR and STL10 as in
+    the authors' code. With fewer samples than published, its share stays the same, with at least one sample.
 
     Raises:
-        ValueError: If there are fewer than two samples to share out.
+        ValueError: If there are fewer than two samples to split.
     """
     if split == "test":
         return torch.arange(total)

@@ -1,4 +1,4 @@
-"""Which numbers in masks are which classes."""
+"""Maps numbers in masks to classes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 NAMES = "classes.txt"
-"""A file in the root: names of the numbers from 0, a line each."""
+"""A file in the root: names for the numbers from 0, one a line."""
 
 IGNORED = 255
-"""The number that is no class, by default."""
+"""Default of the number that is not a class."""
 
 
 def mask_classes(
@@ -20,19 +20,19 @@ def mask_classes(
     found: Collection[int],
     first_with: Callable[[Sequence[int]], str],
 ) -> dict[int, str]:
-    """Names of the classes, by their numbers.
+    """Returns the names of the classes by their numbers.
 
     Args:
         root: The folder.
         given: Names, in the order of the numbers from 0 or by number; None for those of :data:`NAMES`, or else the
-            numbers of the training masks.
-        ignored: The number that is no class.
-        trained: Numbers in masks of the training part.
-        found: Numbers in masks of the part at hand.
-        first_with: Names an image of it whose mask has some numbers.
+            numbers in the training masks.
+        ignored: The number that is not a class.
+        trained: Numbers in masks of the training set.
+        found: Numbers in masks of the current set.
+        first_with: Returns the name of an image whose mask has one of some numbers.
 
     Raises:
-        ValueError: If masks have other numbers, or there are no two classes.
+        ValueError: If masks have other numbers, or there are fewer than two classes.
     """
     named = _named(root, given)
     if named is None:
@@ -44,8 +44,8 @@ def mask_classes(
     if len(named) < 2:
         numbers = ", ".join(map(str, sorted(trained)))
         raise ValueError(
-            f"{root}: the numbers {numbers} in the masks of train, of which {ignored} is no class; expected two "
-            f"classes or more; the option 'ignored' says which number is none, null for all being classes"
+            f"{root}: the numbers {numbers} in the masks of train, where {ignored} is not a class; expected two "
+            f"classes or more; the option 'ignored' sets the number that is not a class, null if all are classes"
         )
     others = sorted(set(found) - set(named) - {ignored})
     if others:
@@ -58,9 +58,9 @@ def mask_classes(
 
 
 def _named(root: Path, given: Sequence[str] | Mapping[int, str] | None) -> dict[int, str] | None:
-    """Names by number; None where nobody has given them."""
+    """Names by number; None if nobody has given any."""
     if isinstance(given, Mapping):
-        # a configuration that was written and read again has its keys as words
+        # in a configuration that was written and read again the keys are strings
         wrong = [code for code in given if not str(code).isdecimal() or int(code) > 255]
         if wrong:
             raise ValueError(f"classes: expected names by number from 0 to 255, got {wrong[0]!r}")
@@ -76,7 +76,7 @@ def _named(root: Path, given: Sequence[str] | Mapping[int, str] | None) -> dict[
 
 
 def _lines(path: Path) -> list[str]:
-    """Names, a line each; a blank line among them would shift the numbers of those behind it."""
+    """Reads names, one a line; refuses blank lines between them, which would shift the numbers of later names."""
     try:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
     except UnicodeDecodeError as error:

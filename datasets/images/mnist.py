@@ -33,20 +33,20 @@ _FILES = tuple(
     )
 )
 PERMUTATION_SHA256 = "6d9f457e3713e35d4b78478a5a05dfe7fc74b66b51bc9926edaf591d160d3dc9"
-"""Digest of the fixed order of :class:`PermutedMNIST`, of its indices as little-endian 16-bit integers."""
+"""Digest of the fixed order of :class:`PermutedMNIST`, from its indices as little-endian 16-bit integers."""
 
 
 class MNIST(ImageDataset):
     """MNIST as images: 55,000 for training, 5,000 for validation, 10,000 for testing, in 10 classes.
 
-    The four published files, gzipped or not, lie in ``root/mnist`` or in ``root`` itself, or are fetched (12 MB).
-    They are read into memory, a byte per pixel (43 MB), in half a second; nothing else is stored.
+    The four published files, gzipped or not, lie in ``root/mnist`` or in ``root`` itself; otherwise they are fetched
+    (12 MB). They are read into memory, a byte per pixel (43 MB), in half a second; nothing else is stored.
 
     Args:
         root: Folder of all data sets, or of the files.
         split: train, validation or test. Validation is a fixed part of the published training set.
         download: Fetch missing files.
-        checksum: "published" for the publisher's digests of what is downloaded, None for none.
+        checksum: "published" checks downloads by the publisher's digests, None does not.
         check_counts: Insist on the published number of images.
         transform: Applied to each image ``[1, 28, 28]`` at every access. Only for training.
 
@@ -54,9 +54,9 @@ class MNIST(ImageDataset):
         ``dataset[i]`` is ``(image [1, 28, 28], label)``, normalised by the usual mean 0.1307 and deviation 0.3081.
 
     Raises:
-        ConnectionError: If a file cannot be fetched; the message says what to place where.
+        ConnectionError: If a file cannot be fetched; the message says which file to place where.
         FileNotFoundError: If files are missing and ``download`` is False.
-        ValueError: For another split, digest or number of images, or damaged files.
+        ValueError: For an unknown split, a wrong digest or number of images, or damaged files.
 
     Example:
         >>> MNIST.info.counts, MNIST.info.size
@@ -114,7 +114,7 @@ class MNIST(ImageDataset):
 class SequentialMNIST(MNIST):
     """sMNIST: the pixels of MNIST one by one, row by row.
 
-    Arguments, errors and behaviour as :class:`MNIST`; the transform is applied to the image.
+    Arguments, errors and behaviour are those of :class:`MNIST`; the transform is applied to the image.
 
     Shapes:
         ``dataset[i]`` is ``(sequence [1, 784], label)``.
@@ -135,8 +135,8 @@ class SequentialMNIST(MNIST):
 class PermutedMNIST(MNIST):
     """pMNIST: the pixels of MNIST in one fixed random order, the same for all images, runs and machines.
 
-    The order is numpy's ``RandomState(0).permutation(784)``, a stream that numpy keeps as it is; its digest is
-    :data:`PERMUTATION_SHA256`. It is in ``permutation``: pixel ``permutation[t]`` is the one at step t.
+    The order is numpy's ``RandomState(0).permutation(784)``, a stream that numpy never changes; its digest is
+    :data:`PERMUTATION_SHA256`. The attribute ``permutation`` holds it: step t shows pixel ``permutation[t]``.
 
     Args:
         permutation: Another order of the 784 pixels (default: as above).
@@ -146,7 +146,7 @@ class PermutedMNIST(MNIST):
         ``dataset[i]`` is ``(sequence [1, 784], label)``; ``permutation [784]``.
 
     Raises:
-        ValueError: As :class:`MNIST`, and unless the permutation has each of 0..783 once.
+        ValueError: As for :class:`MNIST`, and unless the permutation has each of 0..783 once.
 
     Example:
         >>> PermutedMNIST.info.size, PermutedMNIST.info.family
@@ -178,7 +178,7 @@ class PermutedMNIST(MNIST):
 
 
 def fixed_permutation() -> Tensor:
-    """The order of :class:`PermutedMNIST`, int64 ``[784]``.
+    """Returns the order of :class:`PermutedMNIST`, int64 ``[784]``.
 
     Raises:
         RuntimeError: If numpy's stream has changed after all.
@@ -191,7 +191,7 @@ def fixed_permutation() -> Tensor:
 
 
 def read_idx(path: Path, shape: tuple[int, ...], count: int | None) -> Tensor:
-    """Bytes ``[N, *shape]`` of an idx file, which begins with its type, its number of axes and their lengths."""
+    """Reads bytes ``[N, *shape]`` from an idx file, which begins with its type, number of axes and their lengths."""
     magic = 0x800 + 1 + len(shape)  # 8: unsigned bytes
     length = 4 * (2 + len(shape))
     try:
@@ -206,7 +206,7 @@ def read_idx(path: Path, shape: tuple[int, ...], count: int | None) -> Tensor:
                     f"another number of images"
                 )
             size = num * math.prod(shape)
-            # no more is asked for than can be there
+            # never reads more than the file can hold
             content = bytearray(file.read(min(size, INFLATION * path.stat().st_size) + 1))
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path}: damaged or cut off, expected a whole gzip file") from error

@@ -1,4 +1,4 @@
-"""Pathfinder and Path-X of the Long Range Arena: are two discs on one dashed contour? As sequences and images."""
+"""Pathfinder and Path-X of the Long Range Arena: do two discs lie on one dashed contour? As sequences and images."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CLASSES = ("separate", "connected")
 
 
 class _Pathfinder(SignalDataset):
-    """What :class:`Pathfinder`, :class:`Pathfinder2D` and :class:`PathX` share: all but resolution and shape."""
+    """Base of :class:`Pathfinder`, :class:`Pathfinder2D` and :class:`PathX`: all but resolution and shape."""
 
     resolution: ClassVar[int]
 
@@ -80,7 +80,7 @@ class _Pathfinder(SignalDataset):
             else:
                 folder = self._folder(root, download, checksum)
                 samples = list_samples(folder, TOTAL if check_counts else None)
-                if not check_counts:  # of these very files
+                if not check_counts:  # the key includes the files
                     base = processed / f"pathfinder{size}-{digest(samples)}"
                 _store_files(base, folder, samples, size, num_workers)
                 images, y = load_images(base, size)
@@ -96,7 +96,7 @@ class _Pathfinder(SignalDataset):
 
     @property
     def pipeline(self) -> ImagePipeline:
-        """What makes a sample of a file."""
+        """Turns a file into a sample."""
         return self._prepare
 
     def _folder(self, root: Path, download: bool, checksum: str | None) -> Path:
@@ -124,13 +124,13 @@ def _info(name: str, title: str, size: tuple[int, ...], resolution: int) -> Data
 class Pathfinder(_Pathfinder):
     """LRA Pathfinder: images of 32 x 32 row by row, the hardest level (contours of 14 dashes), 200,000 of them.
 
-    Reads ``root/lra/pathfinder32/curv_contour_length_14/{imgs/<n>/sample_<m>.png, metadata/<n>.npy}`` as in the
-    release (``lra_release.gz``, fetched into ``root/lra`` if needed, of which only this folder is unpacked). The
-    metadata are lines of text in spite of their name; arrays without Python objects are read as well, pickles
-    never. All images are stored in one file in ``root/processed/lra``, a byte per pixel, and mapped from there.
+    Reads ``root/lra/pathfinder32/curv_contour_length_14/{imgs/<n>/sample_<m>.png, metadata/<n>.npy}`` from the
+    release (``lra_release.gz``, fetched into ``root/lra`` if needed; only this folder is unpacked). The metadata are
+    lines of text despite their extension; arrays without Python objects are read too, pickles never. All images are
+    stored in one file in ``root/processed/lra``, a byte per pixel, and mapped from there.
 
-    80 % are for training, 10 % for validation and 10 % for testing: the split that ``random_split`` makes with the
-    seed 42, as in the authors' released code. Values are in [0, 1], as there.
+    80 % are for training, 10 % for validation and 10 % for testing, drawn by ``random_split`` with seed 42. Values are
+    in [0, 1]. Both are as in the authors' released code.
 
     Args:
         root: Folder of all data sets.
@@ -143,19 +143,19 @@ class Pathfinder(_Pathfinder):
             :func:`~ccnn_geo.datasets.images.pathfinder_files.read_archive`.
         generate: Make the images instead, see :mod:`~ccnn_geo.datasets.images.pathfinder_scenes`: True for 200,000, or
             their number. Needs no download.
-        seed: Of the generator.
-        drawing: Of the generator; also as a mapping ``{size: 16, contour: 4}``, arguments of
-            :meth:`~ccnn_geo.datasets.images.pathfinder_drawing.Drawing.of_size`. Its size is that of the images.
-        num_workers: Processes that read or make images; None for what their number suggests.
+        seed: Seed of the generator.
+        drawing: Settings of the generator, also as a mapping ``{size: 16, contour: 4}`` of arguments of
+            :meth:`~ccnn_geo.datasets.images.pathfinder_drawing.Drawing.of_size`. Its size is the size of the images.
+        num_workers: Processes that read or make images; None chooses by the number of images.
 
     Shapes:
-        ``dataset[i]`` is ``([1, 1024], label)``, float32 in [0, 1]; label 1 where a contour connects the discs. A
+        ``dataset[i]`` is ``([1, 1024], label)``, float32 in [0, 1]; label 1 if a contour connects the discs. A
         drawing of size S gives ``[1, S * S]``.
 
     Raises:
-        ConnectionError: If the release cannot be fetched; the message says what to place where.
+        ConnectionError: If the release cannot be fetched; the message says which file to place where.
         FileNotFoundError: If it is missing and ``download`` is False.
-        ValueError: For another split, files that are not as described, or another number of images.
+        ValueError: For an unknown split, files that are not as described, or another number of images.
 
     Example:
         >>> import tempfile
@@ -172,7 +172,7 @@ class Pathfinder(_Pathfinder):
 
 
 class Pathfinder2D(_Pathfinder):
-    """The images of :class:`Pathfinder` as images: ``dataset[i]`` is ``([1, 32, 32], label)``; all else as there.
+    """The samples of :class:`Pathfinder` as images: ``dataset[i]`` is ``([1, 32, 32], label)``; otherwise the same.
 
     Example:
         >>> import tempfile
@@ -204,7 +204,7 @@ class PathX(_Pathfinder):
 
 
 class _Encode:
-    """Bytes ``[H, W]`` to a float32 grid in [0, 1]."""
+    """Converts bytes ``[H, W]`` to a float32 grid in [0, 1]."""
 
     def __init__(self, size: tuple[int, ...]) -> None:
         self.size = size
@@ -214,7 +214,7 @@ class _Encode:
 
 
 def _drawing(given: Drawing | Mapping[str, Any] | None, size: int) -> Drawing:
-    """The settings of the generator, at a data set's own size unless they have another one."""
+    """Settings of the generator, by default at the data set's own size."""
     if isinstance(given, Drawing):
         return given
     known = [field.name for field in fields(Drawing)]
@@ -227,7 +227,7 @@ def _drawing(given: Drawing | Mapping[str, Any] | None, size: int) -> Drawing:
 
 
 def split_indices(num: int, split: str) -> Tensor:
-    """Samples of a split: 80, 10 and 10 %, as ``torch.utils.data.random_split`` deals them with the seed 42."""
+    """Indices of a split: 80, 10 and 10 %, dealt by ``torch.utils.data.random_split`` with seed 42."""
     order = torch.randperm(num, generator=torch.Generator().manual_seed(42))
     held_out = num // 10
     bounds = {"train": (0, num - 2 * held_out), "validation": (num - 2 * held_out, num - held_out)}
@@ -258,5 +258,5 @@ def _store_files(
 
 
 def stored_png(path: Path, size: int) -> dict[str, np.ndarray]:
-    """What is stored of a file: ``image [size, size]``, bytes."""
+    """Reads a file as it is stored: ``image [size, size]``, bytes."""
     return {"image": read_pngs([path], size)[0]}

@@ -1,4 +1,4 @@
-"""How Pathfinder images are drawn, at the resolutions of the Long Range Arena and at any other."""
+"""Settings for drawing Pathfinder images, at the resolutions of the Long Range Arena and at any other."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Drawing:
-    """What is drawn; lengths in pixels.
+    """Settings of a drawing; lengths in pixels.
 
     The defaults, and those of :meth:`of_size`, are the Long Range Arena's for its hardest level (contour length 14).
-    ``clearance`` and ``bend`` have another form there; ``thickness`` is drawn otherwise, and here such that images of
-    32 x 32 are as bright as those of the release.
+    ``clearance`` and ``bend`` are defined differently there. ``thickness`` is drawn differently, and chosen so that
+    images of 32 x 32 are as bright as those of the release.
 
     Args:
         size: Height and width of the image.
-        contour: Dashes of each of the two long contours.
-        distractor: Dashes of a short one.
+        contour: Dashes in each of the two long contours.
+        distractor: Dashes in a short contour.
         num_distractors: Short contours, as far as there is room.
         dash: Length of a dash.
-        gap: Between the dashes of a contour.
-        thickness: Of a dash.
-        radius: Of a disc.
-        distance: Between the seeds of the two long contours.
-        clearance: Least distance of one contour from another, between centre lines.
+        gap: Length between the dashes of a contour.
+        thickness: Thickness of a dash.
+        radius: Radius of a disc.
+        distance: Distance between the seeds of the two long contours.
+        clearance: Least distance between contours, from centre line to centre line.
         bend: Standard deviation of the turn at a gap, in radians.
 
     Raises:
-        ValueError: For lengths with which images could not be drawn or not be solved.
+        ValueError: For lengths that leave images impossible to draw or to solve.
     """
 
     size: int = 32
@@ -59,7 +59,7 @@ class Drawing:
 
     @classmethod
     def of_size(cls, size: int, **changes: Any) -> Drawing:
-        """The settings for a resolution: 32, 64, 128 (Path-X) and 256 as published, others in proportion to 128.
+        """Returns the settings for a resolution: 32, 64, 128 (Path-X), 256 as published, others scaled from 128.
 
         Args:
             size: Height and width.

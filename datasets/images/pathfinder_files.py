@@ -1,4 +1,4 @@
-"""Pathfinder images as files: of the release, as an archive, and as they are stored. Pickles are never opened."""
+"""Files of Pathfinder images: the release, archives, and the stored form. Pickles are never opened."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _FOLDER, _IMAGE = re.compile(r"imgs/\d+/?"), re.compile(r"sample_\d+\.png")
 
 
 def read_metadata(path: Path) -> list[tuple[str, int]]:
-    """Images and labels that a metadata file of the release lists: ``imgs/0 sample_0.png 0 1 ...`` in each line.
+    """Reads the images and labels in a metadata file of the release: lines ``imgs/0 sample_0.png 0 1 ...``.
 
     The release's files end in ``.npy`` but are text; the generator that made them writes arrays of strings. Both
-    are read. A pickle is not: it can run any program when it is opened.
+    are read. Pickles are not, because opening one can run any program.
 
     Raises:
-        ValueError: For a pickle, or names and labels that are not as above.
+        ValueError: For a pickle, or for names and labels in another form.
     """
     raw = path.read_bytes()
     if raw.startswith(b"\x93NUMPY"):
@@ -34,12 +34,12 @@ def read_metadata(path: Path) -> list[tuple[str, int]]:
             table = parse_array(path, raw)
         except ValueError as error:
             raise ValueError(
-                f"{path}: an array of Python objects, or damaged ({error}). To open it would be to run it; if you made "
+                f"{path}: an array of Python objects, or damaged ({error}). Opening it would run it; if you made "
                 f"it yourself, save it as text: numpy.savetxt(file, numpy.load(file, allow_pickle=True), fmt='%s')"
             ) from None
         rows = [[str(cell) for cell in row] for row in np.atleast_2d(table)]
     elif raw.startswith(b"\x80"):
-        raise ValueError(f"{path}: a pickle, which would have to be run to be read; expected lines of text")
+        raise ValueError(f"{path}: a pickle, which runs code when it is read; expected lines of text")
     else:
         rows = [line.split() for line in raw.decode("ascii", "replace").splitlines() if line.strip()]
     samples = []
@@ -61,7 +61,7 @@ def read_metadata(path: Path) -> list[tuple[str, int]]:
 
 
 def list_samples(folder: Path, count: int | None = None) -> list[tuple[str, int]]:
-    """Images and labels of ``metadata/*.npy``, in the order of the files' numbers.
+    """Lists images and labels of ``metadata/*.npy``, in the order of the files' numbers.
 
     Args:
         folder: ``pathfinder32/curv_contour_length_14``.
@@ -86,11 +86,11 @@ def list_samples(folder: Path, count: int | None = None) -> list[tuple[str, int]
 
 
 def read_pngs(paths: Sequence[Path], size: int) -> np.ndarray:
-    """Grey images ``[N, size, size]`` uint8 of png files.
+    """Reads png files as grey images ``[N, size, size]`` uint8.
 
     Raises:
         ImportError: If Pillow is not installed.
-        ValueError: Names a file that is missing, damaged or of another size.
+        ValueError: If a file is missing, damaged or of another size; names it.
     """
     with needs("data", "read_pngs"):
         from PIL import Image
@@ -99,7 +99,7 @@ def read_pngs(paths: Sequence[Path], size: int) -> np.ndarray:
     for image, path in zip(images, paths, strict=True):
         try:
             with Image.open(path, formats=["PNG"]) as png:
-                if png.size == (size, size):  # before anything is unpacked
+                if png.size == (size, size):  # checked before decoding
                     image[:] = np.asarray(png.convert("L"))
                     continue
                 found = f"an image of {png.size[1]} x {png.size[0]}"
@@ -110,17 +110,17 @@ def read_pngs(paths: Sequence[Path], size: int) -> np.ndarray:
 
 
 def read_archive(path: Path, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Images from an array file.
+    """Reads images from an array file.
 
-    It is an ``.npz`` with ``x [N, size, size]`` uint8 and ``y [N]``, or ``<name>-images.npy`` with
-    ``<name>-labels.npy`` beside it, as :func:`store_images` writes them. An archive may also have ``split [N]``: 0
+    The file is an ``.npz`` with ``x [N, size, size]`` uint8 and ``y [N]``, or ``<name>-images.npy`` with
+    ``<name>-labels.npy`` beside it, as written by :func:`store_images`. An archive may also have ``split [N]``: 0
     for training, 1 for validation, 2 for testing.
 
     Returns:
-        Images, labels, and the split of each image if the file says so.
+        Images, labels, and the split of each image if the file has it.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If it is not as described.
     """
     if not path.exists():
@@ -153,7 +153,7 @@ def _check(path: Path, x: np.ndarray, y: np.ndarray, size: int) -> None:
 
 
 def labels_path(base: Path) -> Path:
-    """The file that is written last; where it is, the images are complete."""
+    """The file that is written last: if it exists, the images are complete."""
     return base.with_name(f"{base.name}-labels.npy")
 
 
@@ -163,7 +163,7 @@ def store_images(
     """Writes batches of images one after another to ``<base>-images.npy``, then ``<base>-labels.npy``."""
     labels = []
     path = base.with_name(f"{base.name}-images.npy")
-    for stale in path.parent.glob(f".{path.name}.*.tmp"):  # of a process that was killed
+    for stale in path.parent.glob(f".{path.name}.*.tmp"):  # left by a process that was killed
         stale.unlink(missing_ok=True)
 
     def write(file: BinaryIO) -> None:
@@ -180,7 +180,7 @@ def store_images(
 
 
 def load_images(base: Path, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """What :func:`store_images` wrote: images, mapped, and labels.
+    """Opens the files of :func:`store_images`: images, mapped, and labels.
 
     Raises:
         ValueError: If a file is damaged.

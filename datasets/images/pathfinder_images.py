@@ -1,4 +1,4 @@
-"""Pathfinder images from a recipe, at any size and seed; see :mod:`.pathfinder_scenes` for what they show."""
+"""Pathfinder images from a recipe, at any size and seed; :mod:`.pathfinder_scenes` describes their content."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ccnn_geo.datasets.images.pathfinder_scenes import CHUNK, Scenes, make_scene
 
 
 def draw(scenes: Scenes, drawing: Drawing) -> np.ndarray:
-    """Images of scenes: white on black, with soft edges.
+    """Draws scenes as images: white on black, with soft edges.
 
     Shapes:
         N scenes -> ``[N, size, size]`` uint8.
@@ -48,7 +48,7 @@ def _ink(images: np.ndarray, image: np.ndarray, a: np.ndarray, b: np.ndarray, wi
 
 
 def make_chunk(chunk: int, seed: int, drawing: Drawing) -> tuple[np.ndarray, np.ndarray]:
-    """Images ``[CHUNK, size, size]`` uint8 and labels ``[CHUNK]`` uint8 of one chunk."""
+    """Makes images ``[CHUNK, size, size]`` uint8 and labels ``[CHUNK]`` uint8 of one chunk."""
     scenes = make_scenes(chunk, seed, drawing)
     return draw(scenes, drawing), scenes.y.astype(np.uint8)
 
@@ -56,17 +56,17 @@ def make_chunk(chunk: int, seed: int, drawing: Drawing) -> tuple[np.ndarray, np.
 def generate_images(
     num: int, size: int = 32, seed: int = 0, drawing: Drawing | None = None, num_workers: int | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Images and labels in batches; the same for any number of processes, and the first of more are those of fewer.
+    """Generates images and labels in batches, the same for any number of processes; a larger ``num`` only adds images.
 
     Args:
-        num: How many.
+        num: Number of images.
         size: Height and width.
-        seed: Decides which.
-        drawing: What is drawn; of this size as published, if None.
-        num_workers: Processes; 0 for none, None for one per core where the work takes longer than starting them.
+        seed: Seed of the generator.
+        drawing: Settings of the drawing; None for those of this size as published.
+        num_workers: Processes; 0 for none, None for one per core if the work takes longer than starting them.
 
     Yields:
-        ``([B, size, size] uint8, [B] uint8)``; label 1 where a contour connects the discs.
+        ``([B, size, size] uint8, [B] uint8)``; label 1 if a contour connects the discs.
 
     Raises:
         ValueError: If hardly any contours find room.

@@ -1,10 +1,10 @@
-"""What is on Pathfinder images (Linsley et al., 2018; Kim et al., 2020): two discs, on one dashed contour or on two.
+"""Content of Pathfinder images (Linsley et al., 2018; Kim et al., 2020): two discs, on one dashed contour or on two.
 
-Two long contours grow from seeds beside each other, dash by dash, turning a little at every gap; they keep away from
-each other, from themselves and from the border. A disc goes on the beginning of one of them, another on the end of
-the same one (label 1) or of the other (label 0); so what does not follow the contours is distributed nearly alike in
-both classes. Short contours then fill the room that is left. As contours keep further apart than their own gaps are
-wide, every image can be solved by following the ink.
+Two long contours grow from seeds beside each other, dash by dash, turning a little at every gap. They keep away from
+each other, from themselves and from the border. A disc goes on the start of one of them, another on the end of
+the same one (label 1) or of the other (label 0). So any feature that does not follow the contours has nearly the same
+distribution in both classes. Short contours then fill the remaining room. Contours keep further apart than their own
+gaps are wide, so every image can be solved by following the ink.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ import numpy as np
 from ccnn_geo.datasets.images.pathfinder_drawing import Drawing
 
 CHUNK = 250
-"""Images that share a random generator; part of what a seed means, so that the number of processes is not."""
+"""Images that share a random generator; the result of a seed depends on it, and not on the number of processes."""
 
 _TURNS, _SEEDS = 12, 24
-"""Proposals for the next dash, and for where a short contour begins."""
+"""Proposals for the next dash, and for the start of a short contour."""
 
 _TRIALS = 3
-"""More short contours are begun than are wanted, because some find no room."""
+"""Additional short contours to begin, because some find no room."""
 
 
 @dataclass(frozen=True)
 class Scenes:
-    """What is on N images.
+    """The content of N images.
 
     Args:
         dashes: Both ends of each dash, ``[N, D, 2, 2]`` (end, (row, column)), in pixels from the first pixel's centre.
         owner: Contour of each dash ``[N, D]``: 0 and 1 are the long ones, -1 is no dash.
         discs: Centres of the two discs ``[N, 2, 2]``.
-        y: 1 where both are on one contour ``[N]``.
+        y: 1 if both are on one contour ``[N]``.
     """
 
     dashes: np.ndarray
@@ -49,7 +49,7 @@ class Scenes:
 
 
 def make_scenes(chunk: int, seed: int, drawing: Drawing) -> Scenes:
-    """The scenes of one chunk, :data:`CHUNK` of them, half of each label.
+    """Makes the scenes of one chunk, :data:`CHUNK` of them, half of each label.
 
     Raises:
         ValueError: If hardly any attempt finds room.
@@ -71,7 +71,7 @@ def make_scenes(chunk: int, seed: int, drawing: Drawing) -> Scenes:
 
 
 class _Canvas:
-    """Which pixels are taken, for many images: 0 for free, else the number of a dash (or -1) that is near.
+    """Occupied pixels of many images: 0 for free, else the number of a nearby dash (or -1).
 
     Args:
         num: Images.
@@ -90,7 +90,7 @@ class _Canvas:
         self.drawing = drawing
 
     def _flat(self, points: np.ndarray) -> np.ndarray:
-        """Places ``[N, ...]`` in the flat array of points ``[N, ..., 2]`` in pixels."""
+        """Indices ``[N, ...]`` into the flat array for points ``[N, ..., 2]`` in pixels."""
         cells = (
             np.rint(np.clip(points, *self.limits) * self.fine).astype(np.int64) + self.pad + self.fine // 2
         )
@@ -103,7 +103,7 @@ class _Canvas:
         return ((near == 0) | (near == last)).all(-1)
 
     def take(self, points: np.ndarray, number: int, where: np.ndarray, radius: float) -> None:
-        """Marks all that is nearer than ``radius`` to ``points [N, P, 2]``, in the images ``where [N]``."""
+        """Marks everything nearer than ``radius`` to ``points [N, P, 2]``, in the images ``where [N]``."""
         reach = int(np.ceil(radius * self.fine))
         offsets = np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1).T
         offsets = offsets[(offsets**2).sum(1) < (radius * self.fine) ** 2]
@@ -123,7 +123,7 @@ def _step(angle: np.ndarray, length: float) -> np.ndarray:
 
 
 def _choose(mark: np.ndarray, *proposals: np.ndarray) -> list[np.ndarray]:
-    """The first of the proposals ``[N, K, ...]`` of each image that are best, by a mark ``[N, K]``."""
+    """For each image the first of the best proposals ``[N, K, ...]``, by a mark ``[N, K]``."""
     rows, first = np.arange(len(mark)), mark.argmax(1)
     return [proposal[rows, first] for proposal in proposals]
 
@@ -136,7 +136,7 @@ def _grow(
     last: int,
     alive: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Another dash after ``end [N, 2]``: its ends, its direction, and where there was room."""
+    """Adds a dash after ``end [N, 2]``: returns its ends, its direction, and whether there was room."""
     drawing = canvas.drawing
     spread = np.linspace(1, 3, _TURNS)  # the later proposals turn further
     turned = angle[:, None] + rng.normal(size=(len(angle), _TURNS)) * drawing.bend * spread
@@ -153,7 +153,7 @@ def _grow(
 
 
 def _attempt(rng: np.random.Generator, drawing: Drawing) -> Scenes | None:
-    """Scenes of those of ``2 * CHUNK`` images that have room for both contours; None if none has."""
+    """Tries ``2 * CHUNK`` images and keeps those with room for both contours; None if none has."""
     num = 2 * CHUNK
     canvas = _Canvas(num, drawing)
     centre = rng.uniform(0.25, 0.75, (num, 2)) * (drawing.size - 1)

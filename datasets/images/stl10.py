@@ -1,4 +1,4 @@
-"""STL-10 (Coates et al., 2011): larger photographs, few of them; binary version."""
+"""STL-10 (Coates et al., 2011): a few larger photographs; binary version."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _SIDE = 96
 class STL10(ImageDataset):
     """STL-10: 4,500 images for training, 500 for validation, 8,000 for testing, in 10 classes.
 
-    The published archive (2.6 GB, with 100,000 images without a label, which are not used), or what is in it, lies
-    in ``root/stl10`` or in ``root`` itself, or is fetched. Its files are mapped, not copied: images are stored with
-    96 x 96 pixels and resized when they are read. ``unlabeled_X.bin`` (2.8 GB) may be removed.
+    The published archive (2.6 GB, including 100,000 images without a label, which are not used), or its content, lies
+    in ``root/stl10`` or in ``root`` itself; otherwise it is fetched. Its files are mapped, not copied: images are
+    stored with 96 x 96 pixels and resized when they are read. ``unlabeled_X.bin`` (2.8 GB) may be removed.
 
     Args:
         root: Folder of all data sets, or of the archive.
         split: train, validation or test. Validation is a fixed part of the published training set.
-        size: Pixels per side; the authors' code trains on 256. None keeps the published 96. For crops of the
-            authors' augmentation ``size=272, transform=RandomCrop(size=256)``.
+        size: Pixels per side; the authors' code trains on 256. None keeps the published 96. For the crops in the
+            authors' augmentation use ``size=272, transform=RandomCrop(size=256)``.
         download: Fetch the archive if needed.
-        checksum: Digest of the archive ("published": as other loaders have it); None accepts any.
+        checksum: Digest of the archive ("published": as in other loaders); None accepts any.
         check_counts: Insist on the published number of images.
         transform: Applied to each image ``[3, size, size]`` at every access. Only for training.
 
@@ -38,9 +38,9 @@ class STL10(ImageDataset):
         ``dataset[i]`` is ``(image [3, size, size], label)``, normalised per channel.
 
     Raises:
-        ConnectionError: If the archive cannot be fetched; the message says what to place where.
+        ConnectionError: If the archive cannot be fetched; the message says which file to place where.
         FileNotFoundError: If it is missing and ``download`` is False.
-        ValueError: For another split, digest or number of images, a size below 1, or damaged files.
+        ValueError: For an unknown split, a wrong digest or number of images, a size below 1, or damaged files.
 
     Example:
         >>> STL10.info.counts, STL10.info.size
@@ -123,6 +123,6 @@ def read_images(images: Path, labels: Path, count: int | None) -> tuple[Tensor, 
         raise ValueError(f"{labels}: {len(y)} labels, expected {num} for {images.name}")
     if y.min() < 1 or y.max() > 10:
         raise ValueError(f"{labels}: labels {y.min()} to {y.max()}, expected 1 to 10")
-    # copy-on-write: torch wants an array that may be written, the file stays as it is
+    # copy-on-write: torch wants a writable array, and the file stays unchanged
     columns = torch.from_numpy(np.memmap(images, np.uint8, "c", shape=(num, 3, _SIDE, _SIDE)))
     return columns.transpose(2, 3), y.long() - 1  # the publisher stores column by column

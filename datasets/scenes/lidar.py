@@ -20,52 +20,52 @@ from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 from ccnn_geo.transforms.scan_points import cells, class_codes
 
 FARTHEST = 10
-"""Positions beyond, in units, are said: kernels are made for those on [-1, 1]."""
+"""Larger positions, in units, are reported: kernels are made for positions on [-1, 1]."""
 
 
 class LidarFrames(Dataset):
-    r"""Scans in ``root/<split>``, in folders or not: ``.bin``, ``.npy``, ``.las``, ``.laz``, ``.ply``, ``.pcd``.
+    r"""Scans in ``root/<split>``, in subfolders or not: ``.bin``, ``.npy``, ``.las``, ``.laz``, ``.ply``, ``.pcd``.
 
-    Files are read at every access; the last one is kept, so that the tiles of a frame are cheapest in their order.
-    A frame of 100,000 points is made bearable by ``voxel``, which evens out the density, by ``tile``, which makes
-    several samples of it, and by ``max_points``; in this order, tiles first. What remains of ``max_points`` is the
-    same at every access: for other points in every epoch use ``transform=RandomSubset(n)`` instead.
+    Files are read at every access. The last one is kept, so that reading the tiles of a frame in order is cheapest.
+    Three options reduce frames of 100,000 points: ``tile`` cuts a frame into several samples, ``voxel`` evens out
+    the density, and ``max_points`` limits the number; in this order. The choice of ``max_points`` is the same at every
+    access; for other points in every epoch use ``transform=RandomSubset(n)`` instead.
 
-    Measurements are standardised by mean and deviation over the points of ``root/train``, as images and series are;
-    they, the labels found there and the size of its scans are measured once and stored. Without splits the files
-    themselves take its place.
+    Measurements are standardised by mean and deviation over the points of ``root/train``, as for images and series.
+    These statistics, the labels found there and the size of the scans are measured once and stored. Without splits,
+    the files themselves take the place of ``root/train``.
 
     Args:
         root: The folder of the splits, or of the files themselves.
         split: "train", "validation" or "test"; None for files that lie in ``root``.
-        download: There is nothing to download; kept for the common interface.
+        download: Not used, there is nothing to download; kept for the common interface.
         checksum: Likewise.
         features: Columns of ``x``, see :func:`~ccnn_geo.io.scans.frames.read_frame`: ``intensity`` of
             BIN and LAS, in LAS also ``return_number``, ``num_returns``, ``red``, ``green``, ``blue``, in PLY and PCD
-            any property, in BIN any declared column; and what every file has, ``constant`` (1) and ``x``, ``y``,
+            any property, in BIN any declared column; and, for every file, ``constant`` (1) and ``x``, ``y``,
             ``z`` of ``pos``.
-        classes: Codes of the files that are the classes 0, 1 and so on; points of others get the label -1. None
+        classes: Codes in the files for the classes 0, 1 and so on; points with other codes get the label -1. None
             leaves the codes as they are.
-        label: Name of the column that holds the labels; None for the only one with the name of one.
-        columns: What the numbers of a point in ``.bin`` and ``.npy`` are, such as ``[x, y, z, intensity, ring]``, with
-            ``_`` for one that is not used; None for those of nuScenes in ``.pcd.bin``, else of KITTI.
+        label: Name of the column of labels; None for the only column with a usual name.
+        columns: Names of the numbers of a point in ``.bin`` and ``.npy``, such as ``[x, y, z, intensity, ring]``, with
+            ``_`` for unused ones; None for those of nuScenes in ``.pcd.bin``, else of KITTI.
         column_type: Their type, ``float32`` or ``float64``.
         normalize: Whether measurements are standardised.
-        tile: Edge of square tiles in x and y, in units of the file; empty ones are left out.
-        voxel: Edge of cubes of which one point remains, the one nearest to the centre.
-        max_points: Points that remain at most, chosen at random.
-        unit: Units of the file that are 1 in ``pos``, the same for all frames. Kernels are made for positions on
-            [-1, 1], so that None is half a tile, or half the longest edge of the largest scan of ``root/train``.
-        cache: Where the list of tiles and what was measured go (default ``root/processed/lidar``).
+        tile: Edge of square tiles in x and y, in units of the file; empty tiles are left out.
+        voxel: Edge of cubes that keep one point each, the one nearest to the centre.
+        max_points: Most points to keep, chosen at random.
+        unit: Length in the file that is 1 in ``pos``, the same for all frames. Kernels are made for positions on
+            [-1, 1], so None means half a tile, or half the longest edge of the largest scan of ``root/train``.
+        cache: Folder of the list of tiles and of the measurements (default ``root/processed/lidar``).
         transform: Applied at every access; augmentation, only for training.
 
     Shapes:
         ``dataset[i]`` is ``Data(pos [N, 3], x [N, F], y [N], origin [1, 3], name)``; pos and x float32, y int64, -1
-        for all points of a file without labels, and left out if no file of ``root/train`` nor of the split has any.
+        for all points of a file without labels, and left out if no file of ``root/train`` or of the split has any.
         ``pos * dataset.unit + origin`` are the file's coordinates; origin float64.
 
     Raises:
-        FileNotFoundError: If there is no such folder, or no ``root/train`` to standardise by.
+        FileNotFoundError: If the folder does not exist, or there is no ``root/train`` to standardise by.
         ValueError: For an argument out of range, a class without points in ``root/train``, a folder without scans, a
             file that cannot be read, or a feature that a file lacks.
 
@@ -153,12 +153,12 @@ class LidarFrames(Dataset):
 
     @property
     def unit(self) -> float:
-        """Units of the files that are 1 in ``pos``."""
+        """Length in the files that is 1 in ``pos``."""
         return self.pipeline.unit
 
     @property
     def labels_found(self) -> str:
-        """Labels of ``root/train`` with their numbers of points, and which of them are a class."""
+        """Labels of ``root/train`` with their numbers of points, and which of them are classes."""
         codes = "as they are" if self.classes is None else f"classes are {self.classes}, others have no label"
         return f"labels found: {self._scans.measure().told}; {codes}"
 
@@ -180,15 +180,13 @@ class LidarFrames(Dataset):
                 f"lidar: positions of {name} go to {farthest:.3g} with unit={self.unit:g}, expected about 1: kernels "
                 "are made for [-1, 1]; without 'unit' it is half a tile, or half of the largest scan",
             )
-        if frame.labels is None and self._scans.have_labels:  # a batch has labels of all or of none
-            self._tell(
-                "labels", f"{path}: no labels, as others have; points of such scans get {IGNORED}, no class"
-            )
+        if frame.labels is None and self._scans.have_labels:  # in a batch all samples have labels, or none
+            self._tell("labels", f"{path}: no labels, unlike other scans; its points get {IGNORED}, no class")
             data.y = torch.full((len(keep),), IGNORED)
         return data
 
     def _tell(self, what: str, message: str) -> None:
-        """Once: every sample would say the same."""
+        """Warns once, not with every sample."""
         if what not in self._told:
             self._told.add(what)
             warn_caller(message)

@@ -1,4 +1,4 @@
-"""Which files of a folder are scans."""
+"""Lists the files of a folder that are scans."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ SCANS = FileKind(
     tuple(extension for extension in EXTENSIONS if extension != ".npy"),
     (".label", ".txt", ".png", ".jpg", ".xml", ".prj", ".npz"),
     deep=True,
-    second=(".npy",),  # beside others they hold something else
+    second=(".npy",),  # beside scans of other formats these hold something else
 )
 
 
 def list_scans(root: Path, split: str | None) -> list[Path]:
-    """Scans in the folder of a split and in all folders below, in the order of their names; links are followed.
+    """Lists scans in the folder of a split and below, in the order of their names; follows links.
 
     Hidden files and folders are left out, and so are files of labels.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: For another split, or a folder without scans.
+        FileNotFoundError: If the folder does not exist.
+        ValueError: For an unknown split, or a folder without scans.
     """
     if split is not None and split not in SPLITS:
         raise ValueError(f"lidar: expected split {', '.join(SPLITS)} or None, got {split!r}")
@@ -44,7 +44,7 @@ def list_scans(root: Path, split: str | None) -> list[Path]:
 
 
 def file_states(root: Path, paths: Sequence[Path]) -> list[tuple[str, int, int]]:
-    """Names, sizes and dates of scans and of their labels."""
+    """Names, sizes and dates of scans and of their files of labels."""
     states = []
     for path in paths:
         beside = label_file(path) if path.suffix.lower() == ".bin" else None

@@ -1,4 +1,4 @@
-"""The scans of a split: how they are read, and what is measured of those that are learned from."""
+"""The scans of a split: how they are read, and what is measured of the training scans."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from ccnn_geo.transforms.scan_points import MADE
 
 
 class Scans:
-    """Files of a split, read at every access but for the last one, which is kept.
+    """Files of a split, read at every access; the last one is kept.
 
     Args:
         root: The folder of the splits, or of the files themselves.
-        split: One of them; None for files that lie in ``root``.
-        features: Names of those that must be numbers.
-        layout: How files are read: ``columns``, ``column_type`` and ``label`` of
+        split: Name of the split; None for files that lie in ``root``.
+        features: Names of features that must be numbers.
+        layout: Options for reading files: ``columns``, ``column_type`` and ``label`` of
             :func:`~ccnn_geo.io.scans.frames.read_frame`.
-        cache: Where that goes which was measured.
+        cache: Folder of the measurements.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: For another split, or a folder without scans.
+        FileNotFoundError: If the folder does not exist.
+        ValueError: For an unknown split, or a folder without scans.
     """
 
     def __init__(
@@ -43,42 +43,42 @@ class Scans:
         self._last: tuple[Path, Frame] | None = None
 
     def read(self, path: Path) -> Frame:
-        """The points of a file."""
+        """Returns the points of a file."""
         if self._last is None or self._last[0] != path:
             self._last = path, self._read_file(path)
         return self._last[1]
 
     def tiles(self, edge: float) -> dict[str, np.ndarray]:
-        """All square tiles that have points, see :func:`~ccnn_geo.datasets.scenes.lidar_tiles.tiles`."""
+        """Lists all square tiles that have points, see :func:`~ccnn_geo.datasets.scenes.lidar_tiles.tiles`."""
         target = self._target("tiles", self.paths, self.split, edge)
         return tiles(self.paths, self._read_file, edge, target)
 
     @property
     def learned_from(self) -> bool:
-        """Whether there are scans to learn from: ``root/train``, or without splits all of them."""
+        """Whether there are training scans: ``root/train``, or without splits all scans."""
         return self.split in (None, "train") or "train" in split_folders(self.root)
 
     def measure(self) -> Survey:
-        """What the scans to learn from have in common."""
+        """Measures the training scans."""
         part = None if self.split is None else "train"
         return self._survey(part, self.paths if part == self.split else list_scans(self.root, part))
 
     @cached_property
     def have_labels(self) -> bool:
-        """Whether one of those to learn from, or of this split, has labels; reads them all if it is not stored."""
+        """Whether a training scan or a scan of this split has labels; reads them all unless the result is stored."""
         learned = self.split not in (None, "train") and self.learned_from and bool(self.measure().labels)
         return learned or bool(self._survey(self.split, self.paths).labels)
 
     def look(self, classes: Sequence[int] | None, normalize: bool, sized: bool) -> Survey | None:
-        """What is measured of the scans to learn from, as far as it is asked for.
+        """Measures the training scans, as far as the arguments need it.
 
         Args:
-            classes: Codes that must be there.
+            classes: Codes that must be present.
             normalize: Whether measurements are standardised.
             sized: Whether the size of the scans is the unit.
 
         Raises:
-            FileNotFoundError: If it is asked for and there are none to learn from.
+            FileNotFoundError: If there are no training scans to measure.
             ValueError: If they lack a class or a feature.
         """
         measured = normalize and not set(self.features) <= set(MADE)
@@ -93,14 +93,14 @@ class Scans:
         found = self.measure()
         if normalize and found.unknown(self.features):
             for path in list_scans(self.root, None if self.split is None else "train"):
-                self._read_file(path)  # the one that holds it says so, if it has not when it was measured
+                self._read_file(path)  # raises for the file at fault, unless measuring has done so
         if classes is not None and (found.labels or self.split is not None):
             place = self.root if self.split is None else split_folders(self.root)["train"]
             found.check_classes(place, classes, all_of_them=self.split is not None)
         lacking = sorted({*self.features} - {*MADE, *found.moments})
         if lacking:
             raise ValueError(
-                f"{self.root}: no {', '.join(lacking)} in the scans that are learned from; the option 'features' "
+                f"{self.root}: no {', '.join(lacking)} in the training scans; the option 'features' "
                 f"takes some of {', '.join((*MADE, *found.moments))}"
             )
         return found
@@ -112,6 +112,6 @@ class Scans:
         return read_frame(path, **self._layout, needed=self.features)
 
     def _target(self, what: str, paths: Sequence[Path], part: str | None, *settings: object) -> Path:
-        """Where that is stored which follows from files and from how they are read."""
+        """Path of a result that depends on the files and on how they are read."""
         key = digest(READING, file_states(self.root, paths), self._layout, settings)
         return self._cache / f"{what}-{part or 'all'}-{key}.npz"

@@ -1,4 +1,4 @@
-"""What all scans of a part have in common: how large they are, what was measured in them, which labels they have."""
+"""Measures all scans of a set: their size, their measurements and their labels."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ccnn_geo.io.scans.frames import Frame
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """Of the scans of a part.
+    """Measurements of the scans of a set.
 
     Args:
-        extent: Longest edge of the box of a scan, of the largest one.
+        extent: Longest edge of the bounding box of the largest scan.
         moments: Mean and deviation of each measurement, over all points that have it; NaN if one of them is NaN.
-        labels: Points of each label.
+        labels: Number of points of each label.
     """
 
     extent: float
@@ -30,7 +30,7 @@ class Survey:
     labels: Mapping[int, int]
 
     def check_classes(self, folder: Path, classes: Sequence[int], all_of_them: bool) -> None:
-        """Refuses classes that are not there.
+        """Refuses missing classes.
 
         Raises:
             ValueError: If there are no labels, or a class has no points; with ``all_of_them=False``, if all have none.
@@ -43,7 +43,7 @@ class Survey:
             )
 
     def unknown(self, names: Iterable[str]) -> list[str]:
-        """Those of such measurements that are NaN at a point."""
+        """Lists the given measurements that are NaN at a point."""
         return [name for name in names if not np.isfinite(self.moments.get(name, 0.0)).all()]
 
     @property
@@ -57,7 +57,7 @@ class Survey:
 
 
 def survey(paths: Sequence[Path], read: Callable[[Path], Frame], target: Path) -> Survey:
-    """Reads all scans, unless ``target`` already says what they have in common."""
+    """Measures all scans, unless ``target`` holds the result."""
 
     def merge(found: Results) -> None:
         write_atomic(target, partial(np.savez, **_joined_all(found.arrays("scans"))))
@@ -73,11 +73,11 @@ def survey(paths: Sequence[Path], read: Callable[[Path], Frame], target: Path) -
 
 
 def _measure(frame: Frame) -> dict[str, np.ndarray]:
-    """Of one scan: its extent, count, mean and sum of squared deviations of each measurement, points of each label."""
+    """Measures one scan: extent, count, mean and sum of squared deviations of measurements, points of each label."""
     sums = []
     for values in frame.fields.values():
         column = values.astype(np.float64)
-        with np.errstate(over="ignore", invalid="ignore"):  # of those that nobody asks for
+        with np.errstate(over="ignore", invalid="ignore"):  # from measurements that nobody needs
             sums.append([len(column), column.mean(), np.square(column - column.mean()).sum()])
     labels = np.zeros(0, np.int64) if frame.labels is None else frame.labels
     codes, counts = np.unique(labels, return_counts=True)
@@ -111,7 +111,7 @@ def _joined_all(scans: Iterable[Arrays]) -> dict[str, Any]:
 
 
 def _joined(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Count, mean and sum of squared deviations of two parts together.
+    """Count, mean and sum of squared deviations of two samples together.
 
     Source: Chan, Golub and LeVeque (1983).
     """

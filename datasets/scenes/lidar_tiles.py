@@ -18,7 +18,7 @@ from ccnn_geo.transforms.scan_points import cells
 def tiles(
     paths: Sequence[Path], read: Callable[[Path], Frame], edge: float, target: Path
 ) -> dict[str, np.ndarray]:
-    """All tiles that have points, ``frame [T]`` and ``cell [T, 2]``; reads the scans unless ``target`` says so."""
+    """Lists all tiles that have points, ``frame [T]`` and ``cell [T, 2]``; reads the scans unless ``target`` exists."""
 
     def tiles_of(path: Path) -> dict[str, np.ndarray]:
         return {"cell": np.unique(cells(read(path).xyz, edge), axis=0)}

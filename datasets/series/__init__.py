@@ -1,4 +1,4 @@
-"""Internal: series with gaps, that is CSV folders and PhysioNet 2012.
+"""Internal: time series with gaps: folders of CSV files and PhysioNet 2012.
 
 :mod:`ccnn_geo.datasets` has the classes.
 """

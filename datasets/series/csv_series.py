@@ -35,39 +35,38 @@ SERIES = FileKind("series", (".csv",), second=(".tsv",), with_targets=True)
 class CSVSeries(SeriesDataset):
     r"""One series a file, in ``root/<split>/<class>/<file>.csv``; split train, validation (or val, valid, dev) or test.
 
-    Other ways to sort files are those of :mod:`~ccnn_geo.datasets.base.find_layout`. With a table of targets,
-    :mod:`~ccnn_geo.datasets.base.target_files`, there are numbers to be learned of each series. With ``label`` there is
-    a class for each time, and files lie in ``root/<split>``, or in the root. Cells are separated by commas,
-    semicolons, tabs, bars or blanks, and decimals by a point or a comma: found out where it is plain, said by the
-    options otherwise.
+    :mod:`~ccnn_geo.datasets.base.find_layout` lists other ways to sort files. With a table of targets,
+    :mod:`~ccnn_geo.datasets.base.target_files`, networks learn numbers for each series. With ``label`` they learn a
+    class for each time, and files lie in ``root/<split>``, or in the root. Cells are separated by commas,
+    semicolons, tabs, bars or blanks, and decimals by a point or a comma. Both are found out where they are clear;
+    otherwise the options give them.
 
     A file has a header and a column ``time``, of numbers in a unit of your own or of ISO 8601 dates, in any order.
-    Dates are what :func:`~ccnn_geo.io.iso_dates.seconds_of` reads, without a zone of UTC; digits alone, such as
-    20240131, are dates if all of a file make up dates from 1900 to 2099. The other columns are variables; or, in the
-    long form, there are the columns ``variable`` and ``value``, one observation a line. Empty cells, ``NA``, ``NaN``,
-    ``null`` and ``?`` are not observed. Lines of the same time are one point, what they hold of the same variable is
-    averaged, and times at which nothing was observed are left out. A warning counts files of other kinds, but for
-    hidden ones.
+    :func:`~ccnn_geo.io.iso_dates.seconds_of` reads dates, as UTC unless they name a zone; digits alone, such as
+    20240131, are dates if all of a file make up dates from 1900 to 2099. The other columns are variables; in the
+    long form there are the columns ``variable`` and ``value``, one observation a line. Empty cells, ``NA``, ``NaN``,
+    ``null`` and ``?`` are missing values. Lines of the same time are one point: values of the same variable are
+    averaged, and times without observations are left out. A warning counts files of other kinds, except hidden ones.
 
     The variables are those of the training files, in the order of first appearance. A file begins at its own
-    first time, and the longest training file spans [-1, 1]; ``span`` is its length in the unit of ``time``, for
-    dates in seconds. Prepared files are used again as long as names, sizes and dates of the files stay.
+    first time, and the longest training file spans [-1, 1]; ``span`` is its length in the unit of ``time``, or in
+    seconds for dates. Prepared files are used again as long as names, sizes and dates of the files stay the same.
 
     Args:
         root: The folder of the splits.
-        split: One of those that exist; train must exist, for it sets the scale.
-        download: There is nothing to download; kept for the common interface.
+        split: One of the existing splits; train must exist, because it sets the scale.
+        download: Not used, there is nothing to download; kept for the common interface.
         checksum: Likewise.
-        separator: Between the cells of a line: comma, semicolon, tab, pipe, space, or the sign; by default the one
+        separator: Separator of cells: comma, semicolon, tab, pipe, space, or the sign; by default the one
             that makes a header of the first line.
-        decimal: ``.`` or ``,``; by default what the numbers of a file have. Where that is not plain, as in 1,234, the
-            file is refused.
+        decimal: ``.`` or ``,``; by default found from the numbers of a file. Ambiguous numbers such as 1,234 are
+            refused.
         time: Name of the column of times, ``time`` by default.
         label: Name of a column of labels, words or whole numbers, that every file has; an empty cell or NaN is no
-            label. Classes are the labels of the training files, at times at which something was observed.
+            label. Classes are the labels of the training files, at times with an observation.
         targets: Names of columns of the table of targets; None for all.
-        tails: Part of a variable's training values at either end that is taken for slips and pulled in.
-        cache: Where prepared files go (default ``root/processed``).
+        tails: Share of a variable's training values at either end that counts as errors and is pulled in.
+        cache: Folder of prepared files (default ``root/processed``).
         transform: Applied at every access; augmentation, only for training.
 
     Shapes:
@@ -75,7 +74,7 @@ class CSVSeries(SeriesDataset):
         :class:`~ccnn_geo.datasets.series.series.SeriesDataset`; with targets ``y [1, T]``, with ``label`` ``y [N]``.
 
     Raises:
-        FileNotFoundError: If there is no such folder or split.
+        FileNotFoundError: If the folder or the split does not exist.
         ValueError: If a file is not as described (it is named, with the line), has variables that the training
             files lack, or has dates where these have numbers; if a class has no files, or the splits have
             different classes.
@@ -125,7 +124,7 @@ class CSVSeries(SeriesDataset):
             raise ValueError("csv_series: expected label or targets, got both")
         root = Path(root).expanduser()
         layout = self.layout(root, {"label": label, "targets": targets})
-        # train sets the scale of all, and the key of another split holds that of train
+        # train sets the scale for all splits, and the key of another split includes that of train
         parts = {name: layout.part(name) for name in dict.fromkeys(("train", split))}
         folder = Path(cache).expanduser() if cache is not None else root / "processed"
         written: dict[str, Any] = {"separator": separator, "decimal": decimal, "time": time, "label": label}
@@ -146,19 +145,19 @@ class CSVSeries(SeriesDataset):
 
     @staticmethod
     def truths(root: Path, arguments: Mapping[str, Any]) -> tuple[str, str]:
-        """The task of the files of a folder, and where the answers are."""
+        """Returns the task of the files of a folder, and the place of the predictions."""
         return ("segmentation", "node") if arguments.get("label") else truths_of(root)
 
     @staticmethod
     def layout(root: Path, arguments: Mapping[str, Any]) -> Layout:
-        """How the files of a folder are sorted."""
+        """Finds out how the files of a folder are sorted."""
         if arguments.get("label"):
             return unsorted_files(root, SERIES)
         return find_layout(root, SERIES, arguments.get("targets"))
 
     @property
     def pipeline(self) -> SeriesPipeline | None:
-        """What makes a sample of a file."""
+        """Turns a file into a sample."""
         found = super().pipeline
         return None if found is None else replace(found, **self._written)
 
@@ -171,7 +170,7 @@ def _prepare(
     targets: Mapping[str, Path],
     tails: float,
 ) -> None:
-    """Stores a split; other splits than train take variables, classes and scale from what is stored of that."""
+    """Stores a split; splits other than train take variables, classes and scale from the stored train split."""
 
     def merge(found: Results) -> None:
         tables = [_table(arrays) for arrays in found.arrays("series")]
@@ -213,7 +212,7 @@ def _prepare(
 
 
 def stored_table(path: Path, reading: Mapping[str, str]) -> dict[str, np.ndarray]:
-    """A table as arrays of numbers."""
+    """Reads a table as arrays of numbers."""
     table = read_table(path, **reading)
     found = {
         "time": table.time,
@@ -243,7 +242,7 @@ def _table(found: Arrays) -> Table:
 
 
 def _record(root: Path, path: Path, truth: Any, table: Table, pipeline: SeriesPipeline) -> Record:
-    """A series with its class or targets; or, where the truth is a list of the classes of points, with those."""
+    """Makes a series with its class or targets; if ``truth`` is a list of classes of points, with their labels."""
     try:
         times, values = pipeline.observed(table)
         if isinstance(truth, list):

@@ -31,31 +31,31 @@ _URL = "https://physionet.org/files/challenge-2012/1.0.0"
 class PhysioNet2012(SeriesDataset):
     """Intensive care, 12,000 stays of 48 hours: 37 variables at irregular times; label 1 for death in hospital.
 
-    A point is a distinct minute with observations, and the admission; positions are -1 at admission and 1 after
-    48 hours (24 hours a unit). Values noted twice in a minute are averaged, -1 means unknown. Slips (a pH of 100)
-    are pulled in to the quantiles of the training part before values are standardised by it.
+    A point is a distinct minute with observations, or the admission; positions are -1 at admission and 1 after
+    48 hours (24 hours a unit). Values noted twice in a minute are averaged, -1 means unknown. Errors (a pH of 100)
+    are pulled in to the quantiles of the training set before values are standardised by it.
 
-    With the sets a, b and c, a trains, b validates and c tests. Other choices of sets are pooled and split by
-    class, 70 : 15 : 15, the same records on every machine.
+    With the sets a, b and c, set a is for training, b for validation and c for testing. Other choices of sets are
+    pooled and split by class, 70 : 15 : 15, the same records on every machine.
 
     Args:
         root: ``root/physionet2012``, or ``root`` itself, holds ``set-a/<record>.txt`` and ``Outcomes-a.txt``.
         split: "train", "validation" or "test".
         download: Fetch what is missing.
-        checksum: Kept for the common interface; the publisher's digests are not part of this package.
-        check_counts: Insist on 4,000 records a set; otherwise the files are looked at every time.
-        sets: Which sets, e.g. "c"; None for those that lie there unpacked, and for all three if none does.
+        checksum: Kept for the common interface; this package does not include the publisher's digests.
+        check_counts: Insist on 4,000 records a set; otherwise the files are checked at every call.
+        sets: Names of the sets, e.g. "c"; None for those that are there unpacked, and for all three if none is.
         static: Age, gender, height and kind of unit as further channels.
-        tails: Part of a variable's values at either end that is taken for slips.
+        tails: Share of a variable's values at either end that counts as errors.
         transform: Applied at every access; augmentation, only for training.
 
     Shapes:
         ``dataset[i]`` is ``Data(x [N, 74], pos [N, 1], y [1], name)``, N about 75; with ``static`` ``x [N, 88]``.
 
     Raises:
-        ConnectionError: If a file cannot be fetched; the message says what to place where.
+        ConnectionError: If a file cannot be fetched; the message says which file to place where.
         FileNotFoundError: If files are missing and ``download`` is False.
-        ValueError: For another split or set, a wrong number of records, or a line that is not understood.
+        ValueError: For an unknown split or set, a wrong number of records, or a line that cannot be read.
 
     Example:
         >>> PhysioNet2012.info.counts, PhysioNet2012.info.in_channels
@@ -116,7 +116,7 @@ class PhysioNet2012(SeriesDataset):
         home = _home(root)
         sets = "".join(sorted(sets)) if sets is not None else _there(home)
         key = digest(VARIABLES, STATIC, tails, STORED)
-        if not check_counts:  # files may come and go: the stored points are of these
+        if not check_counts:  # files may change, so the key of the stored points includes their dates
             _ensure(root, sets, download)
             home = _home(root)
             key = digest(key, [(p.name, p.stat().st_mtime_ns) for s in sets for p in _paths(home, s)])
@@ -130,13 +130,13 @@ class PhysioNet2012(SeriesDataset):
 
 
 def _home(root: Path) -> Path:
-    """The data set's folder, or the root itself where somebody unpacked into that."""
+    """The data set's folder, or the root itself if the sets were unpacked there."""
     home = root / "physionet2012"
     return root if not home.is_dir() and any((root / f"set-{s}").is_dir() for s in "abc") else home
 
 
 def _there(home: Path) -> str:
-    """Sets that were placed unpacked. Archives beside them tell of a download, which is of all."""
+    """Sets that were placed unpacked; archives beside them come from a download, which takes all three."""
     placed = "".join(s for s in "abc" if (home / f"set-{s}").is_dir())
     return "abc" if not placed or any(home.glob("set-*.*")) else placed
 
@@ -149,10 +149,10 @@ def _ensure(root: Path, sets: str, download: bool) -> None:
         lacking = [*(m for m in missing if not (home / f"{m}.tar.gz").exists()), *outcomes]
         if lacking and not download:
             raise FileNotFoundError(
-                f"physionet2012: no {', '.join(lacking)} in {home}; place there what is published at "
-                f"{_URL}/set-a.tar.gz, Outcomes-a.txt and so on, use download=True, or name the sets that are there"
+                f"physionet2012: no {', '.join(lacking)} in {home}; place the published files there "
+                f"({_URL}/set-a.tar.gz, Outcomes-a.txt and so on), use download=True, or name the sets that are there"
             )
-        for name in missing:  # all before any is unpacked: what lies there unpacked is what is wanted
+        for name in missing:  # fetch all before unpacking any: unpacked sets mark what is wanted
             fetch(f"{_URL}/{name}.tar.gz", home / f"{name}.tar.gz")
         for name in outcomes:
             fetch(f"{_URL}/{name}", home / name)
@@ -217,7 +217,7 @@ def _write_splits(
 
 
 def _list_set(home: Path, letter: str, check_counts: bool) -> tuple[list[Path], list[int]]:
-    """Files of a set, and whether each patient died."""
+    """Lists the files of a set, with the outcome of each stay."""
     paths = _paths(home, letter)
     if not paths or (check_counts and len(paths) != 4000):
         raise ValueError(
@@ -227,11 +227,11 @@ def _list_set(home: Path, letter: str, check_counts: bool) -> tuple[list[Path], 
     labels = read_outcomes(home / f"Outcomes-{letter}.txt")
     for path in paths:
         if path.stem not in labels:
-            raise ValueError(f"{home / f'Outcomes-{letter}.txt'}: no record {path.stem}, which {path} has")
+            raise ValueError(f"{home / f'Outcomes-{letter}.txt'}: no record {path.stem}, but {path} exists")
     return paths, [labels[path.stem] for path in paths]
 
 
 def stored_record(path: Path) -> dict[str, np.ndarray]:
-    """A stay as arrays of numbers; its label stands in another file."""
+    """Reads a stay as arrays of numbers; its label is in another file."""
     record = read_record(path, 0)
     return {"time": record.time, "values": record.values, "static": record.static}

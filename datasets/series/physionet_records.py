@@ -14,19 +14,19 @@ VARIABLES = (
     *("NIMAP", "NISysABP", "PaCO2", "PaO2", "pH", "Platelets", "RespRate", "SaO2", "SysABP", "Temp"),
     *("TroponinI", "TroponinT", "Urine", "WBC", "Weight"),
 )
-"""What is measured in time, in the publisher's order."""
+"""Variables measured in time, in the publisher's order."""
 
 STATIC = ("Age", "Gender", "Height", "ICUType=1", "ICUType=2", "ICUType=3", "ICUType=4")
-"""What is noted at admission: years, 0 or 1 (male), cm, kind of unit."""
+"""Data noted at admission: years, 0 or 1 (male), cm, kind of unit."""
 
 _INDEX = {name: i for i, name in enumerate(VARIABLES)}
 
 
 def read_outcomes(path: Path) -> dict[str, int]:
-    """Label of each record: 1 for a death in hospital.
+    """Reads the label of each record: 1 for a death in hospital.
 
     Raises:
-        ValueError: If a column is missing, a row is not understood, or a label is neither 0 nor 1.
+        ValueError: If a column is missing, a row cannot be read, or a label is neither 0 nor 1.
     """
     header, *rows = _lines(path)
     columns = [name.strip() for name in header.split(",")]
@@ -45,15 +45,15 @@ def read_outcomes(path: Path) -> dict[str, int]:
 
 
 def read_record(path: Path, label: int) -> Record:
-    """One stay, from lines ``hh:mm,parameter,value``; times in minutes.
+    """Reads one stay from lines ``hh:mm,parameter,value``; times in minutes.
 
     Raises:
-        ValueError: Names the first line that is not understood.
+        ValueError: If a line cannot be read; names the first one.
     """
     header, *rows = _lines(path)
     if header.replace(" ", "") != "Time,Parameter,Value":
         raise ValueError(f"{path}: starts with {header[:40]!r}, expected Time,Parameter,Value")
-    # at admission there is a point, whatever is known of it
+    # admission is a point even if nothing is known of it
     time, variable, value = [0.0], [0], [math.nan]
     static = np.full(len(STATIC), np.nan)
     for number, row in enumerate(rows, 2):

@@ -1,4 +1,4 @@
-"""What all data sets of irregular time series have in common."""
+"""The base of all data sets of irregular time series."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from ccnn_geo.io.files.storage import read_arrays, write_atomic
 from ccnn_geo.transforms.pipelines.series import Scale, SeriesPipeline, series_points
 
 STORED = 3
-"""Counts changes of what is stored; part of the name of the file."""
+"""Version of the stored data; part of the file's name."""
 
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """One series, before it is standardised; NaN where nothing was observed.
+    """One series before it is standardised; NaN for missing values.
 
     Args:
-        name: What the record is called.
+        name: Name of the record.
         truth: Its class, its targets ``[T]`` float64, or the classes of its points ``[N]`` int64, -1 for none.
-        time: ``[N]`` float64, ascending, since the record began.
+        time: ``[N]`` float64, ascending, since the start of the record.
         values: ``[N, V]`` float64.
-        static: ``[A]`` float64, what does not change in time.
+        static: ``[A]`` float64, values that do not change in time.
     """
 
     name: str
@@ -51,7 +51,7 @@ def write_series(
     dates: bool = False,
     point_classes: Sequence[str] | None = None,
 ) -> None:
-    """Standardises records and writes what :class:`SeriesDataset` reads; ``point_classes`` are those of points."""
+    """Standardises records and writes them for :class:`SeriesDataset`; ``point_classes`` are the classes of points."""
     truths = [record.truth for record in records]
     values = np.concatenate([record.values for record in records])
     arrays: dict[str, Any] = {
@@ -90,21 +90,21 @@ _ARRAYS = (
 class SeriesDataset(LabelledDataset):
     r"""Labelled series with real timestamps: one point per distinct time, kept in memory.
 
-    A point's position is its time since the record began, :math:`2 t / \mathrm{span} - 1`, where the longest
-    record of the training part spans [-1, 1]. Its channels are the standardised values, 0 where a variable was
-    not observed, and beside each its mask, 1 where it was. A :class:`~ccnn_geo.CCNN` with ``dim=1`` takes batches
-    of them as they are; with ``causal=True`` a point hears of the past alone.
+    The position of a point is its time since the start of the record, :math:`2 t / \mathrm{span} - 1`, so that the
+    longest record of the training set spans [-1, 1]. Channels are the standardised values, 0 where a variable was
+    not observed, and a mask for each, 1 where it was. A :class:`~ccnn_geo.CCNN` with ``dim=1`` takes batches
+    of them as they are; with ``causal=True`` a point depends only on the past.
 
     Args:
         stored: File of :func:`write_series`.
-        classes: Names of the classes, in the order of the labels; None where points have a class each.
-        targets: Names and units of targets, in the place of classes.
-        static: Repeat what does not change in time as further channels of every point, with masks too.
+        classes: Names of the classes, in the order of the labels; None if points have a class each.
+        targets: Names and units of targets, in place of classes.
+        static: Repeat the values that do not change in time as further channels of every point, with masks too.
         transform: Applied at every access.
 
     Shapes:
         ``dataset[i]`` is ``Data(x [N, 2V], pos [N, 1], y [1], name)``, with ``static`` ``x [N, 2V + 2A]``; values
-        before masks. x and pos float32, y int64; the points are in the order of time. With targets ``y [1, T]`` is
+        before masks. x and pos float32, y int64; points in the order of time. With targets ``y [1, T]`` is
         float32, with a class for each point it is ``[N]``, -1 for none.
 
     Raises:
@@ -138,7 +138,7 @@ class SeriesDataset(LabelledDataset):
 
     @property
     def pipeline(self) -> SeriesPipeline | None:
-        """What makes a sample of a file; None with what does not change in time, of which a file knows nothing."""
+        """Turns a file into a sample; None with static values, because a file does not have them."""
         if self.static:
             return None
         scale = {
@@ -147,7 +147,7 @@ class SeriesDataset(LabelledDataset):
             "low": self.scale.low,
             "high": self.scale.high,
         }
-        # a bound at infinity is none, which JSON can say
+        # an infinite bound means no bound, and JSON has a value for that
         known: dict[str, Any] = {
             name: tuple(v if np.isfinite(v) else None for v in column.tolist())
             for name, column in scale.items()
@@ -156,7 +156,7 @@ class SeriesDataset(LabelledDataset):
 
     @property
     def channels(self) -> list[str]:
-        """What the columns of ``x`` are."""
+        """Names of the columns of ``x``."""
         names = self.variables + (self.static_variables if self.static else [])
         return names + [f"{name} observed" for name in names]
 
@@ -175,6 +175,6 @@ class SeriesDataset(LabelledDataset):
         return data.update({"y": y.float() if self.target_names else y, "name": self._names[idx]})
 
     def cell_labels(self) -> Iterator[Tensor]:
-        """Labels of the points of each sample that has them."""
+        """Yields the labels of the points of each sample that has them."""
         parts = (slice(self._offset[i], self._offset[i + 1]) for i in self.indices())
         return (self._y[part] for part in parts)

@@ -1,4 +1,4 @@
-"""A class for each time of a series, of a column of its file."""
+"""A class for each time of a series, from a column of its file."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from ccnn_geo.transforms.pipelines.series import SeriesPipeline
 
 
 def check_label_column(root: Path, paths: Iterable[Path], options: Mapping[str, Any]) -> None:
-    """Refuses files of which none has the column of labels, before words in another are taken for bad numbers.
+    """Refuses files without the column of labels, before words in another column count as bad numbers.
 
     Args:
         root: The folder, for the message.
-        paths: The files; the first that has the column, or cannot be read, is the last that is opened.
-        options: Of the data set: ``label``, ``separator`` and ``time``.
+        paths: The files; reading stops at the first that has the column, or cannot be read.
+        options: Options of the data set: ``label``, ``separator`` and ``time``.
 
     Raises:
-        ValueError: If no file has it.
+        ValueError: If no file has the column.
     """
     label, found = options["label"], dict[str, None]()
     if label == TIME or label.strip().lower() == (options.get("time") or TIME).strip().lower():
-        return  # which its reader refuses
+        return  # its reader refuses it
     for path in paths:
         try:
             header, _, _ = read_named_rows(path, options.get("separator"), options.get("time"))
-        except (OSError, ValueError):  # which its reader will say
+        except (OSError, ValueError):  # its reader reports it
             return
         if label in header:
             return
@@ -45,14 +45,14 @@ def check_label_column(root: Path, paths: Iterable[Path], options: Mapping[str, 
 
 
 def labels_of_lines(path: Path, table: Table, column: str) -> list[str]:
-    """The label of each line at whose time something was observed, the empty one for none.
+    """Returns the label of each line with an observation, an empty string for none.
 
     Raises:
         ValueError: If the file has no such column, or a label is a number that is not whole.
     """
     if table.lines is None or table.lines.labels is None:
         raise ValueError(
-            f"{path}: no column {column!r}, expected one of labels; {', '.join(table.variables)} are there"
+            f"{path}: no column {column!r}, expected one with labels; found {', '.join(table.variables)}"
         )
     for label in table.lines.labels:
         number = number_of(label.replace(",", "."))
@@ -63,15 +63,15 @@ def labels_of_lines(path: Path, table: Table, column: str) -> list[str]:
 
 
 def label_classes(root: Path, column: str, labels: Iterable[Sequence[str]]) -> list[str]:
-    """Labels that files have, in their order; whole numbers in that of numbers.
+    """Lists the labels in files in order, whole numbers by value.
 
     Args:
         root: The folder, for the message.
-        column: Of the labels, likewise.
-        labels: What :func:`labels_of_lines` says of each file.
+        column: The column of labels, likewise.
+        labels: Labels of each file, from :func:`labels_of_lines`.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If there are no labels.
     """
     found = set().union(*labels) - {""}
     if not found:
@@ -80,10 +80,10 @@ def label_classes(root: Path, column: str, labels: Iterable[Sequence[str]]) -> l
 
 
 def point_labels(table: Table, num_points: int, classes: Sequence[str]) -> np.ndarray:
-    """Class of each distinct time at which something was observed, ``[N]`` int64; -1 for none.
+    """Returns the class of each distinct time with an observation, ``[N]`` int64; -1 for none.
 
     Raises:
-        ValueError: For another class, or lines of one time with several.
+        ValueError: For an unknown class, or several labels at one time.
     """
     labels = np.full(num_points, -1, dtype=np.int64)
     written = None if table.lines is None else table.lines.labels
@@ -93,7 +93,7 @@ def point_labels(table: Table, num_points: int, classes: Sequence[str]) -> np.nd
             continue
         if label not in known:
             raise ValueError(
-                f"the label {label!r}, expected those of the training files: {', '.join(classes)}"
+                f"the label {label!r} is not in the training files, expected one of {', '.join(classes)}"
             )
         if labels[point] not in (-1, known[label]):
             raise ValueError(f"the labels {classes[labels[point]]!r} and {label!r} at one time, expected one")

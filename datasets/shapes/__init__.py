@@ -1,4 +1,4 @@
-"""Internal: shapes, that is ModelNet, folders of meshes, parametric shapes.
+"""Internal: shapes: ModelNet, folders of meshes, parametric shapes.
 
 :mod:`ccnn_geo.datasets` has the classes.
 """

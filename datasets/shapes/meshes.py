@@ -11,7 +11,7 @@ Mesh = tuple[np.ndarray, np.ndarray]
 
 
 def merge_meshes(meshes: Iterable[Mesh]) -> Mesh:
-    """Several meshes as one, parts untouched."""
+    """Joins several meshes into one, without changing the parts."""
     vertices, faces, seen = [], [], 0
     for v, f in meshes:
         vertices.append(v)
@@ -48,7 +48,7 @@ def box(center: Iterable[float], extent: Iterable[float]) -> Mesh:
 
 
 def revolve(profile: np.ndarray, segments: int, closed: bool) -> Mesh:
-    """A profile ``[M, 2]`` of (radius, height), turned about the z-axis.
+    """Turns a profile ``[M, 2]`` of (radius, height) about the z-axis.
 
     The profile runs counter-clockwise around the material; ``closed`` joins its ends, otherwise they lie on the
     axis.
@@ -94,7 +94,7 @@ def tube(path: np.ndarray, radius: float, segments: int = 8) -> Mesh:
 
 
 def _lattice(rows: int, columns: int, wrap: bool) -> np.ndarray:
-    """Triangles between the cells of a lattice whose rows close, and whose columns may."""
+    """Triangles between the cells of a lattice with closed rows; ``wrap`` closes the columns too."""
     grid = np.meshgrid(np.arange(rows), np.arange(columns if wrap else columns - 1), indexing="ij")
     i, j = (index.ravel() for index in grid)
     up, right = (i + 1) % rows, (j + 1) % columns

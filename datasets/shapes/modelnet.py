@@ -45,7 +45,7 @@ class _ModelNet(ShapeDataset):
             return self._list(root / self.name, split, check_counts)
 
         key, source = split, files
-        if not check_counts:  # files may come and go: the stored points are of these
+        if not check_counts:  # files may change, so the key of the stored points includes their dates
             found = files()
             key, source = f"{split}-unchecked-{digest([f.name for f in found])}", lambda: found
         super().__init__(source, self.all_classes, root / "processed" / self.name, key, **kwargs)
@@ -81,24 +81,24 @@ class _ModelNet(ShapeDataset):
 class ModelNet10(_ModelNet):
     """ModelNet10: 3,991 shapes for training and 908 for testing in 10 classes, all upright and facing one way.
 
-    The archive (450 MB) is fetched into ``root`` unless ``root/ModelNet10`` or ``root/ModelNet10.zip`` is
-    there. Its sha256 is the one that other loaders of this data set publish. Once the points are stored in
-    ``root/processed``, the meshes are not needed any more.
+    The archive (450 MB) is fetched into ``root`` unless ``root/ModelNet10`` or ``root/ModelNet10.zip`` exists. Its
+    sha256 is the one that other loaders of this data set publish. Once the points are stored in
+    ``root/processed``, the meshes are no longer needed.
 
     Args:
         root: folder of the archive, the meshes and the stored points.
-        split: "train" or "test". For validation hold out a part of train with
+        split: "train" or "test". For validation hold out a share of train with
             :func:`~ccnn_geo.datasets.stratified_split`.
         download: fetch the archive if needed.
         checksum: sha256 that the archive must have ("published": as above); None accepts any.
-        check_counts: insist on the official number of shapes; otherwise the meshes are looked at every time.
+        check_counts: insist on the official number of shapes; otherwise the meshes are checked every time.
         **kwargs: see :class:`~ccnn_geo.datasets.shapes.shapes.ShapeDataset`.
 
     Raises:
-        ConnectionError: if the archive cannot be fetched; the message says what to place where.
+        ConnectionError: if the archive cannot be fetched; the message says which file to place where.
         FileNotFoundError: if it is missing and ``download`` is False.
-        ValueError: for another split, checksum or number of shapes.
-        ShapeError: names the files that could not be read; where many are of a kind, one of them.
+        ValueError: for an unknown split, a wrong checksum or number of shapes.
+        ShapeError: if files cannot be read; lists them, or one file for each kind of error.
 
     Example:
         >>> ModelNet10.info.counts["train"], ModelNet10.info.counts["test"], ModelNet10.info.in_channels
@@ -134,7 +134,7 @@ class ModelNet10(_ModelNet):
 class ModelNet40(_ModelNet):
     """ModelNet40: 9,843 shapes for training and 2,468 for testing in 40 classes (archive 2 GB).
 
-    Arguments, errors and behaviour as :class:`ModelNet10`.
+    Arguments, errors and behaviour are those of :class:`ModelNet10`.
 
     Example:
         >>> ModelNet40.info.counts["train"], ModelNet40.info.counts["test"], ModelNet40.all_classes[:2]

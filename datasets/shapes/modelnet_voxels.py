@@ -1,4 +1,4 @@
-"""ModelNet10 on a lattice: what a network is trained on that then meets points (Sec. 5, Fig. 11)."""
+"""ModelNet10 on a lattice: the training set of a network that then sees points (Sec. 5, Fig. 11)."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from ccnn_geo.transforms import NormalizeSphere, PointFeatures, ShapePipeline, V
 class ModelNet10Voxels(ModelNet10):
     """ModelNet10 as the non-empty cells of a 40 x 40 x 40 lattice on [-1, 1]^3, at most 512 of them.
 
-    4,096 points of each mesh on the unit sphere, as :class:`~ccnn_geo.datasets.ModelNet10` has them, go through
-    :class:`~ccnn_geo.transforms.Voxelize`. A cell's feature is its location; cells beyond ``num_voxels`` are masked
-    out by a choice that depends on the shape alone.
+    4,096 points of each mesh on the unit sphere, sampled as by :class:`~ccnn_geo.datasets.ModelNet10`, go through
+    :class:`~ccnn_geo.transforms.Voxelize`. A cell's feature is its location. Cells beyond ``num_voxels`` are masked
+    out; the choice depends only on the shape.
 
     Args:
         root: Folder of the archive, the meshes and the stored points, shared with ModelNet10.
-        split: "train" or "test", as published; for validation hold out a part of train with
+        split: "train" or "test", as published; for validation hold out a share of train with
             :func:`~ccnn_geo.datasets.stratified_split`.
-        grid: Give dense grids and labels instead of points.
+        grid: Return dense grids and labels instead of points.
         size: Cells along each axis.
-        num_voxels: Cells that are kept; None for all.
+        num_voxels: Number of cells to keep; None for all.
         num_samples: Points of a mesh.
-        features: Fields that become ``x``: ``pos``, ``normal`` (the mean over the cell).
-        random: Choose the cells anew at every access. Only for training.
-        transform: Applied to the points ``Data(pos [num_samples, 3], normal [num_samples, 3], y)`` at every access,
-            which then are put back on the unit sphere: augmentation. Only for training.
-        **kwargs: ``download``, ``checksum``, ``check_counts`` of :class:`~ccnn_geo.datasets.ModelNet10`, and what
-            :class:`~ccnn_geo.datasets.shapes.shapes.ShapeDataset` has besides.
+        features: Fields for ``x``: ``pos``, ``normal`` (the mean over the cell).
+        random: Choose other cells at every access. Only for training.
+        transform: Augmentation, applied to the points ``Data(pos [num_samples, 3], normal [num_samples, 3], y)`` at
+            every access, before they are put back on the unit sphere. Only for training.
+        **kwargs: ``download``, ``checksum``, ``check_counts`` of :class:`~ccnn_geo.datasets.ModelNet10`, and further
+            arguments of :class:`~ccnn_geo.datasets.shapes.shapes.ShapeDataset`.
 
     Shapes:
         ``dataset[i]`` is ``Data(x [M, C], pos [M, 3], y [1], name)``, and ``normal [M, 3]``; M <= num_voxels, ``pos``
-        centres of cells. With ``grid`` it is ``(grid [C, size, size, size], label)``, 0 in the other cells, float32
+        the centres of cells. With ``grid`` it is ``(grid [C, size, size, size], label)``, 0 in empty cells, float32
         and a python integer.
 
     Raises:
-        ValueError, FileNotFoundError, ConnectionError, ShapeError: as ModelNet10; ValueError for features of
-            another name.
+        ValueError, FileNotFoundError, ConnectionError, ShapeError: as for ModelNet10; ValueError also for unknown
+            features.
 
     Example:
         >>> ModelNet10Voxels.info.in_channels, ModelNet10Voxels.info.size
@@ -104,7 +104,7 @@ class ModelNet10Voxels(ModelNet10):
 
     @property
     def pipeline(self) -> ShapePipeline:
-        """What makes a sample of a file."""
+        """Turns a file into a sample."""
         return self._prepare
 
     def __getitem__(

@@ -32,7 +32,7 @@ def _torus(rng: Rng) -> Mesh:
 
 
 def _ring(rng: Rng) -> Mesh:
-    """Like a torus, with a rectangle for a section."""
+    """Like a torus, but with a rectangular section."""
     w, h = rng.uniform(0.18, 0.42), rng.uniform(0.18, 0.42)
     return revolve(np.array([[1 - w, -h], [1 + w, -h], [1 + w, h], [1 - w, h]]), 40, closed=True)
 
@@ -109,7 +109,7 @@ def _stool(rng: Rng) -> Mesh:
 
 
 def _star(rng: Rng) -> Mesh:
-    """A prism over a star: every other corner is drawn in."""
+    """A prism over a star: every other corner is pulled in."""
     outline = regular_polygon(2 * rng.integers(4, 8))
     outline[1::2] *= rng.uniform(0.4, 0.6)
     return prism(outline, 0, rng.uniform(0.5, 2), rng.uniform(0.6, 1))
@@ -138,10 +138,10 @@ PARAMETRIC_CLASSES: tuple[str, ...] = tuple(_FAMILIES)
 
 
 def parametric_mesh(name: str, rng: Rng) -> Mesh:
-    """A random member of a family: vertices ``[V, 3]`` and triangles ``[F, 3]``.
+    """Makes a random member of a family: vertices ``[V, 3]`` and triangles ``[F, 3]``.
 
-    After its own proportions a shape is stretched along each axis, bent, leant over a little, put upside down
-    every other time, turned about the vertical axis and scaled: size, spread, skewness and direction say little
+    A shape with its own proportions is stretched along each axis, bent, leant over a little, turned upside down
+    every other time, turned about the vertical axis and scaled. So size, spread, skewness and direction say little
     about its class.
 
     Args:
@@ -149,13 +149,13 @@ def parametric_mesh(name: str, rng: Rng) -> Mesh:
         rng: source of all randomness.
 
     Raises:
-        ValueError: for another name.
+        ValueError: for an unknown name.
     """
     if name not in _FAMILIES:
         raise ValueError(f"no family {name!r}, expected one of {', '.join(_FAMILIES)}")
     vertices, faces = _FAMILIES[name](rng)
     vertices = vertices - (vertices.max(0) + vertices.min(0)) / 2
-    vertices = vertices / np.ptp(vertices, axis=0) ** 0.6  # flat families become less so, and tall ones
+    vertices = vertices / np.ptp(vertices, axis=0) ** 0.6  # makes flat and tall families less extreme
     vertices = vertices * np.exp(rng.uniform(-0.45, 0.45, 3))
     bend = rng.uniform(-0.25, 0.25, 2)
     vertices[:, :2] += bend * vertices[:, 2:] ** 2
@@ -174,23 +174,23 @@ def _rotation(axis: int, angle: float) -> np.ndarray:
 
 
 class ParametricShapes(ShapeFolder):
-    """Ten families of meshes, made on the spot and read back like any other files: no download.
+    """Ten families of meshes, generated locally and read back like any other files: no download.
 
-    chair, column, cup, mug, ring, spring, star, stool, table and torus. Several are alike but for one trait (the
-    handle of a mug, the back of a chair, round or square sections), and all have the same range of sizes,
-    proportions and leanings, so that moments of the points do not tell them apart. The ``.off`` files are in
-    ``folder``, in the layout of :class:`ShapeFolder`.
+    The families are chair, column, cup, mug, ring, spring, star, stool, table and torus. Several differ in only one
+    trait (the handle of a mug, the back of a chair, round or square sections). All have the same range of sizes,
+    proportions and leanings, so moments of the points do not tell them apart. The ``.off`` files are in ``folder``, in
+    the layout of :class:`ShapeFolder`.
 
     Args:
-        root: where the files go, in a folder of their own.
-        split: "train" or "test"; shapes are different ones.
+        root: folder of the files, which get their own subfolder.
+        split: "train" or "test", with different shapes.
         train_per_class: shapes of each family for training.
         test_per_class: shapes of each family for testing.
-        shape_seed: of the shapes; ``seed`` is that of the points on them.
+        shape_seed: seed of the shapes; ``seed`` is for the points on them.
         **kwargs: see :class:`~ccnn_geo.datasets.shapes.shapes.ShapeDataset`.
 
     Raises:
-        ValueError: for another split, or less than one shape.
+        ValueError: for an unknown split, or less than one shape.
 
     Example:
         >>> import tempfile
@@ -239,7 +239,7 @@ class ParametricShapes(ShapeFolder):
 
 def _write(folder: Path, counts: dict[str, int], seed: int) -> None:
     unfinished = folder.with_name(f".{folder.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)  # of a process that was killed
+    shutil.rmtree(unfinished, ignore_errors=True)  # left by a process that was killed
     for part, (split, count) in enumerate(counts.items()):
         for label, name in enumerate(PARAMETRIC_CLASSES):
             target = unfinished / split / name

@@ -27,35 +27,35 @@ from ccnn_geo.nn.part_groups import SIGN
 from ccnn_geo.transforms.pipelines.parts import PartPipeline
 
 MOST = 32767
-"""Parts are stored as int16."""
+"""Most parts, because they are stored as int16."""
 
 PARTS = replace(SHAPES, companions=(*SHAPES.companions, *BESIDE))
-"""Files of shapes, and beside them also labels."""
+"""Files of shapes, which may have files of labels beside them."""
 
 
 class PartFolder(ShapeFolder):
     """Meshes with a class per face, or clouds with one per point, in ``root/<split>/<category>/<file>``.
 
-    Shapes are read and sampled as :class:`~ccnn_geo.datasets.ShapeFolder` has it; a point has the part of its face.
-    Where labels may be is what :func:`~ccnn_geo.io.shapes.part_labels.read_labelled_shape` says: in ``NAME_labels.txt``
-    or ``NAME.seg`` beside the shape, or in the file. The classes are the parts of ``train``, sorted: ``chair/leg``
-    where there are several categories.
+    Shapes are read and sampled as in :class:`~ccnn_geo.datasets.ShapeFolder`; a point has the part of its face. Labels
+    lie in ``NAME_labels.txt`` or ``NAME.seg`` beside the shape, or in the file, see
+    :func:`~ccnn_geo.io.shapes.part_labels.read_labelled_shape`. The classes are the parts in ``train``, sorted; with
+    several categories they are called ``chair/leg``.
 
     Args:
         root: the folder of the splits.
-        split: one of those that exist.
-        columns: what the columns of text files are, such as ``[x, y, z, nx, ny, nz, label]``.
-        label: name of the property or column of the labels; None for ``label``, ``class`` and the like.
-        cache: where the points are stored (default ``root/processed``).
+        split: one of the existing splits.
+        columns: names of the columns of text files, such as ``[x, y, z, nx, ny, nz, label]``.
+        label: name of the property or column of labels; None for ``label``, ``class`` and the like.
+        cache: folder of the stored points (default ``root/processed``).
         **kwargs: see :class:`~ccnn_geo.datasets.shapes.shapes.ShapeDataset`.
 
     Shapes:
-        ``dataset[i]`` is ``Data(x [N, 6], pos [N, 3], normal [N, 3], y [N], name)``; y int64, -1 for no known part.
+        ``dataset[i]`` is ``Data(x [N, 6], pos [N, 3], normal [N, 3], y [N], name)``; y int64, -1 for an unknown part.
 
     Raises:
-        FileNotFoundError: if there is no such folder or split.
-        ValueError: if a category has no shapes, the splits have different ones, or a part is not in train.
-        ShapeError: names the files that could not be read, or have no labels that fit.
+        FileNotFoundError: if the folder or the split does not exist.
+        ValueError: if a category has no shapes, the splits have different categories, or a part is not in train.
+        ShapeError: if files cannot be read or have no labels that fit; lists them.
 
     Example:
         >>> import tempfile
@@ -100,7 +100,7 @@ class PartFolder(ShapeFolder):
         new = [name for name in own if name not in self.classes]
         if new:
             raise ValueError(
-                f"{root}: {split} has the parts {list_names(new)}, expected those of train alone: "
+                f"{root}: {split} has the parts {list_names(new)}, expected only those of train: "
                 f"{list_names(self.classes)}"
             )
         numbers = np.array([*(self.classes.index(name) for name in own), -1])
@@ -113,7 +113,7 @@ class PartFolder(ShapeFolder):
     def _known_parts(
         self, root: Path, split: str, own: Sequence[str], settings: Mapping[str, Any]
     ) -> list[str]:
-        """Names of the parts of train; of a folder without it, of the split."""
+        """Names of the parts of train, or of the split in a folder without train."""
         if split == "train" or "train" not in found_splits(root, self.kind):
             return list(own)
         return PartFolder(root, "train", label=self._label, **settings).classes
@@ -135,7 +135,7 @@ class PartFolder(ShapeFolder):
 def part_file(
     path: Path, name: str, settings: Settings, columns: Sequence[str] | None = None, label: str | None = None
 ) -> dict[str, np.ndarray] | str:
-    """What is stored of a file: ``pos``, ``normal``, ``part``, ``names`` of its parts; or what is wrong with it."""
+    """Reads a file into ``pos``, ``normal``, ``part`` and ``names`` of its parts, or returns an error message."""
     names: list[str] = []
 
     def read() -> Data:
@@ -156,18 +156,18 @@ def part_file(
 
 
 def _check(path: Path | str, names: Sequence[str]) -> None:
-    """Raises ShapeError for names that cannot be told from those of categories, or too many."""
+    """Raises ShapeError for too many names, or for names with the sign that ends a category."""
     signs = [name for name in names if SIGN in name]
     if signs:
         raise ShapeError(
-            f"{path}: the part {signs[0]!r}, expected names without {SIGN!r}, which stands behind a category"
+            f"{path}: the part {signs[0]!r}, expected names without {SIGN!r}, which separates category and part"
         )
     if len(names) > MOST:
         raise ShapeError(f"{path}: {len(names)} different labels, expected at most {MOST} parts")
 
 
 def _numbered(kept: Kept, classes: Sequence[str]) -> dict[str, Any]:
-    """Parts of all points, numbered by names that say the category too where there are several."""
+    """Numbers the parts of all points by their names, which include the category if there are several."""
     several = len(classes) > 1
     named = [
         [f"{classes[file.label]}{SIGN}{part}" if several else part for part in unpacked(found["names"])]
@@ -184,6 +184,6 @@ def _numbered(kept: Kept, classes: Sequence[str]) -> dict[str, Any]:
 
 
 def _natural(name: str) -> tuple[int, str]:
-    """Numbers in their order, before words."""
+    """A sort key: numbers by value, before words."""
     last = name.rpartition(SIGN)[2]
     return (int(last), "") if last.isdecimal() else (1 << 62, last)

@@ -23,33 +23,33 @@ SHAPES = FileKind(
     second=TABLES,
     others=dict.fromkeys(BESIDE, "labels of parts, which a training with --config parts/ccnn_4_32 learns"),
 )
-"""Files of shapes; beside them lie their materials and textures, notes or tables that are no clouds, or labels."""
+"""Files of shapes; beside them may lie materials and textures, notes or tables that are not clouds, or labels."""
 
 READING = 2
-"""Counts changes of what is read of a file; part of the name of what is stored."""
+"""Version of the stored data; part of the stored file's name."""
 
 
 class ShapeFolder(ShapeDataset):
     """Meshes and clouds in ``root/<split>/<class>/<file>``, split train, validation (also val, valid, dev) or test.
 
-    Every file type of :func:`ccnn_geo.io.read_shape` may occur, side by side; a warning counts other files, but for
-    hidden ones, materials and textures. Meshes are sampled, clouds without normals get estimated ones. All splits
-    that exist must have the same classes. Stored points are used again as long as names, sizes and dates of the
-    files stay. Other ways to sort files are those of :mod:`~ccnn_geo.datasets.base.find_layout`; text files, LAS and
+    All file types of :func:`ccnn_geo.io.read_shape` may be mixed; a warning counts other files, except hidden ones,
+    materials and textures. Meshes are sampled, clouds without normals get estimated ones. All existing splits must
+    have the same classes. Stored points are used again as long as names, sizes and dates of the files stay the same.
+    :mod:`~ccnn_geo.datasets.base.find_layout` lists other ways to sort files; text files, LAS and
     LAZ count only in folders without files of other types.
 
     Args:
         root: the folder of the splits.
-        split: one of those that exist.
-        columns: what the columns of text files are, such as ``[x, y, z, nx, ny, nz, label]``, ``_`` for one that is
-            not used; by default as :func:`~ccnn_geo.io.read_shape` finds out.
-        cache: where the points are stored (default ``root/processed``).
+        split: one of the existing splits.
+        columns: names of the columns of text files, such as ``[x, y, z, nx, ny, nz, label]``, ``_`` for an unused
+            one; by default :func:`~ccnn_geo.io.read_shape` finds them out.
+        cache: folder of the stored points (default ``root/processed``).
         **kwargs: see :class:`~ccnn_geo.datasets.shapes.shapes.ShapeDataset`.
 
     Raises:
-        FileNotFoundError: if there is no such folder or split.
+        FileNotFoundError: if the folder or the split does not exist.
         ValueError: if a class has no shapes, or the splits have different classes.
-        ShapeError: names the files that could not be read; where many are of a kind, one of them.
+        ShapeError: if files cannot be read; lists them, or one file for each kind of error.
 
     Example:
         >>> import os
@@ -97,10 +97,10 @@ class ShapeFolder(ShapeDataset):
         )
 
     def _known(self, files: Sequence[ShapeFile]) -> list[object]:
-        """By what stored points are known again: names, sizes and dates of the files."""
+        """Identity of the stored points: names, sizes and dates of the files."""
         return [[(f.name, *stamp) for f, stamp in zip(files, stamps(f.path for f in files), strict=True)]]
 
 
 def split_classes(root: Path, split: str) -> list[str]:
-    """Names of the classes of a split, however the files are sorted."""
+    """Returns the names of the classes of a split, however the files are sorted."""
     return labelled_files(root, split, SHAPES).classes

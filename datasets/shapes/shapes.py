@@ -1,4 +1,4 @@
-"""What all data sets of shapes have in common."""
+"""The base of all data sets of shapes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,35 +20,35 @@ class ShapeDataset(LabelledDataset):
     """Labelled clouds with normals on the unit sphere, sampled once from files and kept in memory.
 
     ``num_samples`` points of each shape are stored, in random order, normalised together; a sample is the
-    first ``num_points`` of them, the same at every access. To draw other ones in every epoch, ask for all of them
+    first ``num_points`` of them, the same at every access. For other points in every epoch, take all of them
     and choose in the transform: ``num_points=None, transform=RandomSubset(512)``.
 
-    A point takes 12 bytes on the disk and in memory, a shape of 2,048 points 24.6 kB: ModelNet40 302 MB. The
-    file's name contains a digest of the settings, so different settings live side by side.
+    A point takes 12 bytes on disk and in memory, a shape of 2,048 points 24.6 kB, ModelNet40 302 MB. The
+    file's name contains a digest of the settings, so files of different settings can coexist.
 
     Args:
         files: the samples, or a function that lists them (called only if there is no stored file).
         classes: names of the classes, in the order of the labels.
         cache: folder of the stored file, created if needed.
-        key: what tells this selection of files from others in the same folder.
-        num_points: points of a sample; None for all that are stored.
+        key: distinguishes this selection of files from others in the same folder.
+        num_points: points of a sample; None for all stored points.
         num_samples: points to store of each shape; clouds with fewer keep all of theirs.
-        seed: of the sampling; together with the name of the file it decides the points.
+        seed: seed of the sampling; together with the name of the file it determines the points.
         k: neighbours for the normals of clouds that have none.
         frame: "sphere" as above, or "box": the longest side of the bounding box covers [-1, 1].
-        cells: of occupancy grids those at the "surface", or all that are "occupied".
+        cells: cells of occupancy grids to use: those at the "surface", or all that are "occupied".
         transform: applied at every access.
-        num_workers: processes for the sampling; 0 for none, None for what the amount of data suggests.
+        num_workers: processes for the sampling; 0 for none, None chooses by the amount of data.
         on_error: "raise" reports all unreadable files at the end, "skip" warns and leaves them out.
 
     Shapes:
         ``dataset[i]`` is ``Data(x [N, 6], pos [N, 3], normal [N, 3], y [1], name)``; y int64, the others float32.
-        ``x``, normals beside positions as in appendix B, is made last, of what the transform has made of them, unless
-        it has set ``x``.
+        ``x``, normals beside positions as in appendix B, is built last, from the result of the transform, unless
+        the transform has set ``x``.
 
     Raises:
-        ShapeError: names the files that could not be read; where many are of a kind, one of them.
-        ValueError: for arguments out of range, or a stored file that is damaged.
+        ShapeError: if files cannot be read; lists them, or one file for each kind of error.
+        ValueError: for arguments out of range, or a damaged stored file.
 
     Example:
         >>> import tempfile
@@ -63,10 +63,10 @@ class ShapeDataset(LabelledDataset):
     """
 
     samples_surfaces: ClassVar[bool] = True
-    """Whether an item is points of a surface, of which a pipeline of transforms takes some."""
+    """Whether an item holds points of a surface, so that a pipeline of transforms may take some of them."""
 
     pipeline_class: ClassVar[type[ShapePipeline]] = ShapePipeline
-    """What makes samples, in training and in prediction."""
+    """Makes samples, in training and in prediction."""
 
     def __init__(
         self,
@@ -106,11 +106,11 @@ class ShapeDataset(LabelledDataset):
 
     @staticmethod
     def truths(root: Path, arguments: Mapping[str, Any]) -> tuple[str, str]:
-        """The task, and where the answers are: of the shape, or of each ``node``."""
+        """Returns the task, and the place of the predictions: the whole shape, or each ``node``."""
         return "classification", "global"
 
     def _conversion(self, classes: Sequence[str]) -> Conversion:
-        """What a file becomes, and what else is stored of all of them."""
+        """Defines how a file is converted, and what else is stored of all files."""
         return Conversion()
 
     def __getitem__(self, idx: int | slice | Sequence[int] | Tensor) -> Data | Dataset:

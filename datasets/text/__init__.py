@@ -1,3 +1,3 @@
-"""Internal: texts, that is IMDB and ListOps. :mod:`ccnn_geo.datasets` has the classes."""
+"""Internal: texts: IMDB and ListOps. :mod:`ccnn_geo.datasets` has the classes."""
 
 __all__: list[str] = []

@@ -31,7 +31,7 @@ from ccnn_geo.io.files.storage import exclusive
 CLASSES = ("neg", "pos")
 PER_CLASS = 12_500
 LEVELS = {"character": "utf-8", "byte": "latin-1"}
-"""How a review is cut into tokens: what decodes it. In Latin-1 every byte is a letter."""
+"""Encoding that cuts a review into tokens. In Latin-1 every byte is a letter."""
 
 _NAME = re.compile(r"(\d+)_(\d+)\.txt")
 
@@ -40,16 +40,16 @@ class IMDBText(TokenDataset):
     """IMDb film reviews, 25,000 for training and 25,000 for testing, half of them approving; one token per letter.
 
     Reads ``root/imdb/aclImdb/{train,test}/{neg,pos}/<id>_<rating>.txt``, or the archive ``aclImdb_v1.tar.gz`` there,
-    which is fetched if needed. The ids of all reviews are stored in ``root/processed/imdb``, a byte each; the files
-    are not needed any more then.
+    which is fetched if needed. The ids of all reviews are stored in ``root/processed/imdb``, a byte each; then the
+    files are no longer needed.
 
-    The vocabulary is that of the official training half: letters that occur 15 times or more in the part of its
-    reviews that is used, the most frequent first; 134 tokens with the special ones. It is stored with the reviews and
-    depends neither on the test half nor on what is held out. Every review is cut to 4,095 letters, closed by ``<eos>``
+    The vocabulary is that of the official training half: letters that occur 15 times or more in the used part of its
+    reviews, the most frequent first; 134 tokens with the special ones. It is stored with the reviews and
+    does not depend on the test half or on held-out reviews. Every review is cut to 4,095 letters, closed by ``<eos>``
     and padded on the left.
 
-    Validation is a part of the training half, of each class as much. (The benchmark, and the authors' released code,
-    validate on the test set.) ``validation_fraction=0`` trains on all 25,000.
+    Validation holds out a share of the training half, the same from each class. (The benchmark, and the authors'
+    released code, validate on the test set.) ``validation_fraction=0`` trains on all 25,000.
 
     Args:
         root: Folder of all data sets.
@@ -60,17 +60,17 @@ class IMDBText(TokenDataset):
         representation: "one_hot", "ids" or "raw", see :class:`~ccnn_geo.datasets.text.tokens.TokenDataset`.
         max_length: Length of every sample.
         level: "character", or "byte" for the bytes of UTF-8.
-        min_freq: Rarer tokens are unknown.
-        validation_fraction: Part of the training half that is held out.
+        min_freq: Rarer tokens count as unknown.
+        validation_fraction: Share of the training half to hold out.
         check_counts: Insist on 12,500 reviews in each folder.
 
     Shapes:
         ``dataset[i]`` is ``([134, 4096], 0 or 1)``, see :class:`~ccnn_geo.datasets.text.tokens.TokenDataset`.
 
     Raises:
-        ConnectionError: If the archive cannot be fetched; the message says what to place where.
+        ConnectionError: If the archive cannot be fetched; the message says which file to place where.
         FileNotFoundError: If it is missing and ``download`` is False.
-        ValueError: For another split or option, files that are no reviews, or another number of them.
+        ValueError: For an unknown split or option, files that are not reviews, or another number of them.
 
     Example:
         >>> IMDBText.info.counts, IMDBText.info.size
@@ -132,7 +132,7 @@ class IMDBText(TokenDataset):
                 return stored
             folder = _folder(root, self.info, download, checksum) / half
             paths, y = list_reviews(folder, PER_CLASS if check_counts else None)
-            if not check_counts:  # of these very files
+            if not check_counts:  # the key includes the files
                 files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
                 key = digest(*settings, files, vocabulary)
                 stored = processed / f"text-{half}-unchecked-{key}.npz"
@@ -151,7 +151,7 @@ class IMDBText(TokenDataset):
 
 
 def _folder(root: Path, info: DatasetInfo, download: bool, checksum: str | None) -> Path:
-    """The unpacked archive."""
+    """Returns the folder of the unpacked archive."""
     home, file = root / info.folder, info.files[0]
     with exclusive(home, "aclImdb"):
         for folder in (home / "aclImdb", root / "aclImdb"):
@@ -168,7 +168,7 @@ def _folder(root: Path, info: DatasetInfo, download: bool, checksum: str | None)
 
 
 def list_reviews(folder: Path, per_class: int | None = None) -> tuple[list[Path], np.ndarray]:
-    """Files ``{neg,pos}/<id>_<rating>.txt`` of a half, by class and id.
+    """Lists files ``{neg,pos}/<id>_<rating>.txt`` of a half, by class and id.
 
     Args:
         folder: ``aclImdb/train`` or ``aclImdb/test``.
@@ -178,8 +178,8 @@ def list_reviews(folder: Path, per_class: int | None = None) -> tuple[list[Path]
         N paths and labels ``[N]`` uint8: 0 for neg, 1 for pos.
 
     Raises:
-        ValueError: For another number of files, for other names, or a rating that contradicts the folder.
-        FileNotFoundError: If there is no such folder.
+        ValueError: For another number of files, unexpected names, or a rating that contradicts the folder.
+        FileNotFoundError: If the folder does not exist.
     """
     paths, y = [], []
     for label, name in enumerate(CLASSES):
@@ -228,20 +228,20 @@ def _prepare(
 
 
 def _frequent(letters: np.ndarray, min_freq: int) -> Vocabulary:
-    """The letters that occur so often, the most frequent first."""
+    """Letters that occur at least ``min_freq`` times, the most frequent first."""
     counts = np.bincount(letters, minlength=1)
     counts[0] = 0  # NUL cannot be stored as a string; no review has it
-    order = np.argsort(-counts, kind="stable")  # of equally frequent ones the first in Unicode
+    order = np.argsort(-counts, kind="stable")  # Unicode order among equally frequent letters
     return Vocabulary(tuple(map(chr, order[counts[order] >= max(min_freq, 1)])))
 
 
 def stored_review(path: Path, encoding: str, length: int) -> dict[str, np.ndarray]:
-    """The first letters of a review."""
+    """Reads the first letters of a review."""
     return {"letters": read_letters(path, encoding)[:length]}
 
 
 def read_letters(path: Path, encoding: str) -> np.ndarray:
-    """Code points ``[T]`` of a text."""
+    """Reads the code points ``[T]`` of a text."""
     try:
         return np.frombuffer(path.read_bytes().decode(encoding).encode("utf-32-le"), np.uint32)
     except UnicodeDecodeError as error:

@@ -36,11 +36,11 @@ HEADER = b"Source\tTarget"
 class ListOps(TokenDataset):
     """ListOps: expressions such as ``[MAX 2 9 [MIN 4 7 ] 0 ]`` of 500 to 2,000 tokens, and their value, 0 to 9.
 
-    Reads ``basic_train.tsv``, ``basic_val.tsv`` and ``basic_test.tsv`` in ``root/lra/listops-1000``, as they are in the
-    release (``lra_release.gz``, fetched into ``root/lra`` if needed and unpacked no further than that) or as
-    :func:`generate` writes them. The parentheses of the release say what the brackets say, and are left out, as
-    everybody does. The vocabulary is that of the grammar, always the same 18 tokens. Every sequence is closed by
-    ``<eos>`` and padded on the left to 2,048. The ids are stored in ``root/processed/lra``, a byte each.
+    Reads ``basic_train.tsv``, ``basic_val.tsv`` and ``basic_test.tsv`` in ``root/lra/listops-1000``, from the release
+    (``lra_release.gz``, fetched into ``root/lra`` if needed; only this folder is unpacked) or written by
+    :func:`generate`. The parentheses of the release repeat the brackets and are left out, as is common. The vocabulary
+    is that of the grammar, always the same 18 tokens. Every sequence is closed by ``<eos>`` and padded on the left to
+    2,048. The ids are stored in ``root/processed/lra``, a byte each.
 
     Args:
         root: Folder of all data sets.
@@ -50,19 +50,19 @@ class ListOps(TokenDataset):
         transform: Applied to each sample at every access.
         representation: "one_hot", "ids" or "raw", see :class:`~ccnn_geo.datasets.text.tokens.TokenDataset`.
         max_length: Length of every sample.
-        check_counts: Insist on 96,000, 2,000 and 2,000 expressions; otherwise the files are looked at every time.
+        check_counts: Insist on 96,000, 2,000 and 2,000 expressions; otherwise the files are checked every time.
         generate: Make the expressions instead of reading them: True for as many as the release has, or a number for
             each split, such as ``{"train": 1000, "validation": 100, "test": 100}``. Needs no download.
-        seed: Of the generator.
-        grammar: Of the generator.
+        seed: Seed of the generator.
+        grammar: Grammar of the generator.
 
     Shapes:
         ``dataset[i]`` is ``([18, 2048], label)``, see :class:`~ccnn_geo.datasets.text.tokens.TokenDataset`.
 
     Raises:
-        ConnectionError: If the release cannot be fetched; the message says what to place where.
+        ConnectionError: If the release cannot be fetched; the message says which file to place where.
         FileNotFoundError: If a file is missing and ``download`` is False.
-        ValueError: For another split, unknown tokens, labels out of range, or another number of expressions.
+        ValueError: For an unknown split, unknown tokens, labels out of range, or another number of expressions.
 
     Example:
         >>> import tempfile
@@ -111,7 +111,7 @@ class ListOps(TokenDataset):
             counts = _counts(COUNTS if generate is True else generate)
             key = f"listops-generated-{digest(counts, seed, grammar)}"
             with exclusive(processed, key):
-                if not (processed / f"{key}-test.npz").exists():  # the last that is written
+                if not (processed / f"{key}-test.npz").exists():  # written last
                     for name, (tokens, y) in _generated(counts, seed, grammar).items():
                         save_tokens(processed / f"{key}-{name}.npz", tokens, y, VOCABULARY)
             stored = processed / f"{key}-{split}.npz"
@@ -119,7 +119,7 @@ class ListOps(TokenDataset):
             stored = processed / f"listops-{split}.npz"
             if not check_counts or not stored.exists():
                 file = self._file(root, split, download, checksum)
-                if not check_counts:  # of these very files
+                if not check_counts:  # the key includes the files
                     status = file.stat()
                     stored = processed / f"listops-{split}-{digest(status.st_size, status.st_mtime_ns)}.npz"
                 with exclusive(processed, stored.name):
@@ -148,10 +148,10 @@ def generate(
     No expression is in two of them. A file of the full size takes about 6 kB per expression.
 
     Args:
-        folder: Where they go, ``root/lra/listops-1000`` for :class:`ListOps`; created if needed.
+        folder: Target folder, ``root/lra/listops-1000`` for :class:`ListOps`; created if needed.
         counts: Number of expressions of each split.
-        seed: Decides which.
-        grammar: Their distribution.
+        seed: Seed of the generator.
+        grammar: Distribution of the expressions.
 
     Raises:
         ValueError: For unknown splits, or if the grammar does not give that many expressions.
@@ -185,17 +185,17 @@ def _generated(
     return splits
 
 
-_LETTERS = "mxds"  # for the operators: then every token is one byte
+_LETTERS = "mxds"  # stand for the operators, so that every token is one byte
 _ID_OF_BYTE = np.full(256, UNKNOWN, VOCABULARY.dtype)
 for _byte, _token in zip((*(str(d) for d in range(10)), *_LETTERS, "]"), VOCABULARY.symbols, strict=True):
     _ID_OF_BYTE[ord(_byte)] = VOCABULARY.id_of[_token]
 
 
 def parse_source(source: bytes) -> np.ndarray:
-    """Ids ``[T]`` of an expression as the release writes it, without its parentheses.
+    """Returns ids ``[T]`` of an expression as written in the release, without its parentheses.
 
     Raises:
-        ValueError: Names a token that is not one of the grammar's.
+        ValueError: For a token that is not in the grammar.
     """
     plain = source.translate(None, b"()")
     letters = plain
@@ -210,17 +210,17 @@ def parse_source(source: bytes) -> np.ndarray:
 
 
 def read_tsv(path: Path, count: int | None = None) -> tuple[Ragged, np.ndarray]:
-    """Expressions and values of a file with the columns Source and Target.
+    """Reads expressions and values from a file with the columns Source and Target.
 
     Args:
         path: The file.
-        count: Number of expressions that it must have; None accepts any.
+        count: Required number of expressions; None accepts any.
 
     Shapes:
         Ids of N expressions, ragged, and values ``[N]`` uint8.
 
     Raises:
-        ValueError: Names the line that is not an expression and a digit; or says how many lines there are.
+        ValueError: For a line that is not an expression and a digit, or a wrong number of lines.
     """
     tokens, values = [], []
     with path.open("rb") as file:

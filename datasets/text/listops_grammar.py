@@ -1,9 +1,9 @@
-"""Nested operations on digits (Nangia and Bowman, 2018) as the Long Range Arena draws them: grammar and values.
+"""Nested operations on digits (Nangia and Bowman, 2018) as drawn for the Long Range Arena: grammar and values.
 
 An expression is a digit or ``[OP a b ... ]``: MIN, MAX, MED (rounded down) or SM (sum modulo 10) of two expressions
-or more. Every expression above the greatest depth is an operation with probability 1/4, of 2 to ``max_args``
-arguments, all equally probable, and a digit otherwise. Of such expressions those with a number of tokens strictly
-between ``min_length`` and ``max_length`` are kept, each once.
+or more. Every expression above the greatest depth is an operation with probability 1/4, with 2 to ``max_args``
+arguments, all equally probable, and a digit otherwise. Expressions are kept once each if their number of tokens lies
+strictly between ``min_length`` and ``max_length``.
 Source: ``lra_benchmarks/data/listops.py`` of https://github.com/google-research/long-range-arena.
 """
 
@@ -26,19 +26,19 @@ DIGIT, OPERATOR, CLOSE = len(SPECIALS), len(SPECIALS) + 10, len(SPECIALS) + 14
 """Ids of ``0``, of ``[MIN`` and of ``]``."""
 
 BATCH = 2048
-"""Expressions that are drawn together, before short and long ones are left out; part of what a seed means."""
+"""Expressions drawn together, before short and long ones are left out; the result of a seed depends on it."""
 
 
 @dataclass(frozen=True)
 class Grammar:
-    """What decides the distribution of expressions; the defaults are the Long Range Arena's.
+    """Settings of the distribution of expressions; the defaults are the Long Range Arena's.
 
     Args:
         max_depth: Levels of an expression; on the last there are digits only.
         max_args: Most arguments of an operation.
         min_length: Fewest tokens, excluded; brackets count, parentheses do not.
         max_length: Most tokens, excluded.
-        probability: Of an operation, above the last level.
+        probability: Probability of an operation, above the last level.
 
     Raises:
         ValueError: For values out of range.
@@ -61,12 +61,12 @@ LRA = Grammar()
 
 
 def generate_expressions(num: int, seed: int = 0, grammar: Grammar = LRA) -> tuple[Ragged, np.ndarray]:
-    """Different expressions with their values; the first ones of a longer list are those of a shorter one.
+    """Generates different expressions with their values; a larger ``num`` only adds expressions at the end.
 
     Args:
-        num: How many.
-        seed: Decides which.
-        grammar: Their distribution.
+        num: Number of expressions.
+        seed: Seed of the generator.
+        grammar: Distribution of the expressions.
 
     Shapes:
         Ids of ``num`` expressions, ragged, and values ``[num]`` uint8 in 0..9.
@@ -94,7 +94,7 @@ def generate_expressions(num: int, seed: int = 0, grammar: Grammar = LRA) -> tup
 
 
 def _draw(rng: np.random.Generator, grammar: Grammar) -> tuple[Ragged, np.ndarray]:
-    """A batch of expressions, level by level for all at once, without those of other lengths."""
+    """Draws a batch of expressions, level by level for all at once, and drops those of other lengths."""
     levels: list[tuple] = []
     parent = np.full(BATCH, -1)
     while len(parent):
@@ -116,7 +116,7 @@ def _lengths_and_values(levels: Sequence[tuple]) -> tuple[list[np.ndarray], list
         _, is_op, args, what = levels[depth]
         length, value = np.ones(len(what), np.int64), what.copy()
         if is_op.any():
-            first = np.cumsum(args[is_op]) - args[is_op]  # of the arguments, which lie side by side
+            first = np.cumsum(args[is_op]) - args[is_op]  # the arguments lie side by side
             length[is_op] = 2 + np.add.reduceat(lengths[-1], first)
             value[is_op] = _apply(what[is_op], values[-1], first, args[is_op])
         lengths.append(length)
@@ -137,7 +137,7 @@ def _write(levels: Sequence[tuple], lengths: Sequence[np.ndarray], keep: np.ndar
     """Tokens of the kept expressions, one after another, from the root down."""
     offset = np.concatenate([[0], np.cumsum(lengths[0][keep])])
     tokens = np.empty(offset[-1], VOCABULARY.dtype)
-    start = np.full(len(keep), -1)  # -1: of an expression that is not kept
+    start = np.full(len(keep), -1)  # -1 for expressions that are not kept
     start[keep] = offset[:-1]
     for depth, (_, is_op, args, what) in enumerate(levels):
         alive = start >= 0
@@ -153,10 +153,10 @@ def _write(levels: Sequence[tuple], lengths: Sequence[np.ndarray], keep: np.ndar
 
 
 def evaluate(ids: Sequence[int]) -> int:
-    """Value of an expression.
+    """Computes the value of an expression.
 
     Args:
-        ids: Its tokens as ids of :data:`VOCABULARY`; an ``<eos>`` at the end may be there.
+        ids: Its tokens as ids of :data:`VOCABULARY`; an ``<eos>`` at the end is allowed.
 
     Raises:
         ValueError: If it is not an expression: an operation without arguments, brackets that do not match.
@@ -194,11 +194,11 @@ def depth(ids: Sequence[int]) -> int:
 
 
 def to_source(ids: Sequence[int] | np.ndarray) -> str:
-    """An expression as the release writes it: a binary tree, ``( ( ( [SM 2 ) 6 ) ] )`` for ``[SM 2 6 ]``."""
+    """Writes an expression as in the release: a binary tree, ``( ( ( [SM 2 ) 6 ) ] )`` for ``[SM 2 6 ]``."""
     pieces: list[str] = []
     open_ops: list[
         tuple[int, int]
-    ] = []  # where the operator stands among the pieces, and its arguments so far
+    ] = []  # for each open operation: the place of its operator in the pieces, and its arguments so far
     for i in ids:
         if OPERATOR <= i < CLOSE:
             open_ops.append((len(pieces), 0))

@@ -1,4 +1,4 @@
-"""Sequences of tokens: a vocabulary, compact storage, and what a network is given of them."""
+"""Sequences of tokens: a vocabulary, compact storage, and the representation for networks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ccnn_geo.datasets.base.signals import SignalDataset
 from ccnn_geo.io.files.storage import read_arrays, write_atomic
 
 PAD, UNKNOWN, END = 0, 1, 2
-"""Ids in every vocabulary: before the start of a sequence, a token that is not known, after the last token."""
+"""Ids in every vocabulary: padding before a sequence, an unknown token, the end after the last token."""
 
 SPECIALS = ("<pad>", "<unk>", "<eos>")
 REPRESENTATIONS = ("one_hot", "ids", "raw")
@@ -54,11 +54,11 @@ class Vocabulary:
         return len(self.tokens)
 
     def encode(self, tokens: Iterable[str]) -> np.ndarray:
-        """Ids ``[T]`` of a sequence, :data:`UNKNOWN` for what is not in the vocabulary."""
+        """Returns ids ``[T]`` of a sequence, :data:`UNKNOWN` for tokens outside the vocabulary."""
         return np.array([self.id_of.get(token, UNKNOWN) for token in tokens], dtype=self.dtype)
 
     def decode(self, ids: Iterable[int]) -> list[str]:
-        """Tokens of a sequence, without padding and end."""
+        """Returns the tokens of a sequence, without padding and end."""
         return [self.tokens[int(i)] for i in ids if i not in (PAD, END)]
 
 
@@ -67,7 +67,7 @@ class Ragged:
 
     Args:
         values: All sequences, one after another.
-        offset: Where each begins, and where the last ends.
+        offset: Start of each sequence, and end of the last.
 
     Shapes:
         ``values [T]``, ``offset [N + 1]``; ``ragged[i]`` is ``values[offset[i] : offset[i + 1]]``.
@@ -85,7 +85,7 @@ class Ragged:
 
     @classmethod
     def of(cls, sequences: Sequence[np.ndarray], dtype: np.dtype) -> Ragged:
-        """From a list of arrays ``[T_i]``."""
+        """Makes one from a list of arrays ``[T_i]``."""
         offset = np.cumsum([0, *map(len, sequences)])
         return cls(np.concatenate([np.empty(0, dtype), *sequences]).astype(dtype, copy=False), offset)
 
@@ -102,8 +102,8 @@ class Ragged:
 
 
 def save_tokens(path: Path, tokens: Ragged, y: np.ndarray, vocabulary: Vocabulary) -> None:
-    """Writes sequences, their labels and their vocabulary to one file; under its lock, if others may do so as well."""
-    for stale in path.parent.glob(f".{path.name}.*.tmp"):  # of a process that was killed
+    """Writes sequences, labels and vocabulary to one file; hold its lock if other processes may write it too."""
+    for stale in path.parent.glob(f".{path.name}.*.tmp"):  # left by a process that was killed
         stale.unlink(missing_ok=True)
     write_atomic(
         path,
@@ -114,7 +114,7 @@ def save_tokens(path: Path, tokens: Ragged, y: np.ndarray, vocabulary: Vocabular
 
 
 def load_tokens(path: Path) -> tuple[Ragged, np.ndarray, Vocabulary]:
-    """What :func:`save_tokens` wrote.
+    """Reads the file of :func:`save_tokens`.
 
     Raises:
         ValueError: If the file is damaged.
@@ -131,11 +131,11 @@ def load_tokens(path: Path) -> tuple[Ragged, np.ndarray, Vocabulary]:
 class TokenEncoder:
     """Pads a sequence of ids on the left, closes it with :data:`END`, and represents it.
 
-    Causal networks read the answer at the last position: there every sequence ends.
+    Causal networks read the prediction at the last position, so every sequence ends there.
 
     Args:
         num_tokens: Size V of the vocabulary.
-        length: Length L that every sequence gets; of longer ones the first ``length - 1`` tokens are kept.
+        length: Length L of every sequence; longer ones keep their first ``length - 1`` tokens.
         representation: One of :data:`REPRESENTATIONS`, see :class:`TokenDataset`.
 
     Shapes:
@@ -173,20 +173,20 @@ class TokenEncoder:
 class TokenDataset(SignalDataset):
     """Labelled sequences of tokens, padded on the left to one length.
 
-    ``representation`` says what a network is given:
+    ``representation`` chooses the form for the network:
 
-    - ``"one_hot"``: a channel for each token of the vocabulary; where there is padding, all are zero. A pointwise
-      convolution of it is an embedding without a term for padding.
+    - ``"one_hot"``: a channel for each token of the vocabulary, all zero for padding. A pointwise convolution of it
+      is an embedding without a term for padding.
     - ``"ids"``: the ids themselves, for ``torch.nn.Embedding(data.num_tokens, channels, padding_idx=0)``.
-    - ``"raw"``: one channel that holds the ids as numbers. So do the authors' released loaders; the order of the
-      tokens, which means nothing, then decides what the network sees.
+    - ``"raw"``: one channel with the ids as numbers, as in the authors' released loaders. The network then depends on
+      the order of the tokens, which has no meaning.
 
     Args:
         values: Ids of each sequence, without padding and end.
         y: Labels ``[N]``.
         classes: Names of the classes.
         vocabulary: Tokens of the ids.
-        length: Length L of every sample, with the :data:`END` that closes it.
+        length: Length L of every sample, including the :data:`END` that closes it.
         representation: As above.
         transform: Applied to each sample at every access.
 
@@ -223,7 +223,7 @@ class TokenDataset(SignalDataset):
         """Channels of a sample.
 
         Raises:
-            ValueError: For ids, which have none before they are embedded.
+            ValueError: For ids, which have no channels before they are embedded.
         """
         if self.representation == "ids":
             raise ValueError(

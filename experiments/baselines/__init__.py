@@ -1,3 +1,3 @@
-"""Internal: the networks that the paper compares itself with, as far as its studies need them."""
+"""Internal: the networks that the paper compares with, as far as its studies need them."""
 
 __all__: list[str] = []

@@ -55,8 +55,8 @@ def dplr_spectrum(poles: Tensor, weights: Tensor, length: int, chunk_floats: int
         p = c^2 |\lambda|^2 - 4 s^2, \quad R = \frac{1}{p^2 + (4 s c \rho)^2}, \quad P = p R,
 
     finite at all frequencies; both p and the denominator are divided by :math:`|\lambda|^2`, lest short steps overflow.
-    The sums over poles are matrix products with the real tables P and R, made for few channels at a time, in the
-    backward pass anew.
+    The sums over poles are matrix products with the real tables P and R, computed for few channels at a time, and again
+    in the backward pass.
 
     Args:
         poles: One of each pair of conjugates :math:`\lambda`, of negative real part.
@@ -109,7 +109,7 @@ class _Spectrum(torch.autograd.Function):
 
 
 def _scratch(grid: _Grid, rows: int, inverse: Tensor, count: int) -> list[Tensor]:
-    """Tables are written to the same memory again and again: fresh memory costs as much as what is computed."""
+    """Memory for tables, reused for all of them: fresh memory costs as much as the computation."""
     size = min(rows, inverse.size(0)), inverse.size(1), grid.c.numel()
     return [inverse.new_empty(size) for _ in range(count)]
 

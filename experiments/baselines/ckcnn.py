@@ -30,7 +30,7 @@ class CKCNN(ResidualNet):
         omega_0: Their frequency, tuned per task in the source.
         dropout: Dropout in the blocks.
         readout: ``"global"`` (one output per sample) or ``"node"`` (one per cell).
-        causal: Whether kernels see the past only; by default for sequences.
+        causal: Whether kernels see only the past; by default for sequences.
         **conv_kwargs: Further arguments of :class:`~ccnn_geo.nn.conv.layers.FlexConv`.
 
     Shapes:
@@ -42,7 +42,7 @@ class CKCNN(ResidualNet):
 
     Source: Romero et al., 2022, `"CKConv: Continuous Kernel Convolution For Sequential Data"
     <https://arxiv.org/abs/2102.02611>`_, Sec. 4; the defaults are CKCNN-Seq of Table 1. Different here: logits come
-    from the mean over all cells instead of the last one, as CCNN's do; kernels are scaled by the first batch (Sec. 4.1
+    from the mean over all cells instead of the last one, as in CCNN; kernels are scaled by the first batch (Sec. 4.1
     of the CCNN paper); and the weights of kernel networks are not normalised. One channel and ten classes take 95,300
     parameters, the published 98k with the 2,986 magnitudes of weight normalisation.
     """

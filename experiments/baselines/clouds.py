@@ -1,4 +1,4 @@
-"""What networks on dense tensors of points share: clouds of one size, farthest points, neighbours, layers per point."""
+"""Base of networks on dense tensors of points: clouds of one size, farthest points, neighbours, layers per point."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ccnn_geo.neighbors.farthest import farthest_points
 def equal_clouds(data: Data, name: str, in_channels: int) -> tuple[Tensor, Tensor]:
     """Positions ``[B, N, D]`` and features ``[B, N, C]`` of a batch, N points of each cloud.
 
-    N is the size of the largest one; the points of smaller ones come again, from the first on.
+    N is the size of the largest cloud; smaller clouds repeat their points, from the first on.
 
     Args:
         data: ``x [M, C]``, ``pos [M, D]`` of all M points, and ``batch`` unless it is one cloud; without ``x`` C is 0.
-        name: Of the network, for the errors.
+        name: Name of the network, for the errors.
         in_channels: C.
 
     Raises:
-        ValueError: If a cloud has no points, or the points have other channels.
+        ValueError: If a cloud has no points, or the points have another number of channels.
     """
     pos = data.pos
     x = pos.new_empty(len(pos), 0) if data.x is None else data.x
@@ -50,7 +50,7 @@ def own_rows(data: Data, rows: Tensor) -> Tensor:
 
 
 def spread_points(pos: Tensor, count: int) -> Tensor:
-    """The farthest points of each cloud (:func:`~ccnn_geo.neighbors.farthest.farthest_points`).
+    """Chooses the farthest points of each cloud (:func:`~ccnn_geo.neighbors.farthest.farthest_points`).
 
     The first one is the farthest from the mean, so that the choice does not depend on the order of the points.
 
@@ -67,9 +67,9 @@ def spread_points(pos: Tensor, count: int) -> Tensor:
 
 
 def farthest_first(pos: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Points and features in the order of farthest point sampling, so that the first M points are its centres.
+    """Sorts points and features by farthest point sampling, so that the first M points are its centres.
 
-    Those that lie farthest apart among the first M are again the first ones: one order serves all stages of a network.
+    The farthest points among the first M are again the first ones, so one order serves all stages of a network.
 
     Shapes:
         - **pos:** :math:`(B, N, 3)`; **x:** :math:`(B, N, C)`; **output:** the same
@@ -81,7 +81,7 @@ def farthest_first(pos: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
 def nearest(x: Tensor, at: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Squared distances and indices of the ``k`` nearest ``x [B, N, C]`` to each ``at [B, M, C]``, ``[B, M, k]``.
 
-    Distances are those of dense matrices, so neighbours as far as each other to rounding may be exchanged.
+    Distances come from dense matrices, so neighbours at equal distances up to rounding may be exchanged.
     """
     x, at = x.detach(), at.detach()
     distance = at.square().sum(-1, keepdim=True) + x.square().sum(-1).unsqueeze(1)
@@ -90,7 +90,7 @@ def nearest(x: Tensor, at: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def ball(pos: Tensor, at: Tensor, radius: float, k: int) -> Tensor:
-    """Indices of the ``k`` nearest points within a radius, ``[B, M, k]``; the nearest one fills the places left.
+    """Indices of the ``k`` nearest points within a radius, ``[B, M, k]``; the nearest one fills empty places.
 
     The reference takes the first ``k`` within the radius in the order of the points, and fills with the first.
 
@@ -115,10 +115,10 @@ class SharedMLP(nn.Sequential):
     """Linear layer, batch normalisation and nonlinearity for each width, on the rows of ``[*, C]``.
 
     Args:
-        widths: Of the input and of each layer.
-        bias: Whether linear layers have one, as the networks' reference implementations do or do not.
+        widths: Widths of the input and of each layer.
+        bias: Whether linear layers have a bias, as in the reference implementation of each network.
         activation: Makes a nonlinearity.
-        final: Whether the last layer has a nonlinearity as well.
+        final: Whether the last layer has a nonlinearity too.
     """
 
     def __init__(

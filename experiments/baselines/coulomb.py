@@ -1,9 +1,9 @@
-"""Kernel ridge regression on Coulomb matrices: what QM7 was first learned with, beside networks on its clouds.
+"""Kernel ridge regression on Coulomb matrices, the first published method for QM7, to compare with networks on clouds.
 
     python -m ccnn_geo.experiments.baselines.coulomb qm7      # the folder of qm7_folder; needs the extra peers
 
-The width of the kernel and the ridge are those of the smallest error on the validation part. Prints the errors of both
-parts in the unit of the targets.
+The width of the kernel and the ridge are those with the smallest error on the validation set. Prints the errors on
+both sets in the unit of the targets.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def coulomb_matrix(z: np.ndarray, pos: np.ndarray, size: int) -> np.ndarray:
         size: Rows of the result.
 
     Shapes:
-        ``z [N]``, ``pos [N, 3]`` -> ``[size (size + 1) / 2]``, the triangle below the diagonal and this
+        ``z [N]``, ``pos [N, 3]`` -> ``[size (size + 1) / 2]``, the lower triangle with the diagonal
 
     Source: M. Rupp et al., Fast and accurate modeling of molecular atomization energies, PRL 2012.
 
@@ -55,7 +55,7 @@ def coulomb_matrix(z: np.ndarray, pos: np.ndarray, size: int) -> np.ndarray:
 
 
 def read_part(root: Path, split: str, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Coulomb matrices and energies of a part."""
+    """Reads Coulomb matrices and energies of a split."""
     table = read_targets(root / split / TABLE)
     clouds = [read_cloud(root / split / name) for name in table.files]
     rows = [coulomb_matrix(cloud.fields["z"], cloud.pos, size) for cloud in clouds]
@@ -63,10 +63,10 @@ def read_part(root: Path, split: str, size: int) -> tuple[np.ndarray, np.ndarray
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Fits on ``train``, chooses on ``validation``, and says what ``test`` gives."""
+    """Fits on ``train``, chooses on ``validation``, and prints the error on ``test``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("root", type=Path)
-    parser.add_argument("--atoms", type=int, default=23, help="of the largest molecule; 23 by default")
+    parser.add_argument("--atoms", type=int, default=23, help="atoms of the largest molecule; default: 23")
     options = parser.parse_args(argv)
     with needs("peers", "kernel ridge regression"):
         from sklearn.kernel_ridge import KernelRidge

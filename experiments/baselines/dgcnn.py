@@ -1,4 +1,4 @@
-"""DGCNN: convolutions on the graph of nearest features, found anew in each layer."""
+"""DGCNN: convolutions on the graph of nearest features, which each layer finds again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ccnn_geo.experiments.baselines.clouds import (
 from ccnn_geo.nn.norm.batch import BatchNorm
 
 SLOPE = 0.2
-"""Of all leaky ReLU."""
+"""Slope of all leaky ReLU."""
 
 
 class EdgeConv(nn.Module):
@@ -30,8 +30,8 @@ class EdgeConv(nn.Module):
         y_i = \max_{j \in \mathcal N(i)} \mathrm{lrelu}\big(\mathrm{norm}(W_1 (x_j - x_i) + W_2 x_i)\big)
 
     An edge is :math:`z_{ij} = a_i + b_j` with :math:`a = (W_2 - W_1) x`, :math:`b = W_1 x`. Normalisation and leaky
-    ReLU are monotone in each channel, so the maximum is taken over :math:`b_j` (the minimum, where the norm's weight is
-    negative), and mean and variance over all edges come from sums over neighbours: no tensor of edges is trained.
+    ReLU are monotone in each channel, so the maximum is taken over :math:`b_j` (the minimum, if the norm's weight is
+    negative). Mean and variance over all edges come from sums over neighbours, so training needs no tensor of edges.
 
     Args:
         in_channels: Input channels.
@@ -62,7 +62,7 @@ class EdgeConv(nn.Module):
         return mean, variance
 
     def _statistics(self, a: Tensor, b: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance of all edges; the norm's running ones follow."""
+        """Mean and variance of all edges; updates the norm's running statistics."""
         edges = adjacency(b, index)
         count = index.numel()
         degree = edges.sum(1).unsqueeze(-1)
@@ -83,7 +83,7 @@ def neighbor_max(x: Tensor, index: Tensor) -> Tensor:
 
 
 class DGCNN(nn.Module):
-    r"""Dynamic graph CNN for classification: an embedding of four :class:`EdgeConv`'s outputs, two pools and a head.
+    r"""Dynamic graph CNN for classification: four :class:`EdgeConv`, an embedding of their outputs, two pools, a head.
 
     .. math::
         h_l = \mathrm{EdgeConv}_l(h_{l-1}), \quad e_i = \mathrm{mlp}(h_{1i}, \dots, h_{4i}), \quad
@@ -92,15 +92,15 @@ class DGCNN(nn.Module):
     Args:
         in_channels: Features of a point beside its position: 0, or 3 with normals.
         num_classes: Number of classes.
-        k: Neighbours of a point, itself included; in the first layer those by position.
+        k: Neighbours of a point, including itself; in the first layer by position.
         embedding: Width of :math:`e`.
-        dropout: Of both hidden layers of the head.
+        dropout: Dropout in both hidden layers of the head.
 
     Shapes:
         - **data:** ``x`` :math:`(B N, C)`, ``pos`` :math:`(B N, 3)`, ``batch``; **output:** :math:`(B, K)`
 
     Raises:
-        ValueError: If a cloud has no points, or the points have other channels.
+        ValueError: If a cloud has no points, or the points have another number of channels.
 
     Source: Wang et al., 2019, `"Dynamic Graph CNN for Learning on Point Clouds" <https://arxiv.org/abs/1801.07829>`_,
     Fig. 3 and Sec. 4; layers and widths of the authors' PyTorch implementation, 1,809,576 parameters for positions and
@@ -116,7 +116,7 @@ class DGCNN(nn.Module):
         self.convs = nn.ModuleList(map(EdgeConv, widths[:-1], widths[1:]))
         leaky = partial(nn.LeakyReLU, SLOPE)
         self.embed = SharedMLP(sum(widths[1:]), embedding, bias=False, activation=leaky)
-        # the reference implementation has a bias in the second layer alone
+        # in the reference implementation only the second layer has a bias
         first = classifier_head((2 * embedding, 512), 256, (dropout,), bias=False, activation=leaky)
         norm = (nn.BatchNorm1d(256), leaky(inplace=True), nn.Dropout(dropout))
         self.head = nn.Sequential(*first, *norm, nn.Linear(256, num_classes))

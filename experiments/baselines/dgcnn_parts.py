@@ -1,4 +1,4 @@
-"""DGCNN for segmentation: a class per point, from what its neighbourhoods and the whole cloud look like."""
+"""DGCNN for segmentation: a class per point, from its neighbourhoods and the whole cloud."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DeepEdgeConv(nn.Module):
         y_i = \max_{j \in \mathcal N(i)} \mathrm{mlp}(x_j - x_i, x_i)
 
     Args:
-        widths: Of the input and of the layers.
+        widths: Widths of the input and of the layers.
 
     Shapes:
         - **x:** :math:`(B, N, C)`; **index:** :math:`(B, N, k)`, neighbours; **output:** :math:`(B, N, C')`
@@ -52,7 +52,7 @@ def edges_of(x: Tensor, index: Tensor) -> Tensor:
 
 
 class EdgeTransform(nn.Module):
-    """A matrix ``[B, 3, 3]`` for a cloud by its edges of positions, the identity before training."""
+    """Computes a matrix ``[B, 3, 3]`` for a cloud from its edges of positions, the identity before training."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,18 +79,18 @@ class DGCNNParts(nn.Module):
     Args:
         in_channels: Features of a point beside its position: 0, or 3 with normals.
         num_classes: Number of classes.
-        k: Neighbours of a point, itself included; in the first layer those by position. The published 40 are of 2,048
+        k: Neighbours of a point, including itself; in the first layer by position. The published 40 are for 2,048
             points.
-        dropout: Of the first two hidden layers of the head.
+        dropout: Dropout in the first two hidden layers of the head.
 
     Shapes:
         - **data:** ``x`` :math:`(M, C)`, ``pos`` :math:`(M, 3)`, ``batch``; **output:** :math:`(M, K)`
 
     Raises:
-        ValueError: If a cloud has no points, or the points have other channels.
+        ValueError: If a cloud has no points, or the points have another number of channels.
 
     Source: Wang et al., 2019, `"Dynamic Graph CNN for Learning on Point Clouds" <https://arxiv.org/abs/1801.07829>`_,
-    Fig. 3; layers and widths of the authors' PyTorch implementation, but for the category of a shape, which is no
+    Fig. 3; layers and widths of the authors' PyTorch implementation, except for the category of a shape, which is no
     input here: evaluation leaves out the classes of other categories, for all networks alike.
     """
 

@@ -1,4 +1,4 @@
-"""CCNN with discrete kernels in the place of the continuous ones, and nothing else changed."""
+"""CCNN with discrete kernels in place of the continuous ones, and nothing else changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ccnn_geo.nn.conv.layers import SepFlexConv
 
 
 class DiscreteCNN(nn.Module):
-    r"""A :class:`~ccnn_geo.nn.ccnn.CCNN` whose every convolution is a :class:`SeparableConv`.
+    r"""A :class:`~ccnn_geo.nn.ccnn.CCNN` with a :class:`SeparableConv` as every convolution.
 
     Stem, blocks, norms, readout, head and their initialisation are the CCNN's own modules, kept in
     ``network``; only the kernels differ, and with them the number of parameters.
@@ -27,7 +27,7 @@ class DiscreteCNN(nn.Module):
         readout: ``"global"`` (one output per sample) or ``"node"`` (one per cell).
         block: ``"ccnn"``, ``"s4"`` or ``"flex"``.
         dropout: Dropout in the blocks.
-        causal: Whether kernels see the past only (``dim == 1``).
+        causal: Whether kernels see only the past (``dim == 1``).
         method: ``"fft"``, ``"direct"``, or ``"auto"``.
 
     Shapes:
@@ -71,7 +71,7 @@ class DiscreteCNN(nn.Module):
                 self.network.set_submodule(name, discrete)
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Draws all parameters again."""
         self.network.reset_parameters()
 
     @property

@@ -11,7 +11,7 @@ from ccnn_geo.experiments.baselines.residual import ResidualNet, ResNetBlock, TC
 from ccnn_geo.nn.conv.layers import FlexConv
 
 BACKBONES = {"resnet": ResNetBlock, "tcn": TCNBlock}
-"""Blocks by the name of the architecture they come from."""
+"""Blocks by the name of their architecture."""
 
 
 class FlexNet(ResidualNet):
@@ -22,7 +22,7 @@ class FlexNet(ResidualNet):
         \mathrm{conv}(x)[n] = \sum_t w(p_n - p_t) \, K(p_n - p_t) \, x[t] + b
 
     with :math:`K: \mathbb R^D \to \mathbb R^{C_{out} \times C_{in}}`. The ``"resnet"`` backbone has a stem and
-    :class:`ResNetBlock`; ``"tcn"``, which makes it a FlexTCN, starts with :class:`TCNBlock` at once.
+    :class:`ResNetBlock`; ``"tcn"``, which makes it a FlexTCN, starts directly with :class:`TCNBlock`.
 
     Args:
         in_channels: Input channels.
@@ -46,12 +46,13 @@ class FlexNet(ResidualNet):
         ValueError: If an argument is out of range, or the input does not fit.
 
     Source: Romero et al., 2022, `"FlexConv: Continuous Kernel Convolutions with Differentiable Kernel Sizes"
-    <https://arxiv.org/abs/2110.08059>`_, Sec. 4. The CCNN paper says of it: 30 hidden channels (Sec. 4.1), 6 blocks
-    (FlexNet-6 and FlexTCN-6 of Table 1), a TCN backbone for sequences and a ResNet for images (Sec. 4), the block of
-    Fig. 7, left. It is silent on the rest. ReLU and batch normalisation are the source's; kernel networks and their
-    scale are this library's (Sec. 4.1); logits are the head's of the mean over all cells, and all blocks are equally
-    wide (the source widens those of images, hence its 670k parameters). FlexTCN-6 has 373,312 of the published 375k.
-    The F-CCNN of Table 8 is another network, with separable kernels and GELU: ``CCNN(..., block="flex")``.
+    <https://arxiv.org/abs/2110.08059>`_, Sec. 4. The CCNN paper gives 30 hidden channels (Sec. 4.1), 6 blocks
+    (FlexNet-6 and FlexTCN-6 of Table 1), a TCN backbone for sequences and a ResNet for images (Sec. 4), and the block
+    of Fig. 7, left. It is silent on the rest. ReLU and batch normalisation come from the source; kernel networks and
+    their scale are those of this library (Sec. 4.1). Logits are the head's of the mean over all cells, and all blocks
+    have the same width (the source widens those for images, hence its 670k parameters). FlexTCN-6 has 373,312 of the
+    published 375k. The F-CCNN of Table 8 is another network, with separable kernels and GELU:
+    ``CCNN(..., block="flex")``.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The HiPPO-LegS matrices, and the normal plus low-rank form in which S4 starts from them."""
+"""The HiPPO-LegS matrices, and the normal plus low-rank form from which S4 starts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def hippo_legs(state: int) -> tuple[Tensor, Tensor]:
-    r"""Matrices of the system whose state holds scaled Legendre coefficients of the input's history.
+    r"""Matrices of the system that keeps scaled Legendre coefficients of the input's history as its state.
 
     .. math::
         A_{nk} = -\begin{cases} \sqrt{(2n+1)(2k+1)} & n > k \\ n + 1 & n = k \\ 0 & n < k \end{cases}, \quad
@@ -43,7 +43,7 @@ def nplr_legs(state: int) -> NormalPlusLowRank:
     .. math::
         A + P P^T = -\tfrac{1}{2} I + S, \quad S = -S^T, \quad P_n = \sqrt{n + \tfrac{1}{2}}, \quad p = V^* P
 
-    Eigenvalues and -vectors come in conjugate pairs; returned are those of positive imaginary part.
+    Eigenvalues and eigenvectors come in conjugate pairs; the result has those with positive imaginary part.
 
     Args:
         state: State size :math:`N`, even.

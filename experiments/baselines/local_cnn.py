@@ -28,8 +28,8 @@ class LocalCNN(DiscreteCNN):
         h_l = \mathrm{pool}_2(\mathcal R_l(h_{l-1})), \quad
         y = W \, \mathrm{mean}(\mathrm{norm}(h_n)) + b
 
-    with :func:`n <depth>` blocks, so that a cell of :math:`h_n` sees :math:`K 2^n \ge S` samples: the last one all of
-    a causal network's input, the middle one all of a centred one's.
+    with :func:`n <depth>` blocks, so that a cell of :math:`h_n` sees :math:`K 2^n \ge S` samples: the last cell sees
+    all of a causal network's input, the middle cell all of a centred one's.
 
     Args:
         in_channels: Input channels.
@@ -39,10 +39,10 @@ class LocalCNN(DiscreteCNN):
         hidden_channels: Width of the network.
         kernel_size: Taps :math:`K` along each axis.
         num_blocks: Number of residual blocks; by default :func:`depth`.
-        readout: ``"global"`` (one output per sample) or ``"node"`` (one per cell that is left).
+        readout: ``"global"`` (one output per sample) or ``"node"`` (one per remaining cell).
         block: ``"ccnn"``, ``"s4"`` or ``"flex"``.
         dropout: Dropout in the blocks.
-        causal: Whether kernels see the past only (``dim == 1``).
+        causal: Whether kernels see only the past (``dim == 1``).
         downsampling: ``"max"`` or ``"average"`` pooling.
 
     Shapes:
@@ -54,7 +54,7 @@ class LocalCNN(DiscreteCNN):
         ValueError: If an argument is out of range, or the input does not fit.
 
     Source: `"Modelling Long Range Dependencies in ND" <https://arxiv.org/abs/2301.10540>`_, appendix D.1.1, Table 5.
-    It does not say which pooling; odd sizes are rounded up here, or a causal network would drop its newest samples.
+    It does not name the pooling. Odd sizes are rounded up here, or a causal network would drop its newest samples.
 
     Example:
         >>> model = LocalCNN(3, 10, dim=1, size=1024, causal=True)
@@ -107,7 +107,7 @@ class Downsampled(nn.Module):
         self.block, self.downsampling = block, downsampling
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Draws all parameters again."""
         self.block.reset_parameters()
 
     def forward(self, x: Tensor, **carrier: Any) -> Tensor:
@@ -119,7 +119,7 @@ class Downsampled(nn.Module):
 
 
 def depth(length: int, kernel_size: int = 5) -> int:
-    r"""Number of blocks of a Local CNN.
+    r"""Computes the number of blocks of a Local CNN.
 
     .. math::
         n = \lceil d \rceil \quad \text{with the largest } d \text{ such that } \; S / 2^d \ge K

@@ -17,11 +17,11 @@ class LSSL(StateSpaceLayer):
         \bar A = (I - \tfrac{\Delta}{2} A)^{-1} (I + \tfrac{\Delta}{2} A), \quad
         \bar B = (I - \tfrac{\Delta}{2} A)^{-1} \Delta B
 
-    Trained are :math:`\log \Delta`, A, B, C and D, for one output per channel; A is no longer kept to the structured
-    family of HiPPO matrices by training.
+    Trained are :math:`\log \Delta`, A, B, C and D, for one output per channel; training does not keep A in the
+    structured family of HiPPO matrices.
 
     Args:
-        channels: Number of channels :math:`H`, each with a system of its own.
+        channels: Number of channels :math:`H`, each with its own system.
         state: State size :math:`N`.
 
     Shapes:
@@ -45,7 +45,7 @@ class LSSL(StateSpaceLayer):
         return krylov(*self.discrete(), self.c, length)
 
     def discrete(self) -> tuple[Tensor, Tensor]:
-        r"""The matrices :math:`\bar A` and :math:`\bar B`.
+        r"""Returns the matrices :math:`\bar A` and :math:`\bar B`.
 
         Shapes:
             - **output:** :math:`(H, N, N)` and :math:`(H, N)`
@@ -56,7 +56,7 @@ class LSSL(StateSpaceLayer):
 
 
 def krylov(a: Tensor, b: Tensor, c: Tensor, length: int) -> Tensor:
-    r"""The products :math:`K_l = c A^l b`.
+    r"""Computes the products :math:`K_l = c A^l b`.
 
     .. math::
         K_{i S + j} = (c A^{i S}) (A^j b), \quad

@@ -1,4 +1,4 @@
-"""A Perceiver on point clouds: the package's network on Fourier features of the positions."""
+"""A Perceiver on point clouds: the network of perceiver-pytorch on Fourier features of the positions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ccnn_geo.experiments.baselines.clouds import equal_clouds
 
 
 class PointPerceiver(nn.Module):
-    r"""Perceiver for classification: latents that attend to points, then to each other, in turns.
+    r"""Perceiver for classification: latents attend to points, then to each other, in turns.
 
     .. math::
         \phi(p) = (p, \sin(\pi f_m p), \cos(\pi f_m p)), \quad f_1 = 1, \dots, f_M = f_{max} / 2
@@ -23,12 +23,12 @@ class PointPerceiver(nn.Module):
         num_classes: Number of classes.
         bands: Frequencies :math:`M` of each axis.
         max_frequency: :math:`f_{max}`, twice the highest one.
-        depth: Turns.
+        depth: Number of turns.
         num_latents: Latent vectors.
         latent_dim: Their width.
         latent_heads: Heads of the attention among latents.
-        self_attention: Layers of it in a turn.
-        dropout: In attention and feed-forward layers.
+        self_attention: Layers of that attention in a turn.
+        dropout: Dropout in attention and feed-forward layers.
 
     Shapes:
         - **data:** ``x`` :math:`(B N, C)`, ``pos`` :math:`(B N, 3)` in the unit sphere, ``batch``
@@ -36,7 +36,7 @@ class PointPerceiver(nn.Module):
 
     Raises:
         ImportError: If ``perceiver-pytorch`` is not installed.
-        ValueError: If a cloud has no points, or the points have other channels.
+        ValueError: If a cloud has no points, or the points have another number of channels.
 
     Source: Jaegle et al., 2021, `"Perceiver: General Perception with Iterative Attention"
     <https://arxiv.org/abs/2103.03206>`_, Sec. 4.3: 64 bands up to 1,120, two turns of six layers; network of the
@@ -65,7 +65,7 @@ class PointPerceiver(nn.Module):
         self.network = Perceiver(
             num_freq_bands=0,
             max_freq=1.0,
-            fourier_encode_data=False,  # its own are those of a grid
+            fourier_encode_data=False,  # its own features are for grids
             depth=depth,
             input_channels=3 * (2 * bands + 1) + in_channels,
             input_axis=1,

@@ -20,11 +20,11 @@ from ccnn_geo.experiments.baselines.clouds import (
 )
 
 EPSILON = 1e-5
-"""Added to the deviation of neighbours."""
+"""Added to the standard deviation of neighbours."""
 
 
 def spread(x: Tensor, index: Tensor) -> Tensor:
-    r"""Root mean square of what neighbours differ by from their centre, over all channels of a cloud.
+    r"""Root mean square difference of neighbours from their centre, over all channels of a cloud.
 
     .. math::
         \sigma = \sqrt{\frac{1}{M k C} \sum_{i \le M} \sum_{j \in \mathcal N(i)} \lVert x_j - x_i \rVert^2}
@@ -49,7 +49,7 @@ class GeometricAffine(nn.Module):
     .. math::
         z_{ij} = W \Big(\alpha \odot \frac{x_j - x_i}{\sigma + \epsilon} + \beta, \; x_i\Big)
 
-    with :math:`\sigma` of :func:`spread`. It is :math:`a_j + b_i`, computed for each point, then gathered.
+    with :math:`\sigma` from :func:`spread`. It is :math:`a_j + b_i`, computed for each point, then gathered.
 
     Args:
         in_channels: Input channels.
@@ -82,7 +82,7 @@ class ResidualMLP(nn.Module):
         y = \mathrm{relu}\big(x + \mathrm{norm}(W_2 \, \mathrm{relu}(\mathrm{norm}(W_1 x)))\big)
 
     Args:
-        channels: Of input and output.
+        channels: Channels of input and output.
         expansion: Hidden channels per channel.
 
     Shapes:
@@ -98,19 +98,19 @@ class ResidualMLP(nn.Module):
 
 
 class Stage(nn.Module):
-    r"""Half of the points, each with what its neighbours have most of, and layers before and after the maximum.
+    r"""Halves the points; each keeps the maximum over its neighbours, with layers before and after it.
 
     .. math::
         y_i = \Phi_{pos}\Big(\max_{j \in \mathcal N(i)} \Phi_{pre}\big(\mathrm{relu}(\mathrm{norm}(z_{ij}))\big)\Big)
 
-    with :math:`z` of :class:`GeometricAffine` and chains :math:`\Phi` of :class:`ResidualMLP`.
+    with :math:`z` from :class:`GeometricAffine` and chains :math:`\Phi` of :class:`ResidualMLP`.
 
     Args:
         in_channels: Input channels.
         out_channels: Output channels.
-        k: Neighbours of a centre, itself included.
-        blocks: In :math:`\Phi_{pre}`, and as many in :math:`\Phi_{pos}`.
-        expansion: Of the blocks.
+        k: Neighbours of a centre, including itself.
+        blocks: Blocks in :math:`\Phi_{pre}`, and again in :math:`\Phi_{pos}`.
+        expansion: Hidden channels of a block per channel.
 
     Shapes:
         - **pos:** :math:`(B, N, 3)`, centres first; **x:** :math:`(B, N, C)`
@@ -134,28 +134,28 @@ class Stage(nn.Module):
 
 
 class PointMLP(nn.Module):
-    r"""PointMLP for classification, the small one (elite) unless told: four :class:`Stage`, a maximum and a head.
+    r"""PointMLP for classification, by default the small one (elite): four :class:`Stage`, a maximum and a head.
 
     Args:
         in_channels: Features of a point beside its position: 0, or 3 with normals.
         num_classes: Number of classes.
         embedding: Channels before the first stage.
-        widening: Of each stage, output channels per input channel.
-        blocks: Of each stage, before the maximum and again after it.
+        widening: Output channels per input channel of each stage.
+        blocks: Blocks of each stage, before the maximum and again after it.
         expansion: Hidden channels of a block per channel; 1 in the large network.
         k: Neighbours.
-        dropout: Of both hidden layers of the head.
+        dropout: Dropout in both hidden layers of the head.
 
     Shapes:
         - **data:** ``x`` :math:`(B N, C)`, ``pos`` :math:`(B N, 3)`, ``batch``; **output:** :math:`(B, K)`
 
     Raises:
-        ValueError: If a cloud has no points, or the points have other channels.
+        ValueError: If a cloud has no points, or the points have another number of channels.
 
     Source: Ma et al., 2022, `"Rethinking Network Design and Local Geometry in Point Cloud: A Simple Residual MLP
-    Framework" <https://arxiv.org/abs/2202.07123>`_, Sec. 3 and Table 2. For positions and 40 classes 716,232
-    parameters, the published 0.68 million, which are of :math:`2^{20}`; with ``embedding=64``, ``expansion=1`` and four
-    times 2 as ``widening`` and as ``blocks`` 13,238,504, the published 12.6. The authors' implementation
+    Framework" <https://arxiv.org/abs/2202.07123>`_, Sec. 3 and Table 2. For positions and 40 classes it has 716,232
+    parameters, the published 0.68 million in units of :math:`2^{20}`; with ``embedding=64``, ``expansion=1`` and four
+    times 2 as ``widening`` and as ``blocks`` it has 13,238,504, the published 12.6. The authors' implementation
     subtracts the mean of the differences before :math:`\sigma`. The first centre is the farthest from the mean, not the
     first in the file.
     """

@@ -10,7 +10,7 @@ from ccnn_geo.experiments.baselines.clouds import SharedMLP, classifier_head, eq
 
 
 class TransformNet(nn.Module):
-    r"""T-Net: a matrix :math:`K \times K` for a cloud, the identity before training.
+    r"""T-Net: computes a matrix :math:`K \times K` for a cloud, the identity before training.
 
     .. math::
         T = I + \mathrm{MLP}(\max_i \, \mathrm{mlp}(x_i))
@@ -44,25 +44,25 @@ class PointNet(nn.Module):
     .. math::
         y = \mathrm{MLP}\big(\max_i \, \mathrm{mlp}_2(F \, \mathrm{mlp}_1(T p_i, x_i))\big)
 
-    with :math:`T` and :math:`F` of T-Nets, :class:`TransformNet`.
+    with :math:`T` and :math:`F` from T-Nets, :class:`TransformNet`.
 
     Args:
         in_channels: Features :math:`x` of a point beside its position: 0, or 3 with normals.
         num_classes: Number of classes.
         input_transform: Whether there is a :math:`T`.
         feature_transform: Whether there is an :math:`F`, :math:`64 \times 64`.
-        dropout: Of the last hidden layer.
+        dropout: Dropout in the last hidden layer.
 
     Shapes:
         - **data:** ``x`` :math:`(B N, C)`, ``pos`` :math:`(B N, 3)`, ``batch``; **output:** :math:`(B, K)`
 
     Raises:
-        ValueError: If a cloud has no points, or the points have other channels.
+        ValueError: If a cloud has no points, or the points have another number of channels.
 
     Source: Qi et al., 2017, `"PointNet: Deep Learning on Point Sets for 3D Classification and Segmentation"
     <https://arxiv.org/abs/1612.00593>`_, Fig. 2. For positions and 40 classes 819,624 parameters without T-Nets,
-    1,622,705 with the first and 3,480,049 with both, the published 0.8 and 3.5 million. Features are not turned with
-    the points. The source's penalty on :math:`F`, that it be orthogonal, is left out.
+    1,622,705 with the first and 3,480,049 with both, the published 0.8 and 3.5 million. Features are not rotated with
+    the points. The source's penalty for a non-orthogonal :math:`F` is left out.
     """
 
     def __init__(

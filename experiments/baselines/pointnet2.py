@@ -20,16 +20,16 @@ from ccnn_geo.experiments.baselines.clouds import (
 
 
 class SetAbstraction(nn.Module):
-    r"""A PointNet on the ball around each of some farthest points.
+    r"""Applies a PointNet to the ball around each of some farthest points.
 
     .. math::
         h_c = \max_{j : |p_j - p_c| \le r} \mathrm{mlp}(p_j - p_c, x_j)
 
     Args:
         in_channels: Features of a point.
-        widths: Of the layers.
+        widths: Widths of the layers.
         radius: :math:`r`.
-        neighbors: At most so many, the nearest; fewer are filled up with the nearest one.
+        neighbors: Most points in a ball, the nearest; the nearest one fills empty places.
 
     Shapes:
         - **pos:** :math:`(B, N, 3)`; **x:** :math:`(B, N, C)`
@@ -48,27 +48,27 @@ class SetAbstraction(nn.Module):
 
 
 class PointNet2(nn.Module):
-    r"""PointNet++ (SSG) for classification: two set abstractions, a PointNet on what is left, and a head.
+    r"""PointNet++ (SSG) for classification: two set abstractions, a PointNet on the remaining points, and a head.
 
     Args:
         in_channels: Features of a point beside its position: 0, or 3 with normals.
         num_classes: Number of classes.
-        radii: Of the balls. The published ones, 0.2 and 0.4, are for 1,024 points on the unit sphere; as many points
-            are within :math:`\sqrt{1024 / N}` times as much.
-        neighbors: Largest number of points in a ball.
+        radii: Radii of the balls. The published ones, 0.2 and 0.4, are for 1,024 points on the unit sphere; for N
+            points :math:`\sqrt{1024 / N}` times the radius holds the same number.
+        neighbors: Most points in a ball.
         reduction: Points per centre, and of the input; 1,024 points have 512 and 128 centres.
-        dropout: Of both hidden layers of the head.
+        dropout: Dropout in both hidden layers of the head.
 
     Shapes:
         - **data:** ``x`` :math:`(B N, C)`, ``pos`` :math:`(B N, 3)`, ``batch``; **output:** :math:`(B, K)`
 
     Raises:
-        ValueError: If a cloud has no points, or the points have other channels.
+        ValueError: If a cloud has no points, or the points have another number of channels.
 
     Source: Qi et al., 2017, `"PointNet++: Deep Hierarchical Feature Learning on Point Sets in a Metric Space"
-    <https://arxiv.org/abs/1706.02413>`_, appendix B. With normals and 40 classes 1,475,880 parameters, of which 1.48
-    million are published. Centres are a half and an eighth of the points, whatever their number; the nearest points
-    of a ball are taken, not the first in the file.
+    <https://arxiv.org/abs/1706.02413>`_, appendix B. With normals and 40 classes 1,475,880 parameters, as published
+    (1.48 million). Centres are a half and an eighth of the points, whatever their number; a ball takes its nearest
+    points, not the first in the file.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""PointNet++ for segmentation: features of ever fewer points, handed back to all of them."""
+"""PointNet++ for segmentation: features of fewer and fewer points, then interpolated back to all of them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ccnn_geo.experiments.baselines.clouds import (
 from ccnn_geo.experiments.baselines.pointnet2 import SetAbstraction
 
 NEAREST = 3
-"""Points between which features are interpolated."""
+"""Number of points to interpolate features from."""
 
 
 class FeaturePropagation(nn.Module):
-    r"""Features of few points for many: interpolated, beside what the many have themselves.
+    r"""Interpolates features of few points to many, and joins them with the features of the many.
 
     .. math::
         y_i = \mathrm{mlp}\Big(\frac{\sum_j w_{ij} f_j}{\sum_j w_{ij}}, x_i\Big), \quad w_{ij} = |p_i - p_j|^{-2}
@@ -31,7 +31,7 @@ class FeaturePropagation(nn.Module):
     over the three nearest of the few.
 
     Args:
-        widths: Of the features of both together, and of the layers.
+        widths: Widths of both features together, and of the layers.
 
     Shapes:
         - **pos:** :math:`(B, N, 3)`; **x:** :math:`(B, N, C)`; **few:** :math:`(B, M, 3)`; **f:** :math:`(B, M, C')`
@@ -49,7 +49,7 @@ class FeaturePropagation(nn.Module):
 
 
 def interpolated(pos: Tensor, few: Tensor, f: Tensor) -> Tensor:
-    """Features ``f [B, M, C]`` of ``few [B, M, 3]`` at ``pos [B, N, 3]``, by :class:`FeaturePropagation`'s weights."""
+    """Interpolates ``f [B, M, C]`` of ``few [B, M, 3]`` to ``pos [B, N, 3]``, as in :class:`FeaturePropagation`."""
     _, index = nearest(few, pos, NEAREST)
     square = (rows_of(few, index) - pos.unsqueeze(2)).square().sum(-1, keepdim=True)
     weight = 1 / (square + 1e-8)
@@ -62,19 +62,19 @@ class PointNet2Parts(nn.Module):
     Args:
         in_channels: Features of a point beside its position: 0, or 3 with normals.
         num_classes: Number of classes.
-        radii: Of the balls; the published ones, 0.2 and 0.4, are for 2,048 points on the unit sphere.
-        neighbors: Largest number of points in a ball.
-        centers: Points that are left by the set abstractions; at most a half and an eighth of those that there are.
-        dropout: Of the hidden layer of the head.
+        radii: Radii of the balls; the published ones, 0.2 and 0.4, are for 2,048 points on the unit sphere.
+        neighbors: Most points in a ball.
+        centers: Points kept by the set abstractions; at most a half and an eighth of the points.
+        dropout: Dropout in the hidden layer of the head.
 
     Shapes:
         - **data:** ``x`` :math:`(M, C)`, ``pos`` :math:`(M, 3)`, ``batch``; **output:** :math:`(M, K)`
 
     Raises:
-        ValueError: If a cloud has no points, or the points have other channels.
+        ValueError: If a cloud has no points, or the points have another number of channels.
 
     Source: Qi et al., 2017, `"PointNet++: Deep Hierarchical Feature Learning on Point Sets in a Metric Space"
-    <https://arxiv.org/abs/1706.02413>`_, appendix B, but for the category of a shape, which is no input here:
+    <https://arxiv.org/abs/1706.02413>`_, appendix B, except for the category of a shape, which is no input here:
     evaluation leaves out the classes of other categories, for all networks alike.
     """
 

@@ -18,7 +18,7 @@ from ccnn_geo.experiments.baselines.clouds import (
 
 
 class ResidualAbstraction(nn.Module):
-    r"""Half of the points, each with a PointNet on the ball around it, and a linear layer beside that.
+    r"""Halves the points; each has a PointNet on the ball around it, and a linear layer in parallel.
 
     .. math::
         y_c = \mathrm{relu}\Big(V x_c + b +
@@ -30,7 +30,7 @@ class ResidualAbstraction(nn.Module):
         in_channels: Input channels.
         out_channels: Output channels.
         radius: :math:`r`.
-        neighbors: At most so many, the nearest; fewer are filled up with the nearest one.
+        neighbors: Most points in a ball, the nearest; the nearest one fills empty places.
 
     Shapes:
         - **pos:** :math:`(B, N, 3)`, centres first; **x:** :math:`(B, N, C)`
@@ -53,28 +53,28 @@ class ResidualAbstraction(nn.Module):
 
 
 class PointNeXt(nn.Module):
-    r"""PointNeXt-S for classification: four :class:`ResidualAbstraction`, a PointNet on what is left, and a head.
+    r"""PointNeXt-S for classification: four :class:`ResidualAbstraction`, a PointNet on the rest, and a head.
 
     Args:
         in_channels: Features of a point beside its position: 0, or 3 with normals.
         num_classes: Number of classes.
         width: Channels before the first abstraction; each one doubles them.
-        radius: Of the balls of the first abstraction. The published one is for 1,024 points on the unit sphere; as many
-            points are within :math:`\sqrt{1024 / N}` times as much.
-        scaling: Of the radius, from one abstraction to the next.
-        neighbors: Largest number of points in a ball.
-        dropout: Of both hidden layers of the head.
+        radius: Radius of the balls of the first abstraction. The published one is for 1,024 points on the unit sphere;
+            for N points :math:`\sqrt{1024 / N}` times the radius holds the same number.
+        scaling: Factor of the radius from one abstraction to the next.
+        neighbors: Most points in a ball.
+        dropout: Dropout in both hidden layers of the head.
 
     Shapes:
         - **data:** ``x`` :math:`(B N, C)`, ``pos`` :math:`(B N, 3)`, ``batch``; **output:** :math:`(B, K)`
 
     Raises:
-        ValueError: If a cloud has no points, or the points have other channels.
+        ValueError: If a cloud has no points, or the points have another number of channels.
 
     Source: Qian et al., 2022, `"PointNeXt: Revisiting PointNet++ with Improved Training and Scaling Strategies"
     <https://arxiv.org/abs/2206.04670>`_, Sec. 3.2; layers and radii of the authors' configurations. For positions,
     heights and 15 classes 1,367,119 parameters, for positions and 40 classes 1,373,512, or with ``width=64`` 4,523,112:
-    the published 1.4 and 4.5 million. The nearest points of a ball are taken, not the first in the file, and the first
+    the published 1.4 and 4.5 million. A ball takes its nearest points, not the first in the file, and the first
     centre is the farthest from the mean.
     """
 

@@ -1,4 +1,4 @@
-"""Residual networks of two convolutions per block, as CKCNN and FlexNet were built."""
+"""Residual networks with two convolutions per block, the form of CKCNN and FlexNet."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ResNetBlock(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Draws all parameters again."""
         for module in (self.conv1, self.norm1, self.conv2, self.norm2):
             module.reset_parameters()
         if self.shortcut is not None:
@@ -55,7 +55,7 @@ class ResNetBlock(nn.Module):
             nn.init.zeros_(self.shortcut.bias)
 
     def branch(self, x: Tensor) -> Tensor:
-        """The block without its residual sum and last nonlinearity."""
+        """Applies the block without its residual sum and last nonlinearity."""
         h = self.dropout(torch.relu(channel_norm(self.conv1(x), self.norm1)))
         return channel_norm(self.conv2(h), self.norm2)
 
@@ -135,7 +135,7 @@ class ResidualNet(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew."""
+        """Draws all parameters again."""
         for module in (self.stem, self.stem_norm, *self.blocks):
             if module is not None:
                 module.reset_parameters()

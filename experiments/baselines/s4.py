@@ -18,13 +18,13 @@ class S4(StateSpaceLayer):
         \bar A = (I - \tfrac{\Delta}{2} A)^{-1} (I + \tfrac{\Delta}{2} A), \quad
         \bar B = (I - \tfrac{\Delta}{2} A)^{-1} \Delta B
 
-    Of each pair of conjugates one is kept. Trained are :math:`\log \Delta`, :math:`\log(-\Re \Lambda)`,
+    One of each conjugate pair is kept. Trained are :math:`\log \Delta`, :math:`\log(-\Re \Lambda)`,
     :math:`\Im \Lambda`, p, B, D and :math:`\tilde C = C (I - \bar A^L)`, as in effect in the reference
-    implementation: the spectrum then needs no powers, but the same parameters are another C at another length.
+    implementation. The spectrum then needs no powers, but at another length the same parameters mean another C.
     :meth:`output_matrix` converts.
 
     Args:
-        channels: Number of channels :math:`H`, each with a system of its own.
+        channels: Number of channels :math:`H`, each with its own system.
         state: State size :math:`N`, even.
 
     Shapes:
@@ -59,7 +59,7 @@ class S4(StateSpaceLayer):
         return torch.fft.irfft(spectrum, n=length)
 
     def discrete(self) -> tuple[Tensor, Tensor]:
-        r"""The matrices of the recurrence :math:`x_l = \bar A x_{l-1} + \bar B u_l` for the whole state.
+        r"""Returns the matrices of the recurrence :math:`x_l = \bar A x_{l-1} + \bar B u_l` for the whole state.
 
         Shapes:
             - **output:** :math:`(H, N, N)` and :math:`(H, N)`
@@ -74,7 +74,7 @@ class S4(StateSpaceLayer):
         return solved[..., :-1], solved[..., -1]
 
     def output_matrix(self, length: int) -> Tensor:
-        r"""The matrix :math:`C = \tilde C (I - \bar A^L)^{-1}` of the recurrence's output :math:`y = C x + D u`.
+        r"""Returns :math:`C = \tilde C (I - \bar A^L)^{-1}` of the recurrence's output :math:`y = C x + D u`.
 
         Shapes:
             - **output:** :math:`(H, N)`

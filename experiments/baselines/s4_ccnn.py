@@ -1,4 +1,4 @@
-"""A CCNN whose convolutions are S4 layers."""
+"""A CCNN with S4 layers as convolutions."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from ccnn_geo.experiments.baselines.s4 import S4
 from ccnn_geo.functional.pointwise.linear import channel_linear
 
 STATE_SPACE = ("log_step", "log_decay", "frequency", "p", "b")
-"""Parameters of :class:`S4` that its authors train slowly; C and D are trained as the rest of a network."""
+"""Parameters of :class:`S4` that its authors train slowly; C and D train like the rest of a network."""
 STATE_SPACE_LR = 1e-3
 
 
 class S4Conv(nn.Module):
-    r"""An S4 layer; where the number of channels changes, a pointwise linear layer follows.
+    r"""An S4 layer, followed by a pointwise linear layer if the number of channels changes.
 
     .. math::
         y = W \, \mathrm{S4}(x) + c \quad \text{or, for } C_{in} = C_{out}, \quad y = \mathrm{S4}(x)
 
     Args:
-        in_channels: Input channels :math:`C_{in}`, each with a system of its own.
+        in_channels: Input channels :math:`C_{in}`, each with its own system.
         out_channels: Output channels :math:`C_{out}`.
         state: State size of each system, even.
 
@@ -52,17 +52,17 @@ def with_s4(network: CCNN, state: int = 64) -> CCNN:
     """Puts an S4 layer in place of every convolution of a causal CCNN on sequences; all else stays as it is.
 
     Blocks are then those of S4 (Fig. 7, middle), with batch normalisation and the CCNN's last nonlinearity. The
-    convolutions' own pointwise layers go with them, but for the stem's, which widens the input.
+    convolutions' own pointwise layers are dropped, except for the stem's, which widens the input.
 
     Args:
-        network: Of ``ccnn`` or ``s4`` blocks; it is changed.
+        network: Network with ``ccnn`` or ``s4`` blocks; it is changed.
         state: State size of each system.
 
     Returns:
         The same network.
 
     Raises:
-        ValueError: If the network is not of one dimension, not causal, or of other blocks.
+        ValueError: If the network is not one-dimensional, not causal, or has other blocks.
     """
     if (
         network.dim != 1
@@ -81,14 +81,14 @@ def with_s4(network: CCNN, state: int = 64) -> CCNN:
 
 
 def parameter_groups(network: nn.Module, lr: float, weight_decay: float) -> list[dict]:
-    """Parameter groups of an optimiser as S4's authors train it: its systems slowly and without weight decay.
+    """Parameter groups for an optimiser as S4's authors train it: its systems slowly and without weight decay.
 
     Args:
-        network: With any number of :class:`S4` layers.
-        lr: Learning rate of all else; that of the systems is 0.001, or this one if it is lower.
-        weight_decay: Of all else.
+        network: Network with any number of :class:`S4` layers.
+        lr: Learning rate of all other parameters; the systems use 0.001, or this one if it is lower.
+        weight_decay: Weight decay of all other parameters.
 
-    Source: the reference implementation, which registers A, B and the step with a rate of their own, 0.001 by
+    Source: the reference implementation, which registers A, B and the step with their own rate, 0.001 by
     convention, and without weight decay, C and D with the rest.
     """
     layers = [module for module in network.modules() if isinstance(module, S4)]

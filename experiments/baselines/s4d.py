@@ -23,11 +23,11 @@ class S4D(StateSpaceLayer):
         (\bar\lambda, \bar B) = \left( e^{z}, \frac{e^{z} - 1}{\lambda} \right) \; \text{or} \;
         \left( \frac{1 + z / 2}{1 - z / 2}, \frac{\Delta}{1 - z / 2} \right), \quad z = \Delta \lambda
 
-    by zero-order hold or bilinearly. Of each pair of conjugates one is kept; B is 1, since only its product with C
+    by zero-order hold or bilinearly. One of each conjugate pair is kept; B is 1, since only its product with C
     matters. Trained are :math:`\log \Delta`, :math:`\log(-\Re \lambda)`, :math:`\Im \lambda`, C and D.
 
     Args:
-        channels: Number of channels :math:`H`, each with a system of its own.
+        channels: Number of channels :math:`H`, each with its own system.
         state: State size :math:`N`, even.
         init: ``"lin"``, :math:`\lambda_n = -\tfrac{1}{2} + i \pi n`, or ``"legs"``, the eigenvalues of HiPPO-LegS'
             normal part.

@@ -19,13 +19,14 @@ class SeparableConv(nn.Module):
         y[n] = W \Big( \sum_t k[t] \odot x[n - (t - m)] + b \Big) + c
 
     with :math:`m = 0` for a causal kernel, :math:`\lfloor K_d / 2 \rfloor` for a centred one, and :math:`x`
-    zero outside the grid. Taps have variance :math:`1 / \prod_d K_d` (Sec. 4.1): white signals keep theirs.
+    zero outside the grid. Taps have variance :math:`1 / \prod_d K_d` (Sec. 4.1), which preserves the variance of white
+    signals.
 
     Args:
         in_channels: Input channels :math:`C_{in}`.
         out_channels: Output channels :math:`C_{out}`.
         kernel_size: Taps :math:`K_d` along each of the 1 to 3 axes.
-        causal: Whether the kernel sees the past only (one axis).
+        causal: Whether the kernel sees only the past (one axis).
         method: ``"fft"``, ``"direct"``, or ``"auto"``.
 
     Shapes:
@@ -67,14 +68,14 @@ class SeparableConv(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew; all but the taps as :class:`~ccnn_geo.nn.conv.layers.SepFlexConv` does."""
+        """Draws all parameters again; all but the taps like :class:`~ccnn_geo.nn.conv.layers.SepFlexConv`."""
         nn.init.normal_(self.weight, std=math.prod(self.kernel_size) ** -0.5)
         nn.init.zeros_(self.bias)
         nn.init.normal_(self.pointwise.weight, std=self.in_channels**-0.5)
         nn.init.zeros_(self.pointwise.bias)
 
     def forward(self, x: Tensor, spacing: None = None) -> Tensor:
-        """Convolves a grid. Blocks hand its ``spacing`` on; taps are counted, not measured, and know none."""
+        """Convolves a grid. Blocks pass on its ``spacing``, which must be None: taps are counted, not measured."""
         dim = len(self.kernel_size)
         if x.dim() != dim + 2 or x.size(1) != self.in_channels:
             axes = ", ".join(f"S{d}" for d in range(dim))

@@ -1,4 +1,4 @@
-"""What linear state-space layers share: a step size and a skip per channel, and a causal convolution."""
+"""The base of linear state-space layers: a step size and a skip per channel, and a causal convolution."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class StateSpaceLayer(nn.Module, ABC):
         y_l = \sum_{j \le l} K_{l - j} \, u_j + D u_l, \quad K_l = \bar C \bar A^l \bar B
 
     Args:
-        channels: Number of channels :math:`H`, each with a system of its own.
+        channels: Number of channels :math:`H`, each with its own system.
         state: State size :math:`N` of each.
 
     Shapes:

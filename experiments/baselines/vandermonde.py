@@ -21,8 +21,8 @@ def power_sums(
     .. math::
         K_l = 2 \Re \sum_n w_n e^{l z_n} = \Re \sum_n \left( 2 w_n e^{i S z_n} \right) e^{j z_n}, \quad l = i S + j
 
-    With :math:`S \approx \sqrt L` that is :math:`2 n S` exponentials instead of :math:`n L`, and a matrix product.
-    So is the backward pass, which needs :math:`\sum_l g_l \, l^m e^{l z_n}` for m = 0 and 1.
+    With :math:`S \approx \sqrt L` this takes :math:`2 n S` exponentials instead of :math:`n L`, and a matrix product.
+    The backward pass is alike; it needs :math:`\sum_l g_l \, l^m e^{l z_n}` for m = 0 and 1.
 
     Args:
         weights: The factors :math:`w`, complex128.

@@ -1,10 +1,10 @@
-"""How fast a trained network answers: many files beside its forward passes alone, and the first answer of a process.
+"""Speed of predictions: many files against forward passes alone, and the first prediction of a process.
 
     python -m ccnn_geo.experiments.benchmarks.bench_answers [--model shapes10] [--files 1000] [--points 512]
 
-Files are clouds of 2,048 points with normals. ``ratio`` is reading, sampling and answering all of them, over forward
-passes on prepared samples. ``first answer`` is ``ccnn-geo predict MODEL FILE`` in a fresh process, in seconds of the
-processor, with bytecode as users have it, median of five in turns with the imports of which it consists.
+Files are clouds of 2,048 points with normals. ``ratio`` is the time to read, sample and predict all of them, over
+forward passes on prepared samples. ``first answer`` is ``ccnn-geo predict MODEL FILE`` in a fresh process, in seconds
+of the processor, with bytecode as users have it: the median of five, in turns with the imports that it includes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def write_files(folder: Path, count: int) -> list[str]:
 
 
 def answer_times(model: Predictor, files: Sequence[str], batch_size: int) -> tuple[float, float]:
-    """Seconds for all files, and for forward passes on what is prepared of them."""
+    """Seconds for all files, and for forward passes on the prepared samples."""
     list(stream_answers(model, files[: 2 * batch_size], batch_size))  # warm
     started = time.perf_counter()
     found = list(stream_answers(model, files, batch_size))
@@ -63,7 +63,7 @@ print(time.process_time() if code == 0 else "no answer")"""
 
 
 def first_answer(model: str, file: str, repeats: int = 5) -> str:
-    """What the first answer of a process takes, and the imports in it."""
+    """Times the first prediction of a process, and the imports in it."""
     programs = {name: TIMED.format(name) for name in ("torch", "torch._dynamo", "torch_geometric")}
     seconds = median_seconds({**programs, "first": FIRST.format(model=model, file=file)}, repeats)
     torch, dynamo, geometric, first = seconds.values()
@@ -74,7 +74,7 @@ def first_answer(model: str, file: str, repeats: int = 5) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Prints both."""
+    """Prints both times."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="shapes10")
     parser.add_argument("--files", type=int, default=1000)

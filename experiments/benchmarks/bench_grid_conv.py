@@ -1,4 +1,4 @@
-"""Where the FFT overtakes the direct convolution (the constant of ``grid_conv``'s automatic choice), and whole layers.
+"""Break-even of FFT and direct convolution (the constant of ``grid_conv``'s automatic choice), and whole layers.
 
 python -m ccnn_geo.experiments.benchmarks.bench_grid_conv                          # compiled, where there is a compiler
 CCNN_GEO_NATIVE=0 python -m ccnn_geo.experiments.benchmarks.bench_grid_conv        # torch's FFT
@@ -29,7 +29,7 @@ CASES = [
 
 
 def main(batch: int = 4, channels: int = 32, lengths: tuple[int, ...] = (1024, 4096, 16000)) -> None:
-    """Prints milliseconds of both ways and what they would cost alike, then those of a whole layer."""
+    """Prints milliseconds of both paths and the constant of their break-even, then those of a whole layer."""
     print(machine())
     print(f"depthwise, forward + backward, B={batch}, C={channels}")
     print(f"{'grid':>14s} {'kernel':>12s} {'direct':>10s} {'FFT':>10s} {'constant':>9s}  choice")
@@ -53,7 +53,7 @@ def main(batch: int = 4, channels: int = 32, lengths: tuple[int, ...] = (1024, 4
 
 def _layers(batch: int, channels: int, lengths: tuple[int, ...]) -> None:
     print(
-        f"SepFlexConv({channels}, {channels}), causal, B={batch}: forward and forward + backward, of it the sum alone"
+        f"SepFlexConv({channels}, {channels}), causal, B={batch}: forward, forward + backward, and the sum alone"
     )
     for length in lengths:
         for name in ("published window", "kernel as long as the input"):

@@ -1,10 +1,10 @@
-"""The largest grids that are promised to run: a sequence of 2^20, an image of 1,024^2, a volume of 64^3.
+"""The largest supported grids: a sequence of 2^20, an image of 1,024^2, a volume of 64^3.
 
     python -m ccnn_geo.experiments.benchmarks.bench_large_grids
 
-Per grid a depthwise layer of 16 channels with the published window and with kernels as long as the grid, and a
-training step of ``ccnn_4_16``: seconds, peak memory above start, and for layers the error of the sum over all samples
-against scipy's in float64. Each case runs in a fresh process.
+For each grid it runs a depthwise layer of 16 channels, with the published window and with kernels as long as the grid,
+and a training step of ``ccnn_4_16``. It prints seconds, peak memory above start, and for layers the error of the sum
+over all samples against scipy's in float64. Each case runs in a fresh process.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MODULE = "ccnn_geo.experiments.benchmarks.bench_large_grids"
 
 
 def build(size: Sequence[int], window: str, network: bool) -> tuple[torch.nn.Module, torch.Tensor]:
-    """A model and its input."""
+    """Returns a model and its input."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     kwargs: dict[str, Any] = {"num_taps": math.prod(size), "causal": len(size) == 1, **PAPER}
     torch.manual_seed(0)
@@ -54,10 +54,8 @@ def build(size: Sequence[int], window: str, network: bool) -> tuple[torch.nn.Mod
 
 
 def measure(size: Sequence[int], window: str, network: bool) -> dict[str, float]:
-    """Seconds, megabytes, and of a layer the error, in this process."""
-    forward_and_backward(
-        *build([8] * len(size), window, network), repeats=0, seconds=0.0
-    )  # libraries come to life
+    """Seconds, megabytes, and for a layer the error, in this process."""
+    forward_and_backward(*build([8] * len(size), window, network), repeats=0, seconds=0.0)  # loads libraries
     model, x = build(size, window, network)
     start = forget_peak()
     found = forward_and_backward(model, x, repeats=3, seconds=120.0)
@@ -69,7 +67,7 @@ def measure(size: Sequence[int], window: str, network: bool) -> dict[str, float]
 
 @torch.no_grad()
 def error(conv: SepFlexConv, x: torch.Tensor) -> float:
-    """Relative error of the first channel's sum over all taps, whose kernels are the definition's in float64."""
+    """Relative error of the first channel's sum over all taps, against kernels by the definition in float64."""
     rel, center = conv.kernel_taps(x.shape[2:])
     taps = (
         copy.deepcopy(conv.kernel).double().definition(rel.double().flatten(0, -2))[:, 0].view(rel.shape[:-1])

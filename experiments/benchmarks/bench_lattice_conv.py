@@ -2,10 +2,10 @@
 
     python -m ccnn_geo.experiments.benchmarks.bench_lattice_conv [--window 3.0] [--points 512] [--neighbors 256] ...
 
-Prints seconds of a forward and of a forward + backward pass of both paths (median of repeats, in turn in one
-process; finding the spacing and the offsets, which all layers share, counts in full and is also shown), the peak
+Prints seconds of a forward and of a forward + backward pass of both paths: the median of repeats, in turn in one
+process. Finding the spacing and the offsets, which all layers share, counts in full and is also shown. Prints the peak
 memory above start, each in a fresh process, and the relative differences from the edge path in float64. In float32
-the edge path's error is mostly that of subtracting rounded positions, which the lattice path does not do.
+the edge path's error comes mostly from subtracting rounded positions, which the lattice path avoids.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SURFACE_POINTS = 40_000
 
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
-    """The options of the command."""
+    """Parses the options of the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--bins", type=int, default=40, help="voxels along each axis")
@@ -51,7 +51,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def tori(count: int, bins: int, points: int) -> tuple[Tensor, Tensor]:
-    """Voxels of turned tori of different width, ``points`` of each, in random order."""
+    """Voxels of rotated tori of different widths, ``points`` of each, in random order."""
     clouds = []
     for tube in torch.linspace(0.15, 0.45, count).tolist():
         u, v = 2 * math.pi * torch.rand(2, SURFACE_POINTS, dtype=torch.float64)
@@ -72,7 +72,7 @@ class Setting:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         pos, batch = tori(args.batch, args.bins, args.points)
         self.pos = pos.to(device, dtype)
-        # a lattice has many equal distances, which rounding would order differently in another precision
+        # a lattice has many equal distances, and rounding would order them differently in another precision
         self.neighbors = build_neighbors(pos.to(device), batch.to(device), num_neighbors=args.neighbors)
         self.kernel = ContinuousKernel(
             3, args.channels, kernel_hidden=args.hidden, omega_0=args.omega, window_init=args.window

@@ -1,11 +1,11 @@
-"""How many samples per second a loader gives, and whether it keeps a training fed.
+"""Samples per second of a loader, and whether it keeps a training fed.
 
     python -m ccnn_geo.experiments.benchmarks.bench_loader shapes
     python -m ccnn_geo.experiments.benchmarks.bench_loader mnist --root data
 
-``shapes`` are clouds as of ModelNet40 (2,048 stored points, 512 drawn and augmented) of parametric shapes; ``mnist``
-needs MNIST in ``root``, as images, or as sequences for ``smnist``. The loader alone is timed for each number of worker
-processes; then a training of its model, and of that the share in which it waits for a batch.
+``shapes`` are clouds of parametric shapes in the form of ModelNet40 (2,048 stored points, 512 drawn and augmented);
+``mnist`` needs MNIST in ``root``, as images, or as sequences for ``smnist``. For each number of worker processes the
+loader alone is timed, then a training of its model, with the share of time spent waiting for a batch.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("case", choices=CASES)
     parser.add_argument(
-        "--root", help="By default a folder that is removed afterwards; for MNIST where it is."
+        "--root", help="Folder with MNIST; for shapes by default a folder that is removed afterwards."
     )
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--batches", type=int, default=60, help="To time, after one that warms up.")
+    parser.add_argument("--batches", type=int, default=60, help="Batches to time, after one for warm-up.")
     args = parser.parse_args(argv)
     print(f"{machine()}; {args.case}, {args.batches} batches")
     print("workers  loader alone   in training   without loading   waiting")
@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def row(case: str, root: str, workers: int, batches: int) -> str:
-    """Figures of one number of workers."""
+    """Returns the figures for one number of workers."""
     settings, model = CASES[case]
     data = make_data({**settings, "root": root, "num_workers": workers})
     data.setup("fit")
@@ -68,14 +68,14 @@ def row(case: str, root: str, workers: int, batches: int) -> str:
     alone = time_loader(data, batches)
     step = training_step(data, model)
     fed, waited = time_training(forever(data), step, batches)
-    # the same batch again: what is left is the training
+    # the same batch again leaves the time of the training alone
     bare, _ = time_training(itertools.repeat(next(forever(data))), step, batches)
     rates = [f"{size * batches / seconds:10,.0f} /s" for seconds in (alone, fed, bare)]
     return f"{workers:7d} {rates[0]} {rates[1]}    {rates[2]}    {100 * waited / fed:5.1f} %"
 
 
 def forever(data: EpochDataModule) -> Iterator[Any]:
-    """Batches of one epoch after the other."""
+    """Yields batches of one epoch after another."""
     loader = data.train_dataloader()
     for epoch in itertools.count():
         loader.sampler.set_epoch(epoch)
@@ -83,7 +83,7 @@ def forever(data: EpochDataModule) -> Iterator[Any]:
 
 
 def time_loader(data: EpochDataModule, batches: int) -> float:
-    """Seconds for so many batches, after the first."""
+    """Seconds for a number of batches, after the first."""
     source = forever(data)
     next(source)
     start = time.perf_counter()
@@ -93,7 +93,7 @@ def time_loader(data: EpochDataModule, batches: int) -> float:
 
 
 def training_step(data: EpochDataModule, model: dict[str, Any]) -> Any:
-    """A function that trains a network on a batch."""
+    """Returns a function that trains a network on a batch."""
     torch.manual_seed(0)
     assert data.in_channels is not None, "set up before"
     network = build_network(data.in_channels, len(data.classes), data.dim, data.readout, **model)
@@ -109,7 +109,7 @@ def training_step(data: EpochDataModule, model: dict[str, Any]) -> Any:
 
 
 def time_training(source: Iterator[Any], step: Any, batches: int) -> tuple[float, float]:
-    """Seconds of so many steps, after the first, and of those spent waiting for batches."""
+    """Seconds for a number of steps, after the first, and the part of them spent waiting for batches."""
     step(next(source))
     waited, begin = 0.0, time.perf_counter()
     for _ in range(batches):

@@ -1,4 +1,4 @@
-"""Neighbour search: all distances against a tree, the rule of ``backend="auto"``; neighbours found once.
+"""Neighbour search: all distances against a tree, the choice of ``backend="auto"``; devices; neighbours found once.
 
 python -m ccnn_geo.experiments.benchmarks.bench_neighbors
 """
@@ -23,6 +23,7 @@ from ccnn_geo.neighbors.edges import empty_edges
 from ccnn_geo.neighbors.native import has_native
 from ccnn_geo.neighbors.query import make_query
 from ccnn_geo.neighbors.select import smallest
+from ccnn_geo.neighbors.topk import smallest_columns, smallest_of
 from ccnn_geo.training.data.neighbor_cache import NeighborCache, restore_edges
 from ccnn_geo.transforms import BuildNeighbors
 
@@ -34,7 +35,7 @@ def main(
 ) -> None:
     """Prints milliseconds for 8,192 points on spheres, in clouds of N points, for ordering alone, and for a batch."""
     print(f"{machine()}\n{native_status('nearest')}")
-    print(f"{TARGETS:,} targets in all; all distances compiled / in torch / k-d tree, and what is chosen, ms")
+    print(f"{TARGETS:,} targets in all; all distances compiled / in torch / k-d tree, and the choice, ms")
     for size in sizes:
         pos, batch = _sphere(TARGETS), torch.arange(TARGETS) // size
         cells = []
@@ -49,6 +50,7 @@ def main(
             cells.append(f"k={k}: {' / '.join(f'{1e3 * s:4.0f}' for s in seconds.values())} {chosen}")
         print(f"N={size:5d}  " + "   ".join(cells))
     _kinds()
+    _device()
     d2 = torch.rand(4096, 512, dtype=torch.float64)
     cases = {"ours": lambda: smallest(d2, 256), "stable sort": lambda: d2.sort(stable=True)}
     ours, sort = interleaved(cases, repeats=5).values()
@@ -58,7 +60,7 @@ def main(
 
 
 def _kinds() -> None:
-    """Prints the same for other points and numbers of neighbours, and what writing as many edges takes at least."""
+    """Prints the same for other points and numbers of neighbours, and the least time to write that many edges."""
     num, size = 2 * TARGETS, min(1024, TARGETS)
     batch, sphere = torch.arange(num) // size, _sphere(num)
     cells = torch.randint(0, 10, (num, 3))
@@ -78,8 +80,28 @@ def _kinds() -> None:
     print(f"zeros instead of the edges for k=256: {1e3 * zeros:.1f} ms")
 
 
+def _device() -> None:
+    """Prints what the search for devices takes on the GPU, if there is one; on a CPU it is for tests only."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    for clouds, size, k in ((16, TARGETS // 8, 32), (16, TARGETS // 8, 256), (1, 4 * TARGETS, 32)):
+        pos, batch = _sphere(clouds * size).to(device), torch.arange(clouds * size, device=device) // size
+        search = partial(build_neighbors, pos, batch, num_neighbors=min(k, size), backend="device")
+        (seconds,) = interleaved({"device": search}, repeats=3).values()
+        print(f"search for devices, on {device}, {clouds} clouds of {size:,}, k={k}: {1e3 * seconds:.1f} ms")
+    d2 = torch.rand(TARGETS // 2, 1024, dtype=torch.float64, device=device)
+    ids = torch.arange(1024, dtype=torch.int32, device=device)
+    for k in (32, 256, 512):  # where the sort is faster, its bound in smallest_columns should be lower
+        cases: dict[str, Callable[[], object]] = {
+            "topk": partial(smallest_of, d2, ids, k, 1024),
+            "stable sort": partial(torch.sort, d2, stable=True),
+            "taken": partial(smallest_columns, d2, k),
+        }
+        cell = ", ".join(f"{name} {1e3 * s:.1f}" for name, s in interleaved(cases, repeats=3).items())
+        print(f"{k} smallest of {d2.size(0):,} x 1,024 on {device}: {cell} ms")
+
+
 def _all_distances(search: Callable[..., Neighbors]) -> dict[str, Callable[[], Neighbors]]:
-    """Compiled, where there is a compiler, and as where there is none."""
+    """The search over all distances, compiled if there is a compiler, and without one."""
 
     def in_torch() -> Neighbors:
         with mock.patch.dict(os.environ, CCNN_GEO_NATIVE="0"):
@@ -90,7 +112,7 @@ def _all_distances(search: Callable[..., Neighbors]) -> dict[str, Callable[[], N
 
 
 def _batches(size: int, k: int, clouds: int = 16) -> None:
-    """Prints what a batch and its neighbours cost: searched, collated from each ``Data``, restored from the cache."""
+    """Prints the cost of a batch with its neighbours: searched, collated from ``Data``, restored from the cache."""
     plain = [Data(pos=_sphere(size)) for _ in range(clouds)]
     stored = [BuildNeighbors(k)(data.clone()) for data in plain]
     cache = NeighborCache(_Copies(plain), k, 1 << 30)
@@ -115,7 +137,7 @@ def _batches(size: int, k: int, clouds: int = 16) -> None:
 
 
 class _Copies(list):
-    """A data set makes a new ``Data`` at every access."""
+    """Copies every sample, as a data set makes a new ``Data`` at every access."""
 
     def __getitem__(self, index: Any) -> Any:
         return super().__getitem__(index).clone()

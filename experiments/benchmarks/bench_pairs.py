@@ -1,9 +1,9 @@
-"""Two checkouts beside each other: processor time of the same steps, in turns, as ratios.
+"""Compares two checkouts: processor time of the same steps, in turns, as ratios.
 
     git worktree add --detach /tmp/before REVISION
     python -m ccnn_geo.experiments.benchmarks.bench_pairs /tmp/before [--cases points evaluation] [--pairs 8]
 
-Each measurement is a process of its own with one thread; who comes first changes from pair to pair.
+Each measurement is a separate process with one thread; the order changes from pair to pair.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CASES = {
     "sequence_layer": "model = SepFlexConv(16, 16, dim=1, omega_0=100.0, causal=True)\n"
     "x = torch.randn(4, 16, 128)\n" + GRID,
 }
-"""Programs that define ``step``; they use names that are public in both checkouts."""
+"""Programs that define ``step``, with names that are public in both checkouts."""
 
 PROGRAM = """
 import sys, time
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("before", type=Path, help="the other checkout")
     parser.add_argument(
-        "--now", type=Path, default=Path(__file__).resolve().parents[2], help="this one by default"
+        "--now", type=Path, default=Path(__file__).resolve().parents[2], help="default: this checkout"
     )
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--pairs", type=int, default=8)

@@ -1,4 +1,4 @@
-"""Why the edge path is written as it is: two libraries' small products, gathered sines, memory used again.
+"""Measurements behind the edge path: small products of two libraries, gathered sines, reused memory.
 
 python -m ccnn_geo.experiments.benchmarks.bench_primitives
 """
@@ -16,7 +16,7 @@ EDGES, CHANNELS, POINTS = 2560, 140, 4096
 
 
 def operations(hidden: int) -> dict[str, Callable[[], torch.Tensor]]:
-    """What is compared, of kernel networks of one width."""
+    """Returns the operations to compare, for kernel networks of one width."""
     filters = 4 * hidden
     rows, weight = torch.randn(EDGES, hidden), torch.randn(hidden, hidden)
     basis, output = torch.randn(EDGES, hidden + 1), torch.randn(CHANNELS, hidden + 1)

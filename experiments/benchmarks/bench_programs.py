@@ -1,9 +1,9 @@
-"""How fast programs of a network on points are, beside the package itself.
+"""Speed of exported programs of a network on points, against the package itself.
 
     python -m ccnn_geo.experiments.benchmarks.bench_programs [--preset ccnn_4_140_paper] [--neighbors 256] [--form onnx]
 
-A fresh network on one cloud, points of a sphere, on one core. ``CPU s`` counts what the process computed, which a busy
-machine changes less; the smallest of three. ``peak`` is what the program needs beyond what was there before.
+A fresh network on one cloud, points of a sphere, on one core. ``CPU s`` is processor time, which a busy machine
+affects less; the smallest of three. ``peak`` is the memory that the program adds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def cloud(batch: int, points: int) -> tuple[Tensor, Tensor]:
 
 
 def program_of(model: CCNN, form: str) -> Callable[..., Tensor]:
-    """A network as a program that is ready to run, on one thread."""
+    """Exports a network as a program that is ready to run, on one thread."""
     if form == "torch-export":
         return export_program(model, "points").module()
     import onnxruntime
@@ -41,7 +41,7 @@ def program_of(model: CCNN, form: str) -> Callable[..., Tensor]:
 
 
 def seconds(run: Callable[[], Tensor]) -> float:
-    """The least CPU time of three runs after one."""
+    """The least CPU time of three runs, after one for warm-up."""
     run()
     times = []
     for _ in range(3):
@@ -53,7 +53,7 @@ def seconds(run: Callable[[], Tensor]) -> float:
 
 @torch.no_grad()
 def main(argv: list[str] | None = None) -> None:
-    """Prints times, memory, and how far the two are apart."""
+    """Prints times, memory, and the difference between the two outputs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", default="ccnn_4_140_paper")
     parser.add_argument("--points", type=int, default=1024)

@@ -1,8 +1,8 @@
-"""Time and memory of a scene of any size: a class for each point, by an untrained network, written as the scan came.
+"""Time and memory of a scene of any size: a class for each point, by an untrained network, in the scan's format.
 
 python -m ccnn_geo.experiments.benchmarks.bench_scene --root FOLDER [--millions 20] [--format bin]
 
-FOLDER has ``kitti.npz`` (``xyzi [N, 4]``, ``offset``); its frames are laid side by side until there are enough points.
+FOLDER has ``kitti.npz`` (``xyzi [N, 4]``, ``offset``); its frames lie side by side until there are enough points.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ccnn_geo.io.scans.write import answer_file
 from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 
 SIZE = np.array([160.0, 108.0])
-"""Of a frame, in metres."""
+"""Size of a frame, in metres."""
 TILE, VOXEL, CLASSES = 40.0, 0.4, 5
 PIPELINE = ScanPipeline(
     moments={"intensity": (0.28, 0.16)}, unit=TILE / 2, tile=TILE, voxel=VOXEL, classes=range(CLASSES)
@@ -32,12 +32,12 @@ PIPELINE = ScanPipeline(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints points, seconds of the processor for a million of them, and the peak of memory."""
+    """Prints points, seconds of the processor per million of them, and the peak of memory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="folder with kitti.npz")
     parser.add_argument("--millions", type=float, default=20.0, help="points of the scene")
     parser.add_argument("--format", choices=("bin", "las", "laz"), default="bin")
-    parser.add_argument("--neighbors", type=int, default=32, help="of each point in every layer")
+    parser.add_argument("--neighbors", type=int, default=32, help="neighbours of each point in every layer")
     args = parser.parse_args(arguments)
     stored = np.load(args.root / "kitti.npz")
     frames = np.split(stored["xyzi"], stored["offset"][1:-1])
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def make_network(frame: np.ndarray, neighbors: int) -> CCNN:
-    """One whose scales are those of a tile; its weights are random."""
+    """Returns a network with the scales of a tile and random weights."""
     torch.manual_seed(0)
     network = CCNN.from_preset("ccnn_4_16", 3, 1, CLASSES, readout="node", num_neighbors=neighbors)
     near = frame[(np.abs(frame[:, :2]) < TILE / 2).all(1)].astype(np.float64)
@@ -69,7 +69,7 @@ def make_network(frame: np.ndarray, neighbors: int) -> CCNN:
 
 
 def copies(frames: list[np.ndarray], points: int) -> Iterator[np.ndarray]:
-    """Frames side by side, in a square, until there are so many points."""
+    """Yields frames side by side, in a square, until there are enough points."""
     side, done, number = int(np.ceil(np.sqrt(points / len(frames[0])))), 0, 0
     while done < points:
         frame = frames[number % len(frames)][: points - done].copy()
@@ -79,7 +79,7 @@ def copies(frames: list[np.ndarray], points: int) -> Iterator[np.ndarray]:
 
 
 def write_scene(path: Path, frames: list[np.ndarray], points: int) -> int:
-    """Writes a scene frame by frame, and returns how many points it has."""
+    """Writes a scene frame by frame, and returns its number of points."""
     if path.suffix == ".bin":
         with path.open("wb") as file:
             return sum(len(frame) for frame in copies(frames, points) if file.write(frame.tobytes()))

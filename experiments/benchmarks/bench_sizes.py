@@ -1,4 +1,4 @@
-"""Memory that a network keeps while it meets ever new sizes: oneDNN remembers each size that it is given.
+"""Memory that a network keeps as it sees more and more sizes: oneDNN remembers each size.
 
 python -m ccnn_geo.experiments.benchmarks.bench_sizes ccnn_4_16 [--sizes 3000] [--evaluate] [--bfloat16] [--dim 3
 --grid]
@@ -24,7 +24,7 @@ POINTS = (100, 3099)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Prints the resident memory of the process above that after a few sizes, after each third of all sizes."""
+    """Prints the growth of the process's resident memory since the first few sizes, after each third of all sizes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("preset", choices=PRESETS)
     parser.add_argument("--sizes", type=int, default=3000)

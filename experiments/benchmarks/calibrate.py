@@ -69,8 +69,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if not args.scale > 0 or args.repeats < 1:
         parser.error(f"expected --scale > 0 and --repeats >= 1, got {args.scale:g} and {args.repeats}")
+    try:
+        device = torch.device(args.device)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        problem = str(error).splitlines()[0]
+        parser.error(f"expected a device that torch has here, got --device {args.device}: {problem}")
     torch.manual_seed(0)
-    device = torch.device(args.device)
     print(machine())
     costs, before = calibrate(device, args.scale, args.repeats), BUILT_IN.get(device.type, CPU)
     for name, value in asdict(costs).items():
@@ -123,7 +128,7 @@ def fitted(costs: Costs, names: Sequence[str], cases: Sequence[Case], repeats: i
 
 
 def fft_figure(device: torch.device, scale: float, repeats: int) -> float:
-    """What makes both ways of :data:`GRIDS` cost alike, in the middle."""
+    """The median factor that makes both ways of :data:`GRIDS` cost alike."""
     found = []
     for size, taps in GRIDS:
         x, kernel = (

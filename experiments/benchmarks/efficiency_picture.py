@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 OURS = {"plain": "#555555", "edge": "#1f77b4", "lattice": "#2ca02c", "mesh": "#d62728"}
-"""Colours of our methods; PyG's layers share one, and differ by marker."""
+"""Colours of our methods; PyG's layers share one colour, and differ by marker."""
 OTHERS, MARKERS = "#c08a3e", "sDv^P*"
 LABEL_GAP = 12
-"""Points between the lines of labels that would overlap."""
+"""Points between the lines of overlapping labels."""
 
 
 def plot_cost(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draws the rows of the table ``cost``; a line ends with the last size that was measured.
+    """Draws the rows of the table ``cost``; a line ends at the last size that was measured.
 
     Args:
-        rows: As ``results.csv`` has them; those with ``failed`` are left out.
+        rows: Rows of ``results.csv``; those with ``failed`` are left out.
         path: The PNG file.
     """
     from matplotlib.ticker import FuncFormatter
@@ -34,7 +34,9 @@ def plot_cost(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
             lines[row["method"], row["neighbors"]].append(row)
     given = {neighbors for _, neighbors in lines if neighbors is not None}
     figure = canvas(13, 5.8)
-    nearest = f"{next(iter(given))} nearest neighbours, or all points where said; " if len(given) == 1 else ""
+    nearest = (
+        f"{next(iter(given))} nearest neighbours, or all points where noted; " if len(given) == 1 else ""
+    )
     figure.suptitle(f"{nearest}a line ends where the next size exceeds the limits of the run", fontsize=10)
     panels = figure.subplots(1, 2)
     for axes, title, unit, value in (
@@ -81,12 +83,12 @@ def _style(method: str, neighbors: int | None, lines: Mapping[tuple[str, int | N
 
 
 def _label(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
-    """Names at the ends of lines, moved apart where those of one size would overlap."""
+    """Writes names at the ends of lines, moved apart if those at one size would overlap."""
     from matplotlib.patheffects import withStroke
 
     figure: Any = axes.figure
     scale = 72 / figure.dpi
-    figure.draw_without_rendering()  # sets the limits, which positions on the page depend on
+    figure.draw_without_rendering()  # sets the limits, which determine positions on the page
     by_size = defaultdict(list)
     for x, y, name, color in ends:
         by_size[x].append((axes.transData.transform((x, y))[1] * scale, y, name, color))
@@ -107,7 +109,7 @@ def _label(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
 
 
 def _apart(heights: Sequence[float]) -> list[float]:
-    """Ascending heights, moved by as little as keeps ``LABEL_GAP`` between them: blocks around their mean."""
+    """Moves ascending heights by as little as keeps ``LABEL_GAP`` between them: blocks around their mean."""
     blocks: list[list[float]] = []
     for height in heights:
         blocks.append([height])

@@ -5,11 +5,11 @@
     python -m ccnn_geo.experiments.benchmarks.efficiency_points --list
     python -m ccnn_geo.experiments.benchmarks.efficiency_points --quick              # toy sizes: does it run?
 
-Each measurement is a process of its own. ``search``, ``forward`` and ``fwd + bwd`` are seconds (the search for
+Each measurement is a separate process. ``search``, ``forward`` and ``fwd + bwd`` are seconds (the search for
 neighbours is shared by all layers of a network), ``peak`` is memory above start in MB without the list of neighbours,
 ``list`` that list, ``error`` the relative l2 error against the definition in float64 at random points. A ratio in
-brackets is the table's plain form over this one. What would exceed ``--seconds`` or ``--megabytes`` is a dash with
-the reason. Writes ``results.csv``, and ``cost.png`` from the table ``cost``, into ``--out``.
+brackets is the table's plain form over this one. A case that would exceed ``--seconds`` or ``--megabytes`` shows a dash
+with the reason. Writes ``results.csv``, and ``cost.png`` from the table ``cost``, into ``--out``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from ccnn_geo.neighbors import build_neighbors
 from ccnn_geo.nn.conv.base import ContinuousConv
 
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "8000000000", "MALLOC_TRIM_THRESHOLD_": "20000000000"}
-"""Settings of the C library with which a process keeps freed memory for its next tensors."""
+"""Settings of the C library that keep freed memory in the process for its next tensors."""
 RESULTS = ("parameters", "search", "forward", "both", "peak", "list", "error", "repeats", "failed")
 HEAD = (
     f"{'':32s} {'params':>8s} {'search':>8s} {'forward':>9s} {'':8s}{'fwd + bwd':>9s} {'':8s}{'peak':>8s} {'':8s}"
@@ -56,7 +56,7 @@ Row = dict[str, Any]
 
 
 def measure(case: Case, root: str, repeats: int, seconds: float) -> Row:
-    """One case in this process."""
+    """Measures one case in this process."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     x, pos, batch = (t.to(device) for t in make_cloud(case, root))
     layer, run = LAYERS[case.method](case)
@@ -77,7 +77,7 @@ def measure(case: Case, root: str, repeats: int, seconds: float) -> Row:
 
 
 def measure_apart(case: Case, args: argparse.Namespace) -> Row:
-    """One case in a fresh process; a row with ``failed`` where that does not come to an end."""
+    """Measures one case in a fresh process; returns a row with ``failed`` if it does not finish."""
     limits = {name: getattr(args, name) for name in ("root", "repeats", "seconds", "megabytes")}
     settings = json.dumps({"case": dataclasses.asdict(case), **limits})
     try:
@@ -86,7 +86,7 @@ def measure_apart(case: Case, args: argparse.Namespace) -> Row:
             "--case",
             settings,
             environment=ALLOCATOR if case.allocator else None,
-            timeout=30 + 1.5 * args.seconds,  # it starts, repeats while there is time, and looks at the error
+            timeout=30 + 1.5 * args.seconds,  # it starts, repeats while there is time, and computes the error
         )
     except subprocess.TimeoutExpired:
         return {"failed": f"more than {args.seconds:g} s"}
@@ -98,14 +98,14 @@ def measure_apart(case: Case, args: argparse.Namespace) -> Row:
 
 
 class Forecast:
-    """What a case would cost, from the last smaller one that differs in its number of points only."""
+    """Predicts the cost of a case from the last smaller one that differs only in its number of points."""
 
     def __init__(self, seconds: float, megabytes: float) -> None:
         self.seconds, self.megabytes = seconds, megabytes
         self.seen: dict[Case, tuple[Case, Row]] = {}
 
     def refusal(self, case: Case) -> str | None:
-        """Why the case need not be tried, if so."""
+        """Returns the reason not to try the case, if there is one."""
         known = self.seen.get(dataclasses.replace(case, points=0))
         if known is None or case.points <= known[0].points:
             return None
@@ -122,7 +122,7 @@ class Forecast:
         return None
 
     def learn(self, case: Case, row: Row) -> None:
-        """Takes a measurement, but no refusal, as what the next is judged by."""
+        """Stores a measurement, or a failure to measure, to judge the next case by."""
         self.seen[dataclasses.replace(case, points=0)] = (case, row)
 
 
@@ -130,7 +130,7 @@ class Forecast:
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """The options of the command."""
+    """Parses the options of the command."""
     parser = argparse.ArgumentParser(
         prog="ccnn-geo reproduce efficiency_points", description=__doc__, formatter_class=Paragraphs
     )
@@ -142,17 +142,19 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
             choices=known,
             default=known,
             metavar=name.upper(),
-            help=f"of {', '.join(known)}",
+            help=f"some of {', '.join(known)}",
         )
     parser.add_argument("--sizes", nargs="+", type=int, help="points of the table 'cost'")
-    parser.add_argument("--repeats", type=int, default=3, help="after a warm-up; the median counts")
-    parser.add_argument("--seconds", type=float, default=60.0, help="for the passes of one measurement")
-    parser.add_argument("--megabytes", type=float, default=12000.0, help="for one measurement, above start")
+    parser.add_argument("--repeats", type=int, default=3, help="repeats after a warm-up; the median counts")
+    parser.add_argument("--seconds", type=float, default=60.0, help="limit for the passes of one measurement")
+    parser.add_argument(
+        "--megabytes", type=float, default=12000.0, help="limit of a measurement, above start"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/efficiency_points"))
     parser.add_argument("--root", default="data", help="folder with kitti.npz, for the table 'lidar'")
     parser.add_argument("--quick", action="store_true", help="toy sizes, one repeat")
-    parser.add_argument("--list", action="store_true", help="say what would be measured")
-    parser.add_argument("--case", help="measure this one in this process and print JSON")
+    parser.add_argument("--list", action="store_true", help="list the cases without measuring them")
+    parser.add_argument("--case", help="measure this case in this process and print JSON")
     args = parser.parse_args(argv)
     args.sizes = sorted(args.sizes or ((32, 64) if args.quick else SIZES))
     args.repeats = 1 if args.quick else args.repeats
@@ -160,7 +162,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def chosen(args: argparse.Namespace) -> Iterator[tuple[str, str, list[Case]]]:
-    """Table, heading and cases of what is asked for."""
+    """Yields table, heading and cases of the request."""
     for table in args.tables:
         for heading, cases in TABLES[table](args.sizes).items():
             wanted = [case for case in cases if case.method in args.methods]
@@ -169,7 +171,7 @@ def chosen(args: argparse.Namespace) -> Iterator[tuple[str, str, list[Case]]]:
 
 
 def show(case: Case, row: Row, plain: Row | None) -> str:
-    """A line of a table."""
+    """Formats a line of a table."""
     if row.get("failed"):
         return f"{case.label:32s} -  {row['failed']}"
 
@@ -221,7 +223,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def write(rows: Sequence[Row], path: Path) -> None:
-    """All measurements so far, one a line."""
+    """Writes all measurements so far, one a line."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fields = ["table", *(f.name for f in dataclasses.fields(Case)), *RESULTS, "machine"]
     with path.open("w", newline="") as file:

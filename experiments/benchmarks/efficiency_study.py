@@ -1,6 +1,7 @@
 """The command of ``table5``, ``table6`` and ``table7``: fresh processes, and the paper's numbers beside ours.
 
-Methods, and compiled code on and off, take turns: a drifting machine is fair to all that share a length and a width.
+Methods, and compiled code on and off, take turns, so that a drifting machine affects all cases of a length and a width
+alike.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from ccnn_geo.experiments.benchmarks.study_report import (
 from ccnn_geo.experiments.benchmarks.timing import peak_above_start
 
 ENOUGH = 1.0
-"""Seconds within which steps are repeated more often than asked for."""
+"""Seconds to fill with further repeats of steps."""
 
 
 def apart(job: Job) -> list[Row]:
-    """What ``step_cost`` says of a job in a fresh process."""
+    """Runs a job by ``step_cost`` in a fresh process."""
     try:
         answer = peak_above_start(
             "ccnn_geo.experiments.benchmarks.step_cost", json.dumps(job), timeout=job["timeout"]
@@ -51,25 +52,27 @@ def apart(job: Job) -> list[Row]:
 
 
 def parse(study: Study, description: str, argv: Sequence[str] | None) -> argparse.Namespace:
-    """The options of the command."""
+    """Parses the options of the command."""
     parser = argparse.ArgumentParser(
         prog=f"ccnn-geo reproduce {study.name}", description=description, formatter_class=Paragraphs
     )
     gpu = torch.cuda.is_available()
     more = "; in rounds, as many as fit into a second" if study.unit == "ms" else ", each in a fresh process"
     methods = METHODS[study.kind]
-    rows = f"rows, by default all of {', '.join(methods)}"
+    rows = f"rows; default: all of {', '.join(methods)}"
     parser.add_argument("--methods", nargs="+", choices=methods, metavar="METHOD", help=rows)
-    parser.add_argument("--lengths", nargs="+", type=int, help=f"by default {study.lengths}")
-    parser.add_argument("--hidden", nargs="+", type=int, help=f"channels, by default {study.hidden}")
+    parser.add_argument("--lengths", nargs="+", type=int, help=f"default: {study.lengths}")
+    parser.add_argument("--hidden", nargs="+", type=int, help=f"channels; default: {study.hidden}")
     parser.add_argument("--large", action="store_true", help=f"with {study.large} channels, as on a GPU")
-    parser.add_argument("--batch", type=int, help="by default 8")
-    parser.add_argument("--repeats", type=int, help=f"at least, by default {study.repeats}{more}")
+    parser.add_argument("--batch", type=int, help="default: 8")
+    parser.add_argument("--repeats", type=int, help=f"least number; default: {study.repeats}{more}")
     parser.add_argument(
         "--native", nargs="+", type=int, choices=(0, 1), help="compiled code off, on, or both"
     )
-    parser.add_argument("--seconds", type=float, default=30.0, help="for one step")
-    parser.add_argument("--megabytes", type=float, default=12000.0, help="for one process, above its imports")
+    parser.add_argument("--seconds", type=float, default=30.0, help="limit for one step")
+    parser.add_argument(
+        "--megabytes", type=float, default=12000.0, help="limit for one process, above its imports"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs") / study.name)
     parser.add_argument("--quick", action="store_true", help="toy sizes, one repeat: does it run?")
     args = parser.parse_args(argv)
@@ -93,14 +96,14 @@ def parse(study: Study, description: str, argv: Sequence[str] | None) -> argpars
 
 
 class Forecast:
-    """Which cases would exceed a limit, by the same at a smaller length: cost grows at least with the length."""
+    """Predicts cases beyond a limit from the same at a smaller length: cost grows at least with the length."""
 
     def __init__(self, limit: float, unit: str) -> None:
         self.limit, self.unit = limit, unit
         self.seen: dict[Case, tuple[int, Row]] = {}
 
     def refusal(self, case: Case) -> str | None:
-        """Why the case need not be tried, if so."""
+        """Returns the reason not to try the case, if there is one."""
         length, row = self.seen.get(dataclasses.replace(case, length=0), (case.length, {}))
         if row.get("failed"):
             return f"as L={length:,}: {row['failed']}"
@@ -108,13 +111,13 @@ class Forecast:
         return f"about {about:,.0f} {self.unit}, by L={length:,}" if about > self.limit else None
 
     def learn(self, case: Case, row: Row) -> None:
-        """Takes a measurement as what longer inputs are judged by."""
+        """Stores a measurement to judge longer inputs by."""
         if not (row.get("failed") or "").startswith(("as L=", "about ")):
             self.seen[dataclasses.replace(case, length=0)] = (case.length, row)
 
 
 def groups(study: Study, args: argparse.Namespace) -> Iterator[list[Case]]:
-    """Cases of one width and length, in the order they take turns."""
+    """Yields the cases of one width and length, in the order of their turns."""
     for hidden in args.hidden:
         for length in args.lengths:
             yield [
@@ -125,7 +128,7 @@ def groups(study: Study, args: argparse.Namespace) -> Iterator[list[Case]]:
 
 
 def results(study: Study, args: argparse.Namespace, forecast: Forecast, cases: Sequence[Case]) -> list[Row]:
-    """Median and spread of each case."""
+    """Returns median and spread of each case."""
     rows: dict[Case, Row] = {case: {"failed": forecast.refusal(case), "samples": []} for case in cases}
     tried = [case for case in cases if not rows[case]["failed"]]
     timed = study.unit == "ms"
@@ -156,7 +159,7 @@ def results(study: Study, args: argparse.Namespace, forecast: Forecast, cases: S
 
 
 def run(study: Study, description: str, argv: Sequence[str] | None = None) -> None:
-    """The command of a table."""
+    """Runs the command of a table."""
     args = parse(study, description, argv)
     forecast = Forecast(1e3 * args.seconds if study.unit == "ms" else args.megabytes, study.unit)
     print(*header(study, args), sep="\n")

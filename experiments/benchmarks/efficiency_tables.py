@@ -1,4 +1,4 @@
-"""What ``efficiency_points`` compares: tables of cases, by heading."""
+"""The tables of ``efficiency_points``: cases by heading."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ccnn_geo.experiments.benchmarks.point_layers import Case
 SIZES = (1024, 4096, 16384, 65536, 262144)
 PEERS = ("PointNetConv", "PointTransformerConv", "EdgeConv", "NNConv")
 SMOOTH: dict[str, Any] = {"kernel": "siren", "omega": 0.5, "window": 0.3, "threshold": 1e-4}
-"""A band-limited kernel, as meshes need: up to some 20 rad per unit, the window's part included, where 1,024 points
-of the unit sphere (0.11 apart) can carry 28; and a window that ends where it has vanished."""
+"""A band-limited kernel, as meshes need: up to some 20 rad per unit, including the window's part, where 1,024 points
+of the unit sphere (0.11 apart) can carry 28; and a window that ends once it has vanished."""
 
 Groups = dict[str, list[Case]]
 """Cases to compare with one another, by heading."""
 
 
 def headline(sizes: Sequence[int]) -> Groups:
-    """The published size, and where it differs."""
+    """The published size, and variants of it."""
     both = ("plain", "rendered", "compiled", "edge")
     sized: dict[str, dict[str, Any]] = {
         "C=140, H=32, published window opened until no edge is dropped": {"drawn": 0.075},
@@ -43,13 +43,13 @@ def headline(sizes: Sequence[int]) -> Groups:
 
 
 def lattice(sizes: Sequence[int]) -> Groups:
-    """Voxels, whose offsets are few."""
+    """Voxels, which have few offsets."""
     cases = [Case(method, batch=16, cloud="voxels") for method in ("plain", "edge", "lattice")]
     return {"40^3 voxels, 512 of them kept, B=16, k=256, C=140, H=32, no edge dropped": cases}
 
 
 def mesh(sizes: Sequence[int]) -> Groups:
-    """All points of a cloud, by the error of the whole sum."""
+    """All points of a cloud, with the error of the whole sum."""
     shared: dict[str, Any] = {"points": 1024, "channels": 110, "against": "all", **SMOOTH}
     cases = [Case("plain", **shared), Case("edge", neighbors=None, **shared)]
     cases.append(Case("mesh", neighbors=None, **shared))
@@ -57,7 +57,7 @@ def mesh(sizes: Sequence[int]) -> Groups:
 
 
 def cost(sizes: Sequence[int]) -> Groups:
-    """One cloud of growing size."""
+    """One cloud of increasing size."""
     groups = {}
     for size in sizes:
         shared: dict[str, Any] = {"batch": 1, "points": size, "channels": 16, "hidden": 8, **SMOOTH}

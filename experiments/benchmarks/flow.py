@@ -1,6 +1,6 @@
-"""How far one forward pass travels through our files: files entered, calls of our functions, hops between files.
+"""The path of one forward pass through our files: files entered, calls of our functions, hops between files.
 
-With gradients and the search for neighbours; and on given edges in evaluation, where a pass does least.
+Once with gradients and the search for neighbours, once on given edges in evaluation, the shortest pass.
 
 python -m ccnn_geo.experiments.benchmarks.flow
 python -m ccnn_geo.experiments.benchmarks.flow --calls        # and each call, indented by depth
@@ -27,11 +27,11 @@ HERE = str(Path(ccnn_geo.__file__).parent)
 
 
 class Flow(NamedTuple):
-    """What a call went through.
+    """The path of a call.
 
     Args:
-        files: Of ours that were entered.
-        calls: Of our functions, comprehensions and generators apart.
+        files: Number of our files entered.
+        calls: Calls of our functions, without comprehensions and generators.
         hops: Calls from one of our files into another.
         trace: Depth, file and function of each call.
     """
@@ -43,7 +43,7 @@ class Flow(NamedTuple):
 
 
 def follow(run: Callable[[], Any]) -> Flow:
-    """Counts the calls of our functions while ``run`` runs.
+    """Counts the calls of our functions during ``run``.
 
     Example:
         >>> conv = SepFlexConv(2, 2, dim=3, omega_0=1.0)
@@ -83,7 +83,7 @@ def follow(run: Callable[[], Any]) -> Flow:
 
 
 def cases() -> dict[str, Callable[[], Any]]:
-    """Warm forward passes by name."""
+    """Returns warm forward passes by name."""
     torch.manual_seed(0)
     pos = torch.rand(256, 3)
     conv = SepFlexConv(16, 16, dim=3, omega_0=1.0, window_init=0.5, num_neighbors=16, method="edge")

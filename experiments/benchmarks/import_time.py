@@ -1,9 +1,9 @@
-"""Time that importing this package takes, beside torch-geometric, which it needs.
+"""Time to import this package, beside torch-geometric, which it needs.
 
     python -m ccnn_geo.experiments.benchmarks.import_time [--repeats 7]
 
-Each import is a fresh process, in turns; the median of its processor time counts. Bytecode is kept between them, as it
-is for users: without it (``PYTHONDONTWRITEBYTECODE``) Python compiles each file anew, which takes as long again.
+Each import runs in a fresh process, in turns; the median of its processor time counts. Bytecode is kept between them,
+as for users: without it (``PYTHONDONTWRITEBYTECODE``) Python compiles each file again, which takes as long again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 PACKAGES = ("torch", "torch._dynamo", "torch_geometric", "ccnn_geo", "ccnn_geo.cli")
 TIMED = "import time\nimport {}\nprint(time.process_time())"
 ON_TOP = ("from ccnn_geo import CCNN, SepFlexConv", "from ccnn_geo import *")
-"""What is timed in a process that has imported torch-geometric."""
+"""Imports to time in a process that has imported torch-geometric."""
 
 TIMED_ON_TOP = (
     "import time, torch_geometric\nstart = time.process_time()\n{}\nprint(time.process_time() - start)"

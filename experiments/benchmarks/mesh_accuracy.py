@@ -17,7 +17,7 @@ from ccnn_geo.kernels import KERNELS
 from ccnn_geo.kernels.continuous import ContinuousKernel
 
 WINDOWS = {"tapered": 0.1, "gaussian": 1e-4}
-"""Windows that end without a jump, and their thresholds."""
+"""Windows that end without a jump, with their thresholds."""
 
 
 def main(argv: list[str] | None = None, points: int = 600, seeds: tuple[int, ...] = (0, 1)) -> None:

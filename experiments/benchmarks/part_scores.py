@@ -1,9 +1,9 @@
-"""How good the parts are that a network says of whole meshes, face by face, without being told their category.
+"""Scores of a network's part labels on whole meshes, face by face, without their category as input.
 
-    python -m ccnn_geo.experiments.benchmarks.part_scores RUN FOLDER                # of <category>/NAME.off with labels
+    python -m ccnn_geo.experiments.benchmarks.part_scores RUN FOLDER                # <category>/NAME.off with labels
 
-Prints the share of the surface whose part is right, the shapes whose category is, and the mean IoU: of each shape over
-the parts that it or its answer has, by area, then over shapes.
+Prints the share of the surface with the correct part, the number of shapes with the correct category, and the mean IoU:
+for each shape over the parts in its labels or its prediction, by area, then over shapes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ccnn_geo.nn.part_groups import SIGN
 
 
 class Score(NamedTuple):
-    """Of a shape: the share of its surface that is right, the mean IoU of its parts, and whether its category is."""
+    """Scores of a shape: the correct share of its surface, the mean IoU of its parts, and whether its category is."""
 
     accuracy: float
     iou: float
@@ -33,7 +33,7 @@ class Score(NamedTuple):
 
 
 def areas(shape: Shape) -> np.ndarray:
-    """Area of each face as the file counts them; of each point of a cloud 1."""
+    """Area of each face in the order of the file; 1 for each point of a cloud."""
     if shape.faces is None:
         return np.ones(len(shape.vertices))
     corner = shape.vertices[shape.faces]
@@ -42,7 +42,7 @@ def areas(shape: Shape) -> np.ndarray:
 
 
 def score(truth: Sequence[str | None], answer: Sequence[str], area: np.ndarray, category: str) -> Score:
-    """Compares names of parts, face by face; None where nothing is known.
+    """Compares names of parts, face by face; None for unknown ones.
 
     Example:
         >>> score(["cup/a", "cup/a", "cup/b", None], ["cup/a", "cup/b", "cup/b", "cup/a"], np.ones(4), "cup").iou
@@ -60,14 +60,14 @@ def score(truth: Sequence[str | None], answer: Sequence[str], area: np.ndarray, 
 
 
 def names_of(parts: PartLabels, category: str, classes: Sequence[str]) -> list[str | None]:
-    """Names of the classes of all faces."""
+    """Returns the names of the classes of all faces."""
     several = all(SIGN in name for name in classes)
     names = [f"{category}{SIGN}{name}" if several else name for name in parts.names]
     return [names[i] if i >= 0 else None for i in parts.index.tolist()]
 
 
 def scores(model: Predictor, folder: Path) -> dict[str, list[Score]]:
-    """Those of all shapes in a folder of categories, by category."""
+    """Scores all shapes in a folder of categories, by category."""
     found: dict[str, list[Score]] = {}
     for place in sorted(path for path in folder.iterdir() if path.is_dir()):
         for path in list_samples(place, PARTS).paths:
@@ -83,7 +83,7 @@ def scores(model: Predictor, folder: Path) -> dict[str, list[Score]]:
 def main(argv: list[str] | None = None) -> None:
     """Prints a row for each category, and one for all shapes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", help="whatever predict takes")
+    parser.add_argument("run", help="a run, checkpoint or model, as for predict")
     parser.add_argument("folder", type=Path)
     options = parser.parse_args(argv)
     found = scores(load(options.run), options.folder)

@@ -1,4 +1,4 @@
-"""Layers on points to compare, on equal terms: ours by each method, and PyG's point layers."""
+"""Layers on points to compare on equal terms: ours by each method, and PyG's point layers."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ccnn_geo.nn.conv.base import ContinuousConv
 from ccnn_geo.nn.conv.plan import PointPlan
 
 PAIRS = 1 << 16
-"""Kernel values of the definition in memory at once."""
+"""Most kernel values of the definition in memory at once."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One measurement: a layer, what it acts on, and what its error is measured against."""
+    """One measurement: a layer, its input, and the reference for its error."""
 
     method: str
     batch: int = 8
@@ -52,22 +52,22 @@ class Case:
 
     @property
     def work(self) -> int:
-        """What cost grows with: pairs, or points where no pairs are formed."""
+        """Quantity that cost grows with: pairs, or points if no pairs are formed."""
         if self.method.endswith("mesh"):
             return self.batch * self.points
         return self.batch * self.points * (self.neighbors or self.points)
 
 
 Run = Callable[[Tensor, Tensor, Tensor, Neighbors | None], Tensor]
-"""Features, positions, cloud of each point, neighbours (none for meshes), to the layer's output."""
+"""Maps features, positions, cloud of each point and neighbours (none for meshes) to the layer's output."""
 
 
 def make_cloud(case: Case, root: str | Path = "") -> tuple[Tensor, Tensor, Tensor]:
     """Features ``[N, C]``, positions ``[N, 3]`` and clouds ``[N]`` of a case, always the same.
 
     ``"sphere"``: points on the unit sphere. ``"voxels"``: some of the 40^3 voxels that a sphere occupies.
-    ``"kitti"``: of the first Velodyne frame of ``kitti.npz`` in ``root``, in metres; features are coordinates and
-    intensity.
+    ``"kitti"``: points of the first Velodyne frame of ``kitti.npz`` in ``root``, in metres; features are coordinates
+    and intensity.
     """
     torch.manual_seed(0)
     if case.cloud == "kitti":
@@ -87,14 +87,14 @@ def make_cloud(case: Case, root: str | Path = "") -> tuple[Tensor, Tensor, Tenso
 
 
 class RenderedMessages(SepFlexConv):
-    """One message per edge, whose kernel is rendered by the fast networks of the other paths."""
+    """One message per edge, with kernels rendered by the fast networks of the other paths."""
 
     def message(self, x_j: Tensor, pos_i: Tensor, pos_j: Tensor, weight_j: Tensor | None) -> Tensor:
         return self.kernel(pos_i - pos_j) * x_j
 
 
 class CompiledMessages(SepFlexConv):
-    """The definition in the hands of ``torch.compile``, which needs a C++ compiler."""
+    """The definition under ``torch.compile``, which needs a C++ compiler."""
 
     def send_messages(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
         return _compiled_sum(self.kernel, x, *plan.pos, *plan.ends())
@@ -112,7 +112,7 @@ FORMS = {"rendered": RenderedMessages, "compiled": CompiledMessages}
 
 
 def sep_flex_conv(case: Case) -> tuple[nn.Module, Run]:
-    """Ours by one method; over given neighbours, or over all points of a cloud without listing them."""
+    """Our layer by one method; over given neighbours, or over all points of a cloud without listing them."""
     conv = FORMS.get(case.method, SepFlexConv)(
         case.channels,
         case.channels,
@@ -125,14 +125,14 @@ def sep_flex_conv(case: Case) -> tuple[nn.Module, Run]:
         kernel_radius=case.radius,
         num_neighbors=case.neighbors,
         method="plain" if case.method in FORMS else case.method,
-        num_taps=case.neighbors or case.points,  # declared: no first batch to measure
+        num_taps=case.neighbors or case.points,  # declared, because there is no first batch to measure
     )
     open_window(conv, case.window)
     return conv, lambda x, pos, batch, neighbors: conv(x, pos, neighbors, batch=batch)
 
 
 def pointnet(case: Case) -> tuple[nn.Module, Run]:
-    """PointNetConv: the largest over neighbours of a perceptron of features and offset."""
+    """PointNetConv: the maximum over neighbours of a perceptron of features and offset."""
     c = case.channels
     perceptron = nn.Sequential(nn.Linear(c + 3, c), nn.ReLU(), nn.Linear(c, c))
     layer = PointNetConv(perceptron, add_self_loops=False)
@@ -171,7 +171,7 @@ def _edges(neighbors: Neighbors | None) -> Tensor:
 
 
 def network(case: Case) -> tuple[nn.Module, Run]:
-    """A whole CCNN with an output per point; the part of the method's name after ``ccnn_`` is its layers'."""
+    """A whole CCNN with an output per point; the method's name after ``ccnn_`` is the method of its layers."""
     model = CCNN(
         case.channels,
         20,
@@ -205,7 +205,7 @@ LAYERS: dict[str, Callable[[Case], tuple[nn.Module, Run]]] = {
     "ccnn_edge": network,
     "ccnn_mesh": network,
 }
-"""What a case's ``method`` may be."""
+"""Valid values of a case's ``method``."""
 
 
 @torch.no_grad()
@@ -218,7 +218,7 @@ def relative_error(
     """
     actual = conv.aggregate_neighbors(x, pos, neighbors, batch=batch).double()
     kernel = copy.deepcopy(conv.kernel).double()
-    kernel.reset_domain()  # of what was seen in training: the definition has no such bound
+    kernel.reset_domain()  # drops the range seen in training, because the definition has no such bound
     generator = torch.Generator().manual_seed(1)
     summed = None if against == "all" else neighbors
     count = max(8, min(64, (1 << 22) // len(x)))

@@ -1,8 +1,8 @@
-"""How well a trained network labels whole scans, at full resolution: intersection over union of each class.
+"""Scores of a trained network on whole scans, at full resolution: intersection over union of each class.
 
 python -m ccnn_geo.experiments.benchmarks.scene_scores CHECKPOINT [SCAN ...] [--split test] [--picture scores.png]
 
-The scans are those of a split of the data set that the network was trained on, or files that are named.
+The scans come from a split of the data set that the network was trained on, or are the given files.
 """
 
 from __future__ import annotations
@@ -32,11 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("checkpoint", type=Path, help="a checkpoint of ccnn-geo train, or a run")
     parser.add_argument("scans", type=Path, nargs="*", help="files with labels")
-    parser.add_argument("--split", default="test", help="whose scans are taken if no file is named")
-    parser.add_argument("--overlap", type=float, default=OVERLAP, help="part of a tile shared with the next")
+    parser.add_argument("--split", default="test", help="split of the scans, if no files are given")
+    parser.add_argument(
+        "--overlap", type=float, default=OVERLAP, help="share of a tile in common with the next"
+    )
     parser.add_argument("--rotations", type=int, default=1, help="turns about the vertical axis that vote")
     parser.add_argument("--subsets", type=int, default=1, help="thinnings that vote")
-    parser.add_argument("--picture", type=Path, help="a PNG of truth, answer and error of the first scan")
+    parser.add_argument(
+        "--picture", type=Path, help="a PNG of labels, predictions and errors of the first scan"
+    )
     args = parser.parse_args(arguments)
     network, settings = trained(args.checkpoint)
     pipeline = pipeline_of(settings)
@@ -49,25 +53,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def trained(checkpoint: Path) -> tuple[CCNN, dict[str, Any]]:
-    """A network, ready to answer, and the settings of its training."""
+    """Loads a network for prediction, with the settings of its training."""
     settings, network = read_network(checkpoint)
     return network.eval(), settings
 
 
 def open_split(settings: dict[str, Any], split: str) -> LidarFrames:
-    """Scans of a split, as the training has read them."""
+    """Opens the scans of a split, as in training."""
     data = settings["data"]
     return LidarFrames(data["root"], split, **(data.get("dataset_args") or {}))
 
 
 def pipeline_of(settings: dict[str, Any]) -> ScanPipeline:
-    """What the training has done to its samples."""
+    """Returns the pipeline of the training's samples."""
     pipeline = open_split(settings, "train").pipeline
     return replace(pipeline, num_points=settings["data"].get("num_points"))
 
 
 def table(matrix: Tensor, classes: Sequence[int]) -> str:
-    """Points, accuracy and intersection over union of each class, and their means over those that are there."""
+    """Points, accuracy and intersection over union of each class, and their means over classes with points."""
     hits, truth, found = (t.double() for t in (matrix.diagonal(), matrix.sum(1), matrix.sum(0)))
     lines = [f"{'class':>8s} {'points':>10s} {'accuracy':>9s} {'IoU':>7s}"]
     for i, code in enumerate(classes):
@@ -84,7 +88,7 @@ def table(matrix: Tensor, classes: Sequence[int]) -> str:
 
 
 def draw(network: CCNN, pipeline: ScanPipeline, path: Path, options: dict[str, Any], target: Path) -> None:
-    """A PNG of a scan from above: the labels, the answer, and where they differ; lower points over higher ones."""
+    """Draws a PNG of a scan from above: labels, predictions, and their differences; lower points over higher ones."""
     frame, answer = pipeline.read(path), answer_scene(network, pipeline, path, **options)
     if frame.labels is None or len(frame.labels) != len(answer.index):
         raise ValueError(f"{path}: expected labels and a position of every point")

@@ -1,4 +1,4 @@
-"""Layers and networks on sequences by name, and a training step of one: what ``table5`` to ``table7`` measure."""
+"""Layers and networks on sequences by name, and a training step of one, for ``table5`` to ``table7``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SIZES = {sizes["hidden_channels"]: name for name, sizes in PAPER_SIZES.items()}
 
 @dataclass(frozen=True)
 class Case:
-    """What is measured: ``kind`` is a key of :data:`METHODS`, ``method`` one of its methods."""
+    """A measurement: ``kind`` is a key of :data:`METHODS`, ``method`` one of its methods."""
 
     kind: str
     method: str
@@ -46,7 +46,7 @@ class Case:
 
 
 Model = tuple[nn.Module, Callable[[Tensor], Tensor]]
-"""A module and the part of it that is called."""
+"""A module and the part of it to call."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +58,17 @@ class Method:
 
 
 def open_window(conv: SepFlexConv, width: float = OPEN) -> None:
-    """Lets a kernel reach as far as the input, or its window's new width, drawn as it is for the old one."""
+    """Opens a window so that a kernel spans the input, or the given width; the filters stay those of the old one."""
     window = conv.kernel.window
-    assert window is not None, "what is opened has a window"
+    assert window is not None, "a kernel to open has a window"
     window.width_init = width
     window.reset_parameters()
 
 
 def ccnn_layer(case: Case, opened: bool, pointwise: bool) -> Model:
-    """The layer of the paper's Tables 6 and 7; without its pointwise layer it is depthwise, as S4 is."""
+    """The layer of the paper's Tables 6 and 7; without its pointwise layer it is depthwise, like S4."""
     c = case.hidden
-    # declared taps: no first batch to measure
+    # declared taps, because there is no first batch to measure
     conv = SepFlexConv(c, c, 1, kernel_hidden=32, kernel_layers=3, causal=True, num_taps=case.length, **PAPER)
     if opened:
         open_window(conv)
@@ -93,14 +93,14 @@ def ccnn_network(case: Case, opened: bool) -> Model:
 
 
 def global_network(case: Case) -> Model:
-    """Its twin with a free parameter per tap."""
+    """The same network with a free parameter per tap."""
     blocks = PAPER_SIZES[SIZES[case.hidden]]["num_blocks"]
     net = GlobalCNN(IN_CHANNELS, CLASSES, 1, case.length, case.hidden, blocks, causal=True)
     return net, net
 
 
 def local_network(case: Case) -> Model:
-    """Kernels of 5, pooling after each block, as deep as the input asks for."""
+    """Kernels of 5, pooling after each block, a depth that suits the input."""
     net = LocalCNN(IN_CHANNELS, CLASSES, 1, case.length, case.hidden, causal=True)
     return net, net
 
@@ -127,7 +127,7 @@ METHODS: dict[str, Mapping[str, Method]] = {
 
 
 def inputs(case: Case) -> tuple[Tensor, Tensor]:
-    """An input, which within a network has a gradient, and that of the output."""
+    """An input, with a gradient if it is within a network, and the gradient of the output."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     x = torch.randn(case.input_shape, device=device, requires_grad=case.kind == "layer")
     return x, torch.randn(case.output_shape, device=device)
@@ -145,6 +145,6 @@ class Step:
         self.call(self.x).backward(self.grad)
 
     def forget(self) -> None:
-        """Drops all gradients, or the next step would add to them."""
+        """Drops all gradients, which the next step would add to."""
         self.module.zero_grad(set_to_none=True)
         self.x.grad = None

@@ -1,4 +1,4 @@
-"""Time or peak memory of steps on sequences, in this process: what ``efficiency_study`` runs in fresh ones."""
+"""Time or peak memory of steps on sequences, in this process; ``efficiency_study`` runs it in fresh ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Row = dict[str, Any]
 
 
 def measure(job: Job) -> list[Row]:
-    """Samples for each case of a job, or why there are none."""
+    """Returns samples for each case of a job, or the reason for having none."""
     cases = [Case(**case) for case in job["cases"]]
     if job["unit"] == "MB":
         return [peak_of_step(case) for case in cases]
@@ -59,9 +59,9 @@ def time_steps(cases: Sequence[Case], repeats: int, enough: float = 0.0) -> list
 
 
 def peak_of_step(case: Case) -> Row:
-    """Megabytes that steps take above what model, input and the output's gradient do."""
+    """Megabytes of a step, above those of model, input and the output's gradient."""
     try:
-        for length in (TOY_LENGTH, case.length):  # libraries and threads come to life in a toy step
+        for length in (TOY_LENGTH, case.length):  # a toy step loads libraries and starts threads
             sized = dataclasses.replace(case, length=length)
             step = Step(sized, *inputs(sized))
             start = forget_peak()

@@ -31,14 +31,14 @@ COLORS = {
     "ccnn_pointwise": "#2ca02c",
     "ccnn_window_pointwise": "#2ca02c",
 }
-"""By method; what has the published window is dashed."""
+"""Colours by method; rows with the published window are dashed."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """A table: its cells are ``kind``s of models by length and width, in ``unit`` ms or MB.
+    """A table of ``kind``s of models by length and width, in ``unit`` ms or MB.
 
-    ``large`` is the width that takes a GPU or patience, ``allowed`` all there are (any, if empty).
+    ``large`` is the width that takes a GPU or patience, ``allowed`` lists all widths (any, if empty).
     """
 
     name: str
@@ -55,20 +55,20 @@ class Study:
 
 
 def header(study: Study, args: argparse.Namespace) -> list[str]:
-    """Where the figures come from, and how they are to be read."""
+    """Describes the origin of the figures, and how to read them."""
     spread = "of the rounds" if study.unit == "ms" else "of fresh processes"
-    compiled = "there is some" if native_function("fft_conv") else "there is none here"
+    compiled = "available" if native_function("fft_conv") else "not available"
     lines = [
         f"{machine()}{processor()}",
         f"{study.name}: {QUANTITIES[study.unit]}, batch of {args.batch}; median (smallest .. largest) {spread}, in "
         f"{study.unit}",
         f"x: ratio to {METHODS[study.kind][study.reference].label} in the same column; compiled code: {compiled}",
     ]
-    return lines + ["toy sizes: these figures say nothing"] * args.quick
+    return lines + ["toy sizes: these figures mean nothing"] * args.quick
 
 
 def processor() -> str:
-    """The processor's name, where the system tells."""
+    """The name of the processor, if the system gives it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -92,7 +92,7 @@ def compare(study: Study, rows: Sequence[Row]) -> None:
 
 
 def table_lines(study: Study, rows: Sequence[Row]) -> list[str]:
-    """A table of one length and width: methods below each other, settings and the paper side by side."""
+    """Formats a table of one length and width: methods below each other, settings and the paper side by side."""
     compare(study, rows)
     settings = list(dict.fromkeys(row["setting"] for row in rows))
     first = rows[0]
@@ -133,7 +133,7 @@ def _ratio(value: float | None) -> str:
 
 
 def plot_study(study: Study, rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Log-log picture of cost against length, a panel per setting and width; what was not measured is left out."""
+    """Draws cost against length in log-log axes, a panel per setting and width; leaves out missing measurements."""
     from matplotlib.ticker import FuncFormatter
 
     settings = list(dict.fromkeys(row["setting"] for row in rows))

@@ -4,8 +4,8 @@
     python -m ccnn_geo.experiments.benchmarks.table5 --quick                          # toy sizes: does it run?
 
 *Local CNN* has kernels of 5 and pools after each block, its depth tuned to the length; *Global CNN* has a free
-parameter per tap and as many taps as the input. *CCNN* is the paper's worst case, kernels as long as the input; the
-other row has the published window, whose kernels end where it does. All are causal, of 3 input channels and 10
+parameter per tap and as many taps as the input. *CCNN* is the paper's worst case, kernels as long as the input. The
+other row has the published window, which ends the kernels. All are causal, with 3 input channels and 10
 classes. ``--large`` adds the networks of 380 channels, which a GPU measures by default.
 """
 

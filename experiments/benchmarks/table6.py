@@ -3,10 +3,10 @@
     python -m ccnn_geo.experiments.benchmarks.table6 [--lengths 1024 16000] [--hidden 256] [--methods s4 ccnn] [--large]
     python -m ccnn_geo.experiments.benchmarks.table6 --quick                          # toy sizes: does it run?
 
-*CCNN* is the depthwise convolution alone, as those of S4, S4D and LSSL are (64 states per channel), with a kernel as
-long as the input; *window 0.075* ends it where the published window does, *+ pointwise* is the whole SepFlexConv. The
-paper times "a single layer" and does not say its batch size. Its LSSL are the numbers of the S4 paper, which end at
-128; ours doubles Krylov vectors and goes on. ``--large`` adds 1,024 channels, which a GPU measures by default.
+*CCNN* is only the depthwise convolution, as in S4, S4D and LSSL (64 states per channel), with a kernel as
+long as the input; *window 0.075* ends it at the published window, *+ pointwise* is the whole SepFlexConv. The
+paper times "a single layer" and does not give its batch size. Its LSSL are the numbers of the S4 paper, which end at
+128; ours doubles Krylov vectors and continues. ``--large`` adds 1,024 channels, which a GPU measures by default.
 """
 
 from __future__ import annotations

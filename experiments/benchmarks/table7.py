@@ -3,9 +3,9 @@
     python -m ccnn_geo.experiments.benchmarks.table7 [--lengths 1024 16000] [--hidden 256] [--methods s4 ccnn] [--large]
     python -m ccnn_geo.experiments.benchmarks.table7 --quick                          # toy sizes: does it run?
 
-The layers of ``table6``, each in a process of its own: peak above what layer, input and the output's gradient take,
-once a toy step has loaded libraries. On a CPU it is that of the process, so a few MB are the allocator's. The paper
-does not say what it counts, nor its batch size; ratios within a column are what can be compared.
+The layers of ``table6``, each in a separate process: peak memory above that of layer, input and the output's gradient,
+once a toy step has loaded libraries. On a CPU it is the memory of the process, so a few MB belong to the allocator. The
+paper does not say what it counts, nor its batch size; only ratios within a column can be compared.
 """
 
 from __future__ import annotations

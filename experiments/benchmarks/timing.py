@@ -1,4 +1,4 @@
-"""What every benchmark shares: repeated timing in turn, peak memory of a fresh process, the machine's name."""
+"""The base of all benchmarks: repeated timing in turn, peak memory of a fresh process, the machine's name."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 
 MEMORY_ERRORS = ("allocate memory", "MemoryError", "bad_alloc", "can't start new thread")
-"""What messages of a failed allocation have in them."""
+"""Phrases in the messages of a failed allocation."""
 
 
 def machine() -> str:
-    """One line about where the figures come from."""
+    """Describes the origin of the figures in one line."""
     device = (
         torch.cuda.get_device_name()
         if torch.cuda.is_available()
@@ -40,7 +40,7 @@ def synchronize() -> None:
 
 
 def interleaved(cases: Mapping[str, Callable[[], object]], repeats: int = 5) -> dict[str, float]:
-    """Median seconds of each case; they run in turn, so that a drifting machine is fair to all."""
+    """Median seconds of each case; they run in turn, so that a drifting machine affects all alike."""
     for case in cases.values():
         case()
     seconds: dict[str, list[float]] = {name: [] for name in cases}
@@ -60,8 +60,8 @@ def peak_above_start(
     """Runs ``python -m module arguments`` in a fresh process and returns the JSON of its last line.
 
     Raises:
-        subprocess.CalledProcessError: If it fails; ``stderr`` says why.
-        subprocess.TimeoutExpired: If it takes longer than ``timeout`` seconds; it is ended then.
+        subprocess.CalledProcessError: If it fails; ``stderr`` has the reason.
+        subprocess.TimeoutExpired: If it takes longer than ``timeout`` seconds; it is then stopped.
     """
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
@@ -75,32 +75,30 @@ def peak_above_start(
 
 
 def peak_memory() -> float:
-    """Peak memory of this process since its start or :func:`forget_peak`, in MB (on a GPU: of its tensors)."""
+    """Peak memory of this process since its start or :func:`forget_peak`, in MB (on a GPU that of its tensors)."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
-    with contextlib.suppress(
-        OSError
-    ):  # getrusage would count what the process that started this one has used
+    with contextlib.suppress(OSError):  # getrusage would include the memory of the parent process
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def forget_peak() -> float:
-    """Starts :func:`peak_memory` anew, where the system can, and returns the memory in use, in MB."""
+    """Resets :func:`peak_memory`, where the system can, and returns the memory in use, in MB."""
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     elif sys.platform == "linux":
         libc = ctypes.CDLL(None)
         if hasattr(libc, "malloc_trim"):
-            libc.malloc_trim(0)  # what was freed but kept for later would hide as much of the next peak
+            libc.malloc_trim(0)  # freed memory kept for later would hide that much of the next peak
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")
     return peak_memory()
 
 
 def limit_memory(megabytes: float) -> None:
-    """Lets allocations beyond ``megabytes`` above what is mapped now fail, instead of the machine (Linux, CPU)."""
+    """Makes allocations beyond ``megabytes`` above the current memory fail, instead of the machine (Linux, CPU)."""
     if sys.platform == "linux" and not torch.cuda.is_available():
         mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         limit = mapped + int(megabytes * 2**20)
@@ -110,10 +108,10 @@ def limit_memory(megabytes: float) -> None:
 def forward_and_backward(
     call: Callable[[Tensor], Tensor], x: Tensor, repeats: int, seconds: float
 ) -> dict[str, float]:
-    """Median seconds of a training step's forward pass, for which autograd keeps what it needs, and of both passes.
+    """Median seconds of a training step's forward pass, which stores what autograd needs, and of both passes.
 
-    The first passes warm up. Repeats end early when the next one would not end within ``seconds`` from now;
-    without any, the first passes are the result (``repeats`` is 0 then).
+    The first passes warm up. Repeats end early if the next one would not end within ``seconds`` from now;
+    if there are none, the first passes are the result (``repeats`` is 0 then).
     """
     deadline = time.perf_counter() + seconds
     forward, both = [], []

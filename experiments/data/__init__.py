@@ -1,3 +1,3 @@
-"""Internal: folders of data that studies run on, made of files that are at hand."""
+"""Internal: converters that make folders of data for studies from files at hand."""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""What converters of point clouds share: their command line, and the folder that they write."""
+"""The common command line of converters to point clouds, and their output folder."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ PARTS = ("train", "validation", "test")
 
 
 def parse(doc: str, argv: Sequence[str] | None, **flags: str) -> argparse.Namespace:
-    """The ``archive`` to read and the folder ``out`` to write.
+    """Parses the ``archive`` to read and the folder ``out`` to write.
 
     Args:
-        doc: Docstring of the converter, whose first line the help shows.
+        doc: Docstring of the converter; the help shows its first line.
         argv: Arguments; by default those of the command line.
-        **flags: Further ones that are set or not, with their help.
+        **flags: Names of further switches, with their help.
     """
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("archive", type=Path)
@@ -30,11 +30,11 @@ def parse(doc: str, argv: Sequence[str] | None, **flags: str) -> argparse.Namesp
 
 
 def write_clouds(out: Path, clouds: Iterable[tuple[str, str, str, NDArray[Any]]]) -> None:
-    """Writes ``out/<part>/<class>/<name>.npy`` and prints the number of files of each part.
+    """Writes ``out/<split>/<class>/<name>.npy`` and prints the number of files of each split.
 
     Args:
         out: The folder.
-        clouds: Part, class and name of each cloud, and its array ``[N, *]``, or that of a grid.
+        clouds: Split, class and name of each cloud, with its array ``[N, *]``, or a grid.
     """
     count = dict.fromkeys(PARTS, 0)
     for part, label, name, cloud in clouds:
@@ -46,5 +46,5 @@ def write_clouds(out: Path, clouds: Iterable[tuple[str, str, str, NDArray[Any]]]
 
 
 def tell(out: Path, counts: Mapping[str, int]) -> None:
-    """Prints the number of files of each part that has some."""
+    """Prints the number of files of each split that has some."""
     print(f"{out}: {', '.join(f'{number} {part}' for part, number in counts.items() if number)}")

@@ -1,11 +1,11 @@
-"""Images of a digit among scraps of others, and masks that say which pixels are the digit's, and which digit it is.
+"""Images of a digit among scraps of others, with masks that show the pixels of the digit and its class.
 
     python -m ccnn_geo.experiments.data.cluttered_digits MNIST.NPZ OUT
 
 MNIST.NPZ has ``x_train [n, 28, 28]``, ``y_train [n]``, ``x_test`` and ``y_test``. OUT gets
 ``<split>/images/<number>.png`` of 32 x 32 pixels, ``<split>/masks/<number>.png`` and ``classes.txt``: 0 is the
 background with its scraps, 1 to 10 are the digits zero to nine, 255 the edge of the pen, which is neither. Validation
-images are made of the last digits of the training part, test images of the test part.
+images come from the last digits of the training set, test images from the test set.
 
 Source: the cluttered digits of Mnih et al., "Recurrent models of visual attention", 2014.
 """
@@ -27,16 +27,16 @@ from ccnn_geo.io.files.storage import read_arrays, write_atomic
 from ccnn_geo.io.image import write_mask
 
 SIZE, SCRAP, SCRAPS = 32, 8, 4
-"""Pixels of an image and of a scrap, and scraps of an image."""
+"""Pixels of an image and of a scrap, and scraps per image."""
 
 COUNTS = {"train": 2000, "validation": 400, "test": 400}
 
 EDGE, PEN = 32, 128
-"""Greys from which on a pixel is of the edge of the pen, and of the digit."""
+"""Least grey of the edge of the pen, and of the digit."""
 
 
 def draw(digits: np.ndarray, label: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """An image and its mask: the first digit as a whole, scraps of the others.
+    """Draws an image and its mask: the first digit as a whole, scraps of the others.
 
     Shapes:
         ``digits [1 + SCRAPS, 28, 28]`` bytes -> ``[SIZE, SIZE]`` bytes, twice
@@ -54,7 +54,7 @@ def draw(digits: np.ndarray, label: int, rng: np.random.Generator) -> tuple[np.n
 
 
 def convert(source: Path, out: Path, counts: Mapping[str, int] = COUNTS) -> Mapping[str, int]:
-    """Writes the folders and returns the number of images of each part.
+    """Writes the folders and returns the number of images of each split.
 
     Raises:
         ImportError: If Pillow is not installed.
@@ -84,7 +84,7 @@ def convert(source: Path, out: Path, counts: Mapping[str, int] = COUNTS) -> Mapp
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the folders and prints the number of images of each part."""
+    """Writes the folders and prints the number of images of each split."""
     options = parse(__doc__, argv)
     tell(options.out, convert(options.archive, options.out))
 

@@ -3,7 +3,7 @@
     python -m ccnn_geo.experiments.data.digit_images MNIST.NPZ OUT
 
 MNIST.NPZ has ``x_train [n, 28, 28]`` and ``y_train``. OUT gets ``<split>/<digit>/<number>.png``: the first 2,500 digits
-train, and the last 1,000 of the training part validate. The test part is not touched.
+of the training set for training, and its last 1,000 for validation. The test set is not used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ COUNTS = {"train": 2500, "validation": 1000}
 
 
 def convert(source: Path, out: Path, counts: Mapping[str, int] = COUNTS) -> Mapping[str, int]:
-    """Writes the folders and returns the number of images of each part.
+    """Writes the folders and returns the number of images of each split.
 
     Raises:
         ImportError: If Pillow is not installed.
@@ -48,7 +48,7 @@ def convert(source: Path, out: Path, counts: Mapping[str, int] = COUNTS) -> Mapp
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the folders and prints the number of images of each part."""
+    """Writes the folders and prints the number of images of each split."""
     options = parse(__doc__, argv)
     tell(options.out, convert(options.archive, options.out))
 

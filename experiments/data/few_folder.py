@@ -1,9 +1,9 @@
-"""A few training shapes of each class of a folder, and a fixed part that validates.
+"""A few training shapes of each class of a folder, and a fixed validation set.
 
     python -m ccnn_geo.experiments.data.few_folder ROOT OUT --per-class 20
 
-Of the shapes of a class in ``ROOT/train``, sorted by name, the last 50 validate and the first ``--per-class`` train:
-links in ``OUT``. Folders for more shapes hold those of folders for fewer, and all have the same validation part.
+From each class in ``ROOT/train``, sorted by name, the last 50 shapes are for validation and the first ``--per-class``
+for training, as links in ``OUT``. A larger training set contains the smaller ones, and the validation set is the same.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from ccnn_geo.experiments.data.folds import Chosen, command, linked_folder
 from ccnn_geo.io.files.sample_files import list_samples
 
 VALIDATION = 50
-"""Shapes of each class that validate."""
+"""Validation shapes of each class."""
 
 
 def few_folder(root: Path, out: Path, per_class: int) -> Path:
-    """Writes a few shapes of each class as a folder of links, unless it is there.
+    """Writes a few shapes of each class as a folder of links, unless the folder exists.
 
     Args:
         root: ``train/<class>/<file>``.
@@ -32,7 +32,7 @@ def few_folder(root: Path, out: Path, per_class: int) -> Path:
 
     Raises:
         FileNotFoundError: If there are no shapes.
-        ValueError: If a class has fewer than these and :data:`VALIDATION`.
+        ValueError: If a class has fewer shapes than these and :data:`VALIDATION`.
     """
 
     def choose() -> Chosen:
@@ -56,7 +56,7 @@ def few_folder(root: Path, out: Path, per_class: int) -> Path:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the folder and prints the number of files of each part."""
+    """Writes the folder and prints the number of files of each split."""
     command(__doc__, argv, few_folder, "per_class")
 
 

@@ -1,9 +1,9 @@
-"""Parts of a folder of shapes for cross-validation.
+"""Folds of a folder of shapes for cross-validation.
 
     python -m ccnn_geo.experiments.data.folds ROOT OUT --fold 0
 
-Joins ``ROOT/train`` and ``ROOT/validation`` and parts them anew into ``OUT/train`` and ``OUT/validation``, as links:
-of the shapes of a class, sorted by name, every fourth one validates, beginning with that of the fold's number. Fold 3
+Joins ``ROOT/train`` and ``ROOT/validation`` and splits them again into ``OUT/train`` and ``OUT/validation``, as links.
+In each class, sorted by name, every fourth shape is for validation, starting at the fold's number. Fold 3
 of a folder by ``psb_folder`` is that folder.
 """
 
@@ -24,28 +24,28 @@ from ccnn_geo.io.files.storage import exclusive
 from ccnn_geo.io.shapes.part_labels import labels_beside
 
 Chosen = Mapping[str, Mapping[str, Sequence[Path]]]
-"""Files of each class of each part."""
+"""Files of each class of each split."""
 
 FOLDS = 4
 PARTS = ("train", "validation")
 
 
 def fold_folder(root: Path, out: Path, fold: int, folds: int = FOLDS, kind: FileKind = SHAPES) -> Path:
-    """Writes a part for cross-validation as a folder of links (copies, where there are none), unless it is there.
+    """Writes a fold for cross-validation as a folder of links (or copies without links), unless the folder exists.
 
     Args:
-        root: ``train/<class>/<file>``, and ``validation/`` if there is one.
+        root: ``train/<class>/<file>``, and perhaps ``validation/``.
         out: The folder; it is complete or absent.
-        fold: Number of the part, from 0.
-        folds: How many there are.
-        kind: Files that are shapes; labels of their parts go with them.
+        fold: Number of the fold, from 0.
+        folds: Number of folds.
+        kind: Files that are shapes; labels of their parts are included.
 
     Returns:
         ``out``.
 
     Raises:
         FileNotFoundError: If there are no shapes.
-        ValueError: For another fold, a class with fewer shapes than folds, or one name in both parts.
+        ValueError: For an unknown fold, a class with fewer shapes than folds, or a name that is in both splits.
     """
     if not 0 <= fold < folds or folds < 2:
         raise ValueError(f"fold_folder: expected a fold from 0 to {folds - 1} of 2 or more, got {fold}")
@@ -67,11 +67,11 @@ def fold_folder(root: Path, out: Path, fold: int, folds: int = FOLDS, kind: File
 
 
 def linked_folder(out: Path, choose: Callable[[], Chosen]) -> Path:
-    """Writes a folder of links (copies, where there are none), complete or not at all, unless it is there.
+    """Writes a folder of links (or copies without links), complete or not at all, unless the folder exists.
 
     Args:
         out: The folder.
-        choose: Gives the files of each class of each part; asked only where the folder is not there.
+        choose: Returns the files of each class of each split; called only if the folder does not exist.
 
     Returns:
         ``out``.
@@ -92,7 +92,7 @@ def linked_folder(out: Path, choose: Callable[[], Chosen]) -> Path:
 
 
 def _shapes(root: Path, name: str, folders: Sequence[Path], kind: FileKind) -> list[Path]:
-    """Shapes of a class in both parts, by name."""
+    """Lists the shapes of a class in both splits, by name."""
     found = [file for folder in folders for file in list_samples(folder, kind).paths]
     files = {file.name: file for file in found}
     if len(files) < len(found):
@@ -108,18 +108,18 @@ def _link(source: Path, target: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes one fold and prints the number of files of each part."""
+    """Writes one fold and prints the number of files of each split."""
     command(__doc__, argv, fold_folder, "fold")
 
 
 def command(doc: str, argv: list[str] | None, write: Callable[[Path, Path, int], Path], number: str) -> None:
-    """The command line of what writes a folder of links, ``ROOT OUT --NUMBER n``.
+    """Runs the command line ``ROOT OUT --NUMBER n`` that writes a folder of links.
 
     Args:
-        doc: Docstring of the module, whose first line the help shows.
+        doc: Docstring of the module; the help shows its first line.
         argv: Arguments; by default those of the command line.
-        write: Writes the folder, of which the files of each part are counted.
-        number: Name of its number.
+        write: Writes the folder; its files are then counted by split.
+        number: Name of the number.
     """
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("root", type=Path)

@@ -3,8 +3,8 @@
     python -m ccnn_geo.experiments.data.fsdd_folder RECORDINGS OUT
 
 RECORDINGS is the folder of that name in the data set's repository: 3,000 files ``<digit>_<speaker>_<index>.wav`` of
-8 kHz. OUT gets ``<word>/<speaker>_nohash_<index>.wav`` of 16 kHz, as Speech Commands has them, and the lists of the
-test part (the published one: indices below 5) and of the validation part (every tenth index of the rest).
+8 kHz. OUT gets ``<word>/<speaker>_nohash_<index>.wav`` of 16 kHz, as in Speech Commands, and the lists of the
+test set (the published one: indices below 5) and of the validation set (every tenth index of the rest).
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _NAME = re.compile(r"(\d)_(\w+)_(\d+)\.wav")
 
 
 def convert(recordings: Path, out: Path) -> Mapping[str, int]:
-    """Writes the folder and returns the number of recordings of each part.
+    """Writes the folder and returns the number of recordings of each split.
 
     Raises:
         FileNotFoundError: If there are no recordings.
-        ValueError: If a file's name or content is another one.
+        ValueError: If the name or content of a file is not as described.
     """
     lists: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
     for path in sorted(recordings.glob("*.wav")):
@@ -60,7 +60,7 @@ def convert(recordings: Path, out: Path) -> Mapping[str, int]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the folder and prints the number of recordings of each part."""
+    """Writes the folder and prints the number of recordings of each split."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recordings", type=Path)
     parser.add_argument("out", type=Path)

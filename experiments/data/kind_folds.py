@@ -1,11 +1,11 @@
-"""Parts of a folder of shapes for cross-validation that holds out whole kinds: biplanes, say, and no biplane trains.
+"""Folds of a folder of shapes for cross-validation that hold out whole kinds: biplanes, say, of which none trains.
 
     python -m ccnn_geo.experiments.data.kind_folds ROOT OUT --draw 0
 
-``ROOT/kinds.csv`` says of which kind of its class each file is, as ``psb_folder`` writes it. Its files are parted anew
-into ``OUT/train`` and ``OUT/validation``, as links. Four draws hold out each kind once: draws 0 to 3 are one parting
-of the kinds, 4 to 7 another one, and so on. Of a class of two or three kinds some are held out twice, so that all
-classes are in both parts.
+``ROOT/kinds.csv`` names the kind of each file, as written by ``psb_folder``. The files are split again
+into ``OUT/train`` and ``OUT/validation``, as links. Four draws hold out each kind once: draws 0 to 3 are one partition
+of the kinds, 4 to 7 another one, and so on. In a class of two or three kinds some are held out twice, so that all
+classes are in both sets.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ HEADER = ("file", "kind")
 
 
 def read_kinds(root: Path) -> dict[str, str]:
-    """The kind of each file, by its path below a folder.
+    """Reads the kind of each file, by its path below a folder.
 
     Raises:
-        FileNotFoundError: If there is no such table.
-        ValueError: If it has another header, or a file twice.
+        FileNotFoundError: If the table does not exist.
+        ValueError: If it has another header, or lists a file twice.
     """
     path = root / KINDS
     if not path.is_file():
@@ -44,17 +44,17 @@ def read_kinds(root: Path) -> dict[str, str]:
 
 
 def held_out(kinds: Mapping[str, str], draw: int) -> set[str]:
-    """The kinds that a draw holds out.
+    """Returns the kinds that a draw holds out.
 
-    The kinds of each class come in a random order, that of the draw's parting, and each goes to the one of the four
-    parts that has the fewest shapes yet; fewer kinds than parts are dealt out again.
+    The kinds of each class come in a random order, which depends on the partition. Each kind goes to the one of four
+    parts with the fewest shapes so far; with fewer kinds than parts they are dealt out again.
 
     Args:
-        kinds: Of each shape its kind, ``<class>/...``.
+        kinds: Kind of each shape, ``<class>/...``.
         draw: Number of the draw, from 0.
 
     Raises:
-        ValueError: For a negative draw, or a class of one kind alone.
+        ValueError: For a negative draw, or a class with only one kind.
 
     Example:
         >>> kinds = {"a": "plant/tree", "b": "plant/fern", "c": "plant/cactus", "d": "plant/potted", "e": "plant/tree"}
@@ -85,7 +85,7 @@ def held_out(kinds: Mapping[str, str], draw: int) -> set[str]:
 
 
 def kind_folder(root: Path, out: Path, draw: int) -> Path:
-    """Writes a part for cross-validation as a folder of links (copies, where there are none), unless it is there.
+    """Writes a fold for cross-validation as a folder of links (or copies without links), unless the folder exists.
 
     Args:
         root: ``<split>/<class>/<file>`` and ``kinds.csv``.
@@ -109,7 +109,7 @@ def kind_folder(root: Path, out: Path, draw: int) -> Path:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes one part and prints the number of files of each."""
+    """Writes one fold and prints the number of files of each split."""
     command(__doc__, argv, kind_folder, "draw")
 
 

@@ -4,8 +4,8 @@
 
 SCENES.NPZ has ``<scene>_xyz [N, 3]`` in metres and ``<scene>_classification [N]`` of each scene (the examples of the
 package lidR). The ground below a point is interpolated linearly between the points of class 2; outside of their hull it
-is that of the nearest. OUT gets ``<split>/<scene>_<x>_<y>.npz``, square tiles with ``pos`` and ``height``: of each
-scene the last fifth along x is the test part, the fifth before it validates.
+is the ground of the nearest one. OUT gets ``<split>/<scene>_<x>_<y>.npz``, square tiles with ``pos`` and ``height``. In
+each scene the last fifth along x is the test set, the fifth before it the validation set.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from ccnn_geo.transforms.scan_points import cells
 
 SCENES = ("Topography", "MixedConifer", "Megaplot")
 GROUND, EDGE, FEWEST = 2, 20.0, 64
-"""Class of the ground, metres of a tile's edge, and points below which a tile is left out."""
+"""Class of the ground, edge of a tile in metres, and fewest points of a tile."""
 
 
 def heights(xyz: np.ndarray, classification: np.ndarray) -> np.ndarray:
-    """Height of each point above the ground.
+    """Computes the height of each point above the ground.
 
     Shapes:
         ``xyz [N, 3]``, ``classification [N]`` -> ``[N]``, in the unit of xyz.
@@ -46,7 +46,7 @@ def heights(xyz: np.ndarray, classification: np.ndarray) -> np.ndarray:
 
 
 def convert(source: Path, out: Path) -> Mapping[str, int]:
-    """Writes the tiles and returns the number of each part.
+    """Writes the tiles and returns their number in each split.
 
     Raises:
         ValueError: If the archive is damaged, lacks a scene, or a scene has no ground.
@@ -71,7 +71,7 @@ def convert(source: Path, out: Path) -> Mapping[str, int]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the tiles and prints the number of each part."""
+    """Writes the tiles and prints their number in each split."""
     options = parse(__doc__, argv)
     tell(options.out, convert(options.archive, options.out))
 

@@ -3,7 +3,7 @@
     python -m ccnn_geo.experiments.data.mnist_subset mnist.npz image
     python -m ccnn_geo.experiments.data.mnist_subset mnist.npz sequence
 
-``mnist.npz`` holds ``x_train [60000, 28, 28]`` and ``y_train``; images 5,000 to 5,999 of the training set validate.
+``mnist.npz`` holds ``x_train [60000, 28, 28]`` and ``y_train``; images 5,000 to 5,999 of it are the validation set.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TASKS: Mapping[str, Mapping[str, Any]] = {
 
 @torch.no_grad()
 def accuracy(model: CCNN, x: Tensor, y: Tensor, as_points: bool = False) -> float:
-    """Share of right answers, of the grids or of the same samples as points with all pairs as neighbours."""
+    """Share of correct predictions on grids, or on the same samples as points with all pairs as neighbours."""
     model.eval()
     model.num_neighbors = None
     parts = x.split(20 if as_points else 200)

@@ -4,7 +4,7 @@
 
 Reads an archive of objects of the DALES survey (``pos``, ``offset``, ``label``, ``class_names``: building, car, fence,
 pole, tree) and writes them as ``OUT/train|validation/<class>/<index>.npy``, positions in metres. Every fifth object of
-a class validates.
+a class is for validation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ccnn_geo.experiments.data.clouds import parse, write_clouds
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the folder and prints the number of files of each part."""
+    """Writes the folder and prints the number of files of each split."""
     options = parse(__doc__, argv)
     with np.load(options.archive, allow_pickle=False) as data:
         clouds = np.split(data["pos"], data["offset"][1:-1])

@@ -4,8 +4,8 @@
     python -m ccnn_geo.experiments.data.parts_folder labeled_psb.npz OUT --fold 1
 
 Reads an archive of meshes (``vertices``, ``faces``, ``face_label``, their offsets, ``category``, ``part_names``) and
-writes ``OUT/train|validation/<Category>/<id>.off`` and ``<id>_labels.txt``. Of the meshes of a category every fifth one
-validates, beginning with that of the fold's number: 209 train and 57 validate in fold 0.
+writes ``OUT/train|validation/<Category>/<id>.off`` and ``<id>_labels.txt``. Every fifth mesh of a category is for
+validation, starting at the fold's number: 209 for training and 57 for validation in fold 0.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FOLDS = 5
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the folder and prints the number of meshes of each part."""
+    """Writes the folder and prints the number of meshes of each split."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("archive", type=Path)
     parser.add_argument("out", type=Path)
@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _meshes(archive: Path) -> Iterator[tuple[str, str, Mesh, str]]:
-    """Category, number, mesh and labels of each."""
+    """Yields category, number, mesh and labels of each mesh."""
     with np.load(archive, allow_pickle=False) as data:
         found = {key: data[key] for key in data.files}
     for i, category in enumerate(found["category"].tolist()):

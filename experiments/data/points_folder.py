@@ -1,10 +1,10 @@
-"""Points of ModelNet's shapes as a folder of clouds: of ModelNet10's test meshes, or of both parts of eight classes.
+"""Points of ModelNet's shapes as a folder of clouds: ModelNet10's test meshes, or both sets of eight classes.
 
     python -m ccnn_geo.experiments.data.points_folder modelnet10_test50_points.npz OUT
     python -m ccnn_geo.experiments.data.points_folder modelnet8_points.npz OUT
 
 Reads an archive of clouds (``pos [M, N, 3]``, ``label``, ``class_names``, perhaps ``is_test``) and writes them as
-``OUT/<part>/<class>/<index>.npy``, positions alone; without ``is_test`` all are of the test part.
+``OUT/<split>/<class>/<index>.npy``, positions only; without ``is_test`` all belong to the test set.
 """
 
 from __future__ import annotations

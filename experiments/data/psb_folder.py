@@ -4,8 +4,8 @@
 
 Reads an archive of the benchmark's official training half (``path``, ``pos [M, 2048, 3]``, ``normal``) and
 writes the ten large top-level classes as ``OUT/train|validation/<class>/<index>.npy``, positions and normals.
-Every fourth shape of a class validates: 520 train, 167 validation. ``OUT/kinds.csv`` says of which leaf class each is,
-for ``kind_folds``. The official test half is not touched.
+Every fourth shape of a class is for validation: 520 train, 167 validation. ``OUT/kinds.csv`` names the leaf class of
+each shape, for ``kind_folds``. The official test half is not used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CLASSES = (
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the folder and prints the number of files of each part."""
+    """Writes the folder and prints the number of files of each split."""
     options = parse(__doc__, argv)
     with np.load(options.archive, allow_pickle=False) as data:
         paths = data["path"].tolist()

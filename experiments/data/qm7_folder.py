@@ -2,10 +2,10 @@
 
     python -m ccnn_geo.experiments.data.qm7_folder QM7.NPZ OUT [--tables]
 
-QM7.NPZ has ``z [P]``, ``pos [P, 3]`` in angstrom, ``offset [n + 1]`` and ``energy [n, k]`` in kcal/mol, whose first
-column is taken (PBE0). OUT gets ``<split>/<number>.npz`` with ``pos`` and ``z``, and ``<split>/targets.csv``; with
-``--tables`` it gets ``<split>.parquet``, a row for each atom. A fixed random tenth is the test part, another tenth
-validates.
+QM7.NPZ has ``z [P]``, ``pos [P, 3]`` in angstrom, ``offset [n + 1]`` and ``energy [n, k]`` in kcal/mol, of which the
+first column is used (PBE0). OUT gets ``<split>/<number>.npz`` with ``pos`` and ``z``, and ``<split>/targets.csv``; with
+``--tables`` it gets ``<split>.parquet``, a row for each atom. A fixed random tenth is the test set, another tenth
+the validation set.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ HEADER = "file,energy [kcal/mol]\n"
 
 
 def convert(source: Path, out: Path, tables: bool = False) -> Mapping[str, int]:
-    """Writes the folders, or tables, and returns the number of molecules of each part.
+    """Writes the folders, or tables, and returns the number of molecules of each split.
 
     Args:
         source: The archive.
-        out: Where to.
+        out: The output folder.
         tables: Write ``<split>.parquet`` instead.
 
     Raises:
@@ -75,7 +75,7 @@ def _write_table(arrays: Mapping[str, np.ndarray], members: Sequence[int], out: 
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the folders and prints the number of molecules of each part."""
+    """Writes the folders and prints the number of molecules of each split."""
     options = parse(__doc__, argv, tables="write <split>.parquet, a row for each atom, instead of folders")
     tell(options.out, convert(options.archive, options.out, options.tables))
 

@@ -5,8 +5,8 @@
 SCENES.NPZ has ``Topography_xyz [N, 3]`` in metres, and ``Topography_intensity``, ``Topography_return_number`` and
 ``Topography_classification [N]`` (the examples of the package lidR; labels 1 none, 2 ground, 9 water). OUT gets
 ``<split>/Topography.npy``, an array of rows with the columns x, y, z, intensity from 0 to 1, return_number and label:
-the last fifth along x is the test part, the fifth before it validates. With ``--las`` it gets
-``<split>/Topography.las``, to a millimetre: the last third is the test part.
+the last fifth along x is the test set, the fifth before it the validation set. With ``--las`` it gets
+``<split>/Topography.las``, to a millimetre: the last third is the test set.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ARRAYS = ("xyz", "intensity", "return_number", "classification")
 
 
 def convert(source: Path, out: Path, scene: str = "Topography", las: bool = False) -> Mapping[str, int]:
-    """Writes the scans and returns the number of points of each part.
+    """Writes the scans and returns the number of points of each split.
 
     Raises:
         ImportError: If laspy is missing, for LAS files.
@@ -84,8 +84,8 @@ def _write_las(path: Path, xyz: NDArray[Any], **columns: NDArray[Any]) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the scans and prints the number of points of each part."""
-    options = parse(__doc__, argv, las="LAS files in the place of arrays")
+    """Writes the scans and prints the number of points of each split."""
+    options = parse(__doc__, argv, las="LAS files instead of arrays")
     tell(options.out, convert(options.archive, options.out, las=options.las))
 
 

@@ -1,11 +1,11 @@
-"""Spoken digits, and a table of targets that says how long and how loud each is.
+"""Spoken digits with a table of targets: how long and how loud each one is.
 
     python -m ccnn_geo.experiments.data.spoken_levels FSDD.NPZ OUT
 
 FSDD.NPZ holds the Free Spoken Digit Dataset: ``audio``, ``offset``, ``length``, ``label``, ``index``, ``is_test`` and
 ``sample_rate``. OUT gets ``<split>/<number>.wav`` and ``<split>/targets.csv`` with the columns ``file``,
-``voiced [s]``, the frames of 20 ms that are at most 30 dB below the loudest, and ``level [dB]``, their mean power below
-full scale. Every tenth recording of the training part validates.
+``voiced [s]``, the duration of frames of 20 ms at most 30 dB below the loudest, and ``level [dB]``, their mean power
+below full scale. Every tenth recording of the training set is for validation.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from ccnn_geo.io.files.storage import read_arrays, write_atomic
 from ccnn_geo.io.target_table import TABLE
 
 FRAME, DEPTH = 0.02, 30.0
-"""Seconds of a frame, and decibels below the loudest one down to which it is voiced."""
+"""Seconds of a frame, and lowest level of a voiced frame, in decibels below the loudest one."""
 
 ARRAYS = ("audio", "offset", "length", "label", "index", "is_test", "sample_rate")
 
 
 class Spoken(NamedTuple):
-    """A recording: its part, its digit, and its samples in [-1, 1]."""
+    """A recording: its split, its digit, and its samples in [-1, 1]."""
 
     split: str
     digit: int
@@ -38,7 +38,7 @@ class Spoken(NamedTuple):
 
 
 def read_spoken(source: Path) -> tuple[list[Spoken], int]:
-    """All recordings and their samples per second.
+    """Reads all recordings and their number of samples per second.
 
     Raises:
         ValueError: If the archive is damaged, or lacks an array.
@@ -56,18 +56,18 @@ def read_spoken(source: Path) -> tuple[list[Spoken], int]:
 
 
 def powers(wave: np.ndarray, rate: int) -> np.ndarray:
-    """Mean power of each frame, the last one if it is whole."""
+    """Mean power of each frame, including the last one if it is complete."""
     size = round(FRAME * rate)
     return np.square(wave[: len(wave) // size * size].reshape(-1, size)).mean(axis=1)
 
 
 def voiced(power: np.ndarray) -> np.ndarray:
-    """Which frames are not silent."""
+    """Marks the frames that are not silent."""
     return power > power.max() * 10 ** (-DEPTH / 10)
 
 
 def convert(source: Path, out: Path) -> Mapping[str, int]:
-    """Writes the folders and returns the number of recordings of each part.
+    """Writes the folders and returns the number of recordings of each split.
 
     Raises:
         ValueError: If the archive is damaged, or lacks an array.
@@ -88,7 +88,7 @@ def convert(source: Path, out: Path) -> Mapping[str, int]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the folders and prints the number of recordings of each part."""
+    """Writes the folders and prints the number of recordings of each split."""
     options = parse(__doc__, argv)
     tell(options.out, convert(options.archive, options.out))
 

@@ -1,11 +1,11 @@
-"""Three spoken digits with pauses as a table of band energies in time, and which digit is heard when.
+"""Three spoken digits with pauses, as a table of band energies in time with a label for each time.
 
     python -m ccnn_geo.experiments.data.spoken_series FSDD.NPZ OUT
 
-FSDD.NPZ is as :mod:`~ccnn_geo.experiments.data.spoken_levels` takes it. OUT gets ``<split>/<number>.csv``, a line
+FSDD.NPZ is the input of :mod:`~ccnn_geo.experiments.data.spoken_levels`. OUT gets ``<split>/<number>.csv``, a line
 for each frame of 20 ms, with the columns ``time`` in seconds, ``band_1`` to ``band_8``, energies in decibels of bands
-that are equally wide on the mel scale, and ``label``: the digit, ``silence``, or nothing where the digit is about to
-begin or to end. The digits of a table are of one part of the recordings, and drawn from all speakers.
+of equal width on the mel scale, and ``label``: the digit, ``silence``, or nothing near the start and end of a
+digit. The digits of a table come from one split of the recordings, and from all speakers.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from ccnn_geo.io.files.storage import write_atomic
 
 COUNTS = {"train": 600, "validation": 100, "test": 100}
 BANDS, DIGITS, PAUSE = 8, 3, (0.2, 0.5)
-"""Bands, digits of a table, and seconds of a pause."""
+"""Bands, digits per table, and seconds of a pause."""
 
 NOISE = 1e-3
-"""Deviation of the noise that is heard everywhere."""
+"""Standard deviation of the background noise."""
 
 
 def energies(wave: np.ndarray, rate: int) -> np.ndarray:
-    """Energies of bands of each frame, in decibels, ``[frames, BANDS]``."""
+    """Energies of the bands of each frame, in decibels, ``[frames, BANDS]``."""
     size = round(FRAME * rate)
     frames = wave[: len(wave) // size * size].reshape(-1, size) * np.hanning(size)
     power = np.square(np.abs(np.fft.rfft(frames)))
@@ -41,7 +41,7 @@ def energies(wave: np.ndarray, rate: int) -> np.ndarray:
 
 
 def lines(waves: Sequence[tuple[str, np.ndarray]], rate: int, rng: np.random.Generator) -> list[str]:
-    """A table of some words with pauses around them."""
+    """Makes a table of some words with pauses around them."""
     size = round(FRAME * rate)
     parts, labels = [], list[str]()
     for word, wave in [*waves, ("", None)]:
@@ -65,7 +65,7 @@ def lines(waves: Sequence[tuple[str, np.ndarray]], rate: int, rng: np.random.Gen
 
 
 def convert(source: Path, out: Path, counts: Mapping[str, int] = COUNTS) -> Mapping[str, int]:
-    """Writes the folders and returns the number of tables of each part.
+    """Writes the folders and returns the number of tables of each split.
 
     Raises:
         ValueError: If the archive is damaged, or lacks an array.
@@ -83,7 +83,7 @@ def convert(source: Path, out: Path, counts: Mapping[str, int] = COUNTS) -> Mapp
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the folders and prints the number of tables of each part."""
+    """Writes the folders and prints the number of tables of each split."""
     options = parse(__doc__, argv)
     tell(options.out, convert(options.archive, options.out))
 

@@ -1,11 +1,11 @@
-"""Intensive-care records as tables in time, and a table of targets: the age of the patient and the length of the stay.
+"""Intensive-care records as tables in time, with a table of targets: age of the patient and length of the stay.
 
     python -m ccnn_geo.experiments.data.stays_targets PHYSIONET2012.NPZ OUT
 
 PHYSIONET2012.NPZ has ``minute``, ``param`` and ``value`` of each observation, ``offset [n + 1]`` of each record,
-``record``, ``length_of_stay`` in days, -1 where it is not known, and ``param_names``. OUT gets
-``<split>/<record>.csv`` in the long form, ``time`` in hours, and ``<split>/targets.csv``. What does not change in time
-is left out. Of each five of the first 2,000 records one validates, and one is of the test part.
+``record``, ``length_of_stay`` in days, -1 if unknown, and ``param_names``. OUT gets
+``<split>/<record>.csv`` in the long form, ``time`` in hours, and ``<split>/targets.csv``. Values that do not change in
+time are left out. Among the first 2,000 records, one in five is for validation and one in five for testing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ARRAYS = ("minute", "param", "value", "offset", "record", "length_of_stay", "par
 
 
 def convert(source: Path, out: Path, records: int = RECORDS) -> Mapping[str, int]:
-    """Writes the folders and returns the number of records of each part.
+    """Writes the folders and returns the number of records of each split.
 
     Raises:
         ValueError: If the archive is damaged, or lacks an array.
@@ -61,7 +61,7 @@ def convert(source: Path, out: Path, records: int = RECORDS) -> Mapping[str, int
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the folders and prints the number of records of each part."""
+    """Writes the folders and prints the number of records of each split."""
     options = parse(__doc__, argv)
     tell(options.out, convert(options.archive, options.out))
 

@@ -1,10 +1,10 @@
-"""Images of turned digits, and a table of targets that says by how much each was turned.
+"""Images of rotated digits with a table of targets, the angle of each.
 
     python -m ccnn_geo.experiments.data.turned_digits MNIST.NPZ OUT
 
 MNIST.NPZ has ``x_train [n, 28, 28]`` and ``x_test``. OUT gets ``<split>/<number>.png`` and ``<split>/targets.csv`` with
-the columns ``file`` and ``angle [degree]``, counterclockwise, evenly from -60 to 60. Validation images are made of the
-last digits of the training part, test images of the test part.
+the columns ``file`` and ``angle [degree]``, counterclockwise, evenly from -60 to 60. Validation images come from the
+last digits of the training set, test images from the test set.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LARGEST = 60.0
 
 
 def convert(source: Path, out: Path, counts: Mapping[str, int] = COUNTS) -> Mapping[str, int]:
-    """Writes the folders and returns the number of images of each part.
+    """Writes the folders and returns the number of images of each split.
 
     Raises:
         ImportError: If Pillow is not installed.
@@ -54,7 +54,7 @@ def convert(source: Path, out: Path, counts: Mapping[str, int] = COUNTS) -> Mapp
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the folders and prints the number of images of each part."""
+    """Writes the folders and prints the number of images of each split."""
     options = parse(__doc__, argv)
     tell(options.out, convert(options.archive, options.out))
 

@@ -1,11 +1,11 @@
-"""Vertices of ModelNet40's meshes as a folder of clouds, with a validation part that is fixed by names.
+"""Vertices of ModelNet40's meshes as a folder of clouds, with a validation set fixed by names.
 
     python -m ccnn_geo.experiments.data.vertices_folder modelnet40_vertices33_train.npz OUT
 
 Reads an archive of mesh vertices (``pos [M, N, 3]`` as whole numbers up to 32,767, in units of ``scale [M]``;
-``label``, ``class_names``, ``name``) of 33 classes of the official training part and writes them as
-``OUT/train|validation/<class>/<name>.npy``. The names in ``modelnet33_validation.txt`` validate: a tenth of each class,
-drawn once. Vertices lie where a modeller put them, some of them several times.
+``label``, ``class_names``, ``name``) of 33 classes of the official training set and writes them as
+``OUT/train|validation/<class>/<name>.npy``. The names in ``modelnet33_validation.txt`` are for validation: a tenth of
+each class, drawn once. Vertices lie where a modeller put them, some of them several times.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAMES = "modelnet33_validation.txt"
 
 
 def validation_names() -> frozenset[str]:
-    """The shapes that validate.
+    """Returns the names of the validation shapes.
 
     Example:
         >>> len(validation_names()), "airplane_0013" in validation_names()
@@ -31,10 +31,10 @@ def validation_names() -> frozenset[str]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the folder and prints the number of files of each part.
+    """Writes the folder and prints the number of files of each split.
 
     Raises:
-        ValueError: If the archive lacks a shape that validates.
+        ValueError: If the archive lacks a validation shape.
     """
     options = parse(__doc__, argv)
     with np.load(options.archive, allow_pickle=False) as data:
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
     missing = sorted(held - set(names.tolist()))
     if missing:
         raise ValueError(
-            f"{options.archive}: expected all {len(held)} shapes that validate, {len(missing)} are missing, such as "
+            f"{options.archive}: expected all {len(held)} validation shapes, {len(missing)} are missing, such as "
             f"{missing[0]}"
         )
     parts = ["validation" if name in held else "train" for name in names.tolist()]

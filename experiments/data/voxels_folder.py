@@ -1,13 +1,14 @@
-"""ModelNet10's voxel grids as a folder of grids, for what is trained on voxels.
+"""ModelNet10's voxel grids as a folder of grids, for training on voxels.
 
     python -m ccnn_geo.experiments.data.voxels_folder modelnet10_voxels.npz OUT
 
 Reads an archive of 30^3 grids (``voxels``, bits of each grid; ``label``, ``class_names``, ``is_test``) and writes those
-of the official training part as ``OUT/train|validation/<class>/<index>.npy``: every fifth shape of a class validates. A
-shape's longest side covers 24 cells. With ``--late`` the last fifth of a class validates: shapes that follow each other
-are often alike, and the official test part is the end of each class. With ``--test`` the official test part goes to
-``OUT/test``, with ``--all`` all of the training part to ``OUT/train``, and with ``--half`` grids have 15 cells along
-each side, occupied where one of the eight is that they are made of. Grids that are empty in the source are left out.
+of the official training set as ``OUT/train|validation/<class>/<index>.npy``: every fifth shape of a class is for
+validation. The longest side of a shape covers 24 cells. With ``--late`` the last fifth of a class is for validation:
+consecutive shapes are often alike, and the official test set is the end of each class. With ``--test`` the official
+test set goes to ``OUT/test``, with ``--all`` the whole training set to ``OUT/train``. With ``--half`` grids have
+15 cells along each side, each occupied if one of its eight source cells is. Grids that are empty in the source are
+left out.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ import numpy as np
 from ccnn_geo.experiments.data.clouds import parse, write_clouds
 
 SIDE = 30
-"""Cells of a grid's side."""
+"""Cells along a side of a grid."""
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Writes the folder and prints the number of files of each part."""
+    """Writes the folder and prints the number of files of each split."""
     options = parse(
         __doc__,
         argv,
-        test="also write the official test part",
-        all="train on all of the training part",
-        late="the last fifth of each class validates",
+        test="also write the official test set",
+        all="train on the whole training set",
+        late="take the last fifth of each class for validation",
         half="grids of half the resolution",
     )
     with np.load(options.archive, allow_pickle=False) as data:

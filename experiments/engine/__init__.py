@@ -1,3 +1,3 @@
-"""Internal: how studies run (jobs, reports, provenance), and what pages and pictures are made by."""
+"""Internal: how studies run (jobs, reports, provenance), and the generators of pages and pictures."""
 
 __all__: list[str] = []

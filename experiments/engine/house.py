@@ -1,8 +1,8 @@
-"""The picture of the house: its floors, its rooms, and how many imports run from each room to the rooms below.
+"""The picture of the house: its floors, its rooms, and the number of imports from each room to the rooms below.
 
     python -m ccnn_geo.experiments.engine.house [--out docs/figures/house.svg]
 
-Rooms are stairs. From each a line runs to the right, and turns down where there is a number, into the room below it.
+Rooms are stairs. A line runs from each room to the right and turns down, at a number, into the room below.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STEP, ROW = 46, 44
 BOX, TALL = 150, 34
 """Size of a room."""
 LEFT, TOP = 78, 16
-"""Room for the names of floors, and above the first one."""
+"""Space for the names of floors, and above the first one."""
 
 STYLE = """
 svg {
@@ -62,11 +62,11 @@ CAPTION = (
 
 
 def draw_house(sizes: Mapping[str, tuple[int, int]], arrows: Mapping[tuple[str, str], int]) -> str:
-    """The picture, as the text of an SVG.
+    """Draws the picture, as the text of an SVG.
 
     Args:
         sizes: Modules and lines of each room.
-        arrows: How many imports run from a room to another.
+        arrows: Number of imports from a room to another.
     """
     stairs = {name: at for at, name in enumerate(sorted(sizes, key=lambda name: (-FLOORS[name], name)))}
     width, height = LEFT + BOX + STEP * (len(stairs) - 1) + 20, 2 * TOP + ROW * len(stairs)
@@ -94,12 +94,12 @@ def _row(stair: int) -> float:
 
 
 def _column(stair: int) -> float:
-    """Where lines come down into a room: near its right end, so that none meets a room on its way."""
+    """Position where lines come down into a room: near its right end, clear of the rooms above."""
     return LEFT + BOX - 22 + STEP * stair
 
 
 def _bands(stairs: Mapping[str, int], width: int) -> list[str]:
-    """A band behind every second floor, and the names of all."""
+    """Draws a band behind every second floor, and the names of all."""
     parts = []
     for floor in sorted({FLOORS[name] for name in stairs}):
         rows = [at for name, at in stairs.items() if FLOORS[name] == floor]
@@ -111,7 +111,7 @@ def _bands(stairs: Mapping[str, int], width: int) -> list[str]:
 
 
 def _lines(stairs: Mapping[str, int], arrows: Mapping[tuple[str, str], int]) -> list[str]:
-    """From each room to the right, and into each room from above."""
+    """Draws lines from each room to the right, and into each room from above."""
     parts = []
     for name, at in stairs.items():
         if targets := [stairs[target] for source, target in arrows if source == name]:
@@ -144,12 +144,12 @@ def _dot(source: int, target: int, count: int) -> str:
 
 
 def _rounded(lines: int) -> int:
-    """To two digits, so that the picture does not change with every line."""
+    """Rounds to two digits, so that the picture does not change with every line."""
     return round(lines, 2 - len(str(lines)))
 
 
 def house_of(root: Path = ROOT) -> str:
-    """The picture of a checkout."""
+    """Draws the picture of a checkout."""
     modules = find_modules(root)
     count = Counter(room(name) for name in modules)
     lines: Counter[str] = Counter()
@@ -167,7 +167,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     out = parser.parse_args(argv).out
     try:
         picture = house_of().encode()
-    except ValueError as error:  # this package is installed, and not a checkout
+    except ValueError as error:  # this package is installed, not a checkout
         parser.error(str(error))
     write_atomic(out, lambda file: file.write(picture))
     print(out)

@@ -1,7 +1,7 @@
-"""The house: which room may import from which, and every import that is there.
+"""The house: rules for imports between rooms, and all existing imports.
 
-A room is a folder of ``ccnn_geo/`` (or a file of its own there), ``datasets/`` or ``experiments/``. Rooms lie on
-floors, and import from lower floors only. All imports count, also those in functions and for type checkers.
+A room is a folder of ``ccnn_geo/`` (or a file directly in it), ``datasets/`` or ``experiments/``. Rooms lie on
+floors, and import only from lower floors. All imports count, also those in functions and for type checkers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-"""Of the checkout that this file lies in."""
+"""Root of the checkout that this file lies in."""
 
 FLOORS = {
     "_base": 0,
@@ -28,20 +28,20 @@ FLOORS = {
     "training": 6,
     "visualization": 7,
     "cli": 8,
-    "": 9,  # ccnn_geo itself, which hands out names of all rooms
+    "": 9,  # ccnn_geo itself, which exports names of all rooms
     "experiments": 10,
 }
 """The floor of each room."""
 
 
 def find_modules(root: Path = ROOT) -> dict[str, Path]:
-    """Files by the names of their modules, without ``ccnn_geo.``.
+    """Lists files by the names of their modules, without ``ccnn_geo.``.
 
     Args:
-        root: Of a checkout.
+        root: Root of a checkout.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If it is not a checkout.
     """
     found = {}
     for top in ("ccnn_geo", "datasets", "experiments"):
@@ -55,12 +55,12 @@ def find_modules(root: Path = ROOT) -> dict[str, Path]:
 
 
 def imported(name: str, source: str, modules: Mapping[str, Path]) -> set[str]:
-    """The modules of ours that a source imports, anywhere in it.
+    """Returns the modules of this project that a source imports, anywhere in it.
 
     Args:
-        name: Of its module.
+        name: Name of its module.
         source: Its text.
-        modules: Those that there are, of :func:`find_modules`.
+        modules: All modules, from :func:`find_modules`.
     """
     package = name if modules[name].name == "__init__.py" else name.rpartition(".")[0]
     found = set()
@@ -80,17 +80,17 @@ def imported(name: str, source: str, modules: Mapping[str, Path]) -> set[str]:
 
 
 def find_imports(modules: Mapping[str, Path]) -> dict[str, set[str]]:
-    """The modules of ours that each module imports."""
+    """Returns the modules of this project that each module imports."""
     return {name: imported(name, path.read_text(encoding="utf-8"), modules) for name, path in modules.items()}
 
 
 def room(name: str) -> str:
-    """The room that a module lies in; that of ``ccnn_geo`` itself has no name."""
+    """Returns the room of a module; the room of ``ccnn_geo`` itself has no name."""
     return name.partition(".")[0]
 
 
 def between_rooms(imports: Mapping[str, set[str]]) -> Counter[tuple[str, str]]:
-    """How many imports there are from a room to another."""
+    """Counts the imports from each room to another."""
     return Counter(
         (room(name), room(other))
         for name, others in imports.items()

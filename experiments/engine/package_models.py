@@ -1,10 +1,10 @@
-"""Puts trained networks into the package, with cards whose figures come from their runs.
+"""Puts trained networks into the package, with cards that quote the figures of their runs.
 
     ccnn-geo train --config models/shapes10 --out RUNS/shapes10
     python -m ccnn_geo.experiments.engine.package_models RUNS [NAME ...]
 
-Figures are those of ``results.json``: on the validation part after the last epoch, by which nothing was chosen, and of
-each test.
+Figures come from ``results.json``: on the validation set after the last epoch, which was not used to choose anything,
+and on each test set.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ HOME = Path(ccnn_geo.__file__).parent / "export" / "models"
 
 
 def figures(results: dict[str, Any]) -> str:
-    """Accuracies in words.
+    """Writes accuracies in words.
 
     Example:
         >>> figures({"validation": {"last_epoch": {"val_acc": 0.875}}, "test_points": {"accuracy": 0.8}})
-        '87.5 % of its validation part, 80.0 % of the official test part'
+        '87.5 % of its validation set, 80.0 % of the official test set'
     """
     last = results["validation"]["last_epoch"]
     iou = (
@@ -35,14 +35,14 @@ def figures(results: dict[str, Any]) -> str:
         if "val_miou" in last
         else ""
     )
-    found = [f"{100 * last['val_acc']:.1f} %{iou} of its validation part"]
+    found = [f"{100 * last['val_acc']:.1f} %{iou} of its validation set"]
     tests = [value for key, value in results.items() if key.startswith("test_")]
-    found += [f"{100 * tests[0]['accuracy']:.1f} % of the official test part"] if tests else []
+    found += [f"{100 * tests[0]['accuracy']:.1f} % of the official test set"] if tests else []
     return ", ".join(found)
 
 
 def package(run: Path, name: str, about: dict[str, str], home: Path = HOME) -> Path:
-    """Writes the folder of one network, of the last epoch of its run."""
+    """Writes the folder of one network, from the last epoch of its run."""
     settings, network = read_network(run / "checkpoints" / "last.ckpt")
     results = json.loads((run / "results.json").read_text())
     told = {key: text for key, text in about.items() if key != "root"}
@@ -62,7 +62,7 @@ def package(run: Path, name: str, about: dict[str, str], home: Path = HOME) -> P
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Packages the networks that are named, or all that are described."""
+    """Packages the named networks, or by default all that are described."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", type=Path)
     parser.add_argument("names", nargs="*")

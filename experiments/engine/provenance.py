@@ -1,4 +1,4 @@
-"""Where results come from: the commit of the code, and fingerprints of the data."""
+"""The origin of results: the commit of the code, and fingerprints of the data."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 
 HEAD_AND_TAIL = 1 << 20
-"""Bytes at either end of a file that its fingerprint is made of."""
+"""Bytes at either end of a file that enter its fingerprint."""
 
 
 def commit() -> str:
-    """The commit of the source tree, with a mark if files differ from it; empty outside of one."""
+    """Returns the commit of the source tree, with a mark if files differ from it; empty outside of a repository."""
     here = Path(__file__).resolve().parent
     try:
         run = partial(subprocess.run, cwd=here, capture_output=True, text=True, check=True)
@@ -26,9 +26,9 @@ def commit() -> str:
 
 
 def fingerprints(root: Path) -> dict[str, str]:
-    """A digest for each file and folder in a folder, or of one file: names, sizes and both ends of all files below.
+    """Returns a digest for each entry of a folder, or of one file: names, sizes and both ends of all files below.
 
-    What data sets prepare beside their files is left out.
+    Files that data sets have prepared beside the data are left out.
     """
     parts = sorted(root.iterdir()) if root.is_dir() else [root]
     return {part.name: _digest(part) for part in parts if not _is_ours(part.name)}
@@ -36,7 +36,7 @@ def fingerprints(root: Path) -> dict[str, str]:
 
 def _digest(part: Path) -> str:
     files = [part]
-    if part.is_dir():  # and what links lead to
+    if part.is_dir():  # follows links
         found = os.walk(part, followlinks=True)
         files = sorted(Path(folder, name) for folder, _, names in found for name in names)
     digest = hashlib.sha256()

@@ -1,8 +1,8 @@
-"""What reproductions share: jobs that are done once, a folder of results, a report with the paper's figure beside ours.
+"""The base of reproductions: jobs that run once, a folder of results, a report that compares with the paper.
 
-A study is a list of jobs, each a training or a measurement of one seed that ends in a few numbers. A job's numbers are
-written when it ends, so a study that was interrupted goes on with the next job, and a finished one does nothing; a job
-itself has a folder that outlives an interruption, for checkpoints.
+A study is a list of jobs. Each job is a training or a measurement with one seed and ends in a few numbers, which are
+written when it ends. So an interrupted study continues with the next job, and a finished one does nothing. A job has
+a folder for checkpoints that survives an interruption.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from ccnn_geo.experiments.engine.provenance import commit, fingerprints
 from ccnn_geo.io.files.storage import exclusive, write_atomic
 
 SCALES = {
-    "small": "in 20 minutes on two cores",
-    "paper": "the paper's",
-    "full": "all of it, within three hours on two cores",
-    "ablations": "what each part is worth",
+    "small": "20 minutes on two cores",
+    "paper": "the settings of the paper",
+    "full": "everything, within three hours on two cores",
+    "ablations": "the effect of each component",
 }
-"""What a study may be run at."""
+"""The scales of studies, with their help."""
 Numbers = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a study is run with."""
+    """Options of a study."""
 
     scale: str
     root: Path | None
@@ -48,7 +48,7 @@ class Options:
 
     @property
     def data_root(self) -> Path:
-        """``root`` of a study that needs data, which :func:`run_study` does not run without."""
+        """``root`` for a study that needs data; :func:`run_study` requires it."""
         if self.root is None:
             raise FileNotFoundError("expected --root FOLDER")
         return self.root
@@ -56,7 +56,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Job:
-    """One piece of a study: ``run(folder)`` gives its numbers, plain values as JSON has them."""
+    """One piece of a study: ``run(folder)`` returns its numbers, as plain values for JSON."""
 
     name: str
     run: Callable[[Path], Numbers]
@@ -67,13 +67,13 @@ class Study:
     """A table or figure of the paper.
 
     Args:
-        name: What the command calls it.
-        title: What it shows, in one line.
-        source: Where the paper has it.
-        jobs: Its jobs; raises ``ValueError`` or ``FileNotFoundError`` where the data is not what it should be.
+        name: Name of the command.
+        title: Subject, in one line.
+        source: Place in the paper.
+        jobs: Lists its jobs; raises ``ValueError`` or ``FileNotFoundError`` if the data is not as expected.
         report: Writes pictures into a folder and returns the report's body, from the jobs' numbers by name.
-        data: What ``--root`` must hold; empty if nothing is needed.
-        seeds: How many there are unless it is said.
+        data: Required content of ``--root``; empty if no data is needed.
+        seeds: Default number of seeds.
         scales: Keys of :data:`SCALES`.
     """
 
@@ -95,22 +95,22 @@ def run_study(
     say: Callable[[str], None] = print,
     workers: int = 1,
 ) -> Path:
-    """Runs what is missing of a study, and writes ``results.json``, ``report.md`` and pictures.
+    """Runs the missing jobs of a study, and writes ``results.json``, ``report.md`` and pictures.
 
     Args:
         study: The study.
         options: Its scale, data and seeds.
-        out: Its folder, of one scale and one kind of data; seeds may be added later.
-        again: Whether jobs that are done are run once more.
-        say: Gets a line per job.
-        workers: How many jobs run at once; they share the cores.
+        out: Its folder, for one scale and one kind of data; seeds may be added later.
+        again: Whether finished jobs run again.
+        say: Called with a line per job.
+        workers: Number of jobs at once; they share the cores.
 
     Returns:
         The report.
 
     Raises:
         FileNotFoundError: If the study needs data and there is none.
-        ValueError: If the folder is of another study, scale or data.
+        ValueError: If the folder belongs to another study, scale or data.
     """
     if study.data and options.root is None:
         raise FileNotFoundError(f"{study.name}: expected --root FOLDER with {study.data}")
@@ -139,7 +139,7 @@ def run_study(
 
 
 def mean_and_deviation(values: Sequence[float], digits: int = 1) -> str:
-    """``mean`` or, of several, ``mean ± standard deviation``."""
+    """``mean``, or for several values ``mean ± standard deviation``."""
     mean = f"{statistics.fmean(values):.{digits}f}"
     return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
 
@@ -149,7 +149,7 @@ def main(
     argv: Sequence[str] | None = None,
     parser_class: type[argparse.ArgumentParser] = argparse.ArgumentParser,
 ) -> None:
-    """The command of a study."""
+    """Runs the command of a study."""
     parser = parser_class(
         prog=f"ccnn-geo reproduce {study.name}",
         description=f"{study.title[0].upper()}{study.title[1:]}. {study.source}",
@@ -159,10 +159,10 @@ def main(
     parser.add_argument("--root", type=Path, help=study.data or "not needed")
     parser.add_argument("--out", type=Path, help="results/NAME-SCALE by default")
     seeds = list(range(study.seeds))
-    shown = f"by default {' '.join(map(str, seeds))}"
+    shown = f"default: {' '.join(map(str, seeds))}"
     parser.add_argument("--seeds", type=int, nargs="+", default=seeds, help=shown)
     parser.add_argument("--workers", type=int, default=1, help="jobs at once, which share the cores")
-    parser.add_argument("--again", action="store_true", help="also what is done")
+    parser.add_argument("--again", action="store_true", help="run finished jobs again")
     args = parser.parse_args(argv)
     out = args.out or Path("results") / f"{study.name}-{args.scale}"
     root = None if args.root is None else args.root.expanduser()
@@ -173,7 +173,7 @@ def main(
 
 
 def _do(job: Job, folder: Path, say: Callable[[str], None], stopped: Event) -> Numbers:
-    """Numbers of a job, from its file if it is done; none is begun once another one has failed."""
+    """Returns the numbers of a job, from its file if it is done; starts none after another one has failed."""
     target = folder / f"{job.name}.json"
     if target.exists():
         say(f"{job.name}: done before")
@@ -195,7 +195,7 @@ def _do(job: Job, folder: Path, say: Callable[[str], None], stopped: Event) -> N
 
 @contextmanager
 def _cores_among(workers: int) -> Iterator[None]:
-    """Lets every job take its share of the threads; ``training_job`` hands it on to its process."""
+    """Gives every job its share of the threads; ``training_job`` passes it on to its process."""
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, threads // workers))
     try:
@@ -205,7 +205,7 @@ def _cores_among(workers: int) -> Iterator[None]:
 
 
 def _claim(study: Study, options: Options, out: Path) -> dict[str, str]:
-    """Keeps results of different settings apart, and returns the data's fingerprints. Data may be added later."""
+    """Keeps results of different settings apart, and returns fingerprints of the data. Data may be added later."""
     data = {} if options.root is None else fingerprints(options.root)
     given = {"study": study.name, "scale": options.scale, "data": data}
     target = out / "settings.json"

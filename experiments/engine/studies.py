@@ -1,4 +1,4 @@
-"""Tables and figures of the paper by name: what ``ccnn-geo reproduce`` runs."""
+"""Tables and figures of the paper by name, for ``ccnn-geo reproduce``."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ EFFICIENCY = {
     "table7": "memory of a layer beside S4 and LSSL",
     "efficiency_points": "time and memory on points, beside PyG's layers; no table of the paper",
 }
-"""Measurements, whose options are their own."""
+"""Measurements, which have their own options."""
 
 
 def find_study(name: str) -> Study:
-    """The study of a name.
+    """Returns the study with a name.
 
     Raises:
         ValueError: For an unknown name.
@@ -43,11 +43,11 @@ def find_study(name: str) -> Study:
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the study or measurement that the first argument names; without any, lists them."""
+    """Runs the study or measurement named by the first argument; without arguments, lists them."""
     require("all", "reproduce", *EXTRAS["train"], "matplotlib")  # pictures come last, after hours
     if not arguments or arguments[0] in ("-h", "--help"):
         print_entries([*((name, find_study(name).title) for name in NAMES), *EFFICIENCY.items()])
-        print("\nccnn-geo reproduce NAME --help lists the options of one.")
+        print("\nccnn-geo reproduce NAME --help lists the options of a study.")
         return
     if arguments[0] in EFFICIENCY:
         importlib.import_module(f"ccnn_geo.experiments.benchmarks.{arguments[0]}").main(arguments[1:])

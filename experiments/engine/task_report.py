@@ -1,4 +1,4 @@
-"""Table and pictures of a study of many tasks: ours beside the paper's."""
+"""Table and pictures of a study of many tasks, with the paper's results beside ours."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ HEAD = (
     *("paper, CCNN-4,140", "paper, CCNN-6,380", "the paper's best other"),
 )
 SIZES = {"4,140": "ccnn_4_140", "6,380": "ccnn_6_380"}
-"""The paper's networks and what their configurations are called."""
+"""The paper's networks and the names of their configurations."""
 
 
 class Average(NamedTuple):
-    """Over some tasks, and the paper's for both sizes."""
+    """The average over some tasks, with the paper's values for both sizes."""
 
     names: Sequence[str]
     paper: tuple[float, float]
@@ -29,7 +29,7 @@ class Average(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """What is known of a task: ``found``, the numbers of each seed, have its test accuracy as ``measured``."""
+    """Results of a task: ``found``, the numbers of each seed, have its test accuracy as ``measured``."""
 
     name: str
     size: str
@@ -42,7 +42,7 @@ class Row:
 
     @property
     def test(self) -> list[float]:
-        """Test accuracies of all seeds; none without a test part."""
+        """Test accuracies of all seeds; empty without a test set."""
         return [n[self.measured] for n in self.found if self.measured in n]
 
     @property
@@ -55,7 +55,7 @@ class Row:
         return f"{self.name} {self.size}".strip()
 
     def cells(self) -> list[str]:
-        """As :data:`HEAD`."""
+        """Cells in the order of :data:`HEAD`."""
         own = self.is_trained
         return [
             self.name,
@@ -64,7 +64,7 @@ class Row:
             f"{self.found[0]['parameters']:,}",
             f"{100 / self.classes:.1f}",
             mean_and_deviation([n["accuracy"] for n in self.found]) if own else "",
-            mean_and_deviation(self.test) if self.test else "no test part here",
+            mean_and_deviation(self.test) if self.test else "no test set here",
             f"{statistics.fmean(n['seconds'][-1] for n in self.found) / 60:.1f}" if own else "",
             *(
                 f"{v:.2f}" if self.size in ("", size) else ""
@@ -75,19 +75,19 @@ class Row:
 
 
 def write_report(rows: Sequence[Row], average: Average | None, folder: Path) -> list[str]:
-    """The pictures into a folder, and the lines of the report.
+    """Draws the pictures into a folder and returns the lines of the report.
 
     Args:
-        rows: All of them.
-        average: What the table has of some tasks, if all of them are there.
-        folder: Of ``accuracy.png`` and ``curves.png``.
+        rows: All rows.
+        average: The paper's average over some tasks; shown if all of them are there.
+        folder: Folder for ``accuracy.png`` and ``curves.png``.
     """
     shown = [row.cells() for row in rows]
     if average is not None:
         shown += filter(None, (_average(rows, average, size) for size in dict.fromkeys(r.size for r in rows)))
     kept = [i for i in range(len(HEAD)) if any(row[i] for row in shown)]
     lines = [
-        "Accuracy in percent after the last epoch; the paper's are those of test parts.",
+        "Accuracy in percent after the last epoch; the paper's figures are for test sets.",
         "",
         *(f"| {' | '.join(row[i] for i in kept)} |" for row in (HEAD, ["---"] * len(HEAD), *shown)),
         "",
@@ -103,7 +103,7 @@ def write_report(rows: Sequence[Row], average: Average | None, folder: Path) -> 
 
 
 def _average(rows: Sequence[Row], average: Average, size: str) -> list[str]:
-    """Of test accuracies, where a task has none of validation accuracies; empty unless all tasks are there."""
+    """Averages test accuracies, or validation accuracies for tasks without a test; empty unless all tasks are there."""
     of = {row.name: row for row in rows if row.size == size and row.name in average.names}
     if len(of) < len(average.names):
         return []
@@ -117,7 +117,7 @@ def _average(rows: Sequence[Row], average: Average, size: str) -> list[str]:
 
 
 def draw_bars(rows: Sequence[Row], path: Path) -> None:
-    """Ours, test or else validation, beside the paper's (at small scale that of CCNN-4,140), and chance."""
+    """Draws our test or else validation accuracy, the paper's (at small scale that of CCNN-4,140), and chance."""
     figure = canvas(max(6, 0.9 * len(rows) + 1), 4)
     axes = figure.subplots()
     for i, row in enumerate(rows):

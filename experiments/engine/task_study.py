@@ -1,6 +1,6 @@
-"""A study that is a table of tasks for one network: trained on each, its last epoch's weights tested on the test part.
+"""A study of one network on a table of tasks: trained on each, and tested with the weights of the last epoch.
 
-Tasks whose data ``--root`` does not hold are left out, and the report names them: who has MNIST alone gets its rows.
+Tasks without data in ``--root`` are left out, and the report names them: MNIST alone gives its own rows.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ class Small:
     """A task at small scale.
 
     Args:
-        data: What it is, for the report.
-        options: Of the training, besides the study's shared ones.
-        folder: Below ``--root``, without which it is left out; empty if nothing is needed.
+        data: Description of the data, for the report.
+        options: Options of the training, besides the study's shared ones.
+        folder: Folder below ``--root`` that the task needs; empty if it needs none.
         root: The data set's own root below ``--root``.
-        config: Of another task, where the paper's data set is another one.
-        classes: How many, if there are others.
-        tested: Whether there is an official test part.
-        test_options: Of the test of a task that is another one's network.
-        prepare: Makes the data in a folder of the job, which is the data set's root then.
+        config: Configuration of another task, if the paper uses another data set.
+        classes: Number of classes, if it differs from the paper.
+        tested: Whether there is an official test set.
+        test_options: Options of the test, for a task that tests another task's network.
+        prepare: Makes the data in a folder of the job, which is then the data set's root.
     """
 
     data: str
@@ -49,16 +49,16 @@ class Task:
     """A column of the paper's table.
 
     Args:
-        name: As there.
+        name: Name in the table.
         config: ``experiments/<config>/ccnn_*<suffix>.yaml``.
         paper: Test accuracies in percent of both sizes, as in :data:`SIZES`.
-        folder: Of its files below ``--root``, without which it is left out.
-        classes: How many; chance is one of them.
-        peer: The best other method of the table.
-        small: At small scale; None if it is left out there.
+        folder: Folder of its files below ``--root``; without it the task is left out.
+        classes: Number of classes, which gives the accuracy by chance.
+        peer: The best other method in the table.
+        small: The task at small scale; None if it is left out there.
         trained_as: The task whose network is tested; none is trained then.
-        test_options: Of that test.
-        suffix: Of its configurations' names.
+        test_options: Options of that test.
+        suffix: Suffix of its configurations' names.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Task:
     suffix: str = ""
 
     def made_small(self, options: Options) -> Small | None:
-        """``small`` at small scale."""
+        """Returns ``small`` at small scale, else None."""
         return self.small if options.scale == "small" else None
 
 
@@ -87,24 +87,24 @@ def task_study(
     average: Average | None = None,
     note: str = "",
 ) -> Study:
-    """A study of one training per task, size and seed.
+    """Makes a study with one training per task, size and seed.
 
     Args:
-        name: What the command calls it.
-        title: What it shows.
-        source: Where the paper has it.
+        name: Name of the command.
+        title: Subject of the study.
+        source: Place in the paper.
         tasks: The table's columns.
         shared: Options of all tasks at small scale.
-        data: What ``--root`` must hold.
-        average: What the table has of some tasks.
-        note: Said above the table at small scale.
+        data: Required content of ``--root``.
+        average: The paper's average over some tasks.
+        note: Text above the table at small scale.
     """
 
     def jobs(options: Options) -> list[Job]:
         chosen = [task for task in present(tasks, options) if not task.trained_as]
         return [
             Job(job_name(task.name, size, seed), partial(_run, task, size, options, seed))
-            for seed in options.seeds  # a first seed of all rows is worth more than all seeds of a first row
+            for seed in options.seeds  # one seed for all rows is worth more than all seeds for one row
             for size in sizes(options)
             for task in chosen
         ]
@@ -147,24 +147,24 @@ def task_study(
         lines = [note, ""] if note and options.scale == "small" else []
         lines += write_report(rows, average, folder)
         if left_out := [task.name for task in tasks if task.name not in names]:
-            lines += ["", f"Not run, since --root or this scale does not have them: {', '.join(left_out)}."]
+            lines += ["", f"Not run, because --root or this scale does not have them: {', '.join(left_out)}."]
         return "\n".join(lines)
 
     return Study(name, title, source, jobs, report, data)
 
 
 def sizes(options: Options) -> tuple[str, ...]:
-    """The networks of a scale; at small scale there is one, without a name."""
+    """Networks of a scale; at small scale there is one, without a name."""
     return tuple(SIZES) if options.scale == "paper" else ("",)
 
 
 def job_name(task: str, size: str, seed: int) -> str:
-    """The name of a job, which its folder has too."""
+    """The name of a job and of its folder."""
     return file_name("-".join(part for part in (task, size, str(seed)) if part))
 
 
 def present(tasks: Sequence[Task], options: Options) -> list[Task]:
-    """The tasks of a scale whose data is there.
+    """Lists the tasks of a scale that have data.
 
     Raises:
         FileNotFoundError: If there is none.

@@ -1,4 +1,4 @@
-"""A training and its tests as a job of a study: in processes of their own, and continued if they were interrupted."""
+"""A training and its tests as a job of a study, in separate processes; interrupted trainings continue."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ccnn_geo.export.trained import read_network
 
 
 def train(folder: Path, config: str, seed: int, **overrides: object) -> Numbers:
-    """Runs ``ccnn-geo train`` and returns what its last epoch reached.
+    """Runs ``ccnn-geo train`` and returns the results of its last epoch.
 
     Args:
-        folder: Of the run; a run that is in there goes on.
+        folder: Folder of the run; a run that is in there continues.
         config: Name or file of a configuration; empty for none.
-        seed: Of weights, order, augmentation and dropout.
+        seed: Seed of weights, order, augmentation and dropout.
         **overrides: Options, ``data__num_points=256`` for ``--data.num_points 256``; lists and dictionaries as JSON.
 
     Returns:
@@ -31,7 +31,7 @@ def train(folder: Path, config: str, seed: int, **overrides: object) -> Numbers:
         ``training_curve``, the accuracies after each epoch; ``seconds``, up to each epoch's end; ``parameters``.
 
     Raises:
-        RuntimeError: With the command's last line if it fails.
+        RuntimeError: If the command fails; quotes its last line.
         KeyboardInterrupt: If it was interrupted.
     """
     run = folder / "run"
@@ -44,15 +44,15 @@ def train(folder: Path, config: str, seed: int, **overrides: object) -> Numbers:
 
 
 def test(folder: Path, name: str = "test", **overrides: object) -> float:
-    """Runs ``ccnn-geo test`` on the last epoch's weights and returns the accuracy on the test part in percent.
+    """Runs ``ccnn-geo test`` on the last epoch's weights and returns the accuracy on the test set in percent.
 
     Args:
-        folder: Of the job whose :func:`train` has ended.
-        name: Of the folder of the results, in it; a test that is in there is not done again.
+        folder: Folder of a job with a finished :func:`train`.
+        name: Name of the folder of the results, in it; a test that is there does not run again.
         **overrides: As in :func:`train`.
 
     Raises:
-        RuntimeError: With the command's last line if it fails.
+        RuntimeError: If the command fails; quotes its last line.
         KeyboardInterrupt: If it was interrupted.
     """
     found = folder / name / "results.json"
@@ -65,7 +65,7 @@ def test(folder: Path, name: str = "test", **overrides: object) -> float:
 
 
 def flags(overrides: Mapping[str, object]) -> list[str]:
-    """Options as the command line has them."""
+    """Writes options as the command line takes them."""
     found = []
     for name, value in overrides.items():
         found += [f"--{name.replace('__', '.')}", value if isinstance(value, str) else json.dumps(value)]
@@ -73,7 +73,7 @@ def flags(overrides: Mapping[str, object]) -> list[str]:
 
 
 def _run(arguments: list[str]) -> None:
-    """The command line in a process that has this one's share of the cores."""
+    """Runs the command line in a process with this one's share of the cores."""
     threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     command = [sys.executable, "-m", "ccnn_geo.cli", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **threads})

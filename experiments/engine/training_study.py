@@ -1,4 +1,4 @@
-"""A study that is a table of trainings: last epoch's accuracy of each, over seeds, and their curves."""
+"""A study that is a table of trainings: accuracy after the last epoch, over seeds, and training curves."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def training_study(
     tested: bool = True,
     reference: str | None = None,
 ) -> Study:
-    """A study of one training per row and seed.
+    """Makes a study with one training per row and seed.
 
     Args:
-        name: What the command calls it.
-        title: What it shows.
-        source: Where the paper has it.
+        name: Name of the command.
+        title: Subject of the study.
+        source: Place in the paper.
         rows: The trainings.
-        data: What ``--root`` must hold.
-        seeds: How many there are unless it is said.
+        data: Required content of ``--root``.
+        seeds: Default number of seeds.
         shared: Options of all rows at small scale.
-        note: Said above the table.
-        tested: Whether the data of the small scale has a test part; the paper's has.
+        note: Text above the table.
+        tested: Whether the data of the small scale has a test set; the paper's data has one.
         reference: Row that the others are compared with, seed by seed.
     """
 
@@ -66,7 +66,7 @@ def training_study(
     def jobs(options: Options) -> list[Job]:
         return [
             Job(f"{file_name(row.name)}-{seed}", partial(run, row, options, seed))
-            for seed in options.seeds  # a first seed of all rows is worth more than all seeds of a first row
+            for seed in options.seeds  # one seed for all rows is worth more than all seeds for one row
             for row in rows_at(options)
         ]
 
@@ -79,7 +79,7 @@ def training_study(
         versus = f" against {reference} |" if reference else ""
         lines = [note, ""] if note else []
         lines += [
-            "Accuracy in percent after the last epoch; the paper's is that of the test part.",
+            "Accuracy in percent after the last epoch; the paper's figure is for the test set.",
             "",
             f"| | parameters | training | validation |{versus} test | the paper | minutes |",
             f"|---|---|---|---|{'---|' * bool(versus)}---|---|---|",
@@ -114,7 +114,7 @@ def file_name(name: str) -> str:
 
 
 def draw_curves(found: Mapping[str, Sequence[Numbers]], path: Path) -> None:
-    """Validation accuracy after each epoch, against epochs and against minutes; a line per seed, a colour per row."""
+    """Draws validation accuracy after each epoch, by epochs and by minutes; a line per seed, a colour per row."""
     figure = canvas(10, 4)
     by_epoch, by_time = figure.subplots(1, 2, sharey=True)
     for i, (name, runs) in enumerate(found.items()):

@@ -10,7 +10,7 @@ from ccnn_geo.experiments.engine.studies import EFFICIENCY, NAMES
 
 
 def shipped_pages() -> dict[tuple[str, ...], Callable[[list[str]], None]]:
-    """The command of each page, by its name and arguments."""
+    """Maps the name and arguments of each page to its command."""
     lines = [("train", "--help"), ("train", "--help-all"), ("test", "--help"), ("test", "--help-all")]
     studies = [("reproduce", name, "--help") for name in (*NAMES, *EFFICIENCY)]
     return {line: COMMANDS[line[0]] for line in (*lines, ("reproduce", "--help"), *studies)}

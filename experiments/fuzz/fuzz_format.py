@@ -1,4 +1,4 @@
-"""What the fuzz must know of a format."""
+"""The description of a format for the fuzz."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Format:
-    """Files of a kind: extension, valid ones, who reads them, what must hold of what comes out, what may be raised."""
+    """Files of a kind: extension, valid files, their reader, a check of its results, and errors it may raise."""
 
     suffix: str
     files: Callable[[], list[bytes]]

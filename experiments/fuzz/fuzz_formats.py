@@ -1,4 +1,4 @@
-"""The formats that the package reads: valid files, their readers, and what must hold of what those return."""
+"""The formats that the package reads: valid files, their readers, and checks of the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Formats with an answer for each point, pixel or time, and those of points in arrays and tables, for the fuzz."""
+"""Formats with a label for each point, pixel or time, and formats of points in arrays and tables, for the fuzz."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def mask_files() -> list[bytes]:
 
 
 def scan_files(named: bool) -> list[bytes]:
-    """Rows of named columns; or numbers, in the order of rows and of columns."""
+    """Rows of named columns, or numbers in row and column order."""
     rows = np.zeros(4, NAMED)
     for axis, values in zip("xyz", CORNERS.T, strict=True):
         rows[axis] = values
@@ -80,12 +80,12 @@ def table_files() -> list[bytes]:
 
 
 def named_part_files() -> list[bytes]:
-    """Parts of the faces of a tetrahedron, one without any, and a name with blanks."""
+    """Parts of the faces of a tetrahedron, a face without a part, and a name with blanks."""
     return [b"leg\n1 2\nback of it\n4\nnone\n\n", b"all # of it\r\n1 2 3 4\r\n"]
 
 
 def numbered_part_files() -> list[bytes]:
-    """A number for each of its faces."""
+    """A number for each face of the tetrahedron."""
     return [b"0\n1\n-1\n2\n", b"1 1 2 2"]
 
 
@@ -105,7 +105,7 @@ def time_label_files() -> list[bytes]:
 
 
 def _read_table(path: Path) -> CloudTable:
-    cloud_table._read.cache_clear()  # damaged files follow each other within a tick of the clock of files
+    cloud_table._read.cache_clear()  # damaged files follow each other within a tick of the file system's clock
     return cloud_table.read_cloud_table(path)
 
 
@@ -121,7 +121,7 @@ def _read_scan(path: Path) -> tuple[Frame, list[Frame]]:
 
 
 def _sound_scan(found: tuple[Frame, list[Frame]]) -> bool:
-    """What is read at once and in parts is the same."""
+    """Whether reading at once and in parts gives the same result."""
     whole, parts = found
     fields = {name: np.concatenate([part.fields[name] for part in parts]) for name in whole.fields}
     same = all(np.array_equal(fields[name], values, equal_nan=True) for name, values in whole.fields.items())

@@ -1,4 +1,4 @@
-"""Ways in which files get damaged."""
+"""Ways to damage files."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ COUNTS = (
 
 
 def mutate(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
-    """One to three kinds of damage, one upon the other; ``others`` are files to splice with."""
+    """Applies one to three kinds of damage in turn; ``others`` are files to splice with."""
     for _ in range(random.choice((1, 1, 2, 3))):
         content = random.choice(_DAMAGES)(content, others, random)
     return content
 
 
 def _flip(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
-    """Single bits."""
+    """Flips single bits."""
     changed = bytearray(content)
     for _ in range(random.randint(1, 8) if content else 0):
         changed[random.randrange(len(changed))] ^= 1 << random.randrange(8)
@@ -83,37 +83,37 @@ def _flip(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
 
 
 def _cut(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
-    """The end is missing, now and then the beginning."""
+    """Cuts off the end, now and then the beginning."""
     at = random.randint(0, len(content))
     return content[at:] if random.random() < 0.2 else content[:at]
 
 
 def _drop(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
-    """A part is missing."""
+    """Drops a part."""
     start, stop = _part(content, random)
     return content[:start] + content[stop:]
 
 
 def _insert(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
-    """Random bytes."""
+    """Inserts random bytes."""
     at = random.randint(0, len(content))
     return content[:at] + random.randbytes(random.randint(1, 16)) + content[at:]
 
 
 def _repeat(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
-    """A part comes again, perhaps many times."""
+    """Repeats a part, perhaps many times."""
     start, stop = _part(content, random)
     return content[:stop] + content[start:stop] * random.choice((1, 2, 50)) + content[stop:]
 
 
 def _swap(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
-    """Two parts change places."""
+    """Swaps two parts."""
     a, b, c, d = sorted(random.randint(0, len(content)) for _ in range(4))
     return content[:a] + content[c:d] + content[b:c] + content[a:b] + content[d:]
 
 
 def _number(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
-    """A number in the text becomes another."""
+    """Replaces a number in the text by another."""
     found = list(NUMBER.finditer(content))
     if not found:
         return content
@@ -122,7 +122,7 @@ def _number(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
 
 
 def _exchange(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
-    """Two numbers in the text change places."""
+    """Swaps two numbers in the text."""
     found = list(NUMBER.finditer(content))
     if len(found) < 2:
         return content
@@ -131,7 +131,7 @@ def _exchange(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
 
 
 def _count(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
-    """A binary count, of 1 to 8 bytes in either order, becomes another, perhaps a huge one."""
+    """Replaces a binary count, of 1 to 8 bytes in either order, by another, perhaps a huge one."""
     code, size = random.choice((("B", 1), ("H", 2), ("I", 4), ("Q", 8)))
     if len(content) < size:
         return content
@@ -141,13 +141,13 @@ def _count(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
 
 
 def _splice(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
-    """Goes on as another file."""
+    """Continues as another file."""
     other = random.choice(others)
     return content[: random.randint(0, len(content))] + other[random.randint(0, len(other)) :]
 
 
 def _breaks(content: bytes, others: Sequence[bytes], random: Random) -> bytes:
-    """Line ends as another system writes them, or none."""
+    """Changes line ends to those of another system, or removes them."""
     return content.replace(b"\n", random.choice((b"\r\n", b"\r", b"", b" ", b"\n\n", b"\0")))
 
 

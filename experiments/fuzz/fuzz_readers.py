@@ -1,12 +1,12 @@
-"""Damages files by chance and reads them with every reader of the package.
+"""Damages files at random and reads them with every reader of the package.
 
     python -m ccnn_geo.experiments.fuzz.fuzz_readers --files 20000
 
-Small valid files of every format (``fuzz_formats``) are cut, spliced, bent (``fuzz_mutations``). A reader must return
-something sound, or raise ``ValueError`` (:class:`~ccnn_geo.io.ShapeError` for shapes): no other error, no warning,
-within 5 s of the processor and 512 MB (2 GB for TIFF and WebP, where few bytes may say many pixels). Each file follows
-from the seed, the format and its number alone. The command prints what happened by format, and ends with 1 if a reader
-broke its word.
+Small valid files of every format (``fuzz_formats``) are cut, spliced and bent (``fuzz_mutations``). A reader must
+return a sound result, or raise ``ValueError`` (:class:`~ccnn_geo.io.ShapeError` for shapes): no other error, no
+warning, within 5 s of the processor and 512 MB (2 GB for TIFF and WebP, where few bytes may mean many pixels). Each
+file depends only on the seed, the format and its number. The command prints the outcomes by format, and ends with 1 if
+a reader fails.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ OUTCOMES = ("read", "refused", "unsound", "raised", "hung", "memory")
 
 
 class Hung(BaseException):
-    """Time is up; not an ``Exception``, which readers catch."""
+    """The time is up; not an ``Exception``, because readers catch these."""
 
 
 @dataclass
 class Tally:
-    """Outcomes of one format, and the files whose reader broke its word: number, outcome, what was said."""
+    """Outcomes of one format, and the files whose reader failed: number, outcome, message."""
 
     counts: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -58,30 +58,30 @@ def _valid(name: str) -> list[bytes]:
 
 
 def damaged(name: str, number: int, seed: int) -> bytes:
-    """The damaged file of a format with a number."""
+    """Returns the damaged file of a format with a number."""
     random = Random(f"{seed} {name} {number}")
     others = _valid(name) if random.random() < 0.8 else _valid(random.choice(list(FORMATS)))
     return mutate(random.choice(_valid(name)), others, random)
 
 
 def fuzz(files: int, seed: int, names: Sequence[str] = tuple(FORMATS)) -> dict[str, Tally]:
-    """Reads ``files`` damaged files, of all formats in equal parts."""
+    """Reads ``files`` damaged files, the same number of each format."""
     tallies = {name: Tally() for name in names}
-    memory = Path("/dev/shm")  # no disk is worn
+    memory = Path("/dev/shm")  # spares the disk
     with (
         tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder,
         limited_time() as clock,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("error")
-        warnings.simplefilter("ignore", MissingPoints)  # of clouds that are read without them
-        # networks are read too, and on Python 3.13 torch-geometric's way to read their types is deprecated
+        warnings.simplefilter("ignore", MissingPoints)  # about clouds that are read without them
+        # networks are read too, and on Python 3.13 torch-geometric reads their types in a deprecated way
         types = "Failing to pass a value to the 'type_params' parameter"
         warnings.filterwarnings("ignore", types, DeprecationWarning, r"torch_geometric\.inspector")
         for name in names:
             path, tally = Path(folder) / f"damaged{FORMATS[name].suffix}", tallies[name]
             _valid(name)
-            FORMATS[name].read(_write(path, _valid(name)[0]))  # what is imported on first use
+            FORMATS[name].read(_write(path, _valid(name)[0]))  # imports modules before the clock starts
             start = time.process_time()
             with limited_memory(FORMATS[name].megabytes * 2**20):
                 for number in range(names.index(name), files, len(names)):
@@ -122,7 +122,7 @@ def _outcome(kind: Format, path: Path, clock: Callable[[float], object]) -> tupl
 
 @contextlib.contextmanager
 def limited_time() -> Iterator[Callable[[float], object]]:
-    """A clock of the processor's time, which a busy machine does not disturb."""
+    """A clock of processor time, which a busy machine does not disturb."""
 
     def stop(*_: object) -> None:
         raise Hung
@@ -137,7 +137,7 @@ def limited_time() -> Iterator[Callable[[float], object]]:
 
 @contextlib.contextmanager
 def limited_memory(extra: int) -> Iterator[None]:
-    """Lets the process have that many bytes more than it has, where the system can tell."""
+    """Limits the further memory of the process to a number of bytes, if the system can tell its memory."""
     statm = Path("/proc/self/statm")
     if not statm.exists():
         yield
@@ -153,7 +153,7 @@ def limited_memory(extra: int) -> Iterator[None]:
 
 
 def report(tallies: dict[str, Tally], keep: Path | None = None, seed: int = 0) -> str:
-    """A table of outcomes, and the files that broke a reader, which are kept in a folder if one is given."""
+    """A table of outcomes, and the files that broke a reader, stored in a folder if one is given."""
     lines = [f"{'format':<11}" + "".join(f"{name:>9}" for name in (*OUTCOMES, "ms/file"))]
     total, seconds = Counter[str](), 0.0
     for name, tally in tallies.items():
@@ -176,15 +176,15 @@ def _row(name: str, counts: Counter[str], seconds: float) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Prints the table; 1 if a reader raised another error, hung, or took too much."""
+    """Prints the table; returns 1 if a reader raised another error, hung, or took too much memory."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS), metavar="FORMAT")
     parser.add_argument("--keep", type=Path, help="A folder for the files that broke a reader.")
     args = parser.parse_args(argv)
-    logging.disable()  # what libraries say of damaged files
-    # a decoder in C hears no signal
+    logging.disable()  # messages of libraries about damaged files
+    # a decoder in C does not react to signals
     faulthandler.dump_traceback_later(3600, exit=True, file=sys.__stderr__ or sys.stderr)
     try:
         tallies = fuzz(args.files, args.seed, args.formats)

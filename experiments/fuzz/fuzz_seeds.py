@@ -19,7 +19,7 @@ def _rows(*tables: np.ndarray) -> str:
 
 
 def off_files() -> list[bytes]:
-    """Text, one as ModelNet40 bends it, one with colours, one with line ends anywhere."""
+    """Text files: one bent like those of ModelNet40, one with colours, one with line ends anywhere."""
     faces = np.column_stack([np.full(4, 3), FACES])
     plain = "OFF\n4 4 6\n" + _rows(CORNERS, faces)
     colours = "COFF # colours\n4 1 0\n" + _rows(np.column_stack([CORNERS, FACES])) + "4 0 1 2 3 0.5 0.5 0.5\n"
@@ -29,7 +29,7 @@ def off_files() -> list[bytes]:
 
 
 def obj_files() -> list[bytes]:
-    """A mesh with materials that are not there, and a cloud with normals."""
+    """A mesh with missing materials, and a cloud with normals."""
     mesh = "mtllib no.mtl\no a\n" + "".join(f"v {row}\n" for row in _rows(CORNERS).splitlines())
     mesh += "vt 0 0\nusemtl red\ng b\ns off\nf 1/1 2/1 3/1 4/1\nf -4 -2 \\\n-1\nl 1 2\np 1\n"
     return [mesh.encode(), b"v 1 2 3\nv 4 5 6\nvn 0 0 1\nvn 0 1 0\n"]
@@ -64,7 +64,7 @@ def ply_files(text: bool) -> list[bytes]:
 
 
 def stl_files(text: bool) -> list[bytes]:
-    """A tetrahedron; as text two solids."""
+    """A tetrahedron; as text in two solids."""
     if not text:
         records = b"".join(np.append([0, 0, 1], CORNERS[f]).astype("<f4").tobytes() + b"\0\0" for f in FACES)
         return [b"made by hand".ljust(80) + struct.pack("<I", 4) + records]
@@ -170,7 +170,7 @@ def pcd_files() -> list[bytes]:
 
 
 def lzf(block: bytes) -> bytes:
-    """Compresses by LZF: copies of three bytes and more that came before, literals between them."""
+    """Compresses by LZF: copies of three or more earlier bytes, with literals between them."""
     packed, literals, at = bytearray(), bytearray(), 0
     while at <= len(block):
         start = block.rfind(block[at : at + 3], max(0, at - 8192), at + 2) if at + 3 <= len(block) else -1

@@ -51,7 +51,7 @@ def csv_files() -> list[bytes]:
 
 
 def target_files() -> list[bytes]:
-    """With units and a value that is not known, and one table for all splits."""
+    """Tables with units and an unknown value, and one table for all splits."""
     return [
         b"file,energy [kcal/mol],gap\na.npz,-417.03,0.5\nsub/b.npz,,2e-1\n",
         b"file,split,energy\na.npz,train,1\nb.npz,val,NA\n",

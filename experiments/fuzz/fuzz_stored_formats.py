@@ -25,11 +25,11 @@ from ccnn_geo.io.files.mapped import MappedArray
 from ccnn_geo.nn.ccnn import CCNN
 
 MOST = 2**20
-"""Bytes that an archive may become."""
+"""Most bytes that an archive may unpack to."""
 
 
 def beside(name: str, others: Mapping[str, bytes], read: Callable[[Path], Any]) -> Callable[[Path], Any]:
-    """Reads a damaged file under a name, in a folder with whole ones."""
+    """Reads a damaged file under a name, in a folder with undamaged ones."""
 
     def read_folder(path: Path) -> Any:
         folder = path.with_suffix(".folder")
@@ -46,7 +46,7 @@ def beside(name: str, others: Mapping[str, bytes], read: Callable[[Path], Any]) 
 
 
 def _extract(path: Path) -> int:
-    """Bytes that were written."""
+    """Returns the number of bytes written."""
     folder = path.with_suffix(".folder")
     try:
         extract(path, folder, MOST)
@@ -67,7 +67,7 @@ def _read_rows(path: Path) -> np.ndarray:
 
 
 def _model(change: str, only: tuple[str, ...]) -> Format:
-    """A file of a folder of ``save_pretrained``; no checksums, which would find all damage."""
+    """A file in a folder of ``save_pretrained``, without checksums, which would find all damage."""
     files = seeds.model_folder()
     others = {name: content for name, content in files.items() if name in only}
     others["config.json"] = files["config.json"].replace(b'"sha256"', b'"sha"')
@@ -80,7 +80,7 @@ def _is_network(model: CCNN) -> bool:
 
 
 def _repacked(path: Path) -> Predictor:
-    """A checkpoint whose pickle was damaged before its checksum was made."""
+    """A checkpoint with a pickle damaged before its checksum was made."""
     content = seeds.repack(seeds.checkpoint(), "data.pkl", path.read_bytes())
     path.write_bytes(content)
     return Predictor.load(path)

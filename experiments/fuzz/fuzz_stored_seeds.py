@@ -58,7 +58,7 @@ def archive_files(kind: str) -> list[bytes]:
                 archive.writestr(zipfile.ZipInfo(name), b"content " * 9)
         return [file.getvalue()]
     with tarfile.open(fileobj=file, mode="w") as tar:
-        for name in ("a/b.txt", "a/" + "long" * 40):  # longer than a header has room for
+        for name in ("a/b.txt", "a/" + "long" * 40):  # longer than the header allows
             info = tarfile.TarInfo(name)
             info.size = 72
             tar.addfile(info, io.BytesIO(b"content " * 9))
@@ -90,7 +90,7 @@ def row_files() -> list[bytes]:
 
 
 def metadata_files() -> list[bytes]:
-    """What lists the images of Pathfinder: text, and words in an array."""
+    """Lists of the images of Pathfinder: text, and words in an array."""
     rows = [f"imgs/0 sample_{i}.png {i} {i % 2} 1.8 6 2.0 5 1.5 0 20".split() for i in range(10)]
     file = io.BytesIO()
     np.save(file, np.array(rows))
@@ -121,7 +121,7 @@ def model_folder() -> dict[str, bytes]:
 
 @cache
 def checkpoint() -> bytes:
-    """A checkpoint of ``ccnn-geo train``, no longer than it must be."""
+    """A checkpoint of ``ccnn-geo train``, as short as possible."""
     network = build_network(2, 2, **ARGUMENTS)
     settings: dict[str, Any] = {"network": ARGUMENTS, "classes": ["a", "b"], "in_channels": 2}
     settings["data"] = {"dataset": "folder", "num_points": 4, "num_samples": 8}
@@ -132,7 +132,7 @@ def checkpoint() -> bytes:
 
 
 def repack(archive: bytes, change: str, content: bytes) -> bytes:
-    """An archive in which the member of a name is another, with checksums that agree."""
+    """Returns an archive with one member replaced, and checksums that agree."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(file, "w") as new:
         for info in old.infolist():
@@ -141,18 +141,18 @@ def repack(archive: bytes, change: str, content: bytes) -> bytes:
 
 
 def member(archive: bytes, name: str) -> bytes:
-    """What an archive holds under a name."""
+    """Returns the content of an archive under a name."""
     with zipfile.ZipFile(io.BytesIO(archive)) as file:
         return file.read(next(info for info in file.infolist() if info.filename.endswith(name)))
 
 
 class _Runs:
-    """What a pickle would do when it is opened."""
+    """Runs code when its pickle is opened."""
 
     def __reduce__(self) -> tuple:
         return exec, ("raise SystemExit('executed')",)
 
 
 def hostile_pickle() -> bytes:
-    """A pickle that ends the program which opens it."""
+    """A pickle that ends the program that opens it."""
     return pickle.dumps({"state_dict": _Runs()}, protocol=2)

@@ -1,9 +1,9 @@
-"""What the frequencies of kernels do to points: the same surface sampled twice, over omega_0 and over the low-pass.
+"""Effects of kernel frequencies on points: the same surface sampled twice, over omega_0 and over the low-pass.
 
     python -m ccnn_geo.experiments.studies.bandlimit
 
 Fresh convolutions of smooth features on a unit sphere, at the same 256 places from two random samplings of 512 points.
-If the sum over neighbours were the integral, both would say the same.
+If the sum over neighbours were the integral, both would give the same result.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from ccnn_geo.visualization.canvas import canvas, save
 
 OMEGAS = (0.125, 0.25, 0.5, 1.0, 2.0, 5.0, 50.0)
 LOW_PASSES = (0.0, 0.1, 0.2, 0.4)
-"""In units of the sphere's radius; with ``omega_0`` of :data:`LOW_PASSED`."""
+"""Low-passes in units of the sphere's radius; with ``omega_0`` of :data:`LOW_PASSED`."""
 LOW_PASSED = 2.0
 SETTINGS = [*((omega, 0.0) for omega in OMEGAS), *((LOW_PASSED, s) for s in LOW_PASSES[1:])]
 POINTS, TARGETS, CHANNELS, WINDOW = 512, 256, 32, 0.5
 DENSE = 2048
-"""Random points of which as many are the farthest from each other."""
+"""Number of random points to choose the same number of evenly spread points from."""
 LINE = 4096
 DRIFTS = ("drift", "weighted", "even")
 
@@ -43,7 +43,7 @@ def sphere(count: int) -> Tensor:
 
 
 def layer(omega_0: float, low_pass: float) -> SepFlexConv:
-    """A fresh convolution with a window that one sampling fills with some 30 points."""
+    """A fresh convolution whose window holds some 30 points of a sampling."""
     conv = SepFlexConv(
         CHANNELS,
         CHANNELS,
@@ -58,7 +58,7 @@ def layer(omega_0: float, low_pass: float) -> SepFlexConv:
 
 
 def features(pos: Tensor) -> Tensor:
-    """Smooth functions of the place, ``[N, CHANNELS]``: products of up to two coordinates, mixed."""
+    """Smooth functions of position, ``[N, CHANNELS]``: products of up to two coordinates, mixed."""
     basis = torch.cat([torch.ones_like(pos[:, :1]), pos, pos.square(), pos * pos.roll(1, 1)], dim=1)
     mixing = torch.randn(basis.size(1), CHANNELS, generator=torch.Generator().manual_seed(0))
     return basis @ mixing / basis.size(1) ** 0.5
@@ -66,7 +66,7 @@ def features(pos: Tensor) -> Tensor:
 
 @torch.no_grad()
 def measure(omega_0: float, low_pass: float, seed: int, folder: Path) -> Numbers:
-    """Difference of the sums over two samplings, relative to their size, and a line through one kernel."""
+    """Measures the difference of the sums over two samplings, relative to their size, and a line through one kernel."""
     torch.manual_seed(seed)
     targets, first, second = sphere(TARGETS), sphere(POINTS), sphere(POINTS)
     conv = layer(omega_0, low_pass)
@@ -105,7 +105,7 @@ def _spectrum(line: Tensor, step: float) -> Tensor:
 
 
 def jobs(options: Options) -> Sequence[Job]:
-    """A training, or a measurement, of each row and seed."""
+    """A measurement of each row and seed."""
     return [
         Job(f"omega_{omega:g}-low_pass_{s:g}-{seed}", partial(measure, omega, s, seed))
         for omega, s in SETTINGS
@@ -114,7 +114,7 @@ def jobs(options: Options) -> Sequence[Job]:
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """A table of drifts, and the picture of docs/bandlimit.md."""
+    """Writes a table of drifts, and draws the picture of docs/bandlimit.md."""
 
     def of(omega: float, low_pass: float) -> list[Numbers]:
         return [numbers[f"omega_{omega:g}-low_pass_{low_pass:g}-{seed}"] for seed in options.seeds]
@@ -124,8 +124,8 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
     lines = [
         f"{POINTS} random points on the unit sphere are {spacing:.2f} apart: {nyquist:.0f} rad per unit at most.",
         "",
-        "The drift between two samplings, of points with equal weights, with density weights, and of the farthest of "
-        f"{DENSE:,} random ones:",
+        "The drift between two samplings: points with equal weights, with density weights, and evenly spread ones out "
+        f"of {DENSE:,} random points:",
         "",
         "| omega_0 | low-pass | energy above that, % | drift | with density weights | evenly spread |",
         "|---|---|---|---|---|---|",
@@ -136,7 +136,7 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
         drifts = (mean_and_deviation([n[key] for n in found], 2) for key in DRIFTS)
         lines.append(f"| {omega:g} | {s:g} | {above} | {' | '.join(drifts)} |")
     _draw(of, spacing, folder / "bandlimit.png")
-    return "\n".join([*lines, "", "![Kernels, their spectra, and what they do](bandlimit.png)"])
+    return "\n".join([*lines, "", "![Kernels, their spectra, and their drift](bandlimit.png)"])
 
 
 def _draw(of: Callable[[float, float], list[Numbers]], spacing: float, path: Path) -> None:
@@ -174,7 +174,7 @@ def _draw(of: Callable[[float, float], list[Numbers]], spacing: float, path: Pat
 
 STUDY = Study(
     "bandlimit",
-    "what kernels above the points' Nyquist rate do",
+    "the effect of kernels above the points' Nyquist rate",
     "Beyond the paper: docs/bandlimit.md.",
     jobs,
     report,

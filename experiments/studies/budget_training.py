@@ -1,4 +1,4 @@
-"""A training for a number of epochs, or for as many whole ones as fit into some processor seconds."""
+"""A training for a number of epochs, or for as many whole epochs as fit into some processor seconds."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ccnn_geo.training.lightning import Callback, LightningModule, Trainer
 from ccnn_geo.training.trainer import averaging, make_trainer
 
 WARMUP = 0.1
-"""Part of the epochs in which the learning rate rises."""
+"""Share of the epochs in which the learning rate rises."""
 VALIDATIONS = 6
-"""Of a training, about; the last epoch is always validated."""
+"""Approximate number of validations in a training; the last epoch is always validated."""
 UNTIMED, TIMED = 3, 10
-"""Steps before the clock starts, and steps by it."""
+"""Steps before the clock starts, and steps that it times."""
 
 
 class StepClock(Callback):
@@ -35,13 +35,13 @@ class StepClock(Callback):
 
 
 class SomeValidations(Callback):
-    """Validates after every so many epochs, and after the last one."""
+    """Validates after every few epochs, and after the last one."""
 
     def __init__(self, every: int) -> None:
         self.every = every
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.on_train_epoch_start(trainer, pl_module)  # the hook that a resumed run leaves out
+        self.on_train_epoch_start(trainer, pl_module)  # a resumed run skips this hook
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         is_last = trainer.current_epoch + 1 == trainer.max_epochs
@@ -49,7 +49,7 @@ class SomeValidations(Callback):
 
 
 def seconds_per_epoch(config: Mapping[str, Any], classifier: str, folder: Path) -> float:
-    """Seconds of training by a few steps of a network that is thrown away, its loading of data included."""
+    """Times a few steps of a temporary network, including the loading of data; returns seconds per epoch."""
     quiet()
     data, model = make_model(config, classifier)
     clock = StepClock()
@@ -57,7 +57,7 @@ def seconds_per_epoch(config: Mapping[str, Any], classifier: str, folder: Path) 
     settings = {
         **config["trainer"],
         "max_steps": UNTIMED + TIMED,
-        "max_epochs": UNTIMED + TIMED,  # of one step at least
+        "max_epochs": UNTIMED + TIMED,  # an epoch has at least one step
         "limit_val_batches": 0,
         "enable_checkpointing": False,
     }
@@ -70,16 +70,16 @@ def seconds_per_epoch(config: Mapping[str, Any], classifier: str, folder: Path) 
 def train_within(
     folder: Path, config: Mapping[str, Any], classifier: str, epochs: int | None, seconds: float | None
 ) -> Numbers:
-    """Trains for a number of epochs or of seconds; the schedule ends with the training, in either case.
+    """Trains for a number of epochs or of seconds; in either case the schedule ends with the training.
 
     Args:
-        folder: Gets a checkpoint and ``metrics.csv`` after each epoch; an interrupted training goes on.
+        folder: Gets a checkpoint and ``metrics.csv`` after each epoch; an interrupted training continues.
         config: As for :func:`~ccnn_geo.experiments.studies.peer_training.train`, without ``max_epochs`` and
             ``warmup_epochs``.
         classifier: A key of :data:`~ccnn_geo.experiments.studies.peer_training.CLASSIFIERS`.
-        epochs: How many; None if seconds are given.
-        seconds: Of training without validation, on a CPU those of the processor: as many epochs as fit into them by
-            the time of its first steps, one at least.
+        epochs: Number of epochs; None if seconds are given.
+        seconds: Seconds of training without validation, on a CPU seconds of the processor. Runs as many epochs as fit
+            into them, judged by the first steps, and at least one.
 
     Returns:
         ``accuracy`` and ``mean_class_accuracy`` on validation data after the last epoch and ``training``, in percent;
@@ -88,7 +88,7 @@ def train_within(
 
     Raises:
         FileNotFoundError: If there is no data.
-        ValueError: If an argument is out of range, or not one of epochs and seconds is given.
+        ValueError: If an argument is out of range, or epochs and seconds are both given or both missing.
     """
     if (epochs is None) == (seconds is None):
         raise ValueError(f"train_within: expected epochs or seconds, got {epochs} and {seconds}")
@@ -118,7 +118,7 @@ def train_within(
 
 
 def _epochs(folder: Path, config: Mapping[str, Any], classifier: str, seconds: float) -> int:
-    """Whole epochs within some seconds; measured once, for a training that is interrupted."""
+    """Whole epochs within some seconds; measured once, also for a training that is interrupted."""
     target = folder / "epochs.json"
     if not target.exists():
         each = seconds_per_epoch(config, classifier, folder)

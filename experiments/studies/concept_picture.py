@@ -50,12 +50,12 @@ def sum_of_points(conv: SepFlexConv, pos: Tensor, weight: Tensor) -> Tensor:
 
 
 def draw(path: Path) -> Path:
-    """Draws the kernel, what pixels and points see of it, and the sums over both."""
+    """Draws the kernel, its values at pixels and at points, and the sums over both."""
     conv, pixels = layer(), pixel_positions()
     cloud = torch.rand(POINTS, 2) * 2 - 1
     with torch.no_grad():
         on_grid = sum_of_pixels(conv, signal(pixels))
-        # a point stands for the area of 4 / POINTS, a pixel for one of its spacing squared
+        # a point stands for the area of 4 / POINTS, a pixel for its spacing squared
         weight = torch.full((POINTS,), 4 / POINTS / (2 / (SIZE - 1)) ** 2)
         on_points = sum_of_points(conv, cloud, weight)
         axis = torch.linspace(-0.6, 0.6, FINE)

@@ -1,12 +1,12 @@
-"""Kernels that fit their first batch beside hand-picked frequencies and windows, on six kinds of data.
+"""Kernels fitted to their first batch beside hand-picked frequencies and windows, on six kinds of data.
 
     python -m ccnn_geo.experiments.studies.defaults --root FOLDER
 
-FOLDER holds mnist/ and cifar10/ as ``ccnn-geo data prepare`` has them, fsdd/ as
-``python -m ccnn_geo.experiments.data.fsdd_folder`` writes it, shapes/ by ``psb_folder``, voxels/ by ``voxels_folder``
-and physionet2012/ with set-c. Tasks without data are left out. Only training and validation parts are read. Settings
-that were picked by hand are those of table 1, of the shapes' recipe and of the examples; both rows of a task are the
-same training but for ``omega_0`` and ``window_init``.
+FOLDER holds mnist/ and cifar10/ from ``ccnn-geo data prepare``, fsdd/ from
+``python -m ccnn_geo.experiments.data.fsdd_folder``, shapes/ from ``psb_folder``, voxels/ from ``voxels_folder``
+and physionet2012/ with set-c. Tasks without data are left out. Only training and validation sets are read. The
+hand-picked settings come from table 1, the shapes' recipe and the examples. Both rows of a task are the
+same training except for ``omega_0`` and ``window_init``.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Task:
     """A kind of data.
 
     Args:
-        name: As the report has it.
-        folder: Of its data below ``--root``.
+        name: Name in the report.
+        folder: Folder of its data below ``--root``.
         config: Name of a configuration; empty for none.
-        options: Of the training, the hand-picked settings of the kernels among them.
+        options: Options of the training, including the hand-picked settings of the kernels.
         metric: ``"accuracy"`` or ``"auroc"``.
     """
 
@@ -82,7 +82,7 @@ SETTINGS = ("hand-picked", "fitted")
 
 
 def run(task: Task, setting: str, options: Options, seed: int, folder: Path) -> Numbers:
-    """Trains once; ``score`` is in percent, of the last epoch on the validation part."""
+    """Trains once; ``score`` is in percent, of the last epoch on the validation set."""
     given = dict(task.options) if setting == "hand-picked" else task.fitted()
     root = options.data_root / task.folder
     found = train(folder, task.config, seed, **given, data__root=str(root))
@@ -94,7 +94,7 @@ def run(task: Task, setting: str, options: Options, seed: int, folder: Path) -> 
 
 @torch.no_grad()
 def auroc(checkpoint: Path, task: Task, root: Path) -> float:
-    """Area under the curve of a network on the validation part, the mean of the classes."""
+    """Area under the curve of a network on the validation set, averaged over the classes."""
     from torchmetrics.functional.classification import multiclass_auroc
 
     _, network = read_network(checkpoint)
@@ -107,7 +107,7 @@ def auroc(checkpoint: Path, task: Task, root: Path) -> float:
 
 
 def jobs(options: Options) -> Sequence[Job]:
-    """A training of each task, setting and seed, the first seed of all first."""
+    """A training of each task, setting and seed, the first seed of all tasks first."""
     present = [task for task in TASKS if (options.data_root / task.folder).exists()]
     if not present:
         wanted = ", ".join(task.folder for task in TASKS)
@@ -121,9 +121,9 @@ def jobs(options: Options) -> Sequence[Job]:
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """A row per task: both scores, and their difference seed by seed with its standard error."""
+    """Writes a row per task: both scores, and their difference seed by seed with its standard error."""
     lines = [
-        "Validation accuracy after the last epoch in percent, of PhysioNet 2012 the area under the ROC curve.",
+        "Validation accuracy after the last epoch in percent; for PhysioNet 2012 the area under the ROC curve.",
         "",
         "| task | parameters | hand-picked | fitted | difference | minutes each |",
         "|---|---|---|---|---|---|",
@@ -154,11 +154,11 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
 
 STUDY = Study(
     "defaults",
-    "kernels that fit their first batch beside hand-picked ones; no table of the paper",
+    "kernels fitted to their first batch beside hand-picked ones; no table of the paper",
     "none; the defaults of this package.",
     jobs,
     report,
-    "mnist/, fsdd/, cifar10/, shapes/, voxels/, physionet2012/, or some of them",
+    "mnist/, fsdd/, cifar10/, shapes/, voxels/, physionet2012/; any of them",
     seeds=3,
 )
 

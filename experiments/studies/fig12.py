@@ -3,8 +3,8 @@
 python -m ccnn_geo.experiments.studies.fig12 --root FOLDER            # with mnist/, as its publisher ships it
 python -m ccnn_geo.experiments.studies.fig12 --scale paper --root FOLDER            # sCIFAR10, CCNN-4,140
 
-The paper shows a picture of the kernels. Here it is a number as well, beside kernels that were drawn anew and have
-learned nothing but the trained ones' windows.
+The paper shows a picture of the kernels. This study adds a number, and compares with fresh kernels that share only
+the windows of the trained ones.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ SMALL: dict[str, Any] = {
     "model__preset": "ccnn_4_32",
     "model__kernel_hidden": 32,  # as CCNN-4,140
     "model__omega_0": 500.0,
-    "model__window_init": 0.25,  # seven rows, of which the published window sees two
+    "model__window_init": 0.25,  # seven rows; the published window covers two
     "model__dropout": 0.0,
     "optim__warmup_epochs": 1,
     "data__limit": 6000,
     "trainer__max_epochs": 8,
 }
 FRESH = 3
-"""Networks that have not learned, for each that has."""
+"""Fresh networks for each trained one."""
 BINS = 4096
-"""Of the transform of a kernel, which is padded to it."""
+"""Length of the transform of a kernel, which is padded to it."""
 ROWS = 2.5
 """Rows of the image over which correlations are drawn."""
 
 
 def periodic_share(kernels: Tensor, period: int) -> Tensor:
-    r"""Share of each kernel's power at the harmonics of a period, about 1/2 for a kernel that knows nothing of it.
+    r"""Share of each kernel's power at the harmonics of a period; about 1/2 for a kernel without that period.
 
     .. math::
         \sum_{|f P - n| < 1/4} |\hat k(f)|^2 \Big/ \sum_{f > 1/2P} |\hat k(f)|^2, \qquad n = 1, 2, \dots
 
-    Slower changes than the period are in neither sum.
+    Changes slower than the period are in neither sum.
 
     Args:
-        kernels: On consecutive taps.
+        kernels: Kernels on consecutive taps.
         period: :math:`P` in taps.
 
     Shapes:
@@ -70,7 +70,7 @@ def periodic_share(kernels: Tensor, period: int) -> Tensor:
 
 
 def correlation(kernels: Tensor, lags: int) -> Tensor:
-    """Cosine of kernels with themselves some taps on, where they overlap, without their mean.
+    """Cosine of kernels with shifted copies of themselves, where they overlap, without their mean.
 
     Shapes:
         - **kernels:** :math:`(C, K)`; **output:** :math:`(C, L)` for lags 0 to :math:`L - 1`
@@ -86,7 +86,7 @@ def _power(kernels: Tensor) -> Tensor:
 
 
 def untrained(network: CCNN, seed: int) -> CCNN:
-    """The same windows and taps, the kernel networks drawn anew."""
+    """A copy with the same windows and taps, and newly drawn kernel networks."""
     network = copy.deepcopy(network)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -96,7 +96,7 @@ def untrained(network: CCNN, seed: int) -> CCNN:
 
 
 def measure(network: CCNN, period: int) -> list[Numbers]:
-    """What each layer's kernels show of a period, means over channels."""
+    """Measures a period in each layer's kernels, means over channels."""
     found = []
     for layer in render_kernels(network):
         kernels = layer.values
@@ -112,7 +112,7 @@ def measure(network: CCNN, period: int) -> list[Numbers]:
 
 
 def learned(options: Options, seed: int, folder: Path) -> Numbers:
-    """Trains on sequences, then looks at the kernels, draws them, and looks at fresh ones."""
+    """Trains on sequences, then measures and draws the kernels, and measures fresh ones."""
     changes = SMALL if options.scale == "small" else {}
     found = train(folder, CONFIG[options.scale], seed, **changes, data__root=str(options.root))
     _, network = read_network(folder / "run" / "checkpoints" / "last.ckpt")
@@ -125,19 +125,19 @@ def learned(options: Options, seed: int, folder: Path) -> Numbers:
 
 
 def jobs(options: Options) -> Sequence[Job]:
-    """A training, or a measurement, of each row and seed."""
+    """A training of each seed."""
     return [Job(f"network-{seed}", partial(learned, options, seed)) for seed in options.seeds]
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """A row per layer: trained kernels beside fresh ones."""
+    """Writes a row per layer: trained kernels beside fresh ones."""
     period, runs = WIDTH[options.scale], [numbers[f"network-{seed}"] for seed in options.seeds]
     draw_correlations(runs, period, folder / "correlation.png")
     lines = [
         f"Images of {period} pixels a row; validation accuracy {mean_and_deviation([r['accuracy'] for r in runs])} %. "
-        "Periodic power is the share of a kernel's power, slow changes left out, that lies at the harmonics of the row "
+        "Periodic power is the share of a kernel's power, without slow changes, at the harmonics of the row "
         f"(half of all frequencies); correlation is that of a kernel with itself {period} taps on. Means over channels "
-        f"± deviation over networks; fresh: {FRESH} per trained one, with its windows.",
+        f"± deviation over networks; fresh: {FRESH} networks per trained one, with its windows.",
         "",
         "| | taps | periodic power, %, trained | fresh | correlation, trained | fresh |",
         "|---|---|---|---|---|---|",
@@ -153,13 +153,13 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
 
 
 def at_row(layer: Numbers, period: int) -> float:
-    """Correlation at the period; zero for a kernel that ends before."""
+    """Correlation at the period; zero for a kernel that ends before it."""
     found = layer["correlation"]
     return found[period] if len(found) > period else 0.0
 
 
 def draw_correlations(runs: Sequence[Numbers], period: int, path: Path) -> None:
-    """Correlation over the lag, a panel per layer: trained networks in colour, fresh ones in grey."""
+    """Draws correlation over the lag, a panel per layer: trained networks in colour, fresh ones in grey."""
     layers = [layer["layer"] for layer in runs[0]["trained"]]
     figure = canvas(11, 2.9)
     panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]

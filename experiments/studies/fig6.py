@@ -19,12 +19,12 @@ from ccnn_geo.visualization.canvas import canvas, save
 
 SHOWN = {"small": ("sequence 1,024", "image 32 x 32", "cloud 512"), "paper": tuple(CARRIERS)}
 CLASSES, BATCH = 100, 4
-"""Many classes and few samples: a histogram of 400 logits."""
+"""Many classes and few samples, for a histogram of 400 logits."""
 
 
 @torch.no_grad()
 def logits(carrier: str, seed: int, folder: Path) -> Numbers:
-    """Logits of a second batch, and of a network whose kernels are taken for a single tap."""
+    """Logits of a second batch, and of a network whose kernels are scaled as for a single tap."""
     kwargs, size = CARRIERS[carrier]
     torch.manual_seed(seed)
     model = CCNN(3, CLASSES, **{"hidden_channels": 140, **kwargs}).eval()
@@ -43,7 +43,7 @@ def logits(carrier: str, seed: int, folder: Path) -> Numbers:
 
 
 def jobs(options: Options) -> Sequence[Job]:
-    """A training, or a measurement, of each row and seed."""
+    """A measurement of each carrier and seed."""
     return [
         Job(f"{carrier.replace(' ', '_').replace(',', '')}-{seed}", partial(logits, carrier, seed))
         for carrier in SHOWN[options.scale]
@@ -52,7 +52,7 @@ def jobs(options: Options) -> Sequence[Job]:
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """A row and two histograms per carrier."""
+    """Writes a row and draws two histograms per carrier."""
     rows = ["| carrier | variance of the logits | without the scale |", "|---|---|---|"]
     found = list(numbers.values())
     count, carriers = len(options.seeds), SHOWN[options.scale]

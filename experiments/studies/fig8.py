@@ -16,7 +16,7 @@ from ccnn_geo.experiments.engine.training_study import Row, training_study
 from ccnn_geo.visualization.canvas import canvas, save
 
 PAPER = {"ccnn_4_16": None, "ccnn_4_32": None, "ccnn_4_48": None, "ccnn_4_140": 84.44, "ccnn_6_380": 85.70}
-"""The figure has no numbers beside its dots; Table 1 has those of the two large ones."""
+"""The figure has no numbers beside its dots; Table 1 has those of the two large networks."""
 RECIPES = {
     "small": "modelnet40/ccnn_4_140_bandlimited",
     "paper": "modelnet40/{}_paper",
@@ -46,7 +46,7 @@ _TABLE = training_study(
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """The table of trainings, and the figure."""
+    """Writes the table of trainings, and draws the figure."""
     by_size: dict[int, list[Numbers]] = {}
     for found in numbers.values():
         by_size.setdefault(found["parameters"], []).append(found)

@@ -1,10 +1,10 @@
-"""Parameters against accuracy, with and without band-limits, on kinds of shapes that training knows and does not know.
+"""Parameters against accuracy, with and without band-limits, on seen and unseen kinds of shapes.
 
     python -m ccnn_geo.experiments.studies.fig8_unseen --root FOLDER  # kinds.csv in it, as psb_folder writes it
 
-The settings are those of ``unseen_kinds``. Kernels below the rate that the points carry start at ``omega_0`` 0.5, the
-others at the published 50. Every shape is answered by the one of four networks that did not see it, or did not see any
-shape of its kind. ``vertices33`` and ``grids_to_meshes`` have such rows for other data.
+The settings are those of ``unseen_kinds``. Kernels below the Nyquist rate of the points start at ``omega_0`` 0.5, the
+others at the published 50. Every shape is predicted by the one of four networks that was not trained on it, or on any
+shape of its kind. ``vertices33`` and ``grids_to_meshes`` have the same rows for other data.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ def _held_out(part: Part, what: str, parts: str) -> HeldOut:
 
 
 KNOWN = "known-"
-"""Before the names of jobs on kinds that training knows."""
-UNSEEN = _held_out(kind_folder, "on kinds that training does not know", "draws")
-SEEN = _held_out(same_folds(fold_folder, FOLDS), "on kinds that training knows", "folds")
+"""Prefix of the names of jobs on seen kinds."""
+UNSEEN = _held_out(kind_folder, "on unseen kinds", "draws")
+SEEN = _held_out(same_folds(fold_folder, FOLDS), "on seen kinds", "folds")
 
 
 def jobs(options: Options) -> Sequence[Job]:
-    """A training of each row and part, of both ways to part the shapes at full scale."""
-    read_kinds(options.data_root)  # says what is missing before any training
+    """A training of each row and fold, at full scale for both ways to split the shapes."""
+    read_kinds(options.data_root)  # reports what is missing before any training
     known = SEEN.jobs(options) if options.scale == "full" else []
     return [*UNSEEN.jobs(options), *(Job(f"{KNOWN}{job.name}", job.run) for job in known)]
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """The tables, and accuracies over sizes as a picture."""
+    """Writes the tables, and draws accuracies over sizes."""
     known = {name.removeprefix(KNOWN): n for name, n in numbers.items() if name.startswith(KNOWN)}
     tables = [(UNSEEN, numbers), *([(SEEN, known)] if known else [])]
     panels = [(study.what, study.sizes(found, options)) for study, found in tables]
@@ -61,7 +61,7 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
 
 STUDY = Study(
     "fig8_unseen",
-    "parameters against accuracy, with and without band-limits, on known and unknown kinds of shapes",
+    "parameters against accuracy, with and without band-limits, on seen and unseen kinds of shapes",
     "Beyond Fig. 8 of the paper.",
     jobs,
     report,

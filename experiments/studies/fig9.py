@@ -20,7 +20,7 @@ SHARED = {
 }
 SEQUENCE = {"model__omega_0": 500.0, "model__window_init": 0.1}
 IMAGE = {"model__omega_0": 50.0, "model__window_init": 0.1}
-"""Each the better of two settings on validation images (3,000 train CCNN-4,16 for 4 epochs)."""
+"""For each the better of two settings on validation images (CCNN-4,16 on 3,000 images for 4 epochs)."""
 
 STUDY = training_study(
     "fig9",
@@ -33,7 +33,7 @@ STUDY = training_study(
     "CIFAR-10's binary version, see ccnn-geo data info image",
     seeds=2,
     shared=SHARED,
-    note="Small scale: CCNN-4,32 on 5,000 grey images of CIFAR-10; 2,000 validate.",
+    note="Small scale: CCNN-4,32 on 5,000 grey images of CIFAR-10, 2,000 more for validation.",
 )
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""What a trained network is worth for few shapes: training that starts from it, against training from scratch.
+"""Training on few shapes, from a trained network and from scratch.
 
     python -m ccnn_geo.experiments.data.points_folder modelnet8_points.npz FOLDER     # train/<class>/<file>
     python -m ccnn_geo.experiments.studies.fine_tuning --root FOLDER
 
-The packaged network ``shapes10`` has learned from 520 meshes of the Princeton Shape Benchmark; here are eight classes
-of ModelNet, clouds without normals, 20 and 100 of each to train on and 50 others to validate. All rows have the same
-recipe and the same steps; validation chooses nothing.
+The packaged network ``shapes10`` was trained on 520 meshes of the Princeton Shape Benchmark. This study uses eight
+classes of ModelNet, clouds without normals: 20 or 100 of each for training, and 50 others for validation. All rows
+have the same recipe and the same steps; validation chooses nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "from shapes10": START,
 }
 EPOCHS = {20: 40, 100: 15}
-"""Epochs for so many shapes of each class."""
+"""Epochs by the number of shapes of each class."""
 
 
 def jobs(options: Options) -> Sequence[Job]:
@@ -53,7 +53,7 @@ def _run(options: Options, row: str, few: int, seed: int, folder: Path) -> Numbe
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """A row for each way to begin, two columns of accuracies."""
+    """Writes a row for each start, with two columns of accuracies."""
     found = {
         few: {row: [numbers[_name(row, few, s)] for s in options.seeds] for row in ROWS} for few in EPOCHS
     }

@@ -1,11 +1,11 @@
-"""ModelNet10 at its size: trained on voxel grids, tested on the official grids and on points of real test meshes.
+"""ModelNet10 in full: trained on voxel grids, tested on the official grids and on points of real test meshes.
 
     python -m ccnn_geo.experiments.studies.grids_to_meshes --root FOLDER
 
-FOLDER has ``voxels``, as ``voxels_folder --test`` writes it, ``half``, as it writes it with ``--half`` too, and
-``meshes``, as ``points_folder`` does. Networks see surface cells as points, by the settings of ``models/modelnet10``;
-on grids of half the resolution and on meshes, whose normals they do not ask for, they are used as they are. Nothing is
-chosen within a training, and figures of validation are there to choose by. Votes are those of
+FOLDER has ``voxels`` from ``voxels_folder --test``, ``half`` from the same with ``--half``, and ``meshes`` from
+``points_folder``. Networks see surface cells as points, by the settings of ``models/modelnet10``. They run unchanged
+on grids of half the resolution, and on meshes, without the normals of these. Nothing is chosen within a
+training; figures of validation are there to choose by. Votes are those of
 :mod:`~ccnn_geo.experiments.studies.votes`.
 """
 
@@ -38,7 +38,7 @@ SIZES = ("ccnn_4_16", "ccnn_4_32", "ccnn_4_48", "ccnn_4_140")
 
 @dataclass(frozen=True)
 class Row:
-    """A training: what differs from the recipe."""
+    """A training, by its differences from the recipe."""
 
     title: str
     model: Mapping[str, Any] = field(default_factory=dict)
@@ -71,7 +71,7 @@ def jobs(options: Options) -> Sequence[Job]:
 
 
 def settings(name: str, root: Path, seed: int) -> dict[str, Any]:
-    """``seed``, ``model``, ``optim``, ``data`` and ``trainer`` of a training, but for its length."""
+    """``seed``, ``model``, ``optim``, ``data`` and ``trainer`` of a training, except its length."""
     row = ROWS[name]
     config = recipe_settings(RECIPE)(Method(row.title, RECIPE, row.model), root / PARTS[0], seed)
     config["optim"] |= row.optim
@@ -95,10 +95,10 @@ def _train(options: Options, name: str, seed: int, folder: Path) -> Numbers:
 
 
 def on_test(network: nn.Module, config: Mapping[str, Any], root: Path) -> tuple[Tensor, Tensor, Tensor]:
-    """Probabilities ``[n, K]`` of the test part of a folder, once and by votes, and its classes ``[n]``.
+    """Probabilities ``[n, K]`` for the test set of a folder, once and by votes, and its classes ``[n]``.
 
     Raises:
-        ValueError: If its classes are not those of the training.
+        ValueError: If its classes differ from those of the training.
     """
     data = make_data({**config["data"], "root": str(root)})
     assert isinstance(data, ShapesDataModule), "the study is of shapes"
@@ -113,11 +113,11 @@ def on_test(network: nn.Module, config: Mapping[str, Any], root: Path) -> tuple[
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """A row for each network."""
+    """Writes a row for each network."""
     lines = [
-        f"Percent right, {EPOCHS[options.scale]} epochs on voxel grids: all, mean of classes, and by {VOTES} votes. "
-        "Published on this task: the paper 90.64 on voxels and 90.99 on points, VoxNet 92.0, LightNet 93.4, ORION "
-        "93.8. Other points of the meshes, and other meshes, were used by the paper.",
+        f"Accuracy in percent after {EPOCHS[options.scale]} epochs on voxel grids: all, mean of classes, and by "
+        f"{VOTES} votes. Published on this task: the paper 90.64 on voxels and 90.99 on points, VoxNet 92.0, LightNet "
+        "93.4, ORION 93.8. The paper used other points of the meshes, and other meshes.",
         "",
         "| | parameters | training | validation | voxels | mean class | by votes | mean class | half the resolution, "
         "by votes | meshes, mean class | by votes | minutes |",
@@ -150,7 +150,7 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
         )
         for name in SCALES[options.scale]
     }
-    draw_sizes([("907 voxel grids of the test part", dots)], SIZES, folder / "sizes.png")
+    draw_sizes([("907 voxel grids of the test set", dots)], SIZES, folder / "sizes.png")
     return "\n".join([*lines, "", "![Parameters against accuracy](sizes.png)"])
 
 

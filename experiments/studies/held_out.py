@@ -1,9 +1,9 @@
-"""Rows of networks beside their peers on samples that were held out: equal data, augmentation, batches and epochs.
+"""Rows of networks beside their peers on held-out samples: equal data, augmentation, batches and epochs.
 
-Each training answers the part that it did not see. A study parts its data into some folds, numbers 0 to n - 1 for
-seed 0, n to 2n - 1 for seed 1, and so on, and its accuracies are those of all samples of a seed, each answered by the
-network that did not see it. Validation chooses nothing within a training. A committee is several networks of other
-seeds, whose probabilities are averaged. Votes are those of :mod:`~ccnn_geo.experiments.studies.votes`.
+Each network is tested on the fold that it was not trained on. A study splits its data into some folds, numbers 0 to
+n - 1 for seed 0, n to 2n - 1 for seed 1, and so on. The accuracy of a seed covers all samples, each predicted by the
+network that was not trained on it. Validation chooses nothing within a training. A committee averages the
+probabilities of several networks with other seeds. Votes are those of :mod:`~ccnn_geo.experiments.studies.votes`.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from ccnn_geo.training.runs import find_config
 
 ASKED = ("once", "voted")
 Settings = Callable[[Method, Path, int], dict[str, Any]]
-"""Configuration of a method, for the folder of a part and a seed."""
+"""Configuration of a method, for the folder of a fold and a seed."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is trained, and how many times.
+    """A row: a network, its settings, and its number of trainings.
 
     Args:
         method: The network and its settings.
@@ -47,19 +47,19 @@ class Row:
 
 
 Part = Callable[[Path, Path, int], Path]
-"""Writes the folder of a part from the root, the place where it goes, and its number."""
+"""Writes the folder of a fold, given the root, the target folder and the number."""
 
 
 def same_folds(write: Part, folds: int) -> Part:
-    """Parts that are the same for all seeds: number n is fold n mod ``folds``."""
+    """Makes folds the same for all seeds: number n is fold n mod ``folds``."""
     return lambda root, out, number: write(root, out, number % folds)
 
 
 def recipe_settings(recipe: str) -> Settings:
-    """Configurations that share ``data``, ``trainer`` and ``optim`` of one of the package's, for networks of all kinds.
+    """Returns configurations with ``data``, ``trainer`` and ``optim`` of a packaged one, for networks of all kinds.
 
-    A CCNN has its ``model`` too, with what its row says. A peer has what its row says, its own learning rate, and the
-    recipe's features without positions, which peers take by themselves.
+    A CCNN also has its ``model``, with the changes of its row. A peer has the settings of its row, its own learning
+    rate, and the recipe's features without positions, which peers add themselves.
     """
 
     def settings(method: Method, root: Path, seed: int) -> dict[str, Any]:
@@ -86,23 +86,23 @@ def changed(title: str, augment: Mapping[str, Any], preset: str = "ccnn_4_48", *
 
 
 FITTED: Mapping[str, Any] = {"omega_0": None, "window_init": None}
-"""Arguments of a network whose kernels fit the first batch, no number chosen by hand."""
+"""Arguments of a network with kernels that fit the first batch, without hand-picked numbers."""
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A study of rows on parts of a folder of shapes.
+    """A study of rows on folds of a folder of shapes.
 
     Args:
-        rows: What is trained, by name.
+        rows: The rows, by name.
         scales: Names of the rows of each scale.
-        epochs: Of every training, by scale.
-        folds: Parts of a seed.
-        part: Writes the folder of a part.
+        epochs: Epochs of every training, by scale.
+        folds: Folds of a seed.
+        part: Writes the folder of a fold.
         settings: Configuration of a method.
         reference: The row that the others are compared with, by scale.
-        what: What the accuracies are of, for the head of the table.
-        parts: Name of the folder of the parts.
+        what: Subject of the accuracies, for the text above the table.
+        parts: Name of the folder of the folds.
     """
 
     rows: Mapping[str, Row]
@@ -116,7 +116,7 @@ class HeldOut:
     parts: str = "draws"
 
     def jobs(self, options: Options) -> Sequence[Job]:
-        """A training of each row and part."""
+        """A training of each row and fold."""
         return [
             Job(f"{name}-{number}", partial(self._train, options, self.rows[name], number))
             for seed in options.seeds
@@ -167,11 +167,11 @@ class HeldOut:
         }
 
     def report(self, numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-        """A row for each method."""
+        """Writes a row for each method."""
         reference = self.reference[options.scale]
         lines = [
             f"Accuracy in percent {self.what}, after {self.epochs[options.scale]} epochs; mean and deviation over "
-            f"seeds. By votes: the mean of {VOTES} augmented forms of a sample. The last column but one is the mean "
+            f"seeds. By votes: the mean over {VOTES} augmented copies of a sample. The last column but one is the mean "
             "difference seed by seed, of votes to votes, with its standard error. Minutes are those of one training.",
             "",
             f"| | parameters | training | once | by votes | to {self.rows[reference].method.title} | minutes |",

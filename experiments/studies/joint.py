@@ -3,13 +3,13 @@
     python -m ccnn_geo.experiments.studies.joint --root FOLDER  # with mnist/ and shapes/<split>/<class>/<file>
     python -m ccnn_geo.experiments.studies.joint --scale paper --root FOLDER        # with cifar10/ and modelnet40/
 
-``mnist/`` holds the publisher's four files (``ccnn-geo data prepare mnist --root FOLDER`` fetches them); ``shapes/`` is
-what ``python -m ccnn_geo.experiments.data.psb_folder psb.npz FOLDER/shapes`` writes, or any folder of shapes in that
-order.
+``mnist/`` holds the publisher's four files (``ccnn-geo data prepare mnist --root FOLDER`` fetches them); ``shapes/``
+comes from ``python -m ccnn_geo.experiments.data.psb_folder psb.npz FOLDER/shapes``, or is any folder of shapes in that
+layout.
 
-The trunk has three dimensions. Clouds and voxels are points in it, images lie in the plane z = 0. How far apart pixels
-are is free: as far as the points of a cloud, so that one band-limited kernel suits both. All networks see as many
-batches of each kind, in the same order; a step of a joint one is on a batch of every kind.
+The trunk has three dimensions. Clouds and voxels are points in it, images lie in the plane z = 0. The spacing of
+pixels is free. It is that of the points of a cloud, so that one band-limited kernel suits both. All networks see the
+same number of batches of each kind, in the same order; a step of a joint network uses a batch of every kind.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ IMAGES: Mapping[str, Mapping[str, Any]] = {
     "paper": {"dataset": "cifar10", "batch_size": 50, "augment": {"crop": 4, "flip": True}},
 }
 IMAGE = {"small": {"spacing": 0.2, "validate": 1000}, "paper": {"spacing": 0.16}}
-"""The points of a cloud are that far apart."""
+"""The spacing of pixels, equal to that of the points of a cloud."""
 NETWORK = {"omega_0": 0.5, "window_init": 0.5, "num_neighbors": 32}
 PRESET = {"small": "ccnn_4_32", "paper": "ccnn_4_140"}
 OPTIM = {"lr": 0.02, "weight_decay": 0.01, "warmup": 0.1, "label_smoothing": 0.1, "clip": 1.0}
 LENGTH = {"small": {"rounds": 6, "steps": 64}, "paper": {"rounds": 200, "steps": 615}}
-"""A step is on a batch of every kind; 64 steps are two epochs of the small folder, 615 one of ModelNet40."""
+"""A step uses a batch of every kind; 64 steps are two epochs of the small folder, 615 one of ModelNet40."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A training: on which kinds, what they have for themselves (None: nothing, one network), what else is tested."""
+    """A training: its kinds, their own modules (None: none, one network for all), and kinds that are only tested."""
 
     name: str
     kinds: tuple[str, ...]
@@ -76,7 +76,7 @@ ROWS = (*ALONE.values(), *(row for rows in TOGETHER.values() for row in rows))
 
 
 def data_of(options: Options) -> dict[str, dict[str, Any]]:
-    """Each kind of data of a scale.
+    """Returns the data of each kind at a scale.
 
     Raises:
         FileNotFoundError: If there are no shapes.
@@ -101,7 +101,7 @@ def data_of(options: Options) -> dict[str, dict[str, Any]]:
 
 
 def run(row: Row, options: Options, seed: int, folder: Path) -> Numbers:
-    """A training in a process of its own."""
+    """Runs a training in a separate process."""
     data, length = data_of(options), LENGTH[options.scale]
     train = partial(
         fit,
@@ -119,12 +119,12 @@ def run(row: Row, options: Options, seed: int, folder: Path) -> Numbers:
 
 
 def job_name(row: Row, seed: int) -> str:
-    """The name of a job, which its folder has too."""
+    """The name of a job and of its folder."""
     return f"{file_name('-'.join((*row.kinds, row.name)))}-{seed}"
 
 
 def jobs(options: Options) -> Sequence[Job]:
-    """A training, or a measurement, of each row and seed."""
+    """A training of each row and seed."""
     data_of(options)
     return [
         Job(job_name(row, seed), partial(run, row, options, seed)) for seed in options.seeds for row in ROWS
@@ -132,11 +132,11 @@ def jobs(options: Options) -> Sequence[Job]:
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """A table per pair of kinds."""
+    """Writes a table per pair of kinds."""
     found = {row: [numbers[job_name(row, seed)] for seed in options.seeds] for row in ROWS}
     draw_curves(found, LENGTH[options.scale]["steps"], folder / "curves.png")
     lines = [
-        "Validation accuracy in percent after the last step, the difference to a network of its own in brackets; "
+        "Validation accuracy in percent after the last step, with the difference to a separate network in brackets; "
         "minutes of the processor.",
     ]
     for pair, rows in TOGETHER.items():
@@ -158,7 +158,7 @@ def _line(
     runs: Sequence[Sequence[Numbers]],
     apart: Sequence[Sequence[Numbers]],
 ) -> str:
-    """A row: runs of one network for both kinds, or of one for each."""
+    """A row: runs of one network for both kinds, or of a network for each."""
     of_kind = dict(zip(pair, runs if len(runs) > 1 else [runs[0]] * len(pair), strict=True))
     cells = [name, f"{sum(of[0]['parameters'] for of in runs):,}"]
     for kind, alone in zip(pair, apart, strict=True):
@@ -171,7 +171,7 @@ def _line(
 
 
 def draw_curves(found: Mapping[Row, Sequence[Numbers]], steps: int, path: Path) -> None:
-    """Validation accuracy of each kind against steps; a line per seed, a colour per training."""
+    """Draws validation accuracy of each kind against steps; a line per seed, a colour per training."""
     figure = canvas(12, 4.6)
     labels = {row: f"{' + '.join(row.kinds)}: {row.name}" if len(row.kinds) > 1 else "alone" for row in found}
     colours = {label: f"C{i - 1}" if i else "black" for i, label in enumerate(dict.fromkeys(labels.values()))}

@@ -1,4 +1,4 @@
-"""Trains one network per kind of data at equal steps: apart, or with one trunk."""
+"""Trains networks on several kinds of data at equal steps: one for each kind, or one with a shared trunk."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ DIM = 3
 
 
 class Kind:
-    """One kind of data: its samples, and how a network is given them.
+    """One kind of data: its samples, and their form for a network.
 
     Args:
         data: Settings of a data module, see :func:`~ccnn_geo.training.data.families.make_data`.
-        seed: Of the order and of the augmentation.
-        spacing: Distance of a grid's samples.
+        seed: Seed of the order and of the augmentation.
+        spacing: Distance between the samples of a grid.
         validate: Validation samples to use, the first ones; None for all.
     """
 
@@ -57,11 +57,11 @@ class Kind:
         return build_network(self.data.in_channels, len(self.data.classes), DIM, **settings)
 
     def fits(self, other: Kind) -> bool:
-        """Whether a network for these samples can be given the other's."""
+        """Whether a network for these samples can take the other's."""
         return (self.data.in_channels, self.data.classes) == (other.data.in_channels, other.data.classes)
 
     def batches(self, start: int) -> Iterator[Any]:
-        """Training batches without end, from the ``start``-th on."""
+        """Yields training batches without end, starting at ``start``."""
         loader = self.data.train_dataloader()
         for epoch in count(start // len(loader)):
             loader.sampler.set_epoch(epoch)
@@ -69,7 +69,7 @@ class Kind:
             start = 0
 
     def logits(self, network: CCNN, batch: Any) -> tuple[Tensor, Tensor]:
-        """Logits and labels of a batch."""
+        """Returns logits and labels of a batch."""
         device = network.head.linear.weight.device
         if isinstance(batch, Data):
             batch = batch.to(device)
@@ -79,7 +79,7 @@ class Kind:
 
     @torch.no_grad()
     def accuracy(self, network: CCNN) -> float:
-        """Share of validation samples that are classified rightly, in percent."""
+        """Accuracy on validation samples, in percent."""
         network.eval()
         pairs = [self.logits(network, batch) for batch in self.data.val_dataloader()]
         return 100 * torch.cat([logits.argmax(dim=1) == y for logits, y in pairs]).float().mean().item()
@@ -96,20 +96,20 @@ def fit(
     own: Sequence[str] | None = None,
     also: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Numbers:
-    """Trains on one batch of every kind per step; the loss is the sum of theirs.
+    """Trains on one batch of every kind per step; the loss is the sum over kinds.
 
-    Ends a round with an evaluation and a checkpoint, from which an interrupted training goes on.
+    Each round ends with an evaluation and a checkpoint, from which an interrupted training continues.
 
     Args:
-        folder: Where the checkpoint is.
+        folder: Folder of the checkpoint.
         kinds: Arguments of :class:`Kind` by name.
         network: Arguments of :func:`~ccnn_geo.nn.build.build_network`.
         optim: ``lr``, ``weight_decay``, ``warmup`` (share of all steps), ``label_smoothing``, ``clip``.
-        seed: Of weights, order and augmentation.
-        rounds: Evaluations.
+        seed: Seed of weights, order and augmentation.
+        rounds: Number of evaluations.
         steps: Optimiser steps of a round.
-        own: What kinds have for themselves in a shared trunk; None for one network for all of them.
-        also: Kinds that are tested only, by all networks that can take them.
+        own: Modules that each kind has for itself in a shared trunk; None for one network for all of them.
+        also: Kinds that are only tested, by all networks that can take them.
 
     Returns:
         Validation accuracy in percent by kind; ``curves``: the same after each round; ``training``: the accuracy
@@ -143,7 +143,7 @@ def fit(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.zero_grad()
-            # a loader that begins anew draws a number, on which dropout must not depend
+            # a new iterator of a loader draws a random number, which must not affect dropout
             batches = {name: next(stream) for name, stream in streams.items()}
             with local_seed(mix_seed(seed, step, "dropout")):
                 for name, kind in found.items():
@@ -172,7 +172,7 @@ def fit(
 def build(
     kinds: Mapping[str, Kind], settings: Mapping[str, Any], seed: int, own: Sequence[str] | None
 ) -> JointCCNN | nn.ModuleDict:
-    """Networks by kind: one trunk with ``own`` parts per kind, or, with None, the same network for all."""
+    """Networks by kind: one trunk with ``own`` modules per kind, or, with None, the same network for all."""
     networks: dict[str, CCNN] = {}
     for name, kind in kinds.items():
         with local_seed(mix_seed(seed, "weights")):

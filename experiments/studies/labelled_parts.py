@@ -1,10 +1,10 @@
-"""Parts of meshes in 19 categories, beside segmentation networks of others: five folds.
+"""Parts of meshes in 19 categories, beside published segmentation networks: five folds.
 
     python -m ccnn_geo.experiments.studies.labelled_parts --root FOLDER  # as parts_folder writes it
 
-Every mesh is answered by the one of five networks that did not see it, at 512 points. Networks learn all categories at
-once, or one each; in all of them a shape's category is given, for classes of other categories are left out of its
-answers. Everything but the network is as in ``models/parts``. The folds of all seeds are the same.
+Every mesh is predicted at 512 points by the one of five networks that was not trained on it. Networks learn all
+categories at once, or one each. The category of a shape is always given: its prediction leaves out the classes of other
+categories. Everything except the network is as in ``models/parts``. The folds of all seeds are the same.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SPLITS = ("train", "validation")
 
 @dataclass(frozen=True)
 class Row:
-    """What is trained: a network for all categories, or one for each."""
+    """A row: a network for all categories, or one for each."""
 
     method: Method
     by_category: bool = False
@@ -72,7 +72,7 @@ SCORES = ("points", "parts", "shapes")
 
 
 def jobs(options: Options) -> Sequence[Job]:
-    """A training of each row and fold; of a row by category one for each of them."""
+    """A training of each row and fold, or for a row by category of each fold and category."""
     return [
         Job(f"{name}-{number}", partial(_train, options, ROWS[name], number))
         for seed in options.seeds
@@ -111,7 +111,7 @@ def _train(options: Options, row: Row, number: int, folder: Path) -> Numbers:
 
 
 def _summed(found: Sequence[Numbers], key: str) -> Counter[str]:
-    """Points of each part, of all trainings together."""
+    """Points of each part, summed over all trainings."""
     return sum((Counter(one[key]) for one in found), Counter())
 
 
@@ -125,11 +125,12 @@ def one_category(root: Path, out: Path, name: str) -> Path:
 
 
 def train_and_score(folder: Path, config: Mapping[str, Any], kind: str, epochs: int) -> Numbers:
-    """Trains, and compares the answers at the points of the shapes that validate with their parts.
+    """Trains, and compares predictions at the points of validation shapes with their parts.
 
     Returns:
-        What ``train_within`` returns; ``both`` and ``either``, points of each part in truth and answer, and in one of
-        them; ``right`` of ``points``; and ``shapes``, of each the mean IoU of the parts that it or its answer has.
+        The result of ``train_within``; ``both`` and ``either``, points of each part in the intersection and in the
+        union of labels and predictions; ``right`` of ``points``; and ``shapes``, for each the mean IoU over the parts
+        in its labels or its prediction.
     """
     found = train_within(folder, config, kind, epochs, None)
     network = trained_network(folder, kind)
@@ -164,7 +165,7 @@ def train_and_score(folder: Path, config: Mapping[str, Any], kind: str, epochs: 
 
 
 def overlaps(said: Tensor, truth: Tensor, classes: int) -> tuple[Tensor, Tensor]:
-    """Points of each class in both, and in one or both.
+    """Points of each class in the intersection, and in the union.
 
     Example:
         >>> overlaps(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]), 3)
@@ -175,7 +176,7 @@ def overlaps(said: Tensor, truth: Tensor, classes: int) -> tuple[Tensor, Tensor]
 
 
 def scores(numbers: Mapping[str, Numbers], name: str, seed: int) -> dict[str, float]:
-    """Percent of a seed: right ``points``, mean IoU over ``parts`` of all shapes together, and over ``shapes``."""
+    """Percent of a seed: accuracy of ``points``, mean IoU over ``parts`` of all shapes, and over ``shapes``."""
     of = [numbers[f"{name}-{number}"] for number in _numbers(seed)]
     both, either = _summed(of, "both"), _summed(of, "either")
     return {
@@ -186,11 +187,11 @@ def scores(numbers: Mapping[str, Numbers], name: str, seed: int) -> dict[str, fl
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """A row for each network."""
+    """Writes a row for each network."""
     reference = REFERENCE[options.scale]
     lines = [
-        f"Percent after {EPOCHS[options.scale]} epochs, of all meshes, each answered by the one of {FOLDS} networks "
-        "that did not see it, its category given; mean and deviation over seeds. Minutes are those of one fold.",
+        f"Percent after {EPOCHS[options.scale]} epochs, over all meshes, each predicted by the one of {FOLDS} networks "
+        "that did not see it, with its category given; mean and deviation over seeds. Minutes are those of one fold.",
         "",
         "| | parameters | points | mean IoU of parts | of shapes | "
         f"to {ROWS[reference].method.title} | minutes |",
@@ -214,7 +215,7 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
 
 STUDY = Study(
     "labelled_parts",
-    "parts of meshes in 19 categories, beside segmentation networks of others",
+    "parts of meshes in 19 categories, beside published segmentation networks",
     "Beyond the paper.",
     jobs,
     report,

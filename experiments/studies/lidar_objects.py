@@ -2,8 +2,8 @@
 
     python -m ccnn_geo.experiments.studies.lidar_objects --root FOLDER  # as objects_folder writes it
 
-Every object is answered by the one of five networks that did not see it. Everything but the network is as in
-``models/airborne5``, and normals are estimated for all; peers, which take clouds of one size, see points of the
+Every object is predicted by the one of five networks that was not trained on it. Everything except the network is as in
+``models/airborne5``, and normals are estimated for all. Peers take clouds of one size, so they see points of the
 smallest objects several times. The folds of all seeds are the same.
 """
 
@@ -40,7 +40,7 @@ HELD_OUT = HeldOut(
     part=same_folds(partial(fold_folder, folds=FOLDS), FOLDS),
     settings=recipe_settings("models/airborne5"),
     reference={"small": "pointnet", "full": "dgcnn"},
-    what=f"of all objects, each answered by the one of {FOLDS} networks that did not see it",
+    what=f"on all objects, each predicted by the one of {FOLDS} networks that did not see it",
 )
 STUDY = Study(
     "lidar_objects",

@@ -4,8 +4,8 @@ python -m ccnn_geo.experiments.studies.pathfinder_2d                      # make
 python -m ccnn_geo.experiments.studies.pathfinder_2d --scale paper --root FOLDER        # lra/pathfinder32, CCNN-6,380
 
 Small scale: images of 20 x 20 with two contours of five dashes, and the same images row by row, for networks of the
-same width and as many steps; then sequences once more with twice the steps, which take longer than images do. The
-network that learned from images is also shown their pixels as points.
+same width and the same number of steps; then sequences once more with twice the steps, which take longer than images.
+The network trained on images also sees their pixels as points.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ DRAWING = {
     "distance": 5.0,
     "clearance": 3.0,
 }
-"""How far the discs are apart alone gives 61 % of the labels."""
+"""The distance of the discs alone predicts 61 % of the labels."""
 EPOCHS = 16
 SHARED: dict[str, Any] = {
     "model__preset": "ccnn_4_16",
@@ -52,7 +52,7 @@ SHARED: dict[str, Any] = {
 SEQUENCE = {"model__omega_0": 50.0, "model__window_init": 0.3}
 """The best of 50, 150 and 500 on validation images (six epochs: 57, 54 and 55 %)."""
 IMAGE = {"model__omega_0": 25.0, "model__window_init": 0.25}
-"""By the best of 8, 20 and 60 on such images of 16 x 16 (62, 81 and 61 %): the same kernels in pixels."""
+"""From the best of 8, 20 and 60 on 16 x 16 versions of these images (62, 81 and 61 %): the same kernels in pixels."""
 FLAT = ("pathfinder/ccnn_6_380", "pathfinder/ccnn_4_140")
 """Configurations at the paper's scale, and the one that small scale changes."""
 ROWS = [
@@ -63,12 +63,12 @@ ROWS = [
 
 
 def rows_of(scale: str) -> list[Row]:
-    """The trainings of a scale."""
+    """Returns the trainings of a scale."""
     return ROWS if scale == "small" else ROWS[:2]
 
 
 def run(row: Row, options: Options, seed: int, folder: Path) -> Numbers:
-    """Trains, and shows images as points to a network that learned from images."""
+    """Trains, and tests a network for images on their pixels as points."""
     small = options.scale == "small"
     config, changes = (row.small_config, SHARED | dict(row.small or {})) if small else (row.config, {})
     root = folder / "data" if small else options.root
@@ -81,7 +81,7 @@ def run(row: Row, options: Options, seed: int, folder: Path) -> Numbers:
 
 @torch.no_grad()
 def as_points(checkpoint: Path) -> Numbers:
-    """A network's answers to the pixels of validation images as clouds, all of them neighbours of each other.
+    """Predicts from the pixels of validation images as clouds, with all pixels as neighbours.
 
     Returns:
         ``on_points``, the accuracy in percent, and ``difference``, the largest between logits of image and cloud.
@@ -113,7 +113,7 @@ def jobs(options: Options) -> Sequence[Job]:
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """The table of trainings, and what points give."""
+    """Writes the table of trainings, and the result on points."""
     text = _table(rows_of(options.scale)).report(numbers, options, folder)
     if options.scale == "paper":
         return text
@@ -134,7 +134,8 @@ def _table(rows: Sequence[Row]) -> Study:
         rows,
         "",
         seeds=3,
-        note="Small scale: CCNN-4,16 on 4,000 generated images of 20 x 20, 500 validate, 500 test; the paper: 32 x 32.",
+        note="Small scale: CCNN-4,16 on 4,000 generated images of 20 x 20, 500 more each for validation and testing; "
+        "the paper: 32 x 32.",
     )
 
 

@@ -1,9 +1,9 @@
-"""Learning rates of the peers of ``point_peers``, tried on the fold that it does not report.
+"""Learning rates of the peers of ``point_peers``, tried on the fold that it does not use.
 
     python -m ccnn_geo.experiments.studies.peer_rates --root FOLDER  # <split>/<class>/<file>, as psb_folder writes it
 
-Each peer is trained for a few epochs by each rate, and some with other settings, as ``point_peers`` trains it
-otherwise.
+Each peer is trained for a few epochs with each rate, and some with other settings, but otherwise as in
+``point_peers``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EPOCHS = {"small": 15, "paper": 30}
 
 
 class Other(TypedDict, total=False):
-    """What of a :class:`Method` is another one."""
+    """Changes of a :class:`Method`."""
 
     features: Sequence[str]
     model: Mapping[str, Any]
@@ -37,12 +37,12 @@ OTHERS: Mapping[str, Other] = {
     "dgcnn": {"features": ("normal",)},
     "perceiver": {"model": {"bands": 16, "max_frequency": 20.0}},
 }
-"""Normals themselves; published radii, which are for more points; and frequencies that so few points can carry, unlike
-the published."""
+"""Normals themselves; published radii, made for more points; and, unlike the published ones, frequencies that so few
+points can carry."""
 
 
 def tries() -> dict[str, Method]:
-    """The trainings by name."""
+    """Returns the trainings by name."""
     peers = {name: method for name, method in METHODS.items() if not method.config}
     found = {
         f"{name}-{rate:g}": replace(method, optim={**method.optim, "lr": rate})
@@ -62,7 +62,7 @@ def tries() -> dict[str, Method]:
 
 
 def jobs(options: Options) -> Sequence[Job]:
-    """A training, or a measurement, of each row and seed."""
+    """A training of each row and seed."""
     return [
         Job(f"{name}-{seed}", partial(_train, options, method, seed))
         for seed in options.seeds
@@ -77,7 +77,7 @@ def _train(options: Options, method: Method, seed: int, folder: Path) -> Numbers
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """A row for each training."""
+    """Writes a row for each training."""
     lines = [
         f"Accuracy in percent on fold {TUNED_ON} after {EPOCHS[options.scale]} epochs; minutes are those of training.",
         "",
@@ -103,7 +103,7 @@ STUDY = Study(
     "Settings only; no table of the paper.",
     jobs,
     report,
-    data="<split>/<class>/<file>, whose train and validation parts are joined",
+    data="<split>/<class>/<file>; its train and validation sets are joined",
 )
 
 if __name__ == "__main__":

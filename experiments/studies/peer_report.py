@@ -1,4 +1,4 @@
-"""The report of trainings in equal budgets: a table each, curves against time, and a dot per training."""
+"""The report on trainings with equal budgets: a table each, curves against time, and a dot per training."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ Runs = Mapping[str, Sequence[Numbers]]
 def peer_report(
     found: Mapping[str, Runs], titles: Mapping[str, str], ours: Sequence[str], folder: Path
 ) -> str:
-    """The tables, and the pictures that are written into a folder.
+    """Writes the tables, and draws the pictures into a folder.
 
     Args:
-        found: By what each budget is called, the numbers of ``budget_training``.
-        titles: What each method is called.
-        ours: The methods the best of which the others are compared with.
-        folder: For ``dots.png`` and ``curves.png``.
+        found: The numbers of ``budget_training`` by the name of the budget.
+        titles: Titles of the methods.
+        ours: The methods to choose the reference from, the best of them.
+        folder: Folder for ``dots.png`` and ``curves.png``.
     """
     parts = [
-        "Accuracy in percent on the validation part after the last epoch, mean over seeds, each with a part of its "
-        "own. Minutes are those of training; on a CPU, of the processor. The last column is the mean over seeds of the "
+        "Accuracy in percent on the validation set after the last epoch, mean over seeds, each with its own set. "
+        "Minutes are those of training; on a CPU, of the processor. The last column is the mean over seeds of the "
         "difference to the best CCNN of the table, with its standard error."
     ]
     parts += [_table(budget, runs, titles, ours) for budget, runs in found.items()]
@@ -38,7 +38,7 @@ def peer_report(
 
 
 def best_of(runs: Runs, names: Sequence[str]) -> str:
-    """The name with the highest mean accuracy; of equals the first."""
+    """The name with the highest mean accuracy; the first among equals."""
     return max(names, key=lambda name: statistics.fmean(n["accuracy"] for n in runs[name]))
 
 
@@ -78,7 +78,7 @@ def _range(values: Sequence[int]) -> str:
 
 
 def _draw_dots(found: Mapping[str, Runs], titles: Mapping[str, str], path: Path) -> None:
-    """A row per method, a dot per seed, a bar at the mean."""
+    """Draws a row per method, a dot per seed, a bar at the mean."""
     figure = canvas(11, 0.8 + 0.42 * len(titles))
     panels = figure.subplots(1, len(found), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (budget, runs) in zip(panels, found.items(), strict=True):
@@ -94,7 +94,7 @@ def _draw_dots(found: Mapping[str, Runs], titles: Mapping[str, str], path: Path)
 
 
 def _draw_curves(found: Mapping[str, Runs], titles: Mapping[str, str], path: Path) -> None:
-    """Validation accuracy against minutes of training; a line per seed, a colour per method."""
+    """Draws validation accuracy against minutes of training; a line per seed, a colour per method."""
     figure = canvas(11, 4.5)
     panels = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
     for axes, (budget, runs) in zip(panels, found.items(), strict=True):

@@ -1,4 +1,4 @@
-"""Trainings of a CCNN and of its peers, told apart by a name: same data, order, loss, schedule and loop."""
+"""Trainings of a CCNN and of its peers, selected by name: same data, order, loss, schedule and loop."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ PEERS = {
     "pointnext": PointNeXt,
     "perceiver": PointPerceiver,
 }
-"""Networks on point clouds by the name that a configuration's ``model.peer`` has."""
+"""Networks on point clouds by their names in ``model.peer`` of a configuration."""
 PART_PEERS = {"pointnet2_parts": PointNet2Parts, "dgcnn_parts": DGCNNParts}
-"""Those with a class per point."""
+"""Networks with a class per point."""
 
 
 class S4Classifier(Classifier):
@@ -70,9 +70,9 @@ CLASSIFIERS = {"ccnn": Classifier, "s4": S4Classifier, "peer": PeerClassifier}
 
 
 class EpochClock(Callback):
-    """Seconds at the end of each epoch in ``seconds``; interruptions do not count.
+    """Records seconds at the end of each epoch in ``seconds``; interruptions do not count.
 
-    On a CPU they are those of the processor, all threads together, which other programs do not disturb.
+    On a CPU they are processor seconds of all threads together, which other programs do not disturb.
 
     Args:
         validation: Whether the time of validation counts.
@@ -105,7 +105,7 @@ class EpochClock(Callback):
 
 
 def make_model(config: Mapping[str, Any], classifier: str) -> tuple[EpochDataModule, Classifier]:
-    """The data and the model of a configuration, see :func:`train`."""
+    """Makes the data and the model of a configuration, see :func:`train`."""
     data = make_data(config["data"])
     data.run_seed = config["seed"]
     model = CLASSIFIERS[classifier](
@@ -121,7 +121,7 @@ def fit(
     clock: EpochClock,
     callbacks: Sequence[Callback] = (),
 ) -> tuple[Trainer, EpochDataModule, Classifier]:
-    """Trains in this process, or goes on with what a folder holds; arguments as those of :func:`train`."""
+    """Trains in this process, or continues from a folder; arguments as for :func:`train`."""
     quiet()
     data, model = make_model(config, classifier)
     last = folder / "last.ckpt"
@@ -141,7 +141,7 @@ def fit(
 
 
 def train(folder: Path, config: Mapping[str, Any], classifier: str) -> Numbers:
-    """Trains in this process, or goes on with what a folder holds, and evaluates on the test part at the end.
+    """Trains in this process, or continues from a folder, and finally evaluates on the test set.
 
     Args:
         folder: Gets a checkpoint and ``metrics.csv`` after each epoch.
@@ -149,9 +149,9 @@ def train(folder: Path, config: Mapping[str, Any], classifier: str) -> Numbers:
         classifier: A key of :data:`CLASSIFIERS`.
 
     Returns:
-        ``accuracy`` of the last epoch on the test part in percent; ``curve`` and ``training_curve``, accuracies after
+        ``accuracy`` of the last epoch on the test set in percent; ``curve`` and ``training_curve``, accuracies after
         each epoch on validation and training data; ``seconds`` up to each epoch's end; ``windows``, the mean width in
-        each convolution, for kernels that have one; ``parameters``.
+        each convolution, for kernels with a window; ``parameters``.
 
     Raises:
         FileNotFoundError: If there is no data.
@@ -172,12 +172,12 @@ def train(folder: Path, config: Mapping[str, Any], classifier: str) -> Numbers:
 
 
 def train_apart(folder: Path, config: Mapping[str, Any], classifier: str) -> Numbers:
-    """:func:`train` in a process of its own."""
+    """Runs :func:`train` in a separate process."""
     return apart(train, folder, config, classifier)
 
 
 def apart(function: Callable[..., Result], *arguments: Any) -> Result:
-    """Calls a function in a process of its own, with this one's threads: two trainings share no random state."""
+    """Calls a function in a separate process with this one's threads, so that trainings share no random state."""
     with ProcessPoolExecutor(
         1,
         mp_context=multiprocessing.get_context("spawn"),

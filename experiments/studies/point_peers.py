@@ -4,12 +4,12 @@
     python -m ccnn_geo.experiments.studies.point_peers --scale paper --root FOLDER        # where ModelNet40 is
 
 Every method sees the same shapes, points, augmentation, batches, loss, schedule, weight decay and gradient clipping,
-those of one configuration; positions and products of normals, which do not know a face's outside, are what all networks
-are given, but for the CCNN as the paper sets it. Learning rates are each one's own: that of a CCNN's configuration, and
-for peers 0.001, that of Adam in their publications, which ``peer_rates`` found as good as 0.003 or better (not yet
-asked for PointMLP, whose authors train by SGD, and for PointNeXt). The CCNN as the paper sets it keeps its loss and
-weight decay too. Seed s validates on fold s mod 3 of ``folds``, so three seeds are three validation parts, none of them
-the one on which settings were chosen. Each training ends with its schedule: after as many epochs as all the others, or
+those of one configuration. All networks get positions and products of normals, which do not depend on the side of a
+face, except for the CCNN with the paper's settings, which also keeps its loss and weight decay. Each method has its
+own learning rate: a CCNN that of its configuration, peers 0.001, the rate of Adam in their publications.
+``peer_rates`` found it as good as 0.003 or better (not yet tried for PointMLP, which its authors train with SGD, or for
+PointNeXt). Seed s validates on fold s mod 3 of ``folds``, so three seeds have three validation sets, none of them the
+one used to choose settings. The schedule of each training ends with it: after a common number of epochs, or
 after as many as fit into the seconds that all have, on a CPU those of the processor.
 """
 
@@ -31,15 +31,15 @@ from ccnn_geo.training.lightning import yaml
 from ccnn_geo.training.runs import find_config
 
 RECIPE = "modelnet40/ccnn_4_140_bandlimited"
-"""Configuration whose ``data``, ``trainer`` and ``optim`` all methods share, but for the keys in :data:`OWN`."""
+"""Configuration whose ``data``, ``trainer`` and ``optim`` all methods share, except for the keys in :data:`OWN`."""
 OWN = ("lr", "kernel_l2")
-"""What a CCNN's own configuration says of ``optim``."""
+"""Keys of ``optim`` that a CCNN takes from its own configuration."""
 BUDGETS: Mapping[str, Mapping[str, Mapping[str, float]]] = {
     "small": {"time": {"seconds": 180.0}, "epochs": {"epochs": 30}},
     "paper": {"time": {"seconds": 36000.0}, "epochs": {"epochs": 200}},
 }
 TUNED_ON = 3
-"""Fold of the settings; seeds have those before it."""
+"""Fold used to choose settings; seeds use the folds before it."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class Method:
     """A network and its settings.
 
     Args:
-        title: What the report calls it.
+        title: Name in the report.
         config: Name or file of a CCNN's configuration, for its ``model`` and its part of ``optim``; a peer has none.
         model: Arguments of the network, over those of the configuration; ``peer`` is the name of a peer.
         optim: Settings of the training that differ.
-        features: What a network is given; peers take positions by themselves.
+        features: Input features of the network; peers add positions themselves.
     """
 
     title: str
@@ -97,11 +97,11 @@ METHODS = {
 }
 """All methods by name."""
 OURS = ("ccnn_4_140", "ccnn_4_48", "ccnn_4_32")
-"""Among which is the one that the others are compared with."""
+"""Methods to choose the reference from."""
 
 
 def settings(method: Method, scale: str, root: Path, seed: int) -> dict[str, Any]:
-    """``seed``, ``model``, ``optim``, ``data`` and ``trainer`` of a training, but for its length."""
+    """``seed``, ``model``, ``optim``, ``data`` and ``trainer`` of a training, except its length."""
     recipe = yaml.safe_load(find_config(RECIPE).read_text())
     shared = {key: value for key, value in recipe["optim"].items() if key not in (*OWN, "warmup_epochs")}
     model: dict[str, Any] = {}
@@ -127,7 +127,7 @@ def classifier(method: Method) -> str:
 
 
 def jobs(options: Options) -> Sequence[Job]:
-    """A training, or a measurement, of each row and seed."""
+    """A training of each method, budget and seed."""
     if options.scale == "paper":
         ModelNet40(options.data_root, "train")  # finds what is missing before any training
     return [
@@ -150,7 +150,7 @@ def _train(options: Options, budget: str, name: str, seed: int, folder: Path) ->
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """A table and a panel of each picture for each budget."""
+    """Writes a table and draws a panel of each picture for each budget."""
     found = {
         f"{value:g} {unit}": {
             name: [numbers[f"{budget}-{name}-{seed}"] for seed in options.seeds] for name in METHODS
@@ -167,7 +167,7 @@ STUDY = Study(
     "Table 1 and Fig. 8 of the paper, which cite their peers' numbers.",
     jobs,
     report,
-    data="<split>/<class>/<file>, whose train and validation parts are joined (small), or where ModelNet40 is (paper)",
+    data="<split>/<class>/<file>, with train and validation sets joined (small), or where ModelNet40 is (paper)",
     seeds=3,
 )
 

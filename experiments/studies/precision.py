@@ -4,8 +4,8 @@
     python -m ccnn_geo.experiments.studies.precision --scale paper --root FOLDER  # ModelNet40/, cifar10/ and mnist/
 
 Both have the same initial weights, batches and augmentation, so that they are compared seed by seed. Kernels, sums over
-neighbours and parameters are float32 in either case; autocast runs the linear layers between them lower. Accuracies
-are those of the last epoch on validation data, by which nothing is chosen here.
+neighbours and parameters are float32 in either case; autocast runs the linear layers between them in bfloat16.
+Accuracies are those of the last epoch on validation data, which choose nothing here.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ccnn_geo.nn.build import class_logits
 from ccnn_geo.training.data.families import make_data
 
 FULL, MIXED = "32-true", "bf16-mixed"
-"""As ``--trainer.precision`` has them."""
+"""Values of ``--trainer.precision``."""
 DIGITS = {**SHARED, "data__limit": 6000, "trainer__max_epochs": 5}
 TASKS = (
     Task(
@@ -51,7 +51,7 @@ TASKS = (
 
 
 def compare(options: Options, task: Task, precision: str, seed: int, folder: Path) -> Numbers:
-    """Trains in one precision; the last epoch's losses and, in the lower one, what a step takes in both."""
+    """Trains in one precision; returns the last epoch's losses and, for bfloat16, the time of a step in both."""
     config, changes, root = f"{task.config}/ccnn_4_140{task.suffix}", {}, options.root
     small = task.small if options.scale == "small" else None
     if small is not None:
@@ -68,7 +68,7 @@ def compare(options: Options, task: Task, precision: str, seed: int, folder: Pat
 
 
 def step_seconds(checkpoint: Path) -> dict[str, float]:
-    """Forward and backward pass on a validation batch in each precision, taken in turn: median seconds."""
+    """Median seconds of forward and backward pass on a validation batch, in each precision in turn."""
     hparams, network = read_network(checkpoint)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network.to(device).train()
@@ -88,7 +88,7 @@ def step_seconds(checkpoint: Path) -> dict[str, float]:
 
 
 def jobs(options: Options) -> Sequence[Job]:
-    """A training, or a measurement, of each row and seed."""
+    """A training of each task, precision and seed."""
     return [
         Job(job_name(task.name, precision, seed), partial(compare, options, task, precision, seed))
         for seed in options.seeds
@@ -98,7 +98,7 @@ def jobs(options: Options) -> Sequence[Job]:
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """Two rows per task; differences seed by seed."""
+    """Writes two rows per task; differences seed by seed."""
     head = (
         *("", "precision", "parameters", "training loss", "loss", "accuracy", f"against {FULL}"),
         *("minutes", "ms a step", "ratio"),
@@ -139,7 +139,7 @@ STUDY = Study(
     "No table of the paper.",
     jobs,
     report,
-    "shapes/<split>/<class>/<file> and mnist/ (small), or ModelNet40/, cifar10/ and mnist/ (paper); any part of them",
+    "shapes/<split>/<class>/<file> and mnist/ (small), or ModelNet40/, cifar10/ and mnist/ (paper); any of them",
     seeds=3,
 )
 

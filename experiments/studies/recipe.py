@@ -1,4 +1,4 @@
-"""What each part of the recipe for point clouds is worth: trainings without it, or with what was left out of it.
+"""The effect of each part of the recipe for point clouds: trainings that remove, change or add one thing.
 
     python -m ccnn_geo.experiments.studies.recipe --root FOLDER        # <split>/<class>/<file>, as psb_folder writes it
 
@@ -46,7 +46,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 STUDY = training_study(
     "recipe",
-    "what each part of the recipe for point clouds is worth",
+    "the effect of each part of the recipe for point clouds",
     "Beyond the paper: docs/bandlimit.md.",
     [Row(name, CONFIG, changes=change) for name, change in CHANGES.items()],
     "<split>/<class>/<file> with a validation split (small), or where ModelNet40 is (paper)",

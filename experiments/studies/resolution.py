@@ -3,9 +3,9 @@
     python -m ccnn_geo.experiments.studies.resolution --root FOLDER        # with fsdd/, as fsdd_folder writes it
     python -m ccnn_geo.experiments.studies.resolution --scale paper --root FOLDER        # with speech_commands/
 
-The paper's half rate is every second sample, without a filter. Beside it: the same after a low-pass; what a network
-gives that is not told the rate, its taps as trained on a recording that seems to run twice as fast; and the full rate
-of the low-passed recording, which is all that half the rate can hold.
+The paper's half rate is every second sample, without a filter. The study adds three rows: the same after a low-pass;
+the network without the new rate, with its taps as trained on a recording that seems to run twice as fast; and the full
+rate of the low-passed recording, which is the most that half the rate can hold.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ FORMS: dict[str, tuple[Callable[[Tensor], Tensor], int]] = {
     "0.5x, every second sample, rate not told": (lambda x: x[..., ::2], 1),
     "1x, of the low-passed: what 0.5x can hold": (low_passed, 1),
 }
-"""What becomes of a recording, and how far apart the network takes its samples to be, in those of training."""
+"""Change of a recording, and the spacing of its samples for the network, in units of that of training."""
 HALF = "0.5x, every second sample (the paper's)"
 
 
 @torch.no_grad()
 def accuracies(model: CCNN, recordings: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
-    """Share of right answers in percent of the same weights on each form of the same recordings ``[B, 1, L]``."""
+    """Accuracy in percent of the same weights on each form of the same recordings ``[B, 1, L]``."""
     model.eval()
     right: dict[str, list[Tensor]] = {name: [] for name in FORMS}
     for x, y in recordings:
@@ -98,7 +98,7 @@ def across_rates(options: Options, size: str, seed: int, folder: Path) -> Number
 
 
 def sizes(options: Options) -> Sequence[str]:
-    """Networks of a scale, by name."""
+    """Names of the networks of a scale."""
     return ("4,140",) if options.scale == "small" else tuple(PAPER)
 
 
@@ -120,7 +120,7 @@ def jobs(options: Options) -> list[Job]:
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """A row per form, and the picture."""
+    """Writes a row per form, and draws the picture."""
     lines = []
     if options.scale == "small":
         lines += [
@@ -150,7 +150,7 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
 
 
 def draw_forms(found: Sequence[Numbers], paper: Mapping[str, float], path: Path) -> None:
-    """Test accuracy of each form, a dot per seed, and the paper's."""
+    """Draws test accuracy of each form, a dot per seed, and the paper's."""
     figure = canvas(8, 2.8)
     axes = figure.subplots()
     for i, form in enumerate(FORMS):

@@ -1,4 +1,4 @@
-"""Parameters against accuracy, with and without band-limits: what Fig. 8 of the paper shows, for other data."""
+"""Parameters against accuracy, with and without band-limits, in the form of Fig. 8 of the paper for other data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LIMITS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "": ("band-limited", {}),
     "_fast": ("the published omega_0", {"omega_0": PAPER["omega_0"]}),
 }
-"""What kernels start with, by the end of a row's name: as the recipe has it, or as the paper; title and arguments."""
+"""Initial kernels by the suffix of a row's name, those of the recipe or of the paper; title and arguments."""
 
 
 def both_limits(size: str) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -36,9 +36,9 @@ def draw_sizes(
     """Draws accuracy over parameters, a line for each of :data:`LIMITS`.
 
     Args:
-        panels: Of each its title, and parameters and accuracy in percent of rows by name; some may be missing.
+        panels: For each panel its title, and parameters and accuracy in percent of rows by name; some may be missing.
         sizes: Presets.
-        path: Of the picture.
+        path: Path of the picture.
     """
     figure = canvas(5 * len(panels), 4)
     several = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]

@@ -3,11 +3,11 @@
     python -m ccnn_geo.experiments.studies.smnist_s4 --root FOLDER  # with mnist/, as its publisher ships it
     python -m ccnn_geo.experiments.studies.smnist_s4 --scale paper --root FOLDER     # all images, 210 epochs
 
-Both are CCNN-4,140's frame (stem, four pre-norm blocks, GELU, pointwise layers, mean, head), one with its continuous
-kernels, one with S4 of 64 states per channel in their place. They see the same images in the same order, by the same
-schedule; S4's systems are trained as by its authors. At small scale each one's learning rate, and the CCNN's omega_0,
-is the best of three tries of four epochs on 2,000 images, by the validation images that are reported here too. The
-test part is looked at once, after the last epoch.
+Both have the frame of CCNN-4,140 (stem, four pre-norm blocks, GELU, pointwise layers, mean, head), one with its
+continuous kernels, one with S4 of 64 states per channel in their place. They see the same images in the same order,
+with the same schedule; S4's systems are trained as by its authors. At small scale the learning rate of each, and the
+CCNN's omega_0, is the best of three tries of four epochs on 2,000 images, judged by the validation images that are
+reported here too. The test set is used once, after the last epoch.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from ccnn_geo.training.runs import find_config
 
 CONFIG = "smnist/ccnn_4_140"
 NETWORKS = {"ccnn": "CCNN-4,140", "s4": "S4, width 140"}
-"""Classifiers of ``peer_training``, and what they are called."""
+"""Classifiers of ``peer_training``, with their titles."""
 Changes = Mapping[str, Mapping[str, Any]]
 """Settings by their part of a configuration."""
 PEER: Mapping[str, Changes] = {"s4": {"optim": {"kernel_l2": 0.0}}}
-"""The penalty is one on continuous kernels."""
+"""S4 has no continuous kernels to penalise."""
 SMALL: Changes = {
     "model": {"dropout": 0.0},
     "optim": {"warmup_epochs": 0.5},
@@ -47,7 +47,7 @@ PUBLISHED = {"CCNN-4,140": 99.72, "CCNN-6,380": 99.72, "S4, 7.8 M parameters": 9
 
 
 def settings(scale: str, network: str, root: Path, seed: int) -> dict[str, Any]:
-    """The published configuration with what is another one: ``seed``, ``model``, ``optim``, ``data``, ``trainer``."""
+    """The published configuration with the changes: ``seed``, ``model``, ``optim``, ``data``, ``trainer``."""
     config = yaml.safe_load(find_config(CONFIG).read_text())
     changes: list[Changes] = [PEER.get(network, {}), {"data": {"root": str(root)}}]
     if scale == "small":
@@ -60,7 +60,7 @@ def settings(scale: str, network: str, root: Path, seed: int) -> dict[str, Any]:
 
 
 def jobs(options: Options) -> Sequence[Job]:
-    """A training, or a measurement, of each row and seed."""
+    """A training of each network and seed."""
     for split in ("train", "test"):
         SequentialMNIST(options.data_root, split)  # finds what is missing before any training
     return [
@@ -75,13 +75,13 @@ def _train(options: Options, network: str, seed: int, folder: Path) -> Numbers:
 
 
 def accuracy_after(run: Numbers, seconds: float) -> float | None:
-    """Validation accuracy of the last epoch that had ended by then, None if none had."""
+    """Validation accuracy of the last epoch that had ended by then; None if none had."""
     ended = [accuracy for accuracy, at in zip(run["curve"], run["seconds"], strict=True) if at <= seconds]
     return ended[-1] if ended else None
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """A row per network, the paper's figures, and what the windows became."""
+    """Writes a row per network, the paper's figures, and the final widths of the windows."""
     found = {
         name: [numbers[f"{network}-{seed}"] for seed in options.seeds] for network, name in NETWORKS.items()
     }
@@ -93,8 +93,8 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
     head += [f"after {seconds / 60:.1f} minutes" for seconds in times]
     head += [f"after {epochs} epochs", "test"]
     lines = [
-        "Accuracy in percent on validation images, that of the last epoch that had ended; on the test part after the",
-        "last epoch. On a CPU minutes are those of the processor.",
+        "Accuracy in percent on validation images after the last finished epoch, and on the test set at the end.",
+        "On a CPU minutes are those of the processor.",
         "",
         f"| {' | '.join(head)} |",
         "|" + "---|" * len(head),
@@ -116,8 +116,8 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
     widths = ", ".join(f"{statistics.fmean(layer):.3f}" for layer in zip(*windows, strict=True))
     lines += [
         "",
-        f"Mean width of the CCNN's windows, stem to last block: {widths}; {before} before training, of a sequence "
-        "that is 2 long. A kernel ends at 2.1 widths.",
+        f"Mean width of the CCNN's windows, stem to last block: {widths}; {before} before training, on a sequence "
+        "of length 2. A kernel ends at 2.1 widths.",
         "",
         "![Validation accuracy](curves.png)",
     ]

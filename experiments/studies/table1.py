@@ -4,10 +4,10 @@
     python -m ccnn_geo.experiments.studies.table1 --scale paper --root FOLDER
 
 At the paper's scale FOLDER is that of ``ccnn-geo data prepare NAME --root FOLDER``: mnist/, cifar10/, cifar100/,
-stl10/, speech_commands/, ModelNet40/. At small scale it holds mnist/ and cifar10/ as there, fsdd/ as
-``python -m ccnn_geo.experiments.data.fsdd_folder`` writes it from the Free Spoken Digit Dataset, and shapes/ as
-``python -m ccnn_geo.experiments.data.psb_folder`` does from the Princeton Shape Benchmark. Tasks without data are
-left out. Settings of the small scale were chosen on validation parts.
+stl10/, speech_commands/, ModelNet40/. At small scale it holds mnist/ and cifar10/ as there, fsdd/ from
+``python -m ccnn_geo.experiments.data.fsdd_folder`` and the Free Spoken Digit Dataset, and shapes/ from
+``python -m ccnn_geo.experiments.data.psb_folder`` and the Princeton Shape Benchmark. Tasks without data are
+left out. Settings of the small scale were chosen on validation sets.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHARED = {
 DIGITS = {"words": WORDS, "clips": "pad", "splitting": "official", "check_counts": False, "download": False}
 """Spoken digits in the layout of Speech Commands, speakers' recordings split as published."""
 WAVES = {**DIGITS, "rate": 8000, "normalize": "clip"}
-"""At the rate at which they were recorded; loud and soft speakers alike."""
+"""The rate of the recordings; loud and soft speakers alike."""
 SPEECH = {
     "data__dataset_args": WAVES,
     "data__augment": {"shift": 800},
@@ -38,7 +38,7 @@ SPEECH = {
 HALF = {"data__dataset": "speech_half"}
 SEQUENCES = {"model__omega_0": 500.0, "optim__lr": 0.02}
 PLANE = {"model__omega_0": 10.0, "model__window_init": 0.2, "optim__lr": 0.02}
-"""Below the published frequencies, for which so few images and weights do not suffice."""
+"""Below the published frequencies, which need more images and weights."""
 IMAGES = {"data__limit": 10_000, "trainer__max_epochs": 8}
 
 TASKS = (
@@ -101,7 +101,7 @@ STUDY = task_study(
     "Table 1 of the paper.",
     TASKS,
     SHARED,
-    "mnist/, cifar10/, fsdd/ and shapes/ (small), or the folder of ccnn-geo data prepare (paper); any part of them",
+    "mnist/, cifar10/, fsdd/ and shapes/ (small), or the folder of ccnn-geo data prepare (paper); any of them",
     note="Small scale: one CCNN-4,16 on parts of the data, spoken digits instead of Speech Commands, ten classes of "
     "the Princeton Shape Benchmark instead of ModelNet40.",
 )

@@ -4,8 +4,8 @@
     python -m ccnn_geo.experiments.studies.table2 --scale paper --root FOLDER
 
 FOLDER is that of ``ccnn-geo data prepare NAME --root FOLDER``: lra/, imdb/ and cifar10/; tasks without data are left
-out. At small scale ListOps (shorter than the benchmark's) and Pathfinder are generated, and of imdb/ the training half
-is enough, of which a part validates. Settings of the small scale were chosen on validation parts.
+out. At small scale ListOps (shorter than the benchmark's) and Pathfinder are generated. The training half of imdb/ is
+enough, a share of it is for validation. Settings of the small scale were chosen on validation sets.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GRAMMAR = Grammar(max_depth=5, max_args=5, min_length=20, max_length=120)
 
 
 def write_expressions(root: Path) -> None:
-    """ListOps where its data set looks for it, once."""
+    """Writes ListOps once, in the folder of its data set."""
     folder = root / "lra" / "listops-1000"
     if not all((folder / file).exists() for file in FILES.values()):
         generate(folder, EXPRESSIONS, grammar=GRAMMAR)
@@ -85,7 +85,7 @@ STUDY = task_study(
     "Table 2 of the paper.",
     TASKS,
     SHARED,
-    "imdb/ and cifar10/ (small), and lra/ (paper); any part of them",
+    "imdb/ and cifar10/ (small), and lra/ (paper); any of them",
     average=Average(("ListOps", "Text", "Image", "Pathfinder"), (76.86, 77.02)),
     note="Small scale: CCNN-4,16 on parts of the data; ListOps and Pathfinder are generated.",
 )

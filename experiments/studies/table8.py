@@ -3,8 +3,8 @@
 python -m ccnn_geo.experiments.studies.table8 --root FOLDER            # with mnist/, as its publisher ships it
 python -m ccnn_geo.experiments.studies.table8 --scale paper --root FOLDER            # sCIFAR10 and CIFAR10, CCNN-4,140
 
-Small scale: permuted digits are the sequences, and the images are those of the study pathfinder_2d, which are made in
-``FOLDER/processed``. All blocks train alike, with settings that were found for the CCNN block.
+Small scale: permuted digits are the sequences, and the images are those of the study pathfinder_2d, generated in
+``FOLDER/processed``. All blocks are trained alike, with settings found for the CCNN block.
 """
 
 from __future__ import annotations

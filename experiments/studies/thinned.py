@@ -1,11 +1,11 @@
-"""Weights of points where density changes: trained on even clouds, evaluated on ones with a half thinned 8 times.
+"""Weights of points under changes of density: trained on even clouds, tested with one half thinned 8 times.
 
     python -m ccnn_geo.experiments.studies.thinned --root FOLDER  # <split>/<class>/<file>, as psb_folder writes it
     python -m ccnn_geo.experiments.studies.thinned --scale paper --root FOLDER        # ModelNet40, CCNN-4,140
 
-The same weights see the clouds they were trained for, those with every point beyond the median of a random direction
-kept with a chance of one in eight, as many points of even density, and four times the points. Accuracies are those of
-the last epoch on shapes that were not trained on, by which nothing is chosen here.
+The same weights see four samplings: the clouds they were trained for; those with every point beyond the median of a
+random direction kept with a chance of one in eight; as many points of even density; and four times the points.
+Accuracies are those of the last epoch on shapes outside the training set, which choose nothing here.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "uniform, all in the window": {"model__measure": "uniform", **WINDOW},
     "quadrature, all in the window": {"model__measure": "quadrature", **WINDOW},
 }
-"""Weights of the points, and which neighbours are summed over: so many of the nearest, or those in the window."""
+"""Weights of the points, and the neighbours in the sum: a number of the nearest, or all in the window."""
 FACTOR = 8
 TRAINED = "as trained"
 SAMPLINGS = {TRAINED: 1.0, "half thinned": 1.0, "as few, even": 0.5 + 0.5 / FACTOR, "4 times": 4.0}
-"""Points over those of training, before one half of the second is thinned."""
+"""Number of points relative to training, before one half of the second sampling is thinned."""
 DRAWS = 3
-"""Directions per shape along which it is thinned."""
+"""Directions of thinning per shape."""
 SMALL: dict[str, Any] = {
     "model__omega_0": 0.5,
     "data__num_points": 256,
@@ -82,7 +82,7 @@ Outputs = tuple[Tensor, Tensor, dict[tuple[int, int], Tensor]]
 def outputs(
     network: CCNN, data: ShapesDataModule, small: bool, share: float, draw: int | None = None
 ) -> Outputs:
-    """What a network says of the shapes that it was not trained on, sampled in some way."""
+    """Returns a network's outputs for shapes outside the training set, sampled in some way."""
     samples = data.validation_set if small else data.test_set
     chain = [_number, FixedSubset(round(share * data.pipeline.num_points))]
     if draw is not None:
@@ -112,7 +112,7 @@ def _number(data: Data) -> Data:
 
 
 def score(found: Outputs, expected: Outputs) -> dict[str, float]:
-    """Accuracy, and the change of logits and of features at the points that both have, in percent."""
+    """Accuracy, and the change of logits and of features at common points, in percent."""
     common = [key for key in found[2] if key in expected[2]]
     pairs = {
         "logits": (found[0], expected[0]),
@@ -123,7 +123,7 @@ def score(found: Outputs, expected: Outputs) -> dict[str, float]:
 
 
 def jobs(options: Options) -> Sequence[Job]:
-    """A training, or a measurement, of each row and seed."""
+    """A training of each variant and seed."""
     return [
         Job(f"{file_name(variant)}-{seed}", partial(compare, options, variant, seed))
         for variant in VARIANTS
@@ -132,10 +132,10 @@ def jobs(options: Options) -> Sequence[Job]:
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """A table for accuracy, one each for the drift of logits and features; a row per variant."""
+    """Writes a table for accuracy, one each for the drift of logits and features; a row per variant."""
     lines = [
-        f"Half thinned: of the half of the points furthest along a random direction one in {FACTOR} stays.",
-        "As few, even: as many points as then are left, of even density. Drift: relative l2 distance from the outputs",
+        f"Half thinned: in the half of the points furthest along a random direction one in {FACTOR} stays.",
+        "As few, even: the remaining number of points, at even density. Drift: relative l2 distance from the outputs",
         "for the clouds as trained.",
     ]
     for key, title, shown in (

@@ -1,4 +1,4 @@
-"""The picture of the README: the same weights on a voxel grid and on points of the same thing.
+"""The picture of the README: the same weights on a voxel grid and on points of the same object.
 
 python -m ccnn_geo.experiments.studies.two_samplings_picture GRID.npy POINTS.npy --out two_samplings.png
 """
@@ -22,7 +22,7 @@ VIEW = {"elev": 18, "azim": -60}
 
 
 def draw(grid: Path, points: Path, path: Path) -> Path:
-    """Draws both files with what the packaged network says of each."""
+    """Draws both files with the predictions of the packaged network."""
     model = load(MODEL)
     cells, cloud = np.load(grid) > 0, np.load(points)[:, :3]
     filled = np.argwhere(cells)

@@ -2,8 +2,8 @@
 
     python -m ccnn_geo.experiments.studies.unit_variance
 
-``layers`` is the range over all convolutions of the output's variance, ``logits`` that of the network's, both on
-a second batch (the first one sets the scales). ``unscaled`` is what the logits would be without it.
+``layers`` is the range of the output variance over all convolutions, ``logits`` that of the network, both on
+a second batch (the first one sets the scales). ``unscaled`` is the variance of the logits without the scale.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CARRIERS: dict[str, tuple[dict[str, Any], tuple[int, ...] | int]] = {
         512,
     ),
 }
-"""Arguments of the network (CCNN-4,140 with the paper's omega_0 unless said) and size of a sample."""
+"""Arguments of the network (CCNN-4,140 with the paper's omega_0 by default) and size of a sample."""
 
 
 def inputs(size: int | tuple[int, ...], batch: int) -> tuple[torch.Tensor, ...]:

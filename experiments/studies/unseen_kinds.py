@@ -1,9 +1,10 @@
-"""Networks on kinds of shapes that they never saw, beside their peers: equal data, augmentation, batches and epochs.
+"""Networks on unseen kinds of shapes, beside their peers: equal data, augmentation, batches and epochs.
 
     python -m ccnn_geo.experiments.studies.unseen_kinds --root FOLDER  # kinds.csv in it, as psb_folder writes it
 
-Each training holds out whole kinds, biplanes, say, and no biplane trains (``kind_folds``). Seed s is the s-th parting
-of the kinds into four, each of which is held out by one training. Everything else is as in ``point_peers``.
+Each training holds out whole kinds: biplanes, say, of which none is in the training set (``kind_folds``). Seed s is the
+s-th partition of the kinds into four parts, and each part is held out by one training. Everything else is as in
+``point_peers``.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from ccnn_geo.experiments.studies.point_peers import METHODS, Method, settings
 
 PEERS = ("pointnet", "pointnet2", "dgcnn", "pointmlp", "pointnext")
 STRONG = {"scale": [0.5, 1.6], "jitter": 0.02, "point_dropout": 0.5}
-"""Augmentation of all but the rows that are without it."""
+"""Augmentation of all rows except those named without it."""
 FILLED = {**STRONG, "point_fill": True}
-"""The same for peers, which take clouds of one size: they get points twice."""
+"""The same for peers, which take clouds of one size: some points come twice."""
 _BASE = METHODS["ccnn_4_48"]
 
 
@@ -46,14 +47,14 @@ ROWS: Mapping[str, Row] = {
         STRONG,
     ),
 }
-"""What is trained."""
+"""The rows."""
 
 
 EPOCHS = {"small": 30, "full": 30, "ablations": 30}
 
 
 def point_settings(method: Method, root: Path, seed: int) -> dict[str, Any]:
-    """Those of ``point_peers`` at its small scale."""
+    """The settings of ``point_peers`` at its small scale."""
     return settings(method, "small", root, seed)
 
 
@@ -69,20 +70,20 @@ HELD_OUT = HeldOut(
     part=kind_folder,
     settings=point_settings,
     reference={"small": "pointnet", "full": "dgcnn", "ablations": "ccnn_4_48"},
-    what=f"on kinds that were held out: of all shapes, each answered by the one of {FOLDS} networks that did not see "
-    "its kind (a seed is another parting of the kinds)",
+    what=f"on held-out kinds, over all shapes, each predicted by the one of {FOLDS} networks that did not see "
+    "its kind (each seed partitions the kinds differently)",
 )
 
 
 def jobs(options: Options) -> Sequence[Job]:
     """A training of each method and draw."""
-    read_kinds(options.data_root)  # says what is missing before any training
+    read_kinds(options.data_root)  # reports what is missing before any training
     return HELD_OUT.jobs(options)
 
 
 STUDY = Study(
     "unseen_kinds",
-    "networks on kinds of shapes that they never saw, beside their peers",
+    "networks on unseen kinds of shapes, beside their peers",
     "Beyond the paper: docs/unseen.md.",
     jobs,
     HELD_OUT.report,

@@ -2,9 +2,9 @@
 
     python -m ccnn_geo.experiments.studies.vertices33 --root FOLDER  # as vertices_folder writes it
 
-Vertices lie where a modeller put them, many on one place, few on another. Networks see 256 of them, those that lie
-farthest apart, or random ones, with weights of points or without. The part that validates is fixed by names, and
-everything but the network is as in ``modelnet40/vertices33``.
+Vertices lie where a modeller put them, many in one place, few in another. Networks see 256 of them, the
+farthest apart or random ones, with or without weights of points. The validation set is fixed by names, and
+everything except the network is as in ``modelnet40/vertices33``.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ ROWS: Mapping[str, Row] = {
 
 
 def _whole(root: Path, out: Path, number: int) -> Path:
-    """The folder itself: its parts are fixed."""
+    """Returns the folder itself, because its split is fixed."""
     return root
 
 
@@ -61,12 +61,12 @@ HELD_OUT = HeldOut(
     part=_whole,
     settings=recipe_settings("modelnet40/vertices33"),
     reference={"small": "pointnet", "full": "dgcnn"},
-    what="of the 759 shapes that validate",
+    what="on the 759 validation shapes",
 )
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """The table, and accuracies over sizes as a picture."""
+    """Writes the table, and draws accuracies over sizes."""
     draw_sizes([(HELD_OUT.what, HELD_OUT.sizes(numbers, options))], SIZES, folder / "sizes.png")
     return f"{HELD_OUT.report(numbers, options, folder)}\n\n![Parameters against accuracy](sizes.png)"
 

@@ -1,4 +1,4 @@
-"""A training, and what its network says of the validation samples: once, and by votes over augmented forms of each."""
+"""A training with predictions on the validation samples: once, and by votes over augmented copies of each."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ ANSWERS = "answers.npz"
 def train_and_vote(folder: Path, config: Mapping[str, Any], classifier: str, epochs: int) -> Numbers:
     """Trains for some epochs, and writes the probabilities of all validation samples to ``answers.npz``.
 
-    The file has ``once`` and ``voted [n, K]`` and the right classes, ``label [n]``. Votes are the mean of the
-    probabilities of :data:`VOTES` forms of a sample, each changed as training samples are.
+    The file has ``once`` and ``voted [n, K]`` and the correct classes, ``label [n]``. Votes are the mean of the
+    probabilities of :data:`VOTES` copies of a sample, each augmented like training samples.
 
     Args:
         folder: As for :func:`~ccnn_geo.experiments.studies.budget_training.train_within`.
-        config: As there; of a data set of shapes.
+        config: As there; for a data set of shapes.
         classifier: As there.
-        epochs: How many.
+        epochs: Number of epochs.
 
     Returns:
-        What ``train_within`` returns.
+        The result of ``train_within``.
     """
     found = train_within(folder, config, classifier, epochs, None)
     data = make_data(config["data"])
@@ -55,7 +55,7 @@ def train_and_vote(folder: Path, config: Mapping[str, Any], classifier: str, epo
 
 
 def trained_network(folder: Path, classifier: str) -> nn.Module:
-    """The network that a training has left in a folder, in evaluation mode."""
+    """Loads the network of a finished training from a folder, in evaluation mode."""
     stored = torch.load(folder / "last.ckpt", map_location="cpu", weights_only=True)
     model = CLASSIFIERS[classifier](**stored["hyper_parameters"])
     model.load_state_dict(stored["state_dict"])
@@ -70,14 +70,14 @@ def ask_and_vote(
     changed: Callable[[Data], Data],
     seed: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Probabilities ``[n, K]`` of samples as they are, and the mean of those of changed ones; their classes ``[n]``.
+    """Probabilities ``[n, K]`` of samples as they are, and their mean over augmented copies; their classes ``[n]``.
 
     Args:
-        network: In evaluation mode.
-        samples: Which; their transform is set to the change in the end.
+        network: Network in evaluation mode.
+        samples: The samples; afterwards their transform is the augmentation.
         loader: Gives their batches.
         changed: The transform of training.
-        seed: Of the changes.
+        seed: Seed of the augmentation.
     """
     once, label = ask(network, loader())
     samples.transform = changed

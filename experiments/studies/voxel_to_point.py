@@ -1,11 +1,11 @@
-"""From regular to irregular data (Sec. 5): trained on voxels, tested on voxels and on points, and the other way round.
+"""From regular to irregular data (Sec. 5): trained on voxels and tested on voxels and points, and vice versa.
 
     python -m ccnn_geo.experiments.studies.voxel_to_point --root FOLDER  # <split>/<class>/<file>
     python -m ccnn_geo.experiments.studies.voxel_to_point --scale paper --root FOLDER  # ModelNet10, CCNN-4,140
 
-Shapes of 40^3 voxels of which some are kept, and the same shapes as points on their surface. Accuracies are those of
-the last epoch on shapes that were not trained on: ModelNet10's test part, and of a folder the validation part, by which
-nothing is chosen here.
+Shapes are 40^3 voxels, of which some are kept, and the same shapes are points on their surface. Accuracies are those of
+the last epoch on shapes outside the training set: ModelNet10's test set, or the validation set of a folder, which
+chooses nothing here.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "band-limited, density": {"model__omega_0": 0.5, "model__measure": "density"},
     "published": {"model__omega_0": 50.0},
 }
-"""Kernels of a few rad per unit, with 256 points 0.2 apart; the same, points weighted by the inverse of the density
-around them; the paper's frequencies."""
+"""Kernels of a few rad per unit, for 256 points 0.2 apart; the same, with points weighted by their inverse density;
+the paper's frequencies."""
 SMALL: dict[str, Any] = {
     "data__num_points": 256,
     "data__batch_size": 16,
@@ -73,14 +73,14 @@ def transfer(options: Options, carrier: str, variant: str, seed: int, folder: Pa
 
 @torch.no_grad()
 def accuracy(network: CCNN, shapes: Iterable[Batch]) -> float:
-    """Share of shapes that are classified rightly, in percent."""
+    """Accuracy on shapes, in percent."""
     network.eval()
     right = [network(batch).argmax(dim=1) == batch.y for batch in shapes]
     return 100 * torch.cat(right).float().mean().item()
 
 
 def with_statistics_of(network: CCNN, data: EpochDataModule) -> CCNN:
-    """The same weights, the norms' statistics those of training shapes in the new form; no label is looked at."""
+    """The same weights with the norms' statistics of training shapes in the new form; uses no labels."""
     network = copy.deepcopy(network).eval()
     with fresh_statistics(network):
         for batch in data.train_dataloader():
@@ -89,7 +89,7 @@ def with_statistics_of(network: CCNN, data: EpochDataModule) -> CCNN:
 
 
 def jobs(options: Options) -> Sequence[Job]:
-    """A training, or a measurement, of each row and seed."""
+    """A training of each carrier, variant and seed."""
     return [
         Job(f"{file_name(variant)}-{carrier}-{seed}", partial(transfer, options, carrier, variant, seed))
         for variant in VARIANTS
@@ -99,7 +99,7 @@ def jobs(options: Options) -> Sequence[Job]:
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """A row per variant and training carrier."""
+    """Writes a row per variant and training carrier."""
     head = ["kernels", "trained on", "accuracy there", "tested on", "accuracy", "difference"]
     lines = [
         "The paper, ModelNet10, CCNN-4,140 trained on voxels: 90.64 % on voxels, 90.99 % on points (difference 0.35).",
@@ -127,7 +127,7 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
 
 STUDY = Study(
     "voxel_to_point",
-    "trained on voxels, tested on points, and the other way round",
+    "trained on voxels, tested on points, and vice versa",
     'Sec. 5 of the paper, "From regular to irregular data".',
     jobs,
     report,

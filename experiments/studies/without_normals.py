@@ -1,9 +1,9 @@
-"""What normals are worth, and what it costs when they are missing at test time.
+"""The effect of normals, and the cost of missing ones at test time.
 
     python -m ccnn_geo.experiments.studies.without_normals --root FOLDER  # <split>/<class>/<file>, as psb_folder has it
 
-The same networks see validation shapes with their normals, and as clouds without any, whose normals are estimated as
-prediction estimates them. Accuracies are those of the last epoch; validation chooses nothing.
+The same networks see validation shapes with their normals, and as clouds without any; these get normals estimated as in
+prediction. Accuracies are those of the last epoch; validation chooses nothing.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def jobs(options: Options) -> Sequence[Job]:
 
 
 def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> str:
-    """A row for each training, a column for shapes with normals and one for shapes without."""
+    """Writes a row for each training, with a column for shapes with normals and one for shapes without."""
     lines = [
         "Validation accuracy in percent after the last epoch.",
         "",
@@ -77,7 +77,7 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
 
 STUDY = Study(
     "without_normals",
-    "what normals are worth, and what it costs when they are missing at test time",
+    "the effect of normals, and the cost of missing ones at test time",
     "Beyond the paper: docs/answers.md.",
     jobs,
     report,

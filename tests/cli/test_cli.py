@@ -76,7 +76,7 @@ def test_a_missing_folder_says_which_option_names_another(project, run_cli):
     assert (code, output) == (1, "")
     assert errors == (
         "ccnn-geo: nowhere: no such folder, expected nowhere/<split>, split one of train, validation, test; "
-        "--data.root FOLDER says where the data are, got 'nowhere'\n"
+        "set --data.root to the folder of the data, got 'nowhere'\n"
     )
 
 

@@ -62,7 +62,7 @@ def test_prepare_says_what_it_does(run):
     code, output, errors = run("prepare", "tones", "--root", ".")
     lines = output.splitlines()
     assert (code, errors) == (0, "")
-    assert lines[0].startswith("tones: 0 B to download at most, 2.0 kB on the disk, ")
+    assert lines[0].startswith("tones: 0 B to download at most, 2.0 kB on disk, ")
     assert [line.split(",")[0] for line in lines[1:4]] == [
         "train: 40 samples",
         "validation: 12 samples",
@@ -80,7 +80,7 @@ def test_without_the_files_one_line_names_them(run, root):
         assert code == 1 and errors.count("\n") == 1
         assert message in errors and "new/tones/tones.bin" in errors
         size = "0 B to download at most, 2.0 kB" if options else "1.5 MB to download at most, 1.5 MB"
-        assert output.startswith(f"tones: {size} on the disk")
+        assert output.startswith(f"tones: {size} on disk")
 
 
 def test_a_full_disk_is_found_before_anything_is_fetched(run, root, monkeypatch):

@@ -94,13 +94,13 @@ def test_what_load_cannot_read(run, monkeypatch):
     ):
         with pytest.raises(error, match=message):
             load(source)
-    with pytest.raises(ValueError, match="run: what is here has no revisions, got revision='v1'"):
+    with pytest.raises(ValueError, match="run: a local source has no revisions, got revision='v1'"):
         load("run", revision="v1")
     with pytest.raises(ValueError, match="device 'nowhere': expected one that this machine has"):
         load("run", "nowhere")
     image = CCNN(1, 2, 2, hidden_channels=4, num_blocks=0)
     save_classifier("images", image, ["cat", "dog"], {"dataset": "cifar10"})
-    with pytest.raises(ValueError, match="images: trained on cifar10, without what prepares a sample"):
+    with pytest.raises(ValueError, match="images: trained on cifar10, without the preparation of a sample"):
         load("images")
 
 
@@ -108,7 +108,7 @@ def test_folders_that_are_no_classifier(run, run_cli):
     assert run_cli("export", "run", "model")[0] == 0
     network = CCNN.from_pretrained("model")
     network.save_pretrained("alone")
-    with pytest.raises(ValueError, match="a CCNN alone, which knows no classes"):
+    with pytest.raises(ValueError, match="a CCNN without classes"):
         load_classifier("alone")
     with pytest.raises(ValueError, match="save_classifier: 3 classes, expected 2 for 2 outputs"):
         save_classifier("three", network, ["a", "b", "c"], DATA)
@@ -122,7 +122,7 @@ def test_folders_that_are_no_classifier(run, run_cli):
             load_classifier("model")
     image = CCNN(1, 2, 2, hidden_channels=4, num_blocks=0)
     save_classifier("images", image, ["cat", "dog"], {"dataset": "cifar10"})
-    with pytest.raises(ValueError, match="trained on cifar10, without what prepares a sample"):
+    with pytest.raises(ValueError, match="trained on cifar10, without the preparation of a sample"):
         load_classifier("images")
 
 
@@ -166,7 +166,7 @@ def test_wrong_usage_of_the_command(run, run_cli):
         (("run", "out", "--format", "pickle"), 2, "invalid choice: 'pickle'"),
         (("run", "out", "--kind", "grid"), 2, "--kind grid is for programs"),
         (("nowhere", "out"), 1, "no such checkpoint"),
-        (("run", "out", "--format", "torch-export", "--kind", "grid"), 1, "seen no grid"),
+        (("run", "out", "--format", "torch-export", "--kind", "grid"), 1, "not seen a grid"),
     ):
         found, _, errors = run_cli("export", *arguments)
         assert found == code and message in errors and len(errors.splitlines()) == 1
@@ -189,4 +189,4 @@ def test_checkpoints_and_configurations_of_older_releases(run, run_cli):
     assert code == 1 and "new.ckpt: of another release of ccnn_geo" in errors and "'spin'" in errors
 
     code, _, errors = run_cli("train", "--config", "modelnet40/ccnn_4_140")
-    assert code == 1 and "the configuration is called modelnet40/ccnn_4_140_paper now" in errors
+    assert code == 1 and "the configuration is now called modelnet40/ccnn_4_140_paper" in errors

@@ -48,7 +48,7 @@ def test_fits_the_terminal_and_is_plain_text(page, command):
 
 def test_exit_codes_are_told(page):
     assert page("--help").endswith(
-        "exit codes: 0 done; 1 an error, told in one line; 2 wrong usage; 130 Ctrl-C;\n143 SIGTERM.\n"
+        "exit codes: 0 success; 1 error, reported in one line; 2 wrong usage; 130 Ctrl-C;\n143 SIGTERM.\n"
     )
 
 

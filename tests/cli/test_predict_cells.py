@@ -38,7 +38,7 @@ def test_images_with_masks(tmp_path, monkeypatch, run_cli):
     options = {"channels": 1, "size": [12, 16], "classes": {0: "ground", 255: "disc"}, "ignored": None}
     config(tmp_path, {"dataset": "image_folder", "root": "discs", "dataset_args": options}, 6)
     code, output, errors = run_cli("data", "check", "discs")
-    assert code == 1 and "option 'ignored' says which number is none" in errors
+    assert code == 1 and "option 'ignored' sets the number that is not a class" in errors
     code, output, errors = run_cli("data", "check", "discs", "--option", "ignored=null")
     assert (code, errors) == (0, "") and "train --config images/ccnn_4_32_masks --data.root discs" in output
     code, output, errors = run_cli("train", "--config", "c.yaml", "--out", "run", "--task", "segmentation")
@@ -62,7 +62,7 @@ def test_images_with_masks(tmp_path, monkeypatch, run_cli):
     )
     before = path.read_bytes()
     code, _, errors = run_cli("predict", "run", "discs/test/images", "--out", "discs/test/images")
-    assert code == 1 and "answers would lie among the files that are asked, expected another folder" in errors
+    assert code == 1 and "predictions would lie among the input files, expected another folder" in errors
     assert path.read_bytes() == before and len(list(path.parent.iterdir())) == 3
     assert run_cli("export", "run", "model")[0] == 0
     for name in ("run", "model"):

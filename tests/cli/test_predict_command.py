@@ -168,7 +168,7 @@ def test_table_json_and_bad_files(checkpoint, project, run_cli):
     assert set(found[0]["probabilities"]) == {"ball", "disc"}
     lines = errors.splitlines()
     assert lines[0].startswith("ccnn-geo: bad.off: ")
-    assert lines[1] == "ccnn-geo: 1 of 3 files could not be answered: bad.off"
+    assert lines[1] == "ccnn-geo: no prediction for 1 of 3 files: bad.off"
 
 
 def test_one_bad_file_does_not_stop_the_others(checkpoint, project, run_cli, monkeypatch):

@@ -103,4 +103,4 @@ def test_a_bad_file_stops_no_other(trained, run_cli):
     assert code == 1 and len(output.splitlines()) == 2
     lines = errors.splitlines()
     assert lines[0].startswith(f"ccnn-geo: {bad}: ") and lines[1].startswith("ccnn-geo: nowhere")
-    assert lines[2].startswith("ccnn-geo: 2 of 3 files could not be answered")
+    assert lines[2].startswith("ccnn-geo: no prediction for 2 of 3 files")

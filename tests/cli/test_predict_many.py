@@ -26,18 +26,18 @@ def test_what_is_there_is_not_done_again(model, run_cli):
     assert run_cli("predict", "model", "clouds", "--out", "out")[0] == 0
     before = Path("out/predictions.json").stat().st_mtime_ns
     code, output, _ = run_cli("predict", "model", "clouds", "--out", "out")
-    assert code == 0 and "24 of them before" in output
+    assert code == 0 and "24 of them earlier" in output
     assert Path("out/predictions.json").stat().st_mtime_ns == before
     code, _, errors = run_cli("predict", "model", FILES[0], "--out", "out")
-    others = f"holds predictions.json of 23 other files, such as {FILES[1]}; name another folder"
+    others = f"holds the predictions.json of 23 other files, such as {FILES[1]}; name another folder"
     assert code == 1 and others in errors
     code, _, errors = run_cli("predict", "model", FILES[0], "--out", FILES[1])
-    assert code == 1 and "expected a folder for the answers" in errors
+    assert code == 1 and "expected a folder for the predictions" in errors
 
 
 def test_answers_of_another_model_are_not_mixed(tmp_path):
     Parts(tmp_path / "out", "one", ["a", "b"]).add([{"file": "a", "class": "cup"}])
-    with pytest.raises(ValueError, match="holds answers of another model"):
+    with pytest.raises(ValueError, match="holds predictions of another model"):
         Parts(tmp_path / "out", "two", ["a", "b"])
     assert Parts(tmp_path / "out", "one", ["a", "b"]).rest == ["b"]
 
@@ -51,7 +51,9 @@ def test_a_file_that_changes_is_answered_again(model, run_cli):
     before = json.loads(Path("out/predictions.json").read_text())["answers"]
     np.save("clouds/new.npy", changed)
     code, output, errors = run_cli("predict", "model", "clouds", "--out", "out")
-    assert (code, errors) == (0, "") and output.startswith("25 of 25 files") and "23 of them before" in output
+    assert (
+        (code, errors) == (0, "") and output.startswith("25 of 25 files") and "23 of them earlier" in output
+    )
     after = json.loads(Path("out/predictions.json").read_text())["answers"]
     assert [one["file"] for one in after] == [*FILES, "clouds/new.npy"]
     assert [i for i in range(24) if before[i] != after[i]] == [3]
@@ -79,10 +81,10 @@ def test_an_error_is_tried_again_and_an_answer_counts_more(tmp_path):
 
 def test_a_bad_file_is_named_again(model, run_cli):
     Path("clouds/bad.npy").touch()
-    for before in ("", ", 24 of them before"):
+    for before in ("", ", 24 of them earlier"):
         code, output, errors = run_cli("predict", "model", "clouds", "--out", "out")
         assert code == 1 and errors.splitlines()[-1].endswith(
-            "1 of 25 files could not be answered: clouds/bad.npy"
+            "no prediction for 1 of 25 files: clouds/bad.npy"
         )
         assert output.startswith("24 of 25 files in ") and f" s{before}: out" in output
     np.save("clouds/bad.npy", np.load(FILES[0]))
@@ -95,7 +97,7 @@ def test_a_bad_file_may_go(model, run_cli):
     assert run_cli("predict", "model", "clouds", "--out", "out")[0] == 1
     Path("clouds/bad.npy").unlink()
     code, output, errors = run_cli("predict", "model", "clouds", "--out", "out")
-    assert (code, errors) == (0, "") and "24 of them before" in output
+    assert (code, errors) == (0, "") and "24 of them earlier" in output
     assert "bad.npy" not in Path("out/predictions.json").read_text()
 
 
@@ -169,7 +171,7 @@ def test_paths_stand_for_files(tmp_path, monkeypatch):
 @pytest.mark.parametrize("text", ["[]", "{}", "nothing", '{"model": "a", "answers": [1]}'])
 def test_what_others_have_written_stays(tmp_path, text):
     (tmp_path / "predictions.json").write_text(text)
-    with pytest.raises(ValueError, match=r"holds predictions.json that predict has not written"):
+    with pytest.raises(ValueError, match=r"holds a predictions.json that predict did not write"):
         Parts(tmp_path, "a", ["1"])
     assert (tmp_path / "predictions.json").read_text() == text
 

@@ -94,7 +94,7 @@ def test_answers_are_meshes(parts, monkeypatch, run_cli):
     np.savetxt(parts / "cloud.xyz", np.random.default_rng(0).normal(size=(60, 3)))
     code, _, errors = run_cli("predict", "run", "shapes/test", "bad.off", "cloud.xyz", "--out", "answers")
     assert code == 1
-    assert "1 of 6 files could not be answered: bad.off" in errors
+    assert "no prediction for 1 of 6 files: bad.off" in errors
     model = load("run")
     for name in ("bell/0", "bell/1", "box/0", "box/1"):
         given = read_shape(f"shapes/test/{name}.off")
@@ -116,7 +116,7 @@ def test_an_answer_does_not_replace_its_shape(parts, monkeypatch, run_cli):
     (parts / "again/0.ply").rename(parts / "alone/0.ply")
     code, _, errors = run_cli("predict", "run", "alone/0.ply", "--out", "alone")
     assert code == 1
-    assert "the answer to alone/0.ply would replace the file itself; expected another folder" in errors
+    assert "the prediction for alone/0.ply would replace the file itself; expected another folder" in errors
     assert (parts / "alone/0.ply").read_bytes() == before
 
 
@@ -126,18 +126,17 @@ def test_answers_in_a_folder_of_the_shapes_are_not_asked(parts, monkeypatch, run
     code, _, errors = run_cli("predict", "run", "some", "--out", "some")
     assert code == 1
     assert (
-        "answers would lie among the files that are asked, expected another folder, such as some/answers"
-        in errors
+        "predictions would lie among the input files, expected another folder, such as some/answers" in errors
     )
     for _ in range(2):
         code, output, errors = run_cli("predict", "run", "some", "--out", "some/answers")
         assert (code, errors) == (0, "") and output.startswith("4 of 4 files")
-    assert "4 of them before" in output
+    assert "4 of them earlier" in output
     gone = parts / "some/answers/box/0.ply"
     given = gone.read_bytes()
     gone.unlink()
     code, output, errors = run_cli("predict", "run", "some", "--out", "some/answers")
-    assert (code, errors) == (0, "") and "4 of 4 files" in output and "3 of them before" in output
+    assert (code, errors) == (0, "") and "4 of 4 files" in output and "3 of them earlier" in output
     assert gone.read_bytes() == given
 
 

@@ -84,7 +84,7 @@ def test_labelled_scans_keep_all_that_they_had(scans, monkeypatch, run_cli):
     code, _, errors = run_cli(
         "predict", "run", "scans/test", "bad.ply", "--out", "labelled", "--rotations", "2"
     )
-    assert code == 1 and "bad.ply: " in errors and "1 of 3 files could not be answered: bad.ply" in errors
+    assert code == 1 and "bad.ply: " in errors and "no prediction for 1 of 3 files: bad.ply" in errors
     rows = list(csv.DictReader((scans / "labelled/predictions.csv").read_text().splitlines()))
     assert [row["points"] for row in rows] == ["400", "400"] and set(rows[0]) == {"file", "points", "2", "6"}
     for i in range(2):
@@ -137,7 +137,9 @@ def test_options_of_scans(scans, monkeypatch, run_cli):
     assert [row["classes"] for row in json.loads(output)] == counts
     assert run_cli("predict", "run", "scans/test", "--out", "turned", "--rotations", "2")[0] == 0
     code, _, errors = run_cli("predict", "run", "scans/test", "--out", "turned", "--rotations", "3")
-    assert code == 1 and "turned: holds predictions.json of another model, number of votes or axis" in errors
+    assert (
+        code == 1 and "turned: holds the predictions.json of another model, number of votes or axis" in errors
+    )
     assert run_cli("export", "run", "model")[0] == 0
     assert load("model").pipeline.settings() == load("run").pipeline.settings()
 
@@ -182,4 +184,4 @@ def test_values_with_their_units(tmp_path, monkeypatch, run_cli, no_pictures):
         ]
         assert np.mean(wrong) == pytest.approx(results["mae"], rel=1e-4)
     code, output, errors = run_cli("predict", "run", "mols/test/0.npz")
-    assert "kcal/mol" in output.splitlines()[1] and output.splitlines()[0].split() == ["file", "answer"]
+    assert "kcal/mol" in output.splitlines()[1] and output.splitlines()[0].split() == ["file", "prediction"]

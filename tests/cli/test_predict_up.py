@@ -92,7 +92,8 @@ def test_what_cannot_be_turned(tables, run_cli):
     code, _, errors = run_cli("predict", "parts", "lying.off", "--up", "w")
     assert (
         code == 2
-        and "--up: expected x, y or z, or with the axis of the training such as z:y, got 'w'" in errors
+        and "--up: expected x, y or z, or two axes such as z:y, the second that of the training, got 'w'"
+        in errors
     )
 
 
@@ -106,6 +107,8 @@ def test_another_axis_than_the_stored_one_is_refused(tables, run_cli):
 def test_a_network_that_does_not_say_it(tables):
     model = load("shapes10")
     unsaid = replace(model, pipeline=replace(model.pipeline, up=None))
-    with pytest.raises(ValueError, match="not stored with this network, expected both, such as z:y"):
+    with pytest.raises(
+        ValueError, match="does not store which axis points up in the training, expected both, such as z:y"
+    ):
         unsaid.upright("z")
     assert unsaid.upright("z", "y")("lying.off") == model.upright("z")("lying.off")

@@ -8,7 +8,7 @@ def test_what_has_no_files_to_share_is_prepared_by_the_first_process(tmp_path, m
     monkeypatch.setenv("RANK", "1")
     for name, options in (("parametric", {}), ("mnist", {}), ("pathfinder", {"generate": 10})):
         lines = list(prepare(name, str(tmp_path), options=options))
-        assert lines == [f"{name}: no files to share, process 0 prepares it; this one, 1 of 0 to 2, leaves"]
+        assert lines == [f"{name}: no files to share, process 0 prepares it; process 1 of 0 to 2 exits"]
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setenv("RANK", "0")
     sizes = {"train_per_class": 1, "test_per_class": 1, "num_samples": 40, "num_points": 32}

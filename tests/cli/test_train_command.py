@@ -118,8 +118,8 @@ def test_a_training_without_matplotlib_and_without_a_test_set(project, run_cli):
     assert run_cli("test", "out") == (
         1,
         "",
-        "ccnn-geo: shapes: no split 'test', found train; expected the folder shapes/test; --data.root FOLDER says "
-        "where the data are, got 'shapes'; the accuracy on the validation set is in out/results.json\n",
+        "ccnn-geo: shapes: no split 'test', found train; expected the folder shapes/test; set --data.root to "
+        "the folder of the data, got 'shapes'; the accuracy on the validation set is in out/results.json\n",
     )
 
 
@@ -151,7 +151,7 @@ def test_a_trial_leaves_no_run(project, run_cli, out):
     code, output, errors = run_cli(*TRAIN, *out, "--trainer.fast_dev_run", "true")
     assert (code, errors) == (0, "")
     lines = output.splitlines()
-    assert lines[0] == "run: none, fast_dev_run leaves no folder"
+    assert lines[0] == "run: none, fast_dev_run writes no folder"
     assert lines[-1].startswith("validation (fast_dev_run, no checkpoint): accuracy ")
     assert not (project / "runs").exists() and not (project / "out").exists()
 
@@ -174,10 +174,10 @@ def test_sigterm_ends_with_one_line(project, run_cli, monkeypatch):
     assert run_cli(*TRAIN, "--trainer.max_epochs", "1", "--out", "out") == (
         143,
         "run: out\ndata: 22 training samples, 2 classes of 11 each; 2 validation samples\n"
-        "no warm-up in 2 steps (1 epoch); optim.warmup_share of a run is the most, optim.warmup_epochs is 1; "
+        "no warm-up in 2 steps (1 epoch); limited by optim.warmup_share, optim.warmup_epochs is 1; "
         "learning rate 0.02\n"
-        "each epoch leaves out 6 of 22 training samples, others in each: they are too few for a batch "
-        "of 8 (data.batch_size)\n  out removed, no epoch was complete\n",
+        "each epoch leaves out 6 of 22 training samples, different ones each time; they do not fill a "
+        "batch of 8 (data.batch_size)\n  out removed, no epoch was complete\n",
         "ccnn-geo: terminated by SIGTERM; no epoch was complete, start again\n",
     )
     lightning = logging.getLogger("pytorch_lightning.trainer.connectors.signal_connector")

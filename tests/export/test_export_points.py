@@ -214,7 +214,7 @@ def commanded(tmp_path_factory):
 
 def test_the_command_makes_a_program(commanded):
     _, folder, said = commanded
-    slow = f"writing {folder}/model.pt2, takes about a minute\n"
+    slow = f"writing {folder}/model.pt2, this takes about a minute\n"
     assert said == (0, f"{slow}{folder}/config.json\n{folder}/model.pt2\n", "")
     config = json.loads((folder / "config.json").read_text())
     assert config["classifier"]["classes"] == ["ball", "disc"]
@@ -270,12 +270,12 @@ def test_onnx_refuses_double_precision():
 
 
 def test_what_cannot_be_exported_is_said():
-    with pytest.raises(ValueError, match="seen no batch"):
+    with pytest.raises(ValueError, match="not seen a batch"):
         exportable(CCNN(2, 3, 3, **SIZES))
     model = point_network()
     with pytest.raises(ValueError, match="kind to be one of points, grid, got 'mesh'"):
         exportable(model, "mesh")
-    with pytest.raises(ValueError, match="seen no grid"):
+    with pytest.raises(ValueError, match="not seen a grid"):
         exportable(model, "grid")
     with pytest.raises(ValueError, match="'inside' or 'given', got 'found'"):
         exportable(model, neighbors="found")

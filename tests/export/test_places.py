@@ -32,13 +32,15 @@ def test_one_file_by_two_names_has_one_answer() -> None:
 
 
 def test_what_cannot_be_told_apart_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"out.a_off.ply would be the answer to .* and to another file"):
+    with pytest.raises(
+        ValueError, match=r"out.a_off.ply would be the prediction for .* and for another file"
+    ):
         places(["in/a.off", "in/a.ply", "in/a_off.off"], Path("out"), ply)
 
 
 def test_answers_replace_no_file_that_is_asked(tmp_path: Path) -> None:
     with pytest.raises(
-        ValueError, match=r"answer to a.ply would replace the file itself; expected another folder"
+        ValueError, match=r"prediction for a.ply would replace the file itself; expected another folder"
     ):
         places(["a.ply"], Path(), ply)
     (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)

@@ -101,7 +101,7 @@ def test_files_that_cannot_be_read_are_named_by_one_process(shared):
     found = shared["unreadable"]
     assert found["codes"] == [1, 1]
     assert sorted(
-        ("01.npy" in errors, "another process met files that cannot be used" in errors)
+        ("01.npy" in errors, "another process found files that cannot be used" in errors)
         for errors in found["errors"]
     ) == [(False, True), (True, False)]
     assert found["left"] == [".lock"]
@@ -112,7 +112,7 @@ def test_two_processes_share_the_work_and_go_on_after_a_kill(shared):
     code, lines, is_whole = found["killed"]
     assert code == -signal.SIGKILL and 8 <= lines < 12 and not is_whole
     assert found["codes"] == [0, 1]  # one of them met the bad file
-    assert "of them before" in found["output"]
+    assert "of them earlier" in found["output"]
     answers = json.loads(found["json"])["answers"]
     assert [one["file"] for one in answers] == [*FILES, "clouds/99.npy"]
     assert "expected [N, 3]" in answers[-1]["error"]
@@ -176,7 +176,7 @@ def test_a_loading_process_that_is_killed(happened):
     found = assert_goes_on(happened, "worker", ["2"])
     assert found["code"] == 1 and found["errors"].count("\n") == 1
     assert found["errors"].startswith(
-        "ccnn-geo: a process that loads batches is gone (DataLoader worker (pid"
+        "ccnn-geo: a process that loads batches has ended (DataLoader worker (pid"
     )
     assert found["errors"].endswith("data.batch_size; continue with: ccnn-geo train --resume run\n")
 

@@ -201,7 +201,7 @@ def test_the_command_says_a_line_for_each_bad_file_and_classifies_the_others(
     assert [line.split()[0] for line in output.splitlines()] == ["file", "good.off"]
     lines = errors.splitlines()
     assert [line.split(": ")[1] for line in lines[:-1]] == bad
-    assert lines[-1].startswith(f"ccnn-geo: {len(bad)} of {len(bad) + 1} files could not be answered: ")
+    assert lines[-1].startswith(f"ccnn-geo: no prediction for {len(bad)} of {len(bad) + 1} files: ")
     assert "Traceback" not in errors
 
 

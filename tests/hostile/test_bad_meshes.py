@@ -149,7 +149,7 @@ def accessors(**changes) -> list[dict]:
     [
         (
             {"buffers": [{"byteLength": 72, "uri": "/dev/zero"}]},
-            "data in '/dev/zero', expected them inside the file",
+            "data in '/dev/zero', expected it inside the file",
         ),
         ({"accessors": accessors(count=10**12)}, "1000000000000 entries in .* bytes, expected 1 to that"),
         ({"accessors": accessors(count=-4)}, "count -4, expected a whole number of 0 or more"),
@@ -158,7 +158,7 @@ def accessors(**changes) -> list[dict]:
             {"meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "mode": 7}]}] * 2},
             r"a part of mode 7, expected 0 \(points\) to 6",
         ),
-        ({"meshes": []}, "number 0 of the meshes, expected one of 0"),
+        ({"meshes": []}, "index 0 of the meshes, expected one of 0"),
         ({"nodes": [], "scenes": [{"nodes": []}]}, "no geometry found, expected a mesh or points"),
     ],
 )
@@ -266,7 +266,7 @@ PLY = "ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float
         ),
         (
             PLY.replace("ascii", "binary_little_endian") + "end_header\n" + "\0" * 11,
-            "truncated in number 0 of element",
+            "truncated in row 0 of element",
         ),
         (
             PLY.replace("ascii", "binary_big_endian") + "end_header\n" + "\0" * 12 + "\1",

@@ -42,7 +42,7 @@ def test_pickles_are_not_opened(tmp_path, capsys):
         put(tmp_path / f"cifar-10-batches-bin/data_batch_{i}.bin", hostile)
     with pytest.raises(ValueError, match=r"data_batch_1\.bin: \d+ bytes, expected 10000 images of 3073"):
         CIFAR10(tmp_path, download=False)
-    with pytest.raises(ValueError, match="a pickle, which would have to be run"):
+    with pytest.raises(ValueError, match="a pickle, which runs code when it is read"):
         read_metadata(put(tmp_path / "0.npy", hostile))
     objects = npy((1,), "|O", hostile)
     for read, path in (

@@ -117,7 +117,7 @@ def test_members_that_claim_more_than_there_is(tmp_path):
         with pytest.raises(ValueError, match=r"a\.npz: .*damaged"):
             read_arrays(put(tmp_path / "a.npz", content.replace(size, claimed)), ["x"])
     words = npy((1,), "<U1", b"\xff\xff\xff\x7f")
-    with pytest.raises(ValueError, match="a letter of number 2147483647, expected at most 1114111"):
+    with pytest.raises(ValueError, match="the character code 2147483647, expected at most 1114111"):
         read_arrays(put(tmp_path / "a.npz", npz(x=words)), ["x"])
 
 

@@ -22,7 +22,7 @@ def test_columns_that_are_not_there(tmp_path):
     cloud = read_cloud(tmp_path / "a.npz")
     cloud.check_columns("a", ["z"])
     for name, message in {
-        "q": r"a: q \[3\], expected 4 rows, one for each point",
+        "q": r"a: q \[3\], expected 4 rows, one per point",
         "force_1": r"a: force_1 \[5, 2\], expected 4 rows",
         "energy": r"a: energy \[\], expected 4 rows",
         "w": "a: no w, the file has z",

@@ -75,9 +75,9 @@ def test_what_is_read(tmp_path, text, options, expected):
         (
             "time;x\n1;1,5\n",
             {"decimal": "."},
-            r"x is '1,5', expected a number .*; the option 'decimal' takes ','",
+            r"x is '1,5', expected a number .*; for decimal commas set the option 'decimal'",
         ),
-        ('time,x\n1,"1,5"\n', {}, r"x is '1,5', expected .*; the option 'decimal' takes ','"),
+        ('time,x\n1,"1,5"\n', {}, r"x is '1,5', expected .*; for decimal commas set the option 'decimal'"),
         ("time,x\n0,5,1,5\n", {}, "line 2: 4 cells, expected 2"),
         (
             "time;a,time\n1;2\n",

@@ -160,7 +160,7 @@ def test_columns_of_numbers(tmp_path, times):
 )
 def test_numbers_that_look_like_dates_are_told(tmp_path, times):
     with pytest.warns(
-        UserWarning, match=rf"times such as {re.escape(times[0])} are taken for numbers; .* with dashes"
+        UserWarning, match=rf"times such as {re.escape(times[0])} are read as numbers; .* with dashes"
     ):
         assert not table(tmp_path, *times).dates
 

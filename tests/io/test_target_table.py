@@ -38,7 +38,7 @@ def test_what_stands_between_cells(tmp_path, sign):
     [
         (
             "file;a\nx;1,234\n",
-            "three decimals, or a whole one in groups of thousands; with commas between the",
+            "three decimals, or a whole number with a thousands separator; if commas separate the",
         ),
         ("file;a\nx;1,5\ny;1.5\n", "numbers with a comma, '1,5', and with a point, '1.5', expected one"),
         ("", "0 lines, expected a header"),
@@ -49,7 +49,7 @@ def test_what_stands_between_cells(tmp_path, sign):
         ("file,a\nx,1\ny\n", "line 3: 1 cells, expected 2"),
         ("file,a\nx,1\ny,high\n", "line 3: a is 'high', expected a number or an empty cell"),
         ("file,a\nx,inf\n", "line 2: a is 'inf'"),
-        ("file,a\nx,1\nx,2\n", "x more than once"),
+        ("file,a\nx,1\nx,2\n", "several rows for x"),
         ('file,a\n"x,1\n', "not a table of text"),
     ],
 )
@@ -66,8 +66,8 @@ def test_a_target_that_is_not_there(tmp_path):
 
 def test_a_file_has_one_name(tmp_path):
     (tmp_path / "targets.csv").write_text("file,v\na.npz,1\n./b/../a.npz,2\n")
-    with pytest.raises(ValueError, match=r"a.npz more than once"):
+    with pytest.raises(ValueError, match=r"several rows for a.npz"):
         read_targets(tmp_path / "targets.csv")
     (tmp_path / "targets.csv").write_text("file,v\na.npz,1\n ,2\n")
-    with pytest.raises(ValueError, match="line 3: no file, expected the name of one"):
+    with pytest.raises(ValueError, match="line 3: no file, expected its name"):
         read_targets(tmp_path / "targets.csv")

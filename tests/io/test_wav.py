@@ -79,7 +79,7 @@ def test_a_file_that_is_cut_off(tmp_path, size):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"OggS" + bytes(100), "not a wav file, expected it to start with RIFF....WAVE, got b'OggS"),
+        (b"OggS" + bytes(100), "not a wav file, expected a start of RIFF....WAVE, got b'OggS"),
         (b"RIFF\x24\0\0\0AVI " + bytes(100), "not a wav file"),
         (
             wav(b"\1" * 8, tag=7, bits=8),
@@ -87,7 +87,7 @@ def test_a_file_that_is_cut_off(tmp_path, size):
         ),
         (
             wav(b"\1" * 8, bits=64),
-            "1 channels, 64 bits and 8 bytes for all, expected samples of 8, 16, 24, 32 bits",
+            "1 channels, 64 bits and 8 bytes per frame, expected samples of 8, 16, 24, 32 bits",
         ),
         (wav(b"\1" * 8, channels=0), "0 channels, 16 bits"),
         (wav(b"\1" * 10, channels=2), "10 bytes of sound, expected a multiple of 4: 2 channels of 2 bytes"),
@@ -195,7 +195,7 @@ LONG = np.arange(20, dtype="<i2").tobytes()
 def test_more_sound_than_the_header_says(tmp_path, rest):
     (tmp_path / "a.wav").write_bytes(b"RIFF" + little(0) + b"WAVE" + FORM + chunk(b"data", SOUND) + rest)
     message = (
-        rf"a\.wav: 12 bytes of sound by its header and {len(rest)} more behind it, expected chunks, a tag"
+        rf"a\.wav: the header says 12 bytes of sound, but {len(rest)} more follow, expected chunks, a tag"
     )
     with pytest.raises(ValueError, match=message):
         read_wav(tmp_path / "a.wav")

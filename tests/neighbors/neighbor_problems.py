@@ -18,7 +18,7 @@ needs_pyg_lib = pytest.mark.skipif(
 )
 
 BACKENDS = [
-    *("torch", "scipy", "auto"),
+    *("torch", "scipy", "device", "auto"),
     pytest.param("cluster", marks=needs_cluster),
     pytest.param("pyg_lib", marks=needs_pyg_lib),
 ]

@@ -122,7 +122,7 @@ def test_auto_takes_the_tree_for_large_clouds_and_few_neighbors(monkeypatch, nat
         (
             {"backend": "faiss"},
             ValueError,
-            "one of 'auto', 'torch', 'scipy', 'cluster', 'pyg_lib', got 'faiss'",
+            "one of 'auto', 'torch', 'scipy', 'device', 'cluster', 'pyg_lib', got 'faiss'",
         ),
     ],
 )

@@ -199,7 +199,7 @@ def test_finer_images_keep_the_response():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: JointCCNN({}), "expected a network or more"),
+        (lambda: JointCCNN({}), "expected at least one network"),
         (lambda: joint(own=("heads",)), r"some of \('norms', 'scales'\), got \('heads',\)"),
         (lambda: joint(own="norms"), "got 'norms'"),
         (

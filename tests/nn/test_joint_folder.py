@@ -75,15 +75,17 @@ def test_a_folder_of_the_other_sort(tmp_path):
     folder = model.save_pretrained(tmp_path / "m")
     alone = model.separate("clouds").save_pretrained(tmp_path / "alone")
     with pytest.raises(
-        ValueError, match=r"of a JointCCNN, expected a CCNN; JointCCNN\.from_pretrained reads it"
+        ValueError, match=r"holds a JointCCNN, expected a CCNN; JointCCNN\.from_pretrained reads it"
     ):
         CCNN.from_pretrained(folder)
-    with pytest.raises(ValueError, match=r"of a CCNN, expected a JointCCNN; CCNN\.from_pretrained reads it"):
+    with pytest.raises(
+        ValueError, match=r"holds a CCNN, expected a JointCCNN; CCNN\.from_pretrained reads it"
+    ):
         JointCCNN.from_pretrained(alone)
     edit(alone, model="ThirdNet")
-    with pytest.raises(ValueError, match="of a ThirdNet, expected a CCNN"):
+    with pytest.raises(ValueError, match="holds a ThirdNet, expected a CCNN"):
         CCNN.from_pretrained(alone)
-    with pytest.raises(ValueError, match="a JointCCNN alone, which knows no classes"):
+    with pytest.raises(ValueError, match="a JointCCNN without classes"):
         load_classifier(folder)
 
 
@@ -93,7 +95,7 @@ def test_folders_that_do_not_fit(tmp_path):
     network = config["network"]
     clouds = network["networks"]["clouds"]
     for changes, message in (
-        ({"own": ["norms"]}, "expected networks by their kinds, and own, a list; got own"),
+        ({"own": ["norms"]}, "expected networks by kind, and a list own; got own"),
         ({**network, "own": ["heads"]}, "expected own to be some of"),
         ({**network, "networks": {**network["networks"], "tones": clouds}}, "there are no weights of tones"),
         ({**network, "networks": {"clouds": clouds}}, "do not fit config.json, without .* and with"),

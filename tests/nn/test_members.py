@@ -190,5 +190,5 @@ def test_what_cannot_be_is_refused(given):
 
 def test_groups_divide_the_channels():
     assert type(make_linear(4, 4)) is torch.nn.Linear
-    with pytest.raises(ValueError, match="divide the channels, got 3 groups of 8"):
+    with pytest.raises(ValueError, match="divide the channels, got 3 groups for 8"):
         GroupedLinear(8, 6, 3)

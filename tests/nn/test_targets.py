@@ -48,5 +48,5 @@ def test_what_is_no_scale(plain):
 
 
 def test_a_target_without_a_value_is_named():
-    with pytest.raises(ValueError, match="no value of b in the training part"):
+    with pytest.raises(ValueError, match="no value of b in the training set"):
         Targets.measure(["a", "b"], ["", ""], torch.tensor([[1.0, NAN], [2.0, NAN]]))

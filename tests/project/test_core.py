@@ -82,7 +82,7 @@ def test_a_command_names_the_extra_that_it_misses(found, line):
 def test_functions_name_the_extra_that_they_miss(found):
     assert found["functions"] == {
         "training": f"ccnn_geo.training: {TRAINING}: pip install 'ccnn_geo[train]'",
-        "hub": "user/name: no such folder here; the Hugging Face hub: needs huggingface_hub: "
+        "hub": "user/name: no such local folder; the Hugging Face hub: needs huggingface_hub: "
         "pip install 'ccnn_geo[hub]'",
     }
 

@@ -20,7 +20,7 @@ FILES = {
     for p in PACKAGES
     for m in pkgutil.walk_packages(p.__path__, f"{p.__name__}.")
     if not m.name.startswith("ccnn_geo.cli")
-    if HAS_TRITON or not m.name.startswith("ccnn_geo.functional.edge.fused.")
+    if HAS_TRITON or ".fused." not in m.name
 }
 
 

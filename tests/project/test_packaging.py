@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -246,3 +247,9 @@ def test_importing_the_package_imports_no_data_set(imports):
 
 def test_predicting_needs_no_lightning(imports):
     assert imports["predict"] == [] and imports["probability"] == pytest.approx(1)
+
+
+def test_all_files_state_the_same_version():
+    stated = re.search(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(), re.M)[1]
+    assert f"version: {stated}\n" in (ROOT / "CITATION.cff").read_text()
+    assert re.search(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.M)[1] == stated

@@ -46,7 +46,8 @@ def _commands() -> list[tuple[str, ...]]:
     return list(found)
 
 
-COMMANDS = _commands()
+GPU = [words for words in _commands() if words[0] == "gpu-check"]
+COMMANDS = [words for words in _commands() if words not in GPU]
 LONG = ("train", "reproduce")
 PREPARE = ("data", "prepare")
 
@@ -133,3 +134,10 @@ def test_preparations_take_the_options(monkeypatch, words):
     monkeypatch.setattr(data_command, "prepare", lambda *given: asked.append(given) or ["ready"])
     assert cli.main(words) == 0
     assert [given[:2] for given in asked] == [(words[2], "data")]
+
+
+@pytest.mark.parametrize("words", GPU, ids=" ".join)
+def test_checks_of_a_gpu_start_without_one(tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main([*words, "--device", "cpu", "--tiny", "--only", "stale_window"]) == 0
+    assert (tmp_path / "gpu-check" / "report.md").exists()

@@ -52,13 +52,13 @@ def test_a_spacing_that_is_not_known(count):
     model = network(3, num_neighbors=2)
     model(batch)
     assert fit_line(model, batch) == (
-        "how far apart the points of the first clouds are is not known: none has six in different places"
+        "the spacing of the points in the first clouds is unknown: none has six different positions"
     )
 
 
 def test_lines():
-    assert time_line(2.0, 300, 12) == "an epoch takes about 10 min, 12 of them about 2 h, besides validation"
-    assert time_line(0.01, 300, 0) == "an epoch takes about 3 s, besides validation"
+    assert time_line(2.0, 300, 12) == "an epoch takes about 10 min, 12 of them about 2 h, without validation"
+    assert time_line(0.01, 300, 0) == "an epoch takes about 3 s, without validation"
     y = torch.tensor([0, 0, 1])
     data = SimpleNamespace(train_set=_Samples(y), classes=["a", "b"], validation_set=[1, 2])
     assert data_line(data) == "data: 3 training samples, 2 classes of 1 to 2; 2 validation samples"
@@ -83,4 +83,4 @@ def test_the_time_is_told_once_after_some_batches(monkeypatch):
     )
     for i in range(5):
         callback.on_train_batch_end(trainer, SimpleNamespace(network=None), None, None, i)
-    assert told == ["fitted", "an epoch takes about 3.3 min, 10 of them about 33 min, besides validation"]
+    assert told == ["fitted", "an epoch takes about 3.3 min, 10 of them about 33 min, without validation"]

@@ -190,7 +190,7 @@ def test_nothing_is_opened_or_made_before_a_flag_is_refused(run_cli, monkeypatch
     assert run_cli("train", *options) == (
         1,
         "",
-        "ccnn-geo: trainer.precision: expected 32-true, 64-true, bf16-mixed or 16-mixed, for parameters stay in "
+        "ccnn-geo: trainer.precision: expected 32-true, 64-true, bf16-mixed or 16-mixed, because parameters stay in "
         "float32 or float64, got 'bf16-true'\n",
     )
     assert not Path("runs").exists()

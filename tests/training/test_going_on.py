@@ -79,7 +79,7 @@ def test_what_changes_counts_and_is_said_and_the_rest_is_refused(run, run_cli):
     assert (code, errors) == (0, "") and "this run is over, after 2 epochs" in output
     assert len(rates()) == 2
     code, output, errors = run_cli("train", "--resume", "run", "--optim.lr", "0.5")
-    assert (code, errors) == (0, "") and "  optim.lr: 0.01 before, 0.5 had no step left to count\n" in output
+    assert (code, errors) == (0, "") and "  optim.lr: 0.01 before, 0.5 now, but no step is left\n" in output
     assert len(rates()) == 2
 
     given = ("--optim.lr", "0.5", "--optim.weight_decay", "0.3", "--trainer.max_epochs", "4")
@@ -132,7 +132,7 @@ def test_steps_and_time_end_a_run_and_it_goes_on_with_the_next_epoch(run_cli, mo
         run["epoch"] -= 1
         torch.save(run, "run/checkpoints/last.ckpt")
     _, output, _ = run_cli("train", "--resume", "run")
-    assert f"only its validation is repeated; a larger trainer.{ends} goes on\n" in output
+    assert f"only its validation is repeated; a larger trainer.{ends} continues it\n" in output
 
 
 def test_steps_that_end_within_an_epoch_go_on_with_the_next(run_cli):
@@ -176,7 +176,9 @@ def test_a_checkpoint_within_an_epoch_is_not_gone_on_from(run, run_cli):
 
 def test_a_run_that_validated_no_epoch_and_goes_on(run_cli):
     code, output, _ = run_cli(*TRAIN, "--out", "run", "--trainer.check_val_every_n_epoch", "3")
-    assert code == 0 and "\nvalidation (last epoch, the best checkpoint for want of " in output
+    assert (
+        code == 0 and "\nvalidation (last epoch, the best checkpoint because no other was validated" in output
+    )
     best, last = (load_checkpoint(Path(f"run/checkpoints/{name}.ckpt")) for name in ("best", "last"))
     assert best["epoch"] == last["epoch"] == 1
     run_plots.plot_curves(read_metrics(Path("run/metrics.csv")), Path("curves.png"))  # of training alone
@@ -201,13 +203,13 @@ def test_a_name_is_its_newest_run_and_failed_starts_leave_none(run_cli, monkeypa
     for number in ("009", "010"):
         (Path("runs/tones") / number / BEST).touch()
     with pytest.warns(
-        UserWarning, match="runs/tones: runs/tones/010 is taken; 011 has no checkpoints/best.ckpt"
+        UserWarning, match="runs/tones: runs/tones/010 is used; 011 has no checkpoints/best.ckpt"
     ):
         assert checkpoint_file("runs/tones") == Path("runs/tones/010") / BEST
     assert checkpoint_file("runs/tones/009") == Path("runs/tones/009") / BEST
     assert checkpoint_file("runs") == Path("runs") / BEST
     (Path("runs/tones/009/checkpoints/last.ckpt")).touch()
-    with pytest.warns(UserWarning, match="runs/tones/009 is taken; 010, 011 have no checkpoints/last.ckpt"):
+    with pytest.warns(UserWarning, match="runs/tones/009 is used; 010, 011 have no checkpoints/last.ckpt"):
         assert find_resume("runs/tones", None, "x") == Path("runs/tones/009/checkpoints/last.ckpt")
     monkeypatch.setattr(run_plots, "save", lambda *_: None)
     (Path("runs/tones/011/metrics.csv")).write_text("epoch,val_acc\n1,0.5\n")
@@ -258,7 +260,7 @@ def test_results_of_an_earlier_checkpoint_are_told(run, run_cli):
     given = ("--trainer.max_epochs", "3", "--config", "a.yaml")
     code, output, errors = run_cli("train", "--resume", "run", *given)
     assert (code, errors) == (0, "")
-    assert "  --config: not read, a run goes on with its own run/config.yaml\n" in output
+    assert "  --config: not read, a resumed run keeps its own run/config.yaml\n" in output
     now = load_checkpoint(Path("run/checkpoints/best.ckpt"))["global_step"]
-    told = "results.json: test_tones of an earlier best.ckpt, until tested again\n"
+    told = "results.json: test_tones from an earlier best.ckpt, until tested again\n"
     assert (told in output) == (now != step)

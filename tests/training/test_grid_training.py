@@ -162,7 +162,7 @@ def test_scenes_without_labels_are_refused(run_cli, folder, monkeypatch):
     [
         (("--data.num_points", "5"), 2, "num_points"),
         (("--data.limit", "0"), 1, "data.limit"),
-        (("--data.augment.crop", "3"), 1, "data.augment: expected crop and flip for images alone"),
+        (("--data.augment.crop", "3"), 1, "data.augment: expected crop and flip only for images"),
         (("--data.dataset_args", '{"size": 3}'), 1, "data.dataset_args: expected some of"),
         (("--data.dataset", "nothing"), 1, "data.dataset: expected one of smnist"),
         (("--model.causal", "true", "--data.dataset", "spots", "--data.augment", "null"), 1, "causal"),
@@ -180,9 +180,12 @@ def test_errors_are_one_line(run_cli, folder, arguments, code, message):
 def test_checkpoints_meet_data_of_their_kind_only(run_cli, folder):
     assert run_cli("train", "--config", "tones.yaml", "--out", "run", "--trainer.max_epochs", "1")[0] == 0
     for arguments, message in (
-        (("test", "run", "--data.dataset", "spots"), "the checkpoint knows the classes low, high"),
-        (("test", "run", "--data.dataset", "parametric"), "trained on tones, parametric is of another kind"),
-        (("predict", "run", "a.off"), "trained on tones, without what prepares a sample"),
+        (("test", "run", "--data.dataset", "spots"), "the checkpoint has the classes low, high"),
+        (
+            ("test", "run", "--data.dataset", "parametric"),
+            "trained on tones, but parametric is a different kind",
+        ),
+        (("predict", "run", "a.off"), "trained on tones, without the preparation of a sample"),
     ):
         code, _, errors = run_cli(*arguments)
         assert code == 1 and message in errors and errors.count("\n") == 1

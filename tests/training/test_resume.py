@@ -67,7 +67,7 @@ def test_another_network_is_refused_before_anything_is_written(project, run_cli)
         (("--model.preset", "ccnn_4_16"), "model.preset was None, got 'ccnn_4_16'"),
         (("--data.features", "[pos]"), "data.features was ['normal', 'pos'], got ['pos']"),
         (("--data.root", "nowhere"), "nowhere: no such folder"),
-        (("--out", "b"), "--out b: expected a, where --resume continues"),
+        (("--out", "b"), "--out b: expected a, which --resume continues"),
     ):
         code, _, errors = run_cli("train", "--resume", "a", *change)
         assert code == 1 and message in errors and errors.count("\n") == 1
@@ -78,7 +78,7 @@ def test_another_network_is_refused_before_anything_is_written(project, run_cli)
     (project / "shapes" / "test" / "disc").rename(project / "shapes" / "test" / "cone")
     code, _, errors = run_cli("train", "--resume", "a", "--trainer.max_epochs", "2")
     assert (
-        code == 1 and "the checkpoint knows the classes ball, disc, the training set has ball, cone" in errors
+        code == 1 and "the checkpoint has the classes ball, disc, the training set has ball, cone" in errors
     )
     assert (project / "a" / "config.yaml").read_bytes() == before
 

@@ -33,7 +33,7 @@ def test_arguments_out_of_range(arguments):
             24,
             10,
             12,
-            "warm-up: 12 of 120 steps (0.5 of 5 epochs); optim.warmup_share of a run is the most, optim.",
+            "warm-up: 12 of 120 steps (0.5 of 5 epochs); limited by optim.warmup_share, optim.",
         ),
         (
             2100,
@@ -42,13 +42,13 @@ def test_arguments_out_of_range(arguments):
             100,
             "warm-up: 100 of 2100 steps (10 of 210 epochs)",
         ),  # named, and shorter than a tenth
-        (30, 1, 10, 3, "warm-up: 3 of 30 steps (3 of 30 epochs); optim.warmup_share"),
+        (30, 1, 10, 3, "warm-up: 3 of 30 steps (3 of 30 epochs); limited by optim.warmup_share"),
         (
             9,
             3,
             10,
             0,
-            "no warm-up in 9 steps (3 epochs); optim.warmup_share",
+            "no warm-up in 9 steps (3 epochs); limited by optim.warmup_share",
         ),
         (50, 20, 0, 0, "no warm-up in 50 steps (2.5 epochs)"),
         (50, 20, 0.2, 4, "warm-up: 4 of 50 steps (0.2 of 2.5 epochs)"),

@@ -91,7 +91,7 @@ def test_the_fit_of_other_targets_does_not_come(project):
 
 
 def test_another_network_is_refused(model):
-    with pytest.raises(ValueError, match=r"--from model: another network: .*\[16.*here and .*\[8.*there"):
+    with pytest.raises(ValueError, match=r"--from model: a different network: .*\[16.*here and .*\[8.*there"):
         take_weights(network(hidden_channels=16), ["a", "b"], "model")
 
 
@@ -133,7 +133,7 @@ def test_by_command(model, project, run_cli, rate, no_pictures):
     code, output, errors = run_cli(
         "train", "--from", "model", *options, "--optim.trunk_lr", rate, "--out", "run"
     )
-    assert (code, errors) == (0, "") and "weights: those of model\n" in output
+    assert (code, errors) == (0, "") and "weights: from model\n" in output
     before, after = model.state_dict(), trained(project)
     changed = {key for key in before if not torch.equal(before[key], after[key])}
     assert any(key.startswith("head.") for key in changed)
@@ -147,10 +147,13 @@ def test_by_command(model, project, run_cli, rate, no_pictures):
 def test_what_cannot_be(model, project, run_cli):
     for arguments, message in (
         (("--from", "nowhere"), "nowhere: no such checkpoint"),
-        (("--from", "model", "--data.dataset", "mnist"), "trained on folder, mnist is of another kind"),
-        (("--from", "model", "--resume", "run"), "a run that is resumed has its own weights"),
+        (("--from", "model", "--data.dataset", "mnist"), "trained on folder, but mnist is a different kind"),
+        (("--from", "model", "--resume", "run"), "a resumed run has its own weights"),
         (("--from", "model", "--optim.trunk_lr", "-1"), "optim.trunk_lr: expected 0 or more"),
-        (("--from", "model", "--model.hidden_channels", "16", "--data.root", "shapes"), "another network"),
+        (
+            ("--from", "model", "--model.hidden_channels", "16", "--data.root", "shapes"),
+            "a different network",
+        ),
     ):
         code, _, errors = run_cli("train", *arguments, "--trainer.max_epochs", "1")
         assert code == 1 and message in errors, errors

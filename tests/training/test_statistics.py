@@ -172,12 +172,12 @@ def test_steps_that_max_steps_alone_ends():
     PlanLine(lines.append).on_train_start(trainer, model)
     trainer.is_global_zero = False
     PlanLine(lines.append).on_train_start(trainer, model)
-    asked = "optim.warmup_share of a run is the most, optim.warmup_epochs is 10"
+    asked = "limited by optim.warmup_share, optim.warmup_epochs is 10"
     loader = DataLoader(range(52), batch_size=5, drop_last=True)
     trainer.is_global_zero, trainer.train_dataloader = True, loader
     PlanLine(lines.append).on_train_start(trainer, model)
     assert lines.pop().startswith(
-        "each epoch leaves out 2 of 52 training samples, others in each: they are too few"
+        "each epoch leaves out 2 of 52 training samples, different ones each time; they do not fill"
     )
     lines.pop()
     trainer.num_training_batches = 3  # limit_train_batches

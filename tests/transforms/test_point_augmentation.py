@@ -150,7 +150,7 @@ def test_mixed_batches():
         (
             lambda: MixClouds(2)(Batch.from_data_list([Data(pos=torch.zeros(4, 3))])),
             ValueError,
-            "a label of each",
+            "a label for each",
         ),
     ],
 )

@@ -1,3 +1,3 @@
-"""Internal: compiles functions in C where there is a compiler, and gives back memory; everything works without.."""
+"""Internal: compiles functions in C if there is a compiler, and reuses memory; everything works without."""
 
 __all__: list[str] = []

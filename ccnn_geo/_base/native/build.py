@@ -1,8 +1,8 @@
 """Compiles the C sources of the package on the machine they run on, once per machine and version.
 
-Each source ``name.c`` exports one function ``int name(const args *)`` and is a library of its own, made when first
-asked for. Nothing here is required: without a compiler, OpenMP or a folder to write to there is no function, and
-:func:`native_status` says why.
+Each source ``name.c`` exports one function ``int name(const args *)`` and becomes its own library, compiled on first
+use. Nothing here is required: without a compiler, OpenMP or a writable folder there is no function, and
+:func:`native_status` reports why.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ OPTIONAL = ("-mprefer-vector-width=512",)  # x86 only; compilers split wide vect
 TIMEOUT = 120.0
 EXACT = "FP_CONTRACT OFF"
 THREAD_EDGES = 2048
-"""Edges for which one more thread pays."""
+"""Edges that justify one more thread."""
 
 
 class Native(NamedTuple):
-    """A compiled function, or none, and one sentence about it."""
+    """A compiled function or ``None``, and one sentence about it."""
 
     function: Callable[..., int] | None
     status: str
@@ -52,17 +52,17 @@ def native_function(name: str) -> Callable[..., int] | None:
 
 @torch.compiler.assume_constant_result
 def has_native(name: str) -> bool:
-    """Whether there is a function of ``name.c``; ``torch.compile`` asks once."""
+    """Whether there is a function of ``name.c``; ``torch.compile`` calls this once."""
     return os.environ.get("CCNN_GEO_NATIVE") != "0" and load(name).function is not None
 
 
 def native_status(name: str = "edge_magnet") -> str:
-    """Which library is used for the function of ``name.c``, or why there is none."""
+    """Reports which library provides the function of ``name.c``, or why there is none."""
     return "Native code is turned off by CCNN_GEO_NATIVE=0." if _disabled() else load(name).status
 
 
 def native_summary() -> str:
-    """One line about all functions, which are compiled for it if they are not yet.
+    """One line about all functions; compiles those that are not compiled yet.
 
     Example:
         >>> native_summary().startswith(("all ", "none: ", "off: ")) or "without" in native_summary()
@@ -81,16 +81,16 @@ def native_summary() -> str:
 
 
 def arguments(sizes: Sequence[str], tensors: Sequence[str]) -> type[ctypes.Structure]:
-    """The structure that a function takes: 64-bit numbers, then addresses."""
+    """The structure that a function takes: 64-bit integers, then addresses."""
     fields = [(name, ctypes.c_int64) for name in sizes] + [(name, ctypes.c_void_p) for name in tensors]
     return type("Arguments", (ctypes.Structure,), {"_fields_": fields})
 
 
 def addresses(**tensors: Tensor) -> dict[str, int]:
-    """Where tensors lie, for a function in C; the only place that asks.
+    """Addresses of tensors for a function in C; the only place that reads them.
 
     Raises:
-        ValueError: If one is on another device, where an address of the host's means nothing.
+        ValueError: If one is on another device, where addresses of the host mean nothing.
     """
     for t in tensors.values():
         if t.device.type != "cpu":
@@ -100,7 +100,7 @@ def addresses(**tensors: Tensor) -> dict[str, int]:
 
 
 def threads_for(num_edges: int) -> int:
-    """Threads that a loop over edges is shared by."""
+    """Number of threads for a loop over edges."""
     return min(torch.get_num_threads(), 1 + num_edges // THREAD_EDGES)
 
 
@@ -116,7 +116,7 @@ def _sources() -> dict[str, Path]:
 
 @functools.cache
 def load(name: str) -> Native:
-    """Compiles if need be, and loads; remembered for the process."""
+    """Loads a function and compiles it if necessary; caches it for the process."""
     compiler = find_compiler()
     if compiler is None:
         return Native(None, "No native code: there is no C compiler ($CC, cc, gcc, clang).")
@@ -143,7 +143,7 @@ def find_compiler() -> list[str] | None:
 def _compile(compiler: list[str], source: Path, folder: Path) -> Path:
     text = source.read_text()
     flags = FLAGS + (OPTIONAL if platform.machine() in ("x86_64", "AMD64") else ())
-    # products and sums are fused unless a source needs each rounded, as its first lines say
+    # fuses products and sums, unless a source needs each rounded, as its first lines state
     flags += (f"-ffp-contract={'off' if EXACT in text else 'fast'}",)
     stamp = os.stat(compiler[0])
     identity = [*compiler, *flags, str(stamp.st_size), str(stamp.st_mtime_ns), processor()]
@@ -155,7 +155,7 @@ def _compile(compiler: list[str], source: Path, folder: Path) -> Path:
     if target.exists():
         return target
     folder.mkdir(parents=True, exist_ok=True)
-    # under a name of its own until it is whole: other processes may compile at the same time
+    # in a temporary folder until complete: other processes may compile at the same time
     with tempfile.TemporaryDirectory(dir=folder) as own:
         built = Path(own) / target.name
         subprocess.run(
@@ -170,7 +170,7 @@ def _compile(compiler: list[str], source: Path, folder: Path) -> Path:
 
 
 def processor() -> str:
-    """What ``-march=native`` depends on: machines that share a home may differ."""
+    """A description of what ``-march=native`` depends on; machines that share a home folder may differ."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

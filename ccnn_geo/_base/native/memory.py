@@ -1,8 +1,8 @@
-"""Memory for large results on the CPU, used again from step to step.
+"""Memory for large results on the CPU, reused from step to step.
 
-``CCNN_GEO_POOL_MB`` says how many megabytes (2**20 bytes) of freed memory a process keeps at most: 512 by default,
-never more than a quarter of what it may use (:mod:`ccnn_geo._base.native.memory_limit`), none in the workers of a
-``DataLoader``.
+``CCNN_GEO_POOL_MB`` is the largest amount of freed memory that a process keeps, in megabytes (2**20 bytes): 512 by
+default, at most a quarter of what it may use (:mod:`ccnn_geo._base.native.memory_limit`), and none in the workers of
+a ``DataLoader``.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from torch.utils.data import get_worker_info
 from ccnn_geo._base.native.memory_limit import memory_limit
 
 LARGE = 1 << 22
-"""Bytes from which the first touch of fresh pages takes longer than what is computed into them."""
+"""Size in bytes above which touching fresh pages takes longer than the computation."""
 POOL_MB = 512.0
-"""Megabytes of freed memory that are kept by default: a step frees what it holds, and the next one asks for as much."""
+"""Megabytes of freed memory to keep by default: a step frees its memory, and the next one needs as much."""
 WASTE = 1.25
-"""Size of a kept block over what is asked for, at most."""
+"""Largest ratio between the size of a reused block and the size requested."""
 LINE = 64
-"""Bytes of a cache line, at which all memory begins."""
+"""Bytes of a cache line; all memory is aligned to it."""
 
 
 def empty(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    """A tensor on the CPU, not initialised; large ones reuse freed memory, or get huge pages where there are any.
+    """An uninitialised tensor on the CPU; large ones reuse freed memory, or get huge pages if available.
 
-    An allocator gives large blocks back to the system, and each page of a new one costs more than writing it.
+    An allocator returns large blocks to the system, and each page of a new block costs more than writing it.
 
     Raises:
-        ValueError: If ``CCNN_GEO_POOL_MB`` is no number of megabytes.
+        ValueError: If ``CCNN_GEO_POOL_MB`` is not a number of megabytes.
     """
     size = math.prod(shape) * dtype.itemsize
     if size < LARGE:
@@ -44,23 +44,23 @@ def empty(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
     block = _take(size + 2 * LINE)
     skipped = -block.ctypes.data % LINE
     array = block[skipped : skipped + size + LINE]  # loops in C may read one vector beyond the end
-    # the tensor holds the array, and gives the block back when it dies
+    # the tensor holds the array, and returns the block when it dies
     weakref.finalize(array, _give, block).atexit = False
     return torch.from_numpy(array).view(dtype)[: math.prod(shape)].view(shape)
 
 
 def zeros(*shape: int) -> Tensor:
-    """The same in float32, filled with zeros."""
+    """A float32 tensor as in :func:`empty`, filled with zeros."""
     return empty(*shape).zero_()
 
 
 def forget() -> None:
-    """Gives all kept memory back to the system."""
+    """Returns all kept memory to the system."""
     _blocks.clear()
 
 
 def kept_at_most() -> int:
-    """Bytes of freed memory that this process keeps at most."""
+    """Largest number of bytes of freed memory that this process keeps."""
     if get_worker_info() is not None:
         return 0
     return min(_asked(), memory_limit() // 4)
@@ -68,7 +68,7 @@ def kept_at_most() -> int:
 
 @functools.cache
 def _asked() -> int:
-    """Bytes that the user asks for, read once."""
+    """Bytes that the user allows, read once."""
     text = os.environ.get("CCNN_GEO_POOL_MB") or str(POOL_MB)
     try:
         megabytes = float(text)
@@ -86,7 +86,7 @@ class _Block:
         self.data = data
 
 
-_blocks: list[_Block] = []  # the last freed one comes last; no lock, since tensors may die while one is held
+_blocks: list[_Block] = []  # the last freed one comes last; no lock, because tensors may die while it is held
 
 
 def _take(size: int) -> np.ndarray:
@@ -113,4 +113,4 @@ def _give(data: np.ndarray) -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=forget)  # what a parent keeps is of no use to its workers
+    os.register_at_fork(after_in_child=forget)  # workers have no use for their parent's memory

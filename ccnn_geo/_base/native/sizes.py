@@ -1,4 +1,4 @@
-"""Sizes of which there are few, for what is made or remembered for each size."""
+"""Limits the number of distinct sizes, if something is made or cached for each size."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 
 def ladder(n: int, steps: int = 4) -> int:
-    """Smallest number >= ``n`` on a ladder of ``steps`` sizes an octave, a power of two.
+    """Smallest number >= ``n`` on a ladder of ``steps`` sizes per octave, a power of two.
 
     Example:
         >>> [ladder(n) for n in (5, 9, 28, 30, 1000)]
@@ -19,10 +19,10 @@ def ladder(n: int, steps: int = 4) -> int:
 
 
 class FirstSizes:
-    """The first few sizes that a process meets, for which a library may keep what it makes.
+    """The first few sizes that a process meets, which a library may cache.
 
     Args:
-        most: Number of sizes.
+        most: Largest number of sizes.
 
     Example:
         >>> first = FirstSizes(2)
@@ -35,11 +35,11 @@ class FirstSizes:
         self._met: set[Hashable] = set()
 
     def has(self, size: Hashable) -> bool:
-        """Whether ``size`` is one of them; while there are fewer it becomes one."""
+        """Whether ``size`` is one of them; adds it while there is room."""
         if size not in self._met and len(self._met) < self.most:
             self._met.add(size)
         return size in self._met
 
     def forget(self) -> None:
-        """Begins anew."""
+        """Forgets all sizes."""
         self._met.clear()

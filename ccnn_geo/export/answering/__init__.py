@@ -1,3 +1,3 @@
-"""Internal: how samples of each kind are prepared, answered and written; :class:`~ccnn_geo.export.Predictor` asks."""
+"""Internal: preparation, prediction and output for each kind of sample; :class:`~ccnn_geo.export.Predictor` uses it."""
 
 __all__: list[str] = []

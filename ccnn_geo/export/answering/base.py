@@ -1,4 +1,4 @@
-"""How samples are prepared, answered and written: what all kinds have in common."""
+"""The base for all kinds of samples: preparation, prediction and output."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ from ccnn_geo.transforms.turn_up import TurnUp
 
 
 class Answering:
-    """From files, or objects in memory, to answers: clouds, or grids of one size, go through a network together.
+    """Predicts for files or objects in memory; clouds, or grids of one size, go through a network together.
 
     Args:
-        network: In evaluation mode.
-        pipeline: Of its training.
+        network: The network, in evaluation mode.
+        pipeline: The pipeline of its training.
         classes: Names of its outputs.
-        targets: Of a regression, which has no classes.
+        targets: Targets of a regression, which has no classes.
     """
 
     takes_votes: ClassVar[tuple[str, ...]] = ()
-    """How a sample may be asked several times: turned, ``rotations``, or with other points, ``subsets``."""
+    """Ways to repeat a sample for votes: rotated, ``rotations``, or with other points, ``subsets``."""
 
     votes: Votes = ONE_VOTE
 
     turn: TurnUp | None = None
-    """What a shape goes through before the pipeline."""
+    """A rotation of shapes before the pipeline."""
 
     def __init__(
         self, network: CCNN, pipeline: Pipeline, classes: Sequence[str], targets: Targets | None
@@ -56,11 +56,16 @@ class Answering:
         self.network, self.pipeline, self.classes, self.targets = network, pipeline, tuple(classes), targets
 
     def at_once(self, batch_size: int) -> int:
-        """Samples whose answers may be in memory together, of so many that go through the network together."""
+        """Number of samples with predictions in memory together, given the batch size."""
         return batch_size
 
     def prepare(self, source: Any) -> Any:
-        """What is asked of a file or an object in memory.
+        """Prepares a file or an object in memory.
+
+        Raises:
+            OSError: If a file cannot be opened.
+            ValueError: If it is not valid, or does not fit; names the file.
+            TypeError: If the pipeline cannot read it.
 
         Raises:
             OSError: If a file cannot be opened.
@@ -77,18 +82,18 @@ class Answering:
             raise ValueError(f"{source}: {error}") from error
 
     def sample(self, source: Any) -> Any:
-        """The same, with errors that need not name the file."""
+        """Prepares a sample like :meth:`prepare`, with errors that need not name the file."""
         sample = self.pipeline(self.read(source))
         return Data(**network_inputs(sample)) if isinstance(sample, Data) else sample
 
     def read(self, source: Any) -> Any:
-        """What a file or an object in memory holds, turned as the samples of the training."""
+        """The content of a file or an object in memory, rotated to fit the samples of the training."""
         content = self.pipeline.read(source)
         return content if self.turn is None else self.turn(content)
 
     @torch.no_grad()
     def answer(self, samples: Sequence[Any]) -> list[Answer | ValueError]:
-        """What the network says of prepared samples; an error in the place of an answer that is not finite."""
+        """Predictions for prepared samples; an error in place of one that is not finite."""
         answers: list[Answer | ValueError] = []
         for part in self._alike(samples):
             for outputs in self.outputs(part):
@@ -99,7 +104,7 @@ class Answering:
         return answers
 
     def outputs(self, samples: Sequence[Any]) -> list[Tensor]:
-        """Outputs ``[K]`` or ``[*, K]`` of each of some samples of one shape."""
+        """Outputs ``[K]`` or ``[*, K]`` for each of several samples of one shape."""
         device, is_global = self.network.head.linear.weight.device, self.network.readout == "global"
         if isinstance(samples[0], Tensor):
             outputs = self.network(torch.stack(list(samples)).to(device))
@@ -109,7 +114,7 @@ class Answering:
         return list(outputs if is_global else outputs.split(batch.ptr.diff().tolist()))
 
     def said(self, outputs: Tensor) -> Answer:
-        """The answer of the outputs of a sample.
+        """The prediction from the outputs for a sample.
 
         Raises:
             ValueError: If they are not finite.
@@ -120,7 +125,7 @@ class Answering:
         return make(outputs, self.classes)
 
     def shape(self, sample: Any) -> tuple[int, ...]:
-        """Samples that have the same go through the network together."""
+        """Samples with the same value go through the network together."""
         return tuple(sample.shape) if isinstance(sample, Tensor) else ()
 
     def _alike(self, samples: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -133,39 +138,39 @@ class Answering:
     def written(
         self, files: Iterable[str], where: Mapping[str, Path], batch_size: int
     ) -> Iterator[tuple[str, Answer | Exception]]:
-        """Answers files in their order, and writes what is said of their points.
+        """Predicts for files in order, and writes the predictions per point.
 
         Args:
-            files: Paths, asked for as they are needed.
-            where: Where the answers to the points of a file go, by the file; the extension may become another.
-            batch_size: Samples that go through the network together, at most.
+            files: Paths, consumed as needed.
+            where: Targets of predictions per point, by file; the extension may change.
+            batch_size: Most samples that go through the network together.
 
         Yields:
-            Each file, and its answer or what is wrong with it.
+            Each file with its prediction or error.
         """
         for file, found in stream_answers(self, files, batch_size):
             if not isinstance(found, Exception) and file in where:
                 try:
                     self.write(file, found, where[file])
-                except Exception as error:  # whatever a file does: it must not stop the others
+                except Exception as error:  # no file may stop the others
                     yield file, error
                     continue
             yield file, found
 
     def answer_files(self, target: Path) -> list[Path]:
-        """What :meth:`write` writes for such a target."""
+        """The files that :meth:`write` writes for such a target."""
         return [target.with_suffix(".npz")]
 
     def write(self, file: str, answer: Answer, target: Path) -> None:
-        """Writes the answers to the points, cells or time steps of a file; by default as ``.npz``.
+        """Writes predictions for the points, cells or time steps of a file; by default as ``.npz``.
 
-        It has ``label`` (the place of the class among ``classes``), ``probability`` and ``classes``, or a value by name
-        of each target.
+        It has ``label`` (the index of the class in ``classes``), ``probability`` and ``classes``, or a value by name
+        for each target.
 
         Args:
-            file: What was asked.
-            answer: To it.
-            target: Where the answer goes.
+            file: The input file.
+            answer: The prediction for it.
+            target: The file to write.
 
         Raises:
             OSError: If a file cannot be read or written.
@@ -174,7 +179,7 @@ class Answering:
 
 
 def write_arrays(answer: Answer, target: Path) -> None:
-    """Writes the answers to points as ``.npz``, complete or not at all."""
+    """Writes predictions for points as ``.npz``, all or nothing."""
     arrays: dict[str, Any] = {}
     if isinstance(answer, PointPrediction):
         arrays = {
@@ -188,5 +193,5 @@ def write_arrays(answer: Answer, target: Path) -> None:
 
 
 def is_path(source: Any) -> bool:
-    """Whether this is the name of a file, and no object in memory."""
+    """Whether a source is the name of a file, not an object in memory."""
     return isinstance(source, (str, PathLike))

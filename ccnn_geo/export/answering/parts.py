@@ -1,4 +1,4 @@
-"""Meshes and clouds of which each face or point gets a part."""
+"""Predicts the part of each face of a mesh, or each point of a cloud."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from ccnn_geo.transforms.pipelines.shapes import network_inputs
 
 
 class PartAnswering(Answering):
-    """The network runs on points of the surface, and is then evaluated in the middle of each face, or at each point.
+    """Runs the network on points of the surface, then evaluates it at the centre of each face, or at each point.
 
-    Of parts of several categories those of one are answered, the most probable of the shape.
+    With parts of several categories, only those of the shape's most probable category are predicted.
     """
 
     pipeline: PartPipeline
@@ -53,7 +53,7 @@ class PartAnswering(Answering):
         return [target.with_suffix(".ply")]
 
     def write(self, file: str, answer: Answer, target: Path) -> None:
-        """A PLY of the shape with a part, its probability and a colour for each face or point."""
+        """Writes a PLY of the shape with a part, its probability and a colour for each face or point."""
         assert isinstance(answer, PointPrediction), "of faces or points"
         shape = read_shape(file, self.pipeline.columns)
         write_parts(target.with_suffix(".ply"), shape, answer.labels, answer.probability, answer.classes)

@@ -1,4 +1,4 @@
-"""Images of which each pixel gets an answer."""
+"""Predictions for each pixel of an image."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ccnn_geo.transforms.pipelines.images import ImagePipeline
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """An image of which each pixel gets an answer.
+    """An image with a prediction for each pixel.
 
     Args:
-        image: As the network sees it, ``[C, H, W]``.
-        size: Pixels of the file along each axis: answers are interpolated to them.
-        spacing: Distance of the pixels that the network sees.
+        image: The input of the network, ``[C, H, W]``.
+        size: Pixels of the file along each axis; predictions are interpolated to them.
+        spacing: Distance between pixels in the network's input.
     """
 
     image: Tensor
@@ -34,14 +34,14 @@ class Pixels:
 
 
 class PixelAnswering(Answering):
-    """Answers as many pixels as the file has, whatever size the network sees; labels become a PNG."""
+    """Predicts as many pixels as the file has, whatever the network's input size; labels become a PNG."""
 
     pipeline: ImagePipeline
 
     def sample(self, source: Any) -> Any:
         content = self.pipeline.read(source)
         image = self.pipeline(content)
-        if self.pipeline.spacing is None:  # one answer for the whole image
+        if self.pipeline.spacing is None:  # one prediction for the whole image
             return image
         return Pixels(image, (content.shape[1], content.shape[2]), self.pipeline.spacing)
 
@@ -61,7 +61,7 @@ class PixelAnswering(Answering):
         return [*super().answer_files(target), *labels]
 
     def write(self, file: str, answer: Answer, target: Path) -> None:
-        """The arrays, and labels as a PNG with the numbers of the masks of the training."""
+        """Writes the arrays, and labels as a PNG with the numbers of the training masks."""
         if isinstance(answer, PointPrediction):
             codes = np.array(self.pipeline.codes or range(len(answer.classes)), np.uint8)
             write_mask(target.with_suffix(".png"), codes[answer.labels])
@@ -69,7 +69,7 @@ class PixelAnswering(Answering):
 
 
 def _resized(outputs: Tensor, size: tuple[int, int]) -> Tensor:
-    """Outputs ``[*size, K]`` of ``[K, H, W]``."""
+    """Outputs ``[*size, K]``, from ``[K, H, W]``."""
     if tuple(outputs.shape[1:]) != size:
         outputs = interpolate(outputs[None], size, mode="bilinear", align_corners=False).squeeze(0)
     return outputs.movedim(0, -1)

@@ -1,4 +1,4 @@
-"""Scans of which each point gets an answer, tile by tile, however large they are."""
+"""Predictions for each point of scans of any size, tile by tile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 
 
 class SceneAnswering(Answering):
-    """Scans are written in the format that they came in, and nothing of them is held in memory as a whole."""
+    """Writes scans in the format that they came in, without holding a whole scan in memory."""
 
     takes_votes: ClassVar[tuple[str, ...]] = ("rotations", "subsets")
 
@@ -57,12 +57,12 @@ class SceneAnswering(Answering):
     def written(
         self, files: Iterable[str], where: Mapping[str, Path], batch_size: int
     ) -> Iterator[tuple[str, Answer | Exception]]:
-        """One scan at a time, see :func:`~ccnn_geo.export.label_scene`; a ``.bin``, which names no columns, as PLY."""
+        """Predicts one scan at a time, see :func:`~ccnn_geo.export.label_scene`; writes ``.bin`` as PLY."""
         for file in files:
             target = self.answer_files(where[file])[0]
             try:
                 found = label_scene(self.network, self.pipeline, file, target, **self._asked)
-            except Exception as error:  # whatever a file does: it must not stop the others
+            except Exception as error:  # no file may stop the others
                 yield file, error
                 continue
             yield file, PointPrediction(found.index, found.probability, self.classes)

@@ -1,4 +1,4 @@
-"""Series of which each time may get an answer."""
+"""Series, optionally with predictions for each time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ccnn_geo.transforms.pipelines.series import SeriesPipeline
 
 
 class SeriesAnswering(Answering):
-    """Labels of times are written behind the lines of the file."""
+    """Appends labels of times to the lines of the file."""
 
     pipeline: SeriesPipeline
 
@@ -20,7 +20,7 @@ class SeriesAnswering(Answering):
         return super().answer_files(target) if self.targets else [target]
 
     def write(self, file: str, answer: Answer, target: Path) -> None:
-        """The lines of the file with ``predicted`` and ``probability``, empty where nothing was observed."""
+        """Writes the lines of the file with ``predicted`` and ``probability``, empty where nothing was observed."""
         if not isinstance(answer, PointPrediction):
             super().write(file, answer, target)
             return

@@ -1,4 +1,4 @@
-"""Shapes that may be asked several times, each time of other points."""
+"""Shapes, optionally with votes over several choices of points."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ccnn_geo.transforms.pipelines.shapes import ShapePipeline, network_inputs
 
 
 class ShapeAnswering(Answering):
-    """The mean of what a network says of several choices of points, the first one that of a single vote."""
+    """The mean of the outputs for several choices of points; the first choice is that of a single vote."""
 
     takes_votes: ClassVar[tuple[str, ...]] = ("subsets",)
 

@@ -1,3 +1,3 @@
-"""Internal: whole scenes, tile by tile, in memory that does not grow with them."""
+"""Internal: whole scenes, tile by tile, in bounded memory."""
 
 __all__: list[str] = []

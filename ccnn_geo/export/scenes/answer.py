@@ -1,4 +1,4 @@
-"""A whole scene -> a class, or logits, for every point: tiles that overlap, averaged."""
+"""Predicts a class, or logits, for every point of a whole scene: averages over overlapping tiles."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 
 OVERLAP = 0.25
-"""Part of a tile that it shares with the next one, by default."""
+"""Default share of a tile that overlaps the next one."""
 
 
 @dataclass(frozen=True, eq=False)
 class SceneAnswer:
-    """What a network says of a scene; arrays may lie on the disk.
+    """The prediction of a network for a scene; arrays may lie on disk.
 
     Args:
-        label: Class of each point as the file numbers them, ``[N]`` int32; -1 for points without a position.
-        probability: Of that class, ``[N]`` float32; 0 there.
+        label: Class of each point in the numbers of the file, ``[N]`` int32; -1 for points without a position.
+        probability: Probability of that class, ``[N]`` float32; 0 for these points.
         index: The same class from 0 to K - 1, ``[N]`` int32.
 
     Example:
@@ -58,22 +58,22 @@ def scene_logits(
     rotations: int = 1,
     subsets: int = 1,
 ) -> np.ndarray:
-    r"""Logits of every point of a scan in memory.
+    r"""Logits for every point of a scan in memory.
 
     .. math::
         z(p) = \frac{\sum_t w_t(p) \, z_t(p)}{\sum_t w_t(p)}
 
-    over the tiles :math:`t` that hold the point, with the weights of :class:`~ccnn_geo.export.scenes.tiling.Tiling`.
-    In each the network sees the points that ``voxel``, ``max_points`` and ``num_points`` leave, as in training, and is
-    evaluated at all of them, see :class:`~ccnn_geo.nn.point_field.PointField`.
+    over the tiles :math:`t` that hold the point, with the weights of :class:`~ccnn_geo.export.scenes.tiling.Tiling`. In
+    each tile the network sees the points that ``voxel``, ``max_points`` and ``num_points`` leave, as in training. It is
+    then evaluated at all points, see :class:`~ccnn_geo.nn.point_field.PointField`.
 
     Args:
-        network: In evaluation mode, with ``readout="node"``.
-        pipeline: Of its training.
+        network: The network, in evaluation mode, with ``readout="node"``.
+        pipeline: The pipeline of its training.
         frame: The scan.
-        overlap: Least part of a tile that it shares with the next one, up to a half.
-        rotations: Turns about the vertical axis that vote.
-        subsets: Different thinnings that vote.
+        overlap: Least share of a tile that overlaps the next one, up to a half.
+        rotations: Number of rotations about the vertical axis that vote.
+        subsets: Number of different thinnings that vote.
 
     Shapes:
         - **output:** :math:`(N, K)` float32, in the order of the frame
@@ -108,23 +108,23 @@ def answer_scene(
     subsets: int = 1,
     folder: Path | None = None,
 ) -> SceneAnswer:
-    """A class for every point of a file, in memory that does not grow with it.
+    """Predicts a class for every point of a file, in bounded memory.
 
-    Points and sums lie in files without a name, some 60 bytes a point and four more for each class, which are gone
-    when the process ends, however it does.
+    Points and sums lie in unnamed files, some 60 bytes per point and four more for each class, which disappear with the
+    process in any case.
 
     Args:
-        network: As in :func:`scene_logits`, and so are further arguments.
-        pipeline: Of its training.
+        network: As in :func:`scene_logits`, like further arguments.
+        pipeline: The pipeline of its training.
         path: The file.
-        overlap: Least part of a tile that it shares with the next one.
-        rotations: Turns about the vertical axis that vote.
-        subsets: Different thinnings that vote.
-        folder: On whose disk intermediate results lie; by default where the system keeps temporary files.
+        overlap: Least share of a tile that overlaps the next one.
+        rotations: Number of rotations about the vertical axis that vote.
+        subsets: Number of different thinnings that vote.
+        folder: Folder on the disk for intermediate results; by default the system's folder for temporary files.
 
     Raises:
         OSError: If the file cannot be read, or the disk is full.
-        ValueError: If the file is not sound, lacks a feature, or an argument is out of range.
+        ValueError: If the file is not valid, lacks a feature, or an argument is out of range.
     """
     path = Path(path)
     folder = Path(tempfile.gettempdir()) if folder is None else folder
@@ -156,20 +156,20 @@ def label_scene(
 ) -> SceneAnswer:
     """Writes a scan with a class and its probability for every point, see :func:`write_answer`.
 
-    The file is complete or absent. Intermediate results lie on its disk.
+    The file is written all or nothing. Intermediate results lie on its disk.
 
     Args:
-        network: As in :func:`answer_scene`, and so are further arguments.
-        pipeline: Of its training.
+        network: As in :func:`answer_scene`, like further arguments.
+        pipeline: The pipeline of its training.
         path: The scan.
-        out: The file that is written, of a format in which :func:`~ccnn_geo.io.scans.write.write_answer` writes it.
-        overlap: Least part of a tile that it shares with the next one.
-        rotations: Turns about the vertical axis that vote.
-        subsets: Different thinnings that vote.
+        out: The file to write, in a format that :func:`~ccnn_geo.io.scans.write.write_answer` supports for the scan.
+        overlap: Least share of a tile that overlaps the next one.
+        rotations: Number of rotations about the vertical axis that vote.
+        subsets: Number of different thinnings that vote.
 
     Raises:
         OSError: If a file cannot be read or written.
-        ValueError: If the scan is not sound, lacks a feature, or an argument is out of range.
+        ValueError: If the scan is not valid, lacks a feature, or an argument is out of range.
 
     Example:
         >>> label_scene(network, pipeline, "scan.laz", "labelled.laz", rotations=4)  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""How often each class of a scene's points is taken for which, at full resolution."""
+"""Confusion of the classes of a scene's points, at full resolution."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ def scene_confusion(
     rotations: int = 1,
     subsets: int = 1,
 ) -> Tensor:
-    """Points of class (row) that are taken for class (column), over all labelled points of some scans.
+    """Points of class (row) that are predicted as class (column), over all labelled points of some scans.
 
-    Not over those that thinning leaves: every point of a file counts once, with the answer of
-    :func:`~ccnn_geo.export.scenes.answer.answer_scene`. Points of no class do not count.
+    Thinning does not matter: every point of a file counts once, with the prediction of
+    :func:`~ccnn_geo.export.scenes.answer.answer_scene`. Points without a class do not count.
 
     Args:
-        network: In evaluation mode, with ``readout="node"``.
-        pipeline: Of its training, with ``classes``.
+        network: The network, in evaluation mode, with ``readout="node"``.
+        pipeline: The pipeline of its training, with ``classes``.
         paths: The scans.
-        overlap: Least part of a tile that it shares with the next one.
-        rotations: Turns about the vertical axis that vote.
-        subsets: Different thinnings that vote.
+        overlap: Least share of a tile that overlaps the next one.
+        rotations: Number of rotations about the vertical axis that vote.
+        subsets: Number of different thinnings that vote.
 
     Shapes:
         - **output:** :math:`(K, K)` int64
 
     Raises:
         OSError: If a file cannot be read.
-        ValueError: If the pipeline has no classes, a scan is not sound, or none of its points is of a class.
+        ValueError: If the pipeline has no classes, a scan is not valid, or none of its points has a class.
 
     Example:
         >>> matrix = scene_confusion(network, pipeline, ["test/a.las"])  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""The points of a scene, ordered by the cells of a tiling: in memory, or on the disk for those that do not fit."""
+"""The points of a scene, ordered by the cells of a tiling: in memory, or on disk if they do not fit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ccnn_geo.io.scans.frames import Frame
 from ccnn_geo.transforms.scan_points import MADE
 
 Parts = Callable[[], Iterable[Part]]
-"""Gives the parts of a scene, as often as it is asked."""
+"""Yields the parts of a scene, as often as needed."""
 
 Cell = tuple[int, int]
 
@@ -41,11 +41,11 @@ class KeptPoints:
     """Points of a scene, cell after cell.
 
     Args:
-        tiling: Whose cells.
-        rows: A point each: ``xyz``, ``fields`` (the measurements that are needed) and ``place`` in the scene.
-        ranges: First row and the one behind the last, of each cell that has points.
-        names: Of the measurements.
-        num_points: Points of the scene, those without a position among them.
+        tiling: The tiling that defines the cells.
+        rows: One row per point: ``xyz``, ``fields`` (the required measurements) and ``place`` in the scene.
+        ranges: First row, and the one behind the last, for each cell with points.
+        names: Names of the measurements.
+        num_points: Points of the scene, including those without a position.
         path: The file, for messages.
     """
 
@@ -58,7 +58,7 @@ class KeptPoints:
 
     @property
     def num_rows(self) -> int:
-        """Points with a position."""
+        """Number of points with a position."""
         return max(stop for _, stop in self.ranges.values())
 
     def slices(self, tile: Cell) -> list[slice]:
@@ -79,14 +79,14 @@ class KeptPoints:
 def keep_points(
     parts: Parts, features: Sequence[str], tile: float | None, overlap: float, folder: Path | None
 ) -> KeptPoints:
-    """Goes through a scene twice: how far it goes and how many points each cell has, then the points.
+    """Reads a scene twice: first its extent and the number of points per cell, then the points.
 
     Args:
         parts: The scene.
-        features: Names of those that are kept, if they are measured.
+        features: Names of the features to keep, if they are measured.
         tile: Edge of the tiles.
-        overlap: Least part of a tile that it shares with the next one.
-        folder: On whose disk; None for memory.
+        overlap: Least share of a tile that overlaps the next one.
+        folder: Folder on the disk to use; None for memory.
 
     Raises:
         ValueError: If the file lacks a feature, or cannot be read.
@@ -118,12 +118,12 @@ def _check(frame: Frame, names: Sequence[str]) -> None:
     if lacking:
         raise ValueError(
             f"{frame.path or 'scan'}: no {', '.join(lacking)}, which the network was trained on; the file has "
-            f"{', '.join(frame.fields) or 'nothing measured'}"
+            f"{', '.join(frame.fields) or 'no measurements'}"
         )
 
 
 def _by_cell(cells: np.ndarray) -> Iterable[tuple[Cell, np.ndarray]]:
-    """Cells that have points, and which these are, in their order."""
+    """Cells with points, and the indices of these points, in order."""
     order = np.lexsort(cells.T[::-1])
     ordered = cells[order]
     bounds = np.flatnonzero((ordered[1:] != ordered[:-1]).any(1)) + 1

@@ -1,4 +1,4 @@
-"""Answers of tiles that overlap, added up and averaged for every point."""
+"""Adds up and averages the outputs of overlapping tiles for every point."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ccnn_geo.nn.ccnn import CCNN
 from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 
 ROWS = 1 << 20
-"""Points whose averages are taken at once."""
+"""Points to average at a time."""
 
 
 def summed(
     network: CCNN, pipeline: ScanPipeline, parts: Parts, votes: Votes, overlap: float, folder: Path | None
 ) -> tuple[KeptPoints, Rows]:
-    """The points of a scene, and for each the weighted sum of its logits with the sum of the weights behind it."""
+    """The points of a scene, and for each the weighted sum of its logits, followed by the sum of the weights."""
     _check(network, pipeline)
     kept = keep_points(parts, pipeline.features, pipeline.tile, overlap, folder)
     if (told := other_scale(kept, pipeline.moments)) is not None:
@@ -52,7 +52,7 @@ def summed(
 
 
 def _check(network: CCNN, pipeline: ScanPipeline) -> None:
-    """Finds before long work what no tile could be answered by."""
+    """Refuses networks and pipelines that cannot predict tiles, before the long work begins."""
     if network.readout != "node" or network.dim != 3:
         raise ValueError(
             "scenes: expected a network with an output per point in 3 D, readout 'node', got readout "
@@ -65,7 +65,7 @@ def _check(network: CCNN, pipeline: ScanPipeline) -> None:
 
 
 def averages(kept: KeptPoints, sums: Rows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Places of some points at a time, and their logits ``[M, K]``."""
+    """Yields indices of some points at a time, with their logits ``[M, K]``."""
     for start in range(0, kept.num_rows, ROWS):
         part = slice(start, min(start + ROWS, kept.num_rows))
         total = sums[part]

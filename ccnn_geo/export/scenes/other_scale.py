@@ -1,4 +1,4 @@
-"""Measurements of a scan that are nothing like those of the training, such as intensities of another sensor."""
+"""Detects measurements of a scan that differ from those of the training, such as intensities of another sensor."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from ccnn_geo.export.scenes.kept import KeptPoints
 
 FAR = 10.0
-"""Standard deviations of the training from its mean, at which the middle of a scan is told."""
+"""Distance of a scan's median from the training's mean that causes a warning, in standard deviations."""
 _PLACES, _ROWS = 16, 4096
 
 
 def other_scale(kept: KeptPoints, moments: Mapping[str, Sequence[float]]) -> str | None:
-    """A line that names the measurements of a scan whose median is far from the training's mean; None if none is.
+    """A line that names the measurements of a scan with a median far from the training's mean; None if there are none.
 
-    The median is that of some points, from all over the scene.
+    The median is taken over some points from all over the scene.
 
     Args:
         kept: Points of the scan.
@@ -32,7 +32,9 @@ def other_scale(kept: KeptPoints, moments: Mapping[str, Sequence[float]]) -> str
     for name, median in zip(kept.names, np.median(some, axis=0).tolist(), strict=True):
         mean, std = moments.get(name, (median, 1.0))
         if abs(median - mean) > FAR * std > 0:
-            told.append(f"{name} is about {median:.3g}, in the training {mean:.3g} ± {std:.2g}")
+            told.append(f"{name} is about {median:.3g}, in training {mean:.3g} ± {std:.2g}")
     if not told:
         return None
-    return f"{kept.path or 'scan'}: {'; '.join(told)}; answers mean little if these are of another scale"
+    return (
+        f"{kept.path or 'scan'}: {'; '.join(told)}; predictions mean little if these have a different scale"
+    )

@@ -1,4 +1,4 @@
-"""Square tiles over a scene that overlap, and how much a point's answer counts in each."""
+"""Overlapping square tiles over a scene, and the weight of a point's prediction in each."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from math import ceil, floor
 import numpy as np
 
 FAINTEST = 1e-3
-"""What an answer at a tile's edge counts: no point is without one."""
+"""Weight of a prediction at a tile's edge, so that every point has one."""
 
 CELLS = 4
-"""Cells that a tile is wide: points are kept by cells, and a tile reads those that it touches."""
+"""Width of a tile in cells: points are stored by cells, and a tile reads the cells that it touches."""
 
 
 def cells_of_points(xyz: np.ndarray, tile: float | None) -> np.ndarray:
-    """The cell that keeps each point, ``[N, 2]`` int64; one for all without tiles."""
+    """The cell that stores each point, ``[N, 2]`` int64; a single cell without tiles."""
     if tile is None:
         return np.zeros((len(xyz), 2), np.int64)
     return np.floor(xyz[:, :2] / (tile / CELLS)).astype(np.int64)
@@ -24,21 +24,21 @@ def cells_of_points(xyz: np.ndarray, tile: float | None) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Tiling:
-    r"""Tiles of one size whose first and last end with the scene.
+    r"""Tiles of one size; the first and the last end with the scene.
 
-    Of the tiles that hold a point its answers are averaged, weighted by how far it is from their edges:
+    The predictions of the tiles that hold a point are averaged, weighted by its distance to their edges:
 
     .. math::
         w(p) = \prod_{d} \min(1, e_d(p) / o_d)
 
-    with :math:`e_d` the distance to the nearer edge along an axis and :math:`o_d` the overlap there; so that the
-    weights of two neighbours add up to 1.
+    with :math:`e_d` the distance to the nearer edge along an axis and :math:`o_d` the overlap there; the weights of two
+    neighbours add up to 1.
 
     Args:
         low: Smallest coordinates of the scene, ``[2]``.
-        high: Largest ones.
-        tile: Edge of the tiles, in units of the file; None for one that holds all.
-        overlap: Least part of a tile that it shares with the next one, up to a half.
+        high: Largest coordinates of the scene.
+        tile: Edge of the tiles, in units of the file; None for a single tile.
+        overlap: Least share of a tile that overlaps the next one, up to a half.
 
     Raises:
         ValueError: If the overlap is out of range.
@@ -63,24 +63,24 @@ class Tiling:
 
     @property
     def edge(self) -> float:
-        """Of a tile, in units of the file."""
+        """Edge of a tile, in units of the file."""
         return self.tile if self.tile is not None else float((self.high - self.low).max()) or 1.0
 
     @property
     def counts(self) -> list[int]:
-        """Tiles along x and y."""
+        """Number of tiles along x and y."""
         shared = self.overlap * self.edge
         return [max(1, ceil((d - shared) / (self.edge - shared))) for d in (self.high - self.low).tolist()]
 
     @property
     def steps(self) -> list[float]:
-        """From a tile to the next along x and y; 0 where there is one."""
+        """Distance between tiles along x and y; 0 along an axis with one tile."""
         free = (self.high - self.low - self.edge).tolist()
         return [f / (n - 1) if n > 1 else 0.0 for f, n in zip(free, self.counts, strict=True)]
 
     @property
     def slack(self) -> float:
-        """By how much a tile may be too small, by rounding."""
+        """Largest shortfall of a tile's size by rounding."""
         return 1e-9 * self.edge + 1e-14 * float(np.abs([self.low, self.high]).max())
 
     def corner(self, tile: tuple[int, int]) -> np.ndarray:
@@ -88,12 +88,12 @@ class Tiling:
         return self.low + np.array(tile) * self.steps
 
     def inside(self, xyz: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
-        """Which points a tile holds, ``[N]``."""
+        """Mask of the points in a tile, ``[N]``."""
         beyond = xyz[:, :2] - self.corner(tile)
         return ((beyond >= -self.slack) & (beyond <= self.edge + self.slack)).all(1)
 
     def weight(self, xyz: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
-        """What the answers of a tile count, ``[N]``; points lie in it."""
+        """Weights of a tile's predictions, ``[N]``, for points inside it."""
         beyond, weight = xyz[:, :2] - self.corner(tile), np.ones(len(xyz))
         for along, step, num in zip(beyond.T, self.steps, self.counts, strict=True):
             shared = self.edge - step

@@ -1,4 +1,4 @@
-"""What a network says of all points of a tile, if asked several times with other points or turned."""
+"""Outputs of a network for all points of a tile, repeated with other points or rotations."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ccnn_geo.nn.point_field import PointField
 from ccnn_geo.transforms.pipelines.scans import ScanPipeline
 
 MOST = 1 << 18
-"""Points of a tile that a network is given at most; without a bound memory would be as large as a tile is dense."""
+"""Most points of a tile that enter a network; without a bound, memory would grow with the density of the tile."""
 
 
 @dataclass(frozen=True)
 class Votes:
-    """How often a tile, or a shape, is answered; the logits are averaged.
+    """Repetitions of a tile or a shape; the logits are averaged.
 
     Args:
-        rotations: Turns about the vertical axis, evenly spaced, the first one none.
-        subsets: Different thinnings, the first one with the cubes of the training; of a shape, choices of points.
-        seed: Of the thinnings.
+        rotations: Rotations about the vertical axis, evenly spaced, beginning with none.
+        subsets: Different thinnings, beginning with the cubes of the training; for a shape, choices of points.
+        seed: Seed of the thinnings.
 
     Raises:
         ValueError: If one is below 1.
@@ -45,7 +45,7 @@ class Votes:
 
     @property
     def asked(self) -> list[str]:
-        """Which are more than one."""
+        """Names of those above one."""
         return [name for name in ("rotations", "subsets") if getattr(self, name) > 1]
 
 
@@ -55,14 +55,14 @@ ONE_VOTE = Votes()
 def tile_logits(
     network: CCNN, pipeline: ScanPipeline, tile: Frame, votes: Votes, number: Sequence[int] = ()
 ) -> torch.Tensor:
-    """Logits of all points of a tile, by a network that sees those which the training would have kept.
+    """Logits for all points of a tile, from a network that sees the points that the training would keep.
 
     Args:
-        network: In evaluation mode, with ``readout="node"``.
-        pipeline: Of its training.
+        network: The network, in evaluation mode, with ``readout="node"``.
+        pipeline: The pipeline of its training.
         tile: All points of the tile.
-        votes: How often it is asked.
-        number: Which tile it is, for other points in each.
+        votes: Number of votes.
+        number: Number of the tile, for other points in each.
 
     Shapes:
         :math:`(N, K)`
@@ -74,8 +74,8 @@ def tile_logits(
         keep = pipeline.thinned(tile.xyz, int(rng.integers(1 << 62)), shift)
         if len(keep) > MOST:
             say_once(
-                f"{tile.path or 'scan'}: {len(keep):,} points in a tile, of which {MOST:,} are seen; voxel or "
-                "max_points in the training bound them"
+                f"{tile.path or 'scan'}: {len(keep):,} points in a tile, of which {MOST:,} are used; voxel or "
+                "max_points in the training limit them"
             )
             keep = np.sort(rng.choice(keep, MOST, replace=False))
         for turn in range(votes.rotations):
@@ -96,7 +96,7 @@ def _answer(network: CCNN, pipeline: ScanPipeline, tile: Frame, keep: np.ndarray
 
 
 def _turned(tile: Frame, angle: float) -> Frame:
-    """The same points, turned about the vertical axis through their middle."""
+    """The same points, rotated about the vertical axis through their centre."""
     middle = (tile.xyz.min(0) + tile.xyz.max(0)) / 2
     turn = np.array([[np.cos(angle), np.sin(angle), 0], [-np.sin(angle), np.cos(angle), 0], [0.0, 0.0, 1.0]])
     return replace(tile, xyz=(tile.xyz - middle) @ turn + middle)

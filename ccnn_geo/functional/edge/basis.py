@@ -27,16 +27,16 @@ TABLE_EDGES = 6
 
 
 class EdgeBasis(Protocol):
-    """What the convolution asks of a basis: a state of its own, then chunk by chunk values and derivatives."""
+    """The interface of a basis for the convolution: its state, then values and derivatives chunk by chunk."""
 
     @property
     def tensors(self) -> Sequence[Tensor]:
-        """What it depends on."""
+        """The tensors that it depends on."""
 
     def prepare(
         self, tensors: Sequence[Tensor], pos_src: Tensor, pos_dst: Tensor, chunks: Sequence[Chunk]
     ) -> Any:
-        """What all chunks share, the ``state`` of the other two."""
+        """The values that all chunks share: the ``state`` of the other two."""
 
     def forward(
         self, state: Any, chunk: Chunk, scratch: Scratch, need: Sequence[bool] = ()
@@ -74,7 +74,7 @@ class AutogradBasis:
     def prepare(
         self, tensors: Sequence[Tensor], pos_src: Tensor, pos_dst: Tensor, chunks: Sequence[Chunk]
     ) -> Sequence[Tensor]:
-        """What all chunks share."""
+        """The values that all chunks share."""
         return tensors
 
     def forward(

@@ -1,4 +1,4 @@
-"""Which edges a convolution works on at a time: inside the support, in chunks of targets of similar degree."""
+"""The edges that a convolution works on at a time: inside the support, in chunks of targets of similar degree."""
 
 from __future__ import annotations
 

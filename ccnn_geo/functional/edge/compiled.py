@@ -46,10 +46,10 @@ def native_edge_conv(
 ) -> Tensor | None:
     r"""The result of :func:`~ccnn_geo.functional.edge.conv.edge_conv` for a depthwise kernel, or ``None``.
 
-    It is ``None`` where compiled code does not apply: without a C compiler (CPU) or Triton (CUDA), for kernels other
-    than MAGNet and GaborNet with no window or a Gaussian one, for more than 3 dimensions, 4 hidden layers or 64 hidden
-    channels (on the CPU these must be a multiple of 4), and for types other than float32. Edges outside of the support
-    are dropped on the way.
+    It is ``None`` where compiled code does not apply: without a C compiler (CPU) or Triton (CUDA); for kernels other
+    than MAGNet, GaborNet and FourierNet with no window or a Gaussian one; for more than 3 dimensions, 4 hidden layers
+    or 64 hidden channels (on the CPU a multiple of 4); for types other than float32. Edges outside of the support are
+    dropped on the way.
 
     Shapes:
         - **x:** :math:`(N, C)`; **pos_src:** :math:`(N, D)`; **pos_dst:** :math:`(M, D)`; **weight:** :math:`(N)`

@@ -39,9 +39,9 @@ def edge_conv(
         y_c(p_i) = \sum_{j \in \mathcal N(i)} w_j \, k_c(p_i - p_j) \, x_c(p_j)
 
     Edges outside the kernel's support are dropped first. Targets are worked off in chunks of similar
-    degree; nothing of a chunk is kept for the backward pass, which computes it again. Where there is a C
-    compiler, one compiled loop does the same for MAGNet kernels in float32
-    (:mod:`ccnn_geo._base.native`); giving ``chunk_edges`` asks for the chunks. Under ``torch.compile`` that
+    degree; nothing of a chunk is kept for the backward pass, which computes it again. With a C compiler
+    (CPU) or Triton (CUDA), compiled code does the same for MAGNet, Gabor and Fourier kernels in float32
+    (:mod:`ccnn_geo.functional.edge.compiled`); giving ``chunk_edges`` asks for the chunks. Under ``torch.compile`` that
     loop is one operator of the graph; where there is none, the graph has the formula, a kernel per edge.
     A dense kernel has :math:`C_{out} C` values and also sums over the input's channels.
 

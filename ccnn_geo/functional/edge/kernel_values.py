@@ -9,7 +9,7 @@ from ccnn_geo.kernels.continuous import ContinuousKernel
 
 
 def kernel_values(kernel: ContinuousKernel, rel: Tensor, support: Tensor | None = None) -> Tensor:
-    """What ``kernel(rel)`` gives, by compiled code where there is some; it keeps nothing of an offset.
+    """The values ``kernel(rel)``, by compiled code if it is available; nothing of an offset is kept.
 
     Args:
         kernel: The continuous kernel.

@@ -1,4 +1,4 @@
-"""Internal: convolutions of dense grids, direct and by FFT.
+"""Internal: convolutions of dense grids, directly and by FFT.
 
 Its public functions are in :mod:`ccnn_geo.functional`.
 """

@@ -16,7 +16,7 @@ from ccnn_geo.functional.grid.fft import FFTPlan, fast_length, fft_conv, kernel_
 
 
 def grid_conv(x: Tensor, kernel: Tensor, center: Sequence[int], method: str = "auto") -> Tensor:
-    r"""Convolution of a grid with a rendered kernel, output of the input's size.
+    r"""Convolution of a grid with a rendered kernel; the output has the input's size.
 
     .. math::
         y[n] = \sum_{t} k[t] \, x[n - (t - m)]
@@ -55,9 +55,9 @@ def grid_conv(x: Tensor, kernel: Tensor, center: Sequence[int], method: str = "a
 
 @dataclass(frozen=True)
 class GridKernel:
-    """A rendered kernel and the way in which a grid of one size is convolved with it.
+    """A rendered kernel, and how to convolve a grid of one size with it.
 
-    ``taps`` are ``[C, *K]`` or ``[C_out, C, *K]``; with FFT there is a plan, and for constant taps their spectrum.
+    ``taps`` are ``[C, *K]`` or ``[C_out, C, *K]``; with FFT there is a plan, and constant taps have a spectrum.
     """
 
     taps: Tensor
@@ -69,14 +69,14 @@ class GridKernel:
 def prepare_kernel(
     kernel: Tensor, size: Sequence[int], center: Sequence[int], method: str = "auto", constant: bool = False
 ) -> GridKernel:
-    """All of :func:`grid_conv` that does not depend on the input: the choice of the way, and a constant's spectrum.
+    """Does everything in :func:`grid_conv` that does not depend on the input: chooses a path, transforms constants.
 
     Args:
-        kernel: Its taps.
-        size: The grid's.
+        kernel: Taps of the kernel.
+        size: Size of the grid.
         center: Index of the tap at offset zero.
-        method: As there.
-        constant: Whether the kernel serves many calls, and learns in none.
+        method: As in :func:`grid_conv`.
+        constant: Whether the kernel serves many calls and does not learn.
     """
     center = tuple(center)
     depthwise = kernel.dim() == len(size) + 1
@@ -86,13 +86,13 @@ def prepare_kernel(
         method = "fft" if fft else "direct"
     if method == "direct":
         return GridKernel(kernel, center)
-    if not plan.native:  # which takes taps as they are rendered
+    if not plan.native:  # compiled code takes taps as rendered
         kernel = kernel.contiguous()
     return GridKernel(kernel, center, plan, kernel_spectrum(kernel, plan) if constant else None)
 
 
 def apply_kernel(x: Tensor, kernel: GridKernel) -> Tensor:
-    """Convolves a grid ``[B, C, *S]`` of the size that the kernel is prepared for."""
+    """Convolves a grid ``[B, C, *S]`` of the size for which the kernel was prepared."""
     depthwise = kernel.taps.dim() == x.dim() - 1
     if kernel.plan is None:
         return _direct_conv(x, kernel, depthwise)
@@ -131,6 +131,6 @@ def _direct_conv(x: Tensor, kernel: GridKernel, depthwise: bool) -> Tensor:
     before = [k - 1 - m for k, m in zip(kernel.taps.shape[-dim:], center, strict=True)]
     if before == list(center):
         return direct_conv(x, weight, before, groups)
-    # Output n reads x[n - (K - 1 - m)] ... x[n + m]; the causal case has m = 0.
+    # output n reads x[n - (K - 1 - m)] ... x[n + m]; the causal case has m = 0
     pads = [p for b, m in zip(reversed(before), reversed(center), strict=True) for p in (b, m)]
     return direct_conv(F.pad(x, pads), weight, [0] * dim, groups)

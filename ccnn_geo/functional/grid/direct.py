@@ -1,4 +1,4 @@
-"""The direct convolution of torch's libraries, in full float32 on every device."""
+"""The direct convolution by torch's libraries, in full float32 on every device."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from ccnn_geo._base.operators import differentiable
 from ccnn_geo._base.tracing import is_traced
 
 FIRST, FIRST_LARGE = FirstSizes(16), FirstSizes(2)
-"""Sizes of batches of grids that are convolved as they are, and those with kernels that are large."""
+"""Sizes of batches of grids to convolve without padding, and the same for large kernels."""
 MOST_TAPS = 512
-"""Taps of a depthwise kernel on voxels above which oneDNN keeps 5 MB and more for each size."""
+"""Number of taps of a depthwise kernel on voxels above which oneDNN keeps 5 MB or more for each size."""
 DIRECT_CONVS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 
 def direct_conv(x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) -> Tensor:
-    """Correlation of ``x [B, C, *S]`` with ``weight [O, C / groups, *K]``, as the libraries call a convolution.
+    """Correlation of ``x [B, C, *S]`` with ``weight [O, C / groups, *K]``, which libraries call a convolution.
 
-    On the CPU oneDNN keeps what it makes for each size, so that sizes behind the first few are filled up to others of
-    which there are few. cuDNN rounds the factors of float32 to TF32 unless told not to, an error of 1e-3; the backward
-    pass asks again, so both are told: there it is the operator ``ccnn_geo::direct_conv``.
+    On the CPU oneDNN caches data for each size, so all but the first few sizes are padded to a small set of sizes.
+    cuDNN rounds float32 factors to TF32 by default, an error of 1e-3. The setting is read again in the backward pass,
+    so the operator ``ccnn_geo::direct_conv`` turns it off in both.
     """
     if x.device.type == "cuda":
         return _FULL_PRECISION(x, weight, padding, groups)
-    if is_traced():  # sizes are symbols, of which nobody keeps count
+    if is_traced():  # sizes are symbols, which cannot be counted
         return _conv(x, weight, padding, groups)
     return _conv_of_few_sizes(x, weight, padding, groups)
 
 
 @contextlib.contextmanager
 def without_tf32() -> Iterator[None]:
-    """Lets cuDNN convolve float32 as it is; what was set before is set again."""
+    """Makes cuDNN convolve in full float32; restores the previous setting."""
     precision = getattr(torch.backends.cudnn, "conv", None)
     if precision is None:  # torch before 2.9
         before = torch.backends.cudnn.allow_tf32
@@ -60,14 +60,14 @@ def _conv(x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) -> Ten
 
 
 def _conv_of_few_sizes(x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) -> Tensor:
-    """The same, where the library keeps memory for each size that it has seen: zeros fill up sizes that are many.
+    """Convolves with a library that keeps memory for each size: pads all but the first sizes with zeros.
 
-    Lengths become one of four an octave, sides of images and voxels one of two, numbers of grids a power of two.
+    Lengths become one of four per octave, sides of images and voxels one of two, numbers of grids a power of two.
     """
     batch, _, *size = x.shape
     is_large = x.dim() == 5 and groups > 1 and math.prod(weight.shape[2:]) > MOST_TAPS
     first = FIRST_LARGE if is_large else FIRST
-    if x.dtype == torch.float64 or first.has((batch, *size)):  # oneDNN has no doubles
+    if x.dtype == torch.float64 or first.has((batch, *size)):  # oneDNN has no float64
         return _conv(x, weight, padding, groups)
     missing = [ladder(s, 4 if len(size) == 1 else 2) - s for s in size]
     pads = [p for m in (*reversed(missing), 0, ladder(batch, 1) - batch) for p in (0, m)]
@@ -79,7 +79,7 @@ def _conv_of_few_sizes(x: Tensor, weight: Tensor, padding: Sequence[int], groups
 
 
 def _conv_of_slabs(x: Tensor, weight: Tensor, padding: Sequence[int], groups: int) -> Tensor:
-    """The sum of convolutions with slabs of a kernel on voxels, of :data:`MOST_TAPS` taps at most or one plane each."""
+    """Sums convolutions with slabs of a kernel on voxels, with at most :data:`MOST_TAPS` taps or one plane each."""
     first, *others = padding
     x = F.pad(x, (0, 0, 0, 0, first, first))
     slabs = weight.split(max(1, MOST_TAPS // math.prod(weight.shape[3:])), dim=2)

@@ -1,4 +1,4 @@
-"""Depthwise convolution of a grid by FFT, with a backward pass that keeps no spectrum."""
+"""Depthwise convolution of a grid by FFT, without keeping spectra for the backward pass."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ccnn_geo.functional.grid.fft_compiled import (
 )
 
 CHUNK_FLOATS = {"cpu": 1 << 21, "cuda": 1 << 27}
-"""Numbers in the transforms of a chunk of channels: what the last cache holds (CPU); for a GPU not measured."""
+"""Numbers in the transforms of a chunk of channels: the size of the last cache (CPU); not measured for GPUs."""
 
 
 class FFTPlan(NamedTuple):
-    """How a grid of one size is convolved with a kernel of one size."""
+    """How to convolve a grid of one size with a kernel of one size."""
 
     size: tuple[int, ...]
     taps: tuple[int, ...]
@@ -34,9 +34,9 @@ class FFTPlan(NamedTuple):
 
 
 def plan_fft(kernel: Tensor, size: Sequence[int], center: Sequence[int], native: bool = True) -> FFTPlan:
-    """Lengths of the transforms of a kernel ``[C, *K]`` and a grid of ``size``, compiled or torch's.
+    """Plans transforms for a kernel ``[C, *K]`` and a grid of ``size``, in compiled code or by torch.
 
-    What wraps around may only reach outputs that are cut off: the size and the longer side of the kernel.
+    Wrap-around may only reach outputs that are cut off, so a length is the grid's size plus the kernel's longer side.
     """
     taps, center = tuple(kernel.shape[1:]), tuple(center)
     on_host = kernel.dtype == torch.float32 and kernel.device.type == "cpu"
@@ -62,16 +62,16 @@ def fast_length(n: int) -> int:
 
 
 def kernel_spectrum(taps: Tensor, plan: FFTPlan) -> Tensor:
-    """What a constant kernel is multiplied by, to be computed once."""
+    """Spectrum of a constant kernel, to be computed once."""
     if plan.native:
         return native_spectrum(taps, plan.lengths)
     return torch.fft.rfftn(taps, s=plan.lengths, dim=_axes(plan))
 
 
 def fft_conv(x: Tensor, taps: Tensor, plan: FFTPlan, spectrum: Tensor | None = None) -> Tensor:
-    """Depthwise convolution of ``x [B, C, *S]`` with ``taps [C, *K]``, whose spectrum is given if they are constant.
+    """Depthwise convolution of ``x [B, C, *S]`` with ``taps [C, *K]``; constant taps come with their spectrum.
 
-    It is the operator ``ccnn_geo::fft_conv``.
+    This is the operator ``ccnn_geo::fft_conv``.
     """
     if x.device != taps.device:
         check_one_device("fft_conv", x=x, taps=taps)
@@ -148,7 +148,7 @@ def _backward_kernel(
     grad_x = torch.empty_like(x, memory_format=torch.contiguous_format) if need[0] else None
     grad_taps = like_taps(taps) if need[1] else None
     for part in _chunks(x, plan):
-        # the gradient where the output lies in the transform
+        # places the gradient where the output lies in the transform
         placed = grad_out.new_zeros(x.size(0), part.stop - part.start, *plan.lengths)
         _box(placed, plan.center, plan.size).copy_(grad_out[:, part])
         grad = _spectrum(placed, plan)

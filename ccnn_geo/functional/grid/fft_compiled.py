@@ -14,18 +14,18 @@ from ccnn_geo._base.native.build import addresses, arguments, has_native, native
 from ccnn_geo._base.native.memory import empty
 
 VECTOR = 16
-"""Signals that are transformed at once, at most."""
+"""Largest number of signals transformed at once."""
 BUFFERS = 4
-"""Transforms that a thread holds: kernel, features, gradient, and the sum of their products."""
+"""Transforms per thread: kernel, features, gradient, and the sum of their products."""
 MAX_POINTS = 1 << 18
-"""Points of a transform beyond which four of them fit no cache."""
+"""Largest transform: four larger ones would not fit into a cache."""
 SIDES = ("size", "taps", "center", "length")
 TENSORS = ("kernel", "spectrum", "x", "out", "grad_out", "grad_x", "grad_kernel")
 Arguments = arguments(("batch", "channels", "dim", "threads", "rows"), (*SIDES, "roots", "scratch", *TENSORS))
 
 
 def native_lengths(size: Sequence[int], taps: Sequence[int], center: Sequence[int]) -> tuple[int, ...] | None:
-    """Lengths of the compiled transforms for a grid and a kernel, or ``None`` where there are none."""
+    """Lengths of the compiled transforms for a grid and a kernel, or ``None`` if they do not apply."""
     if not has_native("fft_conv"):
         return None
     needed = [s + max(m, k - 1 - m) for s, k, m in zip(size, taps, center, strict=True)]
@@ -46,7 +46,7 @@ def smooth_length(n: int) -> int:
 
 
 def native_spectrum(taps: Tensor, lengths: tuple[int, ...]) -> Tensor:
-    """A kernel ``[C, *K]`` as :func:`native_fft` multiplies with it, in an order of its own."""
+    """Spectrum of a kernel ``[C, *K]`` for :func:`native_fft`, in its own order."""
     groups = -(-taps.size(0) // VECTOR)
     out = empty(groups * math.prod(lengths) * VECTOR)
     none = [0] * len(lengths)
@@ -57,7 +57,7 @@ def native_spectrum(taps: Tensor, lengths: tuple[int, ...]) -> Tensor:
 def native_fft(
     x: Tensor, taps: Tensor, center: Sequence[int], lengths: tuple[int, ...], spectrum: Tensor | None = None
 ) -> Tensor:
-    """The convolution of ``x [B, C, *S]`` with ``taps [C, *K]``."""
+    """Convolves ``x [B, C, *S]`` with ``taps [C, *K]``."""
     out = empty(*x.shape)
     given = {} if spectrum is None else {"spectrum": spectrum}
     _call(x.shape[:2], x.shape[2:], taps, center, lengths, x=x, out=out, **given)
@@ -73,7 +73,7 @@ def native_fft_backward(
     spectrum: Tensor | None,
     need: Sequence[bool],
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients of ``x`` and ``taps``, as far as ``need`` asks for them."""
+    """Gradients of ``x`` and ``taps``, those marked in ``need``."""
     given = {} if spectrum is None else {"spectrum": spectrum}
     if need[0]:
         given["grad_x"] = empty(*x.shape)
@@ -84,7 +84,7 @@ def native_fft_backward(
 
 
 def like_taps(taps: Tensor) -> Tensor:
-    """Memory for a gradient, which lies as taps that are rendered do, and else channel by channel."""
+    """Memory for a gradient, in the layout of the taps if they are as rendered, otherwise channel by channel."""
     channels, *rest = taps.shape
     rows = _in_rows(taps)
     if taps.dtype != torch.float32 or taps.device.type != "cpu":
@@ -93,7 +93,7 @@ def like_taps(taps: Tensor) -> Tensor:
 
 
 def _in_rows(taps: Tensor) -> bool:
-    """Whether taps lie in memory as they are rendered, all channels of one beside each other."""
+    """Whether taps have the layout in which they are rendered, with all channels of a tap next to each other."""
     return taps.size(0) > 1 and taps.movedim(0, -1).is_contiguous()
 
 
@@ -120,16 +120,16 @@ def _call(
         "kernel": taps if rows else taps.contiguous(),
         **{name: t.contiguous() for name, t in tensors.items()},
     }
-    if grad_kernel is not None:  # lies as the taps do
+    if grad_kernel is not None:  # has the layout of the taps
         given["grad_kernel"] = grad_kernel
     args = Arguments(*shape, len(lengths), threads, rows, **addresses(**given))
     if function(ctypes.byref(args)) != 0:
-        raise MemoryError("grid_conv: no memory for the kernel's gradient of each thread")
+        raise MemoryError("grid_conv: not enough memory for a gradient of the kernel per thread")
 
 
 @functools.lru_cache(maxsize=256)
 def _numbers(side: tuple[int, ...]) -> Tensor:
-    """Whole numbers for a function in C, which only reads them."""
+    """Integers for a function in C, which only reads them."""
     return torch.tensor(side, dtype=torch.int64)
 
 

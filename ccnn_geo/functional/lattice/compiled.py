@@ -16,7 +16,7 @@ from ccnn_geo.functional.first_order import refuse_second_order
 from ccnn_geo.functional.lattice.runs import OffsetSegments
 
 VECTOR = 16
-"""Numbers that rows of features are padded to: a multiple of every processor's vectors."""
+"""Rows of features are padded to a multiple of this, which fits every processor's vectors."""
 ConvArguments = arguments(
     ("channels", "padded", "offsets", "runs", "threads"),
     ("table", "offset", "begin", "end", "src", "dst", "x", "out", "grad_out", "grad_x", "grad_table"),
@@ -24,7 +24,7 @@ ConvArguments = arguments(
 
 
 def native_lattice_conv(x: Tensor, table: Tensor, runs: OffsetSegments, num_dst: int) -> Tensor | None:
-    """The sum over edges ``[M, C]`` with first derivatives, or ``None`` where this code does not apply.
+    """The sum over edges ``[M, C]`` with first derivatives, or ``None`` if this code does not apply.
 
     Shapes:
         - **x:** :math:`(N, C)`; **table:** :math:`(U, C)`, float32 on a CPU
@@ -89,7 +89,7 @@ def _padded(channels: int) -> int:
 
 
 def _pad(t: Tensor) -> Tensor:
-    """``t [N, C]`` with rows of whole vectors."""
+    """Pads the rows of ``t [N, C]`` to whole vectors."""
     missing = _padded(t.size(1)) - t.size(1)
     return torch.nn.functional.pad(t, (0, missing)) if missing else t.contiguous()
 
@@ -104,4 +104,4 @@ lattice_conv = differentiable(
     learns=2,
     second=partial(refuse_second_order, "lattice_conv"),
 )
-"""The sum as an operator, with first derivatives; its formula has those of any order."""
+"""The sum as an operator with first derivatives; its formula has derivatives of any order."""

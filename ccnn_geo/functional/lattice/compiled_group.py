@@ -1,4 +1,4 @@
-"""Edges of a lattice grouped by their offset, in C."""
+"""Groups edges on a lattice by their offset, in C."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccnn_geo._base.native.build import addresses, arguments, native_function, t
 from ccnn_geo.functional.graph import Neighbors
 
 MAX_CELLS = 1 << 24
-"""Largest box of offsets for which a number per cell is kept."""
+"""Largest box of offsets for a table with one number per cell."""
 GroupArguments = arguments(
     ("num_dst", "cells", "block", "threads"),
     (
@@ -34,7 +34,7 @@ def native_group(
 ) -> tuple[Tensor, ...] | None:
     """Distinct differences and the fields of :class:`~ccnn_geo.functional.lattice.runs.OffsetSegments`.
 
-    ``None`` if it does not apply.
+    Returns ``None`` if this code does not apply.
 
     Shapes:
         - **line_src:** :math:`(N)`, **line_dst:** :math:`(M)`, differences along edges in ``[0, cells)``
@@ -65,9 +65,9 @@ def native_group(
     counts = (neighbors.num_dst, cells, block, threads_for(num_edges))
     args = GroupArguments(*counts, **addresses(**given, **results))
     if function(ctypes.byref(args)) != 0:
-        raise MemoryError(f"lattice: no memory for a number per cell of a box of {cells} offsets")
+        raise MemoryError(f"lattice: not enough memory for a number per cell of a box of {cells} offsets")
     num_runs, num_offsets = sizes.tolist()
     run_begin[num_runs] = num_edges
-    run_begin = run_begin[: num_runs + 1].clone()  # not a view of what there was room for
+    run_begin = run_begin[: num_runs + 1].clone()  # not a view of the larger buffer
     offset = run_offset[:num_runs].clone()
     return cell[:num_offsets].long(), offset, run_begin[:-1], run_begin[1:], out_src, out_dst

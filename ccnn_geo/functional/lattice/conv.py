@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
-from ccnn_geo.functional.edge.compiled import native_kernel
+from ccnn_geo.functional.edge.compiled import has_compiled, native_kernel
 from ccnn_geo.functional.edge.kernel_values import kernel_values
 from ccnn_geo.functional.first_order import refuse_second_order
 from ccnn_geo.functional.lattice.compiled import native_lattice_conv
@@ -18,35 +18,40 @@ from ccnn_geo.functional.lattice.offsets import LatticeOffsets
 from ccnn_geo.kernels.continuous import ContinuousKernel
 
 CHUNK_FLOATS = {"cpu": 1 << 19, "cuda": 1 << 24}
-"""Numbers in a buffer of a chunk: what the caches hold (CPU, measured), what fills a device (GPU, not)."""
+"""Numbers in the buffer of a chunk: the size of the caches (CPU, measured), enough to fill a GPU (not measured)."""
 BLOCK_OFFSETS = 1 << 12
-"""Offsets rendered at once: what the caches hold (CPU, measured)."""
+"""Offsets rendered at once: the size of the caches (CPU, measured)."""
 SORTED_SCATTER = "fbgemm" in torch.backends.quantized.supported_engines
-"""Whether scatter_add of whole rows is parallel: elsewhere it goes number by number."""
+"""Whether scatter_add of whole rows is parallel; otherwise it adds number by number."""
+
+
+def is_fused(*tensors: Tensor) -> bool:
+    """Whether a Triton program computes the sum: on CUDA, in float32, where there is Triton."""
+    return all(t.is_cuda and t.dtype == torch.float32 for t in tensors) and has_compiled("cuda")
 
 
 def lattice_conv(x: Tensor, table: Tensor, offsets: LatticeOffsets, chunk_edges: int | None = None) -> Tensor:
-    r"""Depthwise continuous convolution whose kernel is given at the distinct offsets.
+    r"""Depthwise continuous convolution with the kernel given at the distinct offsets.
 
     .. math::
         y_c(p_i) = \sum_{j \in \mathcal N(i)} T_{u(i, j),\, c} \; x_c(p_j), \qquad T_u = k(r_u)
 
-    Edges are worked off in runs of equal offset, so that a row of the table is read once for all of them; nothing
-    of an edge is kept for the backward pass. Quadrature weights are part of ``x``.
+    Edges are processed in runs of equal offset, so that a row of the table is read once per run. Nothing is kept per
+    edge for the backward pass. Quadrature weights are part of ``x``.
 
     Args:
         x: Features of the sources.
-        table: The kernel at ``offsets.rel``, for instance of :func:`render`.
+        table: The kernel at ``offsets.rel``, for instance from :func:`render`.
         offsets: The edges, grouped by offset.
-        chunk_edges: Edges in memory at once. By default one compiled loop does it all where there is one, and
-            the device says how many there are where not.
+        chunk_edges: Edges in memory at once. By default one compiled loop computes the sum if available; otherwise
+            the number depends on the device.
 
     Shapes:
         - **x:** :math:`(N, C)`; **table:** :math:`(U, C)`
         - **output:** :math:`(M, C)`
 
-    Gradients are exact with respect to ``x`` and ``table``, and through the latter to the kernel's parameters;
-    there are no second derivatives, and none with respect to positions.
+    Gradients are exact with respect to ``x`` and ``table``, and through ``table`` to the kernel's parameters.
+    There are no second derivatives, and none with respect to positions.
 
     Raises:
         ValueError: If the shapes do not fit the offsets.
@@ -58,6 +63,10 @@ def lattice_conv(x: Tensor, table: Tensor, offsets: LatticeOffsets, chunk_edges:
             f"lattice_conv: expected a table [{offsets.num_offsets}, {x.size(1)}], got {list(table.shape)}"
         )
     if chunk_edges is None:
+        if is_fused(x, table):
+            from ccnn_geo.functional.lattice.fused.launch import lattice_sums
+
+            return lattice_sums(x, table, *offsets.lists())
         found = native_lattice_conv(x, table, offsets.runs, offsets.num_dst)
         if found is not None:
             return found
@@ -67,16 +76,16 @@ def lattice_conv(x: Tensor, table: Tensor, offsets: LatticeOffsets, chunk_edges:
 
 
 def render(kernel: ContinuousKernel, offsets: LatticeOffsets) -> tuple[Tensor, LatticeOffsets]:
-    """The kernel at all offsets in its support, ``[U', C]`` with gradients, and those offsets.
+    """Renders the kernel at all offsets in its support, ``[U', C]`` with gradients, and returns those offsets too.
 
-    Blocks of offsets are rendered again in the backward pass, so that only the table itself is kept.
+    Blocks of offsets are rendered again in the backward pass, so that only the table is kept.
     """
     offsets = offsets.only(kernel.inside(offsets.rel))
     compiled = native_kernel(kernel, offsets.rel)
     if compiled is not None:
         return compiled, offsets
     values = _Values(kernel)
-    # as arguments: a block that is rendered again must see the parameters of torch.func.functional_call
+    # as arguments: when a block is rendered again, it must see the parameters of torch.func.functional_call
     names, params = zip(*values.named_parameters(), strict=True)
 
     def block(rel: Tensor, *params: Tensor) -> Tensor:
@@ -104,17 +113,17 @@ class _Values(nn.Module):
 def render_missing(
     kernel: ContinuousKernel, offsets: LatticeOffsets, keys: Tensor, rows: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The kernel at all offsets ``[U, C]`` without gradients, of which only unknown ones are rendered.
+    """The kernel at all offsets ``[U, C]`` without gradients; renders only unknown ones.
 
     Args:
         kernel: The continuous kernel.
-        offsets: Offsets on the lattice that the known ones belong to.
+        offsets: Offsets on the same lattice as the known ones.
         keys: ``offsets.keys`` of the known offsets, ascending.
-        rows: The kernel there.
+        rows: The kernel at the known offsets.
 
     Shapes:
         - **keys:** :math:`(V)` int64; **rows:** :math:`(V, C)`
-        - **output:** the table :math:`(U, C)`, and keys and rows with the new ones among them
+        - **output:** the table :math:`(U, C)`, and keys and rows including the new ones
     """
     wanted = offsets.keys
     unknown = ~torch.isin(wanted, keys)

@@ -1,4 +1,4 @@
-"""Points on a lattice: finding its spacing, and the distinct offsets of all edges."""
+"""Points on a lattice: detects its spacing, and finds the distinct offsets of all edges."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ccnn_geo.functional.graph import Neighbors
 from ccnn_geo.functional.lattice.runs import OffsetSegments
 
 MAX_STEPS = 4096
-"""Steps across the points beyond which a spacing says little: with enough of them any cloud is a lattice."""
+"""Largest number of steps across the points: with enough steps, any cloud is a lattice."""
 ACCURATE = 2.0**-15
-"""Distance from a lattice, in steps, that no kernel the lattice carries tells: a phase of 1e-4."""
+"""Negligible distance from a lattice, in steps: it changes phases of kernels that the lattice carries by 1e-4."""
 OFF = 1e-3
-"""Distance from a lattice, in steps, beyond which points do not lie on it."""
+"""Largest distance from a lattice, in steps, for points on it."""
 KEY_BITS = 21
-"""Bits per axis of a key, of which three fit into an int64."""
+"""Bits per axis of a key: three axes fit into an int64."""
 
 
 @torch.no_grad()
@@ -33,13 +33,13 @@ def detect_spacing(
     .. math::
         |p_d - \min p_d - n_d h_d| \le \text{tolerance} \cdot \varepsilon \max |p_d|, \qquad n_d \in \mathbb N
 
-    and it is then fitted to the whole extent and given to as many digits as that determines, so that two
-    clouds of one lattice agree. Clouds of a batch must share one lattice. An axis on which all points coincide
-    has spacing 1. Most clouds that lie on none are told by their first points.
+    It is then fitted to the whole extent and rounded to the digits that the extent determines, so that two clouds on
+    one lattice agree. Clouds of a batch must share one lattice. An axis on which all points coincide has spacing 1.
+    For most clouds that lie on no lattice, the first points are enough to tell.
 
-    Far from the origin rounding moves points off their lattice, and sums over lattice steps would not be those over the
-    points: there is a spacing only where it moves them by less than ``ACCURATE`` steps, or no more than it would near
-    the origin. Gaps that rounding may have made tell none.
+    Far from the origin rounding moves points off their lattice, and sums over lattice steps would differ from sums over
+    the points. So a spacing is returned only if rounding moves points by less than ``ACCURATE`` steps, or no more than
+    it would near the origin. Gaps that rounding may have caused are ignored.
 
     Args:
         pos: Positions, any unit of length.
@@ -73,7 +73,7 @@ def detect_spacing(
 
 
 def _axis_spacing(ordered: Tensor, relative: float, max_steps: int) -> float | None:
-    """The spacing along an axis, 0 if no points are farther apart than rounding may set them."""
+    """The spacing along an axis; 0 if no gap exceeds possible rounding errors."""
     slack = relative * ordered.abs().amax().item()
     if not math.isfinite(slack):
         return None
@@ -96,7 +96,7 @@ def _axis_spacing(ordered: Tensor, relative: float, max_steps: int) -> float | N
 
 
 def _distance(ordered: Tensor, h: float) -> float:
-    """How far the worst point lies from the lattice of the first."""
+    """Largest distance of a point from the lattice through the first point."""
     exact = (ordered - ordered[0]) / h
     return (exact - exact.round()).abs().amax().item() * h
 
@@ -107,7 +107,7 @@ class LatticeOffsets:
 
     Args:
         codes: Distinct offsets in lattice steps, target minus source, in lexicographic order.
-        rel: The same as positions, in their precision.
+        rel: The same offsets as relative positions, in the precision of positions.
         runs: The edges.
         num_src: Number of source points.
         num_dst: Number of target points.
@@ -137,7 +137,7 @@ class LatticeOffsets:
         Args:
             pos_src: Positions of the sources, any unit of length.
             pos_dst: Positions of the targets, same unit and lattice.
-            neighbors: Which sources each target sees.
+            neighbors: The sources of each target.
             spacing: Step of the lattice along each axis, same unit; :func:`detect_spacing` finds it.
             tolerance: Allowed distance from the lattice, as a fraction of the spacing.
 
@@ -181,9 +181,17 @@ class LatticeOffsets:
         """Number of edges E."""
         return self.runs.num_edges
 
+    def lists(self) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Lists of all edges, those of dropped offsets too, and the row of each of their offsets in a table, or -1."""
+        runs = self.runs
+        if runs.whole is None or runs.number is None:
+            number = torch.arange(self.num_offsets, dtype=torch.int32, device=self.codes.device)
+            return runs.lists(self.num_src, self.num_dst, self.num_offsets), number
+        return runs.whole.lists(self.num_src, self.num_dst, runs.number.numel()), runs.number
+
     @property
     def keys(self) -> Tensor:
-        """One int64 per offset, ascending ``[U]``, that names the same steps in every batch."""
+        """One int64 per offset, ascending ``[U]``; the same steps have the same key in every batch."""
         half = 1 << (KEY_BITS - 1)
         return _ravel(self.codes + half, [2 * half] * self.codes.size(1))
 
@@ -215,7 +223,7 @@ def _cells(pos: Tensor, origin: Tensor, spacing: Sequence[float], tolerance: flo
 
 
 def _ravel(cells: Tensor, size: Sequence[int]) -> Tensor:
-    """Cells ``[N, D]`` in lexicographic order as one number each."""
+    """Maps cells ``[N, D]`` to one number each, in lexicographic order."""
     line = cells[:, 0]
     for axis, n in enumerate(size[1:], start=1):
         line = line * n + cells[:, axis]

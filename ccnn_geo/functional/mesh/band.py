@@ -1,4 +1,4 @@
-"""The highest frequency of a kernel, and the lattice spacing that carries it."""
+"""The band limit of a kernel, and the lattice spacing that carries it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch import Tensor
 from ccnn_geo.kernels.continuous import ContinuousKernel
 
 OVERSAMPLING = 2.0
-"""Highest frequency of a lattice over that of the kernel: with splines of order 6 relative errors below 1e-3 for every
-family and window in 1-D to 3-D, which 1.75 does not reach
+"""Ratio of a lattice's highest frequency to the kernel's. With splines of order 6, relative errors are below 1e-3 for
+every family and window in 1-D to 3-D, which 1.75 does not reach
 (``python -m ccnn_geo.experiments.benchmarks.mesh_accuracy``)."""
 
 TAIL = 1e-2
-"""Root of the share of energy that :func:`measured_band` leaves above the band."""
+"""Square root of the share of energy that :func:`measured_band` leaves above the band limit."""
 
 LINES, SAMPLES, MIXTURES = 64, 256, 8
-"""Lines through the kernel's support, samples of each, and random sums of the channels that are looked at."""
+"""Number of lines through the kernel's support, of samples per line, and of random sums of channels."""
 
 
 @torch.no_grad()
@@ -44,13 +44,13 @@ def measured_band(kernel: ContinuousKernel, tail: float = TAIL) -> Tensor:
         \min \Big\{ b : \int_{|\omega_d| > b} \|\hat k(\omega)\|^2 d\omega
                         \le \varepsilon^2 \int \|\hat k(\omega)\|^2 d\omega \Big\}
 
-    Where a stated bound adds up the worst filter of each layer, this looks at the kernel itself: for MAGNet it
-    is three to five times lower. It is infinite if the support is, or if the samples do not resolve the
-    spectrum. Frequencies are told apart in steps of pi over the support, rounded up.
+    A stated bound adds up the fastest filter of each layer. This one measures the kernel itself, and is three to five
+    times lower for MAGNet. It is infinite if the support is, or if the samples do not resolve the spectrum.
+    Frequencies are rounded up to multiples of pi divided by the support.
 
     Args:
         kernel: The continuous kernel.
-        tail: :math:`\varepsilon`, relative l2 norm of what is left out.
+        tail: Relative l2 norm :math:`\varepsilon` of the neglected spectrum.
 
     Shapes:
         - **output:** ``[D]`` in rad per unit of position
@@ -106,14 +106,14 @@ def mesh_spacing(kernel: ContinuousKernel, oversampling: float = OVERSAMPLING) -
     .. math::
         h_d = \frac{\pi}{s \, b_d}
 
-    with :math:`b` of :func:`kernel_band` and :math:`s` the oversampling; the result comes to the host.
+    with :math:`b` from :func:`kernel_band` and :math:`s` the oversampling; the result is on the host.
 
     Args:
         kernel: The continuous kernel.
-        oversampling: :math:`s`, at least 1: how far the lattice's highest frequency is above the kernel's.
+        oversampling: Ratio :math:`s` of the lattice's highest frequency to the kernel's, at least 1.
 
     Raises:
-        ValueError: If the kernel has no band-limit, or the oversampling is below 1.
+        ValueError: If the kernel has no band limit, or the oversampling is below 1.
     """
     if not oversampling >= 1:
         raise ValueError(f"mesh_spacing: expected oversampling >= 1, got {oversampling}")
@@ -121,13 +121,13 @@ def mesh_spacing(kernel: ContinuousKernel, oversampling: float = OVERSAMPLING) -
     if not all(math.isfinite(b) for b in band):
         raise ValueError(
             f"mesh_spacing: {type(kernel.network).__name__} states no highest frequency and none was found in its "
-            "support: give a spacing, or a window that ends without a jump (window='tapered', or window_threshold=1e-4)"
+            "support; give a spacing, or a window that ends without a jump (window='tapered', or window_threshold=1e-4)"
         )
     return tuple(math.pi / (oversampling * b) for b in band)
 
 
 def check_spacing(kernel: ContinuousKernel, spacing: Sequence[float]) -> None:
-    """Raises a ``ValueError`` if a lattice cannot carry the kernel's frequencies; measures only if in doubt."""
+    """Raises a ``ValueError`` if a lattice cannot carry the kernel's frequencies; measures only if necessary."""
 
     def too_coarse(band: list[float]) -> bool:
         return any(

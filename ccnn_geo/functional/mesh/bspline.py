@@ -1,4 +1,4 @@
-"""Cardinal B-splines: values at a point's lattice nodes, slopes, and the filter that undoes them."""
+"""Cardinal B-splines: values at a point's lattice nodes, slopes, and the filter that inverts them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 def bspline_nodes(coords: Tensor, order: int) -> tuple[Tensor, Tensor]:
-    """The lowest of the ``order`` nodes around coordinates in cells (integral floats), and the rest in [0, 1)."""
+    """The lowest of ``order`` nodes around coordinates in cells (integral floats), and the remainder in [0, 1)."""
     shifted = coords - 0.5 * order
     low = shifted.floor()
     return low + 1, shifted - low
@@ -26,7 +26,7 @@ def bspline_weights(rest: Tensor, order: int) -> Tensor:
 
     Args:
         rest: Offset :math:`t` in [0, 1), the second result of :func:`bspline_nodes`.
-        order: :math:`m`, the number of nodes; the spline has degree :math:`m - 1`.
+        order: Number of nodes :math:`m`; the spline has degree :math:`m - 1`.
 
     Shapes:
         - **rest:** any shape :math:`(*)`
@@ -43,7 +43,7 @@ def bspline_weights(rest: Tensor, order: int) -> Tensor:
 
 
 def bspline_slopes(rest: Tensor, order: int) -> Tensor:
-    r"""Derivatives of :func:`bspline_weights` by the coordinate, :math:`N_m' (s) = N_{m-1}(s) - N_{m-1}(s-1)`.
+    r"""Derivatives of :func:`bspline_weights` in the coordinate, :math:`N_m' (s) = N_{m-1}(s) - N_{m-1}(s-1)`.
 
     Shapes:
         - **rest:** any shape :math:`(*)`
@@ -59,7 +59,7 @@ def bspline_slopes(rest: Tensor, order: int) -> Tensor:
 
 
 def _pieces(rest: Tensor, order: int) -> Tensor:
-    r""":math:`N_p(t + j)` for :math:`j = 0 \\dots p - 1`, along a new last axis."""
+    r""":math:`N_p(t + j)` for :math:`j = 0 \dots p - 1`, along a new last axis."""
     t = rest.unsqueeze(-1)
     values = torch.ones_like(t)
     for p in range(2, order + 1):
@@ -78,9 +78,9 @@ def bspline_dual(
         \hat N_m(\theta) = \Big(\frac{\sin(\theta / 2)}{\theta / 2}\Big)^m
 
     This makes :math:`G(\theta) \sum_n N_m(u - n) e^{i \theta n}` the least-squares fit of
-    :math:`e^{i \theta u}`. Unlike :math:`1 / \hat N_m` it has no peak at the highest frequencies, where a
-    kernel without a sharp band-limit leaves something to amplify. The sum is the spectrum of the integer
-    samples of :math:`N_{2m}`.
+    :math:`e^{i \theta u}`. Unlike :math:`1 / \hat N_m` it has no peak at the highest frequencies, so it does not
+    amplify the remainder of a kernel without a sharp band limit. The sum is the spectrum of the integer samples
+    of :math:`N_{2m}`.
 
     Args:
         length: Points of the discrete Fourier transform.

@@ -17,11 +17,11 @@ from ccnn_geo.functional.mesh.sum import MeshSum, fade_margin, padded_size, reca
 from ccnn_geo.kernels.continuous import DOMAIN_TOLERANCE, ContinuousKernel
 
 ORDER = 6
-"""Most of the time goes into FFTs, so a high order costs less than a fine lattice: order 4 does not reach errors below
+"""FFTs take most of the time, so a high order costs less than a fine lattice. Order 4 does not reach errors below
 1e-3 at an oversampling of 2 (``python -m ccnn_geo.experiments.benchmarks.mesh_accuracy --order 4``)."""
 
 MAX_TAP_FLOATS = 1 << 28
-"""Largest rendered kernel, basis and channels: 1 GB in float32, several times that with what autograd keeps."""
+"""Largest rendered kernel, basis and channels: 1 GB in float32, several times as much with tensors of autograd."""
 
 PAIR_FLOATS = 1 << 22
 """Kernel values in memory at once in :func:`mesh_error`."""
@@ -49,38 +49,38 @@ def mesh_conv(
                \approx \sum_n W_{in} \sum_m \tilde k_{n - m} \sum_j W_{jm} \, w_j \, x_j
 
     with B-splines :math:`W_{jn} = \prod_d N(p_{jd} / h_d - n_d)` and :math:`\tilde k` the kernel at lattice
-    offsets, divided in Fourier space by the splines' spectrum twice. Each cloud has its own lattice around its
-    sources and targets, padded by the kernel's reach. The error falls with the order and the oversampling of
-    a kernel's band-limit; where there is none (a window or a domain that ends with a jump, a causal kernel) it
-    stays at the jump's size: :func:`mesh_error` tells.
+    offsets, divided twice by the splines' spectrum in Fourier space. Each cloud has its own lattice around its
+    sources and targets, padded by the kernel's reach. The error falls with the order, and with the oversampling of
+    the kernel's band limit. Without a band limit (a window or a domain that ends with a jump, a causal kernel) it
+    stays at the size of the jump. :func:`mesh_error` measures it.
 
     Args:
         x: Features of the sources.
         pos_src: Positions of the sources, any unit of length.
         pos_dst: Positions of the targets, same unit; ``None`` for the same points.
         kernel: The continuous kernel :math:`k`, one value per channel.
-        batch_src: Cloud of each source, all in one by default.
+        batch_src: Cloud of each source; one cloud by default.
         batch_dst: Cloud of each target.
         batch_size: Number of clouds.
         spacing: Spacing :math:`h` of the lattice per axis; by default
             :func:`~ccnn_geo.functional.mesh.band.mesh_spacing`.
         order: Order of the B-splines, the number of cells around a point per axis.
-        oversampling: How far the lattice's highest frequency is above the kernel's, if no spacing is given.
-        geometry: What :meth:`MeshGeometry.build` made of positions, batches, spacing and order; these are then
-            not looked at, nor is the spacing held against the kernel
-            (:func:`~ccnn_geo.functional.mesh.band.check_spacing` does). Layers with the same spacing may share one.
+        oversampling: Ratio of the lattice's highest frequency to the kernel's, if no spacing is given.
+        geometry: Result of :meth:`MeshGeometry.build` for positions, batches, spacing and order. These arguments are
+            then ignored, and the spacing is not checked against the kernel (use
+            :func:`~ccnn_geo.functional.mesh.band.check_spacing`). Layers with the same spacing may share a geometry.
         weight: Quadrature weights :math:`w_j` of the sources; 1 by default.
-        memory: Where to keep what the kernel gives, for further calls with the same kernel and spacing.
+        memory: Cache for kernel values, for further calls with the same kernel and spacing.
 
     Shapes:
         - **x:** :math:`(N, C)`; **pos_src:** :math:`(N, D)`; **pos_dst:** :math:`(M, D)`; **weight:** :math:`(N)`
         - **output:** :math:`(M, C)`
 
-    Gradients are exact derivatives of what is computed with respect to ``x``, positions, ``weight`` and the
-    kernel's parameters, for a given lattice: its spacing is a constant. First derivatives only.
+    Gradients with respect to ``x``, positions, ``weight`` and the kernel's parameters are exact derivatives of the
+    computed sum; the lattice's spacing is a constant. There are first derivatives only.
 
     Raises:
-        ValueError: If the kernel's band-limit does not fit the lattice, the lattice does not fit the budget
+        ValueError: If the kernel's band limit does not fit the lattice, the lattice exceeds the budget
             (:data:`~ccnn_geo.functional.mesh.geometry.MAX_CELLS`), or shapes do not fit.
 
     Source: Essmann et al., 1995 (smooth particle mesh Ewald); Hockney and Eastwood, 1981.
@@ -110,7 +110,7 @@ def mesh_conv(
 def _taps_in_reach(
     kernel: ContinuousKernel, geometry: MeshGeometry, memory: dict[Hashable, Tensor] | None
 ) -> tuple[Callable[[], Tensor], list[int]]:
-    """What gives half the side of the box of taps ``[D]``, and in cells: as far as offsets occur and a margin beyond.
+    """A function for half the side of the box of taps ``[D]``, and its size in cells: the largest offset and a margin.
 
     The host asks for all bounds at once, and of a kernel that does not change only once.
     """
@@ -131,7 +131,7 @@ def _taps_in_reach(
     if floats > MAX_TAP_FLOATS:
         raise ValueError(
             f"mesh_conv: the kernel reaches {reach} cells to each side, {floats:.3g} numbers with its basis, above the "
-            f"budget of {MAX_TAP_FLOATS}; give a coarser spacing, a smaller window, or a window where there is none"
+            f"budget of {MAX_TAP_FLOATS}; give a coarser spacing, a smaller window, or a window if there is none"
         )
 
     def chosen() -> Tensor:
@@ -175,13 +175,13 @@ def mesh_error(
     Args:
         x: Features of the sources.
         pos_src: Positions of the sources.
-        pos_dst: Positions of the targets; those of the sources by default.
+        pos_dst: Positions of the targets; by default the sources.
         kernel: The continuous kernel.
         batch_src: Cloud of each source.
         batch_dst: Cloud of each target.
         weight: Quadrature weights of the sources.
-        samples: Number of targets to look at.
-        options: Other arguments of :func:`mesh_conv` but ``geometry``: spacing, order, oversampling.
+        samples: Number of targets.
+        options: Other arguments of :func:`mesh_conv`, except ``geometry``: spacing, order, oversampling.
     """
     if pos_dst is None:
         pos_dst, batch_dst = pos_src, batch_src

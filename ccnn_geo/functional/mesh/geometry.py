@@ -1,4 +1,4 @@
-"""The lattices of a batch of clouds: what all mesh convolutions with one spacing share."""
+"""The lattices of a batch of clouds, which all mesh convolutions with one spacing share."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ccnn_geo.functional.mesh.bspline import bspline_nodes
 from ccnn_geo.functional.mesh.stencil import Stencil
 
 MAX_CELLS = 1 << 26
-"""Largest padded lattice of one cloud: 256 MB per channel in float32, several of which are in memory."""
+"""Largest padded lattice of one cloud: 256 MB per channel in float32, with several in memory."""
 
 GROUP_CELLS = 1 << 17
-"""Cells of clouds that are worked off together."""
+"""Number of cells of clouds that are processed together."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class MeshGeometry:
     """Positions of sources and targets on lattices of one spacing, one lattice per cloud.
 
     ``coords_src [N, D]`` and ``coords_dst [M, D]`` are coordinates in cells relative to the mean of the cloud's
-    sources: gradients reach the positions through them, and a translation of the cloud changes nothing. ``extent``
+    sources. Gradients reach the positions through them, and a translation of the cloud changes nothing. ``extent``
     is the largest offset between a source and a target per axis, in the unit of the positions.
     """
 
@@ -49,7 +49,7 @@ class MeshGeometry:
 
     @property
     def size(self) -> tuple[int, ...]:
-        """The largest number of cells per axis that any cloud has."""
+        """The largest number of cells per axis over all clouds."""
         return tuple(max((g.size[d] for g in self.groups), default=0) for d in range(len(self.spacing)))
 
     @staticmethod
@@ -62,7 +62,7 @@ class MeshGeometry:
         batch_dst: Tensor | None = None,
         batch_size: int | None = None,
     ) -> MeshGeometry:
-        """Lays a lattice around the sources and targets of each cloud.
+        """Places a lattice around the sources and targets of each cloud.
 
         The sizes of the lattices go to the host: one synchronisation with the device here, one for the number of
         clouds if it is not given, one per group of clouds if there are several, and one per block of points when a
@@ -71,9 +71,9 @@ class MeshGeometry:
         Args:
             pos_src: Positions of the sources.
             pos_dst: Positions of the targets; ``None`` for the same points.
-            spacing: Distance of the lattice's cells per axis.
+            spacing: Distance between the lattice's cells per axis.
             order: Order of the B-splines, at least 2.
-            batch_src: Cloud of each source, all in one by default.
+            batch_src: Cloud of each source; one cloud by default.
             batch_dst: Cloud of each target.
             batch_size: Number of clouds.
 
@@ -81,7 +81,7 @@ class MeshGeometry:
             - **pos_src:** :math:`(N, D)`; **pos_dst:** :math:`(M, D)`, same unit as ``spacing``
 
         Raises:
-            ValueError: If positions are not finite, or a lattice would be above :data:`MAX_CELLS`.
+            ValueError: If positions are not finite, or a lattice would exceed :data:`MAX_CELLS`.
         """
         dim = pos_src.size(1)
         if order < 2:
@@ -124,7 +124,7 @@ class MeshGeometry:
 
 @dataclass(frozen=True)
 class _Located:
-    """Points with their cloud ``[P]``, coordinates, lowest node (integral floats) and rest ``[P, D]``."""
+    """Points with their cloud ``[P]``, coordinates, lowest node (integral floats) and remainder ``[P, D]``."""
 
     batch: Tensor
     coords: Tensor
@@ -153,7 +153,7 @@ def _cloud_of(pos: Tensor, batch: Tensor | None) -> Tensor:
 
 def _count(batch: Tensor, batch_size: int) -> Tensor:
     """Points of each cloud; ``bincount`` would wait for a GPU."""
-    if batch.device.type == "cpu":
+    if batch.device.type != "cuda":
         return torch.bincount(batch, minlength=batch_size)
     return batch.new_zeros(batch_size).index_add_(0, batch, torch.ones_like(batch))
 
@@ -166,7 +166,7 @@ def _check_sizes(sizes: list[list[float]], spacing: Sequence[float]) -> None:
 
 
 def check_cells(size: Sequence[float], spacing: Sequence[float], what: str) -> None:
-    """Raises an error that says what to change if a lattice is above the budget."""
+    """Raises an error that says what to change if a lattice exceeds the budget."""
     cells = math.prod(size)
     if cells > MAX_CELLS:
         raise ValueError(
@@ -178,7 +178,7 @@ def check_cells(size: Sequence[float], spacing: Sequence[float], what: str) -> N
 
 
 def _plan_groups(sizes: list[list[int]]) -> list[tuple[list[int], tuple[int, ...]]]:
-    """Packs clouds of similar size; none is padded to more than twice its cells."""
+    """Packs clouds of similar size; pads none to more than twice its cells."""
     order = sorted((b for b, s in enumerate(sizes) if math.prod(s) > 0), key=lambda b: -math.prod(sizes[b]))
     groups: list[tuple[list[int], tuple[int, ...]]] = []
     for b in order:

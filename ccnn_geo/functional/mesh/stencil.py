@@ -20,12 +20,12 @@ weights, counts): 2^23 take 0.7 GB. Each block waits for the device once, and 21
 of 38,000 points; with 2^18 these would be 32. An estimate: no GPU was measured."""
 
 KEPT_ENTRIES = 1 << 25
-"""Pairs up to which the lists of :meth:`Stencil.spread` are kept for the next layer, at 8 bytes each."""
+"""Largest number of pairs for which :meth:`Stencil.spread` keeps its lists for the next layer, at 8 bytes each."""
 
 
 @dataclass
 class Stencil:
-    r"""Points of some clouds and the ``order ** D`` cells around each.
+    r"""Points of some clouds, and the ``order ** D`` cells around each of them.
 
     .. math::
         u_n = \sum_j W_{jn} \, x_j, \qquad y_i = \sum_n W_{in} \, u_n, \qquad
@@ -35,8 +35,8 @@ class Stencil:
         rows: Indices of the points ``[P]``.
         base: Flat index of each point's lowest cell ``[P]``, ascending, so that neighbours in memory share cells.
         rest: Offsets in [0, 1) that determine the weights, ``[P, D]``.
-        strides: Flat distance of neighbouring cells per axis.
-        num_cells: Cells of all lattices.
+        strides: Flat distance between neighbouring cells per axis.
+        num_cells: Number of cells in all lattices.
         order: Order :math:`m` of the splines.
     """
 
@@ -62,7 +62,7 @@ class Stencil:
         return torch.cat(out) if out else cells.new_zeros(0, cells.size(1))
 
     def gather_slopes(self, cells: Tensor, grad: Tensor) -> Tensor:
-        r"""Gradient by the coordinates in cells: ``cells [num_cells, C]``, ``grad [P, C]`` to ``[P, D]``.
+        r"""Gradient of the coordinates in cells: ``cells [num_cells, C]``, ``grad [P, C]`` to ``[P, D]``.
 
         .. math::
             g_{id} = \sum_n \frac{\partial W_{in}}{\partial p_{id}} \sum_c u_{nc} \, g_{ic}
@@ -98,14 +98,14 @@ class Stencil:
         return self._make_lists()
 
     def _make_lists(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """Pairs grouped by cell: a sum of rows per cell is several times faster than adding pair by pair."""
+        """Pairs grouped by cell: summing rows per cell is several times faster than adding pair by pair."""
         key_type = torch.int32 if self.num_cells < 1 << 31 else torch.int64
         for block, index, weights in self._blocks():
             keys, order = index.flatten().to(key_type).sort()
             cells, count = keys.unique_consecutive(return_counts=True)
             source = order.div(index.size(1), rounding_mode="floor").add_(block.start).to(torch.int32)
             start = (count.cumsum(0) - count).to(torch.int32)
-            # unique_consecutive returns the head of a full-length storage
+            # unique_consecutive returns a view of a full-length storage
             yield cells.clone(), source, start, _products(weights).flatten().index_select(0, order)
 
 

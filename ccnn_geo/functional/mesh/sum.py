@@ -16,7 +16,7 @@ from ccnn_geo.functional.mesh.bspline import bspline_dual
 from ccnn_geo.functional.mesh.geometry import LatticeGroup, MeshGeometry
 
 BOX_FLOATS = 1 << 25
-"""Numbers of the unpadded lattices in memory at once: channels are worked off in chunks of this."""
+"""Numbers in the unpadded lattices in memory at once: channels are processed in chunks of this size."""
 
 FFT_FLOATS = {"cpu": 1 << 20, "cuda": 1 << 25}
 """Numbers per FFT call: what the caches hold (CPU), and for a GPU what some twenty launches pay for.
@@ -31,7 +31,7 @@ FADE_PER_ORDER = 2
 
 
 def recall(memory: dict[Hashable, Tensor] | None, key: Hashable, make: Callable[[], Tensor]) -> Tensor:
-    """What a memory has under a key, made if it has nothing there; without a memory always made."""
+    """Returns the value stored under a key; makes it if there is none, or no memory."""
     if memory is None:
         return make()
     if key not in memory:
@@ -43,11 +43,11 @@ class MeshSum(torch.autograd.Function):
     r"""Sums :math:`y_i = \sum_n W_{in} \sum_m \tilde k_{n-m} \sum_j W_{jm} x_j` over the lattices of each cloud.
 
     Args:
-        geometry: The lattices, whose stencils are :math:`W`.
-        memory: Where spectra of the taps are kept for further calls, if anywhere.
+        geometry: The lattices, with stencils :math:`W`.
+        memory: Cache for spectra of the taps, for further calls; ``None`` for no cache.
         x: Features ``[N, C]``.
         taps: Kernel at lattice offsets ``[C, *K]``, offset zero in the middle.
-        coords_src, coords_dst: Those of the geometry: they only carry gradients.
+        coords_src, coords_dst: Coordinates of the geometry; they only carry gradients.
     """
 
     @staticmethod
@@ -122,12 +122,12 @@ class MeshSum(torch.autograd.Function):
 
 
 def fade_margin(order: int) -> int:
-    """Cells beyond the offsets that occur over which a longer kernel fades to zero: an abrupt end would ring."""
+    """Cells beyond the largest offset over which a longer kernel fades to zero, because an abrupt end would ring."""
     return FADE_PER_ORDER * order
 
 
 def padded_size(size: Sequence[int], reach: Sequence[int], margin: int) -> list[int]:
-    """Lengths of the transforms: what wraps around only reaches cells that are cut off."""
+    """Lengths of the transforms, chosen so that wrap-around only reaches cells that are cut off."""
     reach = [min(r, n - 1 + margin) for r, n in zip(reach, size, strict=True)]
     return [fast_length(max(n + r, 2 * r + 1)) for n, r in zip(size, reach, strict=True)]
 
@@ -171,7 +171,7 @@ class _Lattice:
             yield part, (tuple(v[b, part] for v in views) for b in clouds)
 
     def forward(self, box: Tensor) -> Tensor:
-        """Spectrum of lattices ``[b, c, *size]``; the first axis is padded by its transform, for 10 % less time."""
+        """Spectrum of lattices ``[b, c, *size]``; the transform pads the first axis itself, which saves 10 % time."""
         rows = self.size[:1] if len(self.size) > 1 else self.lengths[:1]
         padded = box.new_zeros(*box.shape[:2], *rows, *self.lengths[1:])
         padded[(slice(None), slice(None), *(slice(n) for n in self.size))] = box
@@ -181,13 +181,13 @@ class _Lattice:
         return torch.fft.fft(spectrum, n=self.lengths[0], dim=self.axes[0])
 
     def write(self, spectrum: Tensor, box: Tensor) -> None:
-        """Transforms back into a view of the cells, cropping each axis before the next is transformed."""
+        """Transforms back into a view of the cells, cropping each axis before the next transform."""
         for axis, n in zip(self.axes[:-1], self.size[:-1], strict=True):
             spectrum = torch.fft.ifft(spectrum, dim=axis).narrow(axis, 0, n)
         box.copy_(torch.fft.irfft(spectrum, n=self.lengths[-1])[..., : self.size[-1]])
 
     def kernel_spectrum(self, taps: Tensor) -> Tensor:
-        """Spectrum of taps ``[c, *K]``, divided by those of the splines."""
+        """Spectrum of taps ``[c, *K]``, divided by the spectra of the splines."""
         padded = taps.new_zeros(taps.size(0), *self.lengths)
         taps = taps[(slice(None), *self.window)] * self.fade
         padded[(slice(None), *(slice(s) for s in taps.shape[1:]))] = taps
@@ -195,7 +195,7 @@ class _Lattice:
         return torch.fft.rfftn(padded, dim=self.axes).mul_(self.filter)
 
     def add_taps(self, spectrum: Tensor, grad_taps: Tensor) -> None:
-        """Adds the gradient of :meth:`kernel_spectrum` to that of the taps."""
+        """Adds the gradient of :meth:`kernel_spectrum` to the gradient of the taps."""
         padded = torch.fft.irfftn(spectrum.mul_(self.filter), s=self.lengths, dim=self.axes)
         padded = padded.roll(self.reach, self.axes)
         grad = padded[(slice(None), *(slice(2 * r + 1) for r in self.reach))] * self.fade

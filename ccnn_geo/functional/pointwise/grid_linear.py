@@ -1,4 +1,4 @@
-"""A linear layer on the channels of a grid, in memory that is used again."""
+"""A linear layer on the channels of a grid, in reused memory."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Gradients = Callable[[Tensor, Tensor, Tensor, Sequence[bool]], list[Tensor]]
 
 
 def grid_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    r"""Applies :math:`y_{bo} = \sum_c W_{oc} x_{bc} + \beta_o` at all places of a grid.
+    r"""Applies :math:`y_{bo} = \sum_c W_{oc} x_{bc} + \beta_o` at all cells of a grid.
 
-    On the CPU it is the operator ``ccnn_geo::grid_linear``.
+    On the CPU this is the operator ``ccnn_geo::grid_linear``.
 
     Shapes:
         - **x:** :math:`(B, C, L)`; **weight:** :math:`(O, C)`; **bias:** :math:`(O)`
@@ -67,22 +67,23 @@ def _shape(x: Tensor, weight: Tensor) -> tuple[int, ...]:
 
 
 def linear_operator(name: str, formula: Compute, compute: Compute, gradients: Gradients, shape: Any) -> Any:
-    """An operator ``(x, weight, bias) -> y`` of its formula, and of what computes it and its first derivatives.
+    """Registers an operator ``(x, weight, bias) -> y`` from its formula, its computation and its first derivatives.
 
-    Both get tensors of one type on the CPU. In half precision they get those of float32 where oneDNN is not to see
-    a size, and what they give is rounded.
+    ``compute`` and ``gradients`` get tensors of one type on the CPU. In half precision they get float32 instead if
+    oneDNN must not see a size, and their results are rounded.
 
     Args:
-        name: Of the operator.
+        name: Name of the operator.
         formula: The layer in operations of torch.
-        compute: The layer.
-        gradients: Those of ``x``, ``weight`` and ``bias`` by the output's, ``x`` and ``weight``: those needed.
-        shape: Gives the output's from ``x`` and ``weight``.
+        compute: Computes the layer.
+        gradients: Computes the needed gradients of ``x``, ``weight`` and ``bias`` from the output's, ``x`` and
+            ``weight``.
+        shape: Returns the output's shape from ``x`` and ``weight``.
     """
 
     def kernel(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         if not x.dtype == weight.dtype == bias.dtype or x.size(1) != weight.size(1):
-            return formula(x, weight, bias)  # which says what does not fit
+            return formula(x, weight, bias)  # raises an error that names the mismatch
         if x.dtype not in LOW:
             return compute(x, weight, bias)
         with without_autocast():
@@ -100,7 +101,7 @@ def linear_operator(name: str, formula: Compute, compute: Compute, gradients: Gr
             return [t.to(x.dtype) for t in found]
 
     def wide(*tensors: Tensor) -> Tensor:
-        """The formula in float32 for half precision, whatever autocast is while gradients are computed."""
+        """The formula in float32 for half precision, independent of autocast in the backward pass."""
         low = tensors[0].dtype
         with without_autocast():
             return formula(*(t.float() for t in tensors)).to(low) if low in LOW else formula(*tensors)

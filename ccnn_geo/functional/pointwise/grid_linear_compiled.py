@@ -12,13 +12,13 @@ from ccnn_geo._base.native.build import addresses, arguments, native_function
 from ccnn_geo._base.native.memory import empty, zeros
 
 TILE = 288
-"""Places that are worked on at once, as the source has it."""
+"""Cells processed at once, as in the C source."""
 TENSORS = ("x", "weight", "bias", "out", "grad_out", "grad_x", "grad_weight", "grad_bias", "scratch")
 Arguments = arguments(("batch", "inputs", "outputs", "length", "threads"), TENSORS)
 
 
 def native_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor | None:
-    """``weight [O, C]`` and ``bias [O]`` on the channels of ``x [B, C, L]``; ``None`` without a compiler."""
+    """Applies ``weight [O, C]`` and ``bias [O]`` to the channels of ``x [B, C, L]``; ``None`` without a compiler."""
     function = native_function("grid_linear")
     if function is None:
         return None
@@ -30,13 +30,13 @@ def native_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor | None:
 def native_linear_backward(
     grad_out: Tensor, x: Tensor, weight: Tensor, need: Sequence[bool]
 ) -> tuple[Tensor | None, ...]:
-    """Gradients of ``x``, ``weight`` and ``bias``, as far as ``need`` asks for them."""
+    """Gradients of ``x``, ``weight`` and ``bias``, those marked in ``need``."""
     function = native_function("grid_linear")
-    assert function is not None, "asked for only where it is there"
+    assert function is not None, "callers check that it exists"
     outputs, inputs = weight.shape
     threads = _threads(x)
     grad_x = empty(*x.shape) if need[0] else None
-    # each thread sums for itself
+    # each thread has its own sums
     grad_weight = zeros(threads, outputs, _pad(inputs)) if need[1] else None
     grad_bias = zeros(threads, outputs) if need[2] else None
     _call(function, x, weight, grad_out=grad_out, grad_x=grad_x, grad_weight=grad_weight, grad_bias=grad_bias)

@@ -1,4 +1,4 @@
-"""Linear layers on the channels of points and grids, on points by the faster of two libraries in all products."""
+"""Linear layers on the channels of points and grids; on points the faster of two libraries computes each product."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from ccnn_geo.kernels.math.low_precision import as_autocast
 def channel_linear(x: Tensor, layer: nn.Linear, shift: Tensor | None = None) -> Tensor:
     """A linear layer on the channels of points ``[N, C]`` or of grids ``[B, C, *S]``; ``shift [C]`` is added first.
 
-    A layer of ``[O, C / G]`` weights has G groups, see :func:`grouped_linear`.
+    A layer with weights ``[O, C / G]`` has G groups, see :func:`grouped_linear`.
     """
     if layer.weight.size(1) < x.size(1):
         return grouped_linear(x, layer.weight, layer.bias, shift)
     bias = layer.bias if shift is None else torch.addmv(layer.bias, layer.weight, shift)
     if x.dim() == 2:
         return point_linear(x, layer.weight, bias)
-    y = grid_linear(x.flatten(2), layer.weight, bias)  # in reduced precision under autocast, as for points
+    y = grid_linear(x.flatten(2), layer.weight, bias)  # in reduced precision under autocast, as on points
     return y.unflatten(2, x.shape[2:])
 
 
 def point_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     r"""Applies :math:`y_{no} = \sum_c W_{oc} x_{nc} + \beta_o` at all points.
 
-    On the CPU it is the operator ``ccnn_geo::point_linear``.
+    On the CPU this is the operator ``ccnn_geo::point_linear``.
 
     Shapes:
         - **x:** :math:`(N, C)`; **weight:** :math:`(O, C)`; **bias:** :math:`(O)`
@@ -44,16 +44,16 @@ def point_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def grouped_linear(x: Tensor, weight: Tensor, bias: Tensor, shift: Tensor | None = None) -> Tensor:
-    r"""A linear layer for each of :math:`G` groups of channels, which see nothing of each other.
+    r"""Applies a separate linear layer to each of :math:`G` groups of channels.
 
     .. math::
         y_{g o} = \sum_c W_{g o c} (x_{g c} + s_{g c}) + \beta_{g o}
 
     Args:
         x: Features.
-        weight: Of the groups, one after the other.
-        bias: Added at last.
-        shift: Added first.
+        weight: Weights of the groups, one after the other.
+        bias: Added to the outputs.
+        shift: Added to the features first.
 
     Shapes:
         - **x:** points :math:`(N, G C)` or a grid :math:`(B, G C, *S)`; **weight:** :math:`(G O, C)`; **bias:**

@@ -1,3 +1,3 @@
-"""Internal: files that are complete or absent, archives, downloads, folders of samples."""
+"""Internal: atomic files, archives, downloads, folders of samples."""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""Unpack archives of strangers."""
+"""Unpacks untrusted archives."""
 
 import bz2
 import errno
@@ -20,27 +20,27 @@ Member = TypeVar("Member", tarfile.TarInfo, zipfile.ZipInfo)
 _COMPRESSED = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\0", lzma.open))
 
 _LARGEST_HEADER = 2**20
-"""Bytes that a name in a tar may take, and what it is read in at a time."""
+"""Most bytes of a name in a tar, and of a single read."""
 
 
 class UnsafeArchiveError(ValueError):
-    """An archive holds something that has no place in a data set; nothing of it was unpacked."""
+    """An archive holds something that does not belong in a data set; nothing of it was unpacked."""
 
 
 def extract(archive: Path, folder: Path, max_bytes: int = 64 * 2**30, inner: str = "") -> None:
-    """Unpack a .zip or .tar(.gz, .bz2, .xz) into a folder, plain files and folders only.
+    """Unpacks a .zip or .tar(.gz, .bz2, .xz) into a folder, plain files and folders only.
 
     All names are checked before anything is written.
 
     Args:
-        archive: the file; its content, not its name, says what it is.
-        folder: where the members go; created if needed.
-        max_bytes: the most that all members together may take.
-        inner: folder of the archive to which to keep; the rest is checked, but not written.
+        archive: The file; its content, not its name, decides the format.
+        folder: Target folder; created if needed.
+        max_bytes: Most bytes of all members together.
+        inner: Folder of the archive to keep; the rest is checked, but not written.
 
     Raises:
-        UnsafeArchiveError: for absolute names, names with ``..``, links, devices, or too many bytes.
-        ValueError: if it is neither a zip nor a tar file, is damaged, or has no folder ``inner``.
+        UnsafeArchiveError: For absolute names, names with ``..``, links, devices, or too many bytes.
+        ValueError: If the file is neither a zip nor a tar file, is damaged, or has no folder ``inner``.
     """
     parts = PurePosixPath(inner).parts
     try:
@@ -53,7 +53,7 @@ def extract(archive: Path, folder: Path, max_bytes: int = 64 * 2**30, inner: str
                 tape.extractall(folder, _checked(archive, tape.getmembers(), max_bytes, parts))
     except (
         Exception
-    ) as error:  # damaged archives raise anything: EOFError, zlib.error, struct.error, KeyError
+    ) as error:  # damaged archives raise many types: EOFError, zlib.error, struct.error, KeyError
         on_disk = isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
         if on_disk or isinstance(error, MemoryError) or str(error).startswith(f"{archive}: "):
             raise
@@ -66,7 +66,7 @@ def extract(archive: Path, folder: Path, max_bytes: int = 64 * 2**30, inner: str
 def _checked(
     archive: Path, members: Sequence[Member], max_bytes: int, inner: tuple[str, ...]
 ) -> list[Member]:
-    """The members to write, under names with slashes; all are checked."""
+    """The members to write, under names with slashes; checks all of them."""
     wanted, total = [], 0
     for member in members:
         name, size, kind = _about(member)
@@ -95,7 +95,7 @@ def _checked(
 
 
 def _about(member: tarfile.TarInfo | zipfile.ZipInfo) -> tuple[str, int, str]:
-    """Name, bytes, and ``file``, ``folder`` or nothing, for what is neither."""
+    """Name, bytes, and ``file``, ``folder`` or an empty string for anything else."""
     if isinstance(member, tarfile.TarInfo):
         plain = member.isfile() and not member.issparse()
         return member.name, member.size, "folder" if member.isdir() else "file" if plain else ""
@@ -104,14 +104,14 @@ def _about(member: tarfile.TarInfo | zipfile.ZipInfo) -> tuple[str, int, str]:
 
 
 def extract_atomic(archive: Path, inner: str, target: Path) -> None:
-    """Unpack an archive and keep its folder ``inner`` as ``target``, which is complete or absent.
+    """Unpacks an archive and keeps its folder ``inner`` as ``target``, all or nothing.
 
     Raises:
-        UnsafeArchiveError: as :func:`extract`.
-        ValueError: if it is damaged, or has no such folder.
+        UnsafeArchiveError: As :func:`extract`.
+        ValueError: If the archive is damaged, or has no such folder.
     """
     unpacked = target.with_name(f".{target.name}.unpacking")
-    shutil.rmtree(unpacked, ignore_errors=True)  # of a process that was killed
+    shutil.rmtree(unpacked, ignore_errors=True)  # left by a killed process
     try:
         extract(archive, unpacked, inner=inner)
         if not (unpacked / inner).is_dir():
@@ -122,7 +122,7 @@ def extract_atomic(archive: Path, inner: str, target: Path) -> None:
 
 
 class _Careful(io.RawIOBase):
-    """A file of which no more is read at a time than a header may have, whatever that claims."""
+    """A file that limits each read to the largest allowed header, whatever the archive claims."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.tell, self.seek, self._file = file.tell, file.seek, file  # type: ignore[method-assign]
@@ -134,7 +134,7 @@ class _Careful(io.RawIOBase):
 
 
 def _open_tar(archive: Path, opened: ExitStack) -> tarfile.TarFile:
-    """A tar that was read to its end, so that whatever is compressed has met its checksum."""
+    """A tar, read to its end, so that all compressed data have passed their checksum."""
     with archive.open("rb") as file:
         start = file.read(16)
     way = next((way for magic, way in _COMPRESSED if start.startswith(magic)), open)
@@ -148,7 +148,7 @@ def _open_tar(archive: Path, opened: ExitStack) -> tarfile.TarFile:
     number = len(tape.getmembers())
     content.seek(tape.offset)
     if content.read(tarfile.BLOCKSIZE).strip(b"\0") or content.tell() < tape.offset + tarfile.BLOCKSIZE:
-        # at a header that is damaged or missing tarfile stops as at the end
+        # at a damaged or missing header tarfile stops as if at the end
         raise ValueError(f"{archive}: truncated or damaged behind {number} members, expected the end")
     while content.read(2**20):
         pass

@@ -1,4 +1,4 @@
-"""Fetch a published file, continue where a broken transfer stopped, and check what came."""
+"""Fetches a published file, resumes a broken transfer, and checks the result."""
 
 import os
 import re
@@ -9,22 +9,22 @@ from ccnn_geo.io.files.progress import progress
 
 MESSAGE = (
     "could not fetch {url} ({error}). Without a network, get the file by other means and place it at {path}, "
-    "then run again; a transfer that broke continues by itself"
+    "then run again; a broken transfer resumes by itself"
 )
 
 
 def fetch(url: str, path: Path, checksum: str | None = None) -> Path:
-    """The file at ``path``, downloaded if it is not there yet.
+    """Returns the file at ``path``; downloads it if it is missing.
 
     Args:
         url: http or https address.
-        path: where the file is, or will be; a part of it waits beside it as ``<name>.part``.
-        checksum: ``sha256:...`` or ``md5:...`` (without a name sha256), hexadecimal; None accepts any content.
+        path: Path of the file; an incomplete file is kept beside it as ``<name>.part``.
+        checksum: ``sha256:...`` or ``md5:...`` (sha256 without a name), hexadecimal; None accepts any content.
 
     Raises:
-        ConnectionError: if it cannot be fetched; the message says which file to place where.
-        ImportError: if pooch is not installed, which fetches files and takes digests.
-        ValueError: if the digest is another one.
+        ConnectionError: If it cannot be fetched; the message says which file to place where.
+        ImportError: If pooch is not installed, which fetches files and computes digests.
+        ValueError: If the digest differs.
     """
     with needs("data", f"fetch {path}"):
         import pooch
@@ -55,13 +55,13 @@ def fetch(url: str, path: Path, checksum: str | None = None) -> Path:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, without the names of all objects that it went through."""
+    """The cause of an error, without the names of all objects that it passed through."""
     inner = error.args[0] if error.args else error
     return re.sub(r"^(<[^>]*>|\w+\(.*\)): ", "", str(getattr(inner, "reason", inner)))
 
 
 class _Resuming:
-    """A pooch downloader that keeps what has come, and asks for the rest."""
+    """A pooch downloader that keeps the received bytes and requests the rest."""
 
     def __init__(self, part: Path, attempts: int = 3) -> None:
         self.part = part
@@ -87,14 +87,14 @@ class _Resuming:
         if have:
             headers["Range"] = f"bytes={have}-"
         with requests.get(url, headers=headers, stream=True, timeout=30) as answer:
-            if answer.status_code == 416:  # nothing after what we have: complete, or of another file
+            if answer.status_code == 416:  # nothing after our bytes: complete, or another file
                 if answer.headers.get("Content-Range") == f"bytes */{have}":
                     return
                 self.part.unlink()
                 raise requests.ConnectionError(f"{have} bytes are more than the server has; starting over")
             answer.raise_for_status()
             if not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-                have = 0  # the whole file comes
+                have = 0  # the server sends the whole file
             length = answer.headers.get("Content-Length")
             total = have + int(length) if length else None
             bar = progress(title=self.part.stem, initial=have, total=total, unit="B")
@@ -103,4 +103,4 @@ class _Resuming:
                     file.write(chunk)
                     bar.update(len(chunk))
         if total is not None and self.part.stat().st_size < total:
-            raise requests.ConnectionError(f"{self.part.stat().st_size} of {total} bytes came")
+            raise requests.ConnectionError(f"{self.part.stat().st_size} of {total} bytes received")

@@ -1,4 +1,4 @@
-"""What is wrong with many files, told by kind: of forty that are cut off one line, and not forty."""
+"""Groups errors of many files by kind: one line for forty files that are cut off."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ KINDS = (
     (re.compile(r"truncated|cut off|damaged|ends in|no more bytes", re.I), "are cut off or damaged"),
     (re.compile(r"^empty\b|\bfile is empty\b", re.I), "are empty"),
     (re.compile(r"cannot be opened|cannot be read", re.I), "cannot be opened"),
-    (re.compile(r"\bNaN\b|\bInf\b|not finite"), "hold numbers that are none"),
+    (re.compile(r"\bNaN\b|\bInf\b|not finite"), "hold NaN or infinite numbers"),
 )
-"""Words of what was found, and what they mean in the plural; the first counts. What was expected says nothing."""
+"""Patterns of what was found, and their meaning in the plural; the first match counts, the expectation is ignored."""
 
 MOST = 20
-"""Lines that are told."""
+"""Most lines to print."""
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _DETAIL = re.compile(r"'[^']*'|\"[^\"]*\"|b'[^']*'|[-+]?\d[\d.,e+-]*|\S*/\S*")
-"""What differs between files of which the same is said."""
+"""Details in which messages of the same kind differ."""
 
 
 def group_errors(errors: Sequence[str], few: int = 3) -> list[str]:
-    """Messages, where those of a kind are one line if they are more than a few.
+    """Joins messages of one kind into one line if there are more than a few.
 
     Args:
         errors: Messages that begin with the name of a file and a colon.

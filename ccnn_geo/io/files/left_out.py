@@ -1,4 +1,4 @@
-"""How files that were left out, and the names of folders, are told in a line."""
+"""Texts that count skipped files and list the names of folders."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 NOWHERE, DEEPER, BESIDE = "a link that leads nowhere", "in subfolders", "beside the folders of the classes"
-"""Reasons to leave a file out; any other is its extension, which may be empty."""
+"""Reasons to skip a file; any other reason is its extension, which may be empty."""
 
 MOST_KINDS = 6
-"""Reasons that one line tells."""
+"""Most reasons in one line."""
 
 
 def told_counts(counts: Counter[str]) -> str:
-    """Numbers of files by the reason why they were left out; empty if there are none.
+    """Counts skipped files by reason; empty if there are none.
 
     Example:
         >>> told_counts(Counter({".heic": 3, "": 1, NOWHERE: 2}))
@@ -35,7 +35,7 @@ def _told_count(reason: str, number: int) -> str:
 
 
 def told_number(number: int, one: str, many: str = "") -> str:
-    """A number of things.
+    """A number with its noun.
 
     Example:
         >>> told_number(1, "class", "classes"), told_number(1200, "problem")
@@ -45,7 +45,7 @@ def told_number(number: int, one: str, many: str = "") -> str:
 
 
 def list_names(names: Sequence[str], most: int = 3) -> str:
-    """The first names, and how many more there are.
+    """The first names, and the number of the others.
 
     Example:
         >>> list_names(["3"]), list_names(["a", "b", "c", "d", "e"])

@@ -14,7 +14,7 @@ from ccnn_geo.io.shapes.arrays import map_array
 
 
 class MappedArray:
-    """Rows of a ``.npy`` file, read when they are asked for; what another process is sent is the path alone.
+    """Rows of a ``.npy`` file, read on access; other processes receive the path only.
 
     Raises:
         ValueError: If the file is damaged.
@@ -36,7 +36,7 @@ class MappedArray:
 
 
 def write_rows(target: Path, dtype: DTypeLike, shape: tuple[int, ...], chunks: Iterable[np.ndarray]) -> None:
-    """Writes a ``.npy`` file chunk by chunk, of which only one need be in memory."""
+    """Writes a ``.npy`` file chunk by chunk, with one chunk in memory at a time."""
 
     def write(file: BinaryIO) -> None:
         header = {

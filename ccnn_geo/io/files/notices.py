@@ -1,4 +1,4 @@
-"""What a data set has to say that is no error."""
+"""Notices of data sets that are not errors."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ccnn_geo._base.caller import warn_caller
 
 @lru_cache(maxsize=1024)
 def say_once(message: str) -> None:
-    """Warns in one line, once in a process: a data set is opened several times in a training.
+    """Warns in one line, once per process: a training opens a data set several times.
 
-    Processes of a distributed run open the same one, and the first of them says it for all.
+    Processes of a distributed run open the same data set; the first process warns for all.
     """
     if all(os.environ.get(rank, "0") == "0" for rank in ("RANK", "LOCAL_RANK")):
         warn_caller(message)

@@ -1,4 +1,4 @@
-"""Work that several processes share: which of them this one is, and a file of records that one adds to."""
+"""Work shared by several processes: the number of this process, and a file of records that it adds to."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 PROCESSES = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
-"""Where torchrun and SLURM say which process this is, and of how many."""
+"""Variables in which torchrun and SLURM give the number of this process and their count."""
 
 _HEAD = struct.Struct("<QQ?")
 _SUM = struct.Struct("<I")
 
 
 def process_of(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
-    """Which process this is, and of how many that were started together.
+    """The number of this process, and how many were started together.
 
     Raises:
-        ValueError: If the environment says what cannot be.
+        ValueError: If the environment contradicts itself.
 
     Example:
         >>> process_of({}), process_of({"RANK": "1", "WORLD_SIZE": "4"})
@@ -39,23 +39,23 @@ def process_of(environment: Mapping[str, str] = os.environ) -> tuple[int, int]:
 
 
 def part_path(folder: Path, rank: int, size: int, ending: str) -> Path:
-    """The part of one process."""
+    """The file of one process."""
     return folder / f"part-{rank}-of-{size}{ending}"
 
 
 def part_paths(folder: Path, ending: str) -> list[Path]:
-    """All parts that are there, of any number of processes."""
+    """All files of processes that exist, for any number of processes."""
     return sorted(folder.glob(f"part-*-of-*{ending}"))
 
 
 class Place(NamedTuple):
-    """Where a record lies in its file.
+    """The place of a record in its file.
 
     Args:
-        number: Of what it is the result.
+        number: Number of the item that it is the result for.
         start: First byte of its content.
         length: Bytes of its content.
-        is_error: Whether it says what went wrong.
+        is_error: Whether it reports an error.
     """
 
     number: int
@@ -65,18 +65,18 @@ class Place(NamedTuple):
 
     @property
     def end(self) -> int:
-        """The first byte behind it."""
+        """The first byte behind the record."""
         return self.start + self.length + _SUM.size
 
 
 class RecordFile:
-    """Numbered records in a file that one process adds to, and that others may read meanwhile.
+    """Numbered records in a file that one process adds to, while others may read it.
 
-    Each has a checksum. A process that is killed leaves at most the beginning of a record, which the next one to
-    write removes.
+    Each record has a checksum. A killed process leaves at most the beginning of a record, which the next writer
+    removes.
 
     Args:
-        path: The file; need not be there.
+        path: The file; it may not exist yet.
 
     Example:
         >>> import tempfile
@@ -92,7 +92,7 @@ class RecordFile:
         self.path = path
 
     def open_to_add(self) -> FileIO:
-        """The file, behind the last sound record; what follows that is cut off."""
+        """Opens the file behind the last valid record; cuts off anything after it."""
         file = self.path.open("r+b" if self.path.exists() else "w+b", buffering=0)
         end = 0
         for place in _places(file):
@@ -104,7 +104,7 @@ class RecordFile:
         return file
 
     def add(self, file: FileIO, number: int, content: bytes, is_error: bool = False) -> None:
-        """Adds a record; once this returns, the end of the process does it no harm."""
+        """Adds a record; once this returns, the record survives the end of the process."""
         head = _HEAD.pack(number, len(content), is_error)
         rest = memoryview(head + content + _SUM.pack(zlib.crc32(content, zlib.crc32(head))))
         try:
@@ -114,7 +114,7 @@ class RecordFile:
             raise OSError(error.errno, f"cannot be written: {error.strerror}", str(self.path)) from error
 
     def places(self, start: int = 0) -> Iterator[Place]:
-        """Records from a byte on, as far as they are written; none if there is no file."""
+        """Yields the records from byte ``start`` on, as far as they are written; none if there is no file."""
         try:
             with self.path.open("rb") as file:
                 yield from _places(file, start)
@@ -130,7 +130,7 @@ class RecordFile:
         with self.path.open("rb") as file:
             found = _content(file, place)
         if found is None:
-            raise ValueError(f"{self.path}: record {place.number} is damaged; begin again")
+            raise ValueError(f"{self.path}: record {place.number} is damaged; start again")
         return found
 
 
@@ -147,7 +147,7 @@ def _places(file: BinaryIO | FileIO, start: int = 0) -> Iterator[Place]:
 
 
 def _content(file: BinaryIO | FileIO, place: Place) -> bytes | None:
-    """The content, None if its checksum is another one."""
+    """The content; None if its checksum differs."""
     file.seek(place.start - _HEAD.size)
     head, content, stored = file.read(_HEAD.size), file.read(place.length), file.read(_SUM.size)
     return content if stored == _SUM.pack(zlib.crc32(content, zlib.crc32(head))) else None

@@ -1,4 +1,4 @@
-"""How far a long preparation is: a bar on a terminal, a line from time to time in a log."""
+"""Progress of a long preparation: a bar on a terminal, occasional lines in a log."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ DELAY = 1.0
 
 
 class LogLines:
-    """Counts items as ``tqdm`` does, in lines: a bar redraws itself, which fills a file or a pipe.
+    """Counts items as ``tqdm`` does, in lines; a bar redraws itself and would fill a file or pipe.
 
     Args:
-        items: To be gone through, or None to call :meth:`update`.
-        desc: The work's title.
-        total: Number of items, if it is known.
-        initial: Items that were done before.
-        unit: ``B`` for bytes, which are told in MB.
+        items: The items to iterate over, or None to call :meth:`update`.
+        desc: Title of the work.
+        total: Number of items, if known.
+        initial: Items done before.
+        unit: ``B`` for bytes, shown in MB.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class LogLines:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._shown not in (None, self.count):  # whoever has seen a beginning looks for the end
+        if self._shown not in (None, self.count):  # a log with a first line needs a last one
             self._tell()
 
     def __iter__(self) -> Iterator[Any]:
@@ -51,7 +51,7 @@ class LogLines:
                 self.update()
 
     def update(self, n: int = 1) -> None:
-        """Counts ``n`` items more."""
+        """Counts ``n`` more items."""
         self.count += n
         if time.monotonic() - self._told >= EVERY:
             self._tell()
@@ -73,16 +73,16 @@ class LogLines:
 def progress(
     items: Iterable[Any] | None = None, *, title: str, total: int | None = None, **kwargs: Any
 ) -> Any:
-    """Counts items on the error output, once they take long.
+    """Reports progress on the error output once the work takes long.
 
     Args:
-        items: To be gone through; None where ``update(n)`` is called.
-        title: Of the work.
-        total: How many there are, if that is known and ``items`` does not tell.
-        kwargs: ``initial`` and ``unit``, as ``tqdm`` takes them.
+        items: The items to iterate over; None if the caller calls ``update(n)``.
+        title: Title of the work.
+        total: Number of items, if known and not given by ``items``.
+        kwargs: ``initial`` and ``unit``, as for ``tqdm``.
 
     Returns:
-        The items, or what is to be used in a ``with`` statement.
+        The items, or an object for a ``with`` statement.
 
     Example:
         >>> sum(progress(range(4), title="numbers"))

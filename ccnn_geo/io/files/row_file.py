@@ -1,4 +1,4 @@
-"""Rows of numbers in a file, read and not mapped: a process ends where a file that it has mapped becomes shorter."""
+"""Rows of numbers in a file, read and not mapped: a process dies when a mapped file becomes shorter."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ccnn_geo.io.shapes.arrays import ArrayHeader
 
 
 def read_numbers(path: Path, kind: np.dtype, count: int, start: int = 0) -> np.ndarray:
-    """So many numbers, or rows of named columns, from a byte of a file on.
+    """Reads ``count`` numbers, or rows of named columns, from byte ``start`` of a file.
 
     Raises:
-        OSError: If it cannot be opened.
-        ValueError: If there are fewer, for the file has changed since its size was asked for.
+        OSError: If the file cannot be opened.
+        ValueError: If it holds fewer, because it has changed since its size was read.
     """
     found = np.empty(count, kind)
     with path.open("rb") as file:
@@ -26,14 +26,14 @@ def read_numbers(path: Path, kind: np.dtype, count: int, start: int = 0) -> np.n
 
 
 def check_read(path: Path, found: int, expected: int) -> None:
-    """Refuses less of a file than its size said a moment before.
+    """Refuses a file that has become shorter than its size a moment ago.
 
     Raises:
-        ValueError: If so many bytes are less than expected.
+        ValueError: If ``found`` bytes are fewer than ``expected``.
     """
     if found < expected:
         raise ValueError(
-            f"{path}: {found} bytes where {expected} were, expected a file that stays as it is while it is read"
+            f"{path}: {found} bytes where {expected} were, expected a file that does not change while it is read"
         )
 
 
@@ -43,7 +43,7 @@ class RowFile:
 
     Args:
         path: The file.
-        header: What the rows are, and where they begin.
+        header: Type and shape of the rows, and where they begin.
     """
 
     path: Path
@@ -53,16 +53,16 @@ class RowFile:
         return self.header.shape[0]
 
     def read(self, start: int = 0, count: int | None = None) -> np.ndarray:
-        """Some rows.
+        """Reads some rows.
 
         Raises:
             OSError: If the file cannot be opened.
             ValueError: If it has become shorter.
         """
-        shape, fortran, kind, first = self.header  # of which all numbers were there
+        shape, fortran, kind, first = self.header  # the file was complete
         some = max(0, min(len(self) - start, len(self) if count is None else count))
         width = math.prod(shape[1:])
-        if fortran and len(shape) > 1:  # column after column
+        if fortran and len(shape) > 1:  # stored column by column
             column = len(self) * kind.itemsize
             places = (first + column * i + start * kind.itemsize for i in range(width))
             columns = [read_numbers(self.path, kind, some, place) for place in places]

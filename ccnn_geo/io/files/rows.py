@@ -1,4 +1,4 @@
-"""Rows that lie in a file without a name: written and read by slices, and gone with the process whatever ends it."""
+"""Rows in an unnamed file, read and written by slices; the file disappears with the process in any case."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import DTypeLike
 
 
 class FileRows:
-    """An array of rows on the disk; a slice of it is a copy, as large as the slice and no larger.
+    """An array of rows on disk; a slice is a copy of its own size.
 
     Args:
-        folder: On whose disk; the file has no name in it.
-        dtype: Of a row.
+        folder: A folder on the disk to use; the file has no name in it.
+        dtype: Type of a row.
         count: Number of rows, zeros at first.
 
     Example:
@@ -50,11 +50,11 @@ class FileRows:
             raise OSError(error.errno, reason, str(self._folder)) from error
 
     def scattered(self) -> np.ndarray:
-        """All rows as an array that stays in the file, for rows here and there."""
+        """All rows as an array that stays in the file, for scattered access."""
         return np.memmap(self._file, self._row, "r+", shape=(self._count,))["row"]
 
     def _seek(self, part: slice) -> np.ndarray:
-        """Goes to the first row of a slice, and makes room for all of them."""
+        """Seeks the first row of a slice, and makes room for all its rows."""
         start, stop, _ = part.indices(self._count)
         self._file.seek(start * self._row.itemsize)
         return np.empty(max(0, stop - start), self._row)

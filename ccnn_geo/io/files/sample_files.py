@@ -1,4 +1,4 @@
-"""Which files of a folder are samples, and which were left out: one rule for all data sets of folders."""
+"""Decides which files of a folder are samples, by one rule for all data sets of folders."""
 
 from __future__ import annotations
 
@@ -25,36 +25,35 @@ _DOCUMENTS = frozenset(
         *("citation", "changelog", "notes", "about", "checksums", "md5sums", "sha256sums"),
     }
 )
-"""Names, without extension, of files that tell about a data set."""
+"""Names, without extension, of files that describe a data set."""
 
 _BREAKING = ("Cc", "Zl", "Zp")
-"""Categories of signs that end a line, or do other things to a terminal."""
+"""Categories of characters that end a line or control a terminal."""
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is of a system, an editor or a file manager, and of no data set.
+    """Whether a file or folder belongs to a system, an editor or a file manager, not to a data set.
 
     Example:
         >>> [is_hidden(name) for name in ("._cat.png", "~$table.csv", "Thumbs.db", "@eaDir", "cat.png")]
         [True, True, True, True, False]
     """
-    # Zone.Identifier: where Windows says that a file was downloaded, copied to a system that knows no such streams
+    # Zone.Identifier: Windows marks downloads in this stream; other systems store it as a file
     return name.startswith((".", "~$")) or name.casefold() in _HIDDEN or name.endswith(":Zone.Identifier")
 
 
 @dataclass(frozen=True)
 class FileKind:
-    """Files that a data set reads.
+    """The files that a data set reads.
 
     Args:
-        name: What a sample is called, in the plural.
-        extensions: Of its files, in lower case; upper case is taken too.
-        companions: Extensions, or other ends of the names, of files that belong to samples, such as the textures of
-            meshes.
+        name: Name of its samples, in the plural.
+        extensions: Extensions of its files, in lower case; upper case is accepted too.
+        companions: Extensions, or other endings of names, of files that belong to samples, such as textures of meshes.
         deep: Whether files in subfolders are samples.
-        second: Extensions of files that are samples only in a folder without any of the others, beside which they
+        second: Extensions of files that are samples only in a folder without any of the others; beside those they
             would be notes or tables.
-        others: What files with such ends of their names are, that another data set reads.
+        others: Endings of names that another data set reads, with a name for such files.
         with_targets: Whether a table of targets may lie beside them, see :mod:`~ccnn_geo.io.target_table`.
     """
 
@@ -67,7 +66,7 @@ class FileKind:
     with_targets: bool = False
 
     def told_as(self, name: str) -> str:
-        """What a file that is left out is called: by the end of its name, or its extension."""
+        """The name of a skipped file in messages, by its ending or extension."""
         return next((end for end in self.others if name.lower().endswith(end)), Path(name).suffix.lower())
 
     @property
@@ -82,7 +81,7 @@ class Listing:
 
     Args:
         paths: Samples, by name.
-        left_out: Other files by the reason (see :mod:`~ccnn_geo.io.files.left_out`); no hidden ones, companions or
+        left_out: Other files by reason (see :mod:`~ccnn_geo.io.files.left_out`), without hidden ones, companions or
             documents.
     """
 
@@ -91,12 +90,12 @@ class Listing:
 
 
 def list_samples(folder: Path, kind: FileKind, above: frozenset[str] = frozenset()) -> Listing:
-    """The samples of a folder; hidden files and folders count for nothing.
+    """Lists the samples of a folder; ignores hidden files and folders.
 
     Args:
-        folder: It, and if the kind is ``deep`` those below it.
+        folder: The folder, with its subfolders if the kind is ``deep``.
         kind: The files that are read.
-        above: Real paths of the folders that this one lies in, to which a link may lead back.
+        above: Real paths of the folders above this one, to which a link may lead back.
 
     Raises:
         OSError: If the folder cannot be listed.
@@ -145,13 +144,13 @@ def _files_below(folder: Path) -> Counter[str]:
 def class_samples(
     folders: Mapping[str, Path], kind: FileKind, beside: bool = True, root: Path | None = None
 ) -> list[tuple[Path, int]]:
-    """Samples and the number of their class, class by class; warns, in one line, of files that were left out.
+    """Lists samples and the number of their class, class by class; warns, in one line, about skipped files.
 
     Args:
-        folders: The folder of each class, beside each other.
+        folders: The folder of each class, side by side.
         kind: The files that are read.
-        beside: Whether such files beside the folders were left out, too.
-        root: The folder that the line names, by default the one that they lie in.
+        beside: Whether files beside these folders were skipped, too.
+        root: The folder to name in the warning; by default the parent of the class folders.
 
     Raises:
         ValueError: If a class has no samples.
@@ -174,12 +173,12 @@ def class_samples(
 
 
 def tell_left_out(folder: Path, taken: int, left_out: Mapping[str, Counter[str]], kind: FileKind) -> None:
-    """Warns, in one line, of files that are no samples: how many, why, and in which folders of classes.
+    """Warns, in one line, about files that are not samples: how many, why, and in which class folders.
 
     Args:
-        folder: Where they lie.
+        folder: The folder that contains them.
         taken: Number of samples.
-        left_out: Files by the reason, of each class; of the empty name those that are in no folder of a class.
+        left_out: Files by reason, for each class; the empty name holds those outside all class folders.
         kind: The files that are read.
     """
     places = [name for name, count in left_out.items() if name and count]
@@ -195,14 +194,14 @@ def tell_left_out(folder: Path, taken: int, left_out: Mapping[str, Counter[str]]
 
 
 def _expected(kind: FileKind, left_out: Collection[str] = ()) -> str:
-    """Extensions of samples; those of which files are left out count only where there are no others."""
+    """Extensions of samples; secondary ones count only if there are no others."""
     if not any(reason.endswith(tuple(kind.second)) for reason in left_out):
         return " ".join(kind.all_extensions)
     return f"{' '.join(kind.extensions)}, or without any of these {' '.join(kind.second)}"
 
 
 def printable(name: str) -> str:
-    r"""A name that can be printed on a line and stored, whatever its bytes are.
+    r"""A name that can be printed on one line and stored, whatever its bytes are.
 
     Example:
         >>> printable("caf\udce9.off"), printable("two\nlines")
@@ -213,7 +212,7 @@ def printable(name: str) -> str:
 
 
 def cannot_open(path: Path, error: OSError) -> str:
-    """Says that the system does not open a file, or one beside it that the error names, and why.
+    """A message that the system cannot open a file, or one beside it that the error names, and why.
 
     Example:
         >>> cannot_open(Path("a.png"), PermissionError(13, "Permission denied"))
@@ -224,5 +223,5 @@ def cannot_open(path: Path, error: OSError) -> str:
 
 
 def stamps(paths: Iterable[Path]) -> list[tuple[int, int]]:
-    """Size and date of each file, by which a change shows."""
+    """Size and date of each file, which reveal changes."""
     return [(s.st_size, s.st_mtime_ns) for s in (path.stat() for path in paths)]

@@ -1,4 +1,4 @@
-"""Files that are complete or absent, whatever happens to the process that writes them."""
+"""Writes files that are complete or absent, whatever happens to the process."""
 
 import os
 import shutil
@@ -18,9 +18,9 @@ from ccnn_geo.io.shapes.shape import ShapeError
 def exclusive(folder: Path, name: str) -> Iterator[None]:
     """Lets one process at a time prepare ``name`` in ``folder``; the others wait.
 
-    The lock goes with the process: one that is killed leaves no lock behind. Its file, hidden and empty, stays: a
-    process that waits has it open, and a third would lock a new one of that name at the same time. In a folder that
-    may only be read there is no lock, for what is prepared there is whole.
+    The lock ends with its process, so a killed process leaves none. The lock file, hidden and empty, stays: a waiting
+    process has it open, and without it a third process would lock a new file of the same name. A read-only folder has
+    no lock, because its prepared files are complete.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(_lock_path(folder, name))
@@ -37,7 +37,7 @@ def exclusive(folder: Path, name: str) -> Iterator[None]:
 
 @contextmanager
 def exclusive_if_free(folder: Path, name: str) -> Iterator[bool]:
-    """As :func:`exclusive`, but does not wait; says whether it is this process that may."""
+    """Like :func:`exclusive`, without waiting; yields whether this process has the lock."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(_lock_path(folder, name))
     try:
@@ -52,17 +52,17 @@ def exclusive_if_free(folder: Path, name: str) -> Iterator[bool]:
 
 
 def is_prepared(path: Path) -> bool:
-    """Whether a file was prepared under :func:`exclusive`, whose lock lies beside it, and is none of a user."""
+    """Whether a file was prepared under :func:`exclusive`, with its lock beside it, and is not a user's own."""
     return any(_lock_path(path.parent, name).exists() for name in (path.name, f"{path.stem}.npz"))
 
 
 def write_atomic(target: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Writes a file under another name and renames it when it is on the disk.
+    """Writes a file under another name and renames it when it is on disk.
 
-    In the same folder: a reader sees the old file or the new one.
+    Both names are in the same folder: a reader sees the old file or the new one.
 
     Raises:
-        OSError: Names the file, which stays as it was; for instance if the disk is full.
+        OSError: If it cannot be written, for instance because the disk is full; names the file, which stays unchanged.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(target)
@@ -77,10 +77,10 @@ def write_atomic(target: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def link_atomic(source: Path, target: Path) -> None:
-    """Gives a file a second name, or copies it where the file system has one name for each; replaces what was there.
+    """Gives a file a second name, or copies it where the file system has no hard links; replaces an existing file.
 
     Raises:
-        OSError: Names the file, which stays as it was.
+        OSError: If it cannot be written; names the file, which stays unchanged.
     """
     temporary = _beside(target)
     try:
@@ -90,23 +90,23 @@ def link_atomic(source: Path, target: Path) -> None:
             shutil.copyfile(source, temporary)
         os.replace(temporary, target)
     finally:
-        temporary.unlink(missing_ok=True)  # of two names of one file a rename leaves both
+        temporary.unlink(missing_ok=True)  # renaming one hard link to another leaves both
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Removes what killed processes were writing; for a folder into which no other process writes."""
+    """Removes unfinished files of killed processes from a folder that no other process writes to."""
     for path in folder.glob(".*.tmp"):
         path.unlink(missing_ok=True)
 
 
 def remove_abandoned(folder: Path, held: str) -> None:
-    """Removes what killed processes were writing, for a folder whose files are each written under :func:`exclusive`.
+    """Removes unfinished files of killed processes from a folder where files are written under :func:`exclusive`.
 
-    Files of the same name but for the extension are written under one lock.
+    Files that differ only in their extension are written under one lock.
 
     Args:
-        folder: Into which other processes may write.
-        held: The name whose lock this process has; of others what is written goes where their locks are free.
+        folder: The folder; other processes may write to it.
+        held: The name that this process has locked; other unfinished files are removed if their locks are free.
     """
     locks = [path.name[1:].removesuffix(".lock") for path in folder.glob(".*.lock")]
     for path in folder.glob(".*.tmp"):
@@ -117,7 +117,7 @@ def remove_abandoned(folder: Path, held: str) -> None:
         own = [name for name in locks if Path(name).stem == stem]
         with ExitStack() as stack:
             free = [stack.enter_context(exclusive_if_free(folder, name)) for name in own]
-            if free and all(free):  # without a lock the file is written in another way
+            if free and all(free):  # a file without a lock is written in another way
                 path.unlink(missing_ok=True)
 
 
@@ -131,7 +131,7 @@ def _beside(target: Path) -> Path:
 
 @contextmanager
 def _named(target: Path) -> Iterator[None]:
-    """Says which file could not be written, which a full disk alone does not; writers may hide even that."""
+    """Adds the name of the file to an error, which a full disk does not report; writers may hide even the cause."""
     try:
         yield
     except Exception as error:
@@ -144,12 +144,12 @@ def _named(target: Path) -> Iterator[None]:
 
 
 def read_arrays(target: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Arrays of an ``.npz`` file that :func:`write_atomic` made; pickles are never loaded.
+    """Reads arrays from an ``.npz`` file that :func:`write_atomic` wrote; never loads pickles.
 
     Raises:
-        ValueError: If the file is damaged, or lacks one of them.
+        ValueError: If the file is damaged, or lacks an array.
     """
-    from ccnn_geo.io.shapes.arrays import read_member  # who writes weights needs no reader of shapes
+    from ccnn_geo.io.shapes.arrays import read_member  # writing weights needs no reader of shapes
 
     try:
         with zipfile.ZipFile(target) as archive:
@@ -159,12 +159,14 @@ def read_arrays(target: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
             }
     except (FileNotFoundError, PermissionError):
         raise
-    except ShapeError as error:  # ours, which says what is wrong
+    except ShapeError as error:  # our own, which says enough
         raise ValueError(
-            f"{target}: the stored points are damaged ({error}); remove this file to have it made again"
+            f"{target}: the stored points are damaged ({error}); remove this file to create it again"
         ) from error
-    except Exception as error:  # damaged archives raise anything: BadZipFile, zlib.error, EOFError, KeyError
+    except (
+        Exception
+    ) as error:  # damaged archives raise many types: BadZipFile, zlib.error, EOFError, KeyError
         raise ValueError(
             f"{target}: the stored points are damaged, expected a whole .npz of {', '.join(names)}; remove this file "
-            f"to have it made again"
+            f"to create it again"
         ) from error

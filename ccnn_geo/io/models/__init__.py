@@ -1,6 +1,6 @@
-"""Internal: files of trained networks, that is checkpoints, folders and the hub.
+"""Internal: files of trained networks: checkpoints, folders and the hub.
 
-:mod:`ccnn_geo.export` is their public face.
+:mod:`ccnn_geo.export` has the public functions.
 """
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""Reading a checkpoint file: nothing in it is executed, and none is taken whose bytes have changed."""
+"""Reads checkpoints: executes nothing in them, and refuses files with changed bytes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import torch
 from ccnn_geo._base.caller import warn_caller
 
 LAST, PREVIOUS, BEST = "last.ckpt", "previous.ckpt", "best.ckpt"
-"""Checkpoints of a run: of the last epoch, of the one before it, of the highest validation accuracy."""
+"""Checkpoints of a run: the last epoch, the one before it, the best validation score."""
 
 
 def run_folder(path: Path, inside: Path) -> Path:
-    """The folder of a run: the path itself, or of the numbered runs in it the newest that holds a file.
+    """The folder of a run: the path itself, or the newest of its numbered runs that holds a certain file.
 
-    Warns of newer ones that do not: they may be what was meant.
+    Warns about newer runs without that file, because they may be the intended ones.
 
     Args:
-        path: Such as ``runs/demo/001`` or ``runs/demo``.
-        inside: Of the run, what is looked for.
+        path: A path such as ``runs/demo/001`` or ``runs/demo``.
+        inside: The file to look for in the run.
     """
     if (path / inside).is_file() or not path.is_dir():
         return path
@@ -32,14 +32,14 @@ def run_folder(path: Path, inside: Path) -> Path:
         return path
     if newer := [run.name for run in runs[found + 1 :]]:
         have = "has" if len(newer) == 1 else "have"
-        warn_caller(f"{path}: {runs[found]} is taken; {', '.join(newer)} {have} no {inside.as_posix()}")
+        warn_caller(f"{path}: {runs[found]} is used; {', '.join(newer)} {have} no {inside.as_posix()}")
     return runs[found]
 
 
 def load_checkpoint(path: Path, map_location: Callable | torch.device | str | None = "cpu") -> dict[str, Any]:
-    """What a checkpoint holds, its checksums compared first.
+    """Loads a checkpoint after comparing its checksums.
 
-    ``torch.load`` does not compare them: a byte that changed on the disk would become a weight.
+    ``torch.load`` does not compare them: a byte that changed on disk would become a weight.
 
     Args:
         path: The file.
@@ -47,7 +47,7 @@ def load_checkpoint(path: Path, map_location: Callable | torch.device | str | No
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no checkpoint, or a damaged one; names the whole ones beside it.
+        ValueError: If it is not a checkpoint, or a damaged one; the message names the undamaged ones beside it.
     """
     if not path.is_file():
         beside = ", ".join(str(other) for other in _others(path))
@@ -55,7 +55,7 @@ def load_checkpoint(path: Path, map_location: Callable | torch.device | str | No
     if (damage := find_damage(path)) is None:
         try:
             return torch.load(path, map_location=map_location, weights_only=True)
-        except Exception as error:  # an archive of something else raises anything
+        except Exception as error:  # other archives raise errors of many types
             damage = type(error).__name__
     whole = [str(other) for other in _others(path) if find_damage(other) is None]
     advice = f"; not damaged: {', '.join(whole)}" if whole else ""
@@ -63,7 +63,7 @@ def load_checkpoint(path: Path, map_location: Callable | torch.device | str | No
 
 
 def find_damage(path: Path) -> str | None:
-    """What is wrong with the bytes of a checkpoint; None if all checksums agree."""
+    """Describes damaged bytes of a checkpoint; None if all checksums agree."""
     if path.stat().st_size == 0:
         return "it is empty"
     try:
@@ -71,7 +71,7 @@ def find_damage(path: Path) -> str | None:
             member = archive.testzip()
     except (
         Exception
-    ) as error:  # damage raises anything: BadZipFile, zlib.error, EOFError, NotImplementedError
+    ) as error:  # damage raises many types: BadZipFile, zlib.error, EOFError, NotImplementedError
         return str(error) or type(error).__name__
     return None if member is None else f"the checksum of {member} does not agree"
 

@@ -1,4 +1,4 @@
-"""The folder that holds a model: ``config.json`` and ``model.safetensors``, complete or absent."""
+"""The folder of a model: ``config.json`` and ``model.safetensors``, complete or absent."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ccnn_geo.io.files.storage import write_atomic
 
 CONFIG, WEIGHTS, PICKLE = "config.json", "model.safetensors", "pytorch_model.bin"
 FORMAT, FORMAT_VERSION = "ccnn_geo", 2
-"""What folders say they are; the version is raised when older releases could not read what newer ones write."""
+"""Identifies a folder; the version increases when older releases cannot read what newer ones write."""
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
 
 OPENERS = {".pt2": "torch.export.load", ".onnx": "onnxruntime.InferenceSession"}
-"""What opens a program, by its extension."""
+"""The function that opens a program, by extension."""
 
 Writer = Callable[[BinaryIO], object]
 
@@ -30,10 +30,10 @@ Writer = Callable[[BinaryIO], object]
 def write_folder(
     folder: Path, config: Mapping[str, Any], files: Mapping[str, Writer], overwrite: bool = False
 ) -> None:
-    """Writes a model: a new folder appears whole, in one that is there ``config.json`` goes first and comes last.
+    """Writes a model; a new folder appears complete, an existing one loses ``config.json`` first and gets it last.
 
     Raises:
-        ValueError: If the folder is not empty and ``overwrite`` is not set, or the configuration is not plain.
+        ValueError: If the folder is not empty without ``overwrite``, or the configuration is not plain.
     """
     head = {"format": FORMAT, "format_version": FORMAT_VERSION, "package_version": VERSION, **config}
 
@@ -59,21 +59,21 @@ def write_folder(
 
 
 def check_vacant(folder: Path, files: Iterable[str], overwrite: bool = False) -> None:
-    """Refuses a folder that a model cannot be written to.
+    """Refuses a folder that cannot hold a new model.
 
     Args:
         folder: The folder.
-        files: Names of what will be written beside the configuration.
-        overwrite: Take one that is not empty.
+        files: Names of the files to write beside the configuration.
+        overwrite: Accept a folder that is not empty.
 
     Raises:
-        ValueError: If it is a file, or not empty and ``overwrite`` is not set.
+        ValueError: If it is a file, or is not empty and ``overwrite`` is not set.
     """
     if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder}: a file; expected the name of a folder")
+        raise ValueError(f"{folder}: a file, expected a folder")
     if overwrite or not folder.is_dir():
         return
-    # what a killed process has left is no model: nothing but parts, and no configuration
+    # a killed process leaves no model: parts only, without a configuration
     if {path.name for path in folder.iterdir() if path.suffix != ".tmp"} - set(files):
         raise ValueError(
             f"{folder}: not empty; name another folder, or set overwrite (--overwrite) to replace the model"
@@ -93,16 +93,16 @@ def weights_writer(weights: Mapping[str, Tensor]) -> Writer:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """What ``config.json`` of a folder says.
+    """Reads ``config.json`` of a folder.
 
     Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If it is not of a model of this package, or of a format this release does not know.
+        FileNotFoundError: If there is no such file.
+        ValueError: If it does not belong to a model of this package, or has an unknown format.
     """
     path = folder / CONFIG
     if not path.is_file():
         refuse_pickles(folder, os.listdir(folder))
-        raise FileNotFoundError(f"{folder}: no {CONFIG}; expected a folder that save_pretrained has written")
+        raise FileNotFoundError(f"{folder}: no {CONFIG}; expected a folder written by save_pretrained")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -123,13 +123,13 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def read_weights(folder: Path, config: Mapping[str, Any], allow_pickle: bool = False) -> dict[str, Tensor]:
-    """The weights of a folder; a pickle only if that is allowed, and then its tensors alone.
+    """Reads the weights of a folder; a pickle only if allowed, and then only its tensors.
 
-    Bytes are compared with the checksum in ``config.json``, if there is one: a flipped one would become a weight.
+    Bytes are compared with the checksum in ``config.json``, if there is one: a flipped byte would become a weight.
 
     Raises:
-        FileNotFoundError: If there are none, or a program in their place.
-        ValueError: If they are damaged, or only a pickle has them.
+        FileNotFoundError: If there are no weights, or a program in their place.
+        ValueError: If they are damaged, or only a pickle holds them.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -138,7 +138,9 @@ def read_weights(folder: Path, config: Mapping[str, Any], allow_pickle: bool = F
     if path.is_file():
         data, digests = path.read_bytes(), config.get("sha256")
         if isinstance(digests, dict) and digests.get(WEIGHTS, _digest(data)) != _digest(data):
-            raise ValueError(f"{path}: damaged, or of another model: not the checksum that {CONFIG} has")
+            raise ValueError(
+                f"{path}: damaged, or of another model: its checksum differs from the one in {CONFIG}"
+            )
         try:
             return load(data)
         except (
@@ -146,20 +148,20 @@ def read_weights(folder: Path, config: Mapping[str, Any], allow_pickle: bool = F
             LookupError,
             ValueError,
             TypeError,
-        ) as error:  # such as of a type that torch has not
+        ) as error:  # such as a type unknown to torch
             raise ValueError(f"{path}: damaged ({error})") from error
     _refuse_program(folder, config)
     if not allow_pickle:
         refuse_pickles(folder, os.listdir(folder))
     path = folder / PICKLE
     if not (allow_pickle and path.is_file()):
-        raise FileNotFoundError(f"{folder}: no {WEIGHTS}; expected a folder that save_pretrained has written")
+        raise FileNotFoundError(f"{folder}: no {WEIGHTS}; expected a folder written by save_pretrained")
     try:
         weights = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged and hostile pickles raise anything
-        raise ValueError(f"{path}: no plain tensors ({type(error).__name__}), so it is not read") from error
+    except Exception as error:  # damaged and hostile pickles raise errors of many types
+        raise ValueError(f"{path}: not plain tensors ({type(error).__name__}), so it is not read") from error
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise ValueError(f"{path}: expected a state dict, names and tensors")
+        raise ValueError(f"{path}: expected a state dict of names and tensors")
     return weights
 
 
@@ -175,11 +177,11 @@ def _refuse_program(folder: Path, config: Mapping[str, Any]) -> None:
 
 
 def refuse_pickles(where: str | Path, names: Iterable[str]) -> None:
-    """Says that pickles are not opened, if there are any among the files of a folder or a repository."""
+    """Refuses the files of a folder or repository if they include pickles."""
     found = sorted(name for name in names if Path(name).suffix in PICKLES)
     if found:
         raise ValueError(
             f"{where}: holds {', '.join(found)} and no {CONFIG} with {WEIGHTS}; pickles can run code when they are "
-            "read, so none is opened. Write such a folder with save_pretrained, or from a checkpoint of ccnn-geo "
+            "read, so none is opened. Write a safe folder with save_pretrained, or from a checkpoint of ccnn-geo "
             "train with: ccnn-geo export CHECKPOINT OUT"
         )

@@ -1,4 +1,4 @@
-"""Where a model is: a folder here, or a repository of the Hugging Face hub."""
+"""Locates a model: a local folder, or a repository of the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -11,51 +11,51 @@ from ccnn_geo._base.extras import needs
 from ccnn_geo.io.models.folder import CONFIG, PICKLE, WEIGHTS, read_config, refuse_pickles
 
 CARD = "README.md"
-"""What the hub shows of a model."""
+"""Metadata that the hub shows for a model."""
 NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
 def may_be_on_hub(source: str | PathLike[str]) -> TypeGuard[str]:
-    """Whether a source reads like ``user/name``; a path object never does."""
+    """Whether a source looks like ``user/name``; a path object never does."""
     return isinstance(source, str) and NAME.fullmatch(source) is not None
 
 
 def find_folder(
     source: str | PathLike[str], revision: str | None = None, allow_pickle: bool = False, **hub: Any
 ) -> Path:
-    """The folder of a model, downloaded if it is not one here.
+    """The folder of a model, downloaded if it is not local.
 
     Args:
         source: A folder, or ``user/name`` on the Hugging Face hub.
-        revision: Branch, tag or commit there.
-        allow_pickle: Whether a pickle is downloaded as well.
+        revision: Branch, tag or commit on the hub.
+        allow_pickle: Whether to download a pickle as well.
         **hub: Further arguments of :func:`huggingface_hub.snapshot_download`.
 
     Raises:
-        FileNotFoundError: If it is neither here nor there.
-        ImportError: If it may be there, but the extra ``hub`` is not installed.
-        ValueError: If it is a file, or a revision of a folder is asked for.
+        FileNotFoundError: If it is neither here nor on the hub.
+        ImportError: If it may be on the hub, but the extra ``hub`` is not installed.
+        ValueError: If it is a file, or a local folder with a revision.
     """
     path = Path(source).expanduser()
     if path.is_dir():
         if revision is not None:
-            raise ValueError(f"{source}: a folder here has no revisions, got revision={revision!r}")
+            raise ValueError(f"{source}: a local folder has no revisions, got revision={revision!r}")
         return path
     if path.exists():
         raise ValueError(
-            f"{source}: a file, expected a folder; of a checkpoint of ccnn-geo train one is made by: "
+            f"{source}: a file, expected a folder; make one from a checkpoint of ccnn-geo train with: "
             f"ccnn-geo export {source} OUT"
         )
     if not may_be_on_hub(source):
         raise FileNotFoundError(f"{source}: no such folder, and not a name on the hub such as user/name")
-    with needs("hub", f"{source}: no such folder here; the Hugging Face hub"):
+    with needs("hub", f"{source}: no such local folder; the Hugging Face hub"):
         from huggingface_hub import snapshot_download
     wanted = [CONFIG, WEIGHTS, *([PICKLE] if allow_pickle else [])]
     try:
         folder = Path(snapshot_download(source, revision=revision, allow_patterns=wanted, **hub))
-    except Exception as error:  # whatever a network, a server and a cache can come up with
+    except Exception as error:  # networks, servers and caches raise errors of many types
         raise FileNotFoundError(
-            f"{source}: no such folder here, and not to be had from the Hugging Face hub ({_said(error)})"
+            f"{source}: no such local folder, and not available from the Hugging Face hub ({_said(error)})"
         ) from error
     if not all((folder / name).is_file() for name in wanted[:2]):
         _explain_absence(source, revision, folder, allow_pickle, hub)
@@ -65,7 +65,7 @@ def find_folder(
 def _explain_absence(
     source: str, revision: str | None, folder: Path, allow_pickle: bool, hub: dict[str, Any]
 ) -> None:
-    """Says what a repository holds that is no model, unless a pickle stands in for the weights and may."""
+    """Explains why a repository is not a model, unless a permitted pickle replaces the weights."""
     if allow_pickle and all((folder / name).is_file() for name in (CONFIG, PICKLE)):
         return
     from huggingface_hub import HfApi
@@ -73,12 +73,12 @@ def _explain_absence(
     given = {key: hub[key] for key in ("endpoint", "token") if key in hub}
     try:
         names = HfApi(**given).list_repo_files(source, revision=revision)
-    except Exception:  # what is in the cache is all there is to see
+    except Exception:  # only the cache can be seen
         names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     refuse_pickles(source, names)
     missing = [name for name in (CONFIG, WEIGHTS) if name not in names]
     raise FileNotFoundError(
-        f"{source}: on the Hugging Face hub, but without {' and '.join(missing)}; expected what push_to_hub has written"
+        f"{source}: on the Hugging Face hub, but without {' and '.join(missing)}; expected the output of push_to_hub"
     )
 
 
@@ -92,24 +92,24 @@ def push_to_hub(
 ) -> str:
     """Uploads the folder of a model, or a program, to the Hugging Face hub (extra ``hub``) in one commit.
 
-    Those files alone go there that its ``config.json`` names, and ``README.md``.
+    Only the files named in its ``config.json`` and ``README.md`` are uploaded.
 
     Args:
-        folder: What ``save_pretrained``, :func:`~ccnn_geo.export.save_classifier` or ``ccnn-geo export`` has written.
-        name: ``user/name`` there; it is made if there is none.
-        revision: Branch, made if there is none; by default the main one.
-        message: Of the commit.
-        private: Whether a repository that is made is private; by default as the hub has it.
+        folder: Written by ``save_pretrained``, :func:`~ccnn_geo.export.save_classifier` or ``ccnn-geo export``.
+        name: ``user/name`` on the hub; created if missing.
+        revision: Branch, created if missing; by default the main one.
+        message: Message of the commit.
+        private: Whether a new repository is private; by default the hub decides.
         **hub: ``token`` and ``endpoint`` of :class:`huggingface_hub.HfApi`.
 
     Returns:
         Address of the commit.
 
     Raises:
-        FileNotFoundError: If it is not such a folder.
+        FileNotFoundError: If it is not the folder of a model.
         ImportError: If the extra is not installed.
-        OSError: If the hub does not take it.
-        ValueError: If the name is none, or the folder is damaged.
+        OSError: If the hub refuses it.
+        ValueError: If the name is not valid, or the folder is damaged.
     """
     if not NAME.fullmatch(name):
         raise ValueError(f"push_to_hub: expected a name such as user/name, got {name!r}")
@@ -125,12 +125,12 @@ def push_to_hub(
         done = api.upload_folder(
             repo_id=name, folder_path=folder, revision=revision, commit_message=message, allow_patterns=files
         )
-    except Exception as error:  # whatever a network and a server can come up with
+    except Exception as error:  # networks and servers raise errors of many types
         raise OSError(f"{name}: not uploaded to the Hugging Face hub ({_said(error)})") from error
     return str(done.commit_url)
 
 
 def _said(error: Exception) -> str:
-    """Name and first lines of an error of the hub's library, in one."""
+    """Type and first lines of an error of the hub's library, in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {' '.join(lines[:2])}"

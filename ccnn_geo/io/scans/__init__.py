@@ -1,3 +1,3 @@
-"""Internal: files of laser scans, what was measured in them, and their labels."""
+"""Internal: files of laser scans, their measurements and labels."""
 
 __all__: list[str] = []

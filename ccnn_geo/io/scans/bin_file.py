@@ -1,4 +1,4 @@
-"""Scans in ``.bin``: rows of numbers without a header, so that the columns are declared, or told by a rule."""
+"""Scans in ``.bin``: rows of numbers without a header, with columns declared or found by a rule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccnn_geo.io.files.row_file import read_numbers
 from ccnn_geo.io.scans.bin_labels import is_labels, label_file
 
 KITTI = ("x", "y", "z", "intensity")
-"""Columns of a ``.bin`` of KITTI and SemanticKITTI, whose intensity is a reflectance from 0 to 1."""
+"""Columns of a ``.bin`` of KITTI and SemanticKITTI; the intensity is a reflectance from 0 to 1."""
 
 NUSCENES = ("x", "y", "z", "intensity", "ring")
 """Columns of a ``.pcd.bin`` of nuScenes; a ring is a whole number from 0 to 255."""
@@ -21,11 +21,11 @@ SKIPPED = "_"
 
 TYPES = {"float32": "<f4", "float64": "<f8"}
 SMALLEST = 1e-6
-"""A scan whose coordinates are all below is none: labels and other integers are so small as floats."""
+"""Coordinates that are all smaller do not make a scan: labels and other integers are that small as floats."""
 
 
 def check_columns(columns: Sequence[str] | None, column_type: str) -> None:
-    """Finds columns that cannot be.
+    """Refuses impossible columns.
 
     Raises:
         ValueError: If x, y, z are not among them, a name occurs twice, or the type is unknown.
@@ -44,20 +44,20 @@ def check_columns(columns: Sequence[str] | None, column_type: str) -> None:
 def bin_layout(
     path: Path, columns: Sequence[str] | None = None, column_type: str = "float32"
 ) -> tuple[tuple[str, ...], np.dtype, int]:
-    """Names and type of the numbers of a point, and how many points a ``.bin`` has.
+    """Names and type of the numbers of a point, and the number of points in a ``.bin``.
 
     Raises:
-        ValueError: As :func:`read_bin` does for columns, name and size.
+        ValueError: For faulty columns, names and sizes, as in :func:`read_bin`.
     """
     check_columns(columns, column_type)
     if is_labels(path):
-        raise ValueError(f"{path}: labels of nuScenes by their name, expected a scan")
+        raise ValueError(f"{path}: labels of nuScenes, judging by the name, expected a scan")
     names = tuple(columns or (NUSCENES if path.name.lower().endswith(".pcd.bin") else KITTI))
     kind = np.dtype(TYPES[column_type])
     size, row = path.stat().st_size, kind.itemsize * len(names)
     if size % row:
         raise ValueError(
-            f"{path}: {size} bytes, expected {row} a point: {column_type} {', '.join(names)}; {_ASK}"
+            f"{path}: {size} bytes, expected {row} per point: {column_type} {', '.join(names)}; {_ASK}"
         )
     return names, kind, size // row
 
@@ -69,18 +69,18 @@ def read_bin(
     start: int = 0,
     count: int | None = None,
 ) -> dict[str, np.ndarray]:
-    """Columns of a ``.bin`` by name.
+    """Reads columns of a ``.bin`` by name.
 
     Args:
         path: The file.
-        columns: Names of the numbers of a point; None for those of nuScenes in ``.pcd.bin``, else of KITTI.
+        columns: Names of the numbers of a point; by default those of nuScenes for ``.pcd.bin``, else of KITTI.
         column_type: ``float32`` or ``float64``.
-        start: The first point that is read.
-        count: How many are; None for all from there on.
+        start: The first point to read.
+        count: Number of points; None for all from there on.
 
     Raises:
-        ValueError: If the size is no multiple of a point's, if coordinates are as small as those of integers or look
-            like those of the other type, or if columns that are not declared are not what the rule says.
+        ValueError: If the size is not a multiple of a point's, if coordinates are as small as integers or look like the
+            other type, or if undeclared columns do not fit the rule.
 
     Source: the development kits of KITTI, SemanticKITTI and nuScenes.
     """
@@ -103,51 +103,51 @@ def read_bin(
         if 0 < largest < _TINY:
             raise ValueError(
                 f"{path}: {name} up to {largest:.3g}, expected floating point; integers, such as packed colours, look "
-                f"like this; {_ASK}, and {SKIPPED} one that is not used"
+                f"like this; {_ASK}, and {SKIPPED} an unused one"
             )
     ring = found.get("ring", np.empty(0))
     ring = ring[np.isfinite(ring)]
     if columns is not None and not ((ring >= 0) & (ring == np.floor(ring))).all():
         raise ValueError(
             f"{path}: ring goes from {ring.min():.4g} to {ring.max():.4g}, expected whole numbers from 0; the option "
-            f"'columns' says {', '.join(names)}"
+            f"'columns' names {', '.join(names)}"
         )
     return found
 
 
 _FEWEST, _FIRST = 16, 256
-"""Points from which on kinds of rows in turn are no chance, and how many are looked at first."""
+"""Least number of points for which alternating kinds of rows are no accident, and the number checked first."""
 
 _FAR = 1e12
-"""Metres that no scan has."""
+"""Coordinates in metres that no scan reaches."""
 
 _TINY = 1e-30
-"""A column whose numbers are all below is none of floating point."""
+"""A column with only smaller numbers does not hold floating point values."""
 
-_ASK = "the option 'columns' names those of other scans, such as [x, y, z, intensity, ring]"
+_ASK = "for another layout set the option 'columns', such as [x, y, z, intensity, ring]"
 
 
 def _largest(found: dict[str, np.ndarray], points: int | None = None) -> float:
-    """Largest coordinate that is a number, of the first points only if so many are given; NaN if there is none."""
+    """Largest finite coordinate, optionally of the first points only; NaN if there is none."""
     columns = (np.abs(found[axis][:points]) for axis in "xyz")
     return float(np.fmax.reduce([np.fmax.reduce(column, initial=np.nan) for column in columns]))
 
 
 def _check_type(path: Path, table: np.ndarray, found: dict[str, np.ndarray], column_type: str) -> None:
-    """Refuses numbers that were written in the other type."""
+    """Refuses numbers that were written as the other type."""
     first = np.stack([found[axis][:_FIRST] for axis in "xyz"])
     if first.shape[1] < _FEWEST:
         return
     if (
         column_type == "float64"
-    ):  # first halves of measured numbers are any bits, those of round ones are zero
+    ):  # the first half of a measured number is arbitrary, that of a round one is zero
         halves = np.abs(table[:_FIRST].view("<f4").reshape(len(first.T), -1)[:, ::2])
         plain = (halves == 0) | ((halves > SMALLEST) & (halves < _FAR))
         wrong = (
             plain.mean() > 0.9 and np.count_nonzero(halves) > halves.size / 2 and len(np.unique(halves)) > 2
         )
         other = "float32"
-    else:  # bits of a fraction taken for an exponent make large numbers; of round numbers they are zero
+    else:  # fraction bits read as an exponent make large numbers; in round numbers they are zero
         finite = np.abs(first[np.isfinite(first)])
         halves = table[:_FIRST].ravel()
         wrong = np.count_nonzero(finite > _FAR) > first.size / 20 or (not halves[::2].any() and halves.any())
@@ -155,21 +155,21 @@ def _check_type(path: Path, table: np.ndarray, found: dict[str, np.ndarray], col
     if wrong:
         raise ValueError(
             f"{path}: read as {column_type}, coordinates up to {_largest(found, _FIRST):.3g} that look like {other}, "
-            f"expected metres; the option 'column_type' names the type"
+            f"expected metres; set the option 'column_type'"
         )
 
 
 def _check_rule(
     path: Path, table: np.ndarray, found: dict[str, np.ndarray], nuscenes: bool, points: int
 ) -> None:
-    """Refuses columns that the rule does not fit; numbers that are none are refused later."""
+    """Refuses columns that do not fit the rule; values that are not finite are refused later."""
     limit, what = (255, "nuScenes") if nuscenes else (1, "KITTI")
     labels = label_file(path)
     if not nuscenes and labels is not None and labels.stat().st_size == 4 * points:
-        return  # as many labels as points: there are four columns
+        return  # as many labels as points prove four columns
     if not nuscenes and any(_kinds(table[:, :3], period) for period in (2, 3)):
         raise ValueError(
-            f"{path}: read as {', '.join(found)} of KITTI, rows of several kinds take turns, expected one kind; {_ASK}"
+            f"{path}: read as {', '.join(found)} of KITTI, several kinds of rows alternate, expected one kind; {_ASK}"
         )
     if not nuscenes and len(table) >= _FEWEST and table.min() >= 0 and SMALLEST <= table.max() <= 1:
         raise ValueError(
@@ -192,9 +192,9 @@ def _check_rule(
 
 
 def _kinds(coordinates: np.ndarray, period: int) -> bool:
-    """Whether rows of several kinds take turns: of points of 8 or 12 columns, of which each fourth is from 0 to 1.
+    """Whether several kinds of rows alternate: points with 8 or 12 columns, every fourth column from 0 to 1.
 
-    Then two or more coordinates of other rows are whole numbers or from -1 to 1, and those of the first are not.
+    In that case two or more coordinates of the other rows are whole numbers or from -1 to 1, unlike the first row's.
     """
     turns = [coordinates[first::period] for first in range(period)]
     if len(turns[-1]) < _FEWEST:

@@ -1,4 +1,4 @@
-"""Scans of any size, some points at a time."""
+"""Scans of any size, read in parts."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ccnn_geo.io.scans.point_labels import LABELS
 from ccnn_geo.io.shapes.missing import MissingPoints, left_out
 
 AT_ONCE = 1 << 20
-"""Points of a part."""
+"""Points per part."""
 
 
 class Part(NamedTuple):
-    """Some points of a scan, their places among all of the file ``[M]``, and how many of the file were read by now."""
+    """Some points of a scan, their indices in the file ``[M]``, and how many points of the file were read so far."""
 
     frame: Frame
     places: np.ndarray
@@ -38,17 +38,17 @@ def read_chunks(
     needed: Collection[str] | None = None,
     at_once: int = AT_ONCE,
 ) -> Iterator[Part]:
-    """What :func:`~ccnn_geo.io.scans.frames.read_frame` reads, in parts, each with the places of its points.
+    """Reads a scan as :func:`~ccnn_geo.io.scans.frames.read_frame` does, in parts, each with the indices of its points.
 
-    ``.bin``, ``.npy``, ``.las`` and ``.laz`` are read in parts; ``.ply`` and ``.pcd`` as a whole, as one part.
+    ``.bin``, ``.npy``, ``.las`` and ``.laz`` are read in parts; ``.ply`` and ``.pcd`` as one part.
 
     Args:
         path: The file; further arguments are those of ``read_frame``.
-        columns: What the numbers of a point in ``.bin`` are.
+        columns: Names of the numbers of a point in ``.bin``.
         column_type: Their type.
-        label: Name of the column that holds the labels.
-        needed: Measurements that must be numbers; None for all.
-        at_once: Points of a part.
+        label: Name of the column with the labels.
+        needed: Measurements that must be finite; None for all.
+        at_once: Points per part.
 
     Raises:
         ValueError: As ``read_frame`` does.
@@ -98,7 +98,7 @@ def _parts(
 def _largest_of_npy(
     path: Path, columns: Sequence[str] | None, at_once: int, needed: Collection[str] | None
 ) -> int:
-    """Of all colours of an array, as :func:`_largest_colour`; 0 where nobody asks for one."""
+    """The largest colour of an array, as :func:`_largest_colour`; 0 if it is not needed."""
     scan = open_npy(path, columns)
     asked = scaled_columns(dict(zip(scan.names, scan.types, strict=True))) - {"intensity"}
     if not (asked if needed is None else asked & {*needed}):
@@ -108,5 +108,5 @@ def _largest_of_npy(
 
 
 def _largest_colour(path: Path, at_once: int) -> int:
-    """Of all colours of a LAS file, which says of how many bits they are."""
+    """The largest colour of a LAS file, which reveals the number of bits of its colours."""
     return max((int(p.rgb.max(initial=0)) for p in las_chunks(path, at_once) if p.rgb is not None), default=0)

@@ -1,4 +1,4 @@
-"""Files of laser scans: what a point is, what was measured there, and how it is labelled."""
+"""Files of laser scans: positions, measurements and labels of points."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ccnn_geo.io.shapes.ply_elements import read_elements
 from ccnn_geo.io.shapes.read import read_shape
 
 READING = 2
-"""Counts changes of what is read of a scan; part of the name of what is stored."""
+"""Version of the reader; part of the name of stored files."""
 
 LARGEST = 1e30
 """Largest coordinate and measurement; differences still fit into float32."""
@@ -36,9 +36,9 @@ class Frame:
     """One scan.
 
     Args:
-        xyz: ``[N, 3]`` float64, in the units of the file, metres as a rule.
-        fields: Measurements ``[N]`` by name; intensity and colours that are integers in the file are divided by
-            the largest of their type (see :func:`~ccnn_geo.io.scans.point_colours.unit_colours`).
+        xyz: ``[N, 3]`` float64, in the units of the file, usually metres.
+        fields: Measurements ``[N]`` by name; integer intensities and colours are divided by the largest value of
+            their type (see :func:`~ccnn_geo.io.scans.point_colours.unit_colours`).
         labels: ``[N]`` int64 as in the file, -1 where a point has none; or None.
         path: The file, for messages.
     """
@@ -58,24 +58,23 @@ def read_frame(
 ) -> Frame:
     """Reads a scan by its extension: ``.bin``, ``.npy``, ``.las``, ``.laz``, ``.ply``, ``.pcd``.
 
-    Labels are the classification of a LAS file, a column of a PLY or PCD file or a declared column named as in
-    :data:`~ccnn_geo.io.scans.point_labels.LABELS`, and for ``velodyne/<frame>.bin`` the lower 16 bits of
-    ``labels/<frame>.label``, or of ``<frame>.label`` beside it (SemanticKITTI). Points without a position, whose
-    coordinates are NaN, are left out, and a warning (:class:`~ccnn_geo.io.MissingPoints`) says how many.
+    Labels are the classification of a LAS file, or a column of a PLY or PCD file or a declared column with a name in
+    :data:`~ccnn_geo.io.scans.point_labels.LABELS`. For ``velodyne/<frame>.bin`` they are the lower 16 bits of
+    ``labels/<frame>.label``, or of ``<frame>.label`` beside it (SemanticKITTI). Points with NaN coordinates are left
+    out, and a warning (:class:`~ccnn_geo.io.MissingPoints`) counts them.
 
     Args:
         path: The file.
-        columns: What the numbers of a point in ``.bin`` are, see :func:`~ccnn_geo.io.scans.bin_file.read_bin`, and in
+        columns: Names of the numbers of a point in ``.bin``, see :func:`~ccnn_geo.io.scans.bin_file.read_bin`, and in
             ``.npy`` without names, see :func:`~ccnn_geo.io.scans.npy_file.open_npy`.
         column_type: Their type, ``float32`` or ``float64``.
-        label: Name of the column that holds the labels.
-        needed: Measurements that must be numbers; None for all. Others may hold NaN, as programs write where nothing
+        label: Name of the column with the labels.
+        needed: Measurements that must be finite; None for all. Others may hold NaN, which programs write where nothing
             was measured.
 
     Raises:
-        ValueError: For another kind, columns or labels that cannot be told, labels that are no whole numbers, or a
-            file that is truncated, empty, or holds infinities, NaN in a needed measurement or numbers
-            beyond 1e30.
+        ValueError: For an unknown kind of file, ambiguous columns or labels, labels that are not whole numbers, or a
+            file that is truncated, empty, or holds infinities, NaN in a needed measurement or numbers beyond 1e30.
     """
     path = Path(path)
     found = read_columns(path, columns, column_type)
@@ -88,7 +87,7 @@ def read_frame(
 
 
 def read_columns(path: Path, columns: Sequence[str] | None = None, column_type: str = "float32") -> Columns:
-    """All numbers of a scan by name, as the file has them, labels beside it among them."""
+    """All numbers of a scan by name, as in the file, including the labels beside it."""
     kind = path.suffix.lower()
     if kind not in EXTENSIONS:
         raise ValueError(f"{path}: unknown extension {path.suffix!r}, expected one of {' '.join(EXTENSIONS)}")
@@ -102,7 +101,7 @@ def read_columns(path: Path, columns: Sequence[str] | None = None, column_type: 
     return found
 
 
-@np.errstate(over="ignore", invalid="ignore")  # numbers that are none are refused below
+@np.errstate(over="ignore", invalid="ignore")  # NaN and Inf are refused below
 def make_frame(
     path: Path,
     found: Columns,
@@ -110,12 +109,12 @@ def make_frame(
     needed: Collection[str] | None = None,
     largest: int | None = None,
 ) -> tuple[Frame, np.ndarray]:
-    """A scan, or a part of one, of its columns; and which of its points have a position, ``[N]``.
+    """Makes a scan, or a part of one, from its columns; also returns which of its points have a position, ``[N]``.
 
-    ``largest`` is that of all colours of the file, if these columns are a part.
+    If the columns are a part of the file, ``largest`` is the largest colour of the whole file.
 
     Raises:
-        ValueError: As :func:`read_frame` does for what points hold.
+        ValueError: For faulty values of points, as in :func:`read_frame`.
     """
     found = dict(found)
     xyz = np.stack([found.pop(axis) for axis in "xyz"], axis=1, dtype=np.float64)
@@ -135,7 +134,7 @@ def make_frame(
 
 
 def las_columns(points: LasPoints, largest: int | None = None) -> Columns:
-    """Columns of points of a LAS file; ``largest`` is that of all colours of the file, if these are a part."""
+    """Columns of points of a LAS file; ``largest`` is the largest colour of the whole file, if these are a part."""
     found = {
         **dict(zip("xyz", points.xyz.T, strict=True)),
         "intensity": points.intensity,
@@ -149,9 +148,9 @@ def las_columns(points: LasPoints, largest: int | None = None) -> Columns:
 
 
 def _checked(path: Path) -> Path:
-    """The file, if nothing is wrong with its points."""
+    """Returns the file if its points are valid."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MissingPoints)  # said of the whole frame
+        warnings.simplefilter("ignore", MissingPoints)  # reported for the whole frame
         read_shape(path)
     return path
 

@@ -1,4 +1,4 @@
-"""Scans in ``.npy``: rows of named columns, or numbers ``[N, 3 + k]`` whose columns are declared."""
+"""Scans in ``.npy``: rows of named columns, or numbers ``[N, 3 + k]`` with declared columns."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ccnn_geo.io.shapes.arrays import open_array
 
 
 class NpyScan(NamedTuple):
-    """A scan whose numbers are left in its file.
+    """A scan that leaves its numbers in the file.
 
     Args:
         rows: ``[N]`` with named columns, or numbers ``[N, K]``.
-        names: Of the columns, in their order; ``_`` for one that is not used.
+        names: Names of the columns, in order; ``_`` for an unused one.
     """
 
     rows: RowFile
@@ -26,27 +26,27 @@ class NpyScan(NamedTuple):
 
     @property
     def types(self) -> list[np.dtype]:
-        """Of the columns."""
+        """Types of the columns."""
         kind = self.rows.header.dtype
         return [kind] * len(self.names) if kind.names is None else [kind[name] for name in kind.names]
 
     def columns(self, start: int = 0, count: int | None = None) -> list[np.ndarray]:
-        """Numbers of some points, a column each."""
+        """Numbers of some points, one array per column."""
         part = self.rows.read(start, count)
         return list(part.T) if part.dtype.names is None else [part[name] for name in part.dtype.names]
 
 
 def open_npy(path: Path, columns: Sequence[str] | None = None) -> NpyScan:
-    """A scan of an array; x, y and z are among its columns.
+    """Opens a scan in an array; x, y and z must be among its columns.
 
     Args:
         path: The file.
-        columns: Names of columns without names of their own; by default x, y, z and, of four, intensity, as in a
-            ``.bin`` of KITTI, otherwise ``column_4`` and so on.
+        columns: Names for unnamed columns; by default x, y, z and, if there are four, intensity, as in a ``.bin`` of
+            KITTI, otherwise ``column_4`` and so on.
 
     Raises:
-        ValueError: If it is another array, or other columns than declared.
-        OSError: If it cannot be opened.
+        ValueError: If the array has another form, or other columns than declared.
+        OSError: If the file cannot be opened.
     """
     header = open_array(path)
     kind, shape = header.dtype, header.shape
@@ -75,16 +75,16 @@ def open_npy(path: Path, columns: Sequence[str] | None = None) -> NpyScan:
 def read_npy_columns(
     path: Path, columns: Sequence[str] | None = None, start: int = 0, count: int | None = None
 ) -> dict[str, np.ndarray]:
-    """Columns of a scan by name, those that are used.
+    """Reads the used columns of a scan by name.
 
     Args:
         path: The file.
         columns: As for :func:`open_npy`.
-        start: The first point that is read.
-        count: How many are; None for all from there on.
+        start: The first point to read.
+        count: Number of points; None for all from there on.
 
     Raises:
-        ValueError: As :func:`open_npy` does.
+        ValueError: As for :func:`open_npy`.
         OSError: If it cannot be opened.
     """
     scan = open_npy(path, columns)

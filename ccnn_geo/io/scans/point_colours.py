@@ -1,4 +1,4 @@
-"""Colours of points on [0, 1], whatever a file stores them as."""
+"""Scales colours of points to [0, 1], however a file stores them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 PACKED = ("rgb", "rgba")
-"""Names of columns that hold a whole colour, as the Point Cloud Library writes them."""
+"""Columns that pack a whole colour, as the Point Cloud Library names them."""
 
 CHANNELS = ("red", "green", "blue", "alpha")
 _SHORT = ("r", "g", "b", "a")
@@ -15,21 +15,22 @@ _SCALED = ("intensity", *CHANNELS, *(f"diffuse_{channel}" for channel in CHANNEL
 
 
 _16_BITS = 65535
-"""Intensities are of 16 bits at most (LAS), in columns of 32 and 64 bits too, which numpy makes of whole numbers."""
+"""Intensities have 16 bits at most (LAS), even in columns of 32 and 64 bits, which numpy makes from whole numbers."""
 
 
 def unit_colours(columns: Mapping[str, np.ndarray], largest: int | None = None) -> dict[str, np.ndarray]:
-    """Columns of a cloud, with colours and intensities that are integers divided by the largest of their type.
+    """Divides integer colours and intensities by the largest value of their type.
 
-    Intensities in columns of 32 and 64 bits are of 16 bits, as in LAS. Colours in wider columns than they need are of 8
-    bits where none is above 255, as in :func:`unit_rgb16`, and of 16 where none is above 65,535.
+    Intensities in columns of 32 and 64 bits have 16 bits, as in LAS. Colours in wider columns have 8 bits if none is
+    above 255, as in :func:`unit_rgb16`, and 16 bits if none is above 65,535.
 
     Args:
-        columns: By name.
-        largest: Of all colours of the file, see :func:`largest_colour`, if these are a part; None if they are all.
+        columns: Columns by name.
+        largest: Largest colour of the file, see :func:`largest_colour`, if the columns are a part; None if they are
+            all.
 
-    A packed colour becomes ``red``, ``green``, ``blue`` and, of ``rgba``, ``alpha``: bytes 2, 1, 0 and 3 of 32 bits,
-    which ``rgb`` stores as they are in a float.
+    A packed colour becomes ``red``, ``green``, ``blue`` and, for ``rgba``, ``alpha``: bytes 2, 1, 0 and 3 of 32 bits,
+    which ``rgb`` stores unchanged in a float.
 
     Example:
         >>> unit_colours({"rgb": np.array([0xFF8000], np.uint32)})["green"].round(2).tolist()
@@ -54,7 +55,7 @@ def unit_colours(columns: Mapping[str, np.ndarray], largest: int | None = None) 
 
 
 def _unit(kind: np.dtype, largest: int | None) -> int:
-    """What stands for 1 in a column: of colours by the largest of all, of an intensity by its type alone."""
+    """The value that stands for 1 in a column: for colours from the largest, for intensities from the type."""
     most = int(np.iinfo(kind).max)
     if largest is None:
         return min(most, _16_BITS)
@@ -62,26 +63,27 @@ def _unit(kind: np.dtype, largest: int | None) -> int:
 
 
 def scaled_columns(types: Mapping[str, np.dtype]) -> set[str]:
-    """Those of some columns that are scaled: colours and intensities of integers."""
+    """The columns to scale: integer colours and intensities."""
     names = {*_SCALED, *(_SHORT if set(_SHORT[:3]) <= {name.lower() for name in types} else ())}
     return {name for name, kind in types.items() if name.lower() in names and kind.kind in "iu"}
 
 
 def largest_colour(columns: Mapping[str, np.ndarray]) -> int:
-    """The largest of all colours that are scaled, which says of how many bits they are."""
+    """The largest of all scaled colours, which reveals their number of bits."""
     names = scaled_columns({name: values.dtype for name, values in columns.items()})
     colours = (columns[name] for name in names if name.lower() != "intensity")
     return max((int(values.max(initial=0)) for values in colours), default=0)
 
 
 def unit_rgb16(rgb: np.ndarray, largest: int | None = None) -> np.ndarray:
-    """Colours of 16 bits on [0, 1]; where none is above 255, 8 of the bits are all that was filled.
+    """Scales colours of 16 bits to [0, 1]; if none is above 255, only 8 of the bits are used.
 
-    The standard asks for 16 bits, and many programs write 8. One colour alone does not say which: those of a file do.
+    The standard asks for 16 bits, but many programs write 8. A single colour does not show which; all colours of a
+    file do.
 
     Args:
         rgb: The colours.
-        largest: Of all colours of the file, if these are a part; None if they are all.
+        largest: Largest colour of the file, if these are a part; None if they are all.
 
     Shapes:
         ``rgb [N, 3]`` uint16 -> float64
@@ -93,7 +95,7 @@ def unit_rgb16(rgb: np.ndarray, largest: int | None = None) -> np.ndarray:
 
 
 def _bits(values: np.ndarray) -> np.ndarray:
-    """The 32 bits of each colour; numbers of a text are doubles, which stand for floats."""
+    """The 32 bits of each colour; numbers in text are doubles that stand for floats."""
     if values.dtype.kind == "f":
         with np.errstate(over="ignore"):
             return values.astype(np.float32, copy=False).view(np.uint32)

@@ -1,4 +1,4 @@
-"""Labels of points: which column of a cloud holds them, and what they are."""
+"""Labels of points: finds their column in a cloud and checks them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 IGNORED = -1
-"""Label of points that have none, or none of the classes asked for: ``cross_entropy(..., ignore_index=-1)``."""
+"""Label of points without a class, or with a class that was not asked for: ``cross_entropy(..., ignore_index=-1)``."""
 
 LABELS = (
     ".label",
@@ -19,14 +19,14 @@ LABELS = (
     "scalar_class",
     "scalar_classification",
 )
-"""Names, in lower case, of columns that hold labels; the first stands for a file of labels beside a scan."""
+"""Names of label columns, in lower case; the first stands for a label file beside a scan."""
 
 
 def label_column(path: Path, columns: Mapping[str, np.ndarray], asked: str | None = None) -> str | None:
-    """The column that holds the labels: the one asked for, else the only one named as in :data:`LABELS`.
+    """The label column: the requested one, or else the only one with a name in :data:`LABELS`.
 
     Raises:
-        ValueError: If the one asked for is not there, or there are several.
+        ValueError: If the requested column does not exist, or several columns fit.
     """
     if asked is not None:
         if asked not in columns:
@@ -35,16 +35,16 @@ def label_column(path: Path, columns: Mapping[str, np.ndarray], asked: str | Non
     found = [name for name in columns if name.lower() in LABELS]
     if len(found) > 1:
         raise ValueError(
-            f"{path}: labels in {' and '.join(found)}, expected one column of labels; the option 'label' names it"
+            f"{path}: labels in {' and '.join(found)}, expected one column of labels; the option 'label' selects it"
         )
     return found[0] if found else None
 
 
 def whole_labels(path: Path, name: str, values: np.ndarray) -> np.ndarray:
-    """Labels of a column as int64; NaN, which is how floats say that there is none, becomes :data:`IGNORED`.
+    """Labels of a column as int64; NaN, which marks missing labels in floats, becomes :data:`IGNORED`.
 
     Raises:
-        ValueError: If a label is no whole number, or so large that its type does not tell it from the next one.
+        ValueError: If a label is not a whole number, or too large for its type to distinguish it from the next one.
     """
     if values.dtype.kind == "f":
         values = np.where(np.isnan(values), values.dtype.type(IGNORED), values)
@@ -57,7 +57,7 @@ def whole_labels(path: Path, name: str, values: np.ndarray) -> np.ndarray:
     if wrong.any():
         first = int(np.argmax(wrong))
         raise ValueError(
-            f"{path}: {name} is {values[first]!s} at point {first}, expected {expected}; so at "
+            f"{path}: {name} is {values[first]!s} at point {first}, expected {expected}; the same holds for "
             f"{np.count_nonzero(wrong)} of {len(values)} points"
         )
     return values.astype(np.int64)

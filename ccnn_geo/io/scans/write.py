@@ -1,4 +1,4 @@
-"""The answer to a scan in the format that the scan came in: a class and its probability beside all that was there."""
+"""Writes the prediction for a scan in the scan's own format: adds a class and its probability to each point."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ FORMATS = {
     ".bin": (".ply", ".npy"),
     ".npy": (".npy",),
 }
-"""What the answer to a scan may be written as, by the extension of the scan; the first is the usual one."""
+"""Formats for the prediction, by the extension of the scan; the first is the default."""
 
 AT_ONCE = 1 << 20
-"""Rows of a ``.bin`` or ``.npy`` that are in memory."""
+"""Rows of a ``.bin`` or ``.npy`` in memory at a time."""
 
 NAMES = ("predicted", "probability")
-"""Of the two new columns; with ``_2`` and so on where a file has such."""
+"""Names of the two new columns; with ``_2`` and so on if a file already has them."""
 
 
 def free_names(taken: Sequence[str], wanted: Sequence[str] = NAMES) -> list[str]:
-    """Names for new columns that none of a file's has.
+    """Names for new columns that do not clash with those of a file.
 
     Example:
         >>> free_names(["x", "predicted"])
@@ -54,27 +54,27 @@ def free_names(taken: Sequence[str], wanted: Sequence[str] = NAMES) -> list[str]
 
 
 def answer_file(path: Path) -> str:
-    """Name for the answer to a scan: ``scan_labelled.laz`` of ``scan.laz``, ``.ply`` of ``.bin``.
+    """Name for the prediction of a scan: ``scan_labelled.laz`` for ``scan.laz``, ``.ply`` for ``.bin``.
 
     Raises:
-        ValueError: If it is no scan by its extension.
+        ValueError: If the extension is not that of a scan.
     """
     return f"{path.stem}_labelled{_formats(path)[0]}"
 
 
 def check_answer(path: Path, out: Path) -> None:
-    """Finds before long work what :func:`write_answer` could not write.
+    """Refuses targets that :func:`write_answer` could not write, before the long work begins.
 
     Raises:
-        ValueError: If the answer has no format for it, or is the scan itself.
+        ValueError: If the target has the wrong format, or is the scan itself.
     """
     formats = _formats(path)
     if out.suffix.lower() not in formats:
         raise ValueError(
-            f"{out}: expected {' or '.join(formats)} for the answer to {path.name}, got {out.suffix!r}"
+            f"{out}: expected {' or '.join(formats)} for the prediction of {path.name}, got {out.suffix!r}"
         )
     if out.exists() and out.samefile(path):
-        raise ValueError(f"{out}: the scan itself, expected another file for the answer")
+        raise ValueError(f"{out}: the scan itself, expected another file for the prediction")
 
 
 def write_answer(
@@ -85,19 +85,19 @@ def write_answer(
     columns: Sequence[str] | None = None,
     column_type: str = "float32",
 ) -> None:
-    """Writes a scan with two more columns, ``predicted`` and ``probability``; complete or not at all.
+    """Writes a scan with two more columns, ``predicted`` and ``probability``; all or nothing.
 
-    What the scan has is copied as it is, byte by byte. In LAS and LAZ ``classification`` becomes the class too, where
-    it takes such numbers (0 to 31 in point formats 0 to 5, to 255 in others), and what it was is kept as
-    ``given_classification``. A compressed PCD becomes a binary one. ``.bin`` has no place for names: it
-    becomes a PLY, or a ``.npy`` of rows with named columns, and so does another ``.npy``.
+    The contents of the scan are copied byte by byte. In LAS and LAZ the class also replaces ``classification``, if that
+    field can hold the number (0 to 31 in point formats 0 to 5, up to 255 in others); the old value is kept as
+    ``given_classification``. A compressed PCD becomes a binary one. ``.bin`` cannot store names: it becomes a PLY, or a
+    ``.npy`` of rows with named columns, and so does any other ``.npy``.
 
     Args:
         path: The scan.
-        out: The file that is written.
+        out: The file to write.
         label: Class of each point of the file.
-        probability: Of that class.
-        columns: What the numbers of a point in ``.bin`` or ``.npy`` are.
+        probability: Probability of that class.
+        columns: Names of the numbers of a point in ``.bin`` or ``.npy``.
         column_type: Their type in ``.bin``.
 
     Shapes:
@@ -105,7 +105,7 @@ def write_answer(
 
     Raises:
         OSError: If a file cannot be read or written.
-        ValueError: If the answer has no format, or is not one of as many points as the scan has.
+        ValueError: If the target has the wrong format, or the number of labels differs from that of points.
     """
     check_answer(path, out)
     kind = path.suffix.lower()
@@ -140,7 +140,7 @@ def _open_bin(path: Path, columns: Sequence[str] | None, column_type: str) -> Np
 def _write_rows(path: Path, scan: NpyScan, out: Path, label: np.ndarray, probability: np.ndarray) -> None:
     points = len(scan.rows)
     if len(label) != points:
-        raise ValueError(f"{path}: {points} points, expected {len(label)} as there are labels")
+        raise ValueError(f"{path}: {points} points, expected {len(label)}, one per label")
     named = [f"unused_{i}" if name == SKIPPED else name for i, name in enumerate(scan.names)]
     new = dict(zip(free_names(named), ("<i4", "<f4"), strict=True))
     row = np.dtype([*zip(named, scan.types, strict=True), *new.items()])

@@ -1,4 +1,4 @@
-"""A LAS or LAZ file with a class and its probability for every point, by laspy."""
+"""Writes a LAS or LAZ file with a class and its probability for every point, through laspy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from ccnn_geo._base.extras import needs
 
 AT_ONCE = 1 << 20
-"""Points that are in memory."""
+"""Points in memory at a time."""
 
 
 def las_with(
@@ -23,18 +23,18 @@ def las_with(
     free_names: Callable[[Sequence[str], Sequence[str]], list[str]],
     file: BinaryIO,
 ) -> None:
-    """Writes the new file; what its points have is copied as it is.
+    """Writes the new file; the contents of its points are copied unchanged.
 
     Raises:
         ImportError: If laspy is missing, or lazrs for a compressed file.
-        ValueError: If the scan has another number of points.
+        ValueError: If the number of labels differs from that of points.
     """
     with needs("data", "write_answer"):
         import laspy
     with laspy.open(path) as reader:
         if reader.header.point_count != len(label):
             raise ValueError(
-                f"{path}: {reader.header.point_count} points, expected {len(label)} as there are labels"
+                f"{path}: {reader.header.point_count} points, expected {len(label)}, one per label"
             )
         header = copy.deepcopy(reader.header)
         low, high = (int(f(label, initial=0)) for f in (np.min, np.max))
@@ -47,7 +47,7 @@ def las_with(
         )
         header.vlrs = [
             record for record in header.vlrs if record.user_id != "copc"
-        ]  # another order of points
+        ]  # a different order of points
         with laspy.open(file, mode="w", header=header, do_compress=compress, closefd=False) as writer:
             start = 0
             for some in reader.chunk_iterator(AT_ONCE):

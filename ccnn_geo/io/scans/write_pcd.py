@@ -1,4 +1,4 @@
-"""A PCD with two more fields; what it has is copied byte by byte, one that is compressed as it was before."""
+"""Writes a PCD with two more fields; copies the rest byte by byte, decompressed if necessary."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _NEW = {b"SIZE": (b"4", b"4"), b"TYPE": (b"I", b"F"), b"COUNT": (b"1", b"1")}
 def pcd_with(
     path: Path, label: np.ndarray, probability: np.ndarray, free_names: Callable[[Sequence[str]], list[str]]
 ) -> Iterator[bytes]:
-    """The parts of the new file.
+    """Yields the parts of the new file.
 
     Raises:
-        ShapeError: If it is no sound PCD.
-        ValueError: If it has another number of points.
+        ShapeError: If the file is not a valid PCD.
+        ValueError: If the number of labels differs from that of points.
     """
     header, content = open_pcd(path)
     if header.points != len(label):
-        raise ValueError(f"{path}: {header.points} points, expected {len(label)} as there are labels")
+        raise ValueError(f"{path}: {header.points} points, expected {len(label)}, one per label")
     return _parts(path, header, content, label, probability, free_names)
 
 

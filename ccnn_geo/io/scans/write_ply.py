@@ -1,4 +1,4 @@
-"""A PLY with two more properties of its vertices; all else is copied byte by byte."""
+"""Writes a PLY with two more properties of its vertices; copies everything else byte by byte."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from ccnn_geo.io.shapes.ply_elements import Element, read_binary, read_header
 
 AT_ONCE = 1 << 20
-"""Rows that are in memory twice."""
+"""Rows in memory at a time, in two copies."""
 
 _NAMES = {"f4": "float", "f8": "double", "i4": "int"}
 
 
 def ply_header(row: np.dtype, points: int) -> bytes:
-    """Of a binary PLY of points with the columns of a type of rows, floats and 32-bit integers."""
+    """Header of a binary PLY of points, with the columns of a row type: floats and 32-bit integers."""
     lines = ["ply", "format binary_little_endian 1.0", f"element vertex {points}"]
     assert row.names is not None
     lines += [f"property {_NAMES[row[name].str[1:]]} {name}" for name in row.names]
@@ -27,20 +27,20 @@ def ply_header(row: np.dtype, points: int) -> bytes:
 def ply_with(
     path: Path, label: np.ndarray, probability: np.ndarray, free_names: Callable[[Sequence[str]], list[str]]
 ) -> Iterator[bytes]:
-    """The parts of the new file.
+    """Yields the parts of the new file.
 
     Raises:
-        ShapeError: If it is no sound PLY.
-        ValueError: If it has another number of vertices, or lists among their properties.
+        ShapeError: If the file is not a valid PLY.
+        ValueError: If the number of labels differs from that of vertices, or a property of the vertices is a list.
     """
     content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     order, elements, start = read_header(path, content)
     vertex = next((element for element in elements if element.name == "vertex"), None)
     if vertex is None or vertex.count != len(label):
         found = 0 if vertex is None else vertex.count
-        raise ValueError(f"{path}: {found} vertices, expected {len(label)} as there are labels")
+        raise ValueError(f"{path}: {found} vertices, expected {len(label)}, one per label")
     if any(length is not None for _, _, length in vertex.properties):
-        raise ValueError(f"{path}: vertices with lists, expected numbers alone to write others beside them")
+        raise ValueError(f"{path}: vertices with lists, expected single numbers only")
     return _parts(path, content, order, elements, vertex, start, label, probability, free_names)
 
 
@@ -75,7 +75,7 @@ def _parts(
 def rows_with(
     rows: np.ndarray, label: np.ndarray, probability: np.ndarray, order: str = "<"
 ) -> Iterator[bytes]:
-    """Rows of bytes ``[N, S]``, each with 4 bytes of its label and 4 of its probability behind it."""
+    """Rows of bytes ``[N, S]``, each followed by 4 bytes of its label and 4 of its probability."""
     for start in range(0, len(rows), AT_ONCE):
         some, part = rows[start : start + AT_ONCE], slice(start, start + AT_ONCE)
         new = np.empty(len(some), [("label", f"{order}i4"), ("probability", f"{order}f4")])
@@ -84,12 +84,12 @@ def rows_with(
 
 
 def words_with(label: np.ndarray, probability: np.ndarray, place: int) -> bytes:
-    """What stands behind a line of text."""
+    """The text to append to a line."""
     return f" {label[place]} {probability[place]:.6g}".encode()
 
 
 def _header_with(header: bytes, names: Sequence[str]) -> bytes:
-    """The header with two more properties behind those of the vertices."""
+    """The header with two more properties of the vertices."""
     lines = header.splitlines(keepends=True)
     end = lines[0][len(lines[0].rstrip(b"\r\n")) :]
     words = [line.split() for line in lines]

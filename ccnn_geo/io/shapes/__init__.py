@@ -1,3 +1,3 @@
-"""Internal: readers of shapes, one for each format. :mod:`ccnn_geo.io` has what users call."""
+"""Internal: readers of shapes, one per format. :mod:`ccnn_geo.io` has the public functions."""
 
 __all__: list[str] = []

@@ -17,14 +17,14 @@ from ccnn_geo.io.shapes.voxels import NAMES, is_grid, voxel_shape
 
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _LONGEST = 2**17
-"""Bytes of a file among which the header of an array is; numpy takes no header of more than 10,000."""
+"""First bytes of a file, which contain the header of an array; numpy accepts headers up to 10,000 bytes."""
 
 INFLATION = 1032
-"""Bytes that one deflated byte can become, at most."""
+"""Most bytes that one deflated byte can expand to."""
 
 
 class ArrayHeader(NamedTuple):
-    """What an array in a file is, and where its numbers begin."""
+    """Type and shape of an array in a file, and where its numbers begin."""
 
     shape: tuple[int, ...]
     fortran: bool
@@ -33,13 +33,13 @@ class ArrayHeader(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the numbers."""
+        """Size of the numbers in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 def read_npz(path: Path) -> Shape:
-    """The cloud or grid of an ``.npz`` archive."""
-    content = path.read_bytes()  # of a file as much would be asked for as the directory claims
+    """Reads the cloud or grid of an ``.npz`` archive."""
+    content = path.read_bytes()  # an open file would allocate what the directory claims
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         if "pos" in members:
@@ -66,15 +66,15 @@ def read_npz(path: Path) -> Shape:
 
 
 def read_npy(path: Path) -> Shape:
-    """The cloud of an ``.npy`` file."""
+    """Reads the cloud of an ``.npy`` file."""
     return array_cloud(path, parse_array(path, path.read_bytes()))
 
 
 def read_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> np.ndarray:
-    """An array of an archive of ``size`` bytes; no more memory is asked for than it takes.
+    """Reads an array from an archive of ``size`` bytes; allocates no more memory than it takes.
 
     Raises:
-        ShapeError: If it claims more than can be there, or is no array of numbers or words.
+        ShapeError: If it claims more than the archive can hold, or is not an array of numbers or words.
     """
     if (
         info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -93,10 +93,10 @@ def read_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, siz
 
 
 def parse_array(path: Path, content: bytes | bytearray) -> np.ndarray:
-    """The array that the content of an ``.npy`` file holds, in the memory of that content.
+    """The array in the content of an ``.npy`` file; shares the memory of that content.
 
     Raises:
-        ShapeError: If it is no array of numbers or words, or holds less or more than its header says.
+        ShapeError: If it is not an array of numbers or words, or holds less or more than its header says.
     """
     header = parse_header(path, content[:_LONGEST])
     found, expected = len(content) - header.start, header.nbytes
@@ -110,7 +110,7 @@ def parse_array(path: Path, content: bytes | bytearray) -> np.ndarray:
             content, np.dtype("u4").newbyteorder(header.dtype.byteorder), expected // 4, header.start
         )
         if letters.max(initial=0) > sys.maxunicode:
-            raise ShapeError(f"{path}: a letter of number {letters.max()}, expected at most {sys.maxunicode}")
+            raise ShapeError(f"{path}: the character code {letters.max()}, expected at most {sys.maxunicode}")
     count = math.prod(header.shape)
     flat = (
         np.frombuffer(content, header.dtype, count, header.start) if expected else np.empty(0, header.dtype)
@@ -119,7 +119,7 @@ def parse_array(path: Path, content: bytes | bytearray) -> np.ndarray:
 
 
 def open_array(path: Path) -> ArrayHeader:
-    """What the array of an ``.npy`` file is, all of whose numbers are there.
+    """The header of the array in a complete ``.npy`` file.
 
     Raises:
         ShapeError: As :func:`parse_array`.
@@ -135,23 +135,23 @@ def open_array(path: Path) -> ArrayHeader:
 
 
 def map_array(path: Path) -> np.memmap | np.ndarray:
-    """The array of an ``.npy`` file, its numbers left where they are.
+    """The array of an ``.npy`` file, memory-mapped.
 
     Raises:
         ShapeError: As :func:`parse_array`.
     """
     header = open_array(path)
-    if header.nbytes == 0:  # nothing can be mapped
+    if header.nbytes == 0:  # an empty array cannot be mapped
         return np.empty(header.shape, header.dtype)
     order: Literal["F", "C"] = "F" if header.fortran else "C"
     return np.memmap(path, header.dtype, "r", header.start, header.shape, order)
 
 
 def parse_header(path: Path, content: bytes | bytearray) -> ArrayHeader:
-    """What the beginning of an ``.npy`` file says.
+    """Parses the beginning of an ``.npy`` file.
 
     Raises:
-        ShapeError: If it is another format, or holds Python objects.
+        ShapeError: If it is a different format, or holds Python objects.
     """
     file = io.BytesIO(content)
     try:
@@ -161,25 +161,25 @@ def parse_header(path: Path, content: bytes | bytearray) -> ArrayHeader:
         shape, fortran, dtype = _HEADERS[version](file)
     except ShapeError:
         raise
-    except Exception as error:  # a header is Python's, and its parser raises anything
+    except Exception as error:  # a header is Python source, and its parser raises many types
         raise ShapeError(
             f"{path}: starts with {bytes(content[:20])!r}, expected the header of an .npy array"
         ) from error
     if dtype.hasobject:
-        raise ShapeError(f"{path}: Python objects, which would need allow_pickle, expected numbers")
+        raise ShapeError(f"{path}: Python objects (they would need allow_pickle), expected numbers")
     if min(shape, default=0) < 0:
         raise ShapeError(f"{path}: an array {list(shape)}, expected lengths of 0 or more")
     return ArrayHeader(shape, fortran, dtype, file.tell())
 
 
 def array_cloud(name: Path | str, array: np.ndarray) -> Shape:
-    """The cloud that an array is.
+    """Converts an array to a cloud.
 
     Shapes:
         ``array [N, 3]``, positions, or ``[N, 6]``, with normals or colours behind them; ``[X, Y, Z]``, occupied cells
 
     Raises:
-        ShapeError: If it is another array, or its columns cannot be told.
+        ShapeError: If the array has another shape, or its columns are ambiguous.
     """
     if is_grid(array):
         return voxel_shape(name, array)

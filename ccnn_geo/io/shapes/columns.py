@@ -1,4 +1,4 @@
-"""Columns behind a position that no header names: normals, or colours."""
+"""Unnamed columns behind a position: normals or colours."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 from ccnn_geo.io.shapes.shape import ShapeError
 
 _SHARE = 0.9
-"""Part of the points whose normal has the length 1; benchmarks have a few that are (1, 1, 1) or (0, 0, 0)."""
+"""Least share of points with a normal of length 1; benchmarks have a few that are (1, 1, 1) or (0, 0, 0)."""
 
 
 def normals_of(name: Path | str, columns: np.ndarray) -> np.ndarray | None:
-    """The normals among the columns behind a position; None if those are colours, which a shape has no use for.
+    """The normals among the columns behind a position; None if these are colours, which shapes do not use.
 
-    Normals have a length of about one, where zeros and NaN say that a point has none; if they are the only columns,
-    negative numbers tell them too. Colours are not negative, and up to 1 or whole numbers up to 65535. A colour of
-    about length one, such as a medium grey, is told from a normal that points along all axes only where that normal has
-    its length to a thousandth. Behind colours there may be normals.
+    Normals have a length of about one; zeros and NaN mean that a point has none. If there are no other columns,
+    negative numbers also identify normals. Colours are not negative, and up to 1 or whole numbers up to 65535. A colour
+    of about length one, such as a medium grey, differs from a normal along all axes only if that normal has length 1 to
+    within a thousandth. Normals may follow colours.
 
     Args:
-        name: What an error calls them.
+        name: Name of the columns in errors.
         columns: ``[N, C]``, three or more.
 
     Raises:
@@ -37,13 +37,13 @@ def normals_of(name: Path | str, columns: np.ndarray) -> np.ndarray | None:
     with np.errstate(over="ignore", invalid="ignore"):
         first, behind = columns[:, :3], columns[:, 3:6]
         colours = _are_colours(first)
-        # zeros say that there is no normal, unless they may be black
+        # zeros mean no normal, unless they may be black
         if _have_length_one(first if colours else first[first.any(axis=1)], 0.001 if colours else 0.1):
             return first
         if colours and not _have_length_one(first, 0.01):
             told = behind.shape[1] == 3 and not _are_colours(behind) and _have_length_one(behind, 0.1)
             return behind if told else None
-        if columns.shape[1] == 3 and np.nanmin(first) < 0:  # no colour; of a normal the direction counts
+        if columns.shape[1] == 3 and np.nanmin(first) < 0:  # no colour; only the direction of a normal counts
             return first
         length = np.linalg.norm(first, axis=1)
         raise ShapeError(
@@ -56,7 +56,7 @@ def normals_of(name: Path | str, columns: np.ndarray) -> np.ndarray | None:
 def _have_length_one(vectors: np.ndarray, tolerance: float) -> bool:
     known = vectors[np.isfinite(vectors).all(axis=1)]
     if len(known) == 0:
-        return len(vectors) > 0  # whoever asks finds that they are no numbers
+        return len(vectors) > 0  # the caller finds that they are not numbers
     return bool(np.mean(np.abs(np.linalg.norm(known, axis=1) - 1) <= tolerance) >= _SHARE)
 
 

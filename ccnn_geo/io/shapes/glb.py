@@ -1,4 +1,4 @@
-"""GLB: the parts of a glTF scene as one mesh, each in its place."""
+"""GLB: the parts of a glTF scene as one mesh, each in place."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _LOOKS: tuple[str, ...] = (
 )
 _LOOKS += ("EXT_texture_", "EXT_lights_", "EXT_materials_", "EXT_mesh_features", "EXT_structural_metadata")
 _LOOKS += ("EXT_instance_features", "ADOBE_materials_", "MSFT_texture_", "MSFT_packing_", "MSFT_lod")
-"""Beginnings of extensions that leave vertices and faces, at the finest level of detail, as they are."""
+"""Prefixes of extensions that do not change vertices and faces at the finest level of detail."""
 
 MOST = 10**8
-"""Vertices of a scene; nodes that repeat a mesh let a small file say any number."""
+"""Most vertices of a scene; nodes that repeat a mesh let a small file claim any number."""
 
 
 def read_glb(path: Path) -> Shape:
-    """All parts of the scene that is shown, without materials and textures.
+    """Reads all parts of the displayed scene, without materials and textures.
 
-    Quantized positions, instances, sparse numbers, morph targets by their default weights, and skins in the pose of
-    the file are taken as the standard has them. Compressed geometry (Draco, meshopt) is refused, and so is any other
-    extension that the file requires, unless it concerns looks alone.
+    Quantized positions, instances, sparse numbers, morph targets with their default weights, and skins in the pose of
+    the file follow the standard. Compressed geometry (Draco, meshopt) is refused, and so is any other extension that
+    the file requires, unless it only affects appearance.
     """
     gltf = open_glb(path)
     _check_version(gltf)
@@ -50,13 +50,13 @@ def _check_version(gltf: GltfFile) -> None:
     for name in gltf.items(gltf.header, "extensionsRequired"):
         if name not in _HONOURED and not str(name).startswith(_LOOKS):
             raise ShapeError(
-                f"{gltf.path}: needs the extension {name!r:.60}, expected none that changes geometry but "
+                f"{gltf.path}: needs the extension {name!r:.60}, expected none that changes geometry except "
                 f"{', '.join(_HONOURED)}"
             )
 
 
 def _parts(gltf: GltfFile) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Vertices and triangles of each part, in its place."""
+    """Vertices and triangles of each part, in place."""
     nodes = gltf.items(gltf.header, "nodes")
     children = [gltf.items(gltf.item("nodes", i), "children") for i in range(len(nodes))]
     parents = _parents(gltf, children)
@@ -75,7 +75,7 @@ def _parts(gltf: GltfFile) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             total += len(part.vertices) * (1 if bent else len(places))
             if total > MOST:
                 raise ShapeError(f"{gltf.path}: {total} vertices and more, expected at most {MOST}")
-            if joints is not None and part.joints is not None:  # where the node is does not matter then
+            if joints is not None and part.joints is not None:  # then the node's own place does not matter
                 if part.joints.max() >= len(joints):
                     raise ShapeError(
                         f"{gltf.path}: joints 0 to {part.joints.max()}, expected 0 to {len(joints) - 1}"
@@ -99,7 +99,7 @@ def _parents(gltf: GltfFile, children: list[list[Any]]) -> dict[int, int]:
 
 
 def _world(gltf: GltfFile, children: list[list[Any]], parents: dict[int, int]) -> dict[int, np.ndarray]:
-    """Matrices ``[4, 4]`` of all nodes that hang on a root."""
+    """Matrices ``[4, 4]`` of all nodes below a root."""
     world: dict[int, np.ndarray] = {}
     waiting = [i for i in range(len(children)) if i not in parents]
     while waiting:
@@ -111,12 +111,12 @@ def _world(gltf: GltfFile, children: list[list[Any]], parents: dict[int, int]) -
 
 
 def _shown(gltf: GltfFile, children: list[list[Any]], parents: dict[int, int]) -> Iterator[int]:
-    """Nodes of the scene that is shown, each before those below it."""
+    """Nodes of the displayed scene, parents before children."""
     scenes = gltf.items(gltf.header, "scenes")
     if not scenes:
         return
     if "scene" not in gltf.header and len(scenes) > 1:
-        raise ShapeError(f"{gltf.path}: {len(scenes)} scenes, expected one, or 'scene' to say which is shown")
+        raise ShapeError(f"{gltf.path}: {len(scenes)} scenes, expected one, or 'scene' to select one")
     waiting = gltf.items(gltf.item("scenes", gltf.header.get("scene", 0)), "nodes")[::-1]
     for root in waiting:
         gltf.item("nodes", root)
@@ -141,7 +141,7 @@ def _local(gltf: GltfFile, node: dict[str, Any]) -> np.ndarray:
 
 
 def _matrices(gltf: GltfFile, moved: np.ndarray, turned: np.ndarray, scaled: np.ndarray) -> np.ndarray:
-    """Matrices ``[N, 4, 4]`` to scale (``[N, 3]``), turn (quaternions x, y, z, w, ``[N, 4]``) and move (``[N, 3]``)."""
+    """Matrices ``[N, 4, 4]`` that scale ``[N, 3]``, rotate (quaternions x, y, z, w ``[N, 4]``) and move ``[N, 3]``."""
     length = np.linalg.norm(turned, axis=1, keepdims=True)
     if not (length > 0).all():
         raise ShapeError(f"{gltf.path}: a rotation of length 0 or NaN, expected quaternions of length 1")
@@ -158,7 +158,7 @@ def _matrices(gltf: GltfFile, moved: np.ndarray, turned: np.ndarray, scaled: np.
 
 
 def _instances(gltf: GltfFile, node: dict[str, Any]) -> np.ndarray:
-    """Matrices ``[N, 4, 4]`` of the places where a node repeats its mesh; one that moves nothing if it does not."""
+    """Matrices ``[N, 4, 4]`` of the instances of a node's mesh; one identity matrix without instances."""
     given = gltf.group(gltf.extension(node, "EXT_mesh_gpu_instancing"), "attributes")
     moved, turned, scaled = (
         gltf.floats(given[name], kind) if name in given else None
@@ -167,7 +167,7 @@ def _instances(gltf: GltfFile, node: dict[str, Any]) -> np.ndarray:
     counts = {len(array) for array in (moved, turned, scaled) if array is not None} or {1}
     if len(counts) > 1:
         raise ShapeError(
-            f"{gltf.path}: instances with {sorted(counts)} places, expected as many of each kind"
+            f"{gltf.path}: instances with {sorted(counts)} transforms, expected as many of each kind"
         )
     n = counts.pop()
     moved = np.zeros((n, 3)) if moved is None else moved
@@ -182,7 +182,7 @@ def _joints(gltf: GltfFile, node: dict[str, Any], world: dict[int, np.ndarray]) 
     skin = gltf.item("skins", node["skin"])
     names = gltf.items(skin, "joints")
     if not names or not all(is_whole(name) and name in world for name in names):
-        raise ShapeError(f"{gltf.path}: joints {names!r:.60}, expected nodes that hang on a root")
+        raise ShapeError(f"{gltf.path}: joints {names!r:.60}, expected nodes below a root")
     joints = np.stack([world[name] for name in names])
     if "inverseBindMatrices" not in skin:
         return joints

@@ -1,4 +1,4 @@
-"""The description of a glTF file: each field is checked for its type as it is looked up."""
+"""The description of a glTF file; each field's type is checked when it is looked up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ccnn_geo.io.shapes.shape import ShapeError
 
 @dataclass(frozen=True, eq=False)
 class GltfFields:
-    """Fields by name, of the description or of a thing in it; another type of value than the standard's is refused.
+    """Fields of the description, or of an object in it, by name; types other than the standard's are refused.
 
     Args:
         path: The file, for messages.
@@ -26,15 +26,15 @@ class GltfFields:
     header: dict[str, Any]
 
     def items(self, thing: dict[str, Any], key: str) -> list[Any]:
-        """A list; empty if there is none."""
+        """A list; empty if missing."""
         return self._of(thing, key, list, [], "a list")
 
     def group(self, thing: dict[str, Any], key: str) -> dict[str, Any]:
-        """What is named; empty if there is nothing."""
+        """An object; empty if missing."""
         return self._of(thing, key, dict, {}, "names and values")
 
     def groups(self, thing: dict[str, Any], key: str) -> list[dict[str, Any]]:
-        """A list of such; empty if there is none."""
+        """A list of objects; empty if missing."""
         found = self.items(thing, key)
         for value in found:
             if not isinstance(value, dict):
@@ -42,7 +42,7 @@ class GltfFields:
         return found
 
     def extension(self, thing: dict[str, Any], name: str) -> dict[str, Any]:
-        """What an extension says of a thing; empty if it says nothing."""
+        """The data of an extension in an object; empty if missing."""
         return self.group(self.group(thing, "extensions"), name)
 
     def _of(self, thing: dict[str, Any], key: str, kind: type, default: Any, expected: str) -> Any:
@@ -56,13 +56,11 @@ class GltfFields:
         things = self.items(self.header, kind)
         found = things[index] if is_whole(index) and 0 <= index < len(things) else None
         if not isinstance(found, dict):
-            raise ShapeError(
-                f"{self.path}: number {index!r:.20} of the {kind}, expected one of {len(things)}"
-            )
+            raise ShapeError(f"{self.path}: index {index!r:.20} of the {kind}, expected one of {len(things)}")
         return found
 
     def whole(self, thing: dict[str, Any], key: str, default: int | None = None) -> int:
-        """A number of 0 or more."""
+        """A whole number of 0 or more."""
         value = thing.get(key, default)
         if not is_whole(value) or not 0 <= value < 2**63:
             raise ShapeError(f"{self.path}: {key} {value!r:.20}, expected a whole number of 0 or more")
@@ -77,11 +75,11 @@ class GltfFields:
         return self._of(thing, key, str, default, "a text")
 
     def numbers(self, thing: dict[str, Any], key: str) -> np.ndarray:
-        """A list of numbers; empty if there is none."""
+        """A list of numbers; empty if missing."""
         return self._numbers(key, self.items(thing, key), "numbers")
 
     def vector(self, thing: dict[str, Any], key: str, default: list[float]) -> np.ndarray:
-        """As many numbers as there are by default."""
+        """A list with as many numbers as the default."""
         values = self.items(thing, key) if key in thing else default
         found = self._numbers(key, values, expected := f"{len(default)} numbers")
         if len(found) != len(default):
@@ -95,7 +93,7 @@ class GltfFields:
 
 
 def is_whole(value: object) -> TypeGuard[int]:
-    """Whether a value of JSON is a whole number, which for Python true and false are, too."""
+    """Whether a JSON value is a whole number; for Python, true and false are numbers too."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

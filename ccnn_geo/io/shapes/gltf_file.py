@@ -22,7 +22,7 @@ _SIZES = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "M
 
 @dataclass(frozen=True, eq=False)
 class GltfFile(GltfFields):
-    """The description of a file and its binary chunk; what it refers to is checked as it is looked up.
+    """The description of a file and its binary chunk; references are checked when they are looked up.
 
     Args:
         path: The file, for messages.
@@ -37,7 +37,7 @@ class GltfFile(GltfFields):
     size: int
 
     def floats(self, index: object, kind: str) -> np.ndarray:
-        """Numbers ``[N, size]`` of an accessor in double precision, normalized integers divided by their largest."""
+        """Numbers ``[N, size]`` of an accessor in double precision; normalized integers are divided by the maximum."""
         accessor = self.item("accessors", index)
         rows = self._rows(accessor, index, kind)
         if not self.flag(accessor, "normalized", False) or rows.dtype.kind == "f":
@@ -73,7 +73,7 @@ class GltfFile(GltfFields):
         return self._replaced(rows, sparse) if sparse else rows
 
     def _replaced(self, rows: np.ndarray, sparse: dict[str, Any]) -> np.ndarray:
-        """Rows of which some are given again."""
+        """Rows with some of them replaced."""
         count, indices = self.whole(sparse, "count"), self.group(sparse, "indices")
         if not 0 < count <= len(rows):
             raise ShapeError(f"{self.path}: {count} sparse entries of {len(rows)}, expected 1 to that")
@@ -96,7 +96,7 @@ class GltfFile(GltfFields):
         return np.dtype(_COMPONENTS[component])
 
     def _view(self, thing: dict[str, Any], dtype: np.dtype, count: int, columns: int) -> np.ndarray:
-        """Rows ``[count, columns]`` where the file has them."""
+        """Rows ``[count, columns]``, where they lie in the file."""
         view = self.item("bufferViews", thing.get("bufferView"))
         buffer = self._buffer(view.get("buffer"))
         start, length = self.whole(view, "byteOffset", 0), self.whole(view, "byteLength")
@@ -113,10 +113,10 @@ class GltfFile(GltfFields):
         buffer = self.item("buffers", index)
         uri = self.text(buffer, "uri", "")
         if uri and not uri.startswith("data:"):
-            raise ShapeError(f"{self.path}: data in {uri[:40]!r}, expected them inside the file")
+            raise ShapeError(f"{self.path}: data in {uri[:40]!r}, expected it inside the file")
         content = self._decoded(uri) if uri else self.binary if index == 0 else None
         if content is None:
-            raise ShapeError(f"{self.path}: buffer {index} without data, expected them in the binary chunk")
+            raise ShapeError(f"{self.path}: buffer {index} without data, expected it in the binary chunk")
         length = self.whole(buffer, "byteLength")
         if length > len(content):
             raise ShapeError(f"{self.path}: buffer {index} of {len(content)} bytes, expected {length}")
@@ -133,10 +133,10 @@ class GltfFile(GltfFields):
 
 
 def open_glb(path: Path) -> GltfFile:
-    """The chunks of a file.
+    """Reads the chunks of a file.
 
     Raises:
-        ShapeError: If it is none, of another version, truncated, or goes on behind its end.
+        ShapeError: If the file is not GLB, is of another version, is truncated, or has bytes behind its end.
     """
     content = path.read_bytes()
     if len(content) < 20 or struct.unpack_from("<I", content)[0] != _GLB:

@@ -1,4 +1,4 @@
-"""Parts of a glTF mesh: vertices and triangles, in rest or as a skeleton bends them."""
+"""Parts of a glTF mesh: vertices and triangles, at rest or bent by a skeleton."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Part:
     weights: np.ndarray | None = None
 
     def placed(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Vertices and triangles where a matrix ``[4, 4]`` puts them, or one each ``[V, 4, 4]``.
+        """Vertices and triangles, moved by a matrix ``[4, 4]``, or by one per vertex ``[V, 4, 4]``.
 
-        Triangles that it mirrors are turned around, or they would be inside out.
+        Mirrored triangles are reversed, or they would be inside out.
         """
         linear, moved = matrix[..., :3, :3], matrix[..., :3, 3]
         vertices = np.einsum("...ij,...j->...i", linear, self.vertices) + moved
@@ -34,7 +34,7 @@ class Part:
         return vertices, np.where(turned, self.triangles[:, ::-1], self.triangles)
 
     def bent(self, joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Vertices and triangles where the joints' matrices ``[J, 4, 4]`` put them."""
+        """Vertices and triangles, moved by the matrices ``[J, 4, 4]`` of the joints."""
         if self.joints is None or self.weights is None:
             raise ValueError("expected joints and weights, got none")
         matrix = np.zeros((len(self.vertices), 4, 4))
@@ -44,7 +44,7 @@ class Part:
 
 
 def read_parts(gltf: GltfFile, mesh: dict[str, Any], weights: np.ndarray) -> list[Part]:
-    """All parts of a mesh, moved towards its targets by such weights."""
+    """All parts of a mesh, moved towards its morph targets by ``weights``."""
     parts = []
     for primitive in gltf.groups(mesh, "primitives"):
         parts.append(_read_part(gltf, primitive, weights))
@@ -75,7 +75,7 @@ def _read_part(gltf: GltfFile, primitive: dict[str, Any], weights: np.ndarray) -
         )
     if mode >= _TRIANGLES:
         return Part(vertices, _triangles(gltf, mode, indices), joints, pulls)
-    used = np.unique(indices)  # of points and lines all others are not shown
+    used = np.unique(indices)  # other vertices of points and lines are not shown
     joints, pulls = (None if array is None else array[used] for array in (joints, pulls))
     return Part(vertices[used], np.empty((0, 3), np.int64), joints, pulls)
 
@@ -98,7 +98,7 @@ def _triangles(gltf: GltfFile, mode: int, corners: np.ndarray) -> np.ndarray:
 def _joints(
     gltf: GltfFile, attributes: dict[str, Any], vertices: np.ndarray
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Joints and weights that sum to 1, of all sets of four."""
+    """Joints, and weights that sum to 1, of all sets of four."""
     names = [
         name for name in attributes if name.startswith("JOINTS_") and f"WEIGHTS_{name[7:]}" in attributes
     ]
@@ -117,5 +117,5 @@ def _joints(
 
 def _as_many(gltf: GltfFile, what: str, array: np.ndarray, vertices: np.ndarray) -> np.ndarray:
     if len(array) != len(vertices):
-        raise ShapeError(f"{gltf.path}: {len(array)} {what} of {len(vertices)} vertices, expected as many")
+        raise ShapeError(f"{gltf.path}: {len(array)} {what} for {len(vertices)} vertices, expected as many")
     return array

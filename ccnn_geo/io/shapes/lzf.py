@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 LARGEST_RATIO = 88
-"""Bytes that one compressed byte can become, at most: three stand for 264."""
+"""Most bytes that one compressed byte can expand to: three stand for 264."""
 
 
 def decompress(packed: bytes, size: int) -> bytearray:
-    """Bytes of a block, literals and copies of what came before.
+    """Decompresses a block of literals and copies of earlier bytes.
 
     Args:
         packed: The block.
-        size: Bytes that it holds.
+        size: Number of bytes in it.
 
     Raises:
-        ValueError: If it holds less or more, refers to what is before its beginning, or ends within a reference.
+        ValueError: If it holds less or more, refers to bytes before its beginning, or ends within a reference.
 
     Source: M. Lehmann, liblzf.
     """
@@ -22,24 +22,24 @@ def decompress(packed: bytes, size: int) -> bytearray:
     while at < end and len(found) <= size:
         control = packed[at]
         at += 1
-        if control < 32:  # so many literals and one
+        if control < 32:  # one more literal than this number
             found += packed[at : at + control + 1]
             at += control + 1
             continue
         length = control >> 5
         last = at + (length == 7)
         if last >= end:
-            raise ValueError(f"a reference at byte {at - 1} that is not complete")
+            raise ValueError(f"an incomplete reference at byte {at - 1}")
         if length == 7:
             length += packed[at]
         back = ((control & 31) << 8) + packed[last] + 1
         at = last + 1
         start = len(found) - back
         if start < 0:
-            raise ValueError(f"a reference to {back} bytes before, of {len(found)}")
+            raise ValueError(f"a reference {back} bytes back, of {len(found)}")
         length += 2
         copy = found[start : start + length]
-        if back < length:  # a copy that reads what it writes repeats itself
+        if back < length:  # a copy that reads its own output repeats itself
             copy = (copy * (length // back + 1))[:length]
         found += copy
     if at != end or len(found) != size:

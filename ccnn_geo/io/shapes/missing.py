@@ -1,4 +1,4 @@
-"""Points of a cloud that are not there: depth cameras and gridded surveys write NaN for them."""
+"""Missing points of a cloud: depth cameras and gridded surveys write NaN for them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ccnn_geo.io.shapes.shape import Shape
 
 
 class MissingPoints(UserWarning):
-    """Points of a cloud had NaN for a position and were left out; the message says how many."""
+    """Points of a cloud had NaN as position and were left out; the message says how many."""
 
 
 def present(xyz: np.ndarray) -> np.ndarray:
-    """Which points have a position; all, if none has, for a cloud of nothing is an error.
+    """A mask of the points that have a position; all points if none has, because an empty cloud is an error.
 
     Shapes:
         ``xyz [N, 3]`` -> ``[N]`` bool
@@ -28,12 +28,12 @@ def present(xyz: np.ndarray) -> np.ndarray:
 
 
 def left_out(name: Path | str, seen: np.ndarray) -> str:
-    """The line that says so."""
-    return f"{name}: {np.count_nonzero(~seen)} of {len(seen)} points have NaN for a position and are left out"
+    """The warning about missing points."""
+    return f"{name}: {np.count_nonzero(~seen)} of {len(seen)} points have NaN as position and are left out"
 
 
 def without_missing(name: Path | str, shape: Shape) -> Shape:
-    """A cloud without the points that have no position, which a warning counts; a mesh as it is."""
+    """A cloud without the points that lack a position, with a warning; a mesh as it is."""
     vertices, normals = shape.vertices, shape.normals
     if (shape.faces is not None and len(shape.faces)) or (
         normals is not None and len(normals) != len(vertices)

@@ -1,4 +1,4 @@
-"""OBJ: vertices and polygons; what they look like is left out."""
+"""OBJ: vertices and polygons; materials are left out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ccnn_geo.io.shapes.text import counts_of_polygons, fans, lines_of, numbers_
 def read_obj(path: Path) -> Shape:
     """Vertices and polygons of all objects, or vertices and their normals if there are no polygons.
 
-    Indices count from 1, or back from the last vertex before them. Polygons of one or two corners have no area:
+    Indices count from 1, or back from the last vertex before them. Polygons of one or two corners have no area and are
     left out.
     """
     rows: dict[str, list[str]] = {"v": [], "vn": []}
@@ -26,11 +26,11 @@ def read_obj(path: Path) -> Shape:
             faces.append(rest)
             seen.append(len(rows["v"]))
         elif key == "call":
-            raise ShapeError(f"{path}: {line[:60]!r} reads another file, expected all in one")
+            raise ShapeError(f"{path}: {line[:60]!r} refers to another file, expected a single file")
         surfaces += key == "surf"
     if not rows["v"]:
         raise ShapeError(f"{path}: no vertices found, expected lines 'v x y z'")
-    if surfaces and not faces:  # whose vertices lie elsewhere than the surface does
+    if surfaces and not faces:  # their vertices do not lie on the surface
         raise ShapeError(f"{path}: {surfaces} free-form surfaces, expected polygons, lines 'f i j k'")
     # a fourth column is a weight, a fourth to sixth a colour
     vertices, (triangles, corners) = _triples(path, rows["v"], "vertices"), _triangles(path, faces, seen)
@@ -53,7 +53,7 @@ def _triples(path: Path, rows: list[str], what: str) -> np.ndarray:
 
 
 def _triangles(path: Path, lines: list[str], seen: list[int]) -> tuple[np.ndarray, np.ndarray | None]:
-    """Rows ``i_1[/t_1[/n_1]] ...``, each behind so many vertices, as triangles ``[F, 3]``; and their corners."""
+    """Rows ``i_1[/t_1[/n_1]] ...`` as triangles ``[F, 3]``, and their corners; ``seen`` counts the vertices before."""
     words, counts = words_of(lines)
     words = [word.partition("/")[0] if "/" in word else word for word in words]
     corners = numbers_of(path, words, "corners of faces", np.int64)

@@ -1,4 +1,4 @@
-"""Meshes, clouds and scenes of other libraries, told by their attributes: trimesh and open3d are not imported."""
+"""Meshes, clouds and scenes of other libraries, recognised by attributes: trimesh and open3d are not imported."""
 
 from __future__ import annotations
 
@@ -45,22 +45,22 @@ class HasLegacy(Protocol):
 
 
 ShapeLike: TypeAlias = HasVertices | HasPoints | HasParts | HasLegacy
-"""What :func:`as_shape` takes beside a path."""
+"""Objects that :func:`as_shape` accepts besides a path."""
 
 
 def as_shape(source: str | PathLike[str] | ShapeLike, columns: Sequence[str] | None = None) -> Shape:
-    """A file, or a mesh, cloud or scene of trimesh or open3d, as a :class:`Shape`.
+    """Converts a file, or a mesh, cloud or scene of trimesh or open3d, to a :class:`Shape`.
 
-    Parts of a scene become one mesh, each in its place; colours and textures are left out.
+    The parts of a scene become one mesh, each in place; colours and textures are left out.
 
     Args:
         source: A path (see :func:`read_shape`), ``trimesh.Trimesh``, ``PointCloud`` or ``Scene``, or
             ``open3d.geometry.PointCloud`` or ``TriangleMesh``, also those of ``open3d.t``.
-        columns: What the columns of a text file are, see :func:`read_shape`.
+        columns: Names of the columns of a text file, see :func:`read_shape`.
 
     Raises:
-        ShapeError: If it is not a sound shape, see :func:`read_shape`.
-        TypeError: If it is something else.
+        ShapeError: If the shape is not valid, see :func:`read_shape`.
+        TypeError: If the source has another type.
     """
     if isinstance(source, (str, PathLike)):
         return read_shape(source, columns)
@@ -86,7 +86,7 @@ def _legacy(source: Any) -> Any:
 
 
 def _normals(name: str, thing: Any) -> np.ndarray | None:
-    """Those of a cloud: a mesh has the normals of its faces, so that theirs are not even made."""
+    """The normals of a cloud; those of a mesh are not computed, because its faces give them."""
     normals = getattr(thing, "normals", None)
     return None if normals is None or len(normals) == 0 else _rows(name, "normals", normals, np.float64)
 
@@ -96,7 +96,7 @@ def _rows(name: str, what: str, values: Any, kind: type) -> np.ndarray:
     try:
         found = np.asarray(values)
     except ValueError:  # rows of different lengths
-        raise ShapeError(f"{name}: {what} that are no table, expected [N, 3]") from None
+        raise ShapeError(f"{name}: {what} in rows of different lengths, expected [N, 3]") from None
     found = found.reshape(0, 3) if found.size == 0 else found
     if (
         found.ndim != 2

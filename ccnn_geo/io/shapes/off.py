@@ -1,4 +1,4 @@
-"""OFF, also as shape benchmarks bend it."""
+"""OFF, including the variants of shape benchmarks."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ccnn_geo.io.shapes.text import (
 )
 
 _COLOURS = (0, 1, 3, 4)
-"""Numbers of a face's colour: none, an index, RGB, RGBA."""
+"""Lengths of a face's colour: none, an index, RGB, RGBA."""
 
 
 def read_off(path: Path) -> Shape:
-    """Vertices and polygons; normals, colours and texture coordinates are left out.
+    """Reads vertices and polygons; normals, colours and texture coordinates are left out.
 
     Source: http://www.geomview.org/docs/html/OFF.html
     """
@@ -31,15 +31,17 @@ def read_off(path: Path) -> Shape:
     header = re.match(r"(?:ST)?C?N?4?OFF", lines[0], re.I) if lines else None
     if header is None:
         raise ShapeError(f"{path}: starts with {lines[0][:20] if lines else ''!r}, expected OFF")
-    if "4" in header[0] or header[0].endswith("nOFF"):  # in capitals or small letters N means normals
-        raise ShapeError(f"{path}: {header[0]}, vertices of four or n coordinates, expected OFF, of three")
+    if "4" in header[0] or header[0].endswith("nOFF"):  # NOFF and noff mean normals
+        raise ShapeError(
+            f"{path}: {header[0]}, vertices with four or n coordinates, expected OFF, with three"
+        )
     rest = without_comment(lines[0][header.end() :])
     if rest.upper().startswith("BINARY"):
         raise ShapeError(f"{path}: binary OFF, expected text")
     counts, data = (rest, lines[1:]) if rest else ("".join(lines[1:2]), lines[2:])
     try:
         return _off_bylines_of(path, counts, data)
-    except ShapeError:  # the plain kind may have its line ends anywhere
+    except ShapeError:  # plain OFF may have line ends anywhere
         words = " ".join([rest, *lines[1:]]).split()
         shape = _off_by_words(words) if header[0].upper() == "OFF" else None
         if shape is None:
@@ -59,7 +61,7 @@ def _off_bylines_of(path: Path, counts: str, lines: list[str]) -> Shape:
             f"{num_faces} faces"
         )
     vertices = table_of(path, lines[:num_vertices], "vertices")
-    if vertices.shape[1] == 4:  # faces, if the counts lie
+    if vertices.shape[1] == 4:  # faces, if the counts are wrong
         raise ShapeError(
             f"{path}: vertices with 4 columns, expected 3, or also normals, colours or texture coordinates"
         )
@@ -71,7 +73,7 @@ def _is_count(word: str) -> bool:
 
 
 def _off_by_words(words: list[str]) -> Shape | None:
-    """Three counts, three coordinates a vertex, polygons without colours; None unless that is all there is."""
+    """Three counts, three coordinates per vertex, polygons without colours; None for anything else."""
     if len(words) < 3 or not all(_is_count(word) for word in words[:3]):
         return None
     num_vertices, num_faces = int(words[0]), int(words[1])
@@ -88,7 +90,7 @@ def _off_by_words(words: list[str]) -> Shape | None:
 
 
 def _polygons(path: Path, vertices: np.ndarray, words: list[str], widths: np.ndarray) -> Shape:
-    """Rows ``n i_1 ... i_n [colour]`` of so many words each as triangles between vertices."""
+    """Rows ``n i_1 ... i_n [colour]`` with ``widths`` words each, as triangles between vertices."""
     starts = np.cumsum(widths) - widths
     counts = numbers_of(path, [words[i] for i in starts.tolist()], "counts of corners", np.int64)
     others = widths - 1 - counts

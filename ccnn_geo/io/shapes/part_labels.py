@@ -1,4 +1,4 @@
-"""Which part each face of a mesh, or each point of a cloud, belongs to: in the file, or in one beside it."""
+"""Reads the part of each face of a mesh, or of each point of a cloud, from the file or from one beside it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ccnn_geo.io.shapes.text import lines_of, numbers_of, split_lines, text_of
 from ccnn_geo.io.shapes.text_cloud import SUFFIXES, read_text_columns
 
 BESIDE = ("_labels.txt", ".seg")
-"""Ends of the names of files of labels, in the place of the extension of the shape."""
+"""Endings of label files, in place of the extension of the shape."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +25,8 @@ class PartLabels:
     """Names of parts, and the part of each face of a mesh or point of a cloud.
 
     Args:
-        names: In the order of the numbers.
-        index: ``[P]`` int64, from 0; -1 where nothing is known.
+        names: Names of the parts, in the order of their numbers.
+        index: ``[P]`` int64, from 0; -1 where the part is unknown.
     """
 
     names: tuple[str, ...]
@@ -36,25 +36,25 @@ class PartLabels:
 def read_labelled_shape(
     path: Path, columns: Sequence[str] | None = None, label: str | None = None
 ) -> tuple[Shape, PartLabels]:
-    """A shape with the part of each of its faces, or of its points.
+    """Reads a shape with the part of each of its faces or points.
 
-    Labels are in the first of these that is there:
+    The labels come from the first of these that exists:
 
-    * ``NAME_labels.txt`` beside ``NAME.off``: a line with the name of a part, a line with the numbers of its faces,
-      from 1, or empty for none, and so on;
+    * ``NAME_labels.txt`` beside ``NAME.off``: a line with the name of a part, then a line with the numbers of its
+      faces, from 1, empty for none, and so on;
     * ``NAME.seg``: a whole number for each face or point, in their order;
     * the file itself: a property of the faces or vertices of a PLY, an array of an archive or a column of a text file,
-      called ``label``, ``class`` or as ``label`` says; whole numbers, below 0 for none.
+      called ``label`` or ``class``, or named by ``label``; whole numbers, below 0 for no part.
 
     Numbers become the names of the parts.
 
     Args:
         path: The shape.
-        columns: What the columns of a text file are.
+        columns: Names of the columns of a text file.
         label: Name of the column or property.
 
     Raises:
-        ShapeError: If the shape is not sound, there are no labels, or not as many as faces or points.
+        ShapeError: If the shape is not valid, or the labels are missing or do not match the number of faces or points.
 
     Source: X. Chen, A. Golovinskiy, T. Funkhouser, A Benchmark for 3D Mesh Segmentation, SIGGRAPH 2009 (``.seg``).
     """
@@ -68,7 +68,7 @@ def read_labelled_shape(
 
 
 def labels_beside(path: Path) -> Path | None:
-    """The file of labels that lies beside that of a shape, if there is one."""
+    """The label file beside a shape's file, if there is one."""
     return next((file for end in BESIDE if (file := path.with_name(path.stem + end)).is_file()), None)
 
 
@@ -99,16 +99,16 @@ def _read_named(path: Path, shape: Shape) -> PartLabels:
 
 
 def _named_lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Names with the line behind each, which is empty for a part without faces; a ``#`` may be in a name."""
+    """Names with the line behind each; the line is empty for a part without faces; a name may contain a ``#``."""
     lines = [line.strip() for line in split_lines(text_of(path.read_bytes()))]
-    if not lines[-1]:  # the end of the line before
+    if not lines[-1]:  # the end of the previous line
         lines.pop()
     place = 0
     while place < len(lines):
         name = lines[place]
         if name:
             if "\ufffd" in name:
-                raise ShapeError(f"{path}: the name {name[:40]!r} is not in UTF-8, expected text that is")
+                raise ShapeError(f"{path}: the name {name[:40]!r} is not in UTF-8, expected UTF-8 text")
             if place + 1 == len(lines) or (len(name.split()) > 1 and name.replace(" ", "").isdecimal()):
                 raise ShapeError(
                     f"{path}: line {place + 1} is {name[:40]!r}, expected pairs: the name of a part, and the "
@@ -141,10 +141,10 @@ def _inside(path: Path, shape: Shape, columns: Sequence[str] | None, label: str 
 def _columns(
     path: Path, shape: Shape, columns: Sequence[str] | None, label: str | None
 ) -> Mapping[str, np.ndarray]:
-    """Columns of the file that have a number for each face or point.
+    """Columns of the file with a number for each face or point.
 
     Raises:
-        ShapeError: If the labels of an archive have not.
+        ShapeError: If the labels of an archive do not have one.
     """
     kind = path.suffix.lower()
     if kind == ".ply":
@@ -160,7 +160,7 @@ def _columns(
     there = any(name.lower() in LABELS for name in cloud.fields)
     for name, sizes in cloud.others.items():
         if name == label or (label is None and not there and name.lower() in LABELS):
-            raise ShapeError(f"{path}: {name} {list(sizes)}, expected [{len(cloud.pos)}] as there are points")
+            raise ShapeError(f"{path}: {name} {list(sizes)}, expected [{len(cloud.pos)}], one per point")
     return cloud.fields
 
 
@@ -169,7 +169,7 @@ def _of_numbers(path: Path, values: np.ndarray, shape: Shape) -> PartLabels:
         values = values[shape.present]
     if len(values) != shape.num_parts:
         raise ShapeError(
-            f"{path}: {len(values)} labels, expected {shape.num_parts} as there are {_elements(shape)}"
+            f"{path}: {len(values)} labels, expected {shape.num_parts}, the number of {_elements(shape)}"
         )
     try:
         whole = whole_labels(path, "label", values)

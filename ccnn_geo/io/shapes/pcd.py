@@ -19,9 +19,9 @@ _POSITION, _NORMAL = ("x", "y", "z"), ("normal_x", "normal_y", "normal_z")
 
 
 def read_pcd(path: Path) -> Shape:
-    """Positions, and normals if there are all three; other fields and the viewpoint are left out.
+    """Reads positions, and normals if all three components exist; other fields and the viewpoint are left out.
 
-    Versions .5 to .7, fields of any type, size and count in any order.
+    Supports versions .5 to .7, with fields of any type, size and count in any order.
 
     Source: https://pointclouds.org/documentation/tutorials/pcd_file_format.html
     """
@@ -42,17 +42,17 @@ def read_pcd(path: Path) -> Shape:
 
 
 def read_fields(path: Path) -> dict[str, np.ndarray]:
-    """All fields of one number, by name; integers as their type says, packed colours of a float as 32 bits.
+    """Reads all fields of one number by name; integers keep their type, colours packed into a float become 32 bits.
 
     Raises:
-        ShapeError: If the file is no PCD, two fields have one name, or a number is none of its field's type.
+        ShapeError: If the file is not PCD, two fields share a name, or a number does not fit its field's type.
     """
     header, content = open_pcd(path)
     fields = [field for field in header.fields if field.count == 1 and field.name != "_"]
     names = [field.name for field in fields]
     if len(set(names)) < len(names):
         raise ShapeError(f"{path}: fields {', '.join(names)[:80]}, expected different names")
-    if header.way != "ascii":  # as a float some colours are NaN
+    if header.way != "ascii":  # as floats some colours are NaN
         bits = np.dtype("<u4")
         fields = [replace(f, kind=bits) if f.name in _COLOURS and f.kind == "<f4" else f for f in fields]
     columns = _READ[header.way](path, header, fields, content).T
@@ -60,7 +60,7 @@ def read_fields(path: Path) -> dict[str, np.ndarray]:
 
 
 def _of_kind(path: Path, name: str, values: np.ndarray, kind: np.dtype) -> np.ndarray:
-    """Numbers as a type of integers; packed colours stay, which programs write as any."""
+    """Converts numbers to an integer type; packed colours stay, because programs write them as any type."""
     if kind.kind == "f":
         return values
     limits = np.iinfo(kind)
@@ -82,7 +82,7 @@ def open_pcd(path: Path) -> tuple[Header, bytes]:
 
 
 def _read_text(path: Path, header: Header, fields: list[Field], content: bytes) -> np.ndarray:
-    """Chosen columns ``[N, len(fields)]`` in double precision, as by the other two."""
+    """Chosen columns ``[N, len(fields)]`` in double precision, as from the other two formats."""
     rows = [row for line in content[header.start :].decode("latin-1").split("\n") if (row := line.split())]
     if len(rows) != header.points:
         cut = "truncated, " if len(rows) < header.points else ""
@@ -108,7 +108,7 @@ def _read_compressed(path: Path, header: Header, fields: list[Field], content: b
 
 
 def compressed_block(path: Path, header: Header, content: bytes) -> bytes:
-    """The bytes of all points, but field after field.
+    """The bytes of all points, field after field.
 
     Raises:
         ShapeError: If they are damaged, or not as many as the header says.
@@ -119,7 +119,7 @@ def compressed_block(path: Path, header: Header, content: bytes) -> bytes:
     packed, size = struct.unpack_from("<2I", content, header.start)
     if size != header.points * header.row or size > LARGEST_RATIO * packed:
         raise ShapeError(
-            f"{path}: {packed} bytes that were {size}, expected those of {header.points} points of {header.row} bytes"
+            f"{path}: {packed} bytes packed from {size}, expected those of {header.points} points of {header.row} bytes"
         )
     _expect(path, content, start + packed)
     try:
@@ -129,7 +129,7 @@ def compressed_block(path: Path, header: Header, content: bytes) -> bytes:
 
 
 def _expect(path: Path, content: bytes, size: int) -> None:
-    """Refuses another length, but for blanks; with zeros some releases of the library stretch a file."""
+    """Refuses any other length, except trailing blanks; some releases of the library pad a file with zeros."""
     if len(content) < size:
         raise ShapeError(f"{path}: truncated, {len(content)} bytes, expected {size}")
     if not is_blank(content[size:]):

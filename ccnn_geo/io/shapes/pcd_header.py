@@ -1,4 +1,4 @@
-"""The header of a PCD: which columns a point has, of which types, how many points, and how they are written."""
+"""The header of a PCD: the columns of a point and their types, the number of points, and the encoding."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _KEYS = {"COLUMNS": "FIELDS"} | {
 
 @dataclass(frozen=True)
 class Field:
-    """A column, or several; the bytes and the columns of a row before it."""
+    """One or more columns, and the bytes and columns of a row before them."""
 
     name: str
     kind: np.dtype
@@ -42,7 +42,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself, and where its data begin."""
+    """The header of a file, and where its data begin."""
 
     fields: list[Field]
     points: int
@@ -51,20 +51,20 @@ class Header:
 
     @property
     def row(self) -> int:
-        """Bytes of a point."""
+        """Bytes per point."""
         return self.fields[-1].offset + self.fields[-1].count * self.fields[-1].kind.itemsize
 
     @property
     def columns(self) -> int:
-        """Numbers of a point."""
+        """Numbers per point."""
         return self.fields[-1].column + self.fields[-1].count
 
 
 def read_header(path: Path, content: bytes) -> Header:
-    """The header that a file begins with.
+    """Reads the header at the beginning of a file.
 
     Raises:
-        ShapeError: If it is no header of versions .5 to .7, or contradicts itself.
+        ShapeError: If it is not a header of versions .5 to .7, or contradicts itself.
     """
     said: dict[str, list[str]] = {}
     position = 0
@@ -96,7 +96,7 @@ def _fields(path: Path, said: dict[str, list[str]]) -> list[Field]:
     counts = said.get("COUNT", ["1"] * len(names))
     if not names or not len(names) == len(sizes) == len(types) == len(counts):
         raise ShapeError(
-            f"{path}: {len(names)} fields of {len(sizes)} sizes, {len(types)} types and {len(counts)} counts, "
+            f"{path}: {len(names)} fields with {len(sizes)} sizes, {len(types)} types and {len(counts)} counts, "
             "expected as many of each"
         )
     fields, offset, column = [], 0, 0
@@ -104,8 +104,8 @@ def _fields(path: Path, said: dict[str, list[str]]) -> list[Field]:
         count = _whole(path, "COUNT", given)
         if _whole(path, "SIZE", size) not in _SIZES.get(kind, ()) or count == 0:
             raise ShapeError(
-                f"{path}: field {name[:20]} of TYPE {kind[:20]}, SIZE {size[:20]}, COUNT {given[:20]}, expected F of 4 "
-                "or 8 bytes, I or U of 1, 2, 4 or 8, once or more"
+                f"{path}: field {name[:20]} with TYPE {kind[:20]}, SIZE {size[:20]}, COUNT {given[:20]}, expected F of "
+                "4 or 8 bytes, I or U of 1, 2, 4 or 8, once or more"
             )
         fields.append(Field(name, np.dtype(f"<{kind.lower()}{int(size)}"), count, offset, column))
         offset, column = offset + count * int(size), column + count

@@ -15,7 +15,7 @@ _CORNERS = ("vertex_indices", "vertex_index")
 
 
 def read_ply(path: Path) -> Shape:
-    """Vertices, faces and normals; whatever else the file holds is left out."""
+    """Reads vertices, faces and normals; everything else in the file is left out."""
     elements = read_elements(path)
     vertex = elements.get("vertex", {})
     if missing := [name for name in "xyz" if not isinstance(vertex.get(name), np.ndarray)]:
@@ -36,7 +36,7 @@ def read_ply(path: Path) -> Shape:
 
 
 def _stacked(columns: Columns, names: Sequence[str]) -> np.ndarray | None:
-    """Columns of numbers side by side in double precision, if there are all of them."""
+    """Columns of numbers side by side in double precision, if all of them exist."""
     found = [c for c in map(columns.get, names) if isinstance(c, np.ndarray)]
     return np.stack(found, axis=1).astype(np.float64) if len(found) == len(names) else None
 

@@ -1,4 +1,4 @@
-"""The tables of a PLY file: elements and properties of any name, text or binary of either byte order."""
+"""The tables of a PLY file: elements and properties of any name, as text or binary in either byte order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 
 @dataclass(frozen=True, eq=False)
 class Lists:
-    """A list per row: how long each is, ``[N]``, and the values of all, one list after another."""
+    """A list per row: the length of each, ``[N]``, and the values of all, one list after another."""
 
     count: np.ndarray
     values: np.ndarray
@@ -33,7 +33,7 @@ Columns = dict[str, "np.ndarray | Lists"]
 
 @dataclass(frozen=True)
 class Element:
-    """A kind of rows as the header announces it; a property is a name, a type and, of a list, that of its length."""
+    """An element of the header; a property has a name, a type and, for a list, the type of its length."""
 
     name: str
     count: int
@@ -41,10 +41,10 @@ class Element:
 
 
 def read_elements(path: Path) -> dict[str, Columns]:
-    """All elements with all their properties; numbers of the type the header says, in text floats in full.
+    """Reads all elements with all properties; numbers have the type of the header, floats in text full precision.
 
     Raises:
-        ShapeError: If the file is no PLY, or holds less or more than its header says.
+        ShapeError: If the file is not PLY, or holds less or more than its header says.
     """
     content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     order, elements, start = read_header(path, content)
@@ -65,7 +65,7 @@ def read_elements(path: Path) -> dict[str, Columns]:
 
 
 def read_header(path: Path, content: bytes) -> tuple[str, list[Element], int]:
-    """Order of bytes ('' for text), elements, and where the data begin."""
+    """Byte order ('' for text), elements, and where the data begin."""
     first = re.match(rb"ply[ \t]*(\r\n|\n|\r)", content)
     if first is None:
         raise ShapeError(f"{path}: starts with {content[:20]!r}, expected a line 'ply'")
@@ -112,11 +112,11 @@ def read_header(path: Path, content: bytes) -> tuple[str, list[Element], int]:
 
 
 def read_binary(path: Path, element: Element, body: bytes, start: int) -> tuple[Columns, int]:
-    """Columns of an element, and where the next one begins."""
+    """Columns of an element, and where the next element begins."""
     if element.count == 0:
         return _none(element), start
     lengths = _first_lengths(element, body, start)
-    if lengths is not None:  # all rows are as long as the first, as a rule
+    if lengths is not None:  # usually all rows are as long as the first
         fields: list[tuple] = []
         for i, ((_, kind, length), n) in enumerate(zip(element.properties, lengths, strict=True)):
             fields += [(f"n{i}", length), (f"v{i}", kind, (n,))] if length is not None else [(f"v{i}", kind)]
@@ -134,7 +134,7 @@ def read_binary(path: Path, element: Element, body: bytes, start: int) -> tuple[
 
 
 def _first_lengths(element: Element, body: bytes, start: int) -> list[int] | None:
-    """Lengths of the lists of the first row, 1 for what is no list; None if the row is not complete."""
+    """Lengths of the lists in the first row, 1 for a single value; None if the row is not complete."""
     lengths = []
     for _, kind, length in element.properties:
         n = 1
@@ -151,7 +151,7 @@ def _first_lengths(element: Element, body: bytes, start: int) -> list[int] | Non
 
 
 def _walk(path: Path, element: Element, body: bytes, start: int) -> tuple[Columns, int]:
-    """Row by row, where lists differ in length."""
+    """Reads row by row, where lists differ in length."""
     pieces: list[list[bytes]] = [[] for _ in element.properties]
     counts: list[list[int]] = [[] for _ in element.properties]
     for row in range(element.count):
@@ -164,7 +164,7 @@ def _walk(path: Path, element: Element, body: bytes, start: int) -> tuple[Column
             end = start + n * kind.itemsize
             if n < 0 or end > len(body):
                 raise ShapeError(
-                    f"{path}: truncated in number {row} of element {element.name}, expected {element.count} of them"
+                    f"{path}: truncated in row {row} of element {element.name}, expected {element.count} of them"
                 )
             counts[i].append(n)
             pieces[i].append(body[start:end])
@@ -177,7 +177,7 @@ def _walk(path: Path, element: Element, body: bytes, start: int) -> tuple[Column
 
 
 def _read_text(path: Path, element: Element, rows: list[list[str]], start: int) -> tuple[Columns, int]:
-    """Columns of an element of which each row is a line, and the line where the next one begins."""
+    """Columns of a text element with one line per row, and the line where the next element begins."""
     end = start + element.count
     if end > len(rows):
         raise ShapeError(
@@ -201,7 +201,7 @@ def _read_text(path: Path, element: Element, rows: list[list[str]], start: int) 
             at += n
         if at != len(row):
             names = [
-                name if length is None else f"{name} (a length and as many)"
+                name if length is None else f"{name} (a length and that many values)"
                 for name, _, length in element.properties
             ]
             raise ShapeError(

@@ -1,4 +1,4 @@
-"""A file's reader by its extension."""
+"""Chooses the reader of a file by its extension."""
 
 from __future__ import annotations
 
@@ -47,47 +47,47 @@ _READERS: dict[str, Callable[[Path], Shape]] = {
 }
 
 EXTENSIONS: tuple[str, ...] = tuple(_READERS)
-"""Extensions that :func:`read_shape` knows, in lower case with the dot."""
+"""Extensions that :func:`read_shape` reads, in lower case with the dot."""
 
 TABLES = (".txt", ".csv", ".pts", ".las", ".laz")
-"""Those that often are something else: notes or tables beside shapes, or whole scans."""
+"""Extensions that often mean something else: notes or tables beside shapes, or whole scans."""
 
 _MAY_LACK_POINTS = (".pcd", ".ply")
-"""Formats in which depth cameras write NaN where they saw nothing."""
+"""Formats in which depth cameras write NaN for missing points."""
 
 
 def read_shape(path: str | PathLike[str], columns: Sequence[str] | None = None) -> Shape:
-    """Read a mesh (.off .obj .ply .stl .glb) or a point cloud (those, .npy .npz .xyz .txt .csv .pts .pcd .las .laz).
+    """Reads a mesh (.off .obj .ply .stl .glb) or a point cloud (those, .npy .npz .xyz .txt .csv .pts .pcd .las .laz).
 
-    Polygons become triangle fans, and all parts of a scene become one mesh, each part in its place. OFF
-    headers with the counts glued to the keyword (``OFF490 518 0``, as in ModelNet40) are understood. Arrays
-    are ``[N, 3]``, or ``[N, 6]`` with normals; archives hold one such array or ``pos`` and ``normal``;
-    pickles are never loaded. In a table of six or more columns, and in an array of six, the fourth to sixth are a
-    normal if they have the length of one, and left out if they are a colour (see
-    :func:`~ccnn_geo.io.shapes.columns.normals_of`). Points of a PCD or PLY cloud whose position is NaN, as depth
-    cameras write them, are left out, and a warning (:class:`MissingPoints`) says how many. In text a ``#`` at the
-    start of a line or after a blank begins a comment, and cells are separated by blanks, commas or semicolons; see
-    :func:`~ccnn_geo.io.shapes.text_cloud.read_text_cloud`. LAS and LAZ need laspy (the extra ``data``).
+    Polygons become triangle fans, and all parts of a scene become one mesh, each part in place. OFF headers with the
+    counts glued to the keyword (``OFF490 518 0``, as in ModelNet40) are understood. Arrays are ``[N, 3]``, or
+    ``[N, 6]`` with normals; archives hold one such array or ``pos`` and ``normal``; pickles are never loaded. In a
+    table of six or more columns, and in an array of six, columns four to six are a normal if they have length one.
+    They are left out if they are a colour (see :func:`~ccnn_geo.io.shapes.columns.normals_of`). Depth cameras write
+    NaN for missing points of a PCD or PLY cloud; these are left out, and a warning (:class:`MissingPoints`) counts
+    them. In text a ``#`` at the start of a line or after a blank begins a comment, and blanks, commas or semicolons
+    separate cells; see :func:`~ccnn_geo.io.shapes.text_cloud.read_text_cloud`. LAS and LAZ need laspy (the extra
+    ``data``).
 
-    Of a mesh no normals are looked at, whatever they hold. Those of a cloud may be zero or NaN, for some points.
+    Normals of a mesh are ignored; normals of a cloud may be zero or NaN at some points.
 
     Args:
-        path: the file; its extension says what it is.
-        columns: what the columns of a text file are, such as ``[x, y, z, nx, ny, nz, label]``, ``_`` for one not used;
-            by default as its header says, or as above. Other formats name theirs.
+        path: The file; its extension decides the format.
+        columns: Names of the columns of a text file, such as ``[x, y, z, nx, ny, nz, label]``, with ``_`` for an unused
+            one. By default they come from the header, or follow the rules above. Other formats name their columns.
 
     Raises:
-        ImportError: if the extra that reads it is not installed.
-        ShapeError: if there is no such file, or it is empty, truncated, of an unknown kind, without vertices,
-            has positions that are infinite or beyond 1e100, NaN in a mesh or in all points, words that are no
-            numbers, columns that are neither normals nor colours, rows of a wrong length, faces out of range, or more
-            or less than its header says.
+        ImportError: If the extra that reads the format is not installed.
+        ShapeError: If the file does not exist, is empty, truncated, of an unknown kind or without vertices; if it has
+            positions that are infinite or beyond 1e100, NaN in a mesh or in all points, words in place of numbers,
+            columns that are neither normals nor colours, rows of a wrong length, faces out of range, or more or less
+            than its header says.
     """
     path = Path(path)
     check_names(columns)
     reader = _READERS.get(path.suffix.lower())
     if reader is None and path.is_dir():
-        raise ShapeError(f"{path}: a folder, expected one shape; name its files, as in {path / '*.off'}")
+        raise ShapeError(f"{path}: a folder, expected one shape; name its files, such as {path / '*.off'}")
     if reader is None:
         raise ShapeError(
             f"{path}: unknown extension {path.suffix!r}, expected one of {', '.join(EXTENSIONS)}"
@@ -100,7 +100,7 @@ def read_shape(path: str | PathLike[str], columns: Sequence[str] | None = None) 
         if path.stat().st_size == 0:
             raise ShapeError(f"{path}: the file is empty, expected one shape")
         with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")  # of numbers that are refused below
+            warnings.simplefilter("ignore")  # about numbers that are refused below
             shape = reader(path) if path.suffix.lower() not in SUFFIXES else read_text_cloud(path, columns)
     except (ShapeError, ImportError):
         raise
@@ -108,9 +108,11 @@ def read_shape(path: str | PathLike[str], columns: Sequence[str] | None = None) 
         raise ShapeError(
             f"{path}: cannot be read ({error.strerror or 'no reason given'}), expected a readable file"
         ) from error
-    except Exception as error:  # parsers raise anything on damaged input: struct.error, KeyError, zlib.error
+    except (
+        Exception
+    ) as error:  # parsers raise many types on damaged input: struct.error, KeyError, zlib.error
         raise ShapeError(
-            f"{path}: {path.stat().st_size} bytes that are no {path.suffix} file, expected a complete one"
+            f"{path}: {path.stat().st_size} bytes that are not a {path.suffix} file, expected a complete one"
         ) from error
     if path.suffix.lower() in _MAY_LACK_POINTS:
         shape = without_missing(path, shape)

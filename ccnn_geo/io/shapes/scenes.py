@@ -1,4 +1,4 @@
-"""Parts of a scene, each in its place, as one mesh."""
+"""Joins the parts of a scene, each in place, into one mesh."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ccnn_geo.io.shapes.shape import Shape, ShapeError
 
 
 def join_scene(name: object, scene: Any) -> Shape:
-    """The parts of a trimesh scene as one mesh, each in its place.
+    """Joins the parts of a trimesh scene, each in place, into one mesh.
 
     Raises:
-        ShapeError: If there is none, or one is no sound shape.
+        ShapeError: If there are no parts, or one is not a valid shape.
     """
     return join_parts(name, _parts(name, scene))
 
 
 def join_parts(name: object, parts: Iterable[tuple[np.ndarray, np.ndarray | None]]) -> Shape:
-    """Vertices and triangles of several parts as one mesh.
+    """Joins vertices and triangles of several parts into one mesh.
 
     Raises:
-        ShapeError: If there is none.
+        ShapeError: If there are no parts.
     """
     vertices, faces, seen = [], [], 0
     for points, triangles in parts:

@@ -1,4 +1,4 @@
-"""A mesh or a point cloud as a file holds it, and what is asked of any."""
+"""A mesh or a point cloud as stored in a file, and the checks that apply to all."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ class Shape:
     Args:
         vertices: ``[V, 3]`` float64, in the units of the file.
         faces: ``[F, 3]`` int64, indices into ``vertices``; counter-clockwise seen from outside.
-        normals: ``[V, 3]`` float64, as stored in the file (any length, also zero or NaN, which
-            :class:`~ccnn_geo.transforms.SampleShape` replaces). Clouds only: surfaces have the normals of their faces.
-        cell: ``[3]`` float64, the edges of the cells that vertices are centres of. Of occupancy grids only.
+        normals: ``[V, 3]`` float64, as stored in the file; any length, including zero or NaN, which
+            :class:`~ccnn_geo.transforms.SampleShape` replaces. For clouds only: surfaces have the normals of their
+            faces.
+        cell: ``[3]`` float64, edges of the cells that have the vertices as centres. For occupancy grids only.
         solid: ``[M, 3]`` float64, centres of all occupied cells; vertices are those at the surface.
-        corners: ``[P]`` int64, how many each polygon of the file has: ``faces`` are ``c - 2`` triangles for one with
-            ``c``, none for one with fewer than three. None if each is a triangle.
-        present: ``[N]`` bool, which points of the file of a cloud have a position and are here; None for all.
+        corners: ``[P]`` int64, number of corners of each polygon in the file: a polygon with ``c`` corners becomes
+            ``c - 2`` triangles of ``faces``, or none if ``c`` is below three. None if all polygons are triangles.
+        present: ``[N]`` bool, which points of a cloud's file have a position and are kept; None for all.
 
     Example:
         >>> import numpy as np
@@ -50,14 +51,14 @@ class Shape:
 
     @property
     def num_parts(self) -> int:
-        """Polygons of a mesh as its file counts them, or points of a cloud."""
+        """Number of polygons in a mesh's file, or of points in a cloud."""
         if self.faces is None:
             return len(self.vertices)
         return len(self.faces) if self.corners is None else len(self.corners)
 
     @property
     def polygon(self) -> np.ndarray:
-        """Which polygon of the file each triangle is part of, ``[F]`` int64."""
+        """The polygon of the file that each triangle belongs to, ``[F]`` int64."""
         if self.faces is None:
             raise ValueError("polygon: expected a mesh, got a cloud")
         if self.corners is None:
@@ -65,7 +66,7 @@ class Shape:
         return polygon_of_triangles(self.corners)
 
     def to_data(self) -> Data:
-        """``Data(pos [V, 3], face [3, F], normal [V, 3], cell [1, 3], solid [M, 3], corners [P])`` of what there is."""
+        """``Data(pos [V, 3], face [3, F], normal [V, 3], cell [1, 3], solid [M, 3], corners [P])``, if they exist."""
         data = Data(pos=torch.from_numpy(self.vertices))
         if self.faces is not None:
             data.face = torch.from_numpy(self.faces.T)
@@ -81,14 +82,14 @@ class Shape:
 
 
 def polygon_of_triangles(corners: np.ndarray) -> np.ndarray:
-    """Which polygon each triangle ``[F]`` is part of, of polygons with so many corners ``[P]`` as fans."""
+    """The polygon ``[F]`` of each triangle, for polygons with ``corners`` ``[P]`` as fans."""
     return np.repeat(np.arange(len(corners)), np.maximum(corners - 2, 0))
 
 
 def check_shape(path: Path | str, shape: Shape) -> Shape:
-    """The shape if it is one: vertices, all finite, faces in range; a mesh without faces is a cloud.
+    """Returns a valid shape: vertices, all finite, faces in range; a mesh without faces is a cloud.
 
-    Normals of a mesh are not looked at; those of a cloud may be of any length, zero or NaN.
+    Normals of a mesh are not checked; those of a cloud may have any length, zero or NaN.
     """
     vertices, faces, normals = shape.vertices, shape.faces, shape.normals
     if len(vertices) == 0:
@@ -110,6 +111,6 @@ def check_shape(path: Path | str, shape: Shape) -> Shape:
         return Shape(vertices, faces, corners=shape.corners)
     if normals is not None and len(normals) != len(vertices):
         raise ShapeError(
-            f"{path}: normals {list(normals.shape)} of {len(vertices)} vertices, expected as many"
+            f"{path}: normals {list(normals.shape)} for {len(vertices)} vertices, expected as many"
         )
     return Shape(vertices, None, normals, shape.cell, shape.solid, present=shape.present)

@@ -1,4 +1,4 @@
-"""STL, text and binary; its triangles share no vertices."""
+"""STL, text and binary; triangles share no vertices."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _KEYS = {"solid", "endsolid", *_FACET}
 
 
 def read_stl(path: Path) -> Shape:
-    """The triangles of all solids; normals are left out, for the order of the corners says the same."""
+    """Reads the triangles of all solids; normals are left out, because the order of the corners implies them."""
     content = path.read_bytes()
     count = int.from_bytes(content[80:84], "little")
     size = 84 + count * _RECORD.itemsize
     if 84 <= size <= len(content) and is_blank(content[size:]):  # binary files may start with "solid" as well
         return _soup(np.frombuffer(content, _RECORD, count, 84)["corners"])
-    text = text_of(content.rstrip(b"\0"))  # some programs fill a block
+    text = text_of(content.rstrip(b"\0"))  # some programs pad to a block
     if text[:100].lstrip()[:5].lower() == "solid" and "\0" not in text:
         return _soup(_read_text(path, text))
     if len(content) >= 84 and b"\0" in content:
@@ -30,12 +30,12 @@ def read_stl(path: Path) -> Shape:
             f"{path}: {len(content)} bytes ({wrong}), expected {size} for the {count} triangles of its header"
         )
     raise ShapeError(
-        f"{path}: starts with {content[:20]!r}, {len(content)} bytes, expected 'solid', or 84 bytes and 50 a triangle"
+        f"{path}: starts with {content[:20]!r}, {len(content)} bytes, expected 'solid', or 84 bytes and 50 per triangle"
     )
 
 
 def _read_text(path: Path, text: str) -> np.ndarray:
-    """Corners ``[F, 3, 3]``; lines of a solid that begin with another word than those of STL (colours) are skipped."""
+    """Corners ``[F, 3, 3]``; skips lines of a solid that begin with a word unknown to STL (colours)."""
     inside, state = False, 0
     corners = []
     for number, line in enumerate(split_lines(text), 1):

@@ -17,23 +17,23 @@ _NAN = re.compile(r"[+-]?(?:1\.#\w*(?:e[+-]?\d+)?|nan\(\w*\))", re.I)
 
 
 def text_of(content: bytes) -> str:
-    """Text in UTF-8, or in UTF-16 if its byte order mark says so; the mark is left out."""
+    """Text in UTF-8, or in UTF-16 if its byte order mark says so; removes the mark."""
     utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return content.decode("utf-16" if utf16 else "utf-8", errors="replace").removeprefix("\ufeff")
 
 
 def is_blank(rest: bytes) -> bool:
-    """Whether bytes behind the last item are none: zeros, blanks and ends of lines, as some programs add them."""
+    """Whether trailing bytes are empty: zeros, blanks and ends of lines, which some programs add."""
     return not rest.strip(b"\0\r\n\t \x1a")
 
 
 def split_lines(text: str) -> list[str]:
-    r"""Lines between ``\n``, ``\r\n`` and ``\r``; ``str.splitlines`` also cuts at signs that names may have in them."""
+    r"""Lines between ``\n``, ``\r\n`` and ``\r``; ``str.splitlines`` also cuts at characters that names may contain."""
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def lines_of(path: Path, continued: bool = False) -> list[str]:
-    """Lines that say something.
+    """The lines that are not empty.
 
     Args:
         path: A file. A ``#`` at the start of a line or after a blank begins a comment.
@@ -47,7 +47,7 @@ def lines_of(path: Path, continued: bool = False) -> list[str]:
 
 
 def words_of(lines: list[str]) -> tuple[list[str], np.ndarray]:
-    """Words of all lines in one list (a list per line keeps the garbage collector busy), and how many each has."""
+    """Words of all lines in one list, and how many each line has; many small lists would slow garbage collection."""
     widths = np.array([len(line.split()) for line in lines], dtype=np.int64)
     return " ".join(lines).split(), widths
 
@@ -58,10 +58,10 @@ def without_comment(line: str) -> str:
 
 
 def numbers_of(path: Path, words: Sequence[str], what: str, kind: type = np.float64) -> np.ndarray:
-    """Words as numbers ``[N]``, float64 or int64; those that Windows prints for NaN and infinity too.
+    """Parses words as numbers ``[N]``, float64 or int64, including NaN and infinity as Windows prints them.
 
     Raises:
-        ShapeError: If a word is no number, also one that Python alone takes (``1_000``, other digits than 0 to 9).
+        ShapeError: If a word is not a number, even if Python accepts it (``1_000``, other digits than 0 to 9).
     """
     try:
         numbers: np.ndarray = np.array(words, dtype=kind)
@@ -99,12 +99,12 @@ def table_of(path: Path, lines: list[str], what: str) -> np.ndarray:
 
 
 def counts_of_polygons(count: np.ndarray) -> np.ndarray | None:
-    """Corners ``[P]`` of polygons as a shape keeps them: None if all are triangles."""
+    """Corners ``[P]`` of polygons as a shape stores them: None if all are triangles."""
     return None if (count == 3).all() else count.astype(np.int64)
 
 
 def fans(count: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Polygons as triangle fans; points and edges (two corners or fewer) have no area: left out.
+    """Polygons as triangle fans; points and edges (two corners or fewer) have no area and are left out.
 
     Shapes: ``[P]`` and ``[sum(count)]`` to ``[F, 3]``.
     """

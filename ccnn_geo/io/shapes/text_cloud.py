@@ -1,4 +1,4 @@
-"""Clouds in text: ``.xyz``, ``.txt``, ``.csv`` and ``.pts``, with or without a header, however cells are separated."""
+"""Clouds in text: ``.xyz``, ``.txt``, ``.csv`` and ``.pts``, with or without a header, with any common separator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POSITION, NORMAL = ("x", "y", "z"), ("nx", "ny", "nz")
 UNUSED = "_"
 
 SUFFIXES = (".xyz", ".txt", ".csv", ".pts")
-"""Of text files of clouds, in lower case."""
+"""Extensions of text clouds, in lower case."""
 
 _LETTER = re.compile(r"[A-Za-z]")
 _NUMBER = re.compile(r"[+-]?(?:\d|\.\d|nan|inf|1\.#)", re.I | re.ASCII)
@@ -25,7 +25,7 @@ _BESIDE_COMMA = re.compile(r"[ \t]*,[ \t]*")
 
 
 def check_names(columns: Sequence[str] | None) -> None:
-    """Finds names of columns that cannot be.
+    """Refuses impossible names of columns.
 
     Raises:
         ValueError: If x, y and z are not among them, a name occurs twice, or a normal is not complete.
@@ -45,19 +45,19 @@ def check_names(columns: Sequence[str] | None) -> None:
 
 
 def read_text_cloud(path: Path, columns: Sequence[str] | None = None) -> Shape:
-    """The cloud of a text file of numbers.
+    """Reads the cloud of a text file of numbers.
 
-    Cells are separated by blanks, commas or semicolons. A first line of words is a header, which names x, y, z and
-    perhaps nx, ny, nz; what else it names is left out. Without one the first three columns are the position, and of six
-    or more the next three what :func:`~ccnn_geo.io.shapes.columns.normals_of` finds out. A ``.pts`` may begin with the
-    number of its points; with four columns it has an intensity, with seven a colour too.
+    Blanks, commas or semicolons separate cells. A first line of words is a header, which names x, y, z and perhaps nx,
+    ny, nz; other names in it are skipped. Without a header the first three columns are the position; in six or more
+    columns, :func:`~ccnn_geo.io.shapes.columns.normals_of` decides what the next three are. A ``.pts`` may begin with
+    its number of points; with four columns it has an intensity, with seven also a colour.
 
     Args:
         path: The file.
-        columns: Names of all columns; ``x y z`` and perhaps ``nx ny nz`` are read, and a header is passed over.
+        columns: Names of all columns; reads ``x y z`` and perhaps ``nx ny nz``, and skips a header.
 
     Raises:
-        ShapeError: If it is not such a file, or its columns cannot be told; names the option that tells them.
+        ShapeError: If the file is not valid, or its columns are ambiguous; the message names the option that helps.
     """
     table, names = _table(path, columns)
     if names is not None:
@@ -67,20 +67,20 @@ def read_text_cloud(path: Path, columns: Sequence[str] | None = None) -> Shape:
         return Shape(table[:, :3])
     if width in (4, 5):
         raise ShapeError(
-            f"{path}: {width} columns, expected 3 (position) or 6 and more (and normal or colour); the option "
-            f"'columns' names others"
+            f"{path}: {width} columns, expected 3 (position) or at least 6 (with normal or colour); the option "
+            f"'columns' names them"
         )
     return Shape(table[:, :3], None, normals_of(path, table[:, 3:]) if width > 3 else None)
 
 
 def read_text_columns(path: Path, columns: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-    """Columns by name of a file that :func:`read_text_cloud` reads; none without a header, unless they are named."""
+    """Columns by name of a file for :func:`read_text_cloud`; none without a header, unless ``columns`` names them."""
     table, names = _table(path, columns)
     return {} if names is None else dict(zip(names, table.T, strict=True))
 
 
 def _table(path: Path, columns: Sequence[str] | None) -> tuple[np.ndarray, list[str] | None]:
-    """The numbers, and the names of their columns, if these are given or there is a header."""
+    """The numbers, and the names of their columns, if given or in a header."""
     lines = _counted(path, lines_of(path))
     header = _header(lines[0]) if lines else None
     lines = _separated(path, lines if header is None else lines[1:])
@@ -103,7 +103,7 @@ def _by_name(path: Path, table: np.ndarray, names: list[str]) -> Shape:
 
 
 def _header(line: str) -> list[str] | None:
-    """Names of the columns, if a line has some: words, of which none is a number and one has a letter."""
+    """Names of the columns if a line is a header: words, none of them a number and one with a letter."""
     text = line.removeprefix("//")
     cells = (
         text.replace(";", ",").replace("\t", ",").split(",") if re.search("[,;\t]", text) else text.split()
@@ -115,7 +115,7 @@ def _header(line: str) -> list[str] | None:
 
 
 def _name(word: str) -> str:
-    """What we call a column."""
+    """Our own name of a column."""
     if word.lower() in POSITION:
         return word.lower()
     normal = _NORMAL.fullmatch(word)
@@ -123,7 +123,7 @@ def _name(word: str) -> str:
 
 
 def _counted(path: Path, lines: list[str]) -> list[str]:
-    """Lines without the number of points that a ``.pts`` may begin with."""
+    """Lines without the number of points that may begin a ``.pts``."""
     if path.suffix.lower() != ".pts" or not lines or not (lines[0].isascii() and lines[0].isdecimal()):
         return lines
     claimed, found = int(lines[0][:18]), len(lines) - 1
@@ -134,7 +134,7 @@ def _counted(path: Path, lines: list[str]) -> list[str]:
 
 
 def _separated(path: Path, lines: list[str]) -> list[str]:
-    """Lines with blanks between their cells; cells that are empty, or may be decimals, are refused."""
+    """Lines with blanks between their cells; refuses cells that are empty, or commas that may be decimal."""
     text = "\n".join(lines)
     sign = ";" if ";" in text else "," if "," in text else None
     if sign is None:
@@ -150,5 +150,5 @@ def _separated(path: Path, lines: list[str]) -> list[str]:
     apart = text.replace(sign, " ").split("\n")
     for line, words in zip(lines, apart, strict=True):
         if len(words.split()) != line.count(sign) + 1:
-            raise ShapeError(f"{path}: {line[:40]!r} has cells that are empty, expected numbers in all")
+            raise ShapeError(f"{path}: {line[:40]!r} has empty cells, expected numbers in all")
     return apart

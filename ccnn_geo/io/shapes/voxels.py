@@ -9,22 +9,22 @@ import numpy as np
 from ccnn_geo.io.shapes.shape import Shape, ShapeError
 
 NAMES = ("voxels", "occupancy", "grid", "data")
-"""What a grid is called in an archive of several arrays."""
+"""Name of a grid in an archive of several arrays."""
 
 
 def is_grid(array: np.ndarray) -> bool:
-    """Whether an array has three axes, or four of which the first is a single channel."""
+    """Whether an array has three axes, or four with a single channel first."""
     return array.ndim == 3 or (array.ndim == 4 and array.shape[0] == 1)
 
 
 def voxel_shape(name: Path | str, grid: np.ndarray, spacing: np.ndarray | None = None) -> Shape:
-    """Centres of the surface cells of a grid, of all occupied ones, and the edges of a cell.
+    """Centres of the surface cells of a grid, centres of all occupied cells, and the edges of a cell.
 
-    A cell is at the surface if it is occupied and a neighbour across a face is not; outside of the grid all are empty.
+    A cell is at the surface if it is occupied and a neighbour across a face is empty; all cells outside are empty.
 
     Args:
-        name: Of the file, for messages.
-        grid: Truth values, or numbers of which all are 0 or one other.
+        name: Name of the file, for messages.
+        grid: Truth values, or numbers that are all 0 or one other value.
         spacing: Edges of a cell, one number or one per axis; 1 by default.
 
     Shapes:
@@ -44,7 +44,7 @@ def voxel_shape(name: Path | str, grid: np.ndarray, spacing: np.ndarray | None =
         shown = ", ".join(f"{v:g}" for v in values[:3]) + (", ..." if len(values) > 3 else "")
         raise ShapeError(
             f"{name}: a grid {list(grid.shape)} of {grid.dtype} with the values {shown or 'none'}, expected occupied "
-            "cells and empty ones, such as 1 and 0, and some that are occupied"
+            "and empty cells, such as 1 and 0, with at least one occupied"
         )
     step = np.ones(3) if spacing is None else np.broadcast_to(np.asarray(spacing, dtype=np.float64), 3).copy()
     if not (np.isfinite(step).all() and (step > 0).all()):
@@ -55,7 +55,7 @@ def voxel_shape(name: Path | str, grid: np.ndarray, spacing: np.ndarray | None =
 
 
 def _inside(occupied: np.ndarray) -> np.ndarray:
-    """Which cells have six occupied neighbours."""
+    """The cells with six occupied neighbours."""
     padded, inside = np.pad(occupied, 1), np.ones_like(occupied)
     for axis in range(3):
         for step in (-1, 1):

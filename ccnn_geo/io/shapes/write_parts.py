@@ -1,4 +1,4 @@
-"""The answer to a mesh or cloud as a PLY: a part, its probability and a colour for each face or point."""
+"""Writes the prediction for a mesh or cloud as a PLY: a part, its probability and a colour for each face or point."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _NAMES = {"f8": "double", "f4": "float", "i4": "int", "u1": "uchar"}
 def write_parts(
     path: Path, shape: Shape, label: np.ndarray, probability: np.ndarray, names: Sequence[str]
 ) -> None:
-    """Writes a binary PLY, complete or not at all; comments say which part a number is.
+    """Writes a binary PLY, all or nothing; its comments name the parts by number.
 
-    Polygons are written as the triangles that they were read as, each with the label of its polygon. Coordinates are
-    those of the shape, in double precision.
+    Polygons are written as the triangles that they were read as, each with the label of its polygon. Coordinates stay
+    as in the shape, in double precision.
 
     Args:
         path: The file.
-        shape: As it was read.
-        label: Number of the part of each face as the shape's file counts them, or of each point.
-        probability: Of that part.
-        names: Of the parts.
+        shape: The shape, as read.
+        label: Part of each face in the shape's file, or of each point, as a number.
+        probability: Probability of that part.
+        names: Names of the parts.
 
     Shapes:
         ``label [P]``, ``probability [P]``
 
     Raises:
-        ValueError: If there are not as many labels as faces or points.
+        ValueError: If the number of labels differs from that of faces or points.
         OSError: If the file cannot be written.
     """
     if not len(label) == len(probability) == shape.num_parts:
@@ -70,14 +70,14 @@ def write_parts(
 
 
 def _fill(table: np.ndarray, label: np.ndarray, probability: np.ndarray, names: Sequence[str]) -> None:
-    colours = np.array([*part_colours(len(names)), (127, 127, 127)], dtype=np.uint8)  # grey: of no part
+    colours = np.array([*part_colours(len(names)), (127, 127, 127)], dtype=np.uint8)  # grey: no part
     for i, name in enumerate(("red", "green", "blue")):
         table[name] = colours[label, i]
     table["label"], table["probability"] = label, probability
 
 
 def part_colours(num: int) -> list[tuple[int, int, int]]:
-    """Colours that differ: hues by the golden ratio, in three degrees of lightness.
+    """Distinct colours: hues by the golden ratio, in three degrees of lightness.
 
     Example:
         >>> len(set(part_colours(100)))
@@ -98,6 +98,6 @@ def _header(tables: Sequence[tuple[str, np.ndarray]], names: Sequence[str]) -> b
         for name, (kind, *_) in (table.dtype.fields or {}).items():
             if name == "corners":
                 lines.append("property list uchar int vertex_indices")
-            elif name != "count":  # of the list
+            elif name != "count":  # the length of the list
                 lines.append(f"property {_NAMES[kind.str[1:]]} {name}")
     return "\n".join([*lines, "end_header", ""]).encode()

@@ -1,8 +1,8 @@
-"""Gabor filters: their values at many offsets, and the derivatives, written out.
+"""Gabor filters: their values at many offsets, and their derivatives, written out.
 
-All layers' filters lie side by side, ``[E, F]`` with ``F = (L + 1) H``, so that all exponents are one matrix product
-with ``[r^2, r, 1]``, followed by one ``exp2`` (``exp`` takes 4 times as long).
-``python -m ccnn_geo.experiments.benchmarks.bench_primitives`` has the figures.
+The filters of all layers lie side by side, ``[E, F]`` with ``F = (L + 1) H``, so that all exponents are one matrix
+product with ``[r^2, r, 1]``, followed by one ``exp2`` (``exp`` takes 4 times as long).
+``python -m ccnn_geo.experiments.benchmarks.bench_primitives`` measures this.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Gabor(NamedTuple):
 class Packed(NamedTuple):
     """All filters side by side.
 
-    ``quadratic [2D + 1, F]`` are the base-2 exponents' coefficients of ``[r^2, r, 1]``, in double precision;
-    ``linear [D + 1, F]`` the phases' coefficients of ``[r, 1]``.
+    ``quadratic [2D + 1, F]`` are the coefficients of ``[r^2, r, 1]`` in the base-2 exponents, in double precision;
+    ``linear [D + 1, F]`` are the coefficients of ``[r, 1]`` in the phases.
     """
 
     quadratic: Tensor
@@ -54,19 +54,19 @@ def pack(filters: Sequence[Gabor]) -> Packed:
 
 
 def wide(like: Tensor) -> torch.dtype:
-    """Type in which to compute what float32 would round too coarsely."""
-    return torch.float32 if like.device.type == "mps" else torch.float64  # Metal has nothing wider
+    """Type for computations that float32 would round too coarsely."""
+    return torch.float32 if like.device.type == "mps" else torch.float64  # Metal has no wider type
 
 
 @torch.no_grad()
 def narrowed(quadratic: Tensor, dtype: torch.dtype) -> Tensor:
-    r"""Exponents' coefficients ``[2D + 1, F]`` in the offsets' type where that is safe, else as they are.
+    r"""Coefficients of the exponents ``[2D + 1, F]``, in the offsets' type if that is safe, else unchanged.
 
     The expanded square cancels for narrow filters far from the origin. A filter's value at a distance of
     :math:`z` widths from its centre is then wrong by up to
-    :math:`\tfrac\epsilon2 e^{-z^2/2} \sum_d (z_d + 2 \gamma_d |\mu_d|)^2`; where that could exceed 1e-5, and on
-    devices that may round the factors of a product (TF32), the coefficients stay in double precision, which tells
-    :func:`envelopes` to sum by axes.
+    :math:`\tfrac\epsilon2 e^{-z^2/2} \sum_d (z_d + 2 \gamma_d |\mu_d|)^2`. If that could exceed 1e-5, or the device
+    may round the factors of a product (TF32), the coefficients stay in double precision. :func:`envelopes` then
+    sums axis by axis.
     """
     if quadratic.dtype == dtype or quadratic.device.type != "cpu" or quadratic.size(1) == 0:
         return quadratic
@@ -85,7 +85,7 @@ def envelopes(rel: Tensor, powers: Tensor, quadratic: Tensor, out: Tensor) -> Te
     """Gaussian envelopes ``[E, F]`` at offsets ``[D, E]`` with powers ``[2D + 1, E]``."""
     if quadratic.dtype == rel.dtype:
         return torch.mm(powers.mT, quadratic, out=out).exp2_()
-    # Complete the squares in double precision and sum them by axes: one rounding of r - mu, no cancellation.
+    # Complete the squares in double precision and sum them axis by axis: one rounding of r - mu, no cancellation.
     scale, shift, rest = complete_squares(quadratic)
     out[:] = rest.to(rel.dtype)
     scaled = None
@@ -114,8 +114,8 @@ def phases(powers: Tensor, linear: Tensor) -> Tensor:
 def project(rel: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     r"""Phases :math:`\omega \cdot r + \phi` in full precision, whatever the matmul settings are.
 
-    With :math:`\omega_0 = 50` a TF32 product has a relative kernel error of 1e-2. A coordinate has at most
-    three components, so multiply-adds cost no more than the matrix product they replace.
+    With :math:`\omega_0 = 50` a TF32 product causes a relative kernel error of 1e-2. A position has at most
+    three coordinates, so multiply-adds cost no more than the matrix product they replace.
 
     Shapes:
         - **rel:** :math:`(*, D)`; **weight:** :math:`(H, D)`; **bias:** :math:`(H)`
@@ -132,9 +132,9 @@ def project(rel: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 def gabor_backward(
     grad_gabor: Tensor, gabor: Tensor, cosine: Tensor, powers: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of ``quadratic`` and ``linear``, and those of the exponents and phases ``[E, F]``.
+    """Gradients of ``quadratic`` and ``linear``, and of the exponents and phases ``[E, F]``.
 
-    ``cosine`` is envelope times cosine; both tensors ``[E, F]`` that come in as gradients are overwritten.
+    ``cosine`` is envelope times cosine; both gradients ``[E, F]`` passed in are overwritten.
     """
     dim = (powers.size(0) - 1) // 2
     by_phase = cosine.mul_(grad_gabor)
@@ -145,7 +145,7 @@ def gabor_backward(
 def offset_gradient(
     rel: Tensor, exponents: Sequence[tuple[Tensor, Tensor]], linear: Tensor, by_phase: Tensor
 ) -> Tensor:
-    """Gradient of the offsets ``[D, E]``; ``exponents`` are coefficients and the gradient of what they give."""
+    """Gradient of the offsets ``[D, E]``; ``exponents`` holds coefficients and the gradient of their result."""
     dim = rel.size(0)
     by_power = LN2 * sum((q[: 2 * dim].to(rel.dtype) @ by.mT for q, by in exponents), start=rel.new_zeros(()))
     return torch.addmm(2 * rel * by_power[:dim] + by_power[dim:], linear[:dim], by_phase.mT)

@@ -1,4 +1,4 @@
-"""The GELU with an optional residual: one pass over memory that is used again, keeping the input alone."""
+"""The GELU with an optional residual: one pass over memory that is reused; only the input is kept."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ccnn_geo._base.operators import composite, operator
 from ccnn_geo.kernels.math.gelu_compiled import native_gelu
 
 MIN_SIZE = 1 << 14
-"""Numbers below which the compiled loop costs more than it saves."""
+"""Size below which the compiled loop costs more than it saves."""
 HALF = (torch.bfloat16, torch.float16)
 FIRST = FirstSizes(8)
-"""Shapes in half precision that oneDNN takes, which is faster and keeps a tenth of a megabyte for each."""
+"""Shapes in half precision that oneDNN computes: it is faster, and keeps a tenth of a megabyte for each."""
 
 
 def gelu(x: Tensor, residual: Tensor | None = None) -> Tensor:
@@ -25,7 +25,7 @@ def gelu(x: Tensor, residual: Tensor | None = None) -> Tensor:
     .. math::
         y = r + x \, \Phi(x)
 
-    with :math:`\Phi` the distribution function of the standard normal distribution. On the CPU it is the operator
+    with :math:`\Phi` the distribution function of the standard normal distribution. On the CPU this is the operator
     ``ccnn_geo::gelu``.
 
     Args:
@@ -40,8 +40,8 @@ def gelu(x: Tensor, residual: Tensor | None = None) -> Tensor:
     if x.device.type != "cpu":
         return _formula(x, residual)
     size = x.numel()
-    if isinstance(size, int) and size < MIN_SIZE:  # in a graph it may be a symbol
-        axis = min(max(x.dim() - 2, -1), 1)  # as _axis
+    if isinstance(size, int) and size < MIN_SIZE:  # in a traced graph it may be a symbol
+        axis = min(max(x.dim() - 2, -1), 1)  # as in _axis
         y = F.gelu(x) if axis < 0 else F.gelu(x.transpose(axis, -1)).transpose(axis, -1)
         return y if residual is None else residual + y
     if residual is None or (residual.shape == x.shape and residual.dtype == x.dtype):
@@ -83,9 +83,9 @@ def _backward_kernel(x: Tensor, grad: Tensor) -> Tensor:
 
 
 def _axis(x: Tensor) -> int:
-    """The axis to swap with the last one for torch's own loop; the last one itself where oneDNN may take over.
+    """The axis to swap with the last one for torch's own loop; the last axis itself if oneDNN may compute it.
 
-    Contiguous tensors torch would give to oneDNN, which keeps what it makes for each shape.
+    Torch passes contiguous tensors to oneDNN, which caches data for each shape.
     """
     if x.dim() < 2 or (x.dtype in HALF and x.numel() >= MIN_SIZE and FIRST.has(x.shape)):
         return -1

@@ -11,7 +11,7 @@ from ccnn_geo._base.native.build import addresses, arguments, native_function
 from ccnn_geo._base.native.memory import empty
 
 PIECE = 1 << 14
-"""Numbers that a thread takes at once, as the source has it."""
+"""Numbers that a thread processes at once, as in the C source."""
 Arguments = arguments(("size", "threads"), ("x", "residual", "grad_out", "out"))
 
 

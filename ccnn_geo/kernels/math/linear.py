@@ -1,8 +1,8 @@
-"""Products of many rows with a small matrix, by torch or a compiled loop of ours, whichever is faster.
+"""Products of many rows with a small matrix, by torch or our own compiled loop, whichever is faster.
 
 On AMD processors the library behind ``torch.mm`` leaves AVX-512 unused, and the loop takes half the time; on others
 torch is faster (``python -m ccnn_geo.experiments.benchmarks.bench_primitives``). Both sum in float32. Neither
-remembers sizes: oneDNN, as fast as the loop, keeps half a megabyte for each number of rows that it has seen.
+caches sizes; oneDNN, as fast as the loop, keeps half a megabyte for each number of rows that it has seen.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ccnn_geo._base.native.build import native_function, processor
 from ccnn_geo.kernels.math.linear_compiled import native_cross, native_rows
 
 MIN_WORK = 1 << 22
-"""Products of two numbers below which the call itself costs more than it saves."""
+"""Number of multiplications below which the call itself costs more than it saves."""
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, out: Tensor | None = None) -> Tensor:
@@ -31,7 +31,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, out: Tensor | 
 
 
 def cross(a: Tensor, b: Tensor) -> Tensor:
-    r""":math:`\sum_e a_{ie} b_{ej}`, a sum over many; no gradients.
+    r""":math:`\sum_e a_{ie} b_{ej}`, a sum over many rows; no gradients.
 
     Shapes:
         - **a:** :math:`(I, E)`; **b:** :math:`(E, J)`; **output:** :math:`(I, J)`

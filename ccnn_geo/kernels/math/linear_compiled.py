@@ -12,7 +12,7 @@ from ccnn_geo._base.native.build import addresses, arguments, native_function
 from ccnn_geo._base.native.memory import empty, zeros
 
 BLOCK = 128
-"""Rows that are worked on at once, as the source has it."""
+"""Rows per block, as in the C source."""
 SIZES = ("rows", "inputs", "columns", "row_step", "input_step", "threads")
 Arguments = arguments(SIZES, ("x", "weight", "bias", "out", "other", "sums", "scratch"))
 
@@ -44,7 +44,7 @@ def _threads(rows: int) -> int:
 
 def _call(x: Tensor, columns: int, **tensors: Tensor | None) -> None:
     function = native_function("row_products")
-    assert function is not None, "asked for only where it is there"
+    assert function is not None, "callers check that it exists"
     (rows, inputs), threads = x.shape, _threads(x.size(0))
     given = {"x": x, "scratch": empty(threads * (BLOCK + inputs) * _pad(columns)), **tensors}
     places = addresses(**{name: t for name, t in given.items() if t is not None})

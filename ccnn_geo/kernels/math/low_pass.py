@@ -1,4 +1,4 @@
-"""A Gaussian low-pass of multiplicative filter networks, in closed form: it changes their parameters alone."""
+"""A Gaussian low-pass of multiplicative filter networks, in closed form: it changes only their parameters."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ccnn_geo.kernels.math.magnet import Affine
 
 
 def low_pass_gabor(gabor: Gabor, std: float) -> tuple[Gabor, Tensor]:
-    r"""Gabor filters convolved with a Gaussian, which are Gabor filters times an amplitude.
+    r"""Convolves Gabor filters with a Gaussian; the results are Gabor filters times an amplitude.
 
     .. math::
         g * \mathcal N(0, s^2 I) = a\, g', \qquad c_d = 1 + \gamma_d^2 s^2, \quad \gamma'_d = \gamma_d / \sqrt{c_d}, \\
         \omega'_d = \omega_d / c_d, \\ \phi' = \phi + \sum_d (\omega_d - \omega'_d) \mu_d, \quad
         a = \prod_d c_d^{-1/2}\, e^{-\omega_d^2 s^2 / 2 c_d}
 
-    With :math:`\gamma = 0` they are sines, and :math:`a = e^{-|\omega|^2 s^2 / 2}`.
+    With :math:`\gamma = 0` the filters are sines, and :math:`a = e^{-|\omega|^2 s^2 / 2}`.
 
     Args:
         gabor: The filters.
@@ -41,16 +41,16 @@ def low_pass_gabor(gabor: Gabor, std: float) -> tuple[Gabor, Tensor]:
 def low_pass_layers(
     filters: Sequence[Gabor], hidden: Sequence[Affine], std: float
 ) -> tuple[list[Gabor], list[Affine]]:
-    r"""A multiplicative network whose spectrum a Gaussian bounds, by filters convolved with :math:`\sqrt{L + 1}\,s`.
+    r"""Bounds a multiplicative network's spectrum by a Gaussian: convolves its filters with :math:`\sqrt{L + 1}\,s`.
 
     .. math::
         h_0 = g_0, \quad h_l = g_l \odot (W_l h_{l-1} + b_l), \qquad
         |\hat h_L(\kappa)| \le e^{-|\kappa|^2 s^2 / 2} \, \hat m(\kappa)
 
-    where :math:`\hat m` is the network of the filters' absolute spectra, :math:`\odot` become :math:`*`, and of
-    absolute weights. For a product of :math:`n \le L + 1` filters passes :math:`\kappa = \sum_l \kappa_l` with
+    where :math:`\hat m` is the network with absolute spectra instead of filters, :math:`*` instead of :math:`\odot`,
+    and absolute weights. A product of :math:`n \le L + 1` filters has frequencies :math:`\kappa = \sum_l \kappa_l`, and
     :math:`\prod_l e^{-(L + 1) |\kappa_l|^2 s^2 / 2} \le e^{-|\kappa|^2 s^2 / 2}` (Cauchy and Schwarz). A low-pass of
-    the network's values would keep differences of high frequencies, but is no network of as many filters.
+    the network's values would keep differences of high frequencies, but is not a network with as few filters.
 
     Args:
         filters: The :math:`L + 1` layers of filters.
@@ -58,7 +58,7 @@ def low_pass_layers(
         std: Standard deviation :math:`s`.
 
     Returns:
-        Filters and hidden layers; the amplitudes are in the latter.
+        Filters and hidden layers, which include the amplitudes.
     """
     std *= math.sqrt(len(filters))
     passed, amplitudes = zip(*(low_pass_gabor(f, std) for f in filters), strict=True)

@@ -1,6 +1,6 @@
-"""The basis of a multiplicative Gabor network, with a backward pass written by hand.
+"""The basis of a multiplicative Gabor network, with a hand-written backward pass.
 
-A kernel network is small (8 to 64 wide) and runs on a million offsets: what counts is the number of passes over
+A kernel network is small (8 to 64 wide) and runs on a million offsets, so its cost is the number of passes over
 its values.
 """
 
@@ -42,7 +42,7 @@ def magnet_basis(rel: Tensor, filters: Sequence[Gabor], hidden: Sequence[Affine]
         g_l(r) = \exp\Big(-\tfrac12 \sum_d \gamma_{ld}^2 (r_d - \mu_{ld})^2\Big) \sin(\omega_l \cdot r + \phi_l),
         \qquad h_0 = g_0, \quad h_l = g_l \odot (W_l h_{l-1} + b_l)
 
-    First derivatives are written out; second ones are left to autograd. It is the operator
+    First derivatives are written out; autograd computes second ones. This is the operator
     ``ccnn_geo::magnet_basis``.
 
     Args:
@@ -67,7 +67,7 @@ def multiply_layers(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Hidden values ``h_0 .. h_L`` and linear maps ``W_l h_{l-1} + b_l`` of filters ``[E, F]``, each ``[E, H]``.
 
-    The last hidden values lie in ``out``.
+    The last hidden values are written to ``out``.
     """
     g = gabor.chunk(len(hidden) + 1, dim=1)
     h, linear = [g[0]], []
@@ -103,7 +103,7 @@ def multiply_layers_backward(
 
 
 def as_layers(affine: Sequence[Tensor]) -> list[Affine]:
-    """Hidden layers of alternating weights and biases."""
+    """Groups alternating weights and biases into hidden layers."""
     return [Affine(*affine[i : i + 2]) for i in range(0, len(affine), 2)]
 
 
@@ -120,7 +120,7 @@ def definition(rel: Tensor, quadratic: Tensor, linear: Tensor, *affine: Tensor) 
 
 
 def _forward_kernel(rel: Tensor, quadratic: Tensor, linear: Tensor, affine: Sequence[Tensor]) -> list[Tensor]:
-    """The last hidden values ``[E, H]``, and what the backward pass needs."""
+    """The last hidden values ``[E, H]``, and the tensors that the backward pass needs."""
     powers, new = offset_powers(rel), Fresh(rel)
     phase = phases(powers, linear)
     coefficients = narrowed(quadratic, rel.dtype)

@@ -1,4 +1,4 @@
-"""Memory that the chunks of a convolution write over and over."""
+"""Memory that the chunks of a convolution reuse."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from torch import Tensor
 
 
 class Scratch:
-    """Tensors by name, of the type and device of another; the same memory for the same name.
+    """Tensors by name, with the type and device of a given one; the same name gets the same memory.
 
-    An allocator gives large blocks back to the system, and each page of a new one costs more time than writing
+    An allocator returns large blocks to the system, and each page of a new block costs more time than writing
     it (on the CPU, several times the arithmetic of a chunk).
     """
 

@@ -1,15 +1,15 @@
-r"""Proven upper bounds of spectra: of functions that are analytic or smooth along an axis, and of windows.
+r"""Proven upper bounds of spectra: for functions that are analytic or smooth along an axis, and for windows.
 
-A function's distance from those without a frequency above :math:`b` along an axis is, for its values' largest
-difference anywhere,
+Take the nearest function without frequencies above :math:`b` along an axis. The largest difference between both
+functions' values is
 
-* at most :math:`\\tfrac4\\pi M(t) / \\cosh(t b)`, for every :math:`t`, if :math:`M(t)` bounds its size at offsets
-  shifted by :math:`i t` along the axis. The function is the convolution of its mean at :math:`\\pm i t` with the kernel
-  whose spectrum is :math:`1 / \\cosh(t \\kappa)` (Poisson's formula of a strip), and the mean distance of that one is
-  :math:`\\tfrac4\\pi \\sum_n (-1)^n / ((2n + 1) \\cosh((2n + 1) t b))` (Akhiezer and Krein; Nagy, 1938).
-* at most :math:`\\tfrac\\pi2 \\Lambda / b`, if :math:`\\Lambda` bounds its slope (Favard, 1937).
+* at most :math:`\tfrac4\pi M(t) / \cosh(t b)`, for every :math:`t`, if :math:`M(t)` bounds the function at offsets
+  shifted by :math:`i t` along the axis. The function is the convolution of its mean at :math:`\pm i t` with the kernel
+  of spectrum :math:`1 / \cosh(t \kappa)` (Poisson's formula for a strip), and the mean distance of that kernel is
+  :math:`\tfrac4\pi \sum_n (-1)^n / ((2n + 1) \cosh((2n + 1) t b))` (Akhiezer and Krein; Nagy, 1938).
+* at most :math:`\tfrac\pi2 \Lambda / b`, if :math:`\Lambda` bounds the function's slope (Favard, 1937).
 
-Of those two sums and products the first summand is a bound, and the second is attained.
+In the first case the first summand bounds the sum; in the second case the bound is attained.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ import torch
 from torch import Tensor
 
 SHIFTS = torch.cat([torch.zeros(1, dtype=torch.double), torch.logspace(-6, 4, 241, dtype=torch.double)])
-"""Imaginary shifts that are tried: zero, which gives the size on the real axis, and any others, all of them valid."""
+"""Imaginary shifts to try: zero gives the size on the real axis; any others give valid bounds."""
 
 LOG_SPREAD = 600.0
-"""Logarithm of the ratio below which a summand counts as if it were that large."""
+"""Logarithm of the smallest ratio of summands; smaller ones are raised to it."""
 
 GELU_SLOPE = 0.5 * (1 + math.erf(1.0)) + math.exp(-1.0) / math.sqrt(math.pi)
 """Largest slope of a GELU, at the square root of 2."""
 
 NODES, PANELS, PHASE = 256, 160, 300.0
-"""Nodes along a window, panels of its spectrum, and the frequency times the window's length up to which they reach."""
+"""Nodes along a window, panels of its spectrum, and the largest frequency times the window's length that they cover."""
 
 ROUNDING = 1e-12
-"""Share of energy by which quadratures may be wrong."""
+"""Error allowed for quadratures, as a share of energy."""
 
 
 def log_cosh(x: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ def log_affine(log_size: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def strip_band(log_size: Tensor, tail: float) -> Tensor:
-    r"""Frequency per axis above which at most ``tail`` of functions lies, from their size at imaginary shifts.
+    r"""Frequency per axis above which at most the share ``tail`` of functions lies, from sizes at imaginary shifts.
 
     .. math::
         b = \min_t \frac1t \operatorname{arcosh} \frac{4 M(t)}{\pi\, \varepsilon\, M(0)}
@@ -64,7 +64,7 @@ def strip_band(log_size: Tensor, tail: float) -> Tensor:
 
     Shapes:
         - **log_size:** ``[T, D, C]``
-        - **output:** ``[D]``, the largest of all functions
+        - **output:** ``[D]``, the largest over all functions
     """
     ratio = log_size[1:] - log_size[:1]
     ratio = torch.where(log_size[:1] == -math.inf, -math.inf, ratio)  # a function that is zero
@@ -74,27 +74,27 @@ def strip_band(log_size: Tensor, tail: float) -> Tensor:
 
 
 def slope_band(slope: Tensor, size: Tensor, tail: float) -> Tensor:
-    r"""The same from slopes :math:`\Lambda` ``[C, D]`` and sizes ``[C]``: :math:`\pi \Lambda / 2 \varepsilon M(0)`."""
+    r"""The same band from slopes :math:`\Lambda` ``[C, D]`` and sizes: :math:`\pi \Lambda / 2 \varepsilon M(0)`."""
     share = torch.where(slope > 0, slope / size.unsqueeze(-1), 0.0)
     return (0.5 * math.pi / tail * share).amax(dim=0)
 
 
 def profile_band(profile: Callable[[Tensor], Tensor], start: float, end: float, tail: float) -> float:
-    r"""Frequency above which at most a share of a window's l2 norm lies, cut off outside an interval.
+    r"""Frequency above which at most a share of a window's l2 norm lies; the window is cut off outside an interval.
 
     .. math::
         \frac1\pi \int_b^\infty |\hat p|^2 d\kappa = \int p^2 dr - \frac1\pi \int_0^b |\hat p|^2 d\kappa
         \le \frac1\pi \int_b^\infty \Big(\frac J\kappa + \frac V{\kappa^2}\Big)^2 d\kappa, \qquad
         J = |p(a)| + |p(e)|, \quad V = |p'(a)| + |p'(e)| + \sqrt{(e - a) \smallint p''^2}
 
-    The equation (Parseval) is evaluated as far as nodes resolve the spectrum; the inequality (two integrations by
-    parts) holds everywhere, and a cut that leaves a jump makes it the spectrum's decay.
+    The equation (Parseval) is used as far as the nodes resolve the spectrum. The inequality (two integrations by
+    parts) holds everywhere; if the cut leaves a jump, the inequality is also the spectrum's decay.
 
     Args:
         profile: The window along an axis, twice differentiable inside the interval.
-        start: Its begin :math:`a`.
-        end: Its end :math:`e`.
-        tail: Root of the share of energy, at least 1e-5.
+        start: Start :math:`a` of the interval.
+        end: End :math:`e` of the interval.
+        tail: Square root of the share of energy, at least 1e-5.
     """
     length = end - start
     nodes, weights = (torch.from_numpy(a) for a in _gauss(NODES))
@@ -128,6 +128,6 @@ def profile_band(profile: Callable[[Tensor], Tensor], start: float, end: float, 
 
 @lru_cache(maxsize=4)
 def _gauss(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes and weights of Gauss and Legendre on [0, 1]."""
+    """Nodes and weights of Gauss-Legendre quadrature on [0, 1]."""
     nodes, weights = np.polynomial.legendre.leggauss(count)
     return 0.5 * (nodes + 1), 0.5 * weights

@@ -1,4 +1,4 @@
-"""What the host knows of small tensors, without waiting for their device."""
+"""Host copies of small tensors, read without waiting for their device."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ccnn_geo._base.tracing import is_traced, refuse_export
 
 
 class AsyncMirror:
-    """Values of one small tensor as numbers; a copy or a pickle of it knows nothing.
+    """Values of one small tensor as numbers; a copy or a pickle of it starts empty.
 
     On the CPU they are read each time. On a device :meth:`read` waits only for another tensor, or when it has been
     written since, and :meth:`glance` not even then, apart from the first time: it gives the last values that have
-    arrived. Nothing is read while a CUDA graph is recorded. Of a write through ``.data`` on a device nobody hears.
+    arrived. Nothing is read while a CUDA graph is recorded. A write through ``.data`` on a device is not seen.
     """
 
     def __init__(self) -> None:
@@ -32,11 +32,11 @@ class AsyncMirror:
         return AsyncMirror, ()
 
     def forget(self) -> None:
-        """Knows nothing any more, for instance after parameters were drawn anew."""
+        """Drops all values, for instance after parameters were reset."""
         self.known = self._seen = self._arriving = None
 
     def read(self, tensor: Tensor) -> list[float]:
-        """The values; compiled code takes those that were read last."""
+        """Returns the values; compiled code gets those that were read last."""
         if self.known is not None and any(self.known) and is_traced():
             return self.known
         refuse_export("the model has seen no grid yet")
@@ -44,7 +44,7 @@ class AsyncMirror:
 
     @torch.compiler.disable
     def _read(self, tensor: Tensor) -> list[float]:
-        unseen = tensor.device.type == "cpu" or tensor.is_inference()  # which count no writes
+        unseen = tensor.device.type == "cpu" or tensor.is_inference()  # inference tensors count no writes
         place = self._seen and (self._seen[0].data_ptr(), self._seen[1])
         if unseen or self.known is None or place != (tensor.data_ptr(), tensor._version):
             self.known = _numbers(tensor)
@@ -71,7 +71,7 @@ class AsyncMirror:
             place = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
             place.copy_(tensor.detach(), non_blocking=True)
             event = torch.cuda.Event()
-            # where the copy runs, whichever device is current
+            # on the stream of the copy, whichever device is current
             event.record(torch.cuda.current_stream(tensor.device))
             self._arriving = (place, event)
         return self.known

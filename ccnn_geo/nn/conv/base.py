@@ -1,4 +1,4 @@
-"""The base of all layers: the sum over neighbours on grids and points, by the parts that it holds."""
+"""The base of all layers: the sum over neighbours, on grids and on points."""
 
 from __future__ import annotations
 
@@ -36,21 +36,22 @@ OLD_KEYS = {
 
 
 class ContinuousConv(MessagePassing, ABC):
-    r"""Base of :class:`SepFlexConv` and :class:`FlexConv`: the sum over neighbours, on every kind of data.
+    r"""Base of :class:`SepFlexConv` and :class:`FlexConv`: the sum over neighbours, in every domain.
 
     .. math::
         y(p_i) = \sum_{j \in \mathcal N(i)} w_j \, k(p_i - p_j) \, x(p_j)
 
     On points :math:`\mathcal N(i)` comes from ``edge_index``; on a grid it is the whole grid and the sum
     is an (FFT) convolution. Both evaluate the same
-    :class:`~ccnn_geo.kernels.continuous.ContinuousKernel`, so that the same samples give the same numbers.
+    :class:`~ccnn_geo.kernels.continuous.ContinuousKernel`, so both give the same numbers at the same positions.
 
     The kernel is scaled once, by :math:`1/\sqrt{|\Omega|}`, so that the output has unit variance (Sec. 4.1).
-    :math:`|\Omega|` is ``num_taps`` if that is given. Otherwise it is the mean square of the first batch's
-    unscaled output: the number of taps for white signals, and what is needed for correlated ones.
+    :math:`|\Omega|` is ``num_taps`` if given. Otherwise it is the mean square of the first batch's unscaled
+    output, which equals the number of taps for white signals and adapts to correlated ones.
 
-    Its parts: ``kernel`` (network, window and domain), ``scale`` (the scale above), ``measure`` (the weights
-    :math:`w_j`) and ``grid`` (the sum over a grid). Sums over points are :mod:`paths <ccnn_geo.nn.conv.paths>`.
+    The layer has four parts: ``kernel`` (network, window and domain), ``scale`` (the scale above), ``measure``
+    (the weights :math:`w_j`) and ``grid`` (the sum over a grid). Sums over points are
+    :mod:`paths <ccnn_geo.nn.conv.paths>`.
 
     Example:
         >>> from ccnn_geo import SepFlexConv
@@ -107,14 +108,14 @@ class ContinuousConv(MessagePassing, ABC):
 
     @abstractmethod
     def reset_mixer(self) -> None:
-        """Draws the parameters of :meth:`mix` anew."""
+        """Draws new parameters for :meth:`mix`."""
 
     @abstractmethod
     def mix(self, y: Tensor) -> Tensor:
-        """What a layer does with the sums over neighbours, points or grid alike."""
+        """Turns the sums over neighbours into the layer's output, on points and on grids."""
 
     def reset_parameters(self) -> None:
-        """Draws all parameters anew and forgets what the first batch has set."""
+        """Draws new parameters and forgets everything the first batch has set."""
         self.kernel.reset_parameters()
         self.scale.reset_parameters()
         self.grid.reset_parameters()
@@ -124,11 +125,11 @@ class ContinuousConv(MessagePassing, ABC):
         self.reset_mixer()
 
     def set_scale(self, moment: Tensor | float | None) -> None:
-        """Divides the kernel by the root of a mean square and remembers it; ``None`` leaves all as it is."""
+        """Divides the kernel by the root of a mean square and remembers it; ``None`` changes nothing."""
         self.scale.divide(self.kernel.network.output, moment)
 
     def train(self, mode: bool = True) -> ContinuousConv:
-        """Sets the mode; compiled evaluation takes the support that was learned."""
+        """Sets the mode; compiled evaluation uses the support that was learned."""
         if not mode:
             self.grid.learned(self.kernel)
         return super().train(mode)
@@ -147,15 +148,15 @@ class ContinuousConv(MessagePassing, ABC):
         """Convolves a grid (``x`` alone) or points (``x`` and ``pos``).
 
         Args:
-            x: Features; for the bipartite form a pair whose second entry is unused.
-            pos: Positions, or those of sources and targets.
+            x: Features; for the bipartite form a pair, where the second entry is unused.
+            pos: Positions; for the bipartite form a pair: sources and targets.
             edge_index: Edges from source to target, a :class:`~ccnn_geo.neighbors.Neighbors`, or a
-                :class:`~ccnn_geo.nn.conv.plan.PointPlan`. Without it, all points of the same cloud
+                :class:`~ccnn_geo.nn.conv.plan.PointPlan`. Without it, each target sees all points of its cloud
                 (``method="edge"``: the ``num_neighbors`` nearest).
             batch: Cloud of each point, or of each source and target, if there are no edges.
             weight: Quadrature weights of the sources.
-            spacing: Distance of a grid's samples; by default its longest axis covers [-1, 1]. For points the
-                step of the lattice they lie on, or of the mesh (``method="mesh"``).
+            spacing: Distance between the cells of a grid; by default its longest axis covers [-1, 1]. For points,
+                the step of the lattice they lie on, or of the mesh (``method="mesh"``).
         """
         return self.mix(self.aggregate_neighbors(x, pos, edge_index, batch, weight, spacing))
 
@@ -168,7 +169,7 @@ class ContinuousConv(MessagePassing, ABC):
         weight: Tensor | None = None,
         spacing: float | Sequence[float] | None = None,
     ) -> Tensor:
-        """The sum over neighbours alone, by whichever path fits the arguments of :meth:`forward`."""
+        """The sum over neighbours without :meth:`mix`; arguments as in :meth:`forward`."""
         parameters = self.kernel.network.output.weight
         dtype = parameters.dtype
         if dtype not in (torch.float32, torch.float64):
@@ -239,11 +240,11 @@ class ContinuousConv(MessagePassing, ABC):
 
     @torch.compiler.disable
     def _beside(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
-        """Outside of a compiler's graph: how large a mesh is, and which points reach which, depends on numbers."""
+        """Stays out of compiled graphs: the size of a mesh, and which points reach which, depend on values."""
         return self._on_points(x, plan, weight)
 
     def point_weights(self, plan: PointPlan) -> Tensor | None:
-        """Weights of a plan's sources by the layer's measure, ``[N]``; ``None`` for 1 each."""
+        """Weights ``[N]`` that the layer's measure gives a plan's sources; ``None`` if all weigh 1."""
         return None if self.measure.name == "uniform" else self.measure(plan, self.kernel.support())
 
     def kernel_taps(
@@ -255,9 +256,9 @@ class ContinuousConv(MessagePassing, ABC):
     # Messages: the definition ---------------------------------------------------------------------
 
     def send_messages(self, x: Tensor, plan: PointPlan, weight: Tensor | None) -> Tensor:
-        """The sum over neighbours by PyG's ``propagate``."""
+        """The sum over neighbours, computed by PyG's ``propagate``."""
         if self.flow != "source_to_target":
-            # a plan has turned the edges, and in that flow PyG mixes up pairs of inputs
+            # the plan has already turned the edges, and in this flow PyG mixes up pairs of inputs
             turned = copy.copy(self)
             turned.flow = "source_to_target"
             return turned.send_messages(x, plan, weight)
@@ -266,7 +267,7 @@ class ContinuousConv(MessagePassing, ABC):
         return self.propagate(edges, x=(x, None), pos=plan.pos, weight=weights, size=size)
 
     def message(self, x_j: Tensor, pos_i: Tensor, pos_j: Tensor, weight_j: Tensor | None) -> Tensor:
-        """The readable definition, one kernel per edge; the oracle of the fast paths."""
+        """The readable definition, one kernel per edge; the fast paths are tested against it."""
         kernel = self.kernel.definition(pos_i - pos_j)
         if weight_j is not None:
             x_j = x_j * weight_j
@@ -278,7 +279,7 @@ class ContinuousConv(MessagePassing, ABC):
 
     @property
     def needs_messages(self) -> bool:
-        """Whether messages must be formed: on request, for explanations, hooks and other aggregations."""
+        """Whether PyG messages are needed: on request, for explanations, hooks and other aggregations."""
         hooks = (
             self._propagate_forward_pre_hooks,
             self._propagate_forward_hooks,
@@ -298,7 +299,7 @@ class ContinuousConv(MessagePassing, ABC):
         batch: Tensor | tuple[Tensor, Tensor] | None = None,
         spacing: float | Sequence[float] | None = None,
     ) -> PointPlan:
-        """What this layer needs to know of the points; see :meth:`forward`."""
+        """Everything this layer needs to know about the points; arguments as in :meth:`forward`."""
         if isinstance(edge_index, PointPlan):
             return edge_index
         return PointPlan(
@@ -318,7 +319,7 @@ class ContinuousConv(MessagePassing, ABC):
         batch: Tensor | tuple[Tensor, Tensor] | None = None,
         spacing: float | Sequence[float] | None = None,
     ) -> Explanation:
-        """Which path :meth:`forward` takes on these points, what the others would cost, or why they are impossible.
+        """Explains which path :meth:`forward` takes on these points, and the cost or obstacle of each other path.
 
         Example:
             >>> from ccnn_geo import SepFlexConv

@@ -1,4 +1,4 @@
-"""What points, and the input of a network on grids, must look like."""
+"""Checks of layer arguments, of points and of the input of networks on grids."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def check_layer(
     measure: str,
     num_taps: float | None,
 ) -> None:
-    """Says which argument of a layer is out of range.
+    """Checks the arguments of a layer.
 
     Raises:
-        ValueError: If one is.
+        ValueError: If one is out of range.
     """
     if in_channels < 1 or out_channels < 1:
         raise ValueError(f"{name}: expected channels >= 1, got in={in_channels}, out={out_channels}")
@@ -43,8 +43,8 @@ def check_layer(
         raise ValueError(f"{name}: expected measure to be one of {tuple(MEASURES)}, got {measure!r}")
     if measure == "quadrature" and num_neighbors is not None:
         raise ValueError(
-            f"{name}: expected num_neighbors=None with measure='quadrature', for a list of the nearest covers less "
-            f"where points are denser, got {num_neighbors}"
+            f"{name}: expected num_neighbors=None with measure='quadrature', because a list of the nearest covers "
+            f"less space where points are denser, got {num_neighbors}"
         )
     if num_neighbors is not None and not (isinstance(num_neighbors, int | Integral) and num_neighbors >= 1):
         raise ValueError(f"{name}: expected num_neighbors to be 1 or more, or None, got {num_neighbors!r}")
@@ -53,10 +53,10 @@ def check_layer(
 
 
 def check_tensors(name: str, x: object, pos: object) -> None:
-    """Says what is no tensor, or no real one; sources and targets may come as pairs.
+    """Checks that features and positions are real tensors, or pairs of them for sources and targets.
 
     Raises:
-        TypeError: If features or positions are something else.
+        TypeError: If they are something else.
     """
     for what, value in (("x", x), ("pos", pos)):
         if isinstance(value, Tensor) and not value.is_complex():
@@ -84,14 +84,15 @@ def check_points(
     plan: PointPlan,
     weight: Tensor | None,
 ) -> None:
-    """Says what does not fit, before any path runs.
+    """Checks a layer's input before any path runs.
 
-    Values are looked at once per plan, by the first layer that gets it: those of features and positions on the CPU
-    only, for elsewhere it would wait for the device. A network looks at its input in every pass (:func:`check_reused`).
+    Values are checked once per plan, by the first layer that gets it. Features and positions are checked on the CPU
+    only, because elsewhere it would wait for the device. A network checks its input in every pass
+    (:func:`check_reused`).
 
     Raises:
         ValueError: If devices, shapes, types or sizes do not fit the layer or each other, a value is NaN or infinite,
-            the clouds are not in order, or an edge ends nowhere.
+            the clouds are not in order, or an edge ends at a point that does not exist.
     """
     channels = kernel.shape[-1]
     if x.dim() != 2 or x.size(1) != channels:
@@ -127,7 +128,7 @@ def check_points(
 
 
 def check_reused(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) -> None:
-    """Looks at features and weights that come with a plan of an earlier pass, which layers take as seen.
+    """Checks features and weights that come with the plan of an earlier pass, because layers skip them.
 
     Raises:
         ValueError: If a value is NaN or infinite.
@@ -136,7 +137,7 @@ def check_reused(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) -
         given = (("x", x), ("weight", weight))
         _check_finite(
             name, [(what, t) for what, t in given if isinstance(t, Tensor)]
-        )  # layers say what is none
+        )  # layers report what is not a tensor
 
 
 def _check_values(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) -> None:
@@ -155,20 +156,20 @@ def _check_values(name: str, x: Tensor, plan: PointPlan, weight: Tensor | None) 
         given.append(("pos", plan.given_pos[1]))
     if weight is not None:
         given.append(("weight", weight))
-    # what is finite in float64 may be infinite in float32
+    # values that are finite in float64 may be infinite in float32
     given += [
         (f"pos in {plan.dtype}", p) for p, q in zip(plan.pos, plan.given_pos, strict=True) if p is not q
     ]
     _check_finite(name, given)
     if isinstance(plan.edge_index, Tensor):
-        _ = plan.neighbors  # says what is wrong with them
+        _ = plan.neighbors  # raises if they are invalid
     plan.is_checked = True
 
 
 def check_grid(name: str, x: Tensor) -> None:
-    """Says which samples of a grid ``[B, C, *S]`` are not finite: one of them would spoil the statistics of all.
+    """Checks that all samples of a grid ``[B, C, *S]`` are finite: one that is not would spoil the statistics of all.
 
-    On the CPU only, where it takes 0.3 % of a small network's pass (4 x 3 x 32 x 32, ``ccnn_4_16``).
+    Runs on the CPU only, where it takes 0.3 % of a small network's pass (4 x 3 x 32 x 32, ``ccnn_4_16``).
 
     Raises:
         ValueError: If a value is NaN or infinite.
@@ -181,9 +182,9 @@ def _check_finite(name: str, given: Sequence[tuple[str, Tensor]], of: str = "poi
         return
     for what, values in given:
         try:
-            if values.device.type != "cpu" or bool(values.isfinite().all()):  # a device would be waited for
+            if values.device.type != "cpu" or bool(values.isfinite().all()):  # never wait for a device
                 continue
-        except RuntimeError:  # of what torch.vmap maps over: it has many values
+        except RuntimeError:  # under torch.vmap, where the condition has many values
             return
         bad = ~values.isfinite().reshape(len(values), -1).all(dim=1)
         raise ValueError(

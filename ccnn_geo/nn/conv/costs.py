@@ -1,4 +1,4 @@
-"""What a way to sum over points costs: predicted seconds, forward and backward, of which only ratios count."""
+"""Costs of the paths over points: predicted seconds, forward and backward. Only their ratios matter."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ccnn_geo.kernels.continuous import ContinuousKernel
 from ccnn_geo.nn.conv.plan import PointPlan
 
 SAMPLE = 1 << 14
-"""Edges that tell how many lie in a kernel's support."""
+"""Number of sampled edges that estimate how many lie in a kernel's support."""
 MAX_CELLS = 1 << 24
 """Largest lattice of a cloud for which "auto" takes the mesh."""
 
 
 def edge_seconds(kernel: ContinuousKernel, plan: PointPlan, costs: Costs | None = None) -> float:
-    """Of the loop over edges: they are listed, and a kernel is evaluated on those in its support.
+    """Cost of the loop over edges: they are listed, and a kernel is evaluated on those in its support.
 
     ``costs`` are those of the points' device by default, here and below.
     """
@@ -37,7 +37,7 @@ def edge_seconds(kernel: ContinuousKernel, plan: PointPlan, costs: Costs | None 
 def lattice_seconds(
     kernel: ContinuousKernel, plan: PointPlan, spacing: Sequence[float], costs: Costs | None = None
 ) -> float:
-    """Of the sum by offsets: a kernel is evaluated on the distinct ones alone."""
+    """Cost of the sum by offsets: a kernel is evaluated on the distinct ones alone."""
     costs = costs or costs_of(plan.pos[0].device)
     inside = _edges_inside(kernel, plan)
     steps = zip(_reach(kernel, plan).tolist(), spacing, strict=True)
@@ -52,13 +52,13 @@ def lattice_seconds(
 def mesh_seconds(
     kernel: ContinuousKernel, plan: PointPlan, spacing: Sequence[float], costs: Costs | None = None
 ) -> float:
-    """Of the mesh: infinite above :data:`MAX_CELLS`."""
+    """Cost of the mesh: infinite above :data:`MAX_CELLS`."""
     costs = costs or costs_of(plan.pos[0].device)
     reach, extent = _reach(kernel, plan).tolist(), plan.extent.tolist()
     cells = math.prod((e + r) / h + 2 * ORDER for e, r, h in zip(extent, reach, spacing, strict=True))
     if cells > MAX_CELLS:
         return math.inf
-    # the kernel on the lattice, and on the lines where its band is measured
+    # the kernel on the lattice, and on the lines along which its band limit is measured
     taps = math.prod(2 * r / h + 1 for r, h in zip(reach, spacing, strict=True)) + plan.dim * LINES * SAMPLES
     points = (plan.pos[0].size(0) + plan.pos[1].size(0)) * ORDER**plan.dim
     per_channel = costs.cell * plan.num_clouds * cells * math.log2(max(2.0, cells)) + costs.spread * points
@@ -81,13 +81,13 @@ def _kernel_ns(kernel: ContinuousKernel, costs: Costs, compiled: bool) -> float:
 
 
 def _reach(kernel: ContinuousKernel, plan: PointPlan) -> Tensor:
-    """Largest offsets at which the kernel counts, ``[D]``."""
+    """Largest offsets at which the kernel is not zero, ``[D]``."""
     return torch.minimum(kernel.support().to(plan.extent), plan.extent)
 
 
 @torch.no_grad()
 def _edges_inside(kernel: ContinuousKernel, plan: PointPlan) -> float:
-    """Edges in the kernel's support, counted on a sample; all of them where counting would wait for a device."""
+    """Number of edges in the kernel's support, estimated on a sample; all edges if counting would wait for a device."""
     if plan.sees_all:
         ends = zip(kernel.support().tolist(), plan.extent.tolist(), strict=True)
         return plan.num_pairs * math.prod(min(1.0, 2 * s / e) if e > 0 else 1.0 for s, e in ends)

@@ -1,4 +1,4 @@
-"""The sum over a grid: which taps a kernel has there, and their measure."""
+"""The sum over a grid: the kernel's taps and their measure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ccnn_geo.nn.conv.fixed_taps import taps_are_fixed
 from ccnn_geo.nn.conv.kernel_norms import collected, record_grid
 
 LAG_MARGIN = 0.1
-"""Share by which a window may have grown since the host has heard of it."""
+"""Share by which a window may have grown since the host last read it."""
 
 
 class GridSum(nn.Module):
@@ -34,7 +34,7 @@ class GridSum(nn.Module):
 
     Args:
         dim: Number of axes.
-        method: ``"fft"``, ``"direct"``, or anything else for the faster of both.
+        method: ``"fft"`` or ``"direct"``; anything else takes the faster of both.
 
     Shapes:
         - **input:** ``x`` :math:`(B, C_{in}, *S)`; **output:** :math:`(B, C_{out}, *S)`
@@ -56,12 +56,12 @@ class GridSum(nn.Module):
         self.forget_support()
 
     def forget_support(self) -> None:
-        """Lets the host ask for the window's support anew."""
+        """Makes the host read the window's support again."""
         self._support.forget()
         self._compiled_support = None
 
     def learned(self, kernel: ContinuousKernel) -> None:
-        """Notes the support that was learned, which compiled evaluation takes."""
+        """Remembers the learned support for compiled evaluation."""
         if self._support.known is not None:
             self._compiled_support = [_room_for(r) for r in self._support.fetch(kernel.support())]
 
@@ -71,7 +71,7 @@ class GridSum(nn.Module):
             self.reference_spacing.copy_(self.reference_spacing.new_tensor(step))
 
     def forward(self, x: Tensor, step: tuple[float, ...], kernel: ContinuousKernel) -> Tensor:
-        """Sums over grids ``[B, C, *S]`` whose cells are ``step`` apart."""
+        """Sums over grids ``[B, C, *S]`` with cells ``step`` apart."""
         size = tuple(x.shape[2:])
         reference = self._reference.read(self.reference_spacing)
         measure = lattice_measure(step, reference, self.dim) if all(h > 0 for h in reference) else 1.0
@@ -91,7 +91,7 @@ class GridSum(nn.Module):
         rel, center = self.taps(kernel, size, step)
         taps = kernel_values(kernel, rel)
         record_grid(taps)
-        # the buffer rounds the spacing trained on
+        # the buffer holds the spacing trained on, rounded
         taps = taps if math.isclose(measure, 1.0, rel_tol=1e-6) else taps * measure
         taps = taps.movedim(-1, 0)
         if kernel.is_dense:
@@ -105,7 +105,7 @@ class GridSum(nn.Module):
         size: Sequence[int],
         spacing: float | Sequence[float] | None = None,
     ) -> tuple[Tensor, tuple[int, ...]]:
-        """Offsets of a kernel's taps, all in the support and few others, ``[*K, D]``; the index of offset zero.
+        """Offsets of a kernel's taps ``[*K, D]``, all in the support and a few more, and the index of offset zero.
 
         While a window learns, the number of taps is one of a few, so that transforms stay the same. In training on a
         GPU the window's width may be that of a moment ago, hence the margin; in evaluation, where kernels are
@@ -142,5 +142,5 @@ def _look_again(grid: GridSum, *_: object) -> None:
 
 
 def _room_for(reach: float) -> float:
-    """At least as much, and one of eight numbers an octave, so that graphs made for it are seldom made anew."""
+    """Rounds up to one of eight numbers per octave, so that compiled graphs are seldom rebuilt."""
     return 2.0 ** (math.ceil(8 * math.log2(reach)) / 8) if 0 < reach < math.inf else reach

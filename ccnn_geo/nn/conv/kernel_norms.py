@@ -23,16 +23,16 @@ _NORMS: ContextVar[list[Tensor] | None] = ContextVar("kernel_norms", default=Non
 CHUNK_EDGES = 1 << 16
 
 SAMPLE_TARGETS = 256
-"""Targets over which a kernel's norm is averaged: over all of them it would cost more than the convolution."""
+"""Number of targets over which a kernel's norm is averaged; all of them would cost more than the convolution."""
 
 
 @contextmanager
 def collect_kernel_norms() -> Iterator[list[Tensor]]:
     r"""Collects :math:`\lVert k_l \rVert^2` of every convolution that runs inside the ``with`` block.
 
-    On a grid it is the sum over all taps and channels of the rendered kernel; on points the same sum over a
-    target's neighbours, averaged over the targets (a random sample, where there are many). The norms are
-    differentiable, and nothing is stored in the modules. Modules under ``torch.compile`` give none.
+    On a grid it is the sum over all taps and channels of the rendered kernel. On points it is the same sum over a
+    target's neighbours, averaged over the targets (a random sample if there are many). The norms are
+    differentiable, and nothing is stored in the modules. Modules under ``torch.compile`` record no norms.
 
     Example:
         >>> model = CCNN(1, 10, dim=1, hidden_channels=8)
@@ -52,7 +52,7 @@ def collect_kernel_norms() -> Iterator[list[Tensor]]:
 
 @contextmanager
 def ignore_kernel_norms() -> Iterator[None]:
-    """Collects nothing inside the ``with`` block, e.g. while a first batch sets the scale of a kernel."""
+    """Collects nothing inside the ``with`` block, e.g. while the first batch sets the scale of a kernel."""
     token = _NORMS.set(None)
     try:
         yield
@@ -61,7 +61,7 @@ def ignore_kernel_norms() -> Iterator[None]:
 
 
 def collected() -> list[Tensor] | None:
-    """The norms collected so far, ``None`` if nobody does; in compiled code nobody does."""
+    """The norms collected so far; ``None`` if none are being collected, as in compiled code."""
     return None if is_traced() else _NORMS.get()
 
 
@@ -69,7 +69,7 @@ def l2_penalty(norms: list[Tensor]) -> Tensor:
     r"""The regulariser of Eq. 3 without its factor, :math:`\frac12 \sum_l \lVert k_l \rVert^2`.
 
     Args:
-        norms: What :func:`collect_kernel_norms` has collected.
+        norms: The norms from :func:`collect_kernel_norms`.
 
     Shapes:
         - **output:** scalar
@@ -79,7 +79,8 @@ def l2_penalty(norms: list[Tensor]) -> Tensor:
     """
     if not norms:
         raise ValueError(
-            "l2_penalty: expected the norm of at least one kernel, got none; run the model inside"
+            "l2_penalty: expected the norm of at least one kernel, got none; "
+            "run the model inside collect_kernel_norms"
         )
     return 0.5 * torch.stack(norms).sum()
 
@@ -94,9 +95,9 @@ def record_grid(taps: Tensor) -> None:
 def record_points(kernel: ContinuousKernel, plan: PointPlan) -> None:
     r"""Adds :math:`\sum_j \lVert k(p_i - p_j) \rVert^2`, averaged over targets, if norms are being collected.
 
-    The mean is that of :data:`SAMPLE_TARGETS` random targets where there are more. With the Gram matrix
-    :math:`G = \sum \varphi \varphi^\top` the sum over edges is :math:`\mathrm{tr}(W G W^\top)`: no kernel is
-    rendered per edge.
+    The mean is over :data:`SAMPLE_TARGETS` random targets if there are more. With the Gram matrix
+    :math:`G = \sum \varphi \varphi^\top` the sum over edges is :math:`\mathrm{tr}(W G W^\top)`, so that no kernel
+    is rendered per edge.
     """
     norms = collected()
     if norms is None:

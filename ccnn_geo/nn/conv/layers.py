@@ -1,4 +1,4 @@
-"""Continuous convolution layers on points and grids: they own the parameters."""
+"""Continuous convolution layers on points and grids; they own the parameters."""
 
 from __future__ import annotations
 
@@ -28,20 +28,21 @@ class SepFlexConv(ContinuousConv):
         out_channels: Output channels :math:`C_{out}`.
         dim: Dimension :math:`D` of the positions: 1, 2 or 3.
         config: The kernel: its network, window and domain.
-        num_neighbors: Neighbours per point when none are given and ``method="edge"``; other methods then sum over all
-            points of a cloud.
-        method: ``"auto"``; or one path for the carrier it applies to: ``"edge"`` (chunked, exact), ``"lattice"`` (a
-            kernel per distinct offset, exact), ``"mesh"`` (all points, to the error of :meth:`mesh_error`) or
-            ``"plain"`` (one kernel per edge) on points, ``"fft"`` or ``"direct"`` on grids.
-        measure: Weights :math:`w_j` of points when none are given: ``"uniform"`` (1, as the paper); ``"density"``, by
-            the inverse of the density around them, with mean 1 in each cloud; or ``"quadrature"``, relative to the
-            density trained on (:class:`~ccnn_geo.nn.conv.measures.QuadratureMeasure`), which makes the sum an integral:
-            features of a cloud of four times the points stay. It needs ``num_neighbors=None``, so that the window ends
-            the kernel and not the list; edges that are given must hold all points in the window's support.
+        num_neighbors: Neighbours per point for ``method="edge"`` if no edges are given; all other methods then sum
+            over all points of a cloud.
+        method: ``"auto"`` chooses the fastest path. On points you can also name one: ``"edge"`` (chunked, exact),
+            ``"lattice"`` (a kernel per distinct offset, exact), ``"mesh"`` (all points, to the error of
+            :meth:`mesh_error`) or ``"plain"`` (one kernel per edge). On grids: ``"fft"`` or ``"direct"``.
+        measure: Weights :math:`w_j` of the points, if none are given. ``"uniform"``: 1, as in the paper. ``"density"``:
+            the inverse of the local density, with mean 1 in each cloud. ``"quadrature"``: relative to the density
+            trained on (:class:`~ccnn_geo.nn.conv.measures.QuadratureMeasure`), so that the sum becomes an integral and
+            features stay the same on a cloud with four times the points. It needs ``num_neighbors=None``, so that the
+            window bounds the kernel and not the list; given edges must include all points in the window's support.
         num_taps: :math:`|\Omega|` of the initialisation; by default measured on the first batch.
-        groups: Of the pointwise layer: channels of different groups are not mixed, as in :class:`torch.nn.Conv1d`.
-        **kwargs: Settings of :class:`~ccnn_geo.kernels.config.KernelConfig` that count instead, such as ``omega_0`` and
-            ``window_init``; the rest goes to :class:`torch_geometric.nn.MessagePassing`.
+        groups: Groups of the pointwise layer. Channels of different groups are not mixed, as in
+            :class:`torch.nn.Conv1d`.
+        **kwargs: Settings that override ``config`` (:class:`~ccnn_geo.kernels.config.KernelConfig`), such as
+            ``omega_0`` and ``window_init``; the rest goes to :class:`torch_geometric.nn.MessagePassing`.
 
     Shapes:
         - **points:** ``x`` :math:`(N, C_{in})`, ``pos`` :math:`(N, D)`, ``edge_index`` :math:`(2, E)`
@@ -72,7 +73,7 @@ class SepFlexConv(ContinuousConv):
         nn.init.zeros_(self.pointwise.bias)
 
     def mix(self, y: Tensor) -> Tensor:
-        """Bias and pointwise layer on the sums over neighbours."""
+        """Adds the bias to the sums over neighbours and applies the pointwise layer."""
         return channel_linear(y, self.pointwise, shift=self.bias)
 
 
@@ -85,7 +86,7 @@ class FlexConv(ContinuousConv):
 
     Arguments, shapes and errors as in :class:`SepFlexConv`.
 
-    Source: Romero et al., 2022 (FlexConv); the comparison of Sec. 4.1.
+    Source: Romero et al., 2022 (FlexConv); the comparison in Sec. 4.1.
 
     Example:
         >>> conv = FlexConv(3, 8, dim=1)
@@ -102,5 +103,5 @@ class FlexConv(ContinuousConv):
         nn.init.zeros_(self.bias)
 
     def mix(self, y: Tensor) -> Tensor:
-        """Bias on the sums over neighbours."""
+        """Adds the bias to the sums over neighbours."""
         return add_bias(y, self.bias)

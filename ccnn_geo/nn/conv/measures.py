@@ -1,4 +1,4 @@
-"""The weight of each point in a sum: 1, the inverse density, or the share of the surface that it stands for."""
+"""The weight of each point in a sum: 1, the inverse density, or the share of the surface it represents."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class UniformMeasure(nn.Module):
 
 
 class DensityMeasure(nn.Module):
-    """Points weigh the inverse of the density around them, with mean 1 in each cloud.
+    """Each point weighs the inverse of the local density, with mean 1 in each cloud.
 
     Source: :func:`~ccnn_geo.neighbors.measure.density_measure`.
     """
@@ -48,7 +48,7 @@ class DensityMeasure(nn.Module):
     def forward(self, plan: PointPlan, support: Tensor | None = None) -> Tensor | None:
         """Weights ``[N]`` of the sources.
 
-        The neighbours of the plan serve if there are 32 others for every point; otherwise those are found.
+        Uses the plan's neighbours if every point has 32 others, and searches for them otherwise.
         """
         long_enough = plan.num_neighbors is not None and plan.num_neighbors > TYPICAL_NEIGHBORS
         neighbors = None if plan.is_bipartite or not long_enough else plan.neighbors
@@ -56,15 +56,15 @@ class DensityMeasure(nn.Module):
 
 
 class QuadratureMeasure(nn.Module):
-    r"""Share of the length, area or volume that each point stands for, over that of the points trained on.
+    r"""Length, area or volume that each point represents, relative to the points trained on.
 
     .. math::
         w_i = \rho^{ref} / \rho_i, \qquad \rho_i = \sum_j (1 - |p_i - p_j|^2 / h^2)_+
 
-    The sum includes the point itself and has the same support :math:`h` in every cloud, so no dimension enters, and
-    rims, folds and thin walls weigh the same however densely they are sampled. The first batch sets both buffers, once:
-    :math:`h` to the median distance to the 32nd neighbour and :math:`\rho^{ref}` so that weights have mean 1. In a
-    cloud so sparse that nobody is within :math:`h` all weigh the same, too little.
+    The sum includes the point itself and has the same support :math:`h` in every cloud. So no dimension is needed, and
+    rims, folds and thin walls weigh the same however densely they are sampled. The first batch sets both buffers:
+    :math:`h` to the median distance to the 32nd neighbour, and :math:`\rho^{ref}` so that the weights have mean 1. If a
+    cloud is so sparse that no point has a neighbour within :math:`h`, all its points weigh the same, and too little.
 
     Shapes:
         - **output:** weights :math:`(N)` of the sources of a :class:`~ccnn_geo.nn.conv.plan.PointPlan`
@@ -91,7 +91,7 @@ class QuadratureMeasure(nn.Module):
 
         Args:
             plan: Points and their neighbours.
-            support: Reach of the kernel that is summed with, ``[D]``: neighbours within it are found for both.
+            support: Reach of the convolution's kernel, ``[D]``, so that one search serves both.
         """
         pos, batch = plan.given_pos[0], plan.batch[0]
         if pos.size(0) == 0:
@@ -105,13 +105,13 @@ class QuadratureMeasure(nn.Module):
         bandwidth = self._mean(reach)
         density = _density(plan, bandwidth, support)
         reference = 1 / self._mean(density.reciprocal())
-        if self.training or not is_distributed():  # not every process need take part in an evaluation
+        if self.training or not is_distributed():  # some processes may skip an evaluation
             self.bandwidth.fill_(bandwidth)
             self.density.fill_(reference)
         return (reference / density).to(pos.dtype)
 
     def _mean(self, values: Tensor) -> float:
-        """Mean over all processes in training."""
+        """Mean, in training over all processes."""
         moments = torch.stack([values.sum(), values.new_tensor(float(values.numel()))])
         if self.training and is_distributed():
             torch.distributed.all_reduce(moments)
@@ -125,7 +125,7 @@ def _density(plan: PointPlan, bandwidth: float, support: Tensor | None) -> Tenso
 
 
 def _within(plan: PointPlan, bandwidth: float, support: Tensor | None) -> Neighbors:
-    """All neighbours within the bandwidth, and maybe more; those that the convolution needs anyway, if it can be."""
+    """All neighbours within the bandwidth, and maybe more: the convolution's own neighbours if possible."""
     if not (plan.sees_all and not plan.is_bipartite):
         return build_neighbors(plan.given_pos[0], plan.batch[0], None, bandwidth)
     side = plan.given_pos[0].new_full((plan.dim,), bandwidth / plan.dim**0.5)

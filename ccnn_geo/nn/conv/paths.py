@@ -1,4 +1,4 @@
-"""The ways to sum over points. Each is an object with a name, an obstacle, a cost and a call."""
+"""The paths: ways to sum over points. Each is an object with a name, an obstacle, a cost and a call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ccnn_geo.nn.conv.costs import edge_seconds, lattice_seconds, mesh_seconds
 from ccnn_geo.nn.conv.plan import PointPlan
 
 SMOOTH_THRESHOLD = 1e-3
-"""Largest window value at the support's end for which "auto" takes the mesh: a jump has no band-limit."""
+"""Largest window value at the end of the support for which "auto" takes the mesh: a jump has no band limit."""
 
 
 class Path(ABC):
@@ -28,21 +28,21 @@ class Path(ABC):
 
     Args:
         kernel: The continuous kernel.
-        plan: The points, and who sees whom.
+        plan: The points and their neighbours.
     """
 
     name: ClassVar[str]
     sees_all: ClassVar[bool] = False
-    """Whether it is for targets that see every source of their cloud."""
+    """Whether the path requires targets that see every source of their cloud."""
 
     def __init__(self, kernel: ContinuousKernel, plan: PointPlan) -> None:
         self.kernel, self.plan = kernel, plan
 
     def obstacle(self, asked: bool = True) -> str | None:
-        """Why this way is not possible; ``None`` if it is.
+        """The reason why this path is not possible; ``None`` if it is.
 
         Args:
-            asked: Whether it was asked for by name; ``method="auto"`` is choosier.
+            asked: Whether the user asked for it by name; ``method="auto"`` is stricter.
         """
         return None
 
@@ -52,11 +52,11 @@ class Path(ABC):
 
     @abstractmethod
     def __call__(self, x: Tensor, weight: Tensor | None) -> Tensor:
-        """The sum: features ``[N, C]`` and weights ``[N]`` of the sources to ``[M, C]``."""
+        """Maps features ``[N, C]`` and weights ``[N]`` of the sources to sums ``[M, C]`` at the targets."""
 
 
 class EdgePath(Path):
-    """A kernel value per edge, chunk by chunk or in one compiled loop: exact, and always possible."""
+    """Computes a kernel value per edge, in chunks or in one compiled loop: exact and always possible."""
 
     name = "edge"
 
@@ -73,13 +73,13 @@ class EdgePath(Path):
 
 
 class LatticePath(Path):
-    """A kernel value per distinct offset of points on a lattice: exact."""
+    """Computes a kernel value per distinct offset of points on a lattice: exact."""
 
     name = "lattice"
 
     def obstacle(self, asked: bool = True) -> str | None:
         if self.kernel.is_dense:
-            return "it is for depthwise kernels"
+            return "it needs a depthwise kernel"
         if True in [p.requires_grad for p in self.plan.pos]:
             return "positions on a lattice have no gradient"
         if self.plan.lattice_spacing is None:
@@ -106,7 +106,7 @@ class LatticePath(Path):
 
 
 class MeshPath(Path):
-    """All points of a cloud through a regular mesh, in N log N: exact to a stated error."""
+    """Sums over all points of a cloud on a regular mesh, in N log N: exact to a stated error."""
 
     name = "mesh"
     sees_all = True
@@ -119,7 +119,7 @@ class MeshPath(Path):
         if not asked and (jump := self._jump()) is not None:
             return jump
         if self.kernel.is_dense:
-            return "it is for depthwise kernels"
+            return "it needs a depthwise kernel"
         if self.kernel.causal:
             return "a causal kernel has a jump at lag 0"
         try:
@@ -129,23 +129,23 @@ class MeshPath(Path):
         return None
 
     def _jump(self) -> str | None:
-        """Where the kernel has no band-limit: asked for by name the mesh is taken all the same."""
+        """Describes a jump, which leaves the kernel without a band limit; only ``method="mesh"`` accepts one."""
         window = self.kernel.window
         if window is None:
             return "without a window the kernel ends in a jump"
         if type(window) is GaussianWindow and window.threshold > SMOOTH_THRESHOLD:
             return (
                 f"the window ends in a jump of {window.threshold:g} "
-                "(window_threshold=1e-4 or window='tapered' do not)"
+                "(window_threshold=1e-4 or window='tapered' avoids it)"
             )
         return None
 
     @property
     def step(self) -> tuple[float, ...]:
-        """Spacing of the mesh, rounded down to a ladder of eight steps per octave so that layers share lattices.
+        """Spacing of the mesh, rounded down to one of eight steps per octave so that layers share lattices.
 
         Raises:
-            ValueError: If the kernel's band asks for a finer mesh than was declared.
+            ValueError: If the kernel's band limit needs a finer mesh than was declared.
         """
         if self._step is None:
             self._step = self.kernel.remember(("mesh", self.plan.spacing), self._find_step)
@@ -169,7 +169,7 @@ class MeshPath(Path):
         return mesh_conv(x, *self.plan.pos, kernel, geometry=geometry, weight=weight, memory=memory)
 
     def error(self, x: Tensor, weight: Tensor | None, samples: int) -> float:
-        """Relative l2 error at random targets, against the float64 sum over all points."""
+        """Relative l2 error against the float64 sum over all points, at random targets."""
         plan = self.plan
         target, batch_dst = (plan.pos[1], plan.batch[1]) if plan.is_bipartite else (None, None)
         given = (plan.batch[0], batch_dst, weight, samples)
@@ -177,11 +177,11 @@ class MeshPath(Path):
 
 
 class MessagePath(Path):
-    """Messages of PyTorch Geometric, one kernel per edge: the readable definition that the others are held to.
+    """Sends PyTorch Geometric messages, one kernel per edge: the definition that the other paths are tested against.
 
     Args:
         kernel: The continuous kernel.
-        plan: The points, and who sees whom.
+        plan: The points and their neighbours.
         propagate: Sends the messages and adds them up.
     """
 
@@ -209,7 +209,7 @@ PATHS: dict[str, type[Path]] = {path.name: path for path in (EdgePath, LatticePa
 
 @dataclass(frozen=True)
 class Explanation:
-    """Which path a layer takes, and why: predicted seconds of those possible, obstacles of the others.
+    """The path that a layer takes, and why: predicted seconds of possible paths, obstacles of the others.
 
     Example:
         >>> from ccnn_geo import SepFlexConv
@@ -231,12 +231,12 @@ class Explanation:
 
 
 def choose(method: str, kernel: ContinuousKernel, plan: PointPlan, name: str) -> Path:
-    """The path asked for, or the cheapest; ``name`` is that of the layer, for errors.
+    """Returns the requested path, or the cheapest; ``name`` is the layer's name for error messages.
 
     Raises:
-        ValueError: If the path asked for is not possible.
+        ValueError: If the requested path is not possible.
     """
-    if plan.is_traced:  # costs and lattices are read off numbers, of which a graph has none
+    if plan.is_traced:  # costs and lattices depend on values, which a traced graph does not have
         return EdgePath(kernel, plan)
     if method in PATHS:
         path = PATHS[method](kernel, plan)
@@ -249,7 +249,7 @@ def choose(method: str, kernel: ContinuousKernel, plan: PointPlan, name: str) ->
 
 
 def explain(method: str, kernel: ContinuousKernel, plan: PointPlan, name: str, messages: bool) -> Explanation:
-    """What :func:`choose` does, in words and figures; ``messages``: the layer takes :class:`MessagePath`."""
+    """Explains the choice of :func:`choose`; with ``messages`` the layer takes :class:`MessagePath`."""
     paths = [make(kernel, plan) for make in PATHS.values()]
     obstacles = {path.name: path.obstacle(asked=False) for path in paths}
     seconds = {path.name: path.seconds() for path in paths if obstacles[path.name] is None}

@@ -1,4 +1,4 @@
-"""Points and who sees whom: what all layers on the same points share, each part made when first asked for."""
+"""Points and their neighbours, shared by all layers on the same points; each part is made when first needed."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Pair = tuple[Tensor, Tensor]
 T = TypeVar("T")
 
 NEIGHBORS = 32
-"""Points besides itself that a window weighs as much as, at first."""
+"""Neighbours that a fresh window covers: the sum of its weights over other points."""
 
 
 class lazy(Generic[T]):
-    """A property that is made when first asked for, and an attribute from then on.
+    """A property that is computed on first access and is an attribute from then on.
 
-    Up to Python 3.11 ``functools.cached_property`` takes a lock, which ``torch.compile`` cannot follow.
+    Up to Python 3.11, ``functools.cached_property`` takes a lock, which ``torch.compile`` cannot trace.
     """
 
     def __init__(self, make: Callable[[Any], T]) -> None:
@@ -45,26 +45,27 @@ class lazy(Generic[T]):
 class PointPlan:
     """Sources, targets, their neighbours, and everything about them that does not depend on a kernel.
 
-    A model makes one per forward pass and hands it to all its layers in the place of ``edge_index``. Make one
-    yourself to share the neighbour search between models or passes on the same points. A network looks for NaN in the
-    features of every pass; a layer on its own in those of the first one that it gets with a plan, for what comes later
-    may be the features of a network that has diverged.
+    A model makes one plan per forward pass and passes it to all its layers as ``edge_index``. Make one yourself to
+    share the neighbour search between models or passes on the same points. A network checks the features of every
+    pass for NaN. A single layer checks only the first features it gets with a plan, because later ones may come from
+    a network that has diverged.
 
     Args:
-        pos: Positions, or those of sources and targets.
+        pos: Positions; for the bipartite form a pair: sources and targets.
         batch: Cloud of each point, or of each source and target, sorted; one cloud by default.
-        edge_index: Edges from source to target, a tensor or :class:`torch_geometric.EdgeIndex`, or a
+        edge_index: Edges from source to target, as a tensor, a :class:`torch_geometric.EdgeIndex` or a
             :class:`~ccnn_geo.neighbors.Neighbors`.
-        num_neighbors: Without edges the nearest sources of each target; ``None`` for all points of its cloud.
-        spacing: Step of the lattice the points lie on, if they do; on a CPU it is detected.
-        batch_size: Number of clouds, if the last ones may be empty.
-        flow: Which way round ``edge_index`` is, as in :class:`torch_geometric.nn.MessagePassing`.
+        num_neighbors: Number of nearest sources per target, if no edges are given; ``None`` for all points of its
+            cloud.
+        spacing: Step of the lattice, if the points lie on one; detected on a CPU.
+        batch_size: Number of clouds, needed if the last ones may be empty.
+        flow: Direction of ``edge_index``, as in :class:`torch_geometric.nn.MessagePassing`.
         dtype: Type of the positions that kernels see, float32 by default.
 
     Attributes:
         sees_all: Whether a target sees every source of its cloud.
         is_bipartite: Whether sources and targets are different points.
-        is_checked: Whether a layer has looked at the values.
+        is_checked: Whether a layer has checked the values.
 
     Shapes:
         - **pos:** :math:`(N, D)`, targets :math:`(M, D)`; **batch:** :math:`(N)`; **edge_index:** :math:`(2, E)`; both
@@ -100,10 +101,10 @@ class PointPlan:
             None if batch_src is None else as_clouds(batch_src, "batch"),
             None if batch_dst is None else as_clouds(batch_dst, "batch"),
         )
-        if isinstance(edge_index, EdgeIndex):  # its edges are checked and sorted as those of any tensor
+        if isinstance(edge_index, EdgeIndex):  # checked and sorted like any tensor
             edge_index = edge_index.as_tensor()
         if isinstance(edge_index, Tensor) and edge_index.dtype == torch.int32:
-            edge_index = edge_index.long()  # which messages are gathered and summed by
+            edge_index = edge_index.long()  # messages are gathered and summed by int64 indices
         self.edge_index, self.num_neighbors, self.batch_size = edge_index, num_neighbors, batch_size
         self.spacing, self.flow = spacing, flow
         self.is_bipartite = target is not source
@@ -115,7 +116,7 @@ class PointPlan:
 
     @property
     def is_traced(self) -> bool:
-        """Whether a compiler makes a graph of what is asked: edges come from operators, and no value is looked at."""
+        """Whether a compiler is tracing: edges then come from operators, and no value is read."""
         return is_traced()
 
     def __repr__(self) -> str:
@@ -127,7 +128,7 @@ class PointPlan:
     def pos(self) -> Pair:
         """Positions of sources and targets as kernels see them, one tensor if they are the same points."""
         source, target = self.given_pos
-        if source.dtype.itemsize > self.dtype.itemsize:  # far from the origin only differences survive it
+        if source.dtype.itemsize > self.dtype.itemsize:  # rounding far from the origin keeps only differences
             origin = source.detach().mean(dim=0)
             source, target = source - origin, target - origin
         source = source.to(self.dtype)
@@ -153,7 +154,7 @@ class PointPlan:
         source, target = self.given_pos
         pos_dst, batch_dst = (target, self.batch[1]) if self.is_bipartite else (None, None)
         if self.is_traced:
-            assert num_neighbors is not None, "of a radius there are no edges in a graph"
+            assert num_neighbors is not None, "a traced graph has no search by radius"
             edges, ptr = graph_ops.nearest_edges(
                 source.detach(), self.batch[0], num_neighbors, pos_dst, batch_dst
             )
@@ -163,7 +164,7 @@ class PointPlan:
         )
 
     def ends(self) -> Pair:
-        """Sources and targets of all edges; those of a tensor in the order they were given in."""
+        """Sources and targets of all edges; edges given as a tensor keep their order."""
         if isinstance(self.edge_index, Tensor):
             source, target = (0, 1) if self.flow == "source_to_target" else (1, 0)
             return self.edge_index[source], self.edge_index[target]
@@ -171,13 +172,13 @@ class PointPlan:
 
     @lazy
     def offsets(self) -> Tensor:
-        """Relative positions of all edges, ``[D, E]`` without gradient."""
+        """Relative positions of all edges, ``[D, E]``, without gradient."""
         return edge_offsets(*self.pos, self.neighbors)
 
     def edges_within(self, support: Tensor) -> tuple[Neighbors, Callable[[], Tensor]]:
-        """Edges among which all those in a kernel's support ``[D]`` are, and what gives their offsets ``[D, E]``.
+        """Edges that include all in a kernel's support ``[D]``, and a function that returns their offsets ``[D, E]``.
 
-        Where a target sees all sources, those out of reach are never listed.
+        If targets see all sources, edges out of reach are never listed.
         """
         if not self.sees_all:
             return self.neighbors, lambda: self.offsets
@@ -204,7 +205,7 @@ class PointPlan:
         low_dst, high_dst = self._bounds(target, self.batch[1]) if self.is_bipartite else (low, high)
         n = min(low.size(0), low_dst.size(0))
         reach = torch.maximum(high_dst[:n] - low[:n], high[:n] - low_dst[:n]).amax(dim=0)
-        return reach.clamp(min=0)  # clouds without points have none
+        return reach.clamp(min=0)  # clouds without points have no offsets
 
     @staticmethod
     def _bounds(pos: Tensor, batch: Tensor | None) -> Pair:
@@ -218,11 +219,11 @@ class PointPlan:
 
     @lazy
     def first_scale(self) -> Tensor:
-        """Distance of the 32nd neighbour, and spacing of a lattice as dense, ``[2]`` on the host; NaN if unknown."""
+        """Distance to the 32nd neighbour, spacing of an equally dense lattice, ``[2]`` on the host; NaN if unknown."""
         pos, batch = self.given_pos[0].detach(), self.batch[0]
         reach = estimate_reach(pos, batch, NEIGHBORS).double().nanmedian()
         spacing = estimate_spacing(pos, batch).double().nanmedian()
-        spacing = torch.where(spacing.isnan(), reach / 2, spacing)  # of clouds of five points or fewer
+        spacing = torch.where(spacing.isnan(), reach / 2, spacing)  # clouds of five points or fewer
         return torch.stack([reach, spacing]).cpu()
 
     @lazy
@@ -251,11 +252,11 @@ class PointPlan:
 
     @lazy
     def lattice_spacing(self) -> tuple[float, ...] | None:
-        """Step of the lattice that all points lie on, or ``None``. Declared, or detected on a CPU."""
+        """Step of the lattice that all points lie on, declared or detected on a CPU; ``None`` if there is none."""
         if self.spacing is not None:
             steps = self.spacing
             return tuple(float(h) for h in ([steps] * self.dim if isinstance(steps, (int, float)) else steps))
-        if self.pos[0].device.type != "cpu":  # looking at coordinates would wait for the device
+        if self.pos[0].device.type != "cpu":  # reading coordinates would wait for the device
             return None
         pos = torch.cat(self.pos) if self.is_bipartite else self.pos[0]
         return detect_spacing(pos)

@@ -1,4 +1,4 @@
-"""A scale that the first batch sets once, and that the state dict remembers."""
+"""A scale that the first batch sets once and the state dict keeps."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ccnn_geo._base.processes import is_distributed
 from ccnn_geo._base.recording import refuse_recording
 
 SILENCE = 1e-12
-"""Mean square below which a batch says nothing about the scale, and the next one is waited for."""
+"""Mean square below which a batch says nothing about the scale; the next batch then sets it."""
 
 
 class UnitVariance(nn.Module):
-    r"""What a layer's outputs are divided by, once, so that they have unit variance.
+    r"""A scale that gives a layer's outputs unit variance, set once.
 
-    The buffer ``moment`` holds the mean square, or variance, of what the first batch gave, and 0 before it is known. It
+    The buffer ``moment`` holds the mean square or variance of the first batch's outputs, and 0 until it is known. It
     travels with the parameters: a loaded, copied, averaged or functionally called module is never scaled again. The
-    attribute ``known`` says that it has been seen to be set, for those who would not ask a device each time.
+    attribute ``known`` remembers on the host that the scale is set, which saves reading the buffer from a device.
 
-    In a distributed run the moments are those of all processes, or their copies would drift apart; an evaluation before
-    the first training step sets nothing there, since not every process need take part.
+    In a distributed run the moments cover all processes, because their copies would drift apart otherwise. There an
+    evaluation before the first training step sets nothing, since some processes may skip it.
 
     Example:
         >>> scale, layer = UnitVariance(), torch.nn.Linear(4, 2)
@@ -56,7 +56,7 @@ class UnitVariance(nn.Module):
 
     @torch.no_grad()
     def divide(self, layer: nn.Linear, moment: Tensor | float | None) -> None:
-        """Divides a layer's parameters by the root of a moment and remembers it; ``None`` leaves all as it is."""
+        """Divides a layer's parameters by the root of a moment and remembers it; ``None`` changes nothing."""
         if moment is None:
             return
         root = torch.as_tensor(moment).to(layer.weight).sqrt()
@@ -66,7 +66,7 @@ class UnitVariance(nn.Module):
 
     @torch.no_grad()
     def measure(self, y: Tensor, centered: bool) -> Tensor | None:
-        """The variance (or mean square) of all entries of ``y``; ``None`` if that says nothing."""
+        """The variance or mean square of all entries of ``y``; ``None`` if too small to set a scale."""
         distributed = is_distributed()
         if distributed and not self.training:
             return None
@@ -89,7 +89,7 @@ def _look_again(scale: UnitVariance, *_: object) -> None:
 
 
 def take_unscaled_weights(owner: nn.Module, weight: str) -> None:
-    """Lets a module load weights without a scale, which are then taken as they are.
+    """Lets a module load weights that come without a scale, and uses them as they are.
 
     Args:
         owner: The module; its scale has the name ``scale``.

@@ -1,4 +1,4 @@
-"""Batch normalisation whose running statistics forget what they began with at once."""
+"""Batch normalisation with running statistics that forget their initial values at once."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from torch.nn import functional as F
 
 
 class BatchNorm(nn.BatchNorm1d):
-    r"""``BatchNorm1d`` with running statistics that are those of the batches alone, after the first batch already.
+    r"""``BatchNorm1d`` with running statistics that depend only on the batches, from the first batch on.
 
     .. math::
         \hat\mu_t = (1 - \eta_t)\,\hat\mu_{t-1} + \eta_t\,\mu_t, \qquad \eta_t = \max(\eta, 1/t)
 
-    with the mean :math:`\mu_t` of batch :math:`t` and the momentum :math:`\eta`, and so the variance. The first
-    :math:`1/\eta` batches have equal weights; with a constant momentum the initial mean 0 and variance 1 would
-    weigh :math:`(1-\eta)^t`, a third of all after ten batches. The number of batches is the buffer
-    ``num_batches_tracked``, so a training that goes on from a state dict is that of one go, and the device is not
-    waited for. Parameters, buffers, outputs and gradients are those of ``BatchNorm1d``.
+    with the mean :math:`\mu_t` of batch :math:`t` and the momentum :math:`\eta`; the variance follows the same rule.
+    The first :math:`1/\eta` batches have equal weights. With a constant momentum the initial mean 0 and variance 1
+    would weigh :math:`(1-\eta)^t`, a third of the total after ten batches. The number of batches is the buffer
+    ``num_batches_tracked``, so a resumed training gives the same statistics as an uninterrupted one, and nothing waits
+    for the device. Parameters, buffers, outputs and gradients are the same as in ``BatchNorm1d``.
 
-    Running statistics still lag behind weights that move: see :func:`~ccnn_geo.nn.norm.statistics.fresh_statistics`.
+    Running statistics still lag behind changing weights: see :func:`~ccnn_geo.nn.norm.statistics.fresh_statistics`.
 
     Shapes:
         - **input and output:** :math:`(N, C)` or :math:`(N, C, *S)`
 
     Raises:
-        ValueError: In training, if there is one value per channel.
+        ValueError: In training, if there is only one value per channel.
 
     Example:
         >>> norm = BatchNorm(2)
@@ -48,11 +48,11 @@ class BatchNorm(nn.BatchNorm1d):
 
     @torch.no_grad()
     def remember(self, mean: Tensor, variance: Tensor, has_any: Tensor | None = None) -> None:
-        """Lets the running statistics follow those of a batch.
+        """Updates the running statistics with those of a batch.
 
         Args:
-            mean: Of the batch, ``[C]``.
-            variance: Of the batch, unbiased, ``[C]``.
+            mean: Mean of the batch, ``[C]``.
+            variance: Unbiased variance of the batch, ``[C]``.
             has_any: Whether the batch has statistics, a scalar tensor; without them nothing changes.
         """
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:

@@ -1,4 +1,4 @@
-"""Normalisation of pooled features: of one row per sample."""
+"""Normalisation of pooled features, one row per sample."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ccnn_geo.nn.norm.batch import BatchNorm
 
 
 class PoolNorm(BatchNorm):
-    r"""Batch normalisation of what is pooled over points, for a readout of means and largest features side by side.
+    r"""Batch normalisation of pooled features, for a readout that concatenates means and maxima.
 
     .. math::
         y_c = \gamma_c \frac{x_c - \mu_c}{\sqrt{\sigma_c^2 + \epsilon}} + \beta_c
 
-    Largest features of normalised ones are some three standard deviations high and differ little between samples: as
-    they are, all logits would share what they have in common. A single sample has no statistics of its own and gets
-    the running ones, in training too.
+    Maxima of normalised features are about three standard deviations high and differ little between samples. Without a
+    norm, all logits would share that common offset. A single sample has no statistics of its own, so it is normalised
+    by the running ones, even in training.
 
     Shapes:
         - **input:** :math:`(B, C)`
@@ -35,7 +35,7 @@ class PoolNorm(BatchNorm):
         return x * scale + shift
 
     def running_affine(self) -> tuple[Tensor, Tensor]:
-        """Factor and summand that it is in evaluation, ``[C]`` each."""
+        """Factor and summand that it applies in evaluation, ``[C]`` each."""
         assert self.running_mean is not None and self.running_var is not None, "statistics are tracked"
         scale = self.weight * torch.rsqrt(self.running_var + self.eps)
         return scale, self.bias - self.running_mean * scale

@@ -1,4 +1,4 @@
-"""Running statistics of batch normalisations, measured with the weights as they are."""
+"""Running statistics of batch normalisations, measured again with the current weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ccnn_geo._base.processes import is_distributed
 
 
 def tracking_norms(network: nn.Module) -> list[_BatchNorm]:
-    """The batch normalisations of a network that follow the batches: in training mode, with running statistics."""
+    """The batch normalisations of a network that track statistics and are in training mode."""
     return [
         norm
         for norm in network.modules()
@@ -23,20 +23,20 @@ def tracking_norms(network: nn.Module) -> list[_BatchNorm]:
 
 @contextmanager
 def fresh_statistics(network: nn.Module, norms: Sequence[_BatchNorm] | None = None) -> Iterator[None]:
-    r"""Replaces the running statistics of a network's norms by their means over the batches that pass inside.
+    r"""Replaces the running statistics of a network's norms by means over the batches inside the ``with`` block.
 
     .. math::
         \hat\mu = \frac1K \sum_{k=1}^K \mu_k(\theta), \qquad \hat\sigma^2 = \frac1K \sum_{k=1}^K \sigma_k^2(\theta)
 
-    Running statistics are those of the last ten batches or so, each with the weights :math:`\theta` of its time.
-    While weights move fast, as in the first epochs of a training, a network in eval mode is another one than that
-    which was trained. Some hundreds of training samples mend that. No gradients are taken, dropout and all else is as
-    in evaluation; modes, momenta and counts of batches are afterwards what they were, and a norm that no batch has
-    reached keeps its statistics. In a distributed run the means are over all processes, which must all come here.
+    Running statistics cover about the last ten batches, each with the weights :math:`\theta` of its time. While
+    weights move fast, as in the first epochs, a network in eval mode therefore differs from the trained one. A few
+    hundred training samples fix that. Inside the block no gradients are taken, and dropout and all other modules are in
+    evaluation mode. Afterwards modes, momenta and batch counts are restored; a norm that no batch has reached keeps its
+    statistics. In a distributed run the means are over all processes, and all of them must enter the block.
 
     Args:
-        network: Changed in place.
-        norms: Which of its norms; by default those in training mode, or all if the network is in eval mode.
+        network: The network, changed in place.
+        norms: Norms to measure; by default those in training mode, or all if the network is in eval mode.
 
     Example:
         >>> network = nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1))
@@ -58,7 +58,7 @@ def fresh_statistics(network: nn.Module, norms: Sequence[_BatchNorm] | None = No
     try:
         for norm in norms:
             norm.train()
-            norm.momentum = None  # of torch: the mean over all batches since the count was 0
+            norm.momentum = None  # in torch: the mean over all batches since the count was 0
             norm.num_batches_tracked.zero_()  # type: ignore[union-attr]
         with torch.no_grad():
             yield

@@ -1,4 +1,4 @@
-"""Batch normalisation over the samples of all processes of a distributed run, on any device."""
+"""Batch normalisation over all processes of a distributed run, on any device."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class SyncBatchNorm1d(BatchNorm):
         \mu_c = \frac{\sum_r \sum_i x^{(r)}_{ic}}{\sum_r n_r}, \qquad
         \sigma_c^2 = \frac{\sum_r \sum_i (x^{(r)}_{ic} - \mu_c)^2}{\sum_r n_r}
 
-    where process :math:`r` has :math:`n_r` values per channel, as many as it likes: clouds are ragged. Values and
-    gradients are those of one process with all samples. :class:`torch.nn.SyncBatchNorm` does the same on GPUs and
-    refuses tensors on the CPU. A single value in all has no statistics of its own and gets the running ones, as in
-    :class:`~ccnn_geo.nn.norm.pool.PoolNorm`. Otherwise it is :class:`~ccnn_geo.nn.norm.batch.BatchNorm`.
+    where process :math:`r` has :math:`n_r` values per channel; numbers may differ because clouds are ragged. Values and
+    gradients are the same as in one process with all samples. :class:`torch.nn.SyncBatchNorm` does the same on GPUs but
+    rejects tensors on the CPU. If there is only one value in total, it is normalised by the running statistics, as in
+    :class:`~ccnn_geo.nn.norm.pool.PoolNorm`. Otherwise this is :class:`~ccnn_geo.nn.norm.batch.BatchNorm`.
 
     Shapes:
         - **input and output:** :math:`(n_r, C)` or :math:`(n_r, C, *S)`
 
     Example:
         >>> norm = SyncBatchNorm1d(4)
-        >>> y = norm(torch.randn(100, 4))  # of one process: its own statistics
+        >>> y = norm(torch.randn(100, 4))  # one process: its own statistics
         >>> bool(y.mean().abs() < 1e-5)
         True
     """
@@ -42,7 +42,7 @@ class SyncBatchNorm1d(BatchNorm):
         sums = _sum_over_processes(torch.cat([y.sum(axes), y.new_full((1,), y.numel() / y.size(1))]))
         count = sums[-1].detach()
         mean = sums[:-1] / count
-        # from deviations and not from squares: those cancel in float32
+        # from deviations, not from squares: those cancel in float32
         variance = _sum_over_processes((y - mean.view(shape)).square().sum(axes)) / count
         unbiased = variance.detach() * count / (count - 1).clamp(min=1)
         self.remember(mean.detach(), unbiased, count > 1)
@@ -61,12 +61,12 @@ class SyncBatchNorm1d(BatchNorm):
 
 
 def convert_sync_norms(module: nn.Module) -> nn.Module:
-    """Replaces every batch normalisation in a module by a :class:`SyncBatchNorm1d` of the same parameters.
+    """Replaces every batch normalisation in a module by a :class:`SyncBatchNorm1d` with the same parameters.
 
-    Names stay, so checkpoints of either load into the other. To be called before ``DistributedDataParallel``.
+    Names stay the same, so checkpoints load into either. Call this before ``DistributedDataParallel``.
 
     Args:
-        module: Changed in place.
+        module: The module, changed in place.
 
     Returns:
         The module, or its replacement if it is a normalisation itself.
@@ -75,13 +75,13 @@ def convert_sync_norms(module: nn.Module) -> nn.Module:
 
 
 def _convert(module: nn.Module, done: dict[nn.Module, nn.Module]) -> nn.Module:
-    if module in done:  # shared by several parts, as in JointCCNN
+    if module in done:  # shared by several modules, as in JointCCNN
         return done[module]
     if isinstance(module, _BatchNorm) and not isinstance(module, SyncBatchNorm1d | nn.SyncBatchNorm):
         done[module] = _synchronised(module)
         return done[module]
     done[module] = module
-    # named_children leaves out a second name of the same child
+    # named_children skips a second name of the same child
     for name, child in list(module.named_modules(remove_duplicate=False)):
         if name and "." not in name:
             setattr(module, name, _convert(child, done))

@@ -1,4 +1,4 @@
-"""What the data modules of all families have in common: loaders of samples by (epoch, index)."""
+"""The base of all data modules: loaders of samples by (epoch, index)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ccnn_geo.transforms.pipelines.base import Pipeline
 
 
 class EpochDataModule(LightningDataModule):
-    """Loads a training set in an order of its own for each epoch, validation and test sets as they are.
+    """Loads a training set in a new order for each epoch, and validation and test sets in their own order.
 
     A subclass sets ``train_set`` (keys ``(epoch, index)``), ``validation_set`` and ``test_set`` in ``setup``, and
-    says what the network is to look like: ``classes``, ``in_channels``, ``dim`` and ``readout``.
+    describes the network: ``classes``, ``in_channels``, ``dim`` and ``readout``.
 
     Args:
         dataset: Name of the data set.
@@ -50,20 +50,20 @@ class EpochDataModule(LightningDataModule):
 
     dim: int
     in_channels: int | None
-    """None until the data are opened, where they alone say it."""
+    """None until the data are opened, if only they show it."""
 
     readout: str = "global"
     task: str = Classification.name
-    """What the data have truths for."""
+    """The task that the data have truths for."""
 
     targets: Targets | None = None
-    """Of a regression, once the data are opened."""
+    """Targets of a regression, once the data are opened."""
 
     num_classes: int = 0
-    """0 until the data are opened, where they alone say it."""
+    """0 until the data are opened, if only they show it."""
 
     pipeline: Pipeline | None = None
-    """What makes a sample of a file; None until the data are opened, and where no file is a sample."""
+    """Makes a sample from a file; None until the data are opened, and for data without a file per sample."""
 
     train_set: EpochDataset
     validation_set: Any
@@ -77,19 +77,19 @@ class EpochDataModule(LightningDataModule):
             )
         self.dataset, self.batch_size, self.num_workers = dataset, batch_size, num_workers
         self.run_seed = 0
-        self.same_batches = False  # in every epoch, for overfit_batches
+        self.same_batches = False  # the same in every epoch, for overfit_batches
         self._resumed_epoch = 0
         self.classes: list[str] = []
         self.notes: list[str] = []
-        """What a user should know of the data once they are opened, a line each."""
+        """Notes for the user about the data once they are opened, one line each."""
 
     @property
     def label(self) -> str:
-        """What results on the test set are called."""
+        """The name of results on the test set."""
         return self.dataset
 
     def check(self) -> None:
-        """Finds what is wrong with the settings before anything is opened.
+        """Refuses faulty settings before anything is opened.
 
         Raises:
             ValueError: If an argument is out of range.
@@ -99,7 +99,7 @@ class EpochDataModule(LightningDataModule):
         r"""Share :math:`n_c / N` of each class in the labels of the training set.
 
         Raises:
-            ValueError: If the data have no classes, or a class no label.
+            ValueError: If the data have no classes, or a class has no label.
         """
         counts = class_counts(self.train_set.samples, len(self.classes), self.readout == "node")
         if not self.classes or not all(counts):
@@ -111,7 +111,7 @@ class EpochDataModule(LightningDataModule):
         return [count / sum(counts) for count in counts]
 
     def state_dict(self) -> dict[str, int]:
-        """What checkpoints keep: the epoch to go on with."""
+        """The state in checkpoints: the epoch to resume with."""
         return {"epoch": self._complete_epochs()}
 
     def load_state_dict(self, state_dict: Mapping[str, int]) -> None:
@@ -120,13 +120,13 @@ class EpochDataModule(LightningDataModule):
     def _complete_epochs(self) -> int:
         if self.trainer is None:
             return 0
-        current: Any = self.trainer.fit_loop.epoch_progress.current  # a tracker of what is processed, too
+        current: Any = self.trainer.fit_loop.epoch_progress.current  # it also tracks processed epochs
         return current.processed
 
     def train_dataloader(self) -> DataLoader:
         replicas, rank = self._processes()
         sampler = EpochSampler(len(self.train_set), self.run_seed, replicas, rank, self.same_batches)
-        # workers ask for their first batches before Lightning tells the sampler the epoch of a resumed run
+        # workers request their first batches before Lightning gives the sampler the epoch of a resumed run
         sampler.set_epoch(max(self._resumed_epoch, self._complete_epochs()))
         # a last batch of one sample would upset the batch statistics
         return self._loader(self.train_set, "training", sampler, drop_last=len(sampler) > self.batch_size)
@@ -159,22 +159,22 @@ class EpochDataModule(LightningDataModule):
         )
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        if isinstance(batch, Data):  # which Lightning would wait for
+        if isinstance(batch, Data):  # Lightning waits for everything but tensors
             return batch.to(device, non_blocking=device.type == "cuda")
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def _processes(self) -> tuple[int, int]:
-        """Number of processes, and which one this is."""
+        """The number of processes, and the rank of this one."""
         return (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)
 
 
 def class_counts(samples: Any, num_classes: int, per_point: bool) -> list[int]:
-    """Labels of each class; points without one, -1, do not count.
+    """Counts the labels of each class; points without a label, -1, do not count.
 
     Args:
-        samples: With a label each in their ``y``, or with labels of their points, for which all are read.
+        samples: Samples with one label each in ``y``, or with labels of points, which are all read.
         num_classes: :math:`K`.
-        per_point: Which of the two.
+        per_point: Whether the labels belong to points.
     """
     counts = torch.zeros(num_classes, dtype=torch.long)
     for y in point_labels(samples) if per_point else [samples.y]:
@@ -183,10 +183,10 @@ def class_counts(samples: Any, num_classes: int, per_point: bool) -> list[int]:
 
 
 def two_or_more(classes: Sequence[str]) -> list[str]:
-    """Names of classes to choose from.
+    """Checks that there are at least two classes, and returns their names.
 
     Raises:
-        ValueError: If there is nothing to choose.
+        ValueError: If there are fewer.
     """
     if len(classes) < 2:
         found = f"one: {str(classes[0])!r}" if classes else "none"

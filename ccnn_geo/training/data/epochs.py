@@ -1,4 +1,4 @@
-"""Samples that depend on (seed, epoch, sample) alone, so that a resumed run sees what an unbroken one sees."""
+"""Samples that depend only on (seed, epoch, sample), so that a resumed run sees the same ones as an unbroken run."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ccnn_geo.training.seeds import local_seed, mix_seed
 class EpochSampler(Sampler):
     """Visits ``(epoch, index)`` in an order that depends on (seed, epoch) only.
 
-    Carrying the epoch in the index reaches worker processes too, persistent ones included. Lightning calls
-    :meth:`set_epoch`. The indices are dealt out to the processes in turn; as in
-    :class:`torch.utils.data.DistributedSampler` the first ones fill up what does not divide.
+    The epoch in the index reaches worker processes too, including persistent ones. Lightning calls :meth:`set_epoch`.
+    The processes receive the indices in turn. As in :class:`torch.utils.data.DistributedSampler`, the first indices
+    are repeated if the number does not divide evenly.
 
     Args:
         length: Number of samples.
-        seed: Of the order.
+        seed: Seed of the order.
         num_replicas: Number of processes.
-        rank: This process.
-        same_order: Whether every epoch has the order of the first, of which a training sees the first batches alone.
+        rank: Rank of this process.
+        same_order: Whether every epoch has the order of the first, for a training that only sees the first batches.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class EpochSampler(Sampler):
 
 
 class EpochDataset(Dataset):
-    """Applies a random transform with a seed of its own for each (epoch, sample).
+    """Applies a random transform, seeded by (epoch, sample).
 
     Args:
-        samples: Stored samples; what is random in reading them is drawn with that seed too.
-        transform: Drawn from torch's global generator, which is left as it was; None for none.
-        seed: Of all transforms.
+        samples: Stored samples; randomness in reading them uses the same seed.
+        transform: Draws from torch's global generator, which is restored; None for none.
+        seed: Seed of all transforms.
     """
 
     def __init__(self, samples: Sequence[Any], transform: Callable[[Any], Any] | None, seed: int = 0) -> None:

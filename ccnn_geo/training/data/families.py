@@ -1,4 +1,4 @@
-"""Which data module serves which data set."""
+"""Chooses the data module of a data set."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ MODULES: dict[str, type[EpochDataModule]] = {
     "scene": PointsDataModule,
     "cloud": PointsDataModule,
 }
-"""Data modules by the family of a data set; that of files of shapes samples their surfaces."""
+"""Data modules by the family of a data set; the one for shape files samples their surfaces."""
 
 
 def data_module(dataset: str) -> type[EpochDataModule]:
-    """The data module that serves a data set.
+    """The data module of a data set.
 
     Raises:
         ValueError: For an unknown data set.
@@ -34,7 +34,7 @@ def data_module(dataset: str) -> type[EpochDataModule]:
 
 
 def make_data(settings: Mapping[str, Any]) -> EpochDataModule:
-    """The data module of plain settings."""
+    """Makes a data module from plain settings."""
     cls = data_module(settings.get("dataset", "parametric"))
     augment = settings.get("augment")
     if isinstance(augment, Mapping):

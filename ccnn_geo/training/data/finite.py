@@ -1,4 +1,4 @@
-"""Samples that are looked at when they are loaded: one that is not finite is named, before it spoils all weights."""
+"""Checks samples when they are loaded: names one that is not finite, before it spoils all weights."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ccnn_geo._base.pyg import Data
 
 
 class FiniteSamples(Dataset):
-    """Samples as they are, ``(grid, label)`` or ``Data``, on whatever device the network will see them.
+    """Passes on samples, ``(grid, label)`` or ``Data``, and refuses those that are not finite.
 
-    A network cannot say as much: on a GPU it does not look at its input, and a batch has no names.
+    A network cannot check this: on a GPU it does not look at its input, and a batch has no names.
 
     Args:
-        samples: With a key for each, an index or ``(epoch, index)``.
-        label: What they are, such as "mnist, training set".
+        samples: Samples by key, an index or ``(epoch, index)``.
+        label: A name for them, such as "mnist, training set".
     """
 
     def __init__(self, samples: Any, label: str) -> None:

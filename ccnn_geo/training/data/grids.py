@@ -20,10 +20,10 @@ class GridAugmentation:
     """Random changes of a training sample.
 
     Args:
-        crop: Images are mirrored outwards by so many pixels on every side, and cut to their size again anywhere.
-        flip: Half of the images are mirrored left to right.
-        shift: Sequences move by up to so many samples either way.
-        noise: Range of the ratio of signal to noise, in decibels; null for no noise.
+        crop: Reflects images outwards by this many pixels on every side, then crops them to their size anywhere.
+        flip: Mirrors half of the images left to right.
+        shift: Moves sequences by up to this many samples either way.
+        noise: Range of the signal-to-noise ratio, in decibels; null for no noise.
 
     Example:
         >>> augment = GridAugmentation(crop=4, flip=True)
@@ -37,7 +37,7 @@ class GridAugmentation:
     noise: tuple[float, float] | None = None
 
     def transforms(self) -> list[Any]:
-        """The transforms that change anything, in order.
+        """The transforms that have an effect, in order.
 
         Raises:
             ValueError: If an argument is out of range.
@@ -57,22 +57,22 @@ class GridAugmentation:
 class GridsDataModule(RegistryDataModule):
     """Sequences or images by name of the data set; batches are ``(grids [B, C, *S], labels [B])``.
 
-    Truths are targets ``[B, T]`` or labels of cells ``[B, *S]`` where the files have these.
+    The truths are targets ``[B, T]`` or labels of cells ``[B, *S]`` if the files have these.
 
-    Training samples are augmented anew in every epoch; sequences made of images as images. Validation is the split
-    of the data set, for a user's own files without one a stratified part of the training set. The test set is
-    opened by ``test`` alone.
+    Training samples are augmented again in every epoch; sequences made from images are augmented as images.
+    Validation uses the split of the data set; a user's own files without one give a stratified share of the training
+    set. Only ``test`` opens the test set.
 
     Args:
         dataset: Name of a data set of sequences or images, see ``ccnn-geo data list``.
-        root: Where the data is, or where it goes.
+        root: Folder of the data, or folder to download to.
         dataset_args: Further arguments of the data set.
         augment: Random changes of training samples.
         batch_size: Samples per batch and process.
         num_workers: Processes that load batches; by default none on a CPU, on a GPU one per core but one, 8 at most.
-        limit: Training samples to use, for trials: the first ones of a fixed random order; null for all.
-        validation_fraction: Part of the training set that validates, if there is no validation split.
-        seed: Of that part and of that order; not of the training, whose seed is the run's.
+        limit: Number of training samples to use, for trials: the first in a fixed random order; null for all.
+        validation_fraction: Share of the training set for validation, if there is no validation split.
+        seed: Seed of that share and that order; training uses the run's seed.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -108,18 +108,18 @@ class GridsDataModule(RegistryDataModule):
         self.augment = augment or GridAugmentation()
 
     def check(self) -> None:
-        """Finds augmentations that cannot be."""
+        """Refuses impossible augmentations."""
         self.augment.transforms()
         of_images = self.dim > 1 or issubclass(self.cls, ImageDataset)
         wrong = self.augment.shift if of_images else self.augment.crop or self.augment.flip
         if wrong:
             raise ValueError(
-                "data.augment: expected crop and flip for images alone, shift for other sequences alone, "
+                "data.augment: expected crop and flip only for images, shift only for other sequences, "
                 f"got {self.augment} for {self.dataset}"
             )
         if self.readout == "node" and (self.augment.shift or self.augment.noise):
             raise ValueError(
-                f"data.augment: expected crop and flip alone, which labels of cells can follow, got {self.augment}"
+                f"data.augment: expected crop and flip only, which labels of cells can follow, got {self.augment}"
             )
 
     def training_transform(self) -> Compose | None:
@@ -128,5 +128,5 @@ class GridsDataModule(RegistryDataModule):
         return Compose(chain) if chain else None
 
     def sample_shape(self, samples: SignalDataset) -> tuple[int, int]:
-        """Channels, and number of axes."""
+        """Number of channels, and number of axes."""
         return samples.in_channels, len(samples.size)

@@ -1,4 +1,4 @@
-"""Whether what is known of the samples of a split is enough to learn from, or to measure answers by."""
+"""Checks that a split has enough known truths to learn from, or to evaluate on."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from typing import Any
 
 
 def point_labels(samples: Any) -> Iterator[Any]:
-    """Labels of the points or cells of each sample; of cells as they are stored, whatever augmentation does.
+    """Labels of the points or cells of each sample; those of cells as stored, without augmentation.
 
-    None of a sample of scans of which none has labels.
+    None for a sample of scans that have no labels at all.
     """
     stored = getattr(samples, "cell_labels", None)
     return (sample.y for sample in samples) if stored is None else stored()
 
 
 def check_known(samples: Any, split: str, task: str) -> None:
-    """Finds samples of which nothing is known; labels of points are read until there is one.
+    """Refuses a split without any known truth; reads labels of points until it finds one.
 
     Args:
-        samples: Of the split.
-        split: For the message.
-        task: What they have truths for.
+        samples: Samples of the split.
+        split: Name of the split, for the message.
+        task: The task that they have truths for.
 
     Raises:
         ValueError: If no target has a value, or no point a class.
     """
     if task == "regression" and bool(samples.y.isnan().all()):
         names = ", ".join(samples.target_names)
-        raise ValueError(f"targets: no value of {names} in the {split} part, expected some")
+        raise ValueError(f"targets: no value of {names} in the {split} set, expected some")
     if task == "segmentation" and not any(
         y is not None and bool((y >= 0).any()) for y in point_labels(samples)
     ):
-        raise ValueError(f"labels: none in the {split} part, expected some")
+        raise ValueError(f"labels: none in the {split} set, expected some")
 
 
 def check_same_targets(train: Any, other: Any, split: str) -> None:
-    """Finds a split whose targets are others than those that a network learns.
+    """Refuses a split with other targets than those that a network learns.
 
     Args:
-        train: What is trained on.
-        other: The samples of the split.
-        split: Its name.
+        train: Training samples.
+        other: Samples of the split.
+        split: Name of the split.
 
     Raises:
-        ValueError: If names or units differ; says both.
+        ValueError: If names or units differ; the message gives both.
     """
     known, given = _heads(train), _heads(other)
     if given != known:

@@ -1,4 +1,4 @@
-"""How batches are loaded: which processes load them, and for which device."""
+"""Processes that load batches, and whether these go to a GPU."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def trains_on_gpu(trainer: Trainer | None) -> bool:
 
 
 def number_of_workers(asked: int | None, trainer: Trainer | None) -> int:
-    """Processes that load batches.
+    """The number of processes that load batches.
 
-    By default none on a CPU, whose cores have enough to do. A GPU would wait for them: there it is a core's each, but
-    for one, of the cores that processes of a machine share. Where processes are not forked there are none by default,
-    for they import the program again, which must be written for it.
+    By default there are none on a CPU, whose cores are busy with the training. On a GPU there is one per core except
+    the first, 8 at most; the trainings of one machine share its cores. If Python starts processes in another way than
+    by a fork, there are none by default: these import the user's program again, which must be written for it.
 
     Args:
-        asked: By the user, whose word counts; None for the default.
-        trainer: What trains.
+        asked: The user's number, which always counts; None for the default.
+        trainer: The trainer that asks, if any.
     """
     if asked is not None:
         return asked
-    # torch has a name for the default only once somebody has asked for it, which settles it
+    # without allow_none the question itself would fix the answer
     settled = torch.multiprocessing.get_start_method(allow_none=True)
     start = settled or torch.multiprocessing.get_all_start_methods()[0]
     if trainer is None or not trains_on_gpu(trainer) or start != "fork":

@@ -1,4 +1,4 @@
-"""Neighbours of samples that are the same at every access, found once."""
+"""Finds the neighbours of unchanging samples once."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ccnn_geo.neighbors import build_neighbors
 from ccnn_geo.neighbors.edges import empty_edges, repeat_into
 
 SOURCE, COUNT = "neighbor_source", "neighbor_count"
-"""Fields that carry neighbours through a loader: 2 bytes an edge, where ``edge_index`` has 16."""
+"""Fields that carry neighbours through a loader: 2 bytes per edge, where ``edge_index`` takes 16."""
 
 
 class NeighborCache(Dataset):
     """Adds the neighbours of its points to each sample; finds them at the first access and keeps them.
 
-    Once ``max_bytes`` are full, the neighbours of further samples are found at every access. Worker processes
-    share the bytes equally; each keeps what it was asked for, which in a fixed order is the same in every epoch.
-    :func:`restore_edges` makes edges of a batch.
+    Once ``max_bytes`` are full, the neighbours of further samples are found at every access. Worker processes share the
+    bytes equally. Each keeps the samples that it loads, which in a fixed order are the same in every epoch.
+    :func:`restore_edges` turns them into edges of a batch.
 
     Args:
-        samples: The same ``Data(pos [N, D])`` at every access.
-        num_neighbors: As the network's; None for all points of a cloud.
-        max_bytes: Memory of a process and its workers for neighbours.
+        samples: Each the same ``Data(pos [N, D])`` at every access.
+        num_neighbors: The network's number of neighbours; None for all points of a cloud.
+        max_bytes: Memory for neighbours, of a process and its workers.
     """
 
     def __init__(self, samples: Sequence[Data], num_neighbors: int | None, max_bytes: int) -> None:
@@ -55,18 +55,18 @@ class NeighborCache(Dataset):
 
 
 def restore_edges(batch: Batch) -> Batch:
-    """Replaces the neighbours that :class:`NeighborCache` has added by ``edge_index [2, E]``; else nothing."""
+    """Replaces neighbours from :class:`NeighborCache` by ``edge_index [2, E]``; leaves other batches unchanged."""
     if SOURCE not in batch:
         return batch
     source, count = batch[SOURCE], batch[COUNT]
     targets = torch.arange(count.numel(), device=source.device)
     first = batch.ptr[batch.batch]  # stored indices start at 0 in each cloud
-    if source.device.type == "cpu":
+    if source.device.type != "cuda":
         edges = empty_edges(source.numel(), source.device)
         repeat_into(targets, count, edges[1])
         repeat_into(first, count, edges[0])
         edges[0] += source
-    else:  # whether all have as many would be waited for
+    else:  # repeat_into would wait for the counts
         targets = torch.repeat_interleave(targets, count, output_size=source.numel())
         edges = torch.stack([first[targets] + source, targets])
     batch.edge_index = edges

@@ -22,21 +22,21 @@ from ccnn_geo.transforms.scan_points import even_indices
 class PointsDataModule(RegistryDataModule):
     """``Data(x [N, C], pos [N, D])`` by name of the data set: labels or targets of each, or of its points.
 
-    Training draws ``num_points`` of the points anew in every epoch and augments them; validation and test take as many
-    every time. Validation is the split of the data set, for a user's own files without one a part of the training set.
-    The test set is opened by ``test`` alone.
+    Training draws ``num_points`` of the points again in every epoch and augments them; validation and test use as many
+    every time. Validation uses the split of the data set; a user's own files without one give a share of the training
+    set. Only ``test`` opens the test set.
 
     Args:
         dataset: Name of a data set of series, voxels, scenes or clouds, see ``ccnn-geo data list``.
-        root: Where the data is, or where it goes.
+        root: Folder of the data, or folder to download to.
         dataset_args: Further arguments of the data set.
-        num_points: Points of a sample; null for all.
+        num_points: Points per sample; null for all.
         augment: Random changes of training samples.
         batch_size: Samples per batch and process.
         num_workers: Processes that load batches; by default none on a CPU, on a GPU one per core but one, 8 at most.
-        limit: Training samples to use, for trials: the first ones of a fixed random order; null for all.
-        validation_fraction: Part of the training set that validates, if there is no validation split.
-        seed: Of that part and of that order; not of the training, whose seed is the run's.
+        limit: Number of training samples to use, for trials: the first in a fixed random order; null for all.
+        validation_fraction: Share of the training set for validation, if there is no validation split.
+        seed: Seed of that share and that order; training uses the run's seed.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -51,7 +51,7 @@ class PointsDataModule(RegistryDataModule):
 
     augmentation = Augmentation
     pipeline: ScanPipeline | None = None
-    """What prepares samples, once a split of scans is open; None for other data."""
+    """Prepares samples, once a split of scans is open; None for other data."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class PointsDataModule(RegistryDataModule):
         self.num_points, self.augment = num_points, augment or Augmentation()
 
     def check(self) -> None:
-        """Finds augmentations that cannot be."""
+        """Refuses impossible augmentations."""
         self.augment.transforms()
         if self.augment.drop_normals != 0:
             raise ValueError(
@@ -88,17 +88,17 @@ class PointsDataModule(RegistryDataModule):
             )
 
     def training_transform(self) -> Callable[[Data], Data] | None:
-        """Other points each time, augmented."""
+        """Different points each time, augmented."""
         chain = self.augment.transforms()
         chain = chain if self.num_points is None else [RandomSubset(self.num_points), *chain]
         return Compose(chain) if chain else None
 
     def evaluation_transform(self) -> Callable[[Data], Data] | None:
-        """Points evenly spaced in their order, in time or in the file: the first ones would be of one place."""
+        """Points evenly spaced in their order, in time or in the file; the first ones would come from one place."""
         return None if self.num_points is None else _EvenSubset(self.num_points)
 
     def prediction_pipeline(self, found: Pipeline | None) -> Pipeline | None:
-        """That of the data set, with the number of points of this training; with labels of times all are answered."""
+        """The pipeline of the data set, with this training's number of points; labels of times are all predicted."""
         if isinstance(found, SeriesPipeline) and self.readout == "node":
             return found
         if isinstance(found, (SeriesPipeline, ScanPipeline)):
@@ -106,7 +106,7 @@ class PointsDataModule(RegistryDataModule):
         return found
 
     def sample_shape(self, samples: Any) -> tuple[int, int]:
-        """Columns of the features and of the positions; of voxels as a grid its channels and axes."""
+        """Columns of the features and of the positions; channels and axes for voxels as a grid."""
         first = samples[0]
         if isinstance(first, tuple):
             return first[0].size(0), first[0].dim() - 1
@@ -116,7 +116,7 @@ class PointsDataModule(RegistryDataModule):
 
 
 class _EvenSubset(BaseTransform):
-    """Keeps ``num`` points (all, if there are fewer), evenly spaced in the order in which they are stored."""
+    """Keeps ``num`` points (all, if there are fewer), evenly spaced in their stored order."""
 
     def __init__(self, num: int) -> None:
         self.num = num

@@ -1,4 +1,4 @@
-"""What data modules of registered data sets share: opening their splits, and holding a part out where there is none."""
+"""The base of data modules for registered data sets: opens their splits, and holds out validation samples."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ OWN = frozenset({"transform"})
 class RegistryDataModule(EpochDataModule):
     """Opens a data set by its name in :data:`ccnn_geo.datasets.registry.PLACES`.
 
-    Training samples are augmented anew in every epoch. Validation is the split of the data set, for a user's own
-    files without one a stratified part of the training set. The test set is opened by ``test`` alone.
+    Training samples are augmented again in every epoch. Validation uses the split of the data set; a user's own files
+    without one give a stratified share of the training set. Only ``test`` opens the test set.
 
     Args:
         dataset: Name of the data set.
-        root: Where the data is, or where it goes.
+        root: Folder of the data, or folder to download to.
         dataset_args: Further arguments of the data set.
         batch_size: Samples per batch and process.
         num_workers: Processes that load batches; by default none on a CPU, on a GPU one per core but one, 8 at most.
-        limit: Training samples to use, for trials: the first ones of a fixed random order; None for all.
-        validation_fraction: Part of the training set that validates, if there is no validation split.
-        seed: Of that part and of that order; not of the training, whose seed is the run's.
-        own: Arguments of the data set that a user cannot give, besides its transform.
+        limit: Number of training samples to use, for trials: the first in a fixed random order; None for all.
+        validation_fraction: Share of the training set for validation, if there is no validation split.
+        seed: Seed of that share and that order; training uses the run's seed.
+        own: Arguments of the data set that users cannot set, besides its transform.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -78,14 +78,14 @@ class RegistryDataModule(EpochDataModule):
         self.task, self.readout = self._truths()
 
     def _truths(self) -> tuple[str, str]:
-        """The task, and where the answers are: of data sets of several kinds by their files and arguments."""
+        """The task and the readout; for data sets of several kinds, their files and arguments decide."""
         if hasattr(self.cls, "truths"):
             return self.cls.truths(Path(self.root).expanduser(), self.dataset_args)
         scene = self.cls.info.family == "scene"
         return ("segmentation", "node") if scene else ("classification", "global")
 
     def prepare_data(self) -> None:
-        """Downloads and prepares the splits that are needed, in one process of each machine."""
+        """Downloads and prepares the required splits, in one process per machine."""
         if self.trainer is not None and self.trainer.testing:
             self.open("test")
         else:
@@ -112,28 +112,28 @@ class RegistryDataModule(EpochDataModule):
             check_same_targets(train, validation, "validation")
         train = limited(train, self.limit, self.seed)
         check_known(validation, "validation", self.task)
-        if hasattr(train, "cell_labels"):  # others are augmented as they are read, and have been looked at
+        if hasattr(train, "cell_labels"):  # others are augmented when read, and were checked before
             check_known(train, "training", self.task)
         if self.task == "regression":
-            self.targets = train.target_scale()  # of what is trained on
+            self.targets = train.target_scale()  # from the training samples
         self.train_set = EpochDataset(train, None, self.run_seed)
         self.validation_set = validation
 
     def open(self, split: str, transform: Callable[[Any], Any] | None = None) -> Any:
         """One split of the data set."""
-        # some have a chain of their own, to which theirs belongs: it is given, not set
+        # some have their own chain of transforms: pass the transform, do not set it
         with root_named(self.root):
             return self.cls(self.root, split, **self.dataset_args, transform=transform)
 
     def _open_validation(self) -> Any | None:
-        """The validation split, None if the data set has none."""
+        """The validation split; None if the data set has none."""
         counts = self.cls.info.counts
         with root_named(self.root):
             known = counts if counts else splits_of(self.cls, self.root, self.dataset_args)
         return self.open("validation", self.evaluation_transform()) if "validation" in known else None
 
     def strata(self, samples: Any) -> Tensor:
-        """Class of each sample, for a validation part like the whole; all the same where samples have none."""
+        """Class of each sample, for a stratified validation set; all equal if samples have no class."""
         if self.readout == "node" or self.task == "regression":
             return torch.zeros(len(samples), dtype=torch.long)
         return samples.y
@@ -142,18 +142,18 @@ class RegistryDataModule(EpochDataModule):
         """Random changes of a training sample."""
 
     def evaluation_transform(self) -> Callable[[Any], Any] | None:
-        """What validation and test samples need, nothing random."""
+        """The preparation of validation and test samples, without randomness."""
 
     def prediction_pipeline(self, found: Pipeline | None) -> Pipeline | None:
-        """What makes a sample of a file, from that of the data set."""
+        """The pipeline from a file to a sample, derived from that of the data set."""
         return found
 
     @abstractmethod
     def sample_shape(self, samples: Any) -> tuple[int, int]:
-        """Channels, and dimension of the positions."""
+        """Number of channels, and dimension of the positions."""
 
     def _describe(self, samples: Any, is_measured: bool) -> None:
-        """Takes over what the samples are; the scale of targets only of those to learn from, where each has a value."""
+        """Takes properties from samples; the scale of targets only from training samples, where each has a value."""
         self.pipeline = self.prediction_pipeline(getattr(samples, "pipeline", None))
         if self.task == "regression":
             self.classes, self.num_classes = [], 0
@@ -171,6 +171,6 @@ class RegistryDataModule(EpochDataModule):
 
 
 def _unscaled(samples: Any) -> Targets:
-    """Names and units of targets; a network that is tested has the scale that it has learned."""
+    """Names and units of targets; a network under test has its own learned scale."""
     names, units = tuple(samples.target_names), tuple(samples.target_units)
     return Targets(names, units, (0.0,) * len(names), (1.0,) * len(names))

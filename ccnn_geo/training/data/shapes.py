@@ -29,34 +29,34 @@ from ccnn_geo.transforms.pipelines.shapes import Augmentation, ShapePipeline
 class ShapesDataModule(EpochDataModule):
     """Labelled shapes, or shapes with labelled parts, by name of the data set.
 
-    Training draws ``num_points`` of the stored points anew in every epoch and augments them; validation and test
-    take the same ones every time. Validation is the folder's own split, otherwise a stratified part of the
-    training set. The test set is opened by ``test`` alone.
+    Training draws ``num_points`` of the stored points again in every epoch and augments them; validation and test use
+    the same points every time. Validation uses the folder's own split, otherwise a stratified share of the training
+    set. Only ``test`` opens the test set.
 
     Args:
         dataset: ``parametric``, ``modelnet10``, ``modelnet40``, ``folder`` or ``parts``.
-        root: Where the data is, or where it goes; for ``folder`` and ``parts`` it holds ``<split>/<class>/<file>``.
+        root: Folder of the data, or folder to download to; ``folder`` and ``parts`` need ``<split>/<class>/<file>``.
         dataset_args: Further arguments of the data set.
-        num_points: Points (or voxels) of a sample.
+        num_points: Points (or voxels) per sample.
         num_samples: Stored points per shape.
-        features: What the network sees of a point: ``normal``, ``pos``, ``normal_outer``, ``constant``.
-        subset: How those points are chosen: ``random``, or ``farthest`` from each other, evenly spread.
-        reference_points: With ``farthest``: each point weighs its share of the shape times this number, that of the
-            points of training; null for no weights.
+        features: Input features of a point: ``normal``, ``pos``, ``normal_outer``, ``constant``.
+        subset: Choice of the points: ``random``, or ``farthest`` from each other, evenly spread.
+        reference_points: With ``farthest``: a point's weight is its share of the shape times this number, the number
+            of points in training; null for no weights.
         carrier: ``points``, ``voxels`` (the non-empty cells of a lattice), or ``grid`` (all of its cells).
         voxel_size: Voxels along each axis.
-        normal_neighbors: Neighbours for the normals of clouds that have none.
-        frame: Where shapes are put: on the unit ``sphere``, or in the ``box`` [-1, 1]^3, which the longest side fills.
-        cells: Of occupancy grids (``.npy``, ``.npz``) those at the ``surface``, or all that are ``occupied``.
-        up: The axis that points up in the files, ``x``, ``y`` or ``z``, for ``predict --up``; it changes no training.
+        normal_neighbors: Neighbours that estimate the normals of clouds without them.
+        frame: Placement of shapes: on the unit ``sphere``, or in the ``box`` [-1, 1]^3, filled by the longest side.
+        cells: Cells of occupancy grids (``.npy``, ``.npz``) to use: those at the ``surface``, or all ``occupied``.
+        up: The axis that points up in the files, ``x``, ``y`` or ``z``, for ``predict --up``; no effect on training.
         augment: Random changes of training samples.
         batch_size: Samples per batch and process.
         num_workers: Processes that load batches; by default none on a CPU, on a GPU one per core but one, 8 at most.
-        limit: Training samples to use, for trials: the first ones of a fixed random order; null for all.
-        validation_fraction: Part of the training set that validates, if there is no validation split.
-        neighbor_cache: MB per process for neighbours of validation samples, which are found once instead of in
-            every epoch; 2 bytes a neighbour. Training draws other points in every epoch and has none to keep.
-        seed: Of the points and of the validation part; not of the training, whose seed is the run's.
+        limit: Number of training samples to use, for trials: the first in a fixed random order; null for all.
+        validation_fraction: Share of the training set for validation, if there is no validation split.
+        neighbor_cache: MB per process for the neighbours of validation samples, which are then found only once; 2 bytes
+            per neighbour. Training draws new points in every epoch and has none to keep.
+        seed: Seed of the points and of the validation samples; training uses the run's seed.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -130,15 +130,15 @@ class ShapesDataModule(EpochDataModule):
 
     @property
     def label(self) -> str:
-        """What results on the test set are called: the same shapes may be points or voxels."""
+        """The name of results on the test set: the same shapes may be points or voxels."""
         return self.pipeline.carrier
 
     def check(self) -> None:
-        """Finds augmentations that cannot be."""
+        """Refuses impossible augmentations."""
         self.augment.transforms(), self.augment.of_whole_shapes()
 
     def prepare_data(self) -> None:
-        """Downloads and samples the training shapes, in one process of each machine."""
+        """Downloads and samples the training shapes, in one process per machine."""
         if self.trainer is None or not self.trainer.testing:
             self._open("train")
 
@@ -162,7 +162,7 @@ class ShapesDataModule(EpochDataModule):
         self.validation_set = validation
 
     def _labelled(self, transform: Compose) -> Callable[[Data], Any]:
-        """The transform; of dense grids it ends in the pair ``(grid [C, S, S, S], label)``."""
+        """The transform; for dense grids it ends in the pair ``(grid [C, S, S, S], label)``."""
         return transform if self.pipeline.carrier != "grid" else _DensePair(transform, self.pipeline)
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
@@ -186,18 +186,18 @@ class ShapesDataModule(EpochDataModule):
         return self._evaluation_loader(self._with_neighbors(self.validation_set), "validation")
 
     def _with_neighbors(self, samples: ShapeDataset) -> Dataset:
-        """The samples, with their neighbours if there is memory for them and a network to say how many."""
+        """The samples, with neighbours if there is memory for them and a network that gives their number."""
         if self.neighbor_cache == 0 or self.trainer is None or self.pipeline.carrier == "grid":
             return samples
         network: Any = self.trainer.lightning_module.network
         if network.num_neighbors is None or network.stem.method == "mesh":
-            return samples  # all points of a cloud, whose pairs are never listed
+            return samples  # with all points of a cloud, pairs are never listed
         return NeighborCache(samples, network.num_neighbors, self.neighbor_cache * 2**20)
 
 
 @dataclass(frozen=True)
 class _DensePair:
-    """A sample as a dense grid and its label, as a loader of grids collates them."""
+    """A sample as a dense grid with its label, as loaders of grids collate them."""
 
     transform: Compose
     pipeline: ShapePipeline

@@ -1,4 +1,4 @@
-"""Data sets of shapes by name: their class, their splits, and which arguments they take."""
+"""Data sets of shapes by name: their class, splits and arguments."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def shapes_class(dataset: str) -> type[ShapeDataset]:
     """The class of a data set of shapes, by its name.
 
     Raises:
-        ValueError: For an unknown name, or that of a data set of something else.
+        ValueError: For an unknown name, or a data set of another family.
     """
     cls = dataset_class(dataset)
     if not is_sampled(cls):
@@ -42,7 +42,7 @@ def open_split(dataset: str, root: str, split: str, **kwargs: Any) -> ShapeDatas
 
     Args:
         dataset: Its name in :data:`ccnn_geo.datasets.registry.PLACES`.
-        root: Where it is, or where it goes.
+        root: Folder of the data set, or folder to download to.
         split: ``train``, ``validation`` (folders only) or ``test``.
         **kwargs: Further arguments of the data set.
 
@@ -57,7 +57,7 @@ def open_split(dataset: str, root: str, split: str, **kwargs: Any) -> ShapeDatas
 
 
 def limited(samples: Any, limit: int | None, seed: int) -> Any:
-    """The first samples of a fixed random order, for trials; all if there is no limit."""
+    """The first samples in a fixed random order, for trials; all if there is no limit."""
     if limit is None:
         return samples
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(mix_seed(seed, "limit")))
@@ -65,7 +65,7 @@ def limited(samples: Any, limit: int | None, seed: int) -> Any:
 
 
 def check_limit(limit: int | None) -> None:
-    """Finds a limit that cannot be.
+    """Refuses an impossible limit.
 
     Raises:
         ValueError: If it is below 1.
@@ -76,10 +76,10 @@ def check_limit(limit: int | None) -> None:
 
 @contextmanager
 def root_named(root: str) -> Iterator[None]:
-    """Says which option names another folder where data are not found in this one.
+    """Adds the option for another folder to an error about missing data.
 
     Raises:
-        FileNotFoundError: In the place of one without that option.
+        FileNotFoundError: In place of one that does not name that option.
     """
     try:
         yield
@@ -87,19 +87,19 @@ def root_named(root: str) -> Iterator[None]:
         option = "--data.root"
         if option in str(error):
             raise
-        raise FileNotFoundError(f"{error}; {option} FOLDER says where the data are, got {root!r}") from error
+        raise FileNotFoundError(f"{error}; set {option} to the folder of the data, got {root!r}") from error
 
 
 def is_there(dataset: str, root: str) -> bool:
-    """Whether the folder of a user's own files is there; other data sets are fetched."""
+    """Whether the folder of a user's own files exists; other data sets are downloaded."""
     return bool(dataset_class(dataset).info.counts) or Path(root).expanduser().is_dir()
 
 
 def check_root(dataset: str, root: str) -> None:
-    """Finds out that a folder of a user's own files is not there, or has no folders of samples.
+    """Refuses a folder of a user's own files that does not exist, or has no folders of samples.
 
     Raises:
-        FileNotFoundError: Names the folder, and the option for another.
+        FileNotFoundError: If so; names the folder, and the option for another one.
     """
     if not dataset_class(dataset).info.counts:
         with root_named(root):
@@ -107,20 +107,20 @@ def check_root(dataset: str, root: str) -> None:
 
 
 def check_arguments(dataset: str, arguments: Mapping[str, Any]) -> None:
-    """:func:`check_keywords` of a data set of shapes, by name."""
+    """Calls :func:`check_keywords` for a data set of shapes, by name."""
     check_keywords(shapes_class(dataset), arguments, OWN)
 
 
 def check_keywords(dataset: type, arguments: Mapping[str, Any], own: Set[str] = frozenset()) -> None:
-    """Finds arguments that a data set does not have, that are settings of their own, or of a type it does not take.
+    """Refuses arguments that a data set does not have, that other settings cover, or that have the wrong type.
 
     Args:
         dataset: The class.
-        arguments: By name.
+        arguments: Arguments by name.
         own: Names that are set elsewhere.
 
     Raises:
-        ValueError: For such an argument.
+        ValueError: If there is such an argument.
     """
     known = keywords(dataset) - own
     unknown = set(arguments) - known
@@ -134,7 +134,7 @@ def check_keywords(dataset: type, arguments: Mapping[str, Any], own: Set[str] = 
 
 
 def keywords(dataset: type) -> set[str]:
-    """Arguments after root and split; those that ``**kwargs`` passes on are the keywords of the base."""
+    """Arguments after root and split; if ``**kwargs`` passes them on, also the keywords of the base class."""
     arguments = list(signature(dataset).parameters.values())[2:]
     for base in dataset.__mro__[1:]:
         if not arguments or arguments[-1].kind is not Parameter.VAR_KEYWORD:
@@ -147,7 +147,7 @@ def keywords(dataset: type) -> set[str]:
 
 
 def has_validation(dataset: str, root: str) -> bool:
-    """Whether a user's own files come with a validation split; otherwise one is taken from the training set."""
+    """Whether a user's own files have a validation split; otherwise a share of the training set serves."""
     cls = shapes_class(dataset)
     if cls.info.counts:
         return False
@@ -156,17 +156,17 @@ def has_validation(dataset: str, root: str) -> bool:
 
 
 def splits_of(dataset: type, root: str, arguments: Mapping[str, Any] | None = None) -> list[str]:
-    """The splits of a user's own files, however they are sorted.
+    """The splits of a user's own files, whatever their layout.
 
     Args:
-        dataset: A class of data sets, which has the ``kind`` of its files if these have a class each, or a ``layout``
-            of its own.
+        dataset: A class of data sets with the ``kind`` of its files, if these have a class each, or with its own
+            ``layout``.
         root: The folder.
-        arguments: Of the data set.
+        arguments: Arguments of the data set.
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If the folder can be understood in two ways.
+        ValueError: If the layout of the folder is ambiguous.
     """
     place, arguments = Path(root).expanduser(), arguments or {}
     layout: Callable[[Path, Mapping[str, Any]], Layout] | None = getattr(dataset, "layout", None)

@@ -1,3 +1,3 @@
-"""Internal: what a network is trained for. :mod:`ccnn_geo.training` has the names."""
+"""Internal: the tasks of a training. :mod:`ccnn_geo.training` has the public names."""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""Which task it is: as asked for, or as the data say; and its object, of the hyperparameters of a run."""
+"""Chooses the task, as requested or from the data, and makes it from the hyperparameters of a run."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ccnn_geo.training.tasks.classes import Classification, Segmentation
 from ccnn_geo.training.tasks.regression import LOSSES, Regression
 
 RANKS = {kind.name: (kind.best, kind.larger_is_better) for kind in (Classification, Segmentation, Regression)}
-"""The number of a validation by which each chooses the best checkpoint, and whether the best is the largest."""
+"""The validation score that chooses the best checkpoint of each task, and whether the largest is the best."""
 
 CLASS_LOSSES = ("cross_entropy",)
 OF_CLASSES = ("label_smoothing", "class_weights", "logit_adjustment", "binary")
-"""Options of the optimizer that concern classes alone."""
+"""Options of the optimizer for classes only."""
 
 
 def known_task(hyperparameters: Mapping[str, Any]) -> str:
-    """The task of a network's hyperparameters: earlier releases had classes alone, and did not say so."""
+    """The task of a network's hyperparameters; earlier releases only had classes and did not store it."""
     if hyperparameters.get("task"):
         return str(hyperparameters["task"])
     if hyperparameters.get("targets"):
@@ -33,29 +33,29 @@ def check_task(asked: str | None, of_data: str, dataset: str) -> str:
     """The task of a training.
 
     Args:
-        asked: By ``--task``; None for what the data say.
-        of_data: What they say.
-        dataset: Their name.
+        asked: The value of ``--task``; None to follow the data.
+        of_data: The task of the data.
+        dataset: Name of the data set.
 
     Raises:
-        ValueError: If there is no such task, or the data are for another one.
+        ValueError: If there is no such task, or the data are for a different one.
     """
     if asked is not None and asked not in RANKS:
         raise ValueError(f"--task: expected one of {', '.join(RANKS)}, got {asked!r}")
     if asked is not None and asked != of_data:
-        raise ValueError(f"--task: expected {of_data}, which is what {dataset} has truths for, got {asked}")
+        raise ValueError(f"--task: expected {of_data}, the task of {dataset}, got {asked}")
     return of_data
 
 
 def check_loss(task: str, optim: Mapping[str, Any]) -> None:
-    """Finds options of the loss that the task does not have.
+    """Refuses options of the loss that do not fit the task.
 
     Args:
-        task: Its name.
+        task: Name of the task.
         optim: ``loss``, and those of :data:`OF_CLASSES`.
 
     Raises:
-        ValueError: Names the option, what was expected, and what was given.
+        ValueError: If one does not fit; names the option, what was expected, and what was given.
     """
     losses = tuple(LOSSES) if task == Regression.name else CLASS_LOSSES
     if optim.get("loss") is not None and optim["loss"] not in losses:
@@ -72,15 +72,15 @@ def make_task(
     weights: str | Sequence[float] | None = None,
     shares: Sequence[float] | None = None,
 ) -> Task:
-    """The task of hyperparameters, which hold ``classes`` or ``targets``.
+    """Makes the task from hyperparameters with ``classes`` or ``targets``.
 
     Args:
         given: ``task``, ``classes``, ``targets``, ``loss``, ``binary``, ``label_smoothing``, ``logit_adjustment``.
-        weights: Of the classes in training, or ``balanced`` for those of the shares.
-        shares: Of the classes in the labels of the training; without them no logit is adjusted.
+        weights: Weights of the classes in training, or ``balanced`` to derive them from the shares.
+        shares: Shares of the classes in the training labels; without them no logit is adjusted.
 
     Raises:
-        ValueError: If the task, the targets or an option of the loss is not sound.
+        ValueError: If the task, the targets or an option of the loss is not valid.
     """
     name = known_task(given)
     if name not in RANKS:

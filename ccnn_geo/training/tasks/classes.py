@@ -22,20 +22,20 @@ from ccnn_geo.training.tasks.scores import Scores, SegmentationScores
 
 @dataclass(frozen=True)
 class Classification(Task):
-    r"""A class per sample: cross-entropy, with smoothed labels, weights of classes and adjusted logits if asked for.
+    r"""A class per sample: cross-entropy, with optional label smoothing, class weights and adjusted logits.
 
     .. math::
         \mathcal L = \frac{\sum_i w_{y_i} \, \mathrm{CE}(\hat y_i + s, y_i)}{\sum_i w_{y_i}}
 
     Args:
-        classes: Names.
-        binary: For two classes a single output, the log-odds of the second.
-        label_smoothing: Of the cross-entropy in training.
-        weights: :math:`w` of the classes in training; None for none.
-        shift: :math:`s` of the logits in training; None for none.
+        classes: Names of the classes.
+        binary: Whether two classes have a single output, the log-odds of the second.
+        label_smoothing: Label smoothing of the cross-entropy in training.
+        weights: Weights :math:`w` of the classes in training; None for none.
+        shift: Shift :math:`s` of the logits in training; None for none.
 
     Raises:
-        ValueError: If there are not as many weights as classes, or a single output for other than two.
+        ValueError: If the number of weights differs from that of classes, or a single output is not for two.
 
     Source: Menon et al., 2021, `"Long-tail Learning via Logit Adjustment" <https://arxiv.org/abs/2007.07314>`_, Eq. 10,
     for :math:`s_c = \tau \log \pi_c`.
@@ -65,7 +65,7 @@ class Classification(Task):
         return ("loss", "acc", "mean_acc")
 
     def answers(self, outputs: Tensor) -> Tensor:
-        """Logits ``[*, K]``, of the single output of a binary task too."""
+        """Logits ``[*, K]``, also for the single output of a binary task."""
         return class_logits(outputs)
 
     def rows(self, answers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,7 +102,7 @@ class Classification(Task):
 
 @dataclass(frozen=True)
 class Segmentation(Classification):
-    """A class per point, cell, face or time step: the same, of those that have a label; -1 is none."""
+    """A class per point, cell, face or time step: as above, for those with a label; -1 means none."""
 
     name = "segmentation"
     best = "miou"
@@ -112,17 +112,17 @@ class Segmentation(Classification):
         return (*super().columns, "miou")
 
     def answers(self, outputs: Tensor) -> Tensor:
-        """Logits ``[n, K]``, of a grid's cells in the order of its labels."""
+        """Logits ``[n, K]``; for a grid, of its cells in the order of its labels."""
         return class_logits(point_rows(outputs))
 
     def evaluated(self, answers: Tensor, y: Tensor) -> Tensor:
-        """Of parts of shapes of several categories, ``chair/leg``, those of the shape's own category, as is usual."""
+        """Restricts parts of shapes, ``chair/leg``, to those of the shape's own category, as is usual."""
         category = category_of_classes(self.classes)
         return answers if category is None else of_truths(answers, category, y.reshape(-1))
 
     def rows(self, answers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         y = y.reshape(-1)
-        known = (y >= 0).nonzero(as_tuple=True)[0]  # once: a GPU is waited for
+        known = (y >= 0).nonzero(as_tuple=True)[0]  # one wait for a GPU, not two
         return answers[known], y[known]
 
     def evaluation(self) -> Evaluation:
@@ -170,7 +170,7 @@ class ClassEvaluation(Evaluation):
 
 
 class SegmentationEvaluation(ClassEvaluation):
-    """The same, and the mean intersection over union ``miou``."""
+    """Adds the mean intersection over union, ``miou``."""
 
     def take(self) -> tuple[Tensor, dict[str, Tensor | float]]:
         matrix, found = super().take()

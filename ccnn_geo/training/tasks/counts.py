@@ -1,8 +1,8 @@
-"""Counts of right and wrong classes: torchmetrics' own, but that on a GPU nobody waits for them.
+"""Metrics of classes that do not wait for a GPU.
 
-There torchmetrics asks for values of every batch: to count them, for losses that are NaN, in some versions for labels
-that are no classes, of which the cross-entropy of the same batch says as much. On the CPU, where asking is free, all is
-left to torchmetrics.
+On a GPU, torchmetrics reads values of every batch on the host: to count pairs of classes, to find losses that are NaN,
+and in some versions to check labels. The cross-entropy of the same batch refuses such labels anyway. On the CPU these
+metrics are torchmetrics' own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ccnn_geo.training.lightning import MeanMetric, MulticlassAccuracy, Multicla
 
 
 class Accuracy(MulticlassAccuracy):
-    """Share of right answers.
+    """Share of right predictions.
 
     Args:
         num_classes: :math:`K`.
@@ -33,12 +33,12 @@ class Accuracy(MulticlassAccuracy):
         super().__init__(num_classes, average="micro")
 
     def update(self, preds: Tensor, target: Tensor) -> None:
-        self.validate_args = preds.device.type == "cpu"
+        self.validate_args = preds.device.type != "cuda"
         super().update(preds, target)
 
 
 class Confusion(MulticlassConfusionMatrix):
-    """Samples of class (row) that were taken for class (column), ``[K, K]``.
+    """Number of samples of each class (row) that were predicted as each class (column), ``[K, K]``.
 
     Args:
         num_classes: :math:`K`.
@@ -57,7 +57,7 @@ class Confusion(MulticlassConfusionMatrix):
     confmat: Tensor
 
     def update(self, preds: Tensor, target: Tensor) -> None:
-        if preds.device.type == "cpu":
+        if preds.device.type != "cuda":
             super().update(preds, target)
             return
         place = target.long() * self.num_classes + preds.argmax(dim=1)  # bincount would wait
@@ -65,7 +65,7 @@ class Confusion(MulticlassConfusionMatrix):
 
 
 class MeanLoss(MeanMetric):
-    """The mean of losses, each with a weight; one that is NaN does not count.
+    """Weighted mean of losses, without those that are NaN.
 
     Example:
         >>> mean = MeanLoss()
@@ -79,7 +79,7 @@ class MeanLoss(MeanMetric):
     weight: Tensor
 
     def update(self, value: Tensor, weight: float) -> None:  # type: ignore[override]
-        if value.device.type == "cpu":
+        if value.device.type != "cuda":
             super().update(value, weight)
             return
         known = ~value.isnan()

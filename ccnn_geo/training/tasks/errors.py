@@ -8,18 +8,18 @@ from torch import Tensor
 from ccnn_geo.training.lightning import Metric
 
 PER_BATCH, IN_ALL = 256, 5000
-"""Pairs of truth and answer that are kept for a picture, evenly spread over a batch."""
+"""Pairs of truth and prediction to keep for a picture, evenly spread over a batch."""
 
 
 class TargetErrors(Metric):
-    r"""Absolute and squared errors of each of several targets; a truth that is NaN is not known.
+    r"""Absolute and squared errors of each of several targets; NaN marks an unknown truth.
 
     .. math::
         \mathrm{MAE} = \frac1n \sum_i |\hat z_i - z_i|, \qquad
         \mathrm{RMSE} = \sqrt{\tfrac1n \sum_i (\hat z_i - z_i)^2}, \qquad
         R^2 = 1 - \frac{\sum_i (\hat z_i - z_i)^2}{\sum_i (z_i - \bar z)^2}
 
-    torchmetrics' own take no targets that are known in part. Sums are in double precision.
+    The metrics of torchmetrics do not accept partly known targets. Sums are in double precision.
 
     Args:
         num_targets: :math:`T`.
@@ -45,8 +45,8 @@ class TargetErrors(Metric):
         """Counts a batch.
 
         Args:
-            answers: Standardised.
-            truth: Likewise, so that its mean over the training part is 0.
+            answers: Standardised predictions.
+            truth: Standardised truths, with mean 0 over the training set.
             loss: Sum of the losses of the known values.
 
         Shapes:
@@ -66,7 +66,7 @@ class TargetErrors(Metric):
     def compute(self) -> dict[str, Tensor]:
         """``mae``, ``rmse``, ``r2`` and ``mae_of_mean`` ``[T]``, and ``loss`` and ``error`` of all values, on the host.
 
-        Those of a target without values are NaN; ``error`` is the mean absolute error.
+        Values of a target without truths are NaN; ``error`` is the mean absolute error.
 
         Raises:
             ValueError: If nothing was counted.
@@ -76,7 +76,7 @@ class TargetErrors(Metric):
         count = self.count.cpu()
         variation = (self.second - self.first.square() / self.count).cpu()
         r2 = 1 - self.square.cpu() / variation
-        # of truths that are all alike nothing but rounding is left
+        # identical truths leave only rounding errors
         alike = variation <= 1e-12 * self.second.cpu()
         return {
             "mae": self.absolute.cpu() / count,
@@ -89,14 +89,14 @@ class TargetErrors(Metric):
 
 
 class TrainingError(TargetErrors):
-    """The mean absolute error of all known values alone."""
+    """The mean absolute error of all known values."""
 
     def compute(self) -> Tensor:  # type: ignore[override]
         return self.absolute.sum() / self.count.sum()
 
 
 class Pairs:
-    """Some truths and the answers to them, of this process.
+    """Some truths and their predictions, of this process.
 
     Args:
         num_targets: :math:`T`.
@@ -107,15 +107,15 @@ class Pairs:
         self._kept: list[Tensor] = []
 
     def add(self, truth: Tensor, answers: Tensor) -> None:
-        """Keeps some of a batch ``[n, T]``, as long as there is room."""
+        """Keeps some rows of a batch ``[n, T]``, as long as there is room."""
         room = min(PER_BATCH, IN_ALL - sum(part.size(1) for part in self._kept))
         if room > 0:
             step = max(1, -(-truth.size(0) // room))
             both = torch.stack([truth.detach().float(), answers.detach().float()])
-            self._kept.append(both[:, ::step].clone())  # where they are: a copy would be waited for
+            self._kept.append(both[:, ::step].clone())  # on their device: a copy to the host would wait
 
     def take(self) -> tuple[Tensor, Tensor]:
-        """Truths and answers ``[n, T]``, on the host; then none."""
+        """Returns truths and predictions ``[n, T]`` on the host, and clears them."""
         kept = [part.cpu() for part in self._kept]
         both = torch.cat([torch.zeros(2, 0, self.num_targets), *kept], dim=1)
         self._kept = []

@@ -20,20 +20,20 @@ from ccnn_geo.training.tasks.scene import Scene
 from ccnn_geo.training.tasks.scores import RegressionScores
 
 LOSSES: dict[str, Callable[..., Tensor]] = {"mse": F.mse_loss, "l1": F.l1_loss, "huber": F.huber_loss}
-"""Losses of standardised targets, by the name that ``optim.loss`` gives them."""
+"""Losses of standardised targets, by their name in ``optim.loss``."""
 
 
 @dataclass(frozen=True)
 class Regression(Task):
-    r"""One or several numbers per sample or point; a truth that is NaN is not known, and does not count.
+    r"""One or several numbers per sample or point; NaN marks an unknown truth, which does not count.
 
     .. math::
         \mathcal L = \frac{1}{|K|} \sum_{(i, t) \in K} \ell\!\left(\hat z_{it}, \frac{y_{it} - m_t}{s_t}\right)
 
-    over the known values :math:`K`; the network answers :math:`\hat z`, standardised.
+    over the known values :math:`K`; the network predicts :math:`\hat z`, standardised.
 
     Args:
-        targets: Their names, units and scale.
+        targets: Names, units and scale of the targets.
         kind: ``mse``, ``l1`` or ``huber``.
 
     Raises:
@@ -63,20 +63,20 @@ class Regression(Task):
         return point_rows(outputs)
 
     def rows(self, answers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Answers and truths, both standardised, of what has a truth."""
+        """Predictions and truths, both standardised, where there is a truth."""
         y = point_rows(y) if y.dim() > 2 else y.reshape(-1, self.outputs)
         if y.size(0) != answers.size(0):
             raise ValueError(
                 f"regression: expected targets [{answers.size(0)}, {self.outputs}], got {list(y.shape)}"
             )
-        known = (~y.isnan().all(dim=1)).nonzero(as_tuple=True)[0]  # once: a GPU is waited for
+        known = (~y.isnan().all(dim=1)).nonzero(as_tuple=True)[0]  # one wait for a GPU, not two
         return answers[known], self.targets.standardise(y[known])
 
     def loss(self, answers: Tensor, y: Tensor) -> tuple[Tensor, Tensor | float]:
         known = ~y.isnan()
         if answers.dtype in (torch.float16, torch.bfloat16):
             answers = answers.float()  # targets have more digits
-        if answers.device.type != "cpu":  # how many there are would be waited for
+        if answers.device.type == "cuda":  # selecting the known values would wait for their number
             given = torch.where(known, answers, 0.0), y.nan_to_num().to(answers.dtype)
             return LOSSES[self.kind](*given, reduction="sum"), known.sum()
         each = LOSSES[self.kind](answers[known], y[known].to(answers.dtype), reduction="sum")
@@ -108,10 +108,10 @@ class Regression(Task):
 
 
 class RegressionEvaluation(Evaluation):
-    """Errors of each target, the mean loss, and some pairs of truth and answer.
+    """Errors of each target, the mean loss, and some pairs of truth and prediction.
 
     Args:
-        task: Of which they are.
+        task: The regression task.
     """
 
     def __init__(self, task: Regression) -> None:
@@ -125,9 +125,9 @@ class RegressionEvaluation(Evaluation):
         self.pairs.add(y, answers)
 
     def take(self) -> tuple[dict[str, Any], dict[str, Tensor | float]]:
-        """What scores are made of; and ``loss``, ``error`` and ``mae_<name>`` of each target, in its unit.
+        """The basis of scores; and ``loss``, ``error`` and ``mae_<name>`` of each target, in its unit.
 
-        ``error`` is the mean absolute error of all values, in deviations of their targets.
+        ``error`` is the mean absolute error of all values, in standard deviations of their targets.
 
         Raises:
             ValueError: If nothing was counted.
@@ -156,7 +156,7 @@ def composition_of(samples: Sequence[Any], task: Task) -> tuple[Tensor, Tensor]:
         - **output:** :math:`(n, C)`, :math:`(n, T)`
 
     Raises:
-        ValueError: If the task is another one.
+        ValueError: If the task is not a regression.
     """
     if not isinstance(task, Regression):
         raise ValueError(f"model.composition: expected regression, got {task.name}")

@@ -1,4 +1,4 @@
-"""One sample with an answer per point, kept for a picture of truth, answer and error."""
+"""One sample with a prediction per point, kept for a picture of truth, prediction and error."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Scene:
     Args:
         pos: ``[N, D]``.
         truth: Labels ``[N]``, -1 where there is none; or targets ``[N, T]``, NaN where there is none.
-        answer: Labels ``[N]``, or ``[N, T]``, in the unit of the targets.
-        name: Of the sample.
+        answer: Predicted labels ``[N]``, or targets ``[N, T]`` in their unit.
+        name: Name of the sample.
     """
 
     pos: Tensor
@@ -29,12 +29,11 @@ class Scene:
 
 
 def telling_scene(batch: object, answer: Tensor) -> Scene | None:
-    """The sample of a batch whose truths differ most.
+    """The sample of a batch with the most diverse truths.
 
     Args:
-        batch: ``Data`` with ``pos`` and ``y``, or grids and labels of their cells; of anything else there is no
-            picture.
-        answer: Of all its points or cells.
+        batch: ``Data`` with ``pos`` and ``y``, or grids and labels of their cells; anything else has no picture.
+        answer: Predictions for all its points or cells.
     """
     if isinstance(batch, (tuple, list)) and batch[1].dim() > 1:
         return _telling_grid(batch[1].detach().cpu(), answer.detach().cpu())
@@ -52,7 +51,7 @@ def telling_scene(batch: object, answer: Tensor) -> Scene | None:
 
 
 def _telling_grid(truth: Tensor, answer: Tensor) -> Scene:
-    """Of labels ``[B, *S]``; an image stands upright, its rows from above."""
+    """Picks a grid from labels ``[B, *S]``; an image is shown upright, rows from the top."""
     rows = truth.flatten(1)
     chosen = int(rows.float().var(dim=1, correction=0).argmax())
     pos = grid_positions(tuple(truth.shape[1:]))

@@ -1,4 +1,4 @@
-"""How good a network is on one split: as numbers, in words, and what is drawn of it."""
+"""Scores of a network on one split: as numbers, in words, and for pictures."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Scores:
     """Accuracies on one split, as fractions.
 
     Args:
-        accuracy: Of all samples.
-        mean_class_accuracy: Mean of the classes' own.
+        accuracy: Accuracy over all samples.
+        mean_class_accuracy: Mean of the accuracies of the classes.
         loss: Mean cross-entropy.
-        confusion: Samples of class (row) that were taken for class (column), ``[K, K]``.
+        confusion: Samples of class (row) that were predicted as class (column), ``[K, K]``.
         classes: Names of the classes.
-        of: The weights that were evaluated, in words.
+        of: The evaluated weights, in words.
 
     Example:
         >>> scores = Scores(0.875, 0.875, 0.4, torch.tensor([[3, 1], [0, 4]]), ("cup", "mug"))
@@ -35,7 +35,7 @@ class Scores:
     """
 
     picture: ClassVar[str] = "confusion"
-    """What the picture of them is called."""
+    """The name of its picture."""
 
     accuracy: float
     mean_class_accuracy: float
@@ -50,7 +50,7 @@ class Scores:
         return mean_of_known(class_f1(self.confusion))
 
     def numbers(self) -> dict[str, Any]:
-        """What ``results.json`` keeps."""
+        """The values for ``results.json``."""
         kept = {key: getattr(self, key) for key in ("accuracy", "mean_class_accuracy", "loss")}
         return {**kept, "macro_f1": self.macro_f1}
 
@@ -62,7 +62,7 @@ class Scores:
         )
 
     def title(self) -> str:
-        """The number that a picture has above it."""
+        """The numbers above a picture."""
         return f"{100 * self.accuracy:.1f} %"
 
 
@@ -71,9 +71,9 @@ class SegmentationScores(Scores):
     """Scores of a class per point, cell or time step.
 
     Args:
-        scene: A sample with its truth and its answer, for a picture; None for none.
-        whole: Of scans at full resolution, points of class (row) that were taken for class (column); None if they were
-            not answered as a whole.
+        scene: A sample with its truth and prediction, for a picture; None for none.
+        whole: Confusion at the full resolution of scans: points of class (row) that were predicted as class (column);
+            None if whole scans were not predicted.
 
     Example:
         >>> scores = SegmentationScores(0.875, 0.875, 0.4, torch.tensor([[3, 1], [0, 4]]), ("ground", "tree"))
@@ -88,21 +88,21 @@ class SegmentationScores(Scores):
 
     @property
     def full_resolution(self) -> SegmentationScores | None:
-        """Scores of every labelled point of whole scans, thinned or not."""
+        """Scores over every labelled point of whole scans, thinned or not."""
         if self.whole is None:
             return None
         return SegmentationScores(*accuracies(self.whole), self.loss, self.whole, self.classes, self.of)
 
     @property
     def iou(self) -> dict[str, float | None]:
-        """Intersection over union of each class; None of one that is nowhere, in truth and answers."""
+        """Intersection over union of each class; None for a class that occurs in neither truths nor predictions."""
         values = class_iou(self.confusion).tolist()
         pairs = zip(self.classes, values, strict=True)
         return {name: None if value != value else value for name, value in pairs}
 
     @property
     def mean_iou(self) -> float:
-        """Mean of the classes that are somewhere."""
+        """Mean over the classes that occur."""
         return mean_of_known(class_iou(self.confusion))
 
     def numbers(self) -> dict[str, Any]:
@@ -124,16 +124,16 @@ class RegressionScores:
     """Errors on one split, in the unit of each target.
 
     Args:
-        targets: What was answered.
+        targets: The predicted targets.
         mae: Mean absolute error of each target.
         rmse: Root of the mean squared error.
-        r2: Coefficient of determination; NaN where truths do not differ.
-        mae_of_mean: Mean absolute error of the one who always answers the mean of the training part.
+        r2: Coefficient of determination; NaN if all truths are equal.
+        mae_of_mean: Mean absolute error of always predicting the mean of the training set.
         loss: Mean loss, of standardised targets.
         truth: Some truths, ``[n, T]``; NaN where they are not known.
-        answer: The answers to them, ``[n, T]``.
-        of: The weights that were evaluated, in words.
-        scene: A sample with its truth and its answer, for a picture; None for none.
+        answer: The predictions for them, ``[n, T]``.
+        of: The evaluated weights, in words.
+        scene: A sample with its truth and prediction, for a picture; None for none.
 
     Example:
         >>> targets = Targets(("energy",), ("eV",), (0.0,), (1.0,))
@@ -156,7 +156,7 @@ class RegressionScores:
     scene: Scene | None = None
 
     def numbers(self) -> dict[str, Any]:
-        """What ``results.json`` keeps; null where a number cannot be told."""
+        """The values for ``results.json``; null for an unknown number."""
         kept = {key: getattr(self, key) for key in ("mae", "rmse", "r2", "mae_of_mean")}
         found = {
             name: {"unit": unit, **{key: _known(values[i]) for key, values in kept.items()}}
@@ -179,7 +179,7 @@ class RegressionScores:
         return "; ".join(told)
 
     def title(self) -> str:
-        """The numbers that a picture has above it."""
+        """The numbers above a picture."""
         pairs = zip(self.mae, self.targets.units, strict=True)
         return "MAE " + ", ".join(f"{mae:.4g} {unit}".rstrip() for mae, unit in pairs)
 

@@ -1,3 +1,3 @@
-"""Internal: from a file to what a network takes, a module for each kind of data."""
+"""Internal: pipelines from files to network inputs, one module per kind of data."""
 
 __all__: list[str] = []

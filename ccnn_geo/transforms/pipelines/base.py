@@ -1,4 +1,4 @@
-"""What prepares a sample: the same in training and in prediction, stored with the network."""
+"""Pipelines prepare samples in the same way for training and prediction; their settings are stored with networks."""
 
 from __future__ import annotations
 
@@ -23,73 +23,73 @@ PLACES = {
     "series": "series:SeriesPipeline",
     "cloud": "clouds:CloudPipeline",
 }
-"""Module and class of each kind, imported when it is asked for."""
+"""Module and class of each kind, imported when needed."""
 
 P = TypeVar("P", bound="Pipeline")
 
 
 class Pipeline(ABC):
-    """From a file to what a network takes of it.
+    """Prepares samples for a network, starting from files.
 
-    A subclass is a frozen dataclass of plain values. Data sets prepare their samples with it; checkpoints and exported
-    folders keep :meth:`settings`, from which :func:`make_pipeline` makes it again.
+    A subclass is a frozen dataclass of plain values. Data sets prepare their samples with it. Checkpoints and exported
+    folders store its :meth:`settings`, from which :func:`make_pipeline` builds it again.
     """
 
     kind: ClassVar[str]
-    """What it prepares, a key of :data:`PLACES`."""
+    """Kind of data, a key of :data:`PLACES`."""
 
     extensions: ClassVar[tuple[str, ...]]
-    """Of the files that it reads, lower case, with the dot."""
+    """Extensions of the files that it reads, lower case, with the dot."""
 
     companions: ClassVar[tuple[str, ...]] = ()
-    """Ends of the names of files that lie beside these, and are none."""
+    """Name endings of files beside these that are not samples."""
 
     @abstractmethod
     def read(self, source: Any) -> Any:
-        """What a file, or an object in memory, holds.
+        """Reads the content of a file, or of an object in memory.
 
         Raises:
             OSError: If a file cannot be opened.
-            ValueError: If it is not sound; the message names it.
-            TypeError: If it is nothing that this pipeline reads.
+            ValueError: If the content is damaged; the message names the file.
+            TypeError: If this pipeline cannot read this type.
         """
 
     @abstractmethod
     def __call__(self, content: Any) -> Data | Tensor:
-        """A sample of what :meth:`read` gave: ``Data(x [N, C], pos [N, D])``, or a grid ``[C, *S]``.
+        """Turns the result of :meth:`read` into a sample: ``Data(x [N, C], pos [N, D])``, or a grid ``[C, *S]``.
 
         Raises:
-            ValueError: If it does not fit the samples of the training.
+            ValueError: If it does not fit the samples used in training.
         """
 
     def samples_of(self, path: str) -> list[str]:
-        """Paths of the samples in a file: its own, but for tables of many.
+        """Paths of the samples in a file: the file itself, or one path per sample in a table of many.
 
         Raises:
-            ImportError: If an extra is missing that reads it.
+            ImportError: If an extra that is needed to read it is missing.
             OSError, ValueError: If it cannot be read.
         """
         return [path]
 
     @property
     def files(self) -> FileKind:
-        """Those of a folder, and of the folders in it."""
+        """The kind of files to look for in a folder and its subfolders."""
         return FileKind(f"{self.kind}s", self.extensions, self.companions, deep=True)
 
     def settings(self) -> dict[str, Any]:
-        """All that :func:`make_pipeline` needs, plain values."""
+        """All plain values that :func:`make_pipeline` needs."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
         return {"kind": self.kind, **{name: _plain(value) for name, value in values.items()}}
 
     @classmethod
     def from_settings(cls: type[P], settings: Mapping[str, Any]) -> P:
-        """The pipeline of :meth:`settings`; other keys are ignored, null is the default."""
+        """Builds the pipeline from :meth:`settings`; ignores other keys, and null means the default."""
         names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
         return cls(**{name: settings[name] for name in names if settings.get(name) is not None})
 
 
 def make_pipeline(settings: Mapping[str, Any]) -> Pipeline:
-    """The pipeline of :meth:`Pipeline.settings`.
+    """Builds a pipeline from :meth:`Pipeline.settings`.
 
     Raises:
         ValueError: If the kind is unknown, or a value out of range.
@@ -110,7 +110,7 @@ def make_pipeline(settings: Mapping[str, Any]) -> Pipeline:
 
 
 def _plain(value: Any) -> Any:
-    """Lists, dictionaries, numbers and text in the place of what holds the same."""
+    """Converts containers, numbers and text to plain lists, dictionaries, numbers and strings."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):

@@ -1,4 +1,4 @@
-"""From a file of points with named columns to what a network is given."""
+"""From a file of points with named columns to network inputs."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ccnn_geo.transforms.pipelines.base import Pipeline
 from ccnn_geo.transforms.scan_points import centred
 
 MADE = ("constant", "pos")
-"""Features that are no columns of a file."""
+"""Features that are not columns of a file."""
 
 
 @dataclass(frozen=True)
 class CloudPipeline(Pipeline):
-    """What a network sees of a cloud or molecule; plain values alone, so that prediction repeats it.
+    """Prepares a cloud or molecule; stored in checkpoints, so that prediction repeats it.
 
     Args:
-        features: Columns of ``data.x``: names of the file's, ``constant`` (1), and ``pos``, a column per axis.
-        one_hot: Values of a feature that become a column each, such as ``{"z": [1, 6, 8]}`` for kinds of atoms.
-        scale: Mean and deviation of a feature, by which it is standardised.
-        unit: Units of the file that are 1 in ``pos``.
+        features: Columns of ``data.x``: names of columns in the file, ``constant`` (1), and ``pos``, a column per axis.
+        one_hot: Values of a feature that become one column each, such as ``{"z": [1, 6, 8]}`` for types of atoms.
+        scale: Mean and standard deviation of a feature to standardise.
+        unit: Length in the file that becomes 1 in ``pos``.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -55,11 +55,11 @@ class CloudPipeline(Pipeline):
             raise ValueError(f"clouds: expected a unit above 0, got {self.unit}")
 
     def samples_of(self, path: str) -> list[str]:
-        """Those of a table, each; of any other file its own."""
+        """One path per sample in a table; any other file is one sample."""
         return members(path)
 
     def read(self, source: Cloud | str | PathLike[str]) -> Cloud:
-        """The points of a file, see :func:`~ccnn_geo.io.cloud_file.read_cloud`, or such as are in memory."""
+        """Reads the points of a file, see :func:`~ccnn_geo.io.cloud_file.read_cloud`, or takes those in memory."""
         if isinstance(source, Cloud):
             return source
         if not isinstance(source, (str, PathLike)):
@@ -69,7 +69,7 @@ class CloudPipeline(Pipeline):
         return cloud
 
     def __call__(self, content: Cloud) -> Data:
-        """The sample ``Data(x [N, C], pos [N, D])`` of a cloud; positions count from the middle of its box."""
+        """Makes the sample ``Data(x [N, C], pos [N, D])``; positions are relative to the centre of the bounding box."""
         pos, _ = centred(content.pos, self.unit)
         made = {"constant": np.ones((len(pos), 1)), "pos": pos}
         columns = [made[name] if name in made else self._column(name, content) for name in self.features]
@@ -81,7 +81,7 @@ class CloudPipeline(Pipeline):
         values = cloud.fields.get(name)
         if values is None or not np.isfinite(values).all():
             found = "none" if values is None else "NaN or Inf"
-            raise ValueError(f"clouds: expected numbers of the feature {name}, got {found}")
+            raise ValueError(f"clouds: expected numbers for the feature {name}, got {found}")
         if name not in self.one_hot:
             mean, std = self.scale.get(name, (0.0, 1.0))
             return ((values - mean) / std)[:, None]

@@ -1,4 +1,4 @@
-"""From an image to what the network is given."""
+"""From an image to network inputs."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from ccnn_geo.transforms.pipelines.base import Pipeline
 
 @dataclass(frozen=True)
 class ImagePipeline(Pipeline):
-    r"""What a network sees of an image: :math:`(x / 255 - \mu_c) / \sigma_c` per channel.
+    r"""Prepares an image: :math:`(x / 255 - \mu_c) / \sigma_c` per channel.
 
     Args:
-        mean: Mean of each channel, of values in [0, 1].
-        std: Deviation of each channel.
-        size: (H, W) of the training's images; others are scaled to cover it and cropped around their centre. None keeps
-            them.
-        resize: (H, W) to which those are resized then, bilinearly with antialiasing; None keeps them.
+        mean: Mean of each channel, for values in [0, 1].
+        std: Standard deviation of each channel.
+        size: (H, W) of the training images. Other images are scaled to cover it and cropped to their centre; None keeps
+            their size.
+        resize: (H, W) to resize to afterwards, bilinearly with antialiasing; None keeps the size.
         pixels: None for an image ``[C, H, W]``; ``"row"`` for a sequence ``[C, H W]`` row by row, or the order of the
-            pixels in it.
-        codes: Values of the classes in masks, of a network with an answer per pixel: it sees an image as a whole,
-            scaled to cover ``size`` and not cropped. None of one with an answer per image.
+            pixels in the sequence.
+        codes: Mask values of the classes, for networks with a prediction per pixel. These see the whole image, scaled
+            to cover ``size`` and not cropped. None for networks with one prediction per image.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -66,13 +66,13 @@ class ImagePipeline(Pipeline):
 
     @property
     def spacing(self) -> float | None:
-        """Distance of the pixels; None where the longest axis of every image covers [-1, 1]."""
+        """Distance between pixels; None if the longest axis of every image covers [-1, 1]."""
         if self.codes is None or self.size is None:
             return None
         return 2 / max(max(self.size) - 1, 1)
 
     def read(self, source: str | PathLike[str] | np.ndarray | Tensor) -> Tensor:
-        """Bytes ``[C, H, W]`` of a file, of a Pillow image, or of an array.
+        """Reads bytes ``[C, H, W]`` from a file, a Pillow image or an array.
 
         Shapes:
             array ``[H, W]`` or ``[H, W, C]``, tensor ``[C, H, W]``; uint8
@@ -80,7 +80,7 @@ class ImagePipeline(Pipeline):
         whole, channels = self.size is None or self.codes is not None, len(self.mean)
         size = None if whole or self.size is None else (self.size[0], self.size[1])
         if channels not in (1, 3):
-            raise ValueError(f"expected a network of 1 or 3 channels to read images for, it has {channels}")
+            raise ValueError(f"expected a network with 1 or 3 channels to read images for, got {channels}")
         if isinstance(source, (str, PathLike)):
             return torch.from_numpy(read_image(Path(source), size, channels))
         if isinstance(source, Tensor):
@@ -94,7 +94,7 @@ class ImagePipeline(Pipeline):
         return arrange_pixels(self.normalised(content), self.pixels)
 
     def normalised(self, image: Tensor | np.ndarray) -> Tensor:
-        """Bytes ``[C, H, W]`` as a float32 image of mean 0 and deviation 1, as those of the training."""
+        """Standardises bytes ``[C, H, W]`` to a float32 image, as in training."""
         scale, shift = self._scale_and_shift
         image = torch.as_tensor(image).to(torch.float32, memory_format=torch.contiguous_format)
         if self.resize is not None and tuple(image.shape[1:]) != tuple(self.resize):
@@ -110,7 +110,7 @@ class ImagePipeline(Pipeline):
 
 
 def _covering(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """Bytes ``[C, H, W]``, scaled so that a size is just covered, in the same shape."""
+    """Scales bytes ``[C, H, W]`` to the smallest image that covers a size and has the same aspect ratio."""
     scale = max(wanted / found for wanted, found in zip(size, image.shape[1:], strict=True))
     height, width = (max(1, round(scale * found)) for found in image.shape[1:])
     if (height, width) == image.shape[1:]:
@@ -119,11 +119,11 @@ def _covering(image: np.ndarray, size: Sequence[int]) -> np.ndarray:
 
 
 def arrange_pixels(image: Tensor, pixels: str | Sequence[int] | Tensor | None) -> Tensor:
-    """The grid of an image ``[C, H, W]``: itself, or a sequence ``[C, H W]`` of its pixels.
+    """Returns an image ``[C, H, W]``, or a sequence ``[C, H W]`` of its pixels.
 
     Args:
         image: The image.
-        pixels: None, ``"row"``, or the order of the pixels in the sequence.
+        pixels: None for the image, ``"row"``, or the order of the pixels in the sequence.
     """
     if pixels is None:
         return image

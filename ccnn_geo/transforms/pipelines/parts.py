@@ -1,4 +1,4 @@
-"""From a mesh or a cloud to points, and the places where a part is asked for: its faces, or all of its points."""
+"""From a mesh or a cloud to points, and the places to label: the faces of a mesh, or all points of a cloud."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ccnn_geo.transforms.sample_shape import SampleShape
 
 @dataclass(frozen=True)
 class PartPipeline(ShapePipeline):
-    """What a network for parts sees of a shape, and where it is asked.
+    """Prepares a shape for a network that predicts parts, and the places to predict at.
 
-    Points are sampled as :class:`~ccnn_geo.transforms.ShapePipeline` has it. The network is evaluated in the middle of
-    each face of a mesh, or at each point of a cloud: a convolution has a value everywhere.
+    Points are sampled as in :class:`~ccnn_geo.transforms.ShapePipeline`. The network predicts at the centre of each
+    face of a mesh, or at each point of a cloud; a convolution has a value everywhere.
 
     Raises:
-        ValueError: If an argument is out of range, or the carrier is not ``points``.
+        ValueError: If an argument is out of range, or ``carrier`` is not ``points``.
 
     Example:
         >>> from torch_geometric.data import Data
@@ -41,7 +41,7 @@ class PartPipeline(ShapePipeline):
             raise ValueError(f"data.carrier: expected 'points' for parts, got {self.carrier!r}")
 
     def __call__(self, data: Data) -> Data:
-        """From a mesh or cloud as read from a file to the network's input, and the places ``at`` of the answers."""
+        """Turns a mesh or cloud, as read from a file, into the network's input and the places ``at`` to predict."""
         data = data.clone()
         data.pos = data.pos.double()
         asked = asked_places(data)
@@ -55,13 +55,13 @@ class PartPipeline(ShapePipeline):
 
 
 def asked_places(data: Data) -> Tensor:
-    """Middles of the faces of a mesh, as its file counts them, or the points of a cloud.
+    """Centres of the faces of a mesh, in the order of its file, or the points of a cloud.
 
-    A polygon's middle is that of its area; one without an area is asked in the middle of its triangles, one of fewer
-    than three corners in that of the mesh.
+    The centre of a polygon is the centroid of its area. A polygon without area uses the mean of its triangles'
+    centres, and one with fewer than three corners the centre of the mesh.
 
     Shapes:
-        ``pos [V, 3]``, ``face [3, F]``, perhaps ``corners [P]`` -> ``[P, 3]``; of a cloud ``[V, 3]``
+        ``pos [V, 3]``, ``face [3, F]``, optional ``corners [P]`` -> ``[P, 3]``; for a cloud ``[V, 3]``
     """
     if data.get("face") is None or data.face.numel() == 0:
         return data.pos

@@ -1,4 +1,4 @@
-"""From a recording to what the network is given."""
+"""From a recording to network inputs."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ FULL_SCALE = 2**15
 """Samples are multiples of 1 / 2^15."""
 
 MOST_CUT = 0.1
-"""Part of the samples that may lie beyond [-1, 1], where they are cut off: more are of another scale."""
+"""Share of values that may lie outside [-1, 1] and be clipped; a larger share means another scale."""
 
 EPSILON = 1e-5
-"""Added to the deviation: a channel that never changes becomes 0."""
+"""Added to the standard deviation: a channel that never changes becomes 0."""
 
 Sound = tuple[np.ndarray, int]
 
 
 @dataclass(frozen=True)
 class RecordingPipeline(Pipeline):
-    r"""What a network sees of a recording: a wave or its MFCC, :math:`(x - \mu_c) / (\sigma_c + 10^{-5})` per channel.
+    r"""Prepares a recording: a wave or its MFCC, :math:`(x - \mu_c) / (\sigma_c + 10^{-5})` per channel.
 
     Args:
         rate: Samples per second; other recordings are resampled.
-        length: Samples at that rate: silence on both sides of shorter recordings, both ends off longer ones.
-        channels: Of the wave; None takes the mean of a recording's channels.
+        length: Samples at that rate; shorter recordings get silence on both sides, longer ones lose both ends.
+        channels: Channels of the wave; None averages the channels of a recording.
         mfcc: Arguments of :class:`~ccnn_geo.transforms.mfcc.MFCC`; None for waves.
-        mean: Mean of each channel of the training's signals; None leaves a signal as it is.
-        std: Deviation of each channel.
-        each: Take mean and deviation of each recording itself.
-        step: Every ``step``-th sample is kept.
+        mean: Mean of each channel over the training signals; None leaves signals unchanged.
+        std: Standard deviation of each channel.
+        each: Use the mean and deviation of each recording instead.
+        step: Keep every ``step``-th sample.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -74,7 +74,7 @@ class RecordingPipeline(Pipeline):
             raise ValueError("pipeline of recordings: expected mean and std together, got one of them")
 
     def read(self, source: str | PathLike[str] | Sound) -> Sound:
-        """Samples ``[C, T]`` or ``[T]`` in [-1, 1], and their rate: of a file, or a pair of both."""
+        """Reads samples ``[C, T]`` or ``[T]`` in [-1, 1] and their rate, from a file or a pair of both."""
         if isinstance(source, (str, PathLike)):
             wave, rate = read_recording(source)
             check_scale(wave, str(source))
@@ -117,14 +117,14 @@ class RecordingPipeline(Pipeline):
 
 
 class EncodeSignal:
-    r"""A stored row ``[C, T]`` as a float32 signal ``[C, ceil(T / step)]``.
+    r"""Turns a stored row ``[C, T]`` into a float32 signal ``[C, ceil(T / step)]``.
 
     .. math:: (x / s - \mu_c) / (\sigma_c + 10^{-5})
 
     Args:
-        scale: The s that stored values are divided by.
-        statistics: Mean and deviation ``[C]`` of x / s; None leaves it as it is, "clip" takes those of each row itself.
-        step: Every ``step``-th sample is kept.
+        scale: Divisor s of stored values.
+        statistics: Mean and deviation ``[C]`` of x / s; None leaves it unchanged, "clip" uses each row's own.
+        step: Keep every ``step``-th sample.
     """
 
     def __init__(
@@ -144,20 +144,20 @@ class EncodeSignal:
 
 
 def stored_wave(wave: np.ndarray, length: int) -> np.ndarray:
-    """Samples ``[C, T]`` in [-1, 1] as 16-bit steps ``[C, length]``; peaks beyond are cut off."""
+    """Converts samples ``[C, T]`` in [-1, 1] to 16-bit steps ``[C, length]``; clips peaks outside."""
     steps = np.rint(fit_length(wave, length) * FULL_SCALE)
     return steps.clip(-FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 
 def check_scale(wave: np.ndarray, name: str) -> None:
-    """Refuses floating point of another full scale than 1; a few peaks may be cut off.
+    """Rejects floating point with a full scale other than 1; a few peaks may be clipped.
 
     Raises:
-        ValueError: If more than a tenth of what is not silent lies beyond.
+        ValueError: If more than a tenth of the samples that are not silent lies outside [-1, 1].
     """
     loud, heard = np.count_nonzero(np.abs(wave) > 1), np.count_nonzero(wave)
     if loud > MOST_CUT * heard:
         raise ValueError(
             f"{name}: samples up to {np.abs(wave).max():.6g}, {loud / heard:.0%} of those that are not silent beyond "
-            f"[-1, 1], expected floating point in it; divide them by their full scale, such as 32768"
+            f"[-1, 1], expected floating point in this range; divide them by their full scale, such as 32768"
         )

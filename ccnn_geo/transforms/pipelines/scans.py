@@ -1,4 +1,4 @@
-"""From a laser scan, or a tile of one, to what the network is given: the same in training and in prediction."""
+"""From a laser scan, or a tile of one, to network inputs: the same in training and in prediction."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from ccnn_geo.transforms.scan_points import (
 )
 
 SEED = 0
-"""Of the points that remain of ``max_points`` where nothing else says which."""
+"""Default seed for choosing ``max_points`` points."""
 
 
 @dataclass(frozen=True)
 class ScanPipeline(Pipeline):
-    """What a network sees of a scan; stored in checkpoints, so that prediction repeats it.
+    """Prepares a scan; stored in checkpoints, so that prediction repeats it.
 
     Args:
-        features: Columns of ``x``: measurements, and ``constant``, ``x``, ``y``, ``z`` of ``pos``.
-        moments: Mean and deviation by which a measurement is standardised; one without stays as it is.
-        unit: Units of the file that are 1 in ``pos``.
-        tile: Edge of the square tiles that samples are, in units of the file; null for whole scans.
-        voxel: Edge of cubes of which one point remains, the one nearest to the centre.
-        max_points: Points that remain at most, chosen at random.
-        num_points: Of these points as many, evenly spaced in their order.
-        columns: What the numbers of a point in ``.bin`` and ``.npy`` are, see
+        features: Columns of ``x``: measurements, ``constant``, and ``x``, ``y``, ``z`` of ``pos``.
+        moments: Mean and standard deviation that standardise a measurement; measurements without stay unchanged.
+        unit: Length in the file that becomes 1 in ``pos``.
+        tile: Edge of the square tiles that become samples, in units of the file; null for whole scans.
+        voxel: Edge of cubes that keep one point each, the one nearest to the centre.
+        max_points: Largest number of points to keep, chosen at random.
+        num_points: Number of points to keep of those, evenly spaced in order.
+        columns: Names of the columns in ``.bin`` and ``.npy`` files, see
             :func:`~ccnn_geo.io.scans.bin_file.read_bin` and :func:`~ccnn_geo.io.scans.npy_file.open_npy`.
-        column_type: Their type, ``float32`` or ``float64``.
-        label: Name of the column that holds the labels.
-        classes: Codes of the files that are the classes 0, 1 and so on; null leaves the codes as they are.
+        column_type: Type of these columns, ``float32`` or ``float64``.
+        label: Name of the label column.
+        classes: Codes in the files that become the classes 0, 1 and so on; null keeps the codes.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -92,20 +92,20 @@ class ScanPipeline(Pipeline):
         return len(self.features)
 
     def read(self, source: str | PathLike[str]) -> Frame:
-        """All points of a file, see :func:`~ccnn_geo.io.scans.frames.read_frame`."""
+        """Reads all points of a file, see :func:`~ccnn_geo.io.scans.frames.read_frame`."""
         return read_frame(Path(source), self.columns, self.column_type, self.label, self.features)
 
     def __call__(self, frame: Frame) -> Data:
-        """A scan as one sample, thinned as in training; ``tile`` has no say."""
+        """Turns a scan into one sample, thinned as in training; ``tile`` has no effect."""
         return self.sample(frame, self.thinned(frame.xyz))
 
     def thinned(self, xyz: np.ndarray, seed: int = SEED, shift: np.ndarray | float = 0.0) -> np.ndarray:
-        """Indices, ascending, of the points that remain of a sample.
+        """Ascending indices of the points that remain in a sample.
 
         Args:
             xyz: The points of the sample, in units of the file.
-            seed: Of the choice of ``max_points``.
-            shift: Moves the cubes of ``voxel``, for another thinning of the same points.
+            seed: Seed for choosing ``max_points``.
+            shift: Shifts the cubes of ``voxel``, for another thinning of the same points.
 
         Shapes:
             ``xyz [N, 3]``, ``shift [3]`` -> ``[M]``, M <= N.
@@ -119,15 +119,15 @@ class ScanPipeline(Pipeline):
         return keep
 
     def sample(self, frame: Frame, keep: np.ndarray) -> Data:
-        """Some points of a scan as the network is given them.
+        """Makes the network's input from some points of a scan.
 
         Args:
             frame: The scan.
             keep: Indices of the points.
 
         Shapes:
-            ``keep [M]`` -> ``Data(x [M, F], pos [M, 3], origin [1, 3])`` and, of a scan with labels, ``y [M]``;
-            ``pos * unit + origin`` are the file's coordinates, origin float64.
+            ``keep [M]`` -> ``Data(x [M, F], pos [M, 3], origin [1, 3])`` and, for a scan with labels, ``y [M]``;
+            ``pos * unit + origin`` are the file's coordinates; origin is float64.
 
         Raises:
             ValueError: If the file lacks a feature.

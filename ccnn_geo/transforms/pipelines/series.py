@@ -1,4 +1,4 @@
-"""From a table of observations in time to what the network is given."""
+"""From a table of observations in time to network inputs."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from ccnn_geo.transforms.pipelines.base import Pipeline
 
 @dataclass(frozen=True)
 class SeriesPipeline(Pipeline):
-    r"""What a network sees of a series: standardised values, masks of what was observed, and times on [-1, 1].
+    r"""Prepares a series: standardised values, masks of observed values, and times on [-1, 1].
 
     Args:
-        variables: Names of the columns, in the order of the training.
+        variables: Names of the columns, in the order used in training.
         dates: Whether times are dates.
         mean: Mean of each variable.
-        std: Deviation of each variable.
-        low: Least value of each variable, None without a bound; what is below is pulled in.
-        high: Largest value of each variable, likewise.
-        span: Length of the longest training series, which covers [-1, 1], in the unit of the times, for dates seconds.
-        num_points: Points of a sample, evenly spaced in their order; None for all.
-        separator: Between the cells of a file; None where a file says it.
-        decimal: Sign of decimal places, likewise.
-        time: Name of the column of times, likewise.
-        label: Name of a column of labels, which a network does not see and a file need not have.
+        std: Standard deviation of each variable.
+        low: Lower bound of each variable, or None; lower values are clipped to it.
+        high: Upper bound of each variable, or None; higher values are clipped to it.
+        span: Length of the longest training series, which covers [-1, 1], in the unit of the times (seconds for dates).
+        num_points: Points per sample, evenly spaced in order; None for all.
+        separator: Separator between the cells of a file; None to detect it.
+        decimal: Decimal sign; None to detect it.
+        time: Name of the time column; None to detect it.
+        label: Name of a label column, which the network does not see and files need not have.
 
     Example:
         >>> pipeline = SeriesPipeline(("wind",), mean=(3.0,), std=(2.0,), span=4.0)
@@ -61,7 +61,7 @@ class SeriesPipeline(Pipeline):
     label: str | None = None
 
     def read(self, source: str | PathLike[str] | tuple[Any, Any]) -> Table:
-        """A CSV file, or a pair of times ``[N]`` and values ``[N, V]``, NaN where nothing was observed."""
+        """Reads a CSV file, or a pair of times ``[N]`` and values ``[N, V]``; NaN means nothing was observed."""
         if isinstance(source, (str, PathLike)):
             return read_table(Path(source), self.separator, self.decimal, self.time, self.label)
         if not (isinstance(source, tuple) and len(source) == 2):
@@ -91,10 +91,10 @@ class SeriesPipeline(Pipeline):
         return take_points(data, torch.arange(self.num_points) * data.num_nodes // self.num_points)
 
     def observed(self, table: Table) -> tuple[np.ndarray, np.ndarray]:
-        """Distinct times ``[N]`` since the first one, and what was observed then, ``[N, V]``.
+        """Distinct times ``[N]`` since the first one, and the values observed then, ``[N, V]``.
 
         Raises:
-            ValueError: If the table has other variables, or another kind of times.
+            ValueError: If the table has other variables or another kind of times.
         """
         if table.dates != self.dates:
             kinds = ("numbers", "dates")
@@ -104,29 +104,29 @@ class SeriesPipeline(Pipeline):
         known = list(self.variables)
         unknown = [name for name in table.variables if name not in known]
         if unknown:
-            raise ValueError(
-                f"variables {', '.join(unknown)}, expected those of the training files: {', '.join(known)}"
-            )
+            names = ", ".join(map(repr, unknown))
+            told = f"variable {names} is" if len(unknown) == 1 else f"variables {names} are"
+            raise ValueError(f"the {told} not in the training files, expected some of {', '.join(known)}")
         column = np.array([known.index(name) for name in table.variables])
         time, values = merge(table.time, column[table.variable], table.value, len(known))
         return time - time[0], values
 
     @staticmethod
     def points_of_lines(table: Table) -> np.ndarray:
-        """The point of a sample that each line of a file belongs to, ``[L]``; -1 for a time at which nothing was seen.
+        """Index of the sample's point for each line of a file, ``[L]``; -1 for times without observations.
 
-        Points are the distinct times of :meth:`observed`, so that a sample has all of them with ``num_points`` None.
+        Points are the distinct times of :meth:`observed`; with ``num_points=None`` a sample has all of them.
         """
         assert table.lines is not None, "of a file"
         times, wanted = np.unique(table.time), table.lines.time
-        if np.isnan(table.value).all():  # a file without a value is known by its times alone
+        if np.isnan(table.value).all():  # a file without values consists of its times
             return np.full(len(wanted), -1)
         place = np.searchsorted(times, wanted).clip(max=len(times) - 1)
         return np.where(times[place] == wanted, place, -1)
 
     @cached_property
     def scale(self) -> Scale:
-        """Of the variables."""
+        """The scale of the variables."""
         size = len(self.variables)
         defaults = {"mean": 0.0, "std": 1.0, "low": -np.inf, "high": np.inf}
         columns = (getattr(self, name) for name in defaults)
@@ -139,7 +139,7 @@ class SeriesPipeline(Pipeline):
 
 
 def series_points(time: np.ndarray | Tensor, values: np.ndarray | Tensor, span: float) -> Data:
-    r"""Points ``Data(x [N, 2V], pos [N, 1])`` of standardised values and of times since the first one.
+    r"""Makes points ``Data(x [N, 2V], pos [N, 1])`` from standardised values and from times since the first one.
 
     .. math:: p = 2 t / \mathrm{span} - 1
     """
@@ -162,11 +162,11 @@ class Scale:
 
     @classmethod
     def measure(cls, values: np.ndarray, tails: float = 0.0) -> Scale:
-        """Of the values ``[P, V]`` of the training part.
+        """Measures the scale of the values ``[P, V]`` of the training set.
 
         Args:
-            values: NaN where nothing was observed.
-            tails: Part of the values at either end that is taken for slips and pulled in to the rest.
+            values: The values; NaN where nothing was observed.
+            tails: Share of the values at each end that counts as errors and is clipped to the rest.
         """
         rows = []
         for column in values.T:
@@ -177,7 +177,7 @@ class Scale:
             low, high = np.quantile(seen, (tails, 1 - tails)) if tails > 0 else (-np.inf, np.inf)
             kept = seen.clip(low, high)
             std = kept.std()
-            # a variable that never changes carries nothing but its mask; its rounding is not worth a scale
+            # a constant variable carries only its mask; scaling would amplify its rounding errors
             rows.append((kept.mean(), std if std > 1e-12 * np.abs(kept).max() else 1.0, low, high))
         return cls(*np.array(rows, dtype=np.float64).reshape(-1, 4).T)
 
@@ -188,16 +188,16 @@ class Scale:
 def merge(
     time: np.ndarray, variable: np.ndarray, value: np.ndarray, num_variables: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Single observations, in any order, as one row per distinct time; those of one time are averaged.
+    """Merges single observations, in any order, into one row per distinct time; averages those of the same time.
 
     Args:
-        time: When.
-        variable: Which column.
-        value: What; NaN for a time at which nothing was observed.
+        time: Time of each observation.
+        variable: Column of each observation.
+        value: Value of each observation; NaN for a time at which nothing was observed.
         num_variables: Number of columns.
 
     Shapes:
-        three times ``[M]`` -> ``time [N]`` ascending and ``values [N, num_variables]``, NaN where nothing is.
+        three times ``[M]`` -> ``time [N]`` ascending and ``values [N, num_variables]``, NaN without a value.
     """
     times, row = np.unique(time, return_inverse=True)
     seen = ~np.isnan(value)

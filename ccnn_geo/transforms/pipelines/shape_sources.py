@@ -1,4 +1,4 @@
-"""What a shape may come as: a file, an array, a ``Data``, or an object of trimesh or open3d."""
+"""Sources of a shape: a file, an array, a ``Data``, or an object of trimesh or open3d."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Source: TypeAlias = str | PathLike[str] | np.ndarray | Tensor | Data | ShapeLike
 
 
 def read_source(source: Source, columns: Sequence[str] | None = None) -> Data:
-    """Positions, and faces or normals, in double precision on the CPU.
+    """Reads positions, and faces or normals, in double precision on the CPU.
 
     Args:
         source: A file, an array, a ``Data``, or an object of trimesh or open3d.
-        columns: What the columns of a text file are.
+        columns: Names of the columns in a text file.
 
     Raises:
-        ShapeError: If a file or object is not a sound shape.
-        ValueError: If an array or a ``Data`` is not.
-        TypeError: If it is something else.
+        ShapeError: If a file or object is not a valid shape.
+        ValueError: If an array or a ``Data`` is not a valid shape.
+        TypeError: If the source has another type.
     """
     if isinstance(source, Data):
         return _checked(source)
@@ -38,7 +38,7 @@ def read_source(source: Source, columns: Sequence[str] | None = None) -> Data:
             source = source.detach().cpu()
             # numpy has no bfloat16
             array = (source.float() if source.dtype == torch.bfloat16 else source).numpy()
-        elif isinstance(source, np.ma.MaskedArray):  # masked is missing, whatever lies below
+        elif isinstance(source, np.ma.MaskedArray):  # masked values are missing
             array = np.where(np.ma.getmaskarray(source), np.nan, source.data)
         else:
             array = source
@@ -54,7 +54,7 @@ def read_source(source: Source, columns: Sequence[str] | None = None) -> Data:
 
 
 def _checked(data: Data) -> Data:
-    """Positions, faces and normals of a cloud or mesh, and nothing else."""
+    """Checks a cloud or mesh, and keeps only its positions, faces and normals."""
     pos = data.pos
     if not isinstance(pos, Tensor) or pos.dim() != 2 or pos.size(1) != 3 or pos.size(0) == 0:
         raise ValueError(f"predict: expected pos [N, 3] with N > 0, got {data}")

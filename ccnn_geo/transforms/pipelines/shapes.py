@@ -1,4 +1,4 @@
-"""From a shape to what the network is given: one description for training, testing and prediction."""
+"""From a shape to network inputs: one description for training, testing and prediction."""
 
 from __future__ import annotations
 
@@ -42,18 +42,17 @@ class Augmentation:
 
     Args:
         scale: Range of the factor of each axis; (1, 1) for none.
-        shift: Largest move along an axis, in units of the unit sphere.
-        jitter: Standard deviation of the noise of each point.
+        shift: Largest shift along an axis, in units of the unit sphere.
+        jitter: Standard deviation of the noise on each point.
         rotate_axis: ``x``, ``y`` or ``z`` for a random rotation about it; null for none.
         rotate_degrees: The angle is uniform on [-rotate_degrees, rotate_degrees].
-        point_wolf: Anchors of smooth local deformations (PointWOLF: 4), after which the shape is put back on the unit
+        point_wolf: Number of anchors of smooth local deformations (PointWOLF: 4), followed by normalisation to the unit
             sphere; 0 for none.
-        point_dropout: Largest part of the points that goes (PointNet++: 0.875); 0 for none.
-        point_fill: Whether those that go become copies of another, for networks that take clouds of one size.
-        swap_up: Share of the shapes that are turned so that y becomes z, for files in which either points up.
+        point_dropout: Largest share of points to drop (PointNet++: 0.875); 0 for none.
+        point_fill: Whether dropped points become copies of another point, for networks that need clouds of one size.
+        swap_up: Share of shapes to rotate so that y becomes z, for files in which either axis is up.
         mirror: Axes along which half of the shapes are mirrored, such as ``xz``; null for none.
-        drop_normals: Share of the shapes whose normals are replaced by estimated ones, as clouds without normals get
-            them in prediction.
+        drop_normals: Share of shapes that get estimated normals, as clouds without normals do in prediction.
 
     Example:
         >>> [type(t).__name__ for t in Augmentation(shift=0.1, jitter=0.01).transforms()]
@@ -73,11 +72,11 @@ class Augmentation:
     drop_normals: float = 0.0
 
     def of_whole_shapes(self, normal_neighbors: int = 16) -> list[Any]:
-        """Transforms before points are chosen."""
+        """Transforms to apply before points are chosen."""
         return [] if self.drop_normals == 0 else [DropNormals(self.drop_normals, normal_neighbors)]
 
     def transforms(self) -> list[Any]:
-        """The transforms after it that change anything, in order."""
+        """Transforms to apply afterwards, in order; those without effect are left out."""
         chain: list[Any] = []
         if self.point_wolf != 0:
             chain += [PointWOLF(self.point_wolf), NormalizeSphere()]
@@ -98,28 +97,28 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class ShapePipeline(Pipeline):
-    """What a network sees of a shape; stored in checkpoints, so that prediction repeats it.
+    """Prepares a shape; stored in checkpoints, so that prediction repeats it.
 
     Args:
-        num_points: Points (or voxels) of a sample.
-        num_samples: Points that are sampled of a shape, and from which those are chosen.
-        features: Fields that become ``data.x``, of ``normal``, ``pos``, ``normal_outer`` and ``constant``, see
+        num_points: Points (or voxels) per sample.
+        num_samples: Number of points sampled from a shape, from which those are chosen.
+        features: Fields to concatenate into ``data.x``: ``normal``, ``pos``, ``normal_outer`` and ``constant``, see
             :class:`~ccnn_geo.transforms.PointFeatures`.
-        carrier: ``points``; ``voxels`` for the non-empty cells of a lattice on [-1, 1]^3; ``grid`` for all of them, a
-            dense grid in which the features of the others are 0.
+        carrier: Domain: ``points``; ``voxels`` for the non-empty cells of a lattice on [-1, 1]^3; ``grid`` for all
+            cells, with features 0 in empty ones.
         voxel_size: Cells along each axis.
-        normal_neighbors: Neighbours for the normals of clouds that have none.
-        seed: Of the sampling.
-        subset: How points are chosen: at ``random``, as the paper, or ``farthest`` from each other, which covers a
+        normal_neighbors: Neighbours for estimating the normals of clouds without any.
+        seed: Seed of the sampling.
+        subset: How points are chosen: at ``random``, as in the paper, or ``farthest`` from each other, which covers a
             shape evenly, see :class:`~ccnn_geo.transforms.FarthestSubset`.
-        reference_points: With ``subset="farthest"`` each point weighs its share of the shape times this: the
-            ``num_points`` of training, for sums that do not depend on ``num_points``; null for no weights.
-        frame: Where a shape is put: on the unit ``sphere`` around the mean of its points, or in the ``box`` [-1, 1]^3
-            around the middle of its bounding box, which its longest side fills.
-        cells: Of occupancy grids those at the ``surface``, or all that are ``occupied``.
-        columns: What the columns of text files are, see :func:`ccnn_geo.io.read_shape`.
-        up: The axis that points up in the shapes of the training, ``x``, ``y`` or ``z``; null where nobody says. Files
-            in which another does are turned where that is asked, see :meth:`~ccnn_geo.export.Predictor.upright`.
+        reference_points: With ``subset="farthest"``, each point weighs its share of the shape times this number. Set it
+            to the ``num_points`` of training for sums that do not depend on ``num_points``; null for no weights.
+        frame: Normalisation of a shape: to the unit ``sphere`` around the mean of its points, or to the ``box``
+            [-1, 1]^3 around its bounding box, filled by the longest side.
+        cells: Cells of occupancy grids to use: those at the ``surface``, or all ``occupied`` ones.
+        columns: Names of the columns in text files, see :func:`ccnn_geo.io.read_shape`.
+        up: The axis that points up in training, ``x``, ``y`` or ``z``; null if unknown. Files with another up axis can
+            be rotated in prediction, see :meth:`~ccnn_geo.export.Predictor.upright`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -187,11 +186,11 @@ class ShapePipeline(Pipeline):
         return sum(FEATURES[name] for name in self.features)
 
     def training(self, augmentation: Augmentation | None = None) -> Compose:
-        """Random transforms of a stored sample, ``Data(pos [num_samples, 3], normal [num_samples, 3])``."""
+        """Random transforms for a stored sample, ``Data(pos [num_samples, 3], normal [num_samples, 3])``."""
         augmentation = augmentation or Augmentation()
         chain, first = augmentation.transforms(), augmentation.of_whole_shapes(self.normal_neighbors)
         if self.carrier != "points":
-            # moved and stretched shapes would leave the lattice
+            # shifted and scaled shapes would leave the lattice
             again = NormalizeSphere() if self.frame == "sphere" else NormalizeBox()
             choose = [again] * bool(chain) + [Voxelize(self.voxel_size, self._num_cells)]
             return Compose([*first, *chain, *choose, PointFeatures(self.features)])
@@ -199,7 +198,7 @@ class ShapePipeline(Pipeline):
         return Compose([*first, choose, *chain, PointFeatures(self.features)])
 
     def evaluation(self) -> Compose:
-        """The same, without anything random."""
+        """Deterministic transforms for a stored sample."""
         if self.carrier != "points":
             choose: Any = Voxelize(self.voxel_size, self._num_cells, random=False)
         elif self.subset == "farthest":
@@ -210,11 +209,11 @@ class ShapePipeline(Pipeline):
 
     @property
     def _num_cells(self) -> int | None:
-        """Cells of a sample; of a dense grid all."""
+        """Number of cells per sample; None for all, as in a dense grid."""
         return self.num_points if self.carrier == "voxels" else None
 
     def dense(self, data: Data) -> Tensor:
-        """A sample of cells as a grid ``[C, S, S, S]``."""
+        """Turns a sample of cells into a grid ``[C, S, S, S]``."""
         size = (self.voxel_size,) * 3
         return to_grid(data.x, data.pos, size=size, spacing=2 / self.voxel_size)[0]
 
@@ -222,15 +221,15 @@ class ShapePipeline(Pipeline):
         return FarthestSubset(self.num_points, random, reference=self.reference_points)
 
     def read(self, source: Source) -> Data:
-        """A mesh or cloud: a file, an array, a ``Data``, or an object of trimesh or open3d."""
+        """Reads a mesh or cloud from a file, an array, a ``Data``, or an object of trimesh or open3d."""
         return read_source(source, self.columns)
 
     def __call__(self, data: Data) -> Data | Tensor:
-        """From a mesh, cloud or occupancy grid as read from a file to the network's input, as in evaluation."""
+        """Turns a mesh, cloud or occupancy grid, as read from a file, into the network's input, as in evaluation."""
         return self.choice(data, 0)
 
     def choice(self, data: Data, number: int) -> Data | Tensor:
-        """The same with other points: one of many choices, of which 0 is that of evaluation."""
+        """As the call, with another choice of points; number 0 is the choice of evaluation."""
         data = data.clone()
         data.pos = data.pos.double()
         generator = torch.Generator().manual_seed(self.seed + number)
@@ -245,5 +244,5 @@ class ShapePipeline(Pipeline):
 
 
 def network_inputs(data: Data) -> dict[str, Any]:
-    """What a network takes of one cloud: ``x``, ``pos`` and, if it has them, the points' ``weight``."""
+    """The network's inputs for one cloud: ``x``, ``pos`` and, if it has them, the points' ``weight``."""
     return {key: data[key] for key in ("x", "pos", "weight") if key in data}

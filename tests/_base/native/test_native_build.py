@@ -86,7 +86,7 @@ def test_a_user_without_a_home(fresh):
         fresh.delenv(name, raising=False)
     fresh.setattr(build.Path, "home", no_home)
     assert build.native_function("edge_magnet") is None
-    assert "there is no home folder; CCNN_GEO_CACHE may name another" in native_status()
+    assert "there is no home folder; set CCNN_GEO_CACHE to another" in native_status()
 
 
 @needs_native

@@ -29,7 +29,8 @@ def test_lists_are_needed_for_their_split(tmp_path):
 
 def test_offline_says_what_to_place_where(tmp_path):
     with pytest.raises(
-        FileNotFoundError, match=r"speech_commands_v0\.02\.tar\.gz; place there .*http://download"
+        FileNotFoundError,
+        match=r"speech_commands_v0\.02\.tar\.gz; place the published archive there .*http://download",
     ):
         SpeechCommandsRaw(tmp_path, download=False)
     assert not list(tmp_path.iterdir())

@@ -143,7 +143,7 @@ def test_floating_point_of_another_scale_is_refused(tmp_path):
         WavFolder(tmp_path / "soft", normalize=False)[0][0][0], expected, rtol=0, atol=2**-15
     )
     with pytest.raises(
-        ValueError, match=r"a/0\.wav: samples up to 20000, \d+% .* expected floating point in it"
+        ValueError, match=r"a/0\.wav: samples up to 20000, \d+% .* expected floating point in this range"
     ):
         WavFolder(tmp_path / "int16")
 

@@ -37,9 +37,7 @@ def test_names_of_validation(tmp_path, name):
 
 def test_two_folders_of_one_split(tmp_path):
     folders(tmp_path, "train/a", "val/a", "validation")
-    with pytest.raises(
-        ValueError, match="the folders 'val' and 'validation' are both of the split validation"
-    ):
+    with pytest.raises(ValueError, match="the folders 'val' and 'validation' both mean the split validation"):
         class_folders(tmp_path, "train")
 
 
@@ -59,7 +57,7 @@ def test_a_split_without_classes_is_refused_and_not_ignored(tmp_path):
 def test_names_that_may_be_a_split_are_told(tmp_path, name, inside):
     folders(tmp_path, "train/a", "test/a", f"{name}/{inside}", "raw/other", "processed")
     with pytest.warns(
-        UserWarning, match=f"not opened: {name}, no name of a split; expected validation"
+        UserWarning, match=f"not opened: {name}, not the name of a split; expected validation"
     ) as said:
         class_folders(tmp_path, "train")
     assert len(said) == 1
@@ -113,7 +111,7 @@ def test_one_class_whatever_its_unicode_form(tmp_path, write_box):
     inputs = {"in_channels": 6, "dim": 3, "readout": "global"}
     refuse_other_data({"classes": [composed, "tea"], **inputs}, train.classes, inputs, "test")
     folders(tmp_path, f"train/{composed}")
-    with pytest.raises(ValueError, match=r"differ in their Unicode form alone, 'cafe\\u0301' and 'caf\\xe9'"):
+    with pytest.raises(ValueError, match=r"differ only in their Unicode form, 'cafe\\u0301' and 'caf\\xe9'"):
         class_folders(tmp_path, "train")
 
 

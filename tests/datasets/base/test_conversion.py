@@ -101,7 +101,7 @@ def test_another_process_comes_first(files, monkeypatch, is_merged):
             assert files.run() == NUMBERS
         else:
             with pytest.raises(
-                ValueError, match=r"out\.npy: another process met files that cannot be used, and names them"
+                ValueError, match=r"out\.npy: another process found files that cannot be used, and lists them"
             ):
                 files.run()
     assert sorted(files.seen) == ["0.txt", "2.txt", "4.txt", "6.txt"] and files.merges == 0

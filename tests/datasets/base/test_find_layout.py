@@ -59,7 +59,7 @@ def test_classes_first_must_agree(tmp_path):
     ):
         find_layout(tmp_path, SERIES)
     shutil.rmtree(tmp_path / "notes")
-    with pytest.warns(UserWarning, match="not opened: 'bed/extra', no name of a split"):
+    with pytest.warns(UserWarning, match="not opened: 'bed/extra', not the name of a split"):
         assert find_layout(tmp_path, SERIES).splits == ["train", "test"]
 
 
@@ -141,7 +141,7 @@ def test_a_table_without_splits_and_with_numbers(tmp_path):
             "file,label\n8.csv,a\n9.csv,b\n",
             "2 of 2 files not there, expected files below the root, such as .*8.csv",
         ),
-        ("file,label\n0.csv,a\n0.png,b\n", "1 of 2 files no series, expected .csv, such as .*0.png"),
+        ("file,label\n0.csv,a\n0.png,b\n", "1 of 2 files not series, expected .csv, such as .*0.png"),
         ("file,label\n../x.csv,a\n", "1 of 1 files outside of"),
         ("file,label\n/etc/x.csv,a\n", "1 of 1 files outside of"),
         ("file,class,label,category\n0.csv,a,b,c\n", None),  # the exact name counts

@@ -66,7 +66,8 @@ def test_plain_files_gzipped_or_not(tmp_path):
     found = official_files(tmp_path, PLAIN, ["x.gz", "y.gz"], download=False)
     assert [p.name for p in found] == ["x", "y.gz"]
     with pytest.raises(
-        FileNotFoundError, match=r"no z\.gz in .*toy; place there .*9/z\.gz, or use download=True"
+        FileNotFoundError,
+        match=r"no z\.gz in .*toy; place the published files there .*9/z\.gz\), or use download=True",
     ):
         official_files(tmp_path, PLAIN, ["y.gz", "z.gz"], download=False)
 
@@ -116,7 +117,7 @@ def test_archives_of_strangers(tmp_path, content, words):
 
 
 def test_refusals(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no toy\.tar\.gz in .*toy; place there"):
+    with pytest.raises(FileNotFoundError, match=r"no toy\.tar\.gz in .*toy; place the published files there"):
         official_files(tmp_path, PACKED, ["in/a.bin"], download=False)
     assert not list(tmp_path.iterdir())
     with pytest.raises(ConnectionError, match=r"place it at .*toy/toy\.tar\.gz"):

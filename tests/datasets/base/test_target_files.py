@@ -148,9 +148,9 @@ def test_files_without_a_row_beside_the_table(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,a\na.txt,1\n", r"a\.txt is no file of notes, expected \.note"),
-        ("file,a\nb.note,1\n", r"b\.note: no such file, which .*targets\.csv names"),
-        ("file,split,a\na.note,some,1\n", "a split 'some', expected one of train"),
+        ("file,a\na.txt,1\n", r"a\.txt is not a file of notes, expected \.note"),
+        ("file,a\nb.note,1\n", r"b\.note: no such file, but .*targets\.csv lists it"),
+        ("file,split,a\na.note,some,1\n", "the split 'some', expected one of train"),
         ("file,split,a\na.note,test,1\n", "no split 'train', found test"),
     ],
 )

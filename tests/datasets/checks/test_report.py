@@ -133,8 +133,8 @@ def test_series_that_do_not_fit(tmp_path):
     series(tmp_path / "train")
     series(tmp_path / "test", text="time,rain\n2024-01-01,1\n")
     problems = check_folder(tmp_path).problems
-    assert any("are not numbers, as those of train/calm/0.csv" in problem for problem in problems)
-    assert any("variables 'rain' in no file of train" in problem for problem in problems)
+    assert any("are not numbers, unlike those of train/calm/0.csv" in problem for problem in problems)
+    assert any("variables 'rain' are in no file of train" in problem for problem in problems)
 
 
 def test_scenes(tmp_path):
@@ -187,7 +187,7 @@ def test_folders_that_hold_too_little(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such folder"):
         check_folder(tmp_path / "nowhere")
     put(tmp_path, "train/a.doc", "")
-    with pytest.raises(ValueError, match=r"no files that are known, found 1 of .doc; expected shapes: .off"):
+    with pytest.raises(ValueError, match=r"no files of a known kind, found 1 of .doc; expected shapes: .off"):
         check_folder(tmp_path)
     series(tmp_path / "one", kinds=("calm",))
     assert check_folder(tmp_path / "one").problems == ["one class, 'calm', expected two or more"]

@@ -68,7 +68,7 @@ def test_tables_say_what_may_be_a_target(tables):
     assert "one value in each sample ('energy': --option 'targets=[energy]')" in problem
     assert "some of 'height', 'energy'" in problem
     (problem,) = check_folder(tables, options={"targets": ["height"]}).problems
-    assert "several values of height, expected one at all points" in problem
+    assert "several values of height, expected one at all its points" in problem
 
 
 def test_fields_of_files(tmp_path):
@@ -142,7 +142,7 @@ def write_series(root, split, *labels, times="0 1"):
             ["ab", "ba"],
             ["ac"],
             "0 1",
-            "test/0.csv: the label 'c', expected those of the training files: a, b",
+            "test/0.csv: the label 'c' is not in the training files, expected one of a, b",
         ),
         (["ab"], ["ab"], "0 1", "data: expected a validation set of one sample or more, csv_series has none"),
     ],
@@ -174,9 +174,9 @@ def test_targets_without_a_value(tmp_path):
     write_targets(tmp_path, "train", "y,z [m]", "1,", "2,")
     write_targets(tmp_path, "val", "y,z [m]", "1,3")
     assert check_folder(tmp_path, "series").problems == [
-        "targets: no value of z in the training part, expected some"
+        "targets: no value of z in the training set, expected some"
     ]
-    with pytest.raises(ValueError, match="targets: no value of z in the training part, expected some"):
+    with pytest.raises(ValueError, match="targets: no value of z in the training set, expected some"):
         CSVSeries(tmp_path).target_scale()
     assert check_folder(tmp_path, "series", {"targets": ["y"]}).problems == []
 
@@ -200,7 +200,7 @@ def test_targets_of_splits_differ(tmp_path, head):
 def test_targets_of_which_a_split_knows_none(tmp_path, split):
     write_targets(tmp_path, "train", "y,z [m]", "1,1", "2,3")
     write_targets(tmp_path, split, "y,z [m]", ",", ",nan")
-    told = f"targets: no value of y, z in the {split} part, expected some"
+    told = f"targets: no value of y, z in the {split} set, expected some"
     report = check_folder(tmp_path, "series")
     assert report.problems == ([told] if split == "validation" else [])
     assert (f"{told}; ccnn-geo test will fail" in report.notes) == (split == "test")
@@ -213,7 +213,7 @@ def test_one_of_the_targets_is_not_known_in_a_split(tmp_path, split):
     write_targets(tmp_path, "train", "y,z [m]", "1,1", "2,3")
     write_targets(tmp_path, split, "y,z [m]", "1,", "2,nan")
     report = check_folder(tmp_path, "series")
-    told = f"targets: no value of z in the {split} part, which does not measure them"
+    told = f"targets: no value of z in the {split} set, so it does not measure them"
     assert report.problems == [] and told in report.notes
     data = PointsDataModule("csv_series", str(tmp_path))
     data.setup("test" if split == "test" else "fit")
@@ -226,7 +226,7 @@ def test_labels_of_times_of_which_a_split_has_none(tmp_path, observed):
     write_series(tmp_path, "val", ".." if observed else "aa")
     if not observed:
         put(tmp_path / "val/0.csv", "time,x,state\n0,,a\n1,,a\n")
-    told = "labels: none in the validation part, expected some"
+    told = "labels: none in the validation set, expected some"
     report = check_folder(tmp_path, "series", {"label": "state"})
     assert report.problems == [told]
     with pytest.raises(ValueError, match=told):
@@ -237,7 +237,7 @@ def test_labels_of_times_of_which_a_split_has_none(tmp_path, observed):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("time,x\n0,1\n1,2\n", "no column 'state', expected one of labels; x are there"),
+        ("time,x\n0,1\n1,2\n", "no column 'state', expected one with labels; found x"),
         ("time,x,state\n0,1,0.5\n1,2,a\n", "the label '0.5', expected a word or a whole number"),
     ],
 )
@@ -261,7 +261,7 @@ def test_masks_of_which_a_split_has_no_class(tmp_path, part):
             (tmp_path / split / name).mkdir(parents=True)
             pixels = np.array([numbers] * 2, np.uint8)
             image.fromarray(pixels).save(tmp_path / split / name / "0.png")
-    told = f"labels: none in the {part} part, expected some"
+    told = f"labels: none in the {part} set, expected some"
     assert check_folder(tmp_path).problems == [told]
     data = GridsDataModule("image_folder", str(tmp_path), {"channels": 1})
     with pytest.raises(ValueError, match=told):

@@ -82,7 +82,7 @@ def test_a_table_is_as_a_folder(tmp_path):
         cloud = read_cloud(path)
         np.testing.assert_array_equal(cloud.pos, pos)
         np.testing.assert_array_equal(cloud.fields["z"], z)
-    with pytest.raises(ValueError, match=r"3 samples, expected one; .*a\.parquet/m0 is the first"):
+    with pytest.raises(ValueError, match=r"3 samples, expected one; name it, as in .*a\.parquet/m0"):
         read_cloud(tmp_path / "a.parquet")
     with pytest.raises(ValueError, match="no sample 'm9' among 3"):
         read_cloud(tmp_path / "a.parquet/m9")
@@ -91,8 +91,8 @@ def test_a_table_is_as_a_folder(tmp_path):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"sample": [1], "y": [0.0]}, "the columns sample, y, expected 'sample', positions"),
-        ({"sample": ["../a"], "x": [0.0]}, "a sample '../a', expected names that a file may have"),
+        ({"sample": [1], "y": [0.0]}, "the columns sample, y, expected 'sample' and positions"),
+        ({"sample": ["../a"], "x": [0.0]}, "the sample name '../a', expected one that a file can have"),
         ({"sample": ["a", None], "x": [0.0, 1.0]}, "1 of 2 rows have no sample, expected one"),
         (
             {"sample": ["a", "b", "b"], "x": [0.0, 1.0, 2.0], "split": ["train", "train", "test"]},
@@ -100,10 +100,10 @@ def test_a_table_is_as_a_folder(tmp_path):
         ),
         ({"sample": [1.0, np.nan], "x": [0.0, 1.0]}, "1 of 2 rows have no sample, expected one"),
         ({"sample": [1, None, None], "x": [0.0, 1.0, 2.0]}, "2 of 3 rows have no sample, expected one"),
-        ({"sample": [], "x": []}, "no rows, expected one for each point"),
+        ({"sample": [], "x": []}, "no rows, expected one per point"),
         (
             {"sample": ["a"], "x": [0.0], "e [eV]": [1.0], "e [kcal/mol]": [2.0]},
-            r"the columns e \[eV\], e \[kcal/mol\], expected different names",
+            r"repeated columns e \[eV\], e \[kcal/mol\], expected different names",
         ),
         ({"sample": ["a"], "x": [np.nan]}, "NaN, Inf or numbers beyond"),
     ],
@@ -113,7 +113,7 @@ def test_other_tables_are_refused(tmp_path, columns, message):
     with pytest.raises(ValueError, match=message):
         read_cloud_table(tmp_path / "a.parquet")
     (tmp_path / "b.parquet").write_bytes((tmp_path / "a.parquet").read_bytes()[:50])
-    with pytest.raises(ValueError, match=r"b\.parquet: no table in parquet"):
+    with pytest.raises(ValueError, match=r"b\.parquet: not parquet"):
         read_cloud_table(tmp_path / "b.parquet")
 
 
@@ -124,7 +124,7 @@ def test_what_is_wrong_with_targets(tmp_path):
     for options, message in (
         ({}, "expected targets, names of columns of the tables"),
         ({"targets": ["b"]}, "no target b, the table has a"),
-        ({"targets": ["a"]}, "the sample 1 has several values of a, expected one at all points"),
+        ({"targets": ["a"]}, "the sample 1 has several values of a, expected one at all its points"),
         ({"targets": ["a"], "features": ["z"]}, "no z, the table has a"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -140,7 +140,7 @@ def test_two_tables_of_one_split_are_refused(tmp_path, names):
     for name in ("train", *names):
         write_table(tmp_path / f"{name}.parquet", molecules(2))
     first, second = sorted(names)
-    message = f"the tables '{first}.parquet' and '{second}.parquet' are both of the split"
+    message = f"the tables '{first}.parquet' and '{second}.parquet' both mean the split"
     with pytest.raises(ValueError, match=message):
         Clouds(tmp_path, targets=["energy"])
 

@@ -107,7 +107,7 @@ def test_values_that_are_not_known(tmp_path):
         (lambda root: None, {"point_targets": ["gap"]}, "0.npz: no gap"),
         (lambda root: None, {"one_hot": ["z"]}, "expected one_hot to be some of the files' features"),
         (lambda root: None, {"targets": ["energy"], "point_targets": ["height"]}, "got both"),
-        (lambda root: (root / "train/2.npz").unlink(), {}, "2.npz: no such file, which"),
+        (lambda root: (root / "train/2.npz").unlink(), {}, "2.npz: no such file, but"),
         (lambda root: (root / "train/targets.csv").unlink(), {}, "no targets.csv, expected one"),
         (lambda root: np.savez(root / "train/1.npz", pos=np.ones((3, 2))), {}, "positions in 2 D"),
         (lambda root: (root / "train/1.npz").write_bytes(b"PK"), {}, "1.npz: damaged"),
@@ -131,7 +131,7 @@ def test_an_atom_that_the_training_part_has_not(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,split,a\nall/train_0.npz,fold1,1\n", "a split 'fold1', expected one of train"),
+        ("file,split,a\nall/train_0.npz,fold1,1\n", "the split 'fold1', expected one of train"),
         ("file,split,a\nall/train_0.npz,test,1\n", "targets.csv: no split 'train', found test"),
     ],
 )

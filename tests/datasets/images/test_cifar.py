@@ -135,7 +135,9 @@ def test_coarse_classes_have_no_bound_here(tmp_path):
 def test_refusals(tmp_path):
     with pytest.raises(ValueError, match="splits train, validation, test, got 'dev'"):
         CIFAR10(tmp_path, "dev")
-    with pytest.raises(FileNotFoundError, match=r"no cifar-10-binary\.tar\.gz in .*cifar10; place there"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no cifar-10-binary\.tar\.gz in .*cifar10; place the published files there"
+    ):
         LRAImage(tmp_path, download=False)
     write(tmp_path)
     with pytest.raises(ValueError, match="18438 bytes, expected 10000 images of 3073"):

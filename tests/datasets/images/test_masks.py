@@ -190,5 +190,5 @@ def test_masks_that_leave_it_open(root):
     (root / "train/masks/0.bmp").unlink()
     (root / "train/masks/0.png").unlink()
     mask.save(root / "train/masks/0.jpg")
-    with pytest.raises(ValueError, match=r"0.jpg: a JPEG, which changes numbers"):
+    with pytest.raises(ValueError, match=r"0.jpg: a JPEG, which alters labels"):
         ImageFolder(root)

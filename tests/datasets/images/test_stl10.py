@@ -100,7 +100,9 @@ def test_refusals(root, tmp_path):
         load(root, size=0)
     with pytest.raises(ValueError, match="552960 bytes, expected 5000 images"):
         STL10(root, download=False)
-    with pytest.raises(FileNotFoundError, match=r"no stl10_binary\.tar\.gz in .*stl10; place there"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no stl10_binary\.tar\.gz in .*stl10; place the published files there"
+    ):
         STL10(tmp_path / "elsewhere", download=False)
 
 

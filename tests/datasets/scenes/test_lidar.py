@@ -76,9 +76,7 @@ def test_velodyne_frames_with_labels(tmp_path):
     assert data.pos.abs().max() <= 1 and data.name == "train/velodyne/000000.bin"
     assert data.y.tolist() == [(-1, 1, 0)[i % 3] for i in range(200)]  # the upper half is an object's number
     assert LidarFrames(tmp_path)[1].y.tolist() == [i % 3 * 10 for i in range(70)] and len(beside) == 70
-    with pytest.warns(
-        UserWarning, match=r"000002\.bin: no labels, as others have; points of such scans get -1"
-    ):
+    with pytest.warns(UserWarning, match=r"000002\.bin: no labels, unlike other scans; its points get -1"):
         unlabelled = frames[2]
     assert unlabelled.y.tolist() == [-1] * 200 and unlabelled.y.dtype == torch.int64
     assert Batch.from_data_list([frames[0], unlabelled]).y.shape == (400,)
@@ -96,7 +94,7 @@ def test_velodyne_frames_with_labels(tmp_path):
     ids=str,
 )
 @pytest.mark.parametrize("measured", [False, True])
-@pytest.mark.filterwarnings("ignore:.*no labels, as others have")
+@pytest.mark.filterwarnings("ignore:.*no labels, unlike other scans")
 def test_samples_have_labels_all_or_none(tmp_path, labelled, has, measured):
     for name in ("train/a", "train/b", "validation/a", "validation/b"):
         label = tmp_path / f"{name}.label" if name in labelled else None
@@ -120,7 +118,7 @@ def test_labels_are_looked_for_only_if_a_scan_has_none(tmp_path):
     (tmp_path / "train").rename(tmp_path / "validation")
     write_bin(tmp_path / "validation/b.bin", 6)
     frames = LidarFrames(tmp_path, "validation", unit=40, features=["constant"])  # nothing to learn from
-    with pytest.warns(UserWarning, match=r"b\.bin: no labels, as others have; points of such scans get -1"):
+    with pytest.warns(UserWarning, match=r"b\.bin: no labels, unlike other scans; its points get -1"):
         assert frames[1].y.tolist() == [-1] * 6
 
 
@@ -206,7 +204,7 @@ def broken(name, content):
 @pytest.mark.parametrize(
     ("write", "kwargs", "words"),
     [
-        (broken("a.bin", bytes(17)), {}, r"a\.bin: 17 bytes, expected 16 a point"),
+        (broken("a.bin", bytes(17)), {}, r"a\.bin: 17 bytes, expected 16 per point"),
         (broken("a.bin", b""), {}, "no points"),
         (broken("a.bin", np.full(4, np.nan, "<f4").tobytes()), {}, "NaN or Inf in positions"),
         (broken("a.bin", np.array([0, 0, 0, np.inf], "<f4").tobytes()), {}, "NaN or Inf in intensity"),
@@ -221,7 +219,7 @@ def broken(name, content):
         (
             lambda root: write_bin(root / "train/a.bin"),
             {"features": ["red"]},
-            "no red in the scans that are learned from; the option 'features' takes some of constant, x, y, z, int",
+            "no red in the training scans; the option 'features' takes some of constant, x, y, z, int",
         ),
         (
             lambda root: write_bin(root / "train/a.bin"),

@@ -46,7 +46,7 @@ def test_whole_floats_and_none(tmp_path, kind, text):
 def test_no_other_numbers(tmp_path, value, text):
     path = ply(tmp_path / "a.ply", [("label", "float", [1.0, 2.0, float(value), float(value)])], text)
     shown = value.replace("1e20", r"1e\+20")
-    words = rf"a\.ply: label is {shown} at point 2, expected whole numbers up to 2.*; so at 2 of 4 points"
+    words = rf"a\.ply: label is {shown} at point 2, expected whole numbers up to 2.*; the same holds for 2 of 4 points"
     with pytest.raises(ValueError, match=words):
         read_frame(path)
 
@@ -67,7 +67,8 @@ def test_integers_of_any_type(tmp_path, kind, values, expected):
 def test_integers_beyond_those_that_labels_are(tmp_path):
     path = ply(tmp_path / "a.ply", [("label", "uint64", [1, 2**64 - 1])], False)
     with pytest.raises(
-        ValueError, match=r"label is 18446744073709551615 at point 1, .* below 2\^63; so at 1 of 2"
+        ValueError,
+        match=r"label is 18446744073709551615 at point 1, .* below 2\^63; the same holds for 1 of 2",
     ):
         read_frame(path)
     with pytest.raises(
@@ -134,7 +135,7 @@ def test_points_without_a_position_are_left_out(tmp_path):
         tmp_path / "train/a.ply", [("label", "uchar", [1, 2, 3]), ("intensity", "float", [0.1, nan, 0.3])]
     )
     path.write_text(path.read_text().replace("1 1 1 2 nan", "nan nan nan 2 nan"))
-    with pytest.warns(MissingPoints, match=r"a\.ply: 1 of 3 points have NaN for a position and are left out"):
+    with pytest.warns(MissingPoints, match=r"a\.ply: 1 of 3 points have NaN as position and are left out"):
         frame = read_frame(path)
     assert frame.xyz[:, 0].tolist() == [0, 2] and frame.labels.tolist() == [1, 3]
     assert frame.fields["intensity"].tolist() == [0.1, 0.3]

@@ -125,7 +125,8 @@ def test_wrong_arguments(tmp_path, kwargs, words):
     with pytest.raises(ValueError, match=words):
         PhysioNet2012(tmp_path, **kwargs)
     with pytest.raises(
-        FileNotFoundError, match=r"no set-a, .* Outcomes-c\.txt in .*physionet2012; place there"
+        FileNotFoundError,
+        match=r"no set-a, .* Outcomes-c\.txt in .*physionet2012; place the published files there",
     ):
         PhysioNet2012(tmp_path, download=False)
 

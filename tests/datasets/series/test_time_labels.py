@@ -100,7 +100,7 @@ def test_nan_is_no_label(root, label):
 @pytest.mark.parametrize(("label", "time"), [("time", "when"), ("when", "when"), ("When", "when")])
 def test_times_are_no_labels(root, label, time):
     with pytest.raises(
-        ValueError, match=rf"0\.csv: the column '{label}' has the times, expected another one"
+        ValueError, match=rf"0\.csv: the column '{label}' has the times, expected a different column"
     ):
         CSVSeries(root, label=label, time=time)
 
@@ -108,7 +108,7 @@ def test_times_are_no_labels(root, label, time):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("state", "other", r"0\.csv: no column 'state', expected one of labels; other, x, y are there"),
+        ("state", "other", r"0\.csv: no column 'state', expected one with labels; found other, x, y"),
         ("3;up;2,5", "3;down;2,5", r"0\.csv: the labels 'up' and 'down' at one time, expected one"),
     ],
 )
@@ -124,7 +124,7 @@ def test_labels_that_training_has_not(root):
     path = root / "test/ward/0.csv"
     path.write_text(path.read_text().replace("up", "sideways"))
     with pytest.raises(
-        ValueError, match="the label 'sideways', expected those of the training files: down, up"
+        ValueError, match="the label 'sideways' is not in the training files, expected one of down, up"
     ):
         CSVSeries(root, "test", **OPTIONS)
     with pytest.raises(ValueError, match="expected label or targets, got both"):
@@ -134,5 +134,5 @@ def test_labels_that_training_has_not(root):
     with pytest.raises(ValueError, match="no label in the column 'state' of any file"):
         CSVSeries(root, **OPTIONS)
     path.write_text("when;state\n0;up\n")
-    with pytest.raises(ValueError, match="'when' and 'state' alone"):
+    with pytest.raises(ValueError, match="only the columns 'when' and 'state'"):
         CSVSeries(root, **OPTIONS)

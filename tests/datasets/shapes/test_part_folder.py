@@ -69,7 +69,7 @@ def test_numbers_of_train_hold_for_other_splits(root: Path) -> None:
     file = root / "validation" / "chair" / "a_labels.txt"
     file.write_text(file.read_text().replace("seat", "wheel"))
     with pytest.raises(
-        ValueError, match=r"validation has the parts 'chair/wheel', expected those of train alone"
+        ValueError, match=r"validation has the parts 'chair/wheel', expected only those of train"
     ):
         PartFolder(root, "validation")
 

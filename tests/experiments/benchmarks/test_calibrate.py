@@ -46,3 +46,9 @@ def test_sizes_are_checked(given, capsys):
     with pytest.raises(SystemExit):
         calibrate.main(["--device", "cpu", *given])
     assert "expected --scale > 0 and --repeats >= 1" in capsys.readouterr().err
+
+
+def test_a_device_that_is_not_there_is_an_error_of_one_line(capsys):
+    with pytest.raises(SystemExit):
+        calibrate.main(["--device", "nonsense"])
+    assert "expected a device that torch has here, got --device nonsense" in capsys.readouterr().err

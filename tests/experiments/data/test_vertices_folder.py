@@ -43,7 +43,7 @@ def test_a_tenth_of_each_class_validates():
 def test_other_archives_are_refused(tmp_path):
     write(tmp_path / "v.npz", ["airplane_0001"], np.random.default_rng(0))
     with pytest.raises(
-        ValueError, match=r"expected all 7.. shapes that validate, 7.. are missing, such as airplane"
+        ValueError, match=r"expected all 7.. validation shapes, 7.. are missing, such as airplane"
     ):
         vertices_folder.main([str(tmp_path / "v.npz"), str(tmp_path / "out")])
     assert not (tmp_path / "out").exists()

@@ -73,6 +73,6 @@ def test_the_report_has_a_table_for_each_and_a_picture(tmp_path):
     text = study.report(numbers, options, tmp_path)
     assert text.count("| CCNN-4,140 |") == 2 and (tmp_path / "sizes.png").exists()
     unknown, known = text.split("\n\nAccuracy")
-    assert "training does not know" in unknown and "| 51.5 |" in unknown and "| 80.0 |" in known
+    assert "on unseen kinds" in unknown and "| 51.5 |" in unknown and "| 80.0 |" in known
     small = Options("small", tmp_path, (0,))
     assert "80.0" not in study.report({k: n for k, n in numbers.items() if k[0] == "c"}, small, tmp_path)

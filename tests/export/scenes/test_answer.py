@@ -57,7 +57,7 @@ def test_measurements_of_another_scale_are_told(network, frame):
     many = np.tile(np.arange(NUM), 60)
     scan = Frame(frame.xyz[many], {"intensity": frame.fields["intensity"][many] * 65535}, None)
     kept = keep_points(lambda: [Part(scan, many, len(many))], ("intensity",), 40.0, 0.25, None)
-    told = "intensity is about 3.[23].*e\\+04, in the training 0.5 ± 0.3; answers mean little"
+    told = "intensity is about 3.[23].*e\\+04, in training 0.5 ± 0.3; predictions mean little"
     assert re.search(told, other_scale(kept, {"intensity": (0.5, 0.3)}))
     assert other_scale(kept, {"intensity": (32000.0, 20000.0)}) is None
     assert other_scale(kept, {}) is None, "nothing was standardised"
@@ -202,7 +202,7 @@ def test_what_cannot_be_is_said_before_work(network, frame, tmp_path):
     ):
         label_scene(*given, tmp_path / "b.ply")
     with pytest.raises(
-        ValueError, match=r"b\.las: expected \.ply or \.npy for the answer to a\.bin, got '\.las'"
+        ValueError, match=r"b\.las: expected \.ply or \.npy for the prediction of a\.bin, got '\.las'"
     ):
         label_scene(*given, tmp_path / "b.las")
     with pytest.raises(ValueError, match=r"expected 2 features for this network, got \['z'\]"):

@@ -128,6 +128,16 @@ def test_any_depth_with_and_without_window(layers, window):
 
 
 @needs_native
+@pytest.mark.parametrize("low_pass", [0.0, 0.1])
+@pytest.mark.parametrize("kernel", ["gabor", "fourier"])
+def test_other_filters(kernel, low_pass):
+    x, pos = points(60, 3, 5)
+    compare(
+        make(3, 5, kernel=kernel, low_pass=low_pass), (x, pos, pos), build_neighbors(pos, num_neighbors=20)
+    )
+
+
+@needs_native
 def test_causal_kernels_and_domains_drop_edges():
     x, pos = points(60, 1, 3)
     for kwargs in ({"causal": True}, {"kernel_domain": 0.3}):

@@ -67,8 +67,10 @@ def test_narrow_filters_far_from_the_origin_keep_their_envelopes():
     compare(kernel, (x, pos, pos), build_neighbors(pos, num_neighbors=None), tol=1e-4)
 
 
-@pytest.mark.parametrize("limit", [{"causal": True}, {"kernel_domain": 0.3}, {"kernel": "gabor"}])
-def test_causal_kernels_domains_and_isotropic_filters(limit):
+@pytest.mark.parametrize(
+    "limit", [{"causal": True}, {"kernel_domain": 0.3}, {"kernel": "gabor"}, {"kernel": "fourier"}]
+)
+def test_causal_kernels_domains_and_other_filters(limit):
     x, pos = points(20, 1, 3)
     compare(make(1, 3, **limit), (x, pos, pos), build_neighbors(pos, num_neighbors=8))
 

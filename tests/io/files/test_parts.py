@@ -45,7 +45,7 @@ def test_a_damaged_record_is_refused_and_what_follows_it_is_done_again(tmp_path)
     content = bytearray((tmp_path / "part").read_bytes())
     content[content.index(b"\6")] ^= 1
     (tmp_path / "part").write_bytes(content)
-    with pytest.raises(ValueError, match=r"part: record \d+ is damaged; begin again"):
+    with pytest.raises(ValueError, match=r"part: record \d+ is damaged; start again"):
         found(records)
     assert [number for number, *_ in found(added(tmp_path / "part", 8))] == [5, 8]
 

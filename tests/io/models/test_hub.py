@@ -49,7 +49,7 @@ def test_the_files_of_a_model_go_there_and_no_others(happened):
 @pytest.mark.parametrize(
     ("name", "kind", "said"),
     [
-        ("nothing", "FileNotFoundError", "not to be had from the Hugging Face hub (RepositoryNotFoundError: 404"),
+        ("nothing", "FileNotFoundError", "not available from the Hugging Face hub (RepositoryNotFoundError: 404"),
         ("revision", "FileNotFoundError", "RevisionNotFoundError: 404 Client Error. Revision Not Found"),
         ("pickled", "ValueError", "someone/pickled: holds pytorch_model.bin and no config.json"),
         ("half_pickled", "ValueError", "someone/half_pickled: holds pytorch_model.bin"),

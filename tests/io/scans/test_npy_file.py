@@ -85,7 +85,7 @@ def test_an_answer_keeps_all_columns(tmp_path, named):
         assert found.dtype[name] == (rows.dtype[name] if named else rows.dtype)
     again = read_frame(tmp_path / "b.npy")  # an answer is a scan
     assert "predicted" in again.fields and len(again.xyz) == 50
-    with pytest.raises(ValueError, match=r"expected \.npy for the answer to a\.npy, got '\.ply'"):
+    with pytest.raises(ValueError, match=r"expected \.npy for the prediction of a\.npy, got '\.ply'"):
         write_answer(tmp_path / "a.npy", tmp_path / "b.ply", label, probability)
 
 

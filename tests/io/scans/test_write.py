@@ -173,6 +173,6 @@ def test_an_answer_of_other_points_is_refused(tmp_path, name):
         write_las(path)
     else:
         path.write_bytes(ply_bytes("ascii", "") if name == "a.ply" else bytes(16 * NUM))
-    with pytest.raises(ValueError, match=rf"{name}: 300 \w+, expected 7 as there are labels"):
+    with pytest.raises(ValueError, match=rf"{name}: 300 \w+, expected 7, one per label"):
         write_answer(path, out, LABEL[:7], PROBABILITY[:7])
     assert [p.name for p in tmp_path.iterdir()] == [name]

@@ -106,9 +106,7 @@ def texts(tmp_path):
 
 def test_points_without_a_position_are_left_out_and_counted(tmp_path):
     for path in texts(tmp_path):
-        with pytest.warns(
-            MissingPoints, match=rf"{path.name}: 2 of 4 points have NaN for a position"
-        ) as told:
+        with pytest.warns(MissingPoints, match=rf"{path.name}: 2 of 4 points have NaN as position") as told:
             shape = read_shape(path)
         assert shape.vertices.tolist() == [[0, 0, 0], [1, 2, 3]] and len(told) == 1
 

@@ -156,7 +156,7 @@ def test_the_scene_that_is_shown_and_nodes_that_are_not(tmp_path):
     scene.header["nodes"][2]["extensions"] = {"KHR_node_visibility": {"visible": False}}
     assert np.array_equal(scene.read(tmp_path).vertices, CORNERS + np.array([1, 0, 0]))
     del scene.header["scene"]
-    with pytest.raises(ShapeError, match=r"a\.glb: 2 scenes, expected one, or 'scene' to say which"):
+    with pytest.raises(ShapeError, match=r"a\.glb: 2 scenes, expected one, or 'scene' to select one"):
         scene.read(tmp_path)
 
 

@@ -101,13 +101,13 @@ def test_a_shape_is_one_and_a_copy(classifier):
         ),
         (
             stand_in(points=[[0, 1, 2], [3, 4]]),
-            r"SimpleNamespace: vertices that are no table, expected \[N, 3\]",
+            r"SimpleNamespace: vertices in rows of different lengths, expected \[N, 3\]",
         ),
         (stand_in(points=["a", "b", "c"]), r"vertices \[3\] of <U1, expected \[N, 3\]"),
         (stand_in(points=POINTS * 1e200), r"coordinates up to .*, expected at most 1e\+100"),
         (stand_in(vertices=POINTS, faces=[[0, 1, 40]]), "faces use vertices 0 to 40, expected 0 to 39"),
         (stand_in(vertices=POINTS, faces=[[0.0, 1, 2]]), r"faces \[1, 3\] of float64"),
-        (stand_in(points=POINTS, normals=POINTS[:3]), r"normals \[3, 3\] of 40 vertices, expected as many"),
+        (stand_in(points=POINTS, normals=POINTS[:3]), r"normals \[3, 3\] for 40 vertices, expected as many"),
     ],
 )
 def test_what_is_no_sound_shape(classifier, source, message):

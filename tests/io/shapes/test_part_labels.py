@@ -92,7 +92,7 @@ def test_array_of_an_archive(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", **whole, label=np.array([4, 4, -1]))
     assert read_labelled_shape(tmp_path / "a.npz")[1].names == ("4",)  # the class of the whole is no part
     for labels, asked, words in (
-        ({"label": np.arange(4)}, "label", r"label \[4\], expected \[3\] as there are points"),
+        ({"label": np.arange(4)}, "label", r"label \[4\], expected \[3\], one per point"),
         ({"label": np.arange(3)}, "piece", r"piece \[2, 3\], expected \[3\]"),
         ({}, None, r"Class \[\], expected \[3\]"),
     ):
@@ -112,7 +112,7 @@ def test_array_of_an_archive(tmp_path: Path) -> None:
         ({"_labels__txt": "leg\n1 4\n"}, "a_labels.txt: 'leg' has faces 1 to 4, expected 1 to 3"),
         ({"_labels__txt": "leg\n0 1\n"}, "a_labels.txt: 'leg' has faces 0 to 1, expected 1 to 3"),
         ({"_labels__txt": "leg\nfoot\n"}, "a_labels.txt: 'foot'"),
-        ({"__seg": "0\n1\n"}, "a.seg: 2 labels, expected 3 as there are faces"),
+        ({"__seg": "0\n1\n"}, "a.seg: 2 labels, expected 3, the number of faces"),
         ({"__seg": "0\n1.5\n1\n"}, "a.seg: label is 1.5 at point 1"),
         ({"__seg": "0\none\n1\n"}, "a.seg: 'one' among the labels"),
         ({}, "a.off: no labels of its faces, expected a_labels.txt or a.seg beside it, or a column 'label'"),

@@ -139,11 +139,11 @@ def test_a_page_of_zeros_behind_the_data(read, way):
         (pcd(XYZ, ROWS, DATA="binary_squeezed"), "data 'binary_squeezed', expected one of ascii, binary"),
         (pcd(XYZ, ROWS).replace(b"SIZE", b"SIZES"), "header line 'SIZES 4 4 4'"),
         (pcd(XYZ, ROWS).replace(b"TYPE", b"SIZE"), "header line 'SIZE F F F', expected each of .* once"),
-        (pcd(XYZ, ROWS, SIZE="4 4"), "3 fields of 2 sizes, 3 types and 3 counts"),
-        (pcd(XYZ, ROWS, TYPE=None), "3 fields of 3 sizes, 0 types and 3 counts"),
-        (pcd(XYZ, ROWS, SIZE="4 4 2"), "field z of TYPE F, SIZE 2, COUNT 1, expected F of 4 or 8 bytes"),
-        (pcd(XYZ, ROWS, TYPE="F F S"), "field z of TYPE S"),
-        (pcd(XYZ, ROWS, COUNT="1 1 0"), "field z of TYPE F, SIZE 4, COUNT 0"),
+        (pcd(XYZ, ROWS, SIZE="4 4"), "3 fields with 2 sizes, 3 types and 3 counts"),
+        (pcd(XYZ, ROWS, TYPE=None), "3 fields with 3 sizes, 0 types and 3 counts"),
+        (pcd(XYZ, ROWS, SIZE="4 4 2"), "field z with TYPE F, SIZE 2, COUNT 1, expected F of 4 or 8 bytes"),
+        (pcd(XYZ, ROWS, TYPE="F F S"), "field z with TYPE S"),
+        (pcd(XYZ, ROWS, COUNT="1 1 0"), "field z with TYPE F, SIZE 4, COUNT 0"),
         (pcd(XYZ, ROWS, COUNT="1 1 -1"), "COUNT '-1', expected a whole number"),
         (pcd(XYZ, ROWS, COUNT="1 1 2"), "fields x, y, z, expected one number each of x, y, z"),
         (pcd(XYZ, ROWS, FIELDS="x y w"), "fields x, y, w without z, expected x, y, z"),
@@ -173,7 +173,7 @@ def test_a_page_of_zeros_behind_the_data(read, way):
         (pcd(XYZ, ROWS, "binary_compressed")[:-1], r"truncated, \d+ bytes, expected \d+"),
         (
             pcd(XYZ, ROWS, "binary_compressed", WIDTH=49, POINTS=49),
-            "bytes that were 600, expected those of 49 points",
+            "bytes packed from 600, expected those of 49 points",
         ),
         (
             pcd(XYZ, ROWS, "binary_compressed").partition(b"compressed\n")[0] + b"compressed\n\0\0\0\0",
@@ -204,7 +204,7 @@ def test_lies_about_compressed_blocks_cost_nothing(read):
     with limited_memory(100 * 2**20), limited_time() as clock:
         clock(20.0)
         with pytest.raises(
-            ShapeError, match=r"4 bytes that were 1200000000, expected those of 100000000 points"
+            ShapeError, match=r"4 bytes packed from 1200000000, expected those of 100000000 points"
         ):
             read(start + struct.pack("<2I", 4, 12 * 10**8) + b"abcd")
         # true to its ratio, but it does not hold what it says
@@ -217,9 +217,9 @@ def test_lies_about_compressed_blocks_cost_nothing(read):
     ("packed", "message"),
     [
         (b"\x04abc", "a block of 3 bytes, expected 5"),
-        (b"\x00a\x20", "a reference at byte 2 that is not complete"),
-        (b"\x00a\xe0\x01", "a reference at byte 2 that is not complete"),
-        (b"\x00a\x20\x01", "a reference to 2 bytes before, of 1"),
+        (b"\x00a\x20", "an incomplete reference at byte 2"),
+        (b"\x00a\xe0\x01", "an incomplete reference at byte 2"),
+        (b"\x00a\x20\x01", "a reference 2 bytes back, of 1"),
         (b"\x05abcdef", "a block of 6 bytes, expected 5"),
         (b"\x00a\xe0\xff\x00", "a block of 265 bytes, expected 5"),
     ],

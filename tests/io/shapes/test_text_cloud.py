@@ -82,9 +82,9 @@ def test_pts(tmp_path, width, count):
         ("a.txt", "x x y z\n1 2 3 4\n", {}, "does not name x once"),
         ("a.txt", "x y z\n", {}, "no points found"),
         ("a.csv", "x,y,z,nx,ny\n1,2,3\n", {}, "3 columns, expected 5: x, y, z, nx, ny"),
-        ("a.csv", "1,2,3,4\n", {}, "4 columns, expected 3 .* option 'columns' names others"),
-        ("a.csv", "1,,3\n1,2,3\n", {}, "'1,,3' has cells that are empty"),
-        ("a.csv", "1,2,3,\n", {}, "has cells that are empty"),
+        ("a.csv", "1,2,3,4\n", {}, "4 columns, expected 3 .* option 'columns' names them"),
+        ("a.csv", "1,,3\n1,2,3\n", {}, "'1,,3' has empty cells"),
+        ("a.csv", "1,2,3,\n", {}, "has empty cells"),
         ("a.csv", "1,5;2,5;3,5\n", {}, "semicolons and commas, expected decimals with a point"),
         (
             "a.txt",

@@ -129,8 +129,8 @@ def test_byte_order_marks(read, name):
         ("OFF\n3 1 0 7\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n", "counts '3 1 0 7', expected vertices, faces, edges"),
         ("OFF\n3.0 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 2\n", "counts '3.0 1 0'"),
         ("OFF 2 1 0 0 0 0 1 0 0 0 1 0 3 0 1 2", "expected vertices, faces, edges"),
-        ("4OFF\n1 0 0\n0 0 0 1\n", "4OFF, vertices of four or n coordinates, expected OFF, of three"),
-        ("nOFF\n3\n1 0 0\n0 0 0\n", "nOFF, vertices of four or n coordinates"),
+        ("4OFF\n1 0 0\n0 0 0 1\n", "4OFF, vertices with four or n coordinates, expected OFF, with three"),
+        ("nOFF\n3\n1 0 0\n0 0 0\n", "nOFF, vertices with four or n coordinates"),
         ("OFF BINARY\n1 0 0\n", "binary OFF, expected text"),
     ],
 )
@@ -232,7 +232,7 @@ def test_dialects_of_text_stl(read, content):
             "line 5 is 'vertex 1 0 0 9', expected",
         ),
         (f"solid a\n{FACET}".replace("endfacet\n", "endsolid"), "line 8 is 'endsolid', expected 'endfacet'"),
-        ("hello", "starts with b'hello', 5 bytes, expected 'solid', or 84 bytes and 50 a triangle"),
+        ("hello", "starts with b'hello', 5 bytes, expected 'solid', or 84 bytes and 50 per triangle"),
         ("<html>" + " " * 90, "starts with b'<html> .*, 96 bytes, expected 'solid'"),
         (
             b"solid".ljust(84, b"\0") + b"\1",
@@ -312,7 +312,7 @@ LIST = "element face 1\nproperty list uchar int vertex_indices\nend_header\n0 0 
     [
         (
             "3 0 0",
-            "a line of element face is '3 0 0', 3 numbers, expected vertex_indices .a length and as many",
+            "a line of element face is '3 0 0', 3 numbers, expected vertex_indices .a length and that many",
         ),
         (
             "3 0 0.5 0",
@@ -332,7 +332,9 @@ def test_signs_in_names_are_no_ends_of_lines(read, sign):
 
 
 def test_a_file_that_reads_another(read):
-    with pytest.raises(ShapeError, match=r"a\.obj: 'call part\.obj' reads another file, expected all in one"):
+    with pytest.raises(
+        ShapeError, match=r"a\.obj: 'call part\.obj' refers to another file, expected a single file"
+    ):
         read("a.obj", OBJ + "call part.obj\n")
 
 

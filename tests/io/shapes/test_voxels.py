@@ -47,8 +47,14 @@ def test_archives_with_spacing_and_a_channel(tmp_path, ball):
 @pytest.mark.parametrize(
     ("grid", "message"),
     [
-        (np.zeros((4, 4, 4)), r"a grid \[4, 4, 4\] of float64 with the values 0, expected occupied cells"),
-        (np.arange(8.0).reshape(2, 2, 2), r"with the values 0, 1, 2, \.\.\., expected occupied cells"),
+        (
+            np.zeros((4, 4, 4)),
+            r"a grid \[4, 4, 4\] of float64 with the values 0, expected occupied and empty cells",
+        ),
+        (
+            np.arange(8.0).reshape(2, 2, 2),
+            r"with the values 0, 1, 2, \.\.\., expected occupied and empty cells",
+        ),
         (np.full((2, 2, 2), np.nan), "with the values nan, expected"),
         (-np.eye(3)[None].repeat(3, 0), "with the values -1, -0, expected"),
         (np.zeros((0, 3, 3)), "with the values none, expected"),

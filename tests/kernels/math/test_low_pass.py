@@ -135,7 +135,7 @@ def test_samplings_of_a_surface_differ_less_the_lower_it_passes(omega_0):
 
 def test_what_cannot_be():
     for name in set(KERNELS) - {"magnet", "gabor", "fourier", "random_fourier"}:
-        with pytest.raises(ValueError, match=rf"expected a kernel of magnet, .*got '{name}'"):
+        with pytest.raises(ValueError, match=rf"expected kernel to be one of magnet, .*got '{name}'"):
             SepFlexConv(3, 4, 2, kernel=name, low_pass=0.1)
     with pytest.raises(ValueError, match=r"MAGNet: expected low_pass >= 0 and finite, got -0\.1"):
         SepFlexConv(3, 4, 2, omega_0=1.0, low_pass=-0.1)

@@ -145,6 +145,6 @@ def test_data_that_are_not_there_name_the_option(tmp_path, name):
     root = str(tmp_path / "nowhere")
     data = make_data({"dataset": name, "root": root, "dataset_args": settings | known.get(name, {})})
     with pytest.raises(
-        FileNotFoundError, match=f"; --data.root FOLDER says where the data are, got '{root}'$"
+        FileNotFoundError, match=f"; set --data.root to the folder of the data, got '{root}'$"
     ):
         data.setup("fit")

@@ -101,7 +101,7 @@ def test_a_resumed_regression_is_the_unbroken_one(run_cli, molecules):
     code, output, errors = run_cli("train", "--resume", "part", "--trainer.max_epochs", "4")
     assert (code, errors) == (0, "") and "epoch 4/4" in output
     code, _, errors = run_cli("train", "--resume", "part", "--data.dataset_args.targets", '["other"]')
-    assert code == 1 and "the checkpoint answers energy [kcal/mol], the training set has other" in errors
+    assert code == 1 and "the checkpoint predicts energy [kcal/mol], the training set has other" in errors
 
 
 def test_a_field_of_points(run_cli, molecules):
@@ -120,19 +120,19 @@ def test_training_ends_when_it_gets_no_better(run_cli, molecules):
     again = ("--config", "energies.yaml", "--optim.lr", "1e-12", "--trainer.max_epochs", "9")
     code, output, errors = run_cli("train", *again, "--out", "run", "--early_stopping", "2")
     assert (code, errors) == (0, "")
-    assert "early stopping: 2 validations without a better one" in output
+    assert "early stopping: 2 validations without improvement" in output
     rows = read_metrics(Path("run/metrics.csv"))
     ranks = [(-float(row["val_error"]), -float(row["val_loss"])) for row in rows]
     assert len(rows) < 9 and all(max(ranks[:-2]) >= rank for rank in ranks[-2:])
     code, output, errors = run_cli("train", "--resume", "run")
-    assert (code, errors) == (0, "") and "a larger early_stopping goes on" in output
+    assert (code, errors) == (0, "") and "a larger early_stopping continues it" in output
     assert len(read_metrics(Path("run/metrics.csv"))) == len(rows)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--task", "segmentation"), "--task: expected regression, which is what clouds has truths for"),
+        (("--task", "segmentation"), "--task: expected regression, the task of clouds"),
         (("--optim.loss", "cross_entropy"), "optim.loss: expected one of mse, l1, huber for regression"),
         (("--optim.label_smoothing", "0.1"), "optim.label_smoothing: expected none for regression"),
         (("--early_stopping", "0"), "--early_stopping: expected 1 validation or more"),
