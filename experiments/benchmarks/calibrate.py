@@ -98,7 +98,7 @@ def calibrate(device: torch.device, scale: float, repeats: int) -> Costs:
         costs = replace(costs, compiled_fft=fft_figure(device, scale, repeats))
     if has_compiled(device.type):
         costs = fitted(costs, ("listed", "compiled_share"), edge_cases(device, scale), repeats)
-    if on_host and has_native("lattice_conv"):
+    if has_native("lattice_conv") if on_host else has_compiled(device.type):
         lattices = [lattice_case(device, scale, channels) for channels in (16, 140)]
         costs = fitted(costs, ("lattice_compiled_share",), lattices, repeats)
     return costs

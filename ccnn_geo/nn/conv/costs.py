@@ -43,7 +43,9 @@ def lattice_seconds(
     steps = zip(_reach(kernel, plan).tolist(), spacing, strict=True)
     offsets = math.prod(2 * math.floor(r / h) + 1 for r, h in steps)
     listed = plan.num_pairs if plan.sees_all else plan.neighbors.num_edges
-    share = costs.lattice_compiled_share if _is_compiled("lattice_conv", plan) else 1.0
+    on_gpu = plan.pos[0].device.type == "cuda"
+    compiled = has_compiled("cuda") if on_gpu else _is_compiled("lattice_conv", plan)
+    share = costs.lattice_compiled_share if compiled else 1.0
     edges = share * (costs.lattice_listed * listed + costs.lattice_channel * kernel.out_channels * inside)
     kernel_ns = _kernel_ns(kernel, costs, _is_compiled("edge_magnet", plan))
     return 1e-9 * (edges + kernel_ns * min(offsets, inside))

@@ -1,12 +1,15 @@
 """The plan that layers share, the choice of a path, and the paths inside layers and models."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 
 from ccnn_geo import CCNN, FlexConv, PointPlan, SepFlexConv, testing
+from ccnn_geo._base.device_costs import CPU
 from ccnn_geo.neighbors import build_neighbors, knn_graph
+from ccnn_geo.nn.conv import costs
 from ccnn_geo.nn.conv import plan as point_plan_module
 from ccnn_geo.nn.conv.kernel_norms import collect_kernel_norms
 from tests.pairwise import pairwise
@@ -284,3 +287,22 @@ def test_norms_of_many_targets_are_estimated_without_bias(method, monkeypatch):
     samples = torch.stack([norm(30) for _ in range(60)])
     assert samples.std() > 0
     assert (samples.mean() - exact).abs() < 4 * samples.std() / 60**0.5
+
+
+@pytest.mark.parametrize("path", ["edge", "lattice"])
+def test_costs_are_those_of_the_code_that_runs(path, device, monkeypatch):
+    kernel = SepFlexConv(3, 4, 3, **ROUGH).to(device).kernel
+    _, pos = voxels(50, 3, torch.float32, device)
+    plan = PointPlan(pos, num_neighbors=8, spacing=0.125)
+    # what is left: the kernel of edges; edges that are listed
+    free = replace(CPU, listed=0.0) if path == "edge" else replace(CPU, filter=0.0, product=0.0)
+
+    def seconds(compiled):
+        monkeypatch.setattr(costs, "native_function", lambda name: name if compiled else None)
+        monkeypatch.setattr(costs, "has_compiled", lambda kind: compiled)
+        if path == "edge":
+            return costs.edge_seconds(kernel, plan, free)
+        return costs.lattice_seconds(kernel, plan, (0.125,) * 3, free)
+
+    share = CPU.compiled_share if path == "edge" else CPU.lattice_compiled_share
+    assert seconds(True) == pytest.approx(share * seconds(False)) and seconds(False) > 0
