@@ -41,7 +41,8 @@ test: install-dev
 # What a GPU would refuse, or never hear of, on a machine without one (tests/simulated_cuda); about a minute of one core.
 SIMULATED := tests/law/test_law.py tests/law/test_devices.py tests/nn/conv/test_kernel_cache.py tests/law/test_compile.py \
 	tests/law/test_training_step.py tests/law/test_cuda_graphs.py tests/law/test_deterministic.py tests/neighbors/test_measure.py tests/nn/test_joint.py \
-	tests/neighbors/test_neighbors_chunks.py tests/neighbors/test_neighbors_device.py tests/neighbors/test_neighbors_value.py tests/kernels/test_kernels.py tests/functional/grid/test_grid_conv.py
+	tests/neighbors/test_neighbors_chunks.py tests/neighbors/test_neighbors_device.py tests/neighbors/test_neighbors_value.py tests/kernels/test_kernels.py tests/functional/grid/test_grid_conv.py \
+	tests/training/test_waits.py tests/training/data/test_loading.py tests/functional/mesh/test_mesh_device.py tests/_base/test_device_costs.py
 test-simulated: install-dev
 	CCNN_GEO_TEST_DEVICE=simulated-cuda $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow_simulated" $(SIMULATED)
 
