@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ccnn_geo._base.sending import sent
 from ccnn_geo.kernels.base import KernelNetwork
 from ccnn_geo.kernels.math.spectrum import profile_band
 from ccnn_geo.kernels.window import GaussianWindow
@@ -59,10 +60,10 @@ def nyquist_rate(spacing: float | Sequence[float] | Tensor, like: Tensor) -> Ten
     Raises:
         ValueError: If a distance is not positive and finite.
     """
-    spacing = torch.as_tensor(spacing).to(like).expand_as(like)
-    if not ((spacing > 0) & spacing.isfinite()).all():
+    spacing = torch.as_tensor(spacing).to(like.dtype).expand_as(like)
+    if not ((spacing > 0) & spacing.isfinite()).all():  # where it is: on the host nobody is waited for
         raise ValueError(f"nyquist: expected a spacing > 0 and finite, got {numbers(spacing)}")
-    return math.pi / spacing
+    return math.pi / (sent(spacing, like.device) if spacing.device.type == "cpu" else spacing.to(like))
 
 
 def numbers(values: Tensor) -> str:

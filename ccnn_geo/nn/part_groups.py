@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ccnn_geo._base.sending import sent
+
 SIGN = "/"
 """Separator between the names of a category and of a part."""
 
@@ -35,7 +37,7 @@ def of_truths(logits: Tensor, category: Tensor, y: Tensor) -> Tensor:
     Shapes:
         ``logits [N, K]``, ``category [K]``, ``y [N]`` -> ``[N, K]``
     """
-    category = category.to(logits.device)
+    category = sent(category, logits.device)
     other = (category[y.clamp(min=0)].unsqueeze(1) != category) & (y >= 0).unsqueeze(1)
     return logits.masked_fill(other, -torch.inf)
 

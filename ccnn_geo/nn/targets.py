@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ccnn_geo._base.sending import sent
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -113,5 +115,5 @@ class Targets:
         return cls(names, units, mean, std)
 
     def _scale(self, beside: Tensor) -> tuple[Tensor, Tensor]:
-        rows = torch.tensor([self.mean, self.std], dtype=torch.float64, device=beside.device)
+        rows = sent(torch.tensor([self.mean, self.std], dtype=torch.float64), beside.device)
         return rows[0], rows[1]

@@ -8,7 +8,14 @@ from torch import Tensor
 from ccnn_geo._base.processes import is_distributed
 
 
-def share_of_labels(count: float, device: torch.device) -> Tensor | float:
+def mean_loss(total: Tensor, weight: Tensor | float) -> Tensor:
+    """A sum of losses divided by its weight; the sum itself where the weight is 0."""
+    if isinstance(weight, Tensor):
+        return total / torch.where(weight > 0, weight, 1)
+    return total / weight if weight > 0 else total
+
+
+def share_of_labels(count: Tensor | float, device: torch.device) -> Tensor | float:
     r"""The factor on the mean loss of a process, since ``DistributedDataParallel`` averages over processes.
 
     .. math::
@@ -24,6 +31,6 @@ def share_of_labels(count: float, device: torch.device) -> Tensor | float:
     """
     if not is_distributed():
         return 1.0
-    total = torch.tensor(count, device=device)
+    total = torch.full((), 0.0, device=device) + count
     torch.distributed.all_reduce(total)
     return count * torch.distributed.get_world_size() / total.clamp(min=torch.finfo(total.dtype).tiny)

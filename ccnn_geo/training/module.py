@@ -14,7 +14,7 @@ from ccnn_geo.nn.build import build_network
 from ccnn_geo.nn.conv.kernel_norms import collect_kernel_norms, l2_penalty
 from ccnn_geo.nn.nyquist import nyquist_penalty, sample_spacing
 from ccnn_geo.training.lightning import LightningModule, OptimizerLRSchedulerConfig
-from ccnn_geo.training.loss import share_of_labels
+from ccnn_geo.training.loss import mean_loss, share_of_labels
 from ccnn_geo.training.optim import decay_groups
 from ccnn_geo.training.optim_arguments import BALANCED, check_optim
 from ccnn_geo.training.rates import take_rates
@@ -258,10 +258,10 @@ class Learner(LightningModule):
         if size == 0 and not is_distributed():
             return None  # Lightning skips the batch; among several processes it must join their step
         total, weight = self.task.loss(answers, y)
-        own = total / weight if weight > 0 else total
+        own = mean_loss(total, weight)
         loss = share_of_labels(weight, answers.device) * own + penalty
         if size > 0:
-            self.training_number(answers, y)
+            self.training_number.update(answers, y)
         shown = own.detach() + penalty  # weighted by labels in the means over an epoch and processes
         self.log("loss", shown, prog_bar=True, logger=False, batch_size=size)
         self.log("train_loss", shown, on_step=False, on_epoch=True, sync_dist=True, batch_size=size)

@@ -153,7 +153,7 @@ def _cloud_of(pos: Tensor, batch: Tensor | None) -> Tensor:
 
 def _count(batch: Tensor, batch_size: int) -> Tensor:
     """Points of each cloud; ``bincount`` would wait for a GPU."""
-    if batch.device.type == "cpu":
+    if batch.device.type != "cuda":
         return torch.bincount(batch, minlength=batch_size)
     return batch.new_zeros(batch_size).index_add_(0, batch, torch.ones_like(batch))
 

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 import torch
 from torch.utils.data import Sampler
 
-from ccnn_geo._base.pyg import DataLoader
+from ccnn_geo._base.pyg import Data, DataLoader
 from ccnn_geo.nn.targets import Targets
 from ccnn_geo.training.data.epochs import EpochDataset, EpochSampler
 from ccnn_geo.training.data.finite import FiniteSamples
 from ccnn_geo.training.data.known_truths import point_labels
+from ccnn_geo.training.data.loading import number_of_workers, trains_on_gpu
 from ccnn_geo.training.lightning import LightningDataModule
 from ccnn_geo.training.tasks.classes import Classification
 from ccnn_geo.transforms.pipelines.base import Pipeline
@@ -27,7 +28,7 @@ class EpochDataModule(LightningDataModule):
     Args:
         dataset: Name of the data set.
         batch_size: Samples per batch and process.
-        num_workers: Processes that load batches.
+        num_workers: Processes that load batches; by default none on a CPU, on a GPU one per core but one, 8 at most.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -68,9 +69,9 @@ class EpochDataModule(LightningDataModule):
     validation_set: Any
     test_set: Any
 
-    def __init__(self, dataset: str, batch_size: int, num_workers: int) -> None:
+    def __init__(self, dataset: str, batch_size: int, num_workers: int | None) -> None:
         super().__init__()
-        if batch_size < 1 or num_workers < 0:
+        if batch_size < 1 or (num_workers is not None and num_workers < 0):
             raise ValueError(
                 f"data: expected batch_size >= 1 and num_workers >= 0, got {batch_size}, {num_workers}"
             )
@@ -146,14 +147,21 @@ class EpochDataModule(LightningDataModule):
     def _loader(
         self, samples: Any, part: str, sampler: Sampler | Sequence[int], drop_last: bool = False
     ) -> DataLoader:
+        workers = number_of_workers(self.num_workers, self.trainer)
         return DataLoader(
             FiniteSamples(samples, f"{self.dataset}, {part} set"),
             batch_size=self.batch_size,
             sampler=sampler,
             drop_last=drop_last,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=trains_on_gpu(self.trainer),
         )
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        if isinstance(batch, Data):  # Lightning waits for everything but tensors
+            return batch.to(device, non_blocking=device.type == "cuda")
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def _processes(self) -> tuple[int, int]:
         """The number of processes, and the rank of this one."""

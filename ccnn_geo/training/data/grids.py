@@ -69,7 +69,7 @@ class GridsDataModule(RegistryDataModule):
         dataset_args: Further arguments of the data set.
         augment: Random changes of training samples.
         batch_size: Samples per batch and process.
-        num_workers: Processes that load batches.
+        num_workers: Processes that load batches; by default none on a CPU, on a GPU one per core but one, 8 at most.
         limit: Number of training samples to use, for trials: the first in a fixed random order; null for all.
         validation_fraction: Share of the training set for validation, if there is no validation split.
         seed: Seed of that share and that order; training uses the run's seed.
@@ -97,7 +97,7 @@ class GridsDataModule(RegistryDataModule):
         dataset_args: dict[str, Any] | None = None,
         augment: GridAugmentation | None = None,
         batch_size: int = 50,
-        num_workers: int = 0,
+        num_workers: int | None = None,
         limit: int | None = None,
         validation_fraction: float = 0.1,
         seed: int = 0,

@@ -59,11 +59,16 @@ def restore_edges(batch: Batch) -> Batch:
     if SOURCE not in batch:
         return batch
     source, count = batch[SOURCE], batch[COUNT]
-    edges = empty_edges(source.numel(), source.device)
-    repeat_into(torch.arange(count.numel(), device=source.device), count, edges[1])
-    # Stored indices start at 0 in each cloud.
-    repeat_into(batch.ptr[batch.batch], count, edges[0])
-    edges[0] += source
+    targets = torch.arange(count.numel(), device=source.device)
+    first = batch.ptr[batch.batch]  # stored indices start at 0 in each cloud
+    if source.device.type != "cuda":
+        edges = empty_edges(source.numel(), source.device)
+        repeat_into(targets, count, edges[1])
+        repeat_into(first, count, edges[0])
+        edges[0] += source
+    else:  # repeat_into would wait for the counts
+        targets = torch.repeat_interleave(targets, count, output_size=source.numel())
+        edges = torch.stack([first[targets] + source, targets])
     batch.edge_index = edges
     del batch[SOURCE], batch[COUNT]
     return batch

@@ -34,7 +34,7 @@ class RegistryDataModule(EpochDataModule):
         root: Folder of the data, or folder to download to.
         dataset_args: Further arguments of the data set.
         batch_size: Samples per batch and process.
-        num_workers: Processes that load batches.
+        num_workers: Processes that load batches; by default none on a CPU, on a GPU one per core but one, 8 at most.
         limit: Number of training samples to use, for trials: the first in a fixed random order; None for all.
         validation_fraction: Share of the training set for validation, if there is no validation split.
         seed: Seed of that share and that order; training uses the run's seed.
@@ -59,7 +59,7 @@ class RegistryDataModule(EpochDataModule):
         root: str,
         dataset_args: Mapping[str, Any] | None,
         batch_size: int,
-        num_workers: int,
+        num_workers: int | None,
         limit: int | None,
         validation_fraction: float,
         seed: int,

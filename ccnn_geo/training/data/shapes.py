@@ -51,7 +51,7 @@ class ShapesDataModule(EpochDataModule):
         up: The axis that points up in the files, ``x``, ``y`` or ``z``, for ``predict --up``; no effect on training.
         augment: Random changes of training samples.
         batch_size: Samples per batch and process.
-        num_workers: Processes that load batches.
+        num_workers: Processes that load batches; by default none on a CPU, on a GPU one per core but one, 8 at most.
         limit: Number of training samples to use, for trials: the first in a fixed random order; null for all.
         validation_fraction: Share of the training set for validation, if there is no validation split.
         neighbor_cache: MB per process for the neighbours of validation samples, which are then found only once; 2 bytes
@@ -92,7 +92,7 @@ class ShapesDataModule(EpochDataModule):
         up: str | None = None,
         augment: Augmentation | None = None,
         batch_size: int = 32,
-        num_workers: int = 0,
+        num_workers: int | None = None,
         limit: int | None = None,
         validation_fraction: float = 0.1,
         neighbor_cache: int = 0,

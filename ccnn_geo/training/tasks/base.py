@@ -71,8 +71,11 @@ class Task(ABC):
         """Predictions and truths of everything with a truth, a row each."""
 
     @abstractmethod
-    def loss(self, answers: Tensor, y: Tensor) -> tuple[Tensor, float]:
-        """The sum of the losses of :meth:`rows` in training, and the weight that divides it for the mean."""
+    def loss(self, answers: Tensor, y: Tensor) -> tuple[Tensor, Tensor | float]:
+        """The sum of the losses of :meth:`rows` in training, and the weight that divides it for the mean.
+
+        The weight is a tensor if the host would have to wait for its value.
+        """
 
     @abstractmethod
     def training_metric(self) -> Metric:

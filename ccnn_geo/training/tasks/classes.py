@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ccnn_geo._base.sending import sent
 from ccnn_geo.nn.build import class_logits, num_outputs
 from ccnn_geo.nn.part_groups import category_of_classes, of_truths
-from ccnn_geo.training.lightning import MeanMetric, Metric, MulticlassAccuracy, MulticlassConfusionMatrix
+from ccnn_geo.training.lightning import Metric
 from ccnn_geo.training.metrics import accuracies, class_iou, mean_of_known
 from ccnn_geo.training.tasks.base import Evaluation, Task
+from ccnn_geo.training.tasks.counts import Accuracy, Confusion, MeanLoss
 from ccnn_geo.training.tasks.scene import Scene
 from ccnn_geo.training.tasks.scores import Scores, SegmentationScores
 
@@ -68,19 +71,19 @@ class Classification(Task):
     def rows(self, answers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         return answers, y
 
-    def loss(self, answers: Tensor, y: Tensor) -> tuple[Tensor, float]:
+    def loss(self, answers: Tensor, y: Tensor) -> tuple[Tensor, Tensor | float]:
         weights = None
         if self.weights is not None:
-            weights = answers.new_tensor(self.weights)
+            weights = _row(self.weights, answers)
         if self.shift is not None:
-            answers = answers + answers.new_tensor(self.shift)
+            answers = answers + _row(self.shift, answers)
         total = F.cross_entropy(
             answers, y, weight=weights, label_smoothing=self.label_smoothing, reduction="sum"
         )
-        return total, float(y.size(0)) if weights is None else float(weights[y].sum())
+        return total, float(y.size(0)) if weights is None else weights[y].sum()
 
     def training_metric(self) -> Metric:
-        return MulticlassAccuracy(len(self.classes), average="micro")
+        return Accuracy(len(self.classes))
 
     def evaluation(self) -> Evaluation:
         return ClassEvaluation(len(self.classes))
@@ -119,7 +122,7 @@ class Segmentation(Classification):
 
     def rows(self, answers: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         y = y.reshape(-1)
-        known = y >= 0
+        known = (y >= 0).nonzero(as_tuple=True)[0]  # one wait for a GPU, not two
         return answers[known], y[known]
 
     def evaluation(self) -> Evaluation:
@@ -143,8 +146,8 @@ class ClassEvaluation(Evaluation):
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
-        self.confusion = MulticlassConfusionMatrix(num_classes)
-        self.mean_loss = MeanMetric()
+        self.confusion = Confusion(num_classes)
+        self.mean_loss = MeanLoss()
 
     def forward(self, answers: Tensor, y: Tensor) -> None:
         if y.size(0) > 0:
@@ -172,6 +175,10 @@ class SegmentationEvaluation(ClassEvaluation):
     def take(self) -> tuple[Tensor, dict[str, Tensor | float]]:
         matrix, found = super().take()
         return matrix, {**found, "miou": mean_of_known(class_iou(matrix))}
+
+
+def _row(values: Sequence[float], like: Tensor) -> Tensor:
+    return sent(torch.tensor(values, dtype=like.dtype), like.device)
 
 
 def point_rows(outputs: Tensor) -> Tensor:

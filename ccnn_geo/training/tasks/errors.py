@@ -96,7 +96,7 @@ class TrainingError(TargetErrors):
 
 
 class Pairs:
-    """Some truths and their predictions, of this process, on the host.
+    """Some truths and their predictions, of this process.
 
     Args:
         num_targets: :math:`T`.
@@ -112,10 +112,11 @@ class Pairs:
         if room > 0:
             step = max(1, -(-truth.size(0) // room))
             both = torch.stack([truth.detach().float(), answers.detach().float()])
-            self._kept.append(both[:, ::step].cpu())
+            self._kept.append(both[:, ::step].clone())  # on their device: a copy to the host would wait
 
     def take(self) -> tuple[Tensor, Tensor]:
-        """Returns truths and predictions ``[n, T]``, and clears them."""
-        both = torch.cat([torch.zeros(2, 0, self.num_targets), *self._kept], dim=1)
+        """Returns truths and predictions ``[n, T]`` on the host, and clears them."""
+        kept = [part.cpu() for part in self._kept]
+        both = torch.cat([torch.zeros(2, 0, self.num_targets), *kept], dim=1)
         self._kept = []
         return both[0], both[1]
