@@ -63,7 +63,7 @@ def compile_program(name: str, constants: Mapping[str, Any], capability: int) ->
     """Compiles one program by Triton's own ptxas.
 
     Args:
-        name: In :mod:`ccnn_geo.functional.edge.fused.programs`, or :data:`LATTICE`.
+        name: In :mod:`ccnn_geo.functional.edge.fused.programs` or ``gradients`` beside it, or :data:`LATTICE`.
         constants: Its compile-time arguments besides those of :data:`CASE`.
         capability: 80, 90 and so on.
     """
@@ -71,13 +71,13 @@ def compile_program(name: str, constants: Mapping[str, Any], capability: int) ->
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from ccnn_geo.functional.edge.fused import launch, programs
+    from ccnn_geo.functional.edge.fused import launch
     from ccnn_geo.functional.lattice.fused import launch as lattice
 
     if name == LATTICE:
         program, constants = lattice.programs.sum_products, {**constants, "BLOCK": lattice.BLOCK}
     else:
-        program, constants = getattr(programs, name), {**CASE, **constants, "BLOCK": launch.BLOCK}
+        program, constants = _edge_program(name), {**CASE, **constants, "BLOCK": launch.BLOCK}
     signature = {n: "constexpr" if n in constants else SCALARS.get(n, "*fp32") for n in program.arg_names}
     aligned = {  # as Triton finds of the tensors and of the rows' pitch at run time
         (i,): [["tt.divisibility", 16]]
@@ -103,6 +103,12 @@ def compile_program(name: str, constants: Mapping[str, Any], capability: int) ->
     edges = constants["BLOCK"] / launch.WARPS
     local = sum(op.startswith(("LDL", "STL")) for op in loop)
     return Compiled(int(found[1]), int(found[2]), len(loop) / edges, local / edges)
+
+
+def _edge_program(name: str) -> Any:
+    from ccnn_geo.functional.edge.fused import gradients, programs
+
+    return getattr(programs, name, None) or getattr(gradients, name)
 
 
 def largest_inner_loop(code: str) -> list[str]:
@@ -157,8 +163,9 @@ def launches() -> tuple[int, int]:
     assert packed is not None, "the programs are for this kernel"
     box, *tensors = (t.detach() for t in packed)
     given = (x, [pos, pos, *tensors], neighbors.edge_index, neighbors.ptr, box)
-    names: dict[str, Any] = {name: Nothing() for name, _, _ in PROGRAMS.values() if name != LATTICE}
-    with mock.patch.multiple(launch.programs, **names), counter:
+    sums: dict[str, Any] = {"sum_over_neighbors": Nothing(), "output_gradient": Nothing()}
+    nothing = mock.patch.object(launch, "filter_gradients", Nothing())
+    with mock.patch.multiple(launch.programs, **sums), nothing, counter:
         launch.sums(*given)
         forward = counter.launches
         launch.gradients(x, *given, [True, False, False, *[True] * len(tensors)])

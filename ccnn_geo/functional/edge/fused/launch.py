@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ccnn_geo.functional.edge.fused import programs
+from ccnn_geo.functional.edge.fused.gradients import filter_gradients
 from ccnn_geo.functional.edge.fused.pack import Packed, pack, sizes_of_parts, unpack_filters, unpack_output
 
 BLOCK = 16
@@ -163,7 +164,7 @@ class _Call(NamedTuple):
             return x.new_zeros(size), rel
         of, rows, count = panels(channels, given.padded), _vectors(x), min(_programs(x.device), num)
         parts = x.new_empty(count, size)
-        programs.filter_gradients[(count,)](
+        filter_gradients[(count,)](
             parts,
             rel,
             grad_out,
