@@ -16,7 +16,6 @@ from ccnn_geo.neighbors.candidates import (
     knn_of,
     search_candidates,
 )
-from ccnn_geo.neighbors.device import search_device
 from ccnn_geo.neighbors.exact import search_exact
 from ccnn_geo.neighbors.native import has_native
 from ccnn_geo.neighbors.query import Query, make_query
@@ -143,17 +142,24 @@ def _search(query: Query, backend: str) -> tuple[Tensor, Tensor]:
     knn = knn_of(backend) if backend in KNN_PACKAGES else None
     # all points of a cloud, or only a radius for a backend that needs a number: nothing to propose
     unbounded = query.k is None and (query.radius is None or knn is not None)
-    every_pair = search_exact if query.src.device.type == "cpu" and backend != "device" else search_device
     if backend in ("torch", "device") or unbounded or not in_range(query):
-        return every_pair(query)
+        return _all_pairs(query, on_device=query.src.device.type != "cpu" or backend == "device")
     if knn is not None:
         asked = min(query.k or 0, query.max_sources) + 1
         if query.src.device.type == "cuda" and asked > CUDA_LIMIT:
-            return every_pair(query)
+            return _all_pairs(query, on_device=True)
         return search_candidates(query, partial(KnnIndex, knn=knn))
     device = query.src.device
     edges, count = search_candidates(query.to("cpu"), ScipyIndex)
     return edges.to(device), count.to(device)
+
+
+def _all_pairs(query: Query, on_device: bool) -> tuple[Tensor, Tensor]:
+    if not on_device:
+        return search_exact(query)
+    from ccnn_geo.neighbors.device import search_device  # only GPUs need it
+
+    return search_device(query)
 
 
 def _fastest(query: Query) -> str:
