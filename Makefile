@@ -69,8 +69,8 @@ types: install-dev
 	touch $@
 
 docs: .venv/installed-docs
-	$(BIN)/python -m sphinx --fail-on-warning --quiet -b html docs docs/_build
-	@echo "docs/_build/index.html"
+	$(BIN)/python -m sphinx --fail-on-warning --quiet -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 clean:
 	rm -rf .venv runs build dist docs/_build *.egg-info

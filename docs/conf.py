@@ -14,6 +14,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
 ]
+exclude_patterns = ["_build", "**.ipynb_checkpoints"]  # _build has the notebooks once more, with outputs
 myst_heading_anchors = 3
 nb_execution_mode = "force"  # stored without outputs
 nb_execution_in_temp = True
