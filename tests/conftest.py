@@ -13,9 +13,6 @@ if DEVICE not in ("", "simulated-cuda"):
     raise ValueError(f"CCNN_GEO_TEST_DEVICE: expected 'simulated-cuda' or nothing, got {DEVICE!r}")
 # Threads that wait for one another leave the core: two test processes on two cores would wait for their own threads.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch
-# Triton's programs run in its interpreter where there is no GPU; it is asked when they are first imported.
-if not os.path.exists("/dev/nvidia0"):
-    os.environ.setdefault("TRITON_INTERPRET", "1")
 OBSTACLE = None
 if DEVICE:  # before torch
     from tests.simulated_cuda import guard
@@ -29,6 +26,8 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 
 pytest_plugins = ["tests.fixtures.command_line", "tests.fixtures.core_only", "tests.fixtures.data"]
+if not torch.cuda.is_available():  # before Triton's programs are imported: they run in its interpreter then
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 DEVICES = ["cuda"] if DEVICE else ["cpu"] + ["cuda"] * torch.cuda.is_available()
 
 
