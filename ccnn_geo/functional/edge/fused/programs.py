@@ -20,6 +20,28 @@ from ccnn_geo.functional.edge.fused.rows import panel_columns, products, source_
 
 
 @triton.jit
+def empty_sums(columns, H: tl.constexpr, BLOCK: tl.constexpr):
+    """Zeros for :func:`add_rows`: per range of channels ``[H, columns]`` and ``[BLOCK, columns]``."""
+    sums = ()
+    weighted = ()
+    for t in tl.static_range(len(columns)):
+        sums = sums + (tl.zeros([H, columns[t].shape[0]], tl.float32),)
+        weighted = weighted + (tl.zeros([BLOCK, columns[t].shape[0]], tl.float32),)
+    return sums, weighted
+
+
+@triton.jit
+def add_rows(sums, weighted, rows, h, w, PRECISION: tl.constexpr):
+    """Adds the rows ``[BLOCK, columns]`` of a block of edges, times basis and window."""
+    new_sums = ()
+    new_weighted = ()
+    for t in tl.static_range(len(rows)):
+        new_sums = new_sums + (sums[t] + tl.dot(tl.trans(h), rows[t], input_precision=PRECISION),)
+        new_weighted = new_weighted + (weighted[t] + rows[t] * w[:, None],)
+    return new_sums, new_weighted
+
+
+@triton.jit
 def sum_over_neighbors(
     out,
     x,
@@ -51,11 +73,7 @@ def sum_over_neighbors(
     i = tl.program_id(0).to(tl.int64)
     row = tl.arange(0, H)
     columns = panel_columns(tl.program_id(1), WIDE, NARROW)
-    sums = ()
-    weighted = ()
-    for t in tl.static_range(len(columns)):
-        sums = sums + (tl.zeros([H, columns[t].shape[0]], tl.float32),)
-        weighted = weighted + (tl.zeros([BLOCK, columns[t].shape[0]], tl.float32),)
+    sums, weighted = empty_sums(columns, H, BLOCK)
 
     last = tl.load(ptr + i + 1)
     for start in range(tl.load(ptr + i), last, BLOCK):
@@ -69,14 +87,10 @@ def sum_over_neighbors(
                 rel, turns_one, turns_many, i, j, inside, filters, hidden, bias, SIGN, L, D, H, PRECISION
             )
             w = window_values(rel, window, inside, D)
-            new_sums = ()
-            new_weighted = ()
+            rows = ()
             for t in tl.static_range(len(columns)):
-                v = source_rows(x, j, columns[t], inside, pitch)
-                new_sums = new_sums + (sums[t] + tl.dot(tl.trans(h), v, input_precision=PRECISION),)
-                new_weighted = new_weighted + (weighted[t] + v * w[:, None],)
-            sums = new_sums
-            weighted = new_weighted
+                rows = rows + (source_rows(x, j, columns[t], inside, pitch),)
+            sums, weighted = add_rows(sums, weighted, rows, h, w, PRECISION)
 
     for t in tl.static_range(len(columns)):
         c = columns[t]
@@ -116,11 +130,7 @@ def output_gradient(
     """Partial sums of the output layer's gradient, its bias last, of a panel's channels: ``[H + 1, channels]``."""
     row = tl.arange(0, H)
     columns = panel_columns(tl.program_id(1), WIDE, NARROW)
-    sums = ()
-    weighted = ()
-    for t in tl.static_range(len(columns)):
-        sums = sums + (tl.zeros([H, columns[t].shape[0]], tl.float32),)
-        weighted = weighted + (tl.zeros([BLOCK, columns[t].shape[0]], tl.float32),)
+    sums, weighted = empty_sums(columns, H, BLOCK)
 
     for number in range(tl.program_id(0), num_dst, tl.num_programs(0)):
         i = tl.cast(number, tl.int64)
@@ -136,14 +146,10 @@ def output_gradient(
                     rel, turns_one, turns_many, i, j, inside, filters, hidden, bias, 1, L, D, H, PRECISION
                 )
                 w = window_values(rel, window, inside, D)
-                new_sums = ()
-                new_weighted = ()
+                rows = ()
                 for t in tl.static_range(len(columns)):
-                    v = products(x, grad_out, i, j, columns[t], inside, channels, pitch)
-                    new_sums = new_sums + (sums[t] + tl.dot(tl.trans(h), v, input_precision=PRECISION),)
-                    new_weighted = new_weighted + (weighted[t] + v * w[:, None],)
-                sums = new_sums
-                weighted = new_weighted
+                    rows = rows + (products(x, grad_out, i, j, columns[t], inside, channels, pitch),)
+                sums, weighted = add_rows(sums, weighted, rows, h, w, PRECISION)
 
     base = parts + tl.program_id(0).to(tl.int64) * (H + 1) * channels
     for t in tl.static_range(len(columns)):
