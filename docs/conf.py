@@ -1,6 +1,12 @@
 """Sphinx: the pages of this folder and the reference made of docstrings. ``make docs`` builds them."""
 
+import sys
 from importlib.metadata import version as installed
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "ccnn_geo"
 author = "the ccnn_geo authors"
@@ -9,10 +15,11 @@ version = release = installed("ccnn_geo")
 extensions = [
     "myst_nb",  # pages, and notebooks, which it runs
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
+    "command_help",
+    "mathml",
 ]
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]  # _build has the notebooks once more, with outputs
 myst_heading_anchors = 3
@@ -30,8 +37,19 @@ autodoc_default_options = {"members": True, "member-order": "bysource", "show-in
 autodoc_inherit_docstrings = False
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
 copybutton_exclude = ".linenos, .gp, .go"
 html_title = f"ccnn_geo {release}"
+
+
+def _link_pages(app: Sphinx, path: Path, page: str, content: list[str]) -> None:
+    """Points links between included files of the top folder to their pages."""
+    content[0] = content[0].replace("](CONTRIBUTING.md)", "](docs/contributing.md)")
+
+
+def setup(app: Sphinx) -> None:
+    """Registers the hook for included files."""
+    app.connect("include-read", _link_pages)

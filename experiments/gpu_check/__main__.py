@@ -73,7 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda", help="default: cuda")
     parser.add_argument("--tiny", action="store_true", help="sizes that a CPU does in a minute")
     parser.add_argument("--seconds", type=float, default=560.0, help="time for all of it, default 560")
-    parser.add_argument("--only", nargs="+", choices=list(SECTIONS), help="some of the sections")
+    parser.add_argument(
+        "--only", nargs="+", choices=list(SECTIONS), metavar="SECTION", help=f"some of: {', '.join(SECTIONS)}"
+    )
     parser.add_argument("--out", type=Path, default=Path("gpu-check"), help="folder, default gpu-check")
     options = parser.parse_args(arguments)
     if options.device == "cuda" and not torch.cuda.is_available():
