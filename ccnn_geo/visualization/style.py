@@ -44,9 +44,11 @@ def in_style() -> Iterator[None]:
         ImportError: If matplotlib is not installed.
     """
     with needs("viz", "pictures"):
-        from matplotlib import cycler, rc_context
+        from matplotlib import rc_context
+        from matplotlib.rcsetup import cycler
 
-    with rc_context({**SETTINGS, "axes.prop_cycle": cycler(color=PALETTE)}):
+    settings: Any = {**SETTINGS, "axes.prop_cycle": cycler(color=PALETTE)}
+    with rc_context(settings):
         yield
 
 
