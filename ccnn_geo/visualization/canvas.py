@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ccnn_geo._base.extras import needs
 from ccnn_geo.io.files.storage import write_atomic
+from ccnn_geo.visualization.style import in_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,7 +84,8 @@ def save(figure: Any, path: str | PathLike[str]) -> Path:
     """
     path = Path(path)
     if hasattr(figure, "savefig"):
-        write_atomic(path, partial(figure.savefig, format="png", dpi=DPI))
+        with in_style():  # ticks are made while drawing
+            write_atomic(path, partial(figure.savefig, format="png", dpi=DPI))
     else:
         write_atomic(path, lambda file: file.write(_page(figure).encode()))
     return path

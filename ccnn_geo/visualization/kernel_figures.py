@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ccnn_geo.visualization.canvas import DIVERGING, canvas
 from ccnn_geo.visualization.rendering import LayerKernels, check_index
+from ccnn_geo.visualization.style import color_of, in_style, legend_right
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,6 +34,7 @@ class _Image:
     names: tuple[str, str]
 
 
+@in_style()
 def draw_kernels(
     layers: Sequence[LayerKernels],
     channels: Sequence[int] | None = None,
@@ -108,10 +110,9 @@ def _draw_curves(
             image.set_yticks(range(layer.num_channels))
         figure.colorbar(drawn, ax=image, pad=0.01, extend="both")
         for i, c in enumerate(chosen_channels(layer, channels, CURVES)):
-            curves.plot(lags, values[c], lw=1.1, color=f"C{i}", label=f"channel {c}")
+            curves.plot(lags, values[c], lw=1.1, color=color_of(i), label=f"channel {c}")
         curves.axhline(0, color="0.7", lw=0.6, zorder=0)
-        curves.spines[["top", "right"]].set_visible(False)
-        curves.legend(frameon=False, fontsize=7, loc="upper right", ncols=CURVES)
+        legend_right(curves)
         if layer.on_lattice:
             _mark(layer, period, image, curves)
     _say_taps(grid[0], layers[0])
@@ -136,8 +137,7 @@ def _say_taps(row: Sequence[Any], layer: LayerKernels) -> None:
         step = float(layer.axes[0][1] - layer.axes[0][0])
         for axes in row:
             upper = axes.secondary_xaxis("top", functions=(lambda x: x / step, lambda n: n * step))
-            upper.set_xlabel("taps", fontsize=8)
-            upper.tick_params(labelsize=8)
+            upper.set_xlabel("taps")
 
 
 # Images and volumes -------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ccnn_geo.training.metrics_file import read_metrics
 from ccnn_geo.visualization.canvas import canvas, lay_out_page, plotly_graphs
+from ccnn_geo.visualization.style import color_of, count_epochs, in_style, legend_below
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,7 +18,7 @@ STYLES = ("-", "--", ":", "-.")
 DASHES = ("solid", "dash", "dot", "dashdot")
 """One style per run if colours stand for layers; styles of both libraries in the same order."""
 Rows = Sequence[Mapping[str, str]]
-QUANTITIES = (("acc", "accuracy, %", 100.0), ("error", "error, standard deviations", 1.0))
+QUANTITIES = (("acc", "accuracy (%)", 100.0), ("error", "error (standard deviations)", 1.0))
 """Columns besides the loss, for classes and for numbers: the axis label, and the factor."""
 
 
@@ -42,6 +43,7 @@ def read_runs(folders: Sequence[str | PathLike[str]]) -> dict[str, Rows]:
     return runs
 
 
+@in_style()
 def draw_runs(runs: Mapping[str, Rows]) -> Figure:
     """Draws the window width of each layer, loss, and accuracy or error over epochs.
 
@@ -51,7 +53,7 @@ def draw_runs(runs: Mapping[str, Rows]) -> Figure:
     Returns:
         The figure.
     """
-    figure = canvas(11, 3.8)
+    figure = canvas(11, 4.4)
     windows, *others = figure.subplots(1, 3)
     layers, quantities = _layers(runs), _quantities(runs)
     from matplotlib import colormaps
@@ -65,20 +67,17 @@ def draw_runs(runs: Mapping[str, Rows]) -> Figure:
             name = "" if len(runs) == 1 else f"{run}, "
             for part, label, style in (("train", "training", "--"), ("val", "validation", "-")):
                 epochs, values = _series(rows, f"{part}_{quantity}", scale)
-                axes.plot(epochs, values, style, color=f"C{i}", label=f"{name}{label}", marker=".", ms=4)
+                axes.plot(epochs, values, style, color=color_of(i), label=f"{name}{label}", marker=".", ms=4)
     windows.set_ylabel("window width σ, in units of positions")
     if not layers:
         windows.text(0.5, 0.5, "no windows", ha="center", transform=windows.transAxes)
     for axes, (_, label, _) in zip(others, quantities, strict=True):
         axes.set_ylabel(label)
     for axes in (windows, *others):
-        axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-        if axes.lines:
-            axes.legend(frameon=False, fontsize=7)
-    figure.suptitle(", ".join(runs) if len(runs) == 1 else _key(runs), fontsize=10)
+        count_epochs(axes)
+        axes.grid(True)
+        legend_below(axes, 3 if axes is windows else 2)
+    figure.suptitle(", ".join(runs) if len(runs) == 1 else _key(runs))
     return figure
 
 
@@ -101,11 +100,11 @@ def run_page(runs: Mapping[str, Rows]) -> Any:
         for k, layer in enumerate(layers):
             line = {"color": colors[k], "dash": DASHES[i % 4]}
             figure.add_trace(_line(graphs, _series(rows, layer), f"{run}: {layer_name(layer)}", line), 1, 1)
-        color = f"hsl({(210 + 137 * i) % 360}, 65%, 45%)"
+        color = color_of(i)
         for column, (quantity, words, scale) in enumerate(quantities, start=2):
             for part, label, dash in (("train", "training", "dash"), ("val", "validation", "solid")):
                 series = _series(rows, f"{part}_{quantity}", scale)
-                name = f"{run}: {label} {words.partition(',')[0]}"
+                name = f"{run}: {label} {words.partition(' (')[0]}"
                 figure.add_trace(_line(graphs, series, name, {"color": color, "dash": dash}), 1, column)
     figure.update_xaxes(title_text="epoch")
     return lay_out_page(figure, ", ".join(runs), 480)

@@ -11,13 +11,17 @@ from torch import Tensor
 from ccnn_geo.training.metrics_file import read_metrics
 from ccnn_geo.training.tasks.scores import RegressionScores, Scores
 from ccnn_geo.visualization.canvas import canvas, save
+from ccnn_geo.visualization.style import LARGE, count_epochs, in_style, legend_below
 from ccnn_geo.visualization.task_plots import plot_parity, plot_scene
 
 if TYPE_CHECKING:
     from ccnn_geo.training.tasks.scores import AnyScores
 
-QUANTITIES = (("acc", "accuracy"), ("error", "mean absolute error, standard deviations"))
-"""Columns besides the loss, for classes and for numbers, and their axis label."""
+QUANTITIES = (
+    ("acc", "accuracy (%)", 100.0),
+    ("error", "mean absolute error (standard deviations)", 1.0),
+)
+"""Columns besides the loss, for classes and for numbers: the axis label, and the factor."""
 
 
 def draw_training(folder: Path, scores: AnyScores) -> None:
@@ -56,6 +60,7 @@ def _draw(scores: AnyScores, path: Path, title: str) -> None:
         plot_scene(scene, scores, place, f"{title}  {scene.name}".strip())
 
 
+@in_style()
 def plot_curves(rows: Sequence[Mapping[str, str]], path: Path) -> None:
     """Draws loss, and accuracy or error, over epochs.
 
@@ -65,21 +70,23 @@ def plot_curves(rows: Sequence[Mapping[str, str]], path: Path) -> None:
     """
     figure = canvas(10, 4)
     known = {key for row in rows for key in row}
-    second = next((pair for pair in QUANTITIES if f"train_{pair[0]}" in known), QUANTITIES[0])
-    for position, (quantity, title) in ((1, ("loss", "loss")), (2, second)):
+    second = next((row for row in QUANTITIES if f"train_{row[0]}" in known), QUANTITIES[0])
+    for position, (quantity, title, scale) in ((1, ("loss", "loss", 1.0)), (2, second)):
         axes = figure.add_subplot(1, 2, position)
         for part, label in (("train", "training"), ("val", "validation")):
-            points = [(int(r["epoch"]), float(r[k])) for r in rows if r.get(k := f"{part}_{quantity}")]
+            points = [
+                (int(r["epoch"]), scale * float(r[k])) for r in rows if r.get(k := f"{part}_{quantity}")
+            ]
             if points:
-                axes.plot(*zip(*points, strict=True), label=label)
-        axes.set_xlabel("epoch")
+                axes.plot(*zip(*points, strict=True), label=label, marker=".", ms=4)
+        count_epochs(axes)
         axes.set_ylabel(title)
-        axes.grid(alpha=0.3)
-        if axes.lines:
-            axes.legend()
+        axes.grid(True)
+        legend_below(axes)
     save(figure, path)
 
 
+@in_style()
 def plot_confusion(confusion: Tensor, classes: Sequence[str], path: Path, title: str = "") -> None:
     """Draws a confusion matrix: rows are true classes, colours fractions of a row, numbers are samples.
 
@@ -98,11 +105,11 @@ def plot_confusion(confusion: Tensor, classes: Sequence[str], path: Path, title:
     fraction = confusion.double() / confusion.sum(dim=1, keepdim=True).clamp(min=1)
     axes.imshow(fraction.numpy(), cmap="Blues", vmin=0.0, vmax=1.0)
     ticks = range(len(classes))
-    axes.set_xticks(ticks, classes, rotation=90, fontsize=8)
-    axes.set_yticks(ticks, classes, fontsize=8)
+    axes.set_xticks(ticks, classes, rotation=90)
+    axes.set_yticks(ticks, classes)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, fontsize=LARGE)
     for i, j in confusion.nonzero().tolist():
         colour = "white" if fraction[i, j] > 0.5 else "black"
         axes.text(j, i, str(int(confusion[i, j])), ha="center", va="center", fontsize=7, color=colour)

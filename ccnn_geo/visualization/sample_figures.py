@@ -9,6 +9,7 @@ import numpy as np
 from ccnn_geo.visualization.canvas import DIVERGING, canvas
 from ccnn_geo.visualization.colorings import Coloring
 from ccnn_geo.visualization.sample_values import Sample
+from ccnn_geo.visualization.style import PALETTE, in_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,6 +18,7 @@ VIEWS = ((0, 1, 2), (0, 2, 1), (1, 2, 0))
 """Axes across, up and towards the reader."""
 
 
+@in_style()
 def draw_sample(sample: Sample, coloring: Coloring) -> Figure:
     """Draws a sample coloured by a value: three views of a cloud, an image beside its values, a sequence over time.
 
@@ -66,7 +68,6 @@ def _draw_views(sample: Sample, coloring: Coloring) -> Figure:
         axes.set_xlim(middle[across] - half, middle[across] + half)
         axes.set_ylim(middle[up] - half, middle[up] + half)
         axes.set_facecolor("0.97")
-        axes.tick_params(labelsize=8)
     figure.colorbar(drawn, ax=list(row), pad=0.01, fraction=0.03, shrink=0.8, label=coloring.label)
     return figure
 
@@ -79,9 +80,9 @@ def _draw_image(sample: Sample, coloring: Coloring) -> Figure:
     low, high = image.amin(), image.amax()
     shown = ((image - low) / (high - low).clamp(min=1e-12)).movedim(0, -1)
     left.imshow((shown if shown.size(-1) == 3 else shown.mean(dim=-1)).numpy(), cmap="gray")
-    left.set_title("input", fontsize=9)
+    left.set_title("input")
     drawn = right.imshow(coloring.values.cpu().float().reshape(sample.size).numpy(), **_colors(coloring))
-    right.set_title(coloring.label, fontsize=9)
+    right.set_title(coloring.label)
     figure.colorbar(drawn, ax=right, pad=0.02, fraction=0.045)
     for axes in (left, right):
         axes.set(xticks=[], yticks=[])
@@ -98,9 +99,9 @@ def _draw_series(sample: Sample, coloring: Coloring) -> Figure:
     upper.plot(time[order], signal[order], lw=0.9, alpha=0.9 if signal.shape[1] == 1 else 0.6)
     upper.set_ylabel("input")
     values = coloring.values.cpu().float().numpy()
-    lower.vlines(time, 0, values, lw=1.2, color=np.where(values > 0, "tab:red", "tab:blue"))
+    lower.vlines(time, 0, values, lw=1.2, color=np.where(values > 0, PALETTE[1], PALETTE[0]))
     lower.axhline(0, color="0.4", lw=0.7)
     lower.set(xlabel="position", ylabel=coloring.label)
     for axes in (upper, lower):
-        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(True)
     return figure

@@ -10,15 +10,21 @@ from torch import Tensor
 
 from ccnn_geo.training.tasks.scores import RegressionScores
 from ccnn_geo.visualization.canvas import canvas, save
+from ccnn_geo.visualization.style import PALETTE, in_style
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ccnn_geo.training.tasks.scene import Scene
     from ccnn_geo.training.tasks.scores import AnyScores
 
 MOST = 20_000
 """Most points to draw of a scene."""
+NAMED = 20
+"""Most classes to name in a scene: the larger colour map has no more colours."""
 
 
+@in_style()
 def plot_parity(scores: RegressionScores, path: Path, title: str = "") -> None:
     """Draws predictions over truths, a picture for each target, in its unit.
 
@@ -40,12 +46,13 @@ def plot_parity(scores: RegressionScores, path: Path, title: str = "") -> None:
         label = f"{name}, {unit}" if unit else name
         axes.set_xlabel(f"{label}: truth")
         axes.set_ylabel("prediction")
-        axes.set_title(f"MAE {scores.mae[i]:.4g}, R2 {scores.r2[i]:.4g}", fontsize=9)
-        axes.grid(alpha=0.3)
-    figure.suptitle(title, fontsize=10)
+        axes.set_title(f"MAE {scores.mae[i]:.4g}, R2 {scores.r2[i]:.4g}")
+        axes.grid(True)
+    figure.suptitle(title)
     save(figure, path)
 
 
+@in_style()
 def plot_scene(scene: Scene, scores: AnyScores, path: Path, title: str = "") -> None:
     """Draws the points of a scene, seen from above, by truth, prediction and error.
 
@@ -69,8 +76,10 @@ def plot_scene(scene: Scene, scores: AnyScores, path: Path, title: str = "") -> 
         for j, (what, values, style) in enumerate(row):
             axes = figure.add_subplot(len(rows), 3, 3 * i + j + 1)
             _scatter(axes, parts[0], values, style)
-            axes.set_title(what, fontsize=9)
-    figure.suptitle(title, fontsize=10)
+            axes.set_title(what)
+    if not isinstance(scores, RegressionScores) and len(scores.classes) <= NAMED:
+        _name_classes(figure, scores.classes)
+    figure.suptitle(title)
     save(figure, path)
 
 
@@ -79,8 +88,8 @@ Panel = tuple[str, Tensor, dict[str, Any]]
 
 def _class_row(classes: tuple[str, ...], truth: Tensor, answer: Tensor) -> list[Panel]:
     truth = truth.reshape(-1)
-    style = {"cmap": "tab20" if len(classes) > 10 else "tab10", "vmin": -0.5, "names": classes}
-    style["vmax"] = (20 if len(classes) > 10 else 10) - 0.5
+    colors = _colors_of(classes)
+    style = {"cmap": colors, "vmin": -0.5, "vmax": colors.N - 0.5}
     wrong = torch.where(truth < 0, torch.nan, (truth != answer).float())
     labelled = torch.where(truth < 0, torch.nan, truth.float())
     share = float(wrong.nanmean())
@@ -90,6 +99,23 @@ def _class_row(classes: tuple[str, ...], truth: Tensor, answer: Tensor) -> list[
         ("prediction", answer.float(), style),
         (f"wrong: {100 * share:.1f} %", wrong, error),
     ]
+
+
+def _colors_of(classes: tuple[str, ...]) -> Any:
+    """A colour map with a colour for each class."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(PALETTE) if len(classes) <= len(PALETTE) else colormaps["tab20"]
+
+
+def _name_classes(figure: Figure, classes: tuple[str, ...]) -> None:
+    """One legend for all panels, below them."""
+    from matplotlib.lines import Line2D
+
+    colors = _colors_of(classes)
+    marks = [Line2D([], [], ls="", marker="o", color=colors(i), label=name) for i, name in enumerate(classes)]
+    figure.legend(handles=marks, loc="outside lower center", ncols=min(len(classes), 10))
 
 
 def _target_rows(scores: RegressionScores, truth: Tensor, answer: Tensor) -> list[list[Panel]]:
@@ -130,9 +156,5 @@ def _scatter(axes: Any, pos: Tensor, values: Tensor, style: dict[str, Any]) -> N
     )
     if style.get("bar"):
         axes.figure.colorbar(drawn, ax=axes, shrink=0.8)
-    for number, name in enumerate(style.get("names", ())):
-        axes.scatter([], [], s=16, color=drawn.cmap(drawn.norm(float(number))), label=name)
-    if 0 < len(style.get("names", ())) <= 12:
-        axes.legend(fontsize=6, frameon=False)
     if pos.size(1) > 1:
         axes.set_aspect("equal")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ccnn_geo.experiments.engine.reproduction import Numbers, mean_and_deviation
 from ccnn_geo.experiments.engine.training_study import draw_curves
 from ccnn_geo.visualization.canvas import canvas, save
+from ccnn_geo.visualization.style import color_of, in_style, legend_right
 
 HEAD = (
     *("task", "network", "data", "parameters", "chance", "validation", "test", "minutes"),
@@ -116,6 +117,7 @@ def _average(rows: Sequence[Row], average: Average, size: str) -> list[str]:
     return [name, size, "", "", "", "", ours, "", *paper, ""]
 
 
+@in_style()
 def draw_bars(rows: Sequence[Row], path: Path) -> None:
     """Draws our test or else validation accuracy, the paper's (at small scale that of CCNN-4,140), and chance."""
     figure = canvas(max(6, 0.9 * len(rows) + 1), 4)
@@ -123,15 +125,16 @@ def draw_bars(rows: Sequence[Row], path: Path) -> None:
     for i, row in enumerate(rows):
         ours = row.test or [n["accuracy"] for n in row.found]
         first = i == 0
-        axes.bar(i - 0.2, statistics.fmean(ours), 0.38, color="C0", label="ours" if first else None)
+        axes.bar(i - 0.2, statistics.fmean(ours), 0.38, color=color_of(0), label="ours" if first else None)
         axes.bar(
             i + 0.2, row.paper[row.size == "6,380"], 0.38, color="0.75", label="the paper" if first else None
         )
         axes.plot([i - 0.2] * len(ours), ours, "k.", ms=4)
         chance = 100 / row.classes
-        axes.plot([i - 0.4, i + 0.4], [chance, chance], "C3", lw=1.2, label="chance" if first else None)
+        axes.plot(
+            [i - 0.4, i + 0.4], [chance, chance], color=color_of(1), lw=1.2, label="chance" if first else None
+        )
     axes.set_xticks(range(len(rows)), [row.label for row in rows], rotation=30, ha="right")
-    axes.set(ylabel="accuracy, %", ylim=(0, 100))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
+    axes.set(ylabel="accuracy (%)", ylim=(0, 100))
+    legend_right(axes)
     save(figure, path)

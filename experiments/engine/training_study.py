@@ -12,6 +12,7 @@ from typing import Any
 from ccnn_geo.experiments.engine.reproduction import Job, Numbers, Options, Study, mean_and_deviation
 from ccnn_geo.experiments.engine.training_job import test, train
 from ccnn_geo.visualization.canvas import canvas, save
+from ccnn_geo.visualization.style import color_of, in_style, legend_below
 
 
 @dataclass(frozen=True)
@@ -113,21 +114,21 @@ def file_name(name: str) -> str:
     return "".join(c if c.isalnum() or c in ".-" else "_" for c in name)
 
 
+@in_style()
 def draw_curves(found: Mapping[str, Sequence[Numbers]], path: Path) -> None:
     """Draws validation accuracy after each epoch, by epochs and by minutes; a line per seed, a colour per row."""
     figure = canvas(10, 4)
     by_epoch, by_time = figure.subplots(1, 2, sharey=True)
     for i, (name, runs) in enumerate(found.items()):
         for j, run in enumerate(runs):
-            style = {"color": f"C{i}", "lw": 1.4, "alpha": 0.9 if j == 0 else 0.5}
+            style = {"color": color_of(i), "alpha": 0.9 if j == 0 else 0.5}
             by_epoch.plot(
                 range(1, len(run["curve"]) + 1), run["curve"], label=name if j == 0 else None, **style
             )
             by_time.plot([s / 60 for s in run["seconds"]], run["curve"], **style)
-    by_epoch.set(xlabel="epochs", ylabel="validation accuracy, %")
+    by_epoch.set(xlabel="epochs", ylabel="validation accuracy (%)")
     by_time.set(xlabel="minutes")
     for axes in (by_epoch, by_time):
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-    by_epoch.legend(frameon=False, fontsize=9)
+        axes.grid(True)
+    legend_below(by_epoch, 2)
     save(figure, path)

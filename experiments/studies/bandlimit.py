@@ -24,6 +24,7 @@ from ccnn_geo.neighbors.farthest import farthest_points
 from ccnn_geo.neighbors.measure import density_measure
 from ccnn_geo.neighbors.spacing import estimate_spacing
 from ccnn_geo.visualization.canvas import canvas, save
+from ccnn_geo.visualization.style import PALETTE, in_style, legend_below
 
 OMEGAS = (0.125, 0.25, 0.5, 1.0, 2.0, 5.0, 50.0)
 LOW_PASSES = (0.0, 0.1, 0.2, 0.4)
@@ -139,10 +140,11 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
     return "\n".join([*lines, "", "![Kernels, their spectra, and their drift](bandlimit.png)"])
 
 
+@in_style()
 def _draw(of: Callable[[float, float], list[Numbers]], spacing: float, path: Path) -> None:
     figure = canvas(12, 3.6)
     line, spectrum, drift = figure.subplots(1, 3)
-    for omega, color in ((50.0, "#d62728"), (0.5, "#1f77b4")):
+    for omega, color in ((50.0, PALETTE[1]), (0.5, PALETTE[0])):
         found = of(omega, 0.0)[0]
         values = found["line"]
         r = [-1 + 2 * i / len(values) for i in range(len(values))]
@@ -152,23 +154,22 @@ def _draw(of: Callable[[float, float], list[Numbers]], spacing: float, path: Pat
     ticks = [i * spacing for i in range(-int(1 / spacing), int(1 / spacing) + 1)]
     line.plot(ticks, [0] * len(ticks), "k|", ms=9, label=f"points {spacing:.2f} apart")
     line.set(xlabel="relative position", title="a kernel, along a line")
-    line.legend(frameon=False, fontsize=8)
+    legend_below(line, 2)
     spectrum.axvline(math.pi / spacing, color="k", ls=":", lw=1)
     spectrum.set(xlabel="frequency, rad per unit", title="energy above a frequency, %")
     plain, passed = [(w, 0.0) for w in OMEGAS], [(LOW_PASSED, s) for s in LOW_PASSES]
     for values, key, name, color, x in (
         (plain, "drift", "no low-pass", "#555555", OMEGAS),
-        (plain, "weighted", "with density weights", "#ff7f0e", OMEGAS),
-        (plain, "even", "evenly spread", "#9467bd", OMEGAS),
-        (passed, "drift", "low-pass 0 to 0.4", "#2ca02c", [LOW_PASSED] * len(LOW_PASSES)),
+        (plain, "weighted", "with density weights", PALETTE[4], OMEGAS),
+        (plain, "even", "evenly spread", PALETTE[3], OMEGAS),
+        (passed, "drift", "low-pass 0 to 0.4", PALETTE[2], [LOW_PASSED] * len(LOW_PASSES)),
     ):
         means = [statistics.fmean(n[key] for n in of(*v)) for v in values]
         drift.plot(x, means, "o-", color=color, lw=1.4, ms=4, label=name)
     drift.set(xscale="log", ylim=(0, None), xlabel="omega_0", title="drift between two samplings")
-    drift.legend(frameon=False, fontsize=8)
+    legend_below(drift, 2)
     for axes in (line, spectrum, drift):
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(True)
     save(figure, path)
 
 

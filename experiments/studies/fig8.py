@@ -14,6 +14,7 @@ from pathlib import Path
 from ccnn_geo.experiments.engine.reproduction import Numbers, Options, main
 from ccnn_geo.experiments.engine.training_study import Row, training_study
 from ccnn_geo.visualization.canvas import canvas, save
+from ccnn_geo.visualization.style import PALETTE, in_style, legend_below
 
 PAPER = {"ccnn_4_16": None, "ccnn_4_32": None, "ccnn_4_48": None, "ccnn_4_140": 84.44, "ccnn_6_380": 85.70}
 """The figure has no numbers beside its dots; Table 1 has those of the two large networks."""
@@ -54,22 +55,22 @@ def report(numbers: Mapping[str, Numbers], options: Options, folder: Path) -> st
     return f"{_TABLE.report(numbers, options, folder)}\n\n![Parameters against accuracy](sizes.png)"
 
 
+@in_style()
 def _draw(by_size: Mapping[int, list[Numbers]], path: Path) -> None:
     figure = canvas(6, 4)
     axes = figure.subplots()
     sizes = sorted(by_size)
     for label, color, value in (
-        ("validation", "#1f77b4", lambda n: n["accuracy"]),
+        ("validation", PALETTE[0], lambda n: n["accuracy"]),
         ("training", "#bbbbbb", lambda n: n["training_curve"][-1]),
     ):
         values = [[value(n) for n in by_size[size]] for size in sizes]
-        axes.plot(sizes, [statistics.fmean(v) for v in values], color=color, label=label, lw=1.4)
+        axes.plot(sizes, [statistics.fmean(v) for v in values], color=color, label=label)
         for size, several in zip(sizes, values, strict=True):
             axes.plot([size] * len(several), several, "o", color=color, ms=5, alpha=0.7)
-    axes.set(xscale="log", xlabel="parameters", ylabel="accuracy after the last epoch, %")
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    axes.set(xscale="log", xlabel="parameters", ylabel="accuracy after the last epoch (%)")
+    axes.grid(True)
+    legend_below(axes)
     save(figure, path)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ccnn_geo.experiments.engine.reproduction import Numbers, mean_and_deviation
 from ccnn_geo.visualization.canvas import canvas, save
+from ccnn_geo.visualization.style import color_of, in_style, legend_right
 
 Runs = Mapping[str, Sequence[Numbers]]
 """Trainings of each method, seed by seed."""
@@ -77,6 +78,7 @@ def _range(values: Sequence[int]) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
+@in_style()
 def _draw_dots(found: Mapping[str, Runs], titles: Mapping[str, str], path: Path) -> None:
     """Draws a row per method, a dot per seed, a bar at the mean."""
     figure = canvas(11, 0.8 + 0.42 * len(titles))
@@ -93,6 +95,7 @@ def _draw_dots(found: Mapping[str, Runs], titles: Mapping[str, str], path: Path)
     save(figure, path)
 
 
+@in_style()
 def _draw_curves(found: Mapping[str, Runs], titles: Mapping[str, str], path: Path) -> None:
     """Draws validation accuracy against minutes of training; a line per seed, a colour per method."""
     figure = canvas(11, 4.5)
@@ -102,13 +105,11 @@ def _draw_curves(found: Mapping[str, Runs], titles: Mapping[str, str], path: Pat
             for j, run in enumerate(runs[name]):
                 minutes = [run["seconds"][epoch - 1] / 60 for epoch in run["validated"]]
                 label = title if j == 0 else None
-                axes.plot(
-                    minutes, run["curve"], color=f"C{i}", lw=1.4, alpha=0.9 - 0.4 * (j > 0), label=label
-                )
+                axes.plot(minutes, run["curve"], color=color_of(i), alpha=0.9 - 0.4 * (j > 0), label=label)
         axes.set(xlabel="minutes", title=f"{budget} each")
         _style(axes)
-    panels[0].set_ylabel("validation accuracy, %")
-    panels[-1].legend(frameon=False, fontsize=8)
+    panels[0].set_ylabel("validation accuracy (%)")
+    legend_right(panels[-1])
     save(figure, path)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ccnn_geo.kernels.config import PAPER
 from ccnn_geo.visualization.canvas import canvas, save
+from ccnn_geo.visualization.style import in_style, legend_below
 
 LIMITS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "": ("band-limited", {}),
@@ -30,6 +31,7 @@ def both_limits(size: str) -> dict[str, tuple[str, dict[str, Any]]]:
     }
 
 
+@in_style()
 def draw_sizes(
     panels: Sequence[tuple[str, Mapping[str, tuple[int, float]]]], sizes: Sequence[str], path: Path
 ) -> None:
@@ -45,10 +47,9 @@ def draw_sizes(
     for axes, (title, found) in zip(several, panels, strict=True):
         for end, (limit, _) in LIMITS.items():
             dots = [found[f"{size}{end}"] for size in sizes if f"{size}{end}" in found]
-            axes.plot([n for n, _ in dots], [value for _, value in dots], "o-", label=limit, lw=1.4, ms=5)
+            axes.plot([n for n, _ in dots], [value for _, value in dots], "o-", label=limit, ms=5)
         axes.set(xscale="log", xlabel="parameters", title=title)
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-    several[0].set_ylabel("accuracy, %")
-    several[0].legend(frameon=False)
+        axes.grid(True)
+    several[0].set_ylabel("accuracy (%)")
+    legend_below(several[0])
     save(figure, path)

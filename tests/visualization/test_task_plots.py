@@ -10,6 +10,7 @@ from ccnn_geo.nn import Targets
 from ccnn_geo.training import RegressionScores, Scores, SegmentationScores
 from ccnn_geo.training.tasks.scene import Scene, telling_scene
 from ccnn_geo.visualization import run_plots, task_plots
+from ccnn_geo.visualization.style import PALETTE, in_style
 
 NAN = float("nan")
 
@@ -80,6 +81,34 @@ def test_curves_of_a_regression_are_those_of_its_error(drawn):
     assert [line.get_ydata()[0] for line in loss.lines] == [2, 3]
     assert [line.get_ydata()[0] for line in error.lines] == [0.5, 0.75]
     assert error.get_ylabel().startswith("mean absolute error")
+
+
+def test_curves_of_classes_are_in_percent_over_whole_epochs(drawn):
+    rows = [{"epoch": str(e), "train_loss": "2", "train_acc": "0.25", "val_acc": "0.5"} for e in (1, 2)]
+    run_plots.plot_curves(rows, Path("curves.png"))
+    loss, accuracy = drawn["curves.png"].axes
+    assert [line.get_ydata().tolist() for line in accuracy.lines] == [[25, 25], [50, 50]]
+    assert (loss.get_ylabel(), accuracy.get_ylabel()) == ("loss", "accuracy (%)")
+    assert all(tick == round(tick) for tick in accuracy.get_xticks())
+    assert [line.get_color() for line in accuracy.lines] == list(PALETTE[:2])
+
+
+def test_legends_lie_below_their_axes(drawn):
+    rows = [{"epoch": str(e), "train_loss": "2", "val_loss": "3", "train_acc": "0.25"} for e in (1, 2)]
+    run_plots.plot_curves(rows, Path("curves.png"))
+    figure = drawn["curves.png"]
+    figure.canvas.draw()
+    for axes in figure.axes:
+        assert axes.get_legend().get_window_extent().y1 < axes.xaxis.label.get_window_extent().y0
+
+
+def test_the_style_ends_with_the_figure():
+    from matplotlib import rcParams
+
+    before = dict(rcParams)
+    with in_style():
+        assert not rcParams["axes.spines.top"]
+    assert dict(rcParams) == before
 
 
 def test_the_scene_is_the_sample_whose_truths_differ_most():
