@@ -14,6 +14,7 @@ import hashlib
 import io
 import os
 import platform
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -94,7 +95,7 @@ def live_page(arguments: Sequence[str], make: Command) -> str:
     finally:
         os.environ.pop("COLUMNS")
         os.environ.update({} if before is None else {"COLUMNS": before})
-    return page.getvalue()
+    return re.sub(r".\x08", "", page.getvalue())  # a parser erases a space with a backspace
 
 
 def write_pages(pages: Mapping[tuple[str, ...], Command]) -> None:

@@ -64,13 +64,15 @@ def _parser() -> OneLineParser:
 def _kernels(options: argparse.Namespace) -> Path:
     from ccnn_geo.visualization import Trained, draw_kernels, kernel_page, render_kernels, save
 
-    path = _target(options, _folder_of(options.model), "kernels")
+    folder = _folder_of(options.model)
+    path = _target(options, folder, "kernels")
     if options.period is not None and (_is_page(path) or options.period < 1):
         raise argparse.ArgumentError(
             None, f"--period: expected 1 tap or more, and a .png, got {options.period}"
         )
     layers = render_kernels(Trained.load(options.model).network, options.layer, options.resolution)
-    title = f"{_folder_of(options.model)}: kernels"
+    shown = options.model if folder == Path() else folder  # a packaged network has no folder here
+    title = f"{shown}: kernels"
     if _is_page(path):
         return save(kernel_page(layers, options.channels, title), path)
     return save(draw_kernels(layers, options.channels, title, options.period), path)

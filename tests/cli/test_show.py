@@ -119,3 +119,9 @@ def test_samples_of_the_data_set_know_their_class(run):
 def test_a_network_that_comes_with_the_package(project, monkeypatch, run_cli):
     monkeypatch.chdir(project)
     assert run_cli("show", "cloud", "modelnet10", FILE, "--out", "seen.png") == (0, "seen.png\n", "")
+
+
+def test_kernels_of_a_packaged_network_carry_its_name(project, monkeypatch, run_cli):
+    monkeypatch.chdir(project)
+    assert run_cli("show", "kernels", "spoken_digits", "--layer", "0", "--out", "k.html")[0] == 0
+    assert "spoken_digits: kernels" in (project / "k.html").read_text(encoding="utf-8")
