@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from ccnn_geo.experiments.engine.reproduction import Numbers, mean_and_deviation
 from ccnn_geo.visualization.canvas import canvas, save
@@ -86,12 +85,12 @@ def _draw_dots(found: Mapping[str, Runs], titles: Mapping[str, str], path: Path)
     for axes, (budget, runs) in zip(panels, found.items(), strict=True):
         for row, name in enumerate(titles):
             values = [n["accuracy"] for n in runs[name]]
-            axes.plot(values, [row] * len(values), "o", color=f"C{row}", ms=6, alpha=0.7)
+            axes.plot(values, [row] * len(values), "o", color=color_of(row), ms=6, alpha=0.7)
             axes.plot([statistics.fmean(values)], [row], "|", color="black", ms=14, mew=1.6)
-        axes.set(xlabel="validation accuracy, %", title=f"{budget} each")
+        axes.set(xlabel="validation accuracy (%)", title=f"{budget} each")
         axes.set_yticks(range(len(titles)), titles.values())
         axes.set_ylim(len(titles) - 0.5, -0.5)
-        _style(axes)
+        axes.grid(True)
     save(figure, path)
 
 
@@ -107,12 +106,7 @@ def _draw_curves(found: Mapping[str, Runs], titles: Mapping[str, str], path: Pat
                 label = title if j == 0 else None
                 axes.plot(minutes, run["curve"], color=color_of(i), alpha=0.9 - 0.4 * (j > 0), label=label)
         axes.set(xlabel="minutes", title=f"{budget} each")
-        _style(axes)
+        axes.grid(True)
     panels[0].set_ylabel("validation accuracy (%)")
     legend_right(panels[-1])
     save(figure, path)
-
-
-def _style(axes: Any) -> None:
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
