@@ -80,6 +80,7 @@ def test_fields_of_files(tmp_path):
     for kind in ("clouds", None):  # the option tells them from shapes
         report = check_folder(tmp_path, kind, {"point_targets": ["heat [K]"]})
         assert report.problems == [] and rows(report)["target heat [K]"] == "1 to 7"
+        assert report.command.startswith("ccnn-geo train --config fields/ccnn_4_32 --data.root")
 
 
 def write_parts(path, names, write_box):
