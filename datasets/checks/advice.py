@@ -25,6 +25,9 @@ RATE, LENGTH = 16000, 16000
 VOXELS = "voxels/ccnn_4_32"
 """The packaged configuration for voxel grids, which takes meshes and clouds too."""
 
+FIELDS = "fields/ccnn_4_32"
+"""The packaged configuration for clouds with targets of points."""
+
 FEATURE = "intensity"
 """The measurement of points that the packaged configuration for scenes reads."""
 
@@ -80,6 +83,7 @@ def advise(
         more(found, advice)
     if kind == "clouds" and "train" in found:
         _tables(root, advice)
+        advice.config = FIELDS if advice.options.get("point_targets") else ""
     if kind == "recordings" and task == "classification":
         advice.notes += told_lists(root, classes)
     if kind == "images" and task == "segmentation":

@@ -70,8 +70,9 @@ def check_folder(root: Path, kind: str | None = None, options: Mapping[str, Any]
     """
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        kind = find_kind(root) if kind is None else kind
-        checked, options = KINDS[kind], dict(options or {})
+        options = dict(options or {})
+        kind = _kind(root, options) if kind is None else kind
+        checked = KINDS[kind]
         report = Report(f"{kind} in {root}")
         try:
             task = _task(root, checked, options)
@@ -93,6 +94,12 @@ def check_folder(root: Path, kind: str | None = None, options: Mapping[str, Any]
             report.command = advice.command
     report.notes = [*dict.fromkeys(str(w.message).removeprefix(f"{root}: ") for w in said), *report.notes]
     return report
+
+
+def _kind(root: Path, options: Mapping[str, Any]) -> str:
+    """The kind of the files; shapes and scans with targets of points are clouds."""
+    kind = find_kind(root)
+    return "clouds" if kind in ("shapes", "scenes") and "point_targets" in options else kind
 
 
 def _scene_hint(root: Path) -> str:

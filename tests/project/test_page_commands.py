@@ -1,7 +1,5 @@
 """The commands of the README and the other pages: they run, or where they take hours, their arguments are read."""
 
-import re
-import shlex
 import shutil
 from functools import partial
 from pathlib import Path
@@ -21,8 +19,8 @@ from ccnn_geo.experiments.engine.studies import EFFICIENCY
 from ccnn_geo.export import program
 from ccnn_geo.training import run
 from ccnn_geo.training.runs import with_config_paths
+from tests.project.pages import GUIDES, PAGES, ROOT, commands_of
 
-ROOT = Path(__file__).resolve().parents[2]
 TRAINED = "runs/shapes_4_32/001"
 TINY = (
     *("--model.hidden_channels", "8", "--model.num_blocks", "2", "--model.kernel_hidden", "4"),
@@ -33,22 +31,18 @@ TINY = (
 
 
 def _commands() -> list[tuple[str, ...]]:
-    """What follows ``ccnn-geo`` in the lines of all pages, each once; optional parts are given."""
-    found = {}
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
-        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
-        for line in re.findall(r"^    (?:torchrun .* -m ccnn_geo\.cli|ccnn-geo) (.*)$", text, re.M):
-            given = re.sub(r"\[(--[^]]*)\]", r"\1", re.sub(r"\s#.*", "", line))
-            words = tuple(shlex.split(given))
-            found[words] = None
-        if page.name == "README.md":
-            assert found
-    return list(found)
+    """What follows ``ccnn-geo`` in the lines of all pages, each once; what guides do is run in test_guides."""
+    found = {page: commands_of(page) for page in PAGES}
+    assert found[ROOT / "README.md"]
+    begun = [words for page in GUIDES for words in found[page] if words[0] in LONG]
+    return list(
+        dict.fromkeys([words for page in PAGES if page not in GUIDES for words in found[page]] + begun)
+    )
 
 
+LONG = ("train", "reproduce")
 GPU = [words for words in _commands() if words[0] == "gpu-check"]
 COMMANDS = [words for words in _commands() if words not in GPU]
-LONG = ("train", "reproduce")
 PREPARE = ("data", "prepare")
 
 

@@ -5,14 +5,12 @@ import io
 import json
 import re
 import tokenize
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
-    (ROOT / "docs").glob("*.md")
-)
+from tests.project.pages import PAGES, ROOT, name_of
+
+TEXTS = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 SOURCES = sorted(
     path
     for folder in ("ccnn_geo", "datasets", "experiments", "examples")
@@ -48,7 +46,7 @@ def complaints(text: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", TEXTS, ids=name_of)
 def test_pages(page):
     assert not complaints(page.read_text(encoding="utf-8"))
 

@@ -3,17 +3,16 @@
 import ast
 import importlib
 import re
-from pathlib import Path
 
 import pytest
 
 from ccnn_geo.datasets import ParametricShapes
 from ccnn_geo.nn.ccnn import PRESETS
+from tests.project.pages import PAGES, ROOT, name_of
 
-README = Path(__file__).resolve().parents[2] / "README.md"
-PAGES = [README, *sorted((README.parent / "docs").glob("*.md"))]
+README = ROOT / "README.md"
 BLOCKS = [
-    (page.name, block)
+    (name_of(page), block)
     for page in PAGES
     for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
 ]
@@ -52,7 +51,7 @@ def imported(code):
 
 
 def test_pages_and_examples_import_public_names_alone():
-    examples = [(path.name, path.read_text(encoding="utf-8")) for path in README.parent.glob("examples/*.py")]
+    examples = [(path.name, path.read_text(encoding="utf-8")) for path in ROOT.glob("examples/*.py")]
     used = {(page, *found) for page, code in [*BLOCKS, *examples] for found in imported(code)}
     assert len(used) > 30
     private = [found for found in used if found[2] not in importlib.import_module(found[1]).__all__]
@@ -61,13 +60,10 @@ def test_pages_and_examples_import_public_names_alone():
 
 def test_there_is_something_to_run():
     assert [page for page, _ in SELF_CONTAINED].count("README.md") == 2
-    assert {"data.md", "networks.md"} <= dict(SELF_CONTAINED).keys()
+    assert {"docs/data.md", "docs/networks.md", "docs/guides/own_network.md"} <= dict(SELF_CONTAINED).keys()
 
 
-ROOT = README.parent
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_rows_of_tables_have_as_many_cells_as_their_heads(page):
     """A bar in a cell ends it, in code too, and what is too much is not shown."""
     for table in re.findall(r"(?:^\|.*\n)+", page.read_text(encoding="utf-8"), re.M):
@@ -75,13 +71,9 @@ def test_rows_of_tables_have_as_many_cells_as_their_heads(page):
         assert [row for row in rows if row.count("|") != rows[0].count("|")] == []
 
 
-@pytest.mark.parametrize(
-    "page",
-    sorted(p.relative_to(ROOT) for p in (README, ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"))),
-    ids=str,
-)
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=name_of)
 def test_pages_name_files_and_commands_that_exist(page):
-    text = (ROOT / page).read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     assert not re.search(r"^[A-Z0-9_]{5,}$", text, re.M), "a placeholder was left"
     for name in re.findall(r"`((?:docs|tests|datasets|experiments|ccnn_geo)/[\w/.]+\.\w+)`", text):
         assert (ROOT / name).is_file(), name
@@ -90,4 +82,4 @@ def test_pages_name_files_and_commands_that_exist(page):
     for config in re.findall(r"--config (\w+(?:/\w+)?)", text):
         assert (ROOT / "experiments" / f"{config}.yaml").is_file() or config.isupper(), config
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", text):
-        assert ((ROOT / page).parent / picture).is_file(), picture
+        assert (page.parent / picture).is_file(), picture

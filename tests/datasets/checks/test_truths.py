@@ -77,8 +77,10 @@ def test_fields_of_files(tmp_path):
         for i in range(count):
             pos = np.random.default_rng(i).normal(size=(6, 3))
             np.savez(tmp_path / split / f"{i}.npz", pos=pos, heat=np.array([np.nan, 1, 2, 3, 4, 5]) + i)
-    report = check_folder(tmp_path, "clouds", {"point_targets": ["heat [K]"]})
-    assert report.problems == [] and rows(report)["target heat [K]"] == "1 to 7"
+    for kind in ("clouds", None):  # the option tells them from shapes
+        report = check_folder(tmp_path, kind, {"point_targets": ["heat [K]"]})
+        assert report.problems == [] and rows(report)["target heat [K]"] == "1 to 7"
+        assert report.command.startswith("ccnn-geo train --config fields/ccnn_4_32 --data.root")
 
 
 def write_parts(path, names, write_box):

@@ -61,6 +61,8 @@ def test_folders_of_digits(digits, tmp_path):
     with pytest.raises(ValueError, match="expected as many labels as digits, 61 or more, got 60 and 60"):
         digit_images.convert(digits, tmp_path / "more", {"train": 41, "validation": 20})
     assert not (tmp_path / "more").exists()
+    digit_images.convert(digits, tmp_path / "all", {"train": 30, "validation": 20, "test": 10})
+    assert len(ImageFolder(tmp_path / "all", "test", channels=1)) == 10
 
 
 def test_angles_are_those_of_the_images(tmp_path):
@@ -143,6 +145,22 @@ def test_targets_are_those_of_the_records(tmp_path):
     assert (tmp_path / "out/train/11.csv").read_text() == "time,variable,value\n0.000,HR,80\n1.000,HR,90\n"
     table = (tmp_path / "out/train/targets.csv").read_text()
     assert table == "file,age [years],stay [days]\n11.csv,70,5\n12.csv,40,\n"
+
+
+def test_wards_are_classes(tmp_path):
+    arrays = {
+        "minute": np.array([0, 30, 0, 0], np.int16),
+        "param": np.array([0, 1, 0, 1], np.uint8),
+        "value": np.array([3, 60, 1, 70], np.float32),
+        "offset": np.array([0, 2, 4]),
+        "record": np.array([11, 12]),
+        "length_of_stay": np.array([5, -1]),
+        "param_names": np.array(["ICUType", "HR"]),
+    }
+    np.savez(tmp_path / "stays.npz", **arrays)
+    counts = stays_targets.convert_wards(tmp_path / "stays.npz", tmp_path / "out")
+    assert counts == {"medical": 1, "coronary": 1}
+    assert (tmp_path / "out/medical/11.csv").read_text() == "time,variable,value\n0.500,HR,60\n"
 
 
 @pytest.mark.parametrize("las", [False, True])
